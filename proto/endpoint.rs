@@ -1,0 +1,144 @@
+//! Where an agent listens.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use crate::{Folders, InstanceName};
+
+/// The longest path that every Unix takes for a socket, in bytes.
+const LONGEST_SOCKET_PATH: usize = 103;
+
+/// Where an agent listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// A Windows named pipe, by its full name (`\\.\pipe\shopmaster-…`).
+    Pipe(String),
+}
+
+/// Why a text names no endpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// It starts with none of the known schemes.
+    #[error("`{0}` is not an agent's address: use `unix:PATH` or `pipe:NAME`")]
+    Scheme(String),
+    /// Remote management is not part of this version.
+    #[error(
+        "`{0}`: this version has no remote management; run `shopmasterctl` on the agent's own machine"
+    )]
+    Remote(String),
+    /// A Unix socket's path has a hard limit.
+    #[error(
+        "the socket path `{path}` has {length} bytes and {LONGEST_SOCKET_PATH} is the most; set `SHOPMASTER_HOME` to a shorter folder"
+    )]
+    TooLong {
+        /// The path.
+        path: String,
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// The address is for another operating system.
+    #[error("`{0}` does not exist on this operating system")]
+    OtherSystem(String),
+}
+
+impl Endpoint {
+    /// Where the agent of `instance` listens for its own user.
+    ///
+    /// # Errors
+    ///
+    /// When the socket's path would be too long.
+    pub fn local(instance: &InstanceName, folders: &Folders) -> Result<Self, EndpointError> {
+        if cfg!(windows) {
+            // The run folder is the user's own: its digest keeps two users' pipes apart.
+            let user = fnv1a(folders.run.to_string_lossy().as_bytes());
+            return Ok(Self::Pipe(format!(
+                r"\\.\pipe\shopmaster-{user:016x}-{instance}"
+            )));
+        }
+        Self::unix(folders.run.join("agent.sock"))
+    }
+
+    fn unix(path: PathBuf) -> Result<Self, EndpointError> {
+        let length = path.as_os_str().len();
+        if length > LONGEST_SOCKET_PATH {
+            return Err(EndpointError::TooLong {
+                path: path.display().to_string(),
+                length,
+            });
+        }
+        Ok(Self::Unix(path))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Pipe(name) => write!(f, "pipe:{name}"),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("https://") {
+            return Err(EndpointError::Remote(text.to_owned()));
+        }
+        match text.split_once(':') {
+            Some(("unix", path)) if !path.is_empty() && cfg!(unix) => Self::unix(path.into()),
+            Some(("pipe", name)) if !name.is_empty() && cfg!(windows) => {
+                let full = if name.starts_with(r"\\") {
+                    name.to_owned()
+                } else {
+                    format!(r"\\.\pipe\{name}")
+                };
+                Ok(Self::Pipe(full))
+            }
+            Some(("unix" | "pipe", rest)) if !rest.is_empty() => {
+                Err(EndpointError::OtherSystem(text.to_owned()))
+            }
+            _ => Err(EndpointError::Scheme(text.to_owned())),
+        }
+    }
+}
+
+/// FNV-1a, 64 bit: a name that is the same in every build, which the standard hasher does not promise.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_they_are_shown() {
+        let endpoint: Endpoint = "unix:/tmp/a b.sock".parse().unwrap();
+        assert_eq!(endpoint, Endpoint::Unix("/tmp/a b.sock".into()));
+        assert_eq!(endpoint.to_string(), "unix:/tmp/a b.sock");
+    }
+
+    #[test]
+    fn what_is_no_address_is_said_so() {
+        for bad in [
+            "",
+            "unix:",
+            "/tmp/x",
+            "http://x",
+            "pipe:x",
+            "https://shop:7443",
+        ] {
+            assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
+        }
+        let long = format!("unix:/{}", "x".repeat(120));
+        assert!(matches!(
+            long.parse::<Endpoint>(),
+            Err(EndpointError::TooLong { length: 121, .. })
+        ));
+    }
+}

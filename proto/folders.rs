@@ -1,0 +1,128 @@
+//! Where an instance keeps its files.
+
+use std::{env, fmt, path::PathBuf, str::FromStr};
+
+use directories::ProjectDirs;
+
+/// One variable that puts everything below one folder: for portable installations, the demo and tests.
+const HOME_VARIABLE: &str = "SHOPMASTER_HOME";
+
+/// The name of an agent: everything that is per agent carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceName(String);
+
+/// The folders of one instance. Nothing is created by asking for them.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    /// The configuration file's folder.
+    pub config: PathBuf,
+    /// The journal's and the secrets file's folder, on a local disk.
+    pub data: PathBuf,
+    /// The log files' folder.
+    pub log: PathBuf,
+    /// The socket's and the lock file's folder.
+    pub run: PathBuf,
+}
+
+/// Why a text is not an instance name.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` is not an instance name: use 1 to 32 of the letters a-z, digits, `-` and `_`, and start with a letter or digit"
+)]
+pub struct InstanceNameError(String);
+
+/// Why the folders cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldersError {
+    /// The operating system names no home folder.
+    #[error(
+        "this user has no home folder; set `SHOPMASTER_HOME` to a folder that shopMaster may use"
+    )]
+    NoHome,
+    /// `SHOPMASTER_HOME` is relative, so that two programs would not agree on it.
+    #[error("`SHOPMASTER_HOME` must be an absolute path, not `{0}`")]
+    RelativeHome(PathBuf),
+}
+
+impl Folders {
+    /// The folders of `instance` for this user.
+    ///
+    /// The socket lies in the data folder and not in `XDG_RUNTIME_DIR`, which is set in some sessions
+    /// and not in others: two programs would compute two paths.
+    ///
+    /// # Errors
+    ///
+    /// When there is no home folder, or `SHOPMASTER_HOME` is relative.
+    pub fn of(instance: &InstanceName) -> Result<Self, FoldersError> {
+        let name = instance.as_str();
+        if let Some(home) = env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
+            let home = PathBuf::from(home);
+            if !home.is_absolute() {
+                return Err(FoldersError::RelativeHome(home));
+            }
+            return Ok(Self {
+                config: home.join("config").join(name),
+                data: home.join("data").join(name),
+                log: home.join("log").join(name),
+                run: home.join("run").join(name),
+            });
+        }
+        let dirs = ProjectDirs::from("one", "Digible", "shopmaster").ok_or(FoldersError::NoHome)?;
+        let local = dirs.data_local_dir();
+        Ok(Self {
+            config: dirs.config_dir().join(name),
+            data: local.join("data").join(name),
+            log: local.join("log").join(name),
+            run: local.join("run").join(name),
+        })
+    }
+}
+
+impl InstanceName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for InstanceName {
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl fmt::Display for InstanceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for InstanceName {
+    type Err = InstanceNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if !starts_well || text.len() > 32 || !text.chars().all(allowed) {
+            return Err(InstanceNameError(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_leave_a_folder_are_refused() {
+        for bad in ["", "..", "a/b", "A", "-x", "a b", &"x".repeat(33)] {
+            assert!(bad.parse::<InstanceName>().is_err(), "{bad}");
+        }
+        for good in ["default", "shop-2", "2_b"] {
+            assert!(good.parse::<InstanceName>().is_ok(), "{good}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The control-plane contract: messages and services of `shopmaster.v1`, where an agent listens,
+//! and how to connect to it.
+//!
+//! Both programs take the agent's place from here, so that they cannot disagree about it.
+
+mod client;
+mod endpoint;
+mod failure;
+mod folders;
+
+pub use client::{Client, ConnectError};
+pub use endpoint::{Endpoint, EndpointError};
+pub use failure::{DOMAIN, Failure};
+pub use folders::{Folders, FoldersError, InstanceName, InstanceNameError};
+
+/// Generated from `proto/shopmaster/v1/*.proto`.
+#[allow(
+    missing_docs,
+    unused_qualifications,
+    clippy::all,
+    clippy::restriction,
+    clippy::pedantic
+)]
+pub mod v1 {
+    tonic::include_proto!("shopmaster.v1");
+}
+
+/// The encoded descriptors of `shopmaster.v1`, for server reflection.
+pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("shopmaster_descriptor");
+
+/// The protocol's name, as `GetInfo` gives it.
+pub const PROTOCOL: &str = "shopmaster.v1";
