@@ -1,1 +1,16 @@
-//! x
+//! The shopMaster agent: keeps a Digible catalogue equal to a shop's product database.
+//!
+//! Imports point one way: `main -> control -> engine -> catalog, digible, journal`. The three at the
+//! end know nothing of each other; `product` is the vocabulary that they share.
+
+pub mod catalog;
+pub mod config;
+pub mod control;
+pub mod digible;
+pub mod engine;
+pub mod health;
+pub mod journal;
+pub mod logging;
+pub mod paths;
+pub mod product;
+pub mod secrets;

@@ -1,0 +1,114 @@
+//! Why the shop's database could not be asked, in a small set of causes with their remedies.
+
+use std::{error, path::PathBuf};
+
+/// Why a call to the catalog failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The database cannot be opened or does not answer.
+    #[error("the shop's database `{database}` cannot be opened")]
+    Unreachable {
+        /// Which one.
+        database: String,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The file does not exist.
+    #[error("there is no database file `{0}`")]
+    NoFile(PathBuf),
+    /// The product table does not exist.
+    #[error("the shop's database has no table `{0}`")]
+    NoTable(String),
+    /// A mapped column does not exist.
+    #[error("the table `{table}` has no column `{column}`")]
+    NoColumn {
+        /// The product table.
+        table: String,
+        /// The missing column.
+        column: String,
+    },
+    /// The key is not NOT NULL and unique by itself.
+    #[error("`{column}` cannot be the key of `{table}`: {reason}")]
+    UnfitKey {
+        /// The product table.
+        table: String,
+        /// The key column.
+        column: String,
+        /// What it lacks, for people.
+        reason: String,
+    },
+    /// Another agent serves this table.
+    #[error("another shopMaster agent serves this shop's database ({0})")]
+    Claimed(String),
+    /// Something of the shop's own has a name that we need.
+    #[error("`{0}` is already in the shop's database and is not shopMaster's")]
+    NameTaken(String),
+    /// The till holds the database; nothing is lost, it is tried again.
+    #[error("the shop's database is busy while trying to {0}")]
+    Busy(&'static str),
+    /// Capture is not installed, or the ChangeLog is not readable.
+    #[error("capture is not installed in the shop's database")]
+    NotInstalled,
+    /// The proof after installing did not see its own change.
+    #[error("capture was installed but does not record changes: {0}")]
+    Unproven(String),
+    /// Any other statement that failed.
+    #[error("the shop's database failed to {operation}")]
+    Statement {
+        /// What it was to do: `read the pending changes`.
+        operation: &'static str,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+}
+
+impl CatalogError {
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => {
+                "Check that the database runs and that this user may open it, then run `shopmasterctl test`"
+            }
+            Self::NoFile(_) => {
+                "Set the path of the shop's database file with `shopmasterctl configure --path FILE`"
+            }
+            Self::NoTable(_) => {
+                "Set the name of the product table with `shopmasterctl configure --table NAME`"
+            }
+            Self::NoColumn { .. } => {
+                "Name the shop's columns with `shopmasterctl configure --column-id`, `--column-name` and `--column-price`"
+            }
+            Self::UnfitKey { .. } => {
+                "Make the column NOT NULL and give it a primary key or a unique index of its own, or name another one with `shopmasterctl configure --column-id NAME`"
+            }
+            Self::Claimed(_) => "Stop the other agent: one agent serves one shop",
+            Self::NameTaken(_) => "Rename the shop's own object; shopMaster does not touch it",
+            Self::Busy(_) => "Nothing: it is tried again",
+            Self::NotInstalled => "Run `shopmasterctl capture install`",
+            Self::Unproven(_) => {
+                "Run `shopmasterctl capture remove`, then `shopmasterctl capture install`; if it stays, send support the output of both"
+            }
+            Self::Statement { .. } => "Run `shopmasterctl test`, and look at `shopmasterctl logs`",
+        }
+    }
+
+    /// A stable code, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } | Self::NoFile(_) => "DATABASE_UNREACHABLE",
+            Self::NoTable(_) => "TABLE_MISSING",
+            Self::NoColumn { .. } => "COLUMN_MISSING",
+            Self::UnfitKey { .. } => "KEY_UNFIT",
+            Self::Claimed(_) => "CATALOG_CLAIMED",
+            Self::NameTaken(_) => "NAME_TAKEN",
+            Self::Busy(_) => "DATABASE_BUSY",
+            Self::NotInstalled => "CAPTURE_NOT_INSTALLED",
+            Self::Unproven(_) => "CAPTURE_UNPROVEN",
+            Self::Statement { .. } => "DATABASE_FAILED",
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The shop's product table, seen through one trait, and the change capture in its database.
+//!
+//! Behind the trait: `sqlite`. SQL lives here and nowhere else.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::product::{ProductId, Row};
+
+mod error;
+pub mod sqlite;
+
+pub use error::CatalogError;
+
+/// What every call may answer.
+pub type Result<T> = std::result::Result<T, CatalogError>;
+
+/// The shop's product table.
+///
+/// The database compares keys, the callers do not: a key taken from a change may be spelled
+/// otherwise than the row that it finds.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// `sqlserver` or `sqlite`.
+    fn kind(&self) -> &'static str;
+
+    /// The database, table and columns as one text: another one means another journal.
+    fn identity(&self) -> String;
+
+    /// Makes this agent the only one of this table, or makes sure that it still is.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Claimed`] when another agent is.
+    async fn claim(&self) -> Result<()>;
+
+    /// The preflight: whether the table can be served and captured. Read only.
+    async fn inspect(&self) -> Result<Vec<Check>>;
+
+    /// The exact text that [`install`](Self::install) and [`remove`](Self::remove) run.
+    async fn plan(&self) -> Result<CapturePlan>;
+
+    /// Installs capture and proves that it works. False when it was already as planned.
+    async fn install(&self) -> Result<bool>;
+
+    /// Removes capture. False when nothing of ours was there.
+    async fn remove(&self) -> Result<bool>;
+
+    /// Whether capture is as it was installed.
+    async fn capture(&self) -> Result<CaptureStatus>;
+
+    /// Who served this table last; none when nobody did or capture is not installed.
+    async fn owner(&self) -> Result<Option<Owner>>;
+
+    /// Records who serves this table. Does nothing when capture is not installed.
+    async fn set_owner(&self, owner: &Owner) -> Result<()>;
+
+    /// The newest change's id; none when the ChangeLog is empty. Cheap: asked every two seconds.
+    async fn newest_change(&self) -> Result<Option<i64>>;
+
+    /// How much waits.
+    async fn backlog(&self) -> Result<Backlog>;
+
+    /// Changes in the order of their identities, behind `after`, at most `limit`.
+    async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>>;
+
+    /// All changes of these keys, as the database compares them, oldest first.
+    async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>>;
+
+    /// The rows of these keys as they are now: one answer for each key, in their order.
+    async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>>;
+
+    /// Deletes exactly these changes. Gives how many were there.
+    async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64>;
+
+    /// Rows in the order of their keys, behind `after`, at most `limit`.
+    async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>>;
+
+    /// How many rows the table has.
+    async fn count(&self) -> Result<u64>;
+}
+
+/// The shop's names for the columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// The product's key.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its price.
+    pub price: String,
+}
+
+/// One ChangeLog row: which key, what happened, when. It holds no product values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What it is deleted by.
+    pub identity: ChangeIdentity,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// When, by the database's clock.
+    pub changed_at: Timestamp,
+}
+
+/// What names one ChangeLog row: the pair, because engines exist that give all rows of one statement
+/// the same rowversion.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ChangeIdentity {
+    /// `ChangeID`.
+    pub change: i64,
+    /// `ProductID` as the ChangeLog spells it.
+    pub key: ProductId,
+}
+
+/// What happened to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is new.
+    Insert,
+    /// It was changed.
+    Update,
+    /// It is gone.
+    Delete,
+}
+
+/// What became of a key that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// The row, with its own spelling of the key.
+    Found(Row),
+    /// A clean miss.
+    Gone,
+    /// Somebody holds it: still pending.
+    Locked,
+}
+
+/// How much waits in the ChangeLog.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Rows.
+    pub changes: u64,
+    /// Distinct keys in them.
+    pub products: u64,
+    /// When the oldest was made, by the database's clock.
+    pub oldest_at: Option<Timestamp>,
+    /// How long ago that was, by the same clock.
+    pub oldest_age: Option<Duration>,
+}
+
+/// The exact text of what installing and removing run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapturePlan {
+    /// Installs.
+    pub install: String,
+    /// Removes.
+    pub remove: String,
+}
+
+/// Whether capture is as it was installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaptureStatus {
+    /// Nothing of ours is there.
+    NotInstalled,
+    /// As planned.
+    Installed,
+    /// There, but different; what differs, a line each, for people.
+    Drifted(Vec<String>),
+}
+
+/// Who served a table last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The journal's id.
+    pub journal: String,
+    /// Grows from time to time: a restored database has an older one.
+    pub generation: i64,
+}
+
+/// One check and its verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Stable, for programs: `catalog.key`.
+    pub name: &'static str,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was found, for people.
+    pub text: String,
+    /// What to do about it; empty when nothing is to be done.
+    pub remedy: String,
+}
+
+/// A check's verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Good.
+    Ok,
+    /// Works, but a person should know.
+    Warning,
+    /// Does not work: capture is not installed over it.
+    Failed,
+    /// Not tried, because an earlier check failed.
+    Skipped,
+}

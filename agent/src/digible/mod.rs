@@ -1,0 +1,105 @@
+//! The cloud client: wire bodies, session, and the one function that judges answers.
+//!
+//! Nothing outside this folder names reqwest. `wire.rs` is the one file that changes when Digible does.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+mod item;
+
+pub use item::{Digest, Item};
+
+/// The two calls that carry products, and the login.
+#[async_trait]
+pub trait Cloud: Send + Sync {
+    /// Sends products through the batch endpoint: at most the configured batch size.
+    async fn send_batch(&self, items: &[&Item]) -> Answer;
+
+    /// Sends one product that was acknowledged before through the update endpoint.
+    async fn send_update(&self, item: &Item) -> Answer;
+
+    /// Logs in, whatever the state of the session, and says what came of it.
+    async fn log_in(&self) -> Answer;
+
+    /// What is known of the login now.
+    fn session(&self) -> Session;
+}
+
+/// What an answer, or the lack of one, means for every product of its request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Digible has them.
+    Acknowledged,
+    /// Refused because of what was sent (4xx other than the ones below).
+    Refused {
+        /// For people, with the status: `400: the price is too high`.
+        reason: String,
+    },
+    /// The request is too large (413): split it; alone, it counts as refused.
+    TooLarge {
+        /// For people.
+        reason: String,
+    },
+    /// The endpoint itself says no, whatever is sent (404, 405, 410).
+    Missing {
+        /// For people.
+        reason: String,
+    },
+    /// 500, or an answer that cannot be read: may be the fault of one product in it.
+    Broken {
+        /// For people.
+        reason: String,
+    },
+    /// Try again later; no product is to blame.
+    Retry {
+        /// For people.
+        reason: String,
+        /// What Digible asked for (`Retry-After`), capped.
+        wait: Option<Duration>,
+        /// What may have become of the request.
+        fate: Fate,
+    },
+    /// A person has to mend the configuration: a redirect, an unusable address, a client that cannot be built.
+    Misconfigured {
+        /// For people.
+        reason: String,
+    },
+    /// The login is refused and is not repeated until the credentials change.
+    LoggedOut {
+        /// For people.
+        reason: String,
+    },
+}
+
+/// What may have become of a request that was not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Never handed over, or clearly turned away: nothing changed at Digible.
+    NotApplied,
+    /// Answered, but not whether it was applied.
+    Unknown,
+    /// Not answered (time-out, cut connection, 502, 504): it may be applied even later.
+    MayStillLand,
+}
+
+/// What is known of the login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Whether it works.
+    pub state: SessionState,
+    /// When the token ends, by this computer's clock.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whether the login works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionState {
+    /// Not tried yet.
+    Unknown,
+    /// Logged in.
+    Active,
+    /// Refused.
+    Expired,
+}
