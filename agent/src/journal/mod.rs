@@ -1,1 +1,212 @@
-//! The journal.
+//! The agent's own SQLite file: what Digible acknowledged, what is in doubt, parked or removed, the
+//! runs, and where an upload goes on. Bound to one Digible account and one catalog.
+//!
+//! WAL with `synchronous = FULL`: a power cut never undoes what let us delete a change.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::product::ProductId;
+
+mod key;
+mod lists;
+mod meta;
+mod migrations;
+mod open;
+mod products;
+mod runs;
+#[cfg(test)]
+mod tests;
+mod uploads;
+
+pub use lists::{Page, Parked, Removed};
+pub use meta::{Pause, Stamp};
+pub use open::{Binding, Kept, Opened};
+pub use products::{Acknowledged, Doubt, Known, Parking, Settlement, UploadProgress};
+pub use runs::StoredRun;
+pub use uploads::Checkpoint;
+
+/// SHA-256 of a body.
+pub type DigestBytes = [u8; 32];
+
+/// The journal of one account and one catalog. Cheap to clone.
+#[derive(Clone)]
+pub struct Journal {
+    connection: Arc<Mutex<Connection>>,
+}
+
+/// How many products are in which state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Acknowledged at least once, and not removed.
+    pub published: u64,
+    /// Handed to the network without a recorded answer.
+    pub in_doubt: u64,
+    /// Refused and shown.
+    pub parked: u64,
+    /// Gone from the shop and shown.
+    pub removed: u64,
+}
+
+/// Why the journal could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It was written by a newer version.
+    #[error(
+        "the journal `{path}` is from a newer version of shopMaster (its format is {found}, this one knows {known})"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format that this version knows.
+        known: i64,
+    },
+    /// It could not be opened or set up.
+    #[error("the journal `{path}` cannot be opened")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// It could not be kept aside.
+    #[error("the journal `{path}` cannot be kept aside")]
+    KeepAside {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A statement failed.
+    #[error("the journal failed to {operation}")]
+    Statement {
+        /// What it was to do.
+        operation: &'static str,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The task that used it ended early.
+    #[error("the journal was given up while the agent stops")]
+    Stopped,
+}
+
+/// What every call may answer.
+pub type Result<T> = std::result::Result<T, JournalError>;
+
+impl JournalError {
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Newer { .. } => {
+                "Install that newer version again, or move the journal file away and run `shopmasterctl upload`"
+            }
+            Self::Open { .. } | Self::KeepAside { .. } | Self::Statement { .. } => {
+                "Check that the disk is not full and that this user may write the journal's folder"
+            }
+            Self::Stopped => "Start the agent again",
+        }
+    }
+}
+
+impl Journal {
+    /// Runs `work` in one transaction on a thread that may block.
+    async fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(operation, move |connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Runs `work` on a thread that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(operation, |connection| work(connection))
+            .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let connection = Arc::clone(&self.connection);
+        tokio::task::spawn_blocking(move || {
+            // A panic cannot leave a transaction open (it rolls back on drop): the lock stays usable.
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut connection).map_err(|source| JournalError::Statement { operation, source })
+        })
+        .await
+        .map_err(|_| JournalError::Stopped)?
+    }
+
+    /// How many products are in which state.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails, as all calls of the journal.
+    pub async fn counts(&self) -> Result<Counts> {
+        self.read("count its products", |connection| {
+            let count = |sql: &str| {
+                let rows: i64 = connection
+                    .prepare_cached(sql)?
+                    .query_row([], |row| row.get(0))?;
+                Ok::<_, rusqlite::Error>(rows.unsigned_abs())
+            };
+            Ok(Counts {
+                published: meta::published(connection)?,
+                in_doubt: count("SELECT count(*) FROM product WHERE doubt > 0")?,
+                parked: count("SELECT count(*) FROM parked WHERE discarded = 0")?,
+                removed: count("SELECT count(*) FROM removed")?,
+            })
+        })
+        .await
+    }
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// Times are kept as milliseconds since 1970, UTC.
+fn time(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or_default()
+}
+
+/// A page token is the last id of the page before, with its type.
+fn token(id: &ProductId) -> String {
+    match id {
+        ProductId::Integer(number) => format!("i{number}"),
+        ProductId::Text(text) => format!("t{text}"),
+    }
+}
+
+fn from_token(token: &str) -> Option<ProductId> {
+    if let Some(number) = token.strip_prefix('i') {
+        return number.parse().ok().map(ProductId::Integer);
+    }
+    token
+        .strip_prefix('t')
+        .map(|text| ProductId::Text(text.to_owned()))
+}

@@ -1,0 +1,223 @@
+//! Parked and removed products, as a person sees and handles them.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Transaction};
+
+use super::{DigestBytes, Journal, Result, from_token, products, time, token};
+use crate::product::ProductId;
+
+/// A product that Digible, or we, refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// Which one.
+    pub id: ProductId,
+    /// Digest of the refused body.
+    pub digest: DigestBytes,
+    /// Why, for people.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Somebody chose not to see it any more.
+    pub discarded: bool,
+}
+
+/// A product that is gone from the shop and may be at Digible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Which one.
+    pub id: ProductId,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// By id.
+    pub entries: Vec<T>,
+    /// Where to go on; none at the end.
+    pub next: Option<String>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+impl Journal {
+    /// Parked products that were not discarded.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn list_parked(&self, after: Option<String>, limit: u32) -> Result<Page<Parked>> {
+        self.read("list parked products", move |connection| {
+            let entries = connection
+                .prepare_cached(
+                    "SELECT id, digest, reason, since, discarded FROM parked
+                     WHERE discarded = 0 AND (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2",
+                )?
+                .query_map((after.as_deref().and_then(from_token), limit + 1), parked)?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            let total: i64 = connection
+                .prepare_cached("SELECT count(*) FROM parked WHERE discarded = 0")?
+                .query_row([], |row| row.get(0))?;
+            Ok(page(entries, limit as usize, total, |entry| &entry.id))
+        })
+        .await
+    }
+
+    /// One parked product, discarded or not.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn parked(&self, id: ProductId) -> Result<Option<Parked>> {
+        self.read("look up a parked product", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, digest, reason, since, discarded FROM parked WHERE id = ?1",
+                )?
+                .query_row([id], parked)
+                .optional()
+        })
+        .await
+    }
+
+    /// Lets the next sync try parked products again: these, or all that are shown.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn retry_parked(&self, ids: Option<Vec<ProductId>>) -> Result<u64> {
+        self.change(
+            "retry parked products",
+            ids,
+            "UPDATE parked SET retry = 1, discarded = 0 WHERE id = ?1",
+            "UPDATE parked SET retry = 1 WHERE discarded = 0",
+        )
+        .await
+    }
+
+    /// Keeps the refused digests of parked products and stops showing them.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn discard_parked(&self, ids: Option<Vec<ProductId>>) -> Result<u64> {
+        self.change(
+            "discard parked products",
+            ids,
+            "UPDATE parked SET discarded = 1, retry = 0 WHERE id = ?1 AND discarded = 0",
+            "UPDATE parked SET discarded = 1, retry = 0 WHERE discarded = 0",
+        )
+        .await
+    }
+
+    /// Removed products.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn list_removed(&self, after: Option<String>, limit: u32) -> Result<Page<Removed>> {
+        self.read("list removed products", move |connection| {
+            let entries = connection
+                .prepare_cached(
+                    "SELECT id, since FROM removed
+                     WHERE (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2",
+                )?
+                .query_map((after.as_deref().and_then(from_token), limit + 1), removed)?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            let total: i64 = connection
+                .prepare_cached("SELECT count(*) FROM removed")?
+                .query_row([], |row| row.get(0))?;
+            Ok(page(entries, limit as usize, total, |entry| &entry.id))
+        })
+        .await
+    }
+
+    /// One removed product.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn removed(&self, id: ProductId) -> Result<Option<Removed>> {
+        self.read("look up a removed product", move |connection| {
+            connection
+                .prepare_cached("SELECT id, since FROM removed WHERE id = ?1")?
+                .query_row([id], removed)
+                .optional()
+        })
+        .await
+    }
+
+    /// Stops showing removed products: these, or all.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn forget_removed(&self, ids: Option<Vec<ProductId>>) -> Result<u64> {
+        self.write("forget removed products", move |transaction| {
+            let count = match ids {
+                None => transaction.execute("DELETE FROM removed", [])?,
+                Some(ids) => each(&ids, |id| products::forget_removed(transaction, id))?,
+            };
+            Ok(count as u64)
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        operation: &'static str,
+        ids: Option<Vec<ProductId>>,
+        one: &'static str,
+        all: &'static str,
+    ) -> Result<u64> {
+        self.write(operation, move |transaction: &Transaction<'_>| {
+            let count = match ids {
+                None => transaction.execute(all, [])?,
+                Some(ids) => each(&ids, |id| transaction.prepare_cached(one)?.execute([id]))?,
+            };
+            Ok(count as u64)
+        })
+        .await
+    }
+}
+
+fn each(
+    ids: &[ProductId],
+    change: impl Fn(&ProductId) -> rusqlite::Result<usize>,
+) -> rusqlite::Result<usize> {
+    ids.iter().try_fold(0, |count, id| Ok(count + change(id)?))
+}
+
+fn parked(row: &rusqlite::Row<'_>) -> rusqlite::Result<Parked> {
+    Ok(Parked {
+        id: row.get(0)?,
+        digest: row.get(1)?,
+        reason: row.get(2)?,
+        since: time(row.get(3)?),
+        discarded: row.get(4)?,
+    })
+}
+
+fn removed(row: &rusqlite::Row<'_>) -> rusqlite::Result<Removed> {
+    Ok(Removed {
+        id: row.get(0)?,
+        since: time(row.get(1)?),
+    })
+}
+
+fn page<T>(
+    mut entries: Vec<T>,
+    limit: usize,
+    total: i64,
+    id: impl Fn(&T) -> &ProductId,
+) -> Page<T> {
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|last| token(id(last)));
+    Page {
+        entries,
+        next,
+        total: total.unsigned_abs(),
+    }
+}

@@ -1,0 +1,25 @@
+//! Numbered steps from an older format to the newest. A step that was released is never changed.
+
+use rusqlite::Connection;
+
+const STEPS: [&str; 1] = [include_str!("migrations/0001-first.sql")];
+
+/// The newest format that this version knows.
+pub(super) const NEWEST: i64 = STEPS.len() as i64;
+
+/// The format of an open journal; 0 when it is empty.
+pub(super) fn format(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Brings an open journal to the newest format, each step in a transaction of its own.
+pub(super) fn run(connection: &mut Connection) -> rusqlite::Result<()> {
+    let from = usize::try_from(format(connection)?).unwrap_or_default();
+    for (number, step) in (1_i64..).zip(STEPS).skip(from) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

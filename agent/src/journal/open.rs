@@ -1,0 +1,196 @@
+//! Opening a journal, and keeping one aside that is not ours to go on with.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode};
+
+use super::{Journal, JournalError, Result, meta, migrations};
+
+/// What a journal belongs to. Another account or catalog needs another journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The Digible address and account.
+    pub account: String,
+    /// The shop's database, table and columns.
+    pub catalog: String,
+}
+
+/// A journal that is open.
+pub struct Opened {
+    /// The journal.
+    pub journal: Journal,
+    /// What was kept aside for it; none when it went on with its own.
+    pub kept: Option<Kept>,
+}
+
+/// A journal that was kept aside, because it was not ours to go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Where it is now.
+    pub path: PathBuf,
+    /// Why, for people.
+    pub reason: String,
+}
+
+enum Content {
+    Ours,
+    Foreign(String),
+}
+
+impl Journal {
+    /// Opens the journal at `path` for `binding`, or starts an empty one.
+    ///
+    /// One that belongs to another account or catalog, or that cannot be read, is kept aside. What
+    /// was on its way when an earlier process ended is in doubt from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Newer`] when a newer version wrote it (it is left alone), and when the file
+    /// cannot be opened for a reason that is not its content.
+    pub fn open(path: &Path, binding: &Binding) -> Result<Opened> {
+        let kept = match Self::try_open(path, binding) {
+            Ok((journal, Content::Ours)) => {
+                return Ok(Opened {
+                    journal,
+                    kept: None,
+                });
+            }
+            Ok((journal, Content::Foreign(reason))) => {
+                // Closed first, so that its WAL is folded into the file that is moved.
+                drop(journal);
+                keep_aside(path, reason)?
+            }
+            Err(JournalError::Open { source, .. }) if is_unreadable(&source) => {
+                keep_aside(path, format!("it could not be read ({source})"))?
+            }
+            Err(error) => return Err(error),
+        };
+        let (journal, _) = Self::try_open(path, binding)?;
+        Ok(Opened {
+            journal,
+            kept: Some(kept),
+        })
+    }
+
+    fn try_open(path: &Path, binding: &Binding) -> Result<(Self, Content)> {
+        let failed = |source| JournalError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let mut connection = Connection::open(path).map_err(failed)?;
+        set_up(&connection).map_err(failed)?;
+        let found = migrations::format(&connection).map_err(failed)?;
+        if found > migrations::NEWEST {
+            return Err(JournalError::Newer {
+                path: path.to_owned(),
+                found,
+                known: migrations::NEWEST,
+            });
+        }
+        migrations::run(&mut connection).map_err(failed)?;
+        let content = bind(&connection, binding).map_err(failed)?;
+        if matches!(content, Content::Ours) {
+            recover(&connection).map_err(failed)?;
+        }
+        let journal = Self {
+            connection: Arc::new(Mutex::new(connection)),
+        };
+        Ok((journal, content))
+    }
+}
+
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // WAL answers with the mode that it chose; anything else than a row is an error.
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    if cfg!(target_os = "macos") {
+        connection.pragma_update(None, "fullfsync", true)?;
+    }
+    Ok(())
+}
+
+fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content> {
+    let account: Option<String> = meta::get(connection, "account")?;
+    let catalog: Option<String> = meta::get(connection, "catalog")?;
+    let (Some(account), Some(catalog)) = (account, catalog) else {
+        meta::set(connection, "account", &binding.account)?;
+        meta::set(connection, "catalog", &binding.catalog)?;
+        meta::set(connection, "journal", &new_id())?;
+        return Ok(Content::Ours);
+    };
+    if account != binding.account {
+        return Ok(Content::Foreign(
+            "it belongs to another Digible account or address".to_owned(),
+        ));
+    }
+    if catalog != binding.catalog {
+        return Ok(Content::Foreign(
+            "it belongs to another database, table or set of columns".to_owned(),
+        ));
+    }
+    Ok(Content::Ours)
+}
+
+/// What was handed over when the process ended may still land.
+fn recover(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE product SET doubt = 2, doubt_due = NULL WHERE doubt > 0",
+        [],
+    )?;
+    Ok(())
+}
+
+fn new_id() -> String {
+    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}
+
+/// Whether the file's content is at fault, and not the disk or the rights.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+    ) || matches!(
+        error,
+        rusqlite::Error::SqliteFailure(_, Some(message)) if message.contains("no such table")
+    )
+}
+
+fn keep_aside(path: &Path, reason: String) -> Result<Kept> {
+    let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut aside = path.with_file_name(format!("{stem}-{stamp}.sqlite"));
+    let mut number = 2;
+    while aside.exists() {
+        aside = path.with_file_name(format!("{stem}-{stamp}-{number}.sqlite"));
+        number += 1;
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let with = |base: &Path| {
+            let mut name = base.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        match fs::rename(with(path), with(&aside)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}
+            Err(source) => {
+                return Err(JournalError::KeepAside {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(Kept {
+        path: aside,
+        reason,
+    })
+}

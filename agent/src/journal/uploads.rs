@@ -1,0 +1,114 @@
+//! Where an upload goes on after a crash or a cancel.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Transaction};
+
+use super::{Journal, Result, meta, now_ms, products::UploadProgress, time};
+use crate::product::ProductId;
+
+/// The newest upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Grows with each upload.
+    pub number: i64,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it finished; none while it has not.
+    pub finished_at: Option<Timestamp>,
+    /// The last key that it is through with; none at its start.
+    pub cursor: Option<ProductId>,
+    /// Products that it is through with.
+    pub done: u64,
+}
+
+impl Journal {
+    /// The newest upload; none before the first.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn newest_upload(&self) -> Result<Option<Checkpoint>> {
+        self.read("read the upload's checkpoint", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT number, started_at, finished_at, cursor, done FROM upload
+                     ORDER BY number DESC LIMIT 1",
+                )?
+                .query_row([], |row| {
+                    let done: i64 = row.get(4)?;
+                    Ok(Checkpoint {
+                        number: row.get(0)?,
+                        started_at: time(row.get(1)?),
+                        finished_at: row.get::<_, Option<i64>>(2)?.map(time),
+                        cursor: row.get(3)?,
+                        done: done.unsigned_abs(),
+                    })
+                })
+                .optional()
+        })
+        .await
+    }
+
+    /// Begins a new upload in place of the newest one. Gives its number.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn begin_upload(&self) -> Result<i64> {
+        self.write("begin an upload", |transaction| {
+            // Numbers never come again: products carry them.
+            let newest: i64 = meta::get(transaction, "upload")?.unwrap_or_default();
+            let number = newest + 1;
+            meta::set(transaction, "upload", &number)?;
+            transaction.execute("DELETE FROM upload", [])?;
+            transaction.execute(
+                "INSERT INTO upload (number, started_at) VALUES (?1, ?2)",
+                (number, now_ms()),
+            )?;
+            Ok(number)
+        })
+        .await
+    }
+
+    /// Notes that an upload is through with every product.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn finish_upload(&self, number: i64) -> Result<()> {
+        self.write("finish an upload", move |transaction| {
+            transaction.execute(
+                "UPDATE upload SET finished_at = ?2 WHERE number = ?1",
+                (number, now_ms()),
+            )?;
+            meta::set(transaction, "uploaded", &true)
+        })
+        .await
+    }
+
+    /// Whether an upload has finished since the journal began, or since everything came in doubt.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn ever_uploaded(&self) -> Result<bool> {
+        self.read("read whether an upload has finished", |connection| {
+            Ok(meta::get(connection, "uploaded")?.unwrap_or(false))
+        })
+        .await
+    }
+}
+
+pub(super) fn advance(
+    transaction: &Transaction<'_>,
+    progress: &UploadProgress,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("UPDATE upload SET cursor = ?2, done = ?3 WHERE number = ?1")?
+        .execute((
+            progress.number,
+            &progress.cursor,
+            i64::try_from(progress.done).unwrap_or(i64::MAX),
+        ))?;
+    Ok(())
+}
