@@ -1,1 +1,206 @@
-//! The engine.
+//! Runs: what is sent, when, and what becomes of it. Knows the catalog's and the cloud's trait and
+//! the journal; no SQL, no HTTP.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
+
+mod backoff;
+pub mod board;
+mod core;
+mod courier;
+mod evidence;
+mod explain;
+mod halt;
+mod lane;
+mod owner;
+mod page;
+mod pass;
+mod registry;
+pub mod run;
+mod scheduler;
+mod step;
+mod sync;
+mod upload;
+mod waits;
+mod witness;
+
+use crate::{
+    catalog::Catalog,
+    digible::{Answer, Cloud},
+    journal::{Journal, JournalError, Pause},
+};
+use board::Board;
+use core::Core;
+
+pub use core::{Options, with_causes};
+pub use explain::{Explained, ProductState};
+pub use registry::{StartError, Started};
+
+/// Keeps one catalog equal at one Digible account, until it is stopped.
+pub struct Engine {
+    core: Arc<Core>,
+    runs: registry::Registry,
+    tasks: TaskTracker,
+    scheduler: Mutex<Option<Arc<tokio::sync::Notify>>>,
+}
+
+impl Engine {
+    /// An engine that does nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub async fn new(
+        catalog: Arc<dyn Catalog>,
+        cloud: Arc<dyn Cloud>,
+        journal: Journal,
+        board: Arc<Board>,
+        options: Options,
+    ) -> Result<Arc<Self>, JournalError> {
+        let pause = journal.pause().await?.filter(|pause| !has_ended(*pause));
+        let counts = journal.counts().await?;
+        let kind = catalog.kind();
+        let scan = options.scan;
+        let checked_at = journal.uploaded_at().await?;
+        let session = cloud.session();
+        board.update(|facts| {
+            facts.paused = pause;
+            facts.counts = counts;
+            facts.catalog.kind = kind;
+            facts.capture.scan = scan;
+            facts.checked_at = checked_at;
+            facts.session = Some(session);
+        });
+        let core = Arc::new(Core::new(catalog, cloud, journal, board, options, pause));
+        let tasks = TaskTracker::new();
+        let runs = registry::Registry::new(Arc::clone(&core), tasks.clone());
+        runs.note_interrupted().await?;
+        Ok(Arc::new(Self {
+            core,
+            runs,
+            tasks,
+            scheduler: Mutex::new(None),
+        }))
+    }
+
+    /// Starts the scheduler, and goes on with an upload that an earlier process did not finish.
+    pub fn start(self: &Arc<Self>) {
+        let wake = Arc::new(tokio::sync::Notify::new());
+        *self
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&wake));
+        let engine = Arc::clone(self);
+        self.tasks
+            .spawn(async move { scheduler::run(&engine, &wake).await });
+    }
+
+    /// Stops everything: what is under way is recorded first.
+    pub async fn stop(&self) {
+        self.core.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Starts, joins, watches, cancels and lists runs.
+    pub fn runs(&self) -> &registry::Registry {
+        &self.runs
+    }
+
+    /// The shop's product table.
+    pub fn catalog(&self) -> &dyn Catalog {
+        self.core.catalog.as_ref()
+    }
+
+    /// Parked and removed products.
+    pub fn journal(&self) -> &Journal {
+        &self.core.journal
+    }
+
+    /// Pauses sending, also over a restart.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub async fn pause(&self, pause: Pause) -> Result<(), JournalError> {
+        self.set_pause(Some(pause)).await
+    }
+
+    /// Ends a pause.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub async fn resume(&self) -> Result<(), JournalError> {
+        self.set_pause(None).await
+    }
+
+    async fn set_pause(&self, pause: Option<Pause>) -> Result<(), JournalError> {
+        self.core.journal.set_pause(pause).await?;
+        self.core.board.update(|facts| facts.paused = pause);
+        self.core.pause.send_replace(pause);
+        self.wake();
+        Ok(())
+    }
+
+    /// Asks the database and the journal how things are, and tells people.
+    pub async fn refresh(&self) {
+        if let Err(error) = self.core.refresh().await {
+            self.core.note_failure(&error);
+        }
+    }
+
+    /// Notes that changes may have been missed, so that an upload is due.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub async fn need_upload(&self) -> Result<(), JournalError> {
+        self.core.journal.need_upload().await?;
+        self.refresh().await;
+        Ok(())
+    }
+
+    /// Logs in to Digible, whatever the state of the session.
+    pub async fn log_in(&self) -> Answer {
+        let answer = self.core.cloud.log_in().await;
+        let acknowledged = answer == Answer::Acknowledged;
+        if acknowledged {
+            self.core.waits.clear_all();
+        }
+        self.core.note_digible(acknowledged, None, None);
+        answer
+    }
+
+    /// Tries parked products again with the next sync, which starts now when it may.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub async fn retry_parked(
+        &self,
+        ids: Option<Vec<crate::product::ProductId>>,
+    ) -> Result<u64, JournalError> {
+        let count = self.core.journal.retry_parked(ids).await?;
+        self.core.waits.clear_all();
+        self.wake();
+        Ok(count)
+    }
+
+    /// Lets the scheduler look again now.
+    fn wake(&self) {
+        let scheduler = self
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(wake) = scheduler.as_ref() {
+            wake.notify_one();
+        }
+    }
+}
+
+fn has_ended(pause: Pause) -> bool {
+    matches!(pause, Pause::Until(until) if until <= Timestamp::now())
+}

@@ -234,7 +234,7 @@ impl Journal {
         self.write("put everything in doubt", |transaction| {
             transaction.execute("UPDATE product SET doubt = 1 WHERE doubt = 0", [])?;
             transaction.execute("DELETE FROM upload", [])?;
-            meta::set(transaction, "uploaded", &false)
+            meta::set(transaction, "uploaded_at", &None::<i64>)
         })
         .await
     }

@@ -81,19 +81,31 @@ impl Journal {
                 "UPDATE upload SET finished_at = ?2 WHERE number = ?1",
                 (number, now_ms()),
             )?;
-            meta::set(transaction, "uploaded", &true)
+            meta::set(transaction, "uploaded_at", &now_ms())
         })
         .await
     }
 
-    /// Whether an upload has finished since the journal began, or since everything came in doubt.
+    /// When an upload last finished; none when none did, or when one is due again.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
-    pub async fn ever_uploaded(&self) -> Result<bool> {
-        self.read("read whether an upload has finished", |connection| {
-            Ok(meta::get(connection, "uploaded")?.unwrap_or(false))
+    pub async fn uploaded_at(&self) -> Result<Option<Timestamp>> {
+        self.read("read when an upload has finished", |connection| {
+            Ok(meta::get(connection, "uploaded_at")?.map(time))
+        })
+        .await
+    }
+
+    /// Notes that an upload is due, because changes may have been missed.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn need_upload(&self) -> Result<()> {
+        self.write("note that an upload is due", |transaction| {
+            meta::set(transaction, "uploaded_at", &None::<i64>)
         })
         .await
     }

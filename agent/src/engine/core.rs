@@ -1,0 +1,230 @@
+//! What every run works with.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    board::Board,
+    halt::{Halt, StepError},
+    lane::Lane,
+    waits::Waits,
+};
+use crate::{
+    catalog::{Catalog, CatalogError},
+    digible::Cloud,
+    health::{Area, Trouble},
+    journal::{Journal, JournalError, Pause, Settlement},
+};
+
+/// How a run works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Products in one batch, 1 to 200.
+    pub batch_size: usize,
+    /// Requests under way at once.
+    pub max_in_flight: usize,
+    /// More waiting updates than this go through the batch endpoint.
+    pub bulk_threshold: usize,
+    /// How long a request may take, and so may still land after it was given up.
+    pub timeout: Duration,
+    /// Changes are found by walking the table, not by a trigger.
+    pub scan: bool,
+    /// Whether the scheduler starts syncs by itself.
+    pub automatic: bool,
+    /// From one full sync to the next.
+    pub interval: Duration,
+    /// From one look for changes to the next.
+    pub probe: Duration,
+}
+
+/// What every run works with.
+pub(super) struct Core {
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) cloud: Arc<dyn Cloud>,
+    pub(super) journal: Journal,
+    pub(super) board: Arc<Board>,
+    pub(super) options: Options,
+    pub(super) waits: Waits,
+    pub(super) lane: Lane,
+    pub(super) pause: watch::Sender<Option<Pause>>,
+    /// Ends everything.
+    pub(super) stop: CancellationToken,
+    hold: Mutex<Option<Instant>>,
+    owner_renewed: Mutex<Option<Timestamp>>,
+}
+
+impl Options {
+    /// Products in one step: two rounds of full batches, so that reading ahead is worth it.
+    pub(super) fn page_size(&self) -> usize {
+        (self.batch_size * self.max_in_flight * 2).clamp(200, 4_000)
+    }
+}
+
+impl Core {
+    pub(super) fn new(
+        catalog: Arc<dyn Catalog>,
+        cloud: Arc<dyn Cloud>,
+        journal: Journal,
+        board: Arc<Board>,
+        options: Options,
+        pause: Option<Pause>,
+    ) -> Self {
+        Self {
+            catalog,
+            cloud,
+            journal,
+            board,
+            options,
+            waits: Waits::default(),
+            lane: Lane::default(),
+            pause: watch::Sender::new(pause),
+            stop: CancellationToken::new(),
+            hold: Mutex::new(None),
+            owner_renewed: Mutex::new(None),
+        }
+    }
+
+    /// An empty settlement of a step that begins to send now.
+    pub(super) fn settlement(&self) -> Settlement {
+        Settlement {
+            sent_at: Timestamp::now().as_millisecond(),
+            landing_time: self.options.timeout,
+            ..Settlement::default()
+        }
+    }
+
+    /// Sends nothing for a while, because Digible asked for it.
+    pub(super) fn hold(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        let shown = Timestamp::now()
+            .saturating_add(jiff::SignedDuration::try_from(wait).unwrap_or_default());
+        self.board.update(|facts| facts.blocked_until = shown.ok());
+    }
+
+    /// How long Digible still asks us to wait; none when it does not.
+    pub(super) fn held(&self) -> Option<Duration> {
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = hold.and_then(|until| until.checked_duration_since(Instant::now()));
+        let left = left.filter(|left| !left.is_zero());
+        if left.is_none() && hold.take().is_some() {
+            self.board.update(|facts| facts.blocked_until = None);
+        }
+        left
+    }
+
+    pub(super) fn owner_renewed(&self) -> Option<Timestamp> {
+        *self
+            .owner_renewed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note_owner_renewed(&self) {
+        let mut renewed = self
+            .owner_renewed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *renewed = Some(Timestamp::now());
+    }
+
+    /// Tells people how Digible is: after a step in which something passed, or one that halted.
+    pub(super) fn note_digible(&self, passed: bool, halt: Option<&Halt>, fault: Option<&str>) {
+        let trouble = halt.and_then(Halt::trouble).or_else(|| {
+            let reason = fault.filter(|_| !passed)?;
+            Halt::Unreachable(reason.to_owned()).trouble()
+        });
+        let session = self.cloud.session();
+        self.board.update(|facts| {
+            facts.session = Some(session);
+            match trouble {
+                Some(trouble) => facts.fails(Area::Digible, trouble),
+                None if passed => facts.works(Area::Digible),
+                None => {}
+            }
+        });
+    }
+
+    /// Tells people that the shop's database or the journal failed.
+    pub(super) fn note_failure(&self, error: &StepError) {
+        match error {
+            StepError::Catalog(error) => self.note_catalog_failure(error),
+            StepError::Journal(error) => self.note_journal_failure(error),
+        }
+    }
+
+    pub(super) fn note_catalog_failure(&self, error: &CatalogError) {
+        let trouble = Trouble::new(error.code(), with_causes(error), error.remedy());
+        let passing = matches!(
+            error,
+            CatalogError::Busy(_)
+                | CatalogError::Unreachable { .. }
+                | CatalogError::Statement { .. }
+        );
+        let trouble = if passing { trouble } else { trouble.lasting() };
+        let unreachable = error.code() == "DATABASE_UNREACHABLE";
+        self.board.update(|facts| {
+            facts.fails(Area::Catalog, trouble);
+            if unreachable {
+                facts.catalog.reachable = Some(false);
+            }
+        });
+    }
+
+    pub(super) fn note_journal_failure(&self, error: &JournalError) {
+        let trouble = Trouble::new("JOURNAL_FAILED", with_causes(error), error.remedy()).lasting();
+        self.board
+            .update(|facts| facts.fails(Area::Journal, trouble));
+    }
+
+    /// Asks the database and the journal how things are, and tells people.
+    pub(super) async fn refresh(&self) -> Result<(), StepError> {
+        let scan = self.options.scan;
+        let status = self.catalog.capture().await?;
+        let backlog = match status {
+            crate::catalog::CaptureStatus::NotInstalled => Default::default(),
+            _ => self.catalog.backlog().await?,
+        };
+        let counts = self.journal.counts().await?;
+        let checked_at = self.journal.uploaded_at().await?;
+        let session = self.cloud.session();
+        let now = Timestamp::now();
+        self.board.update(|facts| {
+            facts.works(Area::Catalog);
+            facts.works(Area::Journal);
+            facts.catalog.reachable = Some(true);
+            facts.capture = crate::health::Capture {
+                scan,
+                status: Some(status),
+            };
+            facts.pending = backlog.products;
+            facts.oldest_pending_at = backlog.oldest_at;
+            facts.oldest_age = backlog.oldest_age.map(|age| (age, now));
+            facts.counts = counts;
+            facts.checked_at = checked_at;
+            facts.session = Some(session);
+        });
+        Ok(())
+    }
+}
+
+/// An error with its causes, on one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}

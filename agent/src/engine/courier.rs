@@ -1,0 +1,432 @@
+//! Hands a step's products to Digible, concurrently, and says what became of each.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use futures_util::{StreamExt as _, stream};
+
+use super::{
+    core::Core,
+    evidence::Evidence,
+    halt::{Halt, StepError},
+    run::Live,
+    waits::Strikes,
+    witness::{self, Testimony},
+};
+use crate::{
+    digible::{Answer, Fate, Item},
+    product::ProductId,
+};
+
+/// So often the same body may be answered with a fault that may be its own.
+const MOST_STRIKES: u8 = 3;
+
+/// One product on its way.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) item: Item,
+    pub(super) route: Route,
+    pub(super) strikes: Strikes,
+}
+
+/// Which endpoint, and with whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Alone, through the update endpoint.
+    Update,
+    /// With others, through the batch endpoint.
+    Batch,
+    /// Alone, through the batch endpoint.
+    Alone,
+}
+
+/// What became of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fortune {
+    /// Digible has it.
+    Acknowledged,
+    /// Digible refuses it, alone.
+    Refused {
+        reason: String,
+        fate: Fate,
+        strikes: Strikes,
+    },
+    /// To be tried again later.
+    Deferred {
+        reason: String,
+        fate: Fate,
+        wait: Option<std::time::Duration>,
+        strikes: Strikes,
+    },
+    /// Not handed over: sending stopped before.
+    Kept,
+}
+
+/// Sends the products of one step.
+pub(super) struct Courier<'a> {
+    core: &'a Core,
+    live: &'a Live,
+    evidence: &'a Evidence,
+    aboard: HashSet<&'a ProductId>,
+    halt: Mutex<Option<Halt>>,
+    failure: Mutex<Option<StepError>>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// What became of all products, in their order.
+pub(super) struct Return {
+    pub(super) fortunes: Vec<Fortune>,
+    pub(super) halt: Option<Halt>,
+}
+
+type Told = Vec<(usize, Fortune)>;
+
+impl<'a> Courier<'a> {
+    pub(super) fn new(
+        core: &'a Core,
+        live: &'a Live,
+        evidence: &'a Evidence,
+        aboard: HashSet<&'a ProductId>,
+    ) -> Self {
+        Self {
+            core,
+            live,
+            evidence,
+            aboard,
+            halt: Mutex::new(None),
+            failure: Mutex::new(None),
+            asking: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Sends all parcels, at most `max_in_flight` requests at once.
+    pub(super) async fn deliver(self, parcels: &[Parcel]) -> Result<Return, StepError> {
+        let mut fortunes = vec![Fortune::Kept; parcels.len()];
+        let this = &self;
+        let jobs = jobs(parcels, self.core.options.batch_size)
+            .into_iter()
+            .map(|job| async move {
+                match job.as_slice() {
+                    [index] if parcels.get(*index).is_some_and(Parcel::is_update) => {
+                        this.update(parcels, *index).await
+                    }
+                    _ => this.batch(parcels, job).await,
+                }
+            });
+        let mut answers = stream::iter(jobs).buffer_unordered(self.core.options.max_in_flight);
+        while let Some(told) = answers.next().await {
+            let passed = told
+                .iter()
+                .filter(|(_, fortune)| *fortune == Fortune::Acknowledged)
+                .count() as u64;
+            self.live.update(|run| {
+                run.sent += passed;
+                run.done += passed;
+            });
+            for (index, fortune) in told {
+                if let Some(place) = fortunes.get_mut(index) {
+                    *place = fortune;
+                }
+            }
+        }
+        drop(answers);
+        if let Some(failure) = take(&self.failure) {
+            return Err(failure);
+        }
+        Ok(Return {
+            fortunes,
+            halt: take(&self.halt),
+        })
+    }
+
+    /// One product through the update endpoint; refused there, it is tried once as a create.
+    async fn update(&self, parcels: &[Parcel], index: usize) -> Told {
+        let Some(parcel) = parcels.get(index) else {
+            return Vec::new();
+        };
+        if self.is_stopped() {
+            return vec![(index, Fortune::Kept)];
+        }
+        self.count_request();
+        let mut strikes = parcel.strikes;
+        let fortune = match self.core.cloud.send_update(&parcel.item).await {
+            Answer::Acknowledged => {
+                self.evidence.update_passed();
+                Fortune::Acknowledged
+            }
+            Answer::Refused { .. } | Answer::Missing { .. } => {
+                return self.batch(parcels, vec![index]).await;
+            }
+            Answer::TooLarge { reason } => Fortune::Refused {
+                reason,
+                fate: Fate::NotApplied,
+                strikes,
+            },
+            Answer::Broken { reason } => {
+                strikes.update = strikes.update.saturating_add(1);
+                if strikes.update >= MOST_STRIKES {
+                    return self.batch(parcels, vec![index]).await;
+                }
+                self.fault(&reason);
+                Fortune::Deferred {
+                    reason,
+                    fate: Fate::Unknown,
+                    wait: None,
+                    strikes,
+                }
+            }
+            other => self.later(other, strikes),
+        };
+        vec![(index, fortune)]
+    }
+
+    /// Products through the batch endpoint; a group that is refused is split until the guilty ones
+    /// are alone.
+    async fn batch(&self, parcels: &[Parcel], indices: Vec<usize>) -> Told {
+        let mut told = Vec::with_capacity(indices.len());
+        let mut groups = vec![indices];
+        while let Some(group) = groups.pop() {
+            if self.is_stopped() {
+                told.extend(group.into_iter().map(|index| (index, Fortune::Kept)));
+                continue;
+            }
+            let members: Vec<&Parcel> = group.iter().filter_map(|i| parcels.get(*i)).collect();
+            let items: Vec<&Item> = members.iter().map(|parcel| &parcel.item).collect();
+            self.count_request();
+            let answer = self.core.cloud.send_batch(&items).await;
+            let verdict = self.judge(answer, &members);
+            match verdict {
+                Verdict::All(fortune) => {
+                    told.extend(group.into_iter().map(|index| (index, fortune.clone())));
+                }
+                Verdict::Each(strike) => {
+                    let each = group
+                        .into_iter()
+                        .zip(members)
+                        .map(|(index, parcel)| (index, strike(parcel.strikes)));
+                    told.extend(each);
+                }
+                Verdict::Split => {
+                    let (first, second) = group.split_at(group.len() / 2);
+                    groups.push(second.to_vec());
+                    groups.push(first.to_vec());
+                }
+            }
+            if self.evidence.is_suspicious() {
+                self.question().await;
+            }
+        }
+        told
+    }
+
+    fn judge(&self, answer: Answer, members: &[&Parcel]) -> Verdict {
+        let alone = members.len() == 1;
+        let strikes = members
+            .first()
+            .map(|parcel| parcel.strikes)
+            .unwrap_or_default();
+        match answer {
+            Answer::Acknowledged => {
+                self.evidence.batch_passed();
+                Verdict::All(Fortune::Acknowledged)
+            }
+            Answer::TooLarge { .. } | Answer::Refused { .. } if !alone => {
+                if matches!(answer, Answer::Refused { .. }) {
+                    self.evidence.refused();
+                }
+                Verdict::Split
+            }
+            Answer::TooLarge { reason } | Answer::Refused { reason } => {
+                self.evidence.refused();
+                Verdict::All(Fortune::Refused {
+                    reason,
+                    fate: Fate::NotApplied,
+                    strikes,
+                })
+            }
+            Answer::Missing { reason } => {
+                self.stop(Halt::Refuses(reason));
+                Verdict::All(Fortune::Kept)
+            }
+            Answer::Broken { reason } => self.judge_broken(reason, members),
+            other => {
+                let fortune = self.later(other, strikes);
+                Verdict::Each(Box::new(move |strikes| fortune.with(strikes)))
+            }
+        }
+    }
+
+    /// A fault that may be one product's: three times for the same body, and it is looked for.
+    fn judge_broken(&self, reason: String, members: &[&Parcel]) -> Verdict {
+        if let [only] = members {
+            let mut strikes = only.strikes;
+            strikes.alone = strikes.alone.saturating_add(1);
+            if strikes.alone >= MOST_STRIKES {
+                self.evidence.refused();
+                return Verdict::All(Fortune::Refused {
+                    reason,
+                    fate: Fate::Unknown,
+                    strikes,
+                });
+            }
+            self.fault(&reason);
+            return Verdict::All(Fortune::Deferred {
+                reason,
+                fate: Fate::Unknown,
+                wait: None,
+                strikes,
+            });
+        }
+        let struck_out = |parcel: &&Parcel| parcel.strikes.grouped + 1 >= MOST_STRIKES;
+        if members.iter().all(struck_out) {
+            self.evidence.refused();
+            return Verdict::Split;
+        }
+        self.fault(&reason);
+        Verdict::Each(Box::new(move |mut strikes| {
+            strikes.grouped = strikes.grouped.saturating_add(1);
+            Fortune::Deferred {
+                reason: reason.clone(),
+                fate: Fate::Unknown,
+                wait: None,
+                strikes,
+            }
+        }))
+    }
+
+    /// What is nobody's fault, or everybody's.
+    fn later(&self, answer: Answer, strikes: Strikes) -> Fortune {
+        match answer {
+            Answer::Retry { reason, wait, fate } => {
+                match wait {
+                    Some(wait) => self.stop(Halt::Hold {
+                        wait,
+                        reason: reason.clone(),
+                    }),
+                    None => self.fault(&reason),
+                }
+                Fortune::Deferred {
+                    reason,
+                    fate,
+                    wait,
+                    strikes,
+                }
+            }
+            Answer::Misconfigured { reason } => {
+                self.stop(Halt::Misconfigured(reason));
+                Fortune::Kept
+            }
+            Answer::LoggedOut { reason } => {
+                self.stop(Halt::LoggedOut(reason));
+                Fortune::Kept
+            }
+            Answer::Acknowledged
+            | Answer::Refused { .. }
+            | Answer::TooLarge { .. }
+            | Answer::Missing { .. }
+            | Answer::Broken { .. } => Fortune::Kept,
+        }
+    }
+
+    /// After as many failures in a row as there are requests at once, it is not about products.
+    fn fault(&self, reason: &str) {
+        let most = u32::try_from(self.core.options.max_in_flight).unwrap_or(u32::MAX);
+        if self.evidence.failed() >= most.max(2) {
+            self.stop(Halt::Unreachable(reason.to_owned()));
+        }
+    }
+
+    /// Too many refusals in a row: is it the products or Digible? One that it acknowledged before
+    /// tells them apart.
+    async fn question(&self) {
+        let _one_at_a_time = self.asking.lock().await;
+        if !self.evidence.is_suspicious() || self.is_stopped() {
+            return;
+        }
+        match witness::ask(self.core, self.live, &self.aboard).await {
+            Ok(Testimony::Passes) => self.evidence.batch_passed(),
+            Ok(Testimony::Absent) => self.stop(Halt::Refuses(
+                "20 requests in a row, and nothing was ever accepted".to_owned(),
+            )),
+            Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
+            Ok(Testimony::Unclear(reason)) => self.stop(Halt::Unreachable(reason)),
+            Err(error) => {
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                self.stop(Halt::Cancelled);
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.live.cancel.is_cancelled()
+            || self
+                .halt
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_some()
+    }
+
+    fn stop(&self, halt: Halt) {
+        let mut stopped = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
+        match (stopped.as_mut(), &halt) {
+            (None, _) => *stopped = Some(halt),
+            // The longest wait that Digible asked for counts.
+            (Some(Halt::Hold { wait, .. }), Halt::Hold { wait: longer, .. }) => {
+                *wait = (*wait).max(*longer);
+            }
+            // What needs a person says more than what passes.
+            (Some(before), _) if before.is_passing() && !halt.is_passing() => *stopped = Some(halt),
+            _ => {}
+        }
+    }
+
+    fn count_request(&self) {
+        self.live.update(|run| run.requests += 1);
+    }
+}
+
+enum Verdict {
+    All(Fortune),
+    Each(Box<dyn Fn(Strikes) -> Fortune + Send>),
+    Split,
+}
+
+impl Parcel {
+    fn is_update(&self) -> bool {
+        self.route == Route::Update
+    }
+}
+
+impl Fortune {
+    fn with(&self, own: Strikes) -> Self {
+        let mut fortune = self.clone();
+        if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
+            *strikes = own;
+        }
+        fortune
+    }
+}
+
+/// Which parcels make one request. A creation is not left waiting behind hundreds of updates.
+fn jobs(parcels: &[Parcel], batch_size: usize) -> Vec<Vec<usize>> {
+    let of = |route| {
+        parcels
+            .iter()
+            .enumerate()
+            .filter(move |(_, parcel)| parcel.route == route)
+            .map(|(index, _)| index)
+    };
+    let together: Vec<usize> = of(Route::Batch).collect();
+    together
+        .chunks(batch_size)
+        .map(<[usize]>::to_vec)
+        .chain(of(Route::Alone).map(|index| vec![index]))
+        .chain(of(Route::Update).map(|index| vec![index]))
+        .collect()
+}
+
+fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+}

@@ -1,0 +1,235 @@
+//! All that is known of one product, from the shop's row to the last acknowledgement.
+
+use jiff::Timestamp;
+
+use super::{Engine, halt::StepError};
+use crate::{
+    catalog::{Change, Lookup},
+    digible::{Digest, Item},
+    journal::{Doubt, Known, Parked, Removed},
+    product::{ProductId, Row},
+};
+
+/// All that is known of one product.
+#[derive(Debug)]
+pub struct Explained {
+    /// In the row's own spelling, or as asked.
+    pub id: ProductId,
+    /// The one word.
+    pub state: ProductState,
+    /// One or two sentences.
+    pub text: String,
+    /// The shop's row.
+    pub row: Option<Row>,
+    /// Pending, oldest first.
+    pub changes: Vec<Change>,
+    /// Of the body that the row makes now.
+    pub current: Option<Digest>,
+    /// What the journal knows.
+    pub known: Known,
+    /// Why it is parked.
+    pub parked: Option<Parked>,
+    /// Since when it is removed.
+    pub removed: Option<Removed>,
+    /// When it is tried again.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// The one word for a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProductState {
+    /// Neither the shop nor the journal knows it.
+    Unknown,
+    /// Digible has what the shop has.
+    Equal,
+    /// It waits to be sent.
+    Pending,
+    /// Its answer is not recorded.
+    InDoubt,
+    /// Digible, or we, refuse it.
+    Parked,
+    /// Gone from the shop, may be at Digible.
+    Removed,
+    /// In the shop, never sent, no change captured.
+    NeverSent,
+    /// Differs from what Digible acknowledged, no change captured.
+    Different,
+}
+
+impl Engine {
+    /// Explains the product that a person names. A number is tried as text first, then as a number.
+    ///
+    /// # Errors
+    ///
+    /// For people: when the database or the journal cannot be asked.
+    pub async fn explain(&self, asked: &str) -> Result<Explained, String> {
+        let explained = self.explained(asked).await;
+        explained.map_err(|error| super::with_causes(&error))
+    }
+
+    /// The ids that a person's text may mean.
+    #[must_use]
+    pub fn meanings(text: &str) -> Vec<ProductId> {
+        let number = text.parse().ok().map(ProductId::Integer);
+        std::iter::once(ProductId::Text(text.to_owned()))
+            .chain(number)
+            .collect()
+    }
+
+    async fn explained(&self, asked: &str) -> Result<Explained, StepError> {
+        let meanings = Self::meanings(asked);
+        let lookups = self.core.catalog.read(&meanings).await?;
+        let found = meanings
+            .iter()
+            .zip(lookups)
+            .find_map(|(key, lookup)| match lookup {
+                Lookup::Found(row) => Some((key.clone(), row)),
+                Lookup::Gone | Lookup::Locked => None,
+            });
+        let (key, row) = match found {
+            Some((key, row)) => (key, Some(row)),
+            None => (self.remembered(meanings).await?, None),
+        };
+        let id = row
+            .as_ref()
+            .map_or_else(|| key.clone(), |row| row.id.clone());
+        let changes = self.changes_of(&key).await?;
+        let known = self
+            .core
+            .journal
+            .known(vec![id.clone()])
+            .await?
+            .pop()
+            .unwrap_or_default();
+        let parked = self.core.journal.parked(id.clone()).await?;
+        let removed = self.core.journal.removed(id.clone()).await?;
+        let current = row
+            .as_ref()
+            .and_then(|row| Item::new(row).ok())
+            .map(|item| item.digest);
+        let retry_at = self.core.waits.until(&id).and_then(|until| {
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            Timestamp::now()
+                .saturating_add(jiff::SignedDuration::try_from(left).unwrap_or_default())
+                .ok()
+        });
+        let mut explained = Explained {
+            id,
+            state: ProductState::Unknown,
+            text: String::new(),
+            row,
+            changes,
+            current,
+            known,
+            parked,
+            removed,
+            retry_at,
+        };
+        (explained.state, explained.text) = judge(&explained);
+        Ok(explained)
+    }
+
+    async fn changes_of(&self, key: &ProductId) -> Result<Vec<Change>, StepError> {
+        use crate::catalog::CatalogError::NotInstalled;
+        match self
+            .core
+            .catalog
+            .changes_of(std::slice::from_ref(key))
+            .await
+        {
+            Err(NotInstalled) => Ok(Vec::new()),
+            result => Ok(result?),
+        }
+    }
+
+    /// The meaning that the journal knows, else the first.
+    async fn remembered(&self, meanings: Vec<ProductId>) -> Result<ProductId, StepError> {
+        let known = self.core.journal.known(meanings.clone()).await?;
+        let remembered = meanings
+            .iter()
+            .zip(known)
+            .find(|(_, known)| *known != Known::default())
+            .map(|(id, _)| id.clone());
+        Ok(remembered
+            .or_else(|| meanings.into_iter().next())
+            .unwrap_or(ProductId::Integer(0)))
+    }
+}
+
+fn judge(explained: &Explained) -> (ProductState, String) {
+    let Explained {
+        row,
+        changes,
+        current,
+        known,
+        parked,
+        removed,
+        retry_at,
+        ..
+    } = explained;
+    if let Some(parked) = parked
+        && row.is_some()
+        && changes.is_empty()
+    {
+        return (
+            ProductState::Parked,
+            format!(
+                "Refused: {}; mend the product in the shop, or run `shopmasterctl parked retry`",
+                parked.reason
+            ),
+        );
+    }
+    if !changes.is_empty() {
+        let waits = if retry_at.is_some() {
+            "It failed and is tried again by itself"
+        } else {
+            "It is sent with the next sync"
+        };
+        let what = if row.is_some() {
+            "changed"
+        } else {
+            "was deleted"
+        };
+        let text = format!(
+            "It {what} in the shop and the cloud does not know yet; {}",
+            lower(waits)
+        );
+        return (ProductState::Pending, text);
+    }
+    if known.doubt != Doubt::None {
+        let text =
+            "It was handed to the network and is sent once more, because an answer is missing";
+        return (ProductState::InDoubt, text.to_owned());
+    }
+    if removed.is_some() {
+        let text = "It is no longer in the shop and may still be at Digible: remove it there, then run `shopmasterctl removed forget`";
+        return (ProductState::Removed, text.to_owned());
+    }
+    if row.is_none() {
+        let text =
+            "Neither the shop nor the journal knows it; ids are spelled as in the shop's database";
+        return (ProductState::Unknown, text.to_owned());
+    }
+    match (known.published, current) {
+        (Some(published), Some(current)) if current.0 == published => (
+            ProductState::Equal,
+            "Digible has what the shop has".to_owned(),
+        ),
+        (None, _) => {
+            let text =
+                "It was never sent and no change of it is captured; run `shopmasterctl upload`";
+            (ProductState::NeverSent, text.to_owned())
+        }
+        _ => {
+            let text = "It differs from what Digible acknowledged and no change of it is captured; run `shopmasterctl upload`";
+            (ProductState::Different, text.to_owned())
+        }
+    }
+}
+
+fn lower(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
+}

@@ -1,0 +1,242 @@
+//! What one step works on: rows as they are now, with the changes that led to them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{core::Core, halt::StepError};
+use crate::{
+    catalog::{Change, ChangeIdentity, ChangeKind, Lookup},
+    product::{ProductId, Row},
+};
+
+/// Where products come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The ChangeLog.
+    Changes,
+    /// The journal: in doubt and due, or parked and to be tried again.
+    Due,
+    /// The whole table, by key.
+    Rows,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cursor {
+    /// At the beginning.
+    Start,
+    /// Behind this change.
+    Change(ChangeIdentity),
+    /// Behind this key.
+    Key(ProductId),
+}
+
+/// What one step works on.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// Products that have a row, each once.
+    pub(super) candidates: Vec<Candidate>,
+    /// Keys that have none.
+    pub(super) gone: Vec<Gone>,
+    /// Keys whose row spells them otherwise now.
+    pub(super) respelled: Vec<ProductId>,
+    /// Products that somebody holds just now.
+    pub(super) locked: u64,
+    /// The last key of a page of the table.
+    pub(super) last: Option<ProductId>,
+    /// Where the next page begins; none at the end.
+    pub(super) next: Option<Cursor>,
+}
+
+/// One product to send, if it needs sending.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// As it is now.
+    pub(super) row: Row,
+    /// What is deleted once it is dealt with.
+    pub(super) changes: Vec<ChangeIdentity>,
+}
+
+/// One key without a row.
+#[derive(Debug)]
+pub(super) struct Gone {
+    /// As the change spells it.
+    pub(super) key: ProductId,
+    /// What is deleted once it is dealt with.
+    pub(super) changes: Vec<ChangeIdentity>,
+    /// Its first pending change is an INSERT: before that it was not in the shop.
+    pub(super) born: bool,
+}
+
+impl Page {
+    /// Reads one page. Only what is read inside a turn of the lane, and sent before any other
+    /// step, may be sent.
+    pub(super) async fn read(
+        core: &Core,
+        source: Source,
+        from: &Cursor,
+    ) -> Result<Self, StepError> {
+        let limit = core.options.page_size();
+        match source {
+            Source::Changes => Self::of_changes(core, from, limit).await,
+            Source::Due => Self::of_due(core, from, limit).await,
+            Source::Rows => Self::of_rows(core, from, limit).await,
+        }
+    }
+
+    async fn of_rows(core: &Core, from: &Cursor, limit: usize) -> Result<Self, StepError> {
+        let rows = core.catalog.scan(from.key(), limit).await?;
+        let last = rows.last().map(|row| row.id.clone());
+        let next = last
+            .clone()
+            .filter(|_| rows.len() == limit)
+            .map(Cursor::Key);
+        let candidates = rows
+            .into_iter()
+            .map(|row| Candidate {
+                row,
+                changes: Vec::new(),
+            })
+            .collect();
+        Ok(Self {
+            candidates,
+            last,
+            next,
+            ..Self::default()
+        })
+    }
+
+    async fn of_due(core: &Core, from: &Cursor, limit: usize) -> Result<Self, StepError> {
+        let most = u32::try_from(limit).unwrap_or(u32::MAX);
+        let keys = core.journal.due(from.key().cloned(), most).await?;
+        let next = keys
+            .last()
+            .filter(|_| keys.len() == limit)
+            .map(|key| Cursor::Key(key.clone()));
+        let mut page = Self::of_keys(core, keys, HashMap::new()).await?;
+        page.next = next;
+        Ok(page)
+    }
+
+    async fn of_changes(core: &Core, from: &Cursor, limit: usize) -> Result<Self, StepError> {
+        let after = match from {
+            Cursor::Change(identity) => Some(identity),
+            _ => None,
+        };
+        let changes = core.catalog.pending(after, limit).await?;
+        let next = changes
+            .last()
+            .filter(|_| changes.len() == limit)
+            .map(|change| Cursor::Change(change.identity.clone()));
+        let (keys, by_key) = by_key(changes);
+        let mut page = Self::of_keys(core, keys, by_key).await?;
+        page.next = next;
+        Ok(page)
+    }
+
+    /// Reads the rows of keys. Two keys that find the same row are one candidate: the database
+    /// compares keys, we do not.
+    async fn of_keys(
+        core: &Core,
+        keys: Vec<ProductId>,
+        mut changes: HashMap<ProductId, Vec<Change>>,
+    ) -> Result<Self, StepError> {
+        let mut page = Self::default();
+        let mut places: HashMap<ProductId, usize> = HashMap::with_capacity(keys.len());
+        let mut missing = Vec::new();
+        let lookups = core.catalog.read(&keys).await?;
+        for (key, lookup) in keys.into_iter().zip(lookups) {
+            let identities = identities(changes.remove(&key));
+            match lookup {
+                Lookup::Found(row) => page.add(row, key, identities, &mut places),
+                Lookup::Locked => page.locked += 1,
+                Lookup::Gone => missing.push(key),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(page);
+        }
+        // Asked for again before they count as gone: their changes first, so that a change which
+        // comes after that look stays pending.
+        let (_, mut all) = by_key(core.catalog.changes_of(&missing).await?);
+        let lookups = core.catalog.read(&missing).await?;
+        for (key, lookup) in missing.into_iter().zip(lookups) {
+            let changes = all.remove(&key).unwrap_or_default();
+            match lookup {
+                Lookup::Found(row) => page.add(row, key, identities(Some(changes)), &mut places),
+                Lookup::Locked => page.locked += 1,
+                Lookup::Gone => page.gone.push(Gone {
+                    key,
+                    born: changes
+                        .first()
+                        .is_some_and(|change| change.kind == ChangeKind::Insert),
+                    changes: identities(Some(changes)),
+                }),
+            }
+        }
+        Ok(page)
+    }
+
+    fn add(
+        &mut self,
+        row: Row,
+        key: ProductId,
+        changes: Vec<ChangeIdentity>,
+        places: &mut HashMap<ProductId, usize>,
+    ) {
+        if key != row.id {
+            self.respelled.push(key);
+        }
+        if let Some(candidate) = places
+            .get(&row.id)
+            .and_then(|place| self.candidates.get_mut(*place))
+        {
+            candidate.changes.extend(changes);
+            // The later look is the newer one.
+            candidate.row = row;
+            return;
+        }
+        places.insert(row.id.clone(), self.candidates.len());
+        self.candidates.push(Candidate { row, changes });
+    }
+
+    /// All products of the page, for what must not be asked to witness against them.
+    pub(super) fn ids(&self) -> HashSet<&ProductId> {
+        self.candidates
+            .iter()
+            .map(|candidate| &candidate.row.id)
+            .collect()
+    }
+}
+
+impl Cursor {
+    fn key(&self) -> Option<&ProductId> {
+        match self {
+            Self::Key(key) => Some(key),
+            _ => None,
+        }
+    }
+}
+
+/// Distinct keys in the order of their first change, and the changes of each, oldest first.
+fn by_key(changes: Vec<Change>) -> (Vec<ProductId>, HashMap<ProductId, Vec<Change>>) {
+    let mut keys = Vec::new();
+    let mut by_key: HashMap<ProductId, Vec<Change>> = HashMap::new();
+    for change in changes {
+        let of_key = by_key
+            .entry(change.identity.key.clone())
+            .or_insert_with(|| {
+                keys.push(change.identity.key.clone());
+                Vec::new()
+            });
+        of_key.push(change);
+    }
+    (keys, by_key)
+}
+
+fn identities(changes: Option<Vec<Change>>) -> Vec<ChangeIdentity> {
+    changes
+        .unwrap_or_default()
+        .into_iter()
+        .map(|change| change.identity)
+        .collect()
+}

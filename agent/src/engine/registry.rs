@@ -1,0 +1,307 @@
+//! Which runs go: at most one of a kind. Who asks for a second one joins the first.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    core::Core,
+    halt::StepError,
+    run::{Cause, Kind, Live, Outcome, Run, State},
+    sync, upload,
+};
+use crate::journal::{JournalError, StoredRun};
+
+/// Starts, joins, watches, cancels and lists runs.
+pub struct Registry {
+    core: Arc<Core>,
+    tasks: TaskTracker,
+    live: Arc<Mutex<Vec<Arc<Live>>>>,
+}
+
+/// A run that goes now.
+#[derive(Debug)]
+pub struct Started {
+    /// As it is now.
+    pub run: Run,
+    /// It was already going.
+    pub joined: bool,
+}
+
+/// Why a run was not started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Sending is paused.
+    #[error("sending is paused")]
+    Paused,
+    /// The agent is ending.
+    #[error("the agent is ending")]
+    Stopping,
+}
+
+impl Registry {
+    pub(super) fn new(core: Arc<Core>, tasks: TaskTracker) -> Self {
+        Self {
+            core,
+            tasks,
+            live: Arc::default(),
+        }
+    }
+
+    /// Starts a run, or joins one of the same kind.
+    ///
+    /// # Errors
+    ///
+    /// When sending is paused, or the agent is ending.
+    pub fn start(&self, kind: Kind, cause: Cause, from_start: bool) -> Result<Started, StartError> {
+        if self.core.stop.is_cancelled() {
+            return Err(StartError::Stopping);
+        }
+        if self.core.pause.borrow().is_some() {
+            return Err(StartError::Paused);
+        }
+        let mut live = lock(&self.live);
+        if let Some(going) = live.iter().find(|live| live.now().kind == kind) {
+            if kind == Kind::Sync {
+                going.ask_once_more();
+            }
+            return Ok(Started {
+                run: going.now(),
+                joined: true,
+            });
+        }
+        let started = Arc::new(Live::new(
+            Run::start(kind, cause),
+            Arc::clone(&self.core.board),
+            self.core.stop.child_token(),
+        ));
+        live.push(Arc::clone(&started));
+        drop(live);
+        let run = started.now();
+        tracing::info!(run = run.id, cause = ?cause, "run started");
+        self.tasks.spawn(perform(
+            Arc::clone(&self.core),
+            started,
+            Arc::clone(&self.live),
+            from_start,
+        ));
+        Ok(Started { run, joined: false })
+    }
+
+    /// The progress of a run that goes; none when it does not.
+    pub fn watch(&self, id: &str) -> Option<watch::Receiver<Run>> {
+        self.find(id).map(|live| live.watch())
+    }
+
+    /// Asks a run to stop. Gives it as it is now; none when it does not go.
+    pub fn cancel(&self, id: &str) -> Option<Run> {
+        let live = self.find(id)?;
+        live.cancel.cancel();
+        Some(live.now())
+    }
+
+    /// One run, going or ended.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub async fn get(&self, id: &str) -> Result<Option<Run>, JournalError> {
+        if let Some(live) = self.find(id) {
+            return Ok(Some(live.now()));
+        }
+        let stored = self.core.journal.stored_run(id.to_owned()).await?;
+        Ok(stored.and_then(|stored| read(&stored)))
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub async fn list(&self, limit: u32) -> Result<Vec<Run>, JournalError> {
+        let stored = self.core.journal.stored_runs(limit).await?;
+        Ok(stored
+            .iter()
+            .filter_map(read)
+            .map(|run| self.find(&run.id).map_or(run, |live| live.now()))
+            .collect())
+    }
+
+    /// Waits for the end of a run that goes.
+    pub(super) async fn ended(&self, id: &str) -> Option<Run> {
+        let mut progress = self.watch(id)?;
+        let run = progress
+            .wait_for(|run| run.state == State::Finished)
+            .await
+            .ok()?;
+        Some(run.clone())
+    }
+
+    /// Runs that an earlier process did not end were interrupted.
+    pub(super) async fn note_interrupted(&self) -> Result<(), JournalError> {
+        let mut last_sync = None;
+        for stored in self.core.journal.stored_runs(500).await? {
+            let Some(mut run) = read(&stored) else {
+                continue;
+            };
+            if run.state != State::Finished {
+                run.finish(
+                    Outcome::Interrupted,
+                    "The agent ended before the run did".to_owned(),
+                );
+                store(&self.core, &run).await?;
+            }
+            if run.kind == Kind::Sync && last_sync.is_none() {
+                last_sync = Some(run);
+            }
+        }
+        self.core.board.update(|facts| facts.last_sync = last_sync);
+        Ok(())
+    }
+
+    fn find(&self, id: &str) -> Option<Arc<Live>> {
+        lock(&self.live)
+            .iter()
+            .find(|live| live.now().id == id)
+            .cloned()
+    }
+}
+
+async fn perform(
+    core: Arc<Core>,
+    live: Arc<Live>,
+    all: Arc<Mutex<Vec<Arc<Live>>>>,
+    from_start: bool,
+) {
+    let kind = live.now().kind;
+    if let Err(error) = store(&core, &live.now()).await {
+        core.note_journal_failure(&error);
+    }
+    let result = match kind {
+        Kind::Sync => sync::run(&core, &live).await,
+        Kind::Upload => upload::run(&core, &live, from_start).await,
+    };
+    let (outcome, message) = match result {
+        // A run that the agent's own end stopped goes on with the next start.
+        Ok((Outcome::Cancelled, _)) if core.stop.is_cancelled() => (
+            Outcome::Interrupted,
+            "The agent ended before the run did".to_owned(),
+        ),
+        Ok(ending) => ending,
+        Err(error) => {
+            core.note_failure(&error);
+            (Outcome::Failed, failure(&error))
+        }
+    };
+    if let Err(error) = core.refresh().await {
+        // What failed the run itself is told already.
+        if outcome != Outcome::Failed {
+            core.note_failure(&error);
+        }
+    }
+    let mut run = live.now();
+    run.finish(outcome, message);
+    if run.message.is_empty() {
+        run.message = summary(&run);
+    }
+    log(&run);
+    if let Err(error) = keep(&core, &run).await {
+        core.note_journal_failure(&error);
+    }
+    lock(&all).retain(|other| !Arc::ptr_eq(other, &live));
+    let next = lock(&all).last().map(|live| live.now());
+    core.board.update(|facts| {
+        facts.current_run = next;
+        if run.kind == Kind::Sync {
+            facts.last_sync = Some(run.clone());
+        }
+    });
+    // Last, so that who waits for the end finds everything as it is then.
+    live.end(run);
+}
+
+/// Stores an ended run. One that did nothing, or failed as the one before, takes its place.
+async fn keep(core: &Core, run: &Run) -> Result<(), JournalError> {
+    let before = core.journal.stored_runs(2).await?;
+    let before = before
+        .iter()
+        .filter_map(read)
+        .find(|other| other.id != run.id);
+    if let Some(before) = before
+        && before.kind == run.kind
+        && is_repetition(&before, run)
+    {
+        core.journal.drop_run(before.id).await?;
+    }
+    store(core, run).await
+}
+
+fn is_repetition(before: &Run, run: &Run) -> bool {
+    let same_failure = run.cause == Cause::Scheduled
+        && before.cause == Cause::Scheduled
+        && run.outcome == Some(Outcome::Failed)
+        && before.outcome == run.outcome
+        && run.sent == 0
+        && before.sent == 0;
+    (before.is_idle() && run.is_idle()) || same_failure
+}
+
+async fn store(core: &Core, run: &Run) -> Result<(), JournalError> {
+    let Ok(record) = serde_json::to_string(run) else {
+        return Ok(());
+    };
+    core.journal
+        .store_run(StoredRun {
+            id: run.id.clone(),
+            started_at: run.started_at.as_millisecond(),
+            finished_at: run.finished_at.map(jiff::Timestamp::as_millisecond),
+            record,
+        })
+        .await
+}
+
+fn read(stored: &StoredRun) -> Option<Run> {
+    serde_json::from_str(&stored.record).ok()
+}
+
+fn failure(error: &StepError) -> String {
+    let remedy = match error {
+        StepError::Catalog(error) => error.remedy(),
+        StepError::Journal(error) => error.remedy(),
+    };
+    format!("{}; {remedy}", super::with_causes(error))
+}
+
+fn summary(run: &Run) -> String {
+    let mut text = format!("{} sent, {} unchanged", run.sent, run.unchanged);
+    for (count, word) in [(run.parked, "refused"), (run.removed, "removed")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {word}"));
+        }
+    }
+    text
+}
+
+fn log(run: &Run) {
+    if run.is_idle() {
+        tracing::debug!(run = run.id, "run ended, nothing to do");
+        return;
+    }
+    tracing::info!(
+        run = run.id,
+        outcome = ?run.outcome,
+        sent = run.sent,
+        unchanged = run.unchanged,
+        failed = run.failed,
+        parked = run.parked,
+        removed = run.removed,
+        requests = run.requests,
+        message = run.message,
+        "run ended"
+    );
+}
+
+fn lock(live: &Mutex<Vec<Arc<Live>>>) -> MutexGuard<'_, Vec<Arc<Live>>> {
+    live.lock().unwrap_or_else(PoisonError::into_inner)
+}

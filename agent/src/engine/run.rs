@@ -1,0 +1,264 @@
+//! One run: what is known of it while it goes and after.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::board::Board;
+use crate::product::ProductId;
+
+/// The most refused products that a run names.
+const MOST_REFUSED: usize = 100;
+/// How often the board is told of progress: people cannot read faster.
+const BOARD_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Sends the products that changed.
+    Sync,
+    /// Sends every product.
+    Upload,
+}
+
+/// Who asked for a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A person or a tool.
+    Requested,
+    /// The scheduler.
+    Scheduled,
+    /// The agent goes on with what an earlier process did not finish.
+    Resumed,
+}
+
+/// Whether a run still goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It goes.
+    Running,
+    /// It waits: for Digible, for a retry, or for the end of a pause.
+    Waiting,
+    /// It ended.
+    Finished,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All of its work is done.
+    Completed,
+    /// Some products stay pending, or it could not do its work.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The agent ended before it did.
+    Interrupted,
+}
+
+/// One run, as people see it. The numbers count products.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Unique and readable: `sync-20261121-093012-5f`.
+    pub id: String,
+    /// What it does.
+    pub kind: Kind,
+    /// Who asked for it.
+    pub cause: Cause,
+    /// Whether it still goes.
+    pub state: State,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Known to be in it.
+    pub total: u64,
+    /// It is through with them.
+    pub done: u64,
+    /// Acknowledged.
+    pub sent: u64,
+    /// Needed no sending.
+    pub unchanged: u64,
+    /// Stay pending or in doubt.
+    pub failed: u64,
+    /// Parked by it.
+    pub parked: u64,
+    /// Recorded as removed.
+    pub removed: u64,
+    /// Requests to Digible, without logins.
+    pub requests: u64,
+    /// One sentence for people.
+    pub message: String,
+    /// Parked by it, at most the first hundred.
+    pub refused: Vec<Refused>,
+}
+
+/// A product that a run parked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its id as text.
+    pub product_id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A run that goes: others watch it through here and ask it to stop.
+#[derive(Debug)]
+pub struct Live {
+    progress: watch::Sender<Run>,
+    board: Arc<Board>,
+    shown: std::sync::Mutex<Instant>,
+    /// Ends it after what is under way.
+    pub cancel: CancellationToken,
+    once_more: AtomicBool,
+}
+
+impl Run {
+    /// A run that starts now.
+    pub fn start(kind: Kind, cause: Cause) -> Self {
+        let now = Timestamp::now();
+        let word = match kind {
+            Kind::Sync => "sync",
+            Kind::Upload => "upload",
+        };
+        let id = format!(
+            "{word}-{}-{:03x}",
+            now.strftime("%Y%m%d-%H%M%S"),
+            fastrand::u16(..0x1000)
+        );
+        Self {
+            id,
+            kind,
+            cause,
+            state: State::Running,
+            outcome: None,
+            started_at: now,
+            finished_at: None,
+            total: 0,
+            done: 0,
+            sent: 0,
+            unchanged: 0,
+            failed: 0,
+            parked: 0,
+            removed: 0,
+            requests: 0,
+            message: String::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Whether it did nothing that anybody would look for later.
+    pub fn is_idle(&self) -> bool {
+        self.cause == Cause::Scheduled
+            && self.outcome == Some(Outcome::Completed)
+            && self.done == 0
+            && self.requests == 0
+    }
+
+    /// Ends it.
+    pub fn finish(&mut self, outcome: Outcome, message: String) {
+        self.state = State::Finished;
+        self.outcome = Some(outcome);
+        self.finished_at = Some(Timestamp::now());
+        self.message = message;
+    }
+
+    /// Names a product that it parked.
+    pub fn refuse(&mut self, id: &ProductId, reason: &str) {
+        self.parked += 1;
+        if self.refused.len() < MOST_REFUSED {
+            self.refused.push(Refused {
+                product_id: id.to_string(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+}
+
+impl Live {
+    pub(super) fn new(run: Run, board: Arc<Board>, cancel: CancellationToken) -> Self {
+        board.update(|facts| facts.current_run = Some(run.clone()));
+        Self {
+            progress: watch::Sender::new(run),
+            board,
+            shown: std::sync::Mutex::new(Instant::now()),
+            cancel,
+            once_more: AtomicBool::new(false),
+        }
+    }
+
+    /// The run as it is now.
+    pub fn now(&self) -> Run {
+        self.progress.borrow().clone()
+    }
+
+    /// Its progress, to the end.
+    pub fn watch(&self) -> watch::Receiver<Run> {
+        self.progress.subscribe()
+    }
+
+    /// Asks a sync to read the ChangeLog once more before it ends, for somebody who joined it.
+    pub(super) fn ask_once_more(&self) {
+        self.once_more.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn take_once_more(&self) -> bool {
+        self.once_more.swap(false, Ordering::SeqCst)
+    }
+
+    /// Notes progress.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Run)) {
+        self.progress.send_modify(change);
+        if self.is_time_to_show() {
+            self.show();
+        }
+    }
+
+    /// Says what it waits for, or that it goes on.
+    pub(super) fn set_state(&self, state: State, message: &str) {
+        self.progress.send_if_modified(|run| {
+            let changed = run.state != state || run.message != message;
+            run.state = state;
+            message.clone_into(&mut run.message);
+            changed
+        });
+        self.show();
+    }
+
+    /// The last that watchers see.
+    pub(super) fn end(&self, run: Run) {
+        self.progress.send_replace(run);
+    }
+
+    fn show(&self) {
+        let run = self.now();
+        self.board.update(|facts| facts.current_run = Some(run));
+    }
+
+    fn is_time_to_show(&self) -> bool {
+        let mut shown = self
+            .shown
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_time = shown.elapsed() >= BOARD_INTERVAL;
+        if is_time {
+            *shown = Instant::now();
+        }
+        is_time
+    }
+}

@@ -1,0 +1,438 @@
+//! One step: what of a page needs sending, sending it, recording the answers, and only then deleting
+//! the changes.
+
+use std::collections::HashSet;
+
+use super::{
+    core::Core,
+    courier::{Courier, Fortune, Parcel, Route},
+    evidence::Evidence,
+    halt::{Halt, StepError},
+    page::{Candidate, Gone, Page},
+    run::Live,
+    witness::{self, Testimony},
+};
+use crate::{
+    catalog::ChangeIdentity,
+    digible::{Digest, Fate, Item},
+    journal::{Acknowledged, Doubt, Known, Parking, Settlement, UploadProgress},
+    product::ProductId,
+};
+
+/// How a run treats products.
+#[derive(Debug)]
+pub(super) enum Mode {
+    /// What Digible already has is not sent.
+    Changed,
+    /// All are sent: an upload.
+    Everything {
+        /// The upload's number.
+        number: i64,
+        /// What an unfinished step of it already sent.
+        already: HashSet<ProductId>,
+    },
+}
+
+/// What came of a step.
+#[derive(Debug, Default)]
+pub(super) struct Delivered {
+    /// Why sending stopped before everything was sent.
+    pub(super) halt: Option<Halt>,
+    /// Products that wait for another try.
+    pub(super) deferred: u64,
+    /// The reason of one of them.
+    pub(super) reason: Option<String>,
+    /// Products of an upload that are dealt with, for when the rest of the page is tried again.
+    pub(super) through: Vec<ProductId>,
+    /// The step has settled something.
+    pub(super) progressed: bool,
+}
+
+/// A page, sorted by what is to be done.
+#[derive(Default)]
+struct Sorted {
+    parcels: Vec<Parcel>,
+    /// Of each parcel: what was known of it, and the changes that it stands for.
+    senders: Vec<(Known, Vec<ChangeIdentity>)>,
+    settlement: Settlement,
+    /// Changes that are dealt with as soon as the settlement is recorded.
+    settled: Vec<ChangeIdentity>,
+    unchanged: u64,
+    waiting: u64,
+    refusals: Vec<(ProductId, String)>,
+    through: Vec<ProductId>,
+}
+
+struct Step<'a> {
+    core: &'a Core,
+    live: &'a Live,
+    evidence: &'a Evidence,
+    mode: &'a Mode,
+}
+
+/// Does one step, inside a turn of the lane.
+pub(super) async fn deliver(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    mode: &Mode,
+    page: &mut Page,
+) -> Result<Delivered, StepError> {
+    let step = Step {
+        core,
+        live,
+        evidence,
+        mode,
+    };
+    let aboard: HashSet<ProductId> = page.ids().into_iter().cloned().collect();
+    let sorted = step.sort(page).await?;
+    step.send(sorted, &aboard, page.last.take()).await
+}
+
+impl Step<'_> {
+    async fn sort(&self, page: &mut Page) -> Result<Sorted, StepError> {
+        let mut sorted = Sorted {
+            settlement: self.core.settlement(),
+            waiting: page.locked,
+            ..Sorted::default()
+        };
+        self.sort_candidates(std::mem::take(&mut page.candidates), &mut sorted)
+            .await?;
+        self.sort_gone(std::mem::take(&mut page.gone), &mut sorted)
+            .await?;
+        self.sort_respelled(std::mem::take(&mut page.respelled), &mut sorted)
+            .await?;
+        let updates = sorted
+            .parcels
+            .iter()
+            .filter(|p| p.route == Route::Update)
+            .count();
+        if updates > self.core.options.bulk_threshold {
+            for parcel in &mut sorted.parcels {
+                if parcel.route == Route::Update {
+                    parcel.route = Route::Batch;
+                }
+            }
+        }
+        Ok(sorted)
+    }
+
+    async fn sort_candidates(
+        &self,
+        candidates: Vec<Candidate>,
+        sorted: &mut Sorted,
+    ) -> Result<(), StepError> {
+        let ids = candidates.iter().map(|c| c.row.id.clone()).collect();
+        let known = self.core.journal.known(ids).await?;
+        for (candidate, known) in candidates.into_iter().zip(known) {
+            self.sort_one(candidate, known, sorted);
+        }
+        Ok(())
+    }
+
+    fn sort_one(&self, candidate: Candidate, known: Known, sorted: &mut Sorted) {
+        let Candidate { row, changes } = candidate;
+        if let Mode::Everything { already, .. } = self.mode
+            && already.contains(&row.id)
+        {
+            return;
+        }
+        if known.removed {
+            sorted.settlement.returned.push(row.id.clone());
+        }
+        let item = match Item::new(&row) {
+            Ok(item) => item,
+            Err(problem) => {
+                // Our own refusal: no request is needed to know that it cannot be sent.
+                let digest = Digest::of(problem.0.as_bytes()).0;
+                sorted.settled.extend(changes);
+                sorted.through.push(row.id.clone());
+                if known.parked == Some(digest) && !known.retry {
+                    sorted.unchanged += 1;
+                } else {
+                    sorted.refusals.push((row.id.clone(), problem.0.clone()));
+                    sorted.settlement.parked.push(Parking {
+                        id: row.id,
+                        digest,
+                        reason: problem.0,
+                    });
+                }
+                return;
+            }
+        };
+        let digest = item.digest.0;
+        let still_parked = known.parked == Some(digest) && !known.retry;
+        if still_parked || self.is_equal(&item, &known) {
+            sorted.through.push(item.id.clone());
+            if known.parked.is_some() && !still_parked {
+                sorted.settlement.unparked.push(item.id);
+            }
+            sorted.settled.extend(changes);
+            sorted.unchanged += 1;
+            return;
+        }
+        if !self.core.waits.is_ready(&item.id) {
+            sorted.waiting += 1;
+            return;
+        }
+        let strikes = self.core.waits.strikes(&item.id, item.digest);
+        let route = if strikes.alone > 0 {
+            Route::Alone
+        } else if self.is_update(&known) {
+            Route::Update
+        } else {
+            Route::Batch
+        };
+        sorted.parcels.push(Parcel {
+            item,
+            route,
+            strikes,
+        });
+        sorted.senders.push((known, changes));
+    }
+
+    fn is_equal(&self, item: &Item, known: &Known) -> bool {
+        matches!(self.mode, Mode::Changed)
+            && known.doubt == Doubt::None
+            && known.published == Some(item.digest.0)
+            && !known.retry
+    }
+
+    fn is_update(&self, known: &Known) -> bool {
+        matches!(self.mode, Mode::Changed)
+            && known.published.is_some()
+            && known.doubt == Doubt::None
+    }
+
+    async fn sort_gone(&self, gone: Vec<Gone>, sorted: &mut Sorted) -> Result<(), StepError> {
+        let ids = gone.iter().map(|gone| gone.key.clone()).collect();
+        let known = self.core.journal.known(ids).await?;
+        for (gone, known) in gone.into_iter().zip(known) {
+            sorted.settled.extend(gone.changes);
+            self.core.waits.clear(&gone.key);
+            if known.may_be_at_digible() || (!gone.born && !known.removed) {
+                sorted.settlement.removed.push(gone.key);
+                continue;
+            }
+            sorted.unchanged += 1;
+            if known.parked.is_some() {
+                sorted.settlement.unparked.push(gone.key);
+            }
+        }
+        Ok(())
+    }
+
+    /// An old spelling of a key is a product of its own at Digible.
+    async fn sort_respelled(
+        &self,
+        keys: Vec<ProductId>,
+        sorted: &mut Sorted,
+    ) -> Result<(), StepError> {
+        let known = self.core.journal.known(keys.clone()).await?;
+        let old = keys.into_iter().zip(known);
+        sorted.settlement.removed.extend(
+            old.filter(|(_, known)| known.may_be_at_digible())
+                .map(|(key, _)| key),
+        );
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        sorted: Sorted,
+        aboard: &HashSet<ProductId>,
+        cursor: Option<ProductId>,
+    ) -> Result<Delivered, StepError> {
+        let Sorted {
+            parcels,
+            senders,
+            mut settlement,
+            mut settled,
+            unchanged,
+            waiting,
+            mut refusals,
+            mut through,
+        } = sorted;
+        let removed = settlement.removed.len() as u64;
+        let counted = parcels.len() as u64 + waiting + unchanged + removed + refusals.len() as u64;
+        self.live.update(|run| {
+            run.total = run.total.max(run.done + counted);
+            run.unchanged += unchanged;
+            run.removed += removed;
+            run.done += unchanged + removed + refusals.len() as u64;
+        });
+        let ids: Vec<_> = parcels
+            .iter()
+            .map(|parcel| parcel.item.id.clone())
+            .collect();
+        if !ids.is_empty() {
+            self.core.journal.hand_over(ids).await?;
+        }
+        let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
+        let back = courier.deliver(&parcels).await?;
+        let mut delivered = Delivered {
+            halt: back.halt,
+            deferred: waiting,
+            ..Delivered::default()
+        };
+        let may_park = self
+            .may_park(&back.fortunes, aboard, &mut delivered)
+            .await?;
+        let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
+        for ((parcel, (known, changes)), fortune) in answered {
+            match fortune {
+                Fortune::Acknowledged => {
+                    self.core.waits.clear(&parcel.item.id);
+                    through.push(parcel.item.id.clone());
+                    settled.extend(changes);
+                    settlement.acknowledged.push(Acknowledged {
+                        id: parcel.item.id,
+                        digest: parcel.item.digest.0,
+                        was_published: known.published.is_some(),
+                    });
+                }
+                Fortune::Refused { reason, fate, .. } if may_park => {
+                    self.core.waits.clear(&parcel.item.id);
+                    settled.extend(changes);
+                    note_fate(&mut settlement, parcel.item.id.clone(), fate, known.doubt);
+                    refusals.push((parcel.item.id.clone(), reason.clone()));
+                    through.push(parcel.item.id.clone());
+                    self.live.update(|run| run.done += 1);
+                    settlement.parked.push(Parking {
+                        id: parcel.item.id,
+                        digest: parcel.item.digest.0,
+                        reason,
+                    });
+                }
+                Fortune::Refused {
+                    reason,
+                    fate,
+                    strikes,
+                } => {
+                    let digest = Some(parcel.item.digest);
+                    self.core
+                        .waits
+                        .defer(&parcel.item.id, digest, strikes, None);
+                    note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
+                    delivered.deferred += 1;
+                    delivered.reason = Some(reason);
+                }
+                Fortune::Deferred {
+                    reason,
+                    fate,
+                    wait,
+                    strikes,
+                } => {
+                    let digest = Some(parcel.item.digest);
+                    self.core
+                        .waits
+                        .defer(&parcel.item.id, digest, strikes, wait);
+                    note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
+                    delivered.deferred += 1;
+                    delivered.reason = Some(reason);
+                }
+                Fortune::Kept => {
+                    settlement.untouched.push((parcel.item.id, known.doubt));
+                    delivered.deferred += 1;
+                }
+            }
+        }
+        self.advance(&mut settlement, &delivered, cursor);
+        let passed = !settlement.acknowledged.is_empty();
+        delivered.progressed = passed || !settled.is_empty();
+        delivered.through = through;
+        self.live.update(|run| {
+            for (id, reason) in &refusals {
+                run.refuse(id, reason);
+            }
+        });
+        self.record(settlement, &settled).await?;
+        self.core
+            .note_digible(passed, delivered.halt.as_ref(), delivered.reason.as_deref());
+        Ok(delivered)
+    }
+
+    /// Whether products that Digible refuses may be parked: only with the proof that others pass.
+    async fn may_park(
+        &self,
+        fortunes: &[Fortune],
+        aboard: &HashSet<ProductId>,
+        delivered: &mut Delivered,
+    ) -> Result<bool, StepError> {
+        let refused = fortunes.iter().find_map(|fortune| match fortune {
+            Fortune::Refused { reason, .. } => Some(reason.clone()),
+            _ => None,
+        });
+        let Some(reason) = refused else {
+            return Ok(false);
+        };
+        if matches!(delivered.halt, Some(Halt::Refuses(_))) {
+            return Ok(false);
+        }
+        if self.evidence.has_proof() {
+            return Ok(true);
+        }
+        if self.live.cancel.is_cancelled() {
+            return Ok(false);
+        }
+        match witness::ask(self.core, self.live, &aboard.iter().collect()).await? {
+            Testimony::Passes => {
+                self.evidence.batch_passed();
+                Ok(true)
+            }
+            Testimony::Absent | Testimony::Refused(_) => {
+                delivered.halt = Some(Halt::Refuses(reason));
+                Ok(false)
+            }
+            Testimony::Unclear(reason) => {
+                delivered.halt = delivered.halt.take().or(Some(Halt::Unreachable(reason)));
+                Ok(false)
+            }
+        }
+    }
+
+    /// An upload goes on behind this page only when all of it was handed over. Products that were
+    /// deferred stay in doubt, so that they are found again even after a crash.
+    fn advance(
+        &self,
+        settlement: &mut Settlement,
+        delivered: &Delivered,
+        cursor: Option<ProductId>,
+    ) {
+        let Mode::Everything { number, .. } = self.mode else {
+            return;
+        };
+        let (None, Some(cursor)) = (&delivered.halt, cursor) else {
+            return;
+        };
+        settlement
+            .untouched
+            .retain(|(_, doubt)| *doubt != Doubt::None);
+        settlement.upload = Some(UploadProgress {
+            number: *number,
+            cursor,
+            done: self.live.now().done,
+        });
+    }
+
+    async fn record(
+        &self,
+        settlement: Settlement,
+        settled: &[ChangeIdentity],
+    ) -> Result<(), StepError> {
+        self.core.journal.settle(settlement).await?;
+        if !settled.is_empty() {
+            self.core.catalog.acknowledge(settled).await?;
+        }
+        Ok(())
+    }
+}
+
+fn note_fate(settlement: &mut Settlement, id: ProductId, fate: Fate, before: Doubt) {
+    match fate {
+        Fate::NotApplied => settlement.untouched.push((id, before)),
+        Fate::MayStillLand => settlement.lost.push(id),
+        // It stays in doubt: its next acknowledgement settles it.
+        Fate::Unknown => {}
+    }
+}

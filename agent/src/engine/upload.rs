@@ -1,0 +1,155 @@
+//! An upload: sends every product, goes on where one stopped, and finds what is gone from the shop.
+
+use std::collections::HashSet;
+
+use tokio::time::Instant;
+
+use super::{
+    backoff,
+    core::Core,
+    evidence::Evidence,
+    halt::{Halt, StepError},
+    owner,
+    page::{Cursor, Source},
+    pass::{self, Passed},
+    run::{Live, Outcome},
+    step::Mode,
+    sync::{self, Ending},
+};
+use crate::{catalog::Lookup, journal::Settlement, product::ProductId};
+
+/// So often in a row, without any progress, before an upload gives up; its checkpoint stays.
+const TRIES: u32 = 8;
+/// Keys asked for at once when looking for what is gone.
+const GONE_PAGE: u32 = 1_000;
+
+/// Sends every product.
+pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
+    core.catalog.claim().await?;
+    owner::check(core).await?;
+    let total = core.catalog.count().await?;
+    let unfinished = core
+        .journal
+        .newest_upload()
+        .await?
+        .filter(|upload| upload.finished_at.is_none() && !from_start);
+    let (number, cursor) = match unfinished {
+        Some(upload) => {
+            live.update(|run| run.done = upload.done);
+            (
+                upload.number,
+                upload.cursor.map_or(Cursor::Start, Cursor::Key),
+            )
+        }
+        None => (core.journal.begin_upload().await?, Cursor::Start),
+    };
+    live.update(|run| run.total = total.max(run.done));
+    let evidence = Evidence::default();
+    let mut mode = Mode::Everything {
+        number,
+        already: HashSet::new(),
+    };
+    if let Some(ending) = all(core, live, &evidence, Source::Rows, cursor, &mut mode).await? {
+        return Ok(ending);
+    }
+    // What was deferred on the way is in doubt, and so it is found here.
+    let mut mode = Mode::Changed;
+    if let Some(ending) = all(core, live, &evidence, Source::Due, Cursor::Start, &mut mode).await? {
+        return Ok(ending);
+    }
+    let removed = find_gone(core, number).await?;
+    live.update(|run| run.removed += removed);
+    core.journal.finish_upload(number).await?;
+    Ok((Outcome::Completed, String::new()))
+}
+
+/// Walks to the end of a source, through everything that passes by itself. Gives an ending when
+/// it cannot.
+async fn all(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    source: Source,
+    mut cursor: Cursor,
+    mode: &mut Mode,
+) -> Result<Option<Ending>, StepError> {
+    let mut failures = 0;
+    loop {
+        let passed = pass::walk(core, live, evidence, source, cursor.clone(), mode).await?;
+        failures = if passed.progressed { 1 } else { failures + 1 };
+        let until = match &passed.halt {
+            // A walk over the table leaves what it deferred to the journal.
+            None if passed.deferred == 0 || source == Source::Rows => return Ok(None),
+            Some(Halt::Cancelled) => {
+                let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
+                return Ok(Some((Outcome::Cancelled, text.to_owned())));
+            }
+            Some(Halt::Hold { wait, .. }) => {
+                failures = 0;
+                Instant::now() + *wait
+            }
+            Some(halt) if !halt.is_passing() => return Ok(Some(sync::failed(live, &passed))),
+            _ if failures >= TRIES => return Ok(Some(sync::failed(live, &passed))),
+            Some(_) => Instant::now() + backoff::delay(failures),
+            None => {
+                let earliest = core.waits.earliest().unwrap_or_else(Instant::now);
+                earliest.max(Instant::now() + backoff::delay(1))
+            }
+        };
+        if !pass::wait(live, until, &why(&passed)).await {
+            let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
+            return Ok(Some((Outcome::Cancelled, text.to_owned())));
+        }
+        cursor = passed.at.unwrap_or(Cursor::Start);
+    }
+}
+
+fn why(passed: &Passed) -> String {
+    match &passed.halt {
+        Some(Halt::Hold { wait, .. }) => pass::hold_text(*wait),
+        _ => sync::why(passed),
+    }
+}
+
+/// Products that Digible may have, and that the upload did not meet: gone when the shop has no row.
+async fn find_gone(core: &Core, number: i64) -> Result<u64, StepError> {
+    let mut after: Option<ProductId> = None;
+    let mut removed = 0;
+    loop {
+        let keys = core
+            .journal
+            .not_in_upload(number, after.clone(), GONE_PAGE)
+            .await?;
+        let Some(last) = keys.last().cloned() else {
+            return Ok(removed);
+        };
+        after = Some(last);
+        let _turn = core.lane.turn().await;
+        let gone = gone(core, gone(core, keys).await?).await?;
+        removed += gone.len() as u64;
+        core.journal
+            .settle(Settlement {
+                removed: gone,
+                ..core.settlement()
+            })
+            .await?;
+    }
+}
+
+/// Those without a row that spells them so.
+async fn gone(core: &Core, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
+    if keys.is_empty() {
+        return Ok(keys);
+    }
+    let lookups = core.catalog.read(&keys).await?;
+    Ok(keys
+        .into_iter()
+        .zip(lookups)
+        .filter(|(key, lookup)| match lookup {
+            Lookup::Found(row) => row.id != *key,
+            Lookup::Gone => true,
+            Lookup::Locked => false,
+        })
+        .map(|(key, _)| key)
+        .collect())
+}

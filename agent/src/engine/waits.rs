@@ -1,0 +1,121 @@
+//! Products that failed and wait their own time, so that reading goes on behind them.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::backoff;
+use crate::{digible::Digest, product::ProductId};
+
+/// Products that wait. Kept in memory: after a restart they are simply tried again.
+#[derive(Debug, Default)]
+pub struct Waits {
+    products: Mutex<HashMap<ProductId, Wait>>,
+}
+
+/// How often the same body of a product was answered with a fault that may be its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Strikes {
+    /// In a batch with others.
+    pub grouped: u8,
+    /// Alone in a batch.
+    pub alone: u8,
+    /// In an update.
+    pub update: u8,
+}
+
+#[derive(Debug)]
+struct Wait {
+    digest: Option<Digest>,
+    failures: u32,
+    strikes: Strikes,
+    until: Instant,
+}
+
+impl Waits {
+    /// Whether a product may be tried now.
+    pub fn is_ready(&self, id: &ProductId) -> bool {
+        self.lock()
+            .get(id)
+            .is_none_or(|wait| wait.until <= Instant::now())
+    }
+
+    /// The strikes against this body of a product.
+    pub fn strikes(&self, id: &ProductId, digest: Digest) -> Strikes {
+        self.lock()
+            .get(id)
+            .filter(|wait| wait.digest == Some(digest))
+            .map(|wait| wait.strikes)
+            .unwrap_or_default()
+    }
+
+    /// Lets a product wait: for `asked`, or longer with each failure.
+    pub fn defer(
+        &self,
+        id: &ProductId,
+        digest: Option<Digest>,
+        strikes: Strikes,
+        asked: Option<Duration>,
+    ) {
+        let mut products = self.lock();
+        let failures = products.get(id).map_or(0, |wait| wait.failures) + 1;
+        let wait = Wait {
+            digest,
+            failures,
+            strikes,
+            until: Instant::now() + asked.unwrap_or_else(|| backoff::delay(failures)),
+        };
+        products.insert(id.clone(), wait);
+    }
+
+    /// The product need not wait any more.
+    pub fn clear(&self, id: &ProductId) {
+        self.lock().remove(id);
+    }
+
+    /// Nobody waits any more: something outside has changed.
+    pub fn clear_all(&self) {
+        self.lock().clear();
+    }
+
+    /// When the first of them may be tried.
+    pub fn earliest(&self) -> Option<Instant> {
+        self.lock().values().map(|wait| wait.until).min()
+    }
+
+    /// When this product may be tried; none when it does not wait.
+    pub fn until(&self, id: &ProductId) -> Option<Instant> {
+        self.lock().get(id).map(|wait| wait.until)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProductId, Wait>> {
+        self.products.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_product_waits_its_own_time() {
+        let waits = Waits::default();
+        let id = ProductId::Integer(1);
+        let strikes = Strikes {
+            grouped: 1,
+            ..Strikes::default()
+        };
+        let digest = Digest::of(b"body");
+        waits.defer(&id, Some(digest), strikes, Some(Duration::from_secs(7)));
+        assert!(!waits.is_ready(&id));
+        assert!(waits.is_ready(&ProductId::Integer(2)));
+        assert_eq!(waits.strikes(&id, digest), strikes);
+        assert_eq!(waits.strikes(&id, Digest::of(b"other")), Strikes::default());
+        tokio::time::advance(Duration::from_secs(7)).await;
+        assert!(waits.is_ready(&id));
+    }
+}

@@ -1,0 +1,90 @@
+//! One honest sentence.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    Facts, Issue, State,
+    words::{age, clock, grouped, noun, products},
+};
+use crate::{
+    engine::run::{Kind, Run, State as RunState},
+    journal::Pause,
+};
+
+pub(super) fn headline(
+    facts: &Facts,
+    state: State,
+    issues: &[Issue],
+    now: Timestamp,
+    zone: &TimeZone,
+) -> String {
+    let worst = issues.first().map(|issue| issue.text.clone());
+    match state {
+        State::Unconfigured => "Not configured: run `shopmasterctl configure`".to_owned(),
+        State::Paused => paused(facts.paused, now, zone),
+        State::Broken => {
+            let since = issues.first().and_then(|issue| issue.since);
+            let text = worst.unwrap_or_default();
+            match since {
+                Some(since) => format!("{text} (since {})", clock(since, now, zone)),
+                None => text,
+            }
+        }
+        State::Sending => facts.current_run.as_ref().map(sending).unwrap_or_default(),
+        State::Attention => worst.unwrap_or_default(),
+        State::Pending => pending(facts, now),
+        State::UpToDate => up_to_date(facts, now, zone),
+    }
+}
+
+fn paused(pause: Option<Pause>, now: Timestamp, zone: &TimeZone) -> String {
+    match pause {
+        Some(Pause::Until(until)) => format!("Paused until {}", clock(until, now, zone)),
+        _ => "Paused".to_owned(),
+    }
+}
+
+fn sending(run: &Run) -> String {
+    if run.state == RunState::Waiting && !run.message.is_empty() {
+        return run.message.clone();
+    }
+    let what = match run.kind {
+        Kind::Sync => "Sending",
+        Kind::Upload => "Uploading",
+    };
+    format!(
+        "{what} {} of {}",
+        grouped(run.done),
+        grouped(run.total.max(run.done))
+    )
+}
+
+fn pending(facts: &Facts, now: Timestamp) -> String {
+    if facts.pending == 0 {
+        return format!(
+            "{} in doubt, to be sent once more",
+            products(facts.counts.in_doubt)
+        );
+    }
+    let waiting = format!("{} waiting", noun(facts.pending, "change"));
+    let Some((then, asked_at)) = facts.oldest_age else {
+        return waiting;
+    };
+    let passed = now.duration_since(asked_at).try_into().unwrap_or_default();
+    format!("{waiting} (oldest {})", age(then.saturating_add(passed)))
+}
+
+fn up_to_date(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
+    let equal = match facts.checked_at {
+        Some(checked) => format!(
+            "All {} equal, checked {}",
+            products(facts.counts.published),
+            clock(checked, now, zone)
+        ),
+        None => "Up to date".to_owned(),
+    };
+    match facts.counts.removed {
+        0 => equal,
+        removed => format!("{equal} ({} no longer in the shop)", grouped(removed)),
+    }
+}

@@ -1,0 +1,176 @@
+//! What is wrong now.
+
+use jiff::Timestamp;
+
+use super::{Area, Facts, words::products};
+use crate::{catalog::CaptureStatus, digible::SessionState};
+
+/// One thing that is wrong now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, for people.
+    pub text: String,
+    /// What to do about it, for people.
+    pub remedy: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Code of the issue that explains this one.
+    pub depends_on: Option<&'static str>,
+}
+
+/// How bad an issue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// A person should look; syncing goes on.
+    Warning,
+    /// Syncing does not work.
+    Error,
+}
+
+/// What is wrong, worst first. What another issue explains is left out.
+pub(super) fn issues(facts: &Facts) -> Vec<Issue> {
+    let mut all: Vec<Issue> = troubles(facts)
+        .chain(configuration(facts))
+        .chain(session(facts))
+        .chain(capture(facts))
+        .chain(upload(facts))
+        .chain(parked(facts))
+        .chain(busy(facts))
+        .collect();
+    let codes: Vec<_> = all.iter().map(|issue| issue.code).collect();
+    all.retain(|issue| issue.depends_on.is_none_or(|code| !codes.contains(&code)));
+    all.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
+    all
+}
+
+fn troubles(facts: &Facts) -> impl Iterator<Item = Issue> {
+    facts
+        .troubles
+        .values()
+        .filter(|trouble| trouble.is_shown())
+        .map(|trouble| Issue {
+            code: trouble.code,
+            severity: Severity::Error,
+            text: trouble.text.clone(),
+            remedy: trouble.remedy.clone(),
+            since: Some(trouble.since),
+            depends_on: None,
+        })
+}
+
+fn configuration(facts: &Facts) -> Option<Issue> {
+    if facts.missing.is_empty() {
+        return None;
+    }
+    Some(Issue {
+        depends_on: Some("CONFIG_INVALID"),
+        ..new(
+            facts,
+            "UNCONFIGURED",
+            Severity::Warning,
+            format!("Not set yet: {}", facts.missing.join(", ")),
+            "Run `shopmasterctl configure`",
+        )
+    })
+}
+
+fn session(facts: &Facts) -> Option<Issue> {
+    let expired = facts
+        .session
+        .as_ref()
+        .is_some_and(|session| session.state == SessionState::Expired);
+    // The trouble of the area says it better, with Digible's own words.
+    if !expired || facts.troubles.contains_key(&Area::Digible) {
+        return None;
+    }
+    Some(new(
+        facts,
+        "SESSION_EXPIRED",
+        Severity::Error,
+        "Session expired: Digible refuses the login".to_owned(),
+        "Run `shopmasterctl configure` with the account's email and password",
+    ))
+}
+
+fn capture(facts: &Facts) -> Option<Issue> {
+    if facts.capture.scan || !facts.missing.is_empty() {
+        return None;
+    }
+    let (code, severity, text, remedy) = match facts.capture.status.as_ref()? {
+        CaptureStatus::Installed => return None,
+        CaptureStatus::NotInstalled => (
+            "CAPTURE_NOT_INSTALLED",
+            Severity::Error,
+            "Changes are not captured: nothing is installed in the shop's database".to_owned(),
+            "Look at `shopmasterctl capture plan`, then run `shopmasterctl capture install`",
+        ),
+        CaptureStatus::Drifted(lines) => (
+            "CAPTURE_DRIFTED",
+            Severity::Error,
+            format!("Changes may be lost: {}", lines.join("; ")),
+            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
+        ),
+    };
+    Some(Issue {
+        depends_on: facts
+            .troubles
+            .get(&Area::Catalog)
+            .map(|trouble| trouble.code),
+        ..new(facts, code, severity, text, remedy)
+    })
+}
+
+fn upload(facts: &Facts) -> Option<Issue> {
+    if facts.checked_at.is_some() || !facts.missing.is_empty() {
+        return None;
+    }
+    Some(new(
+        facts,
+        "NEVER_UPLOADED",
+        Severity::Warning,
+        "No upload has finished yet: Digible may lack products".to_owned(),
+        "Run `shopmasterctl upload`",
+    ))
+}
+
+fn parked(facts: &Facts) -> Option<Issue> {
+    let count = facts.counts.parked;
+    if count == 0 {
+        return None;
+    }
+    Some(new(
+        facts,
+        "PRODUCTS_REFUSED",
+        Severity::Warning,
+        format!("{} refused", products(count)),
+        "See the reasons with `shopmasterctl parked`, mend the products, or run `shopmasterctl parked discard`",
+    ))
+}
+
+fn busy(facts: &Facts) -> Option<Issue> {
+    facts.blocked_until?;
+    Some(new(
+        facts,
+        "DIGIBLE_BUSY",
+        Severity::Info,
+        "Digible asks us to wait".to_owned(),
+        "Nothing: sending goes on by itself",
+    ))
+}
+
+fn new(facts: &Facts, code: &'static str, severity: Severity, text: String, remedy: &str) -> Issue {
+    Issue {
+        code,
+        severity,
+        text,
+        remedy: remedy.to_owned(),
+        since: facts.since.get(code).copied(),
+        depends_on: None,
+    }
+}

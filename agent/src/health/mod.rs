@@ -1,0 +1,292 @@
+//! From what the agent knows to what people see: one pure function, shared by tray, command line and gRPC.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+mod headline;
+mod issues;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use crate::{
+    catalog::CaptureStatus,
+    digible::Session,
+    engine::run::Run,
+    journal::{Counts, Pause},
+};
+
+pub use issues::{Issue, Severity};
+pub use words::{age, clock};
+
+/// All that is known now. Products count, not changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// What is not set yet; empty when configured.
+    pub missing: Vec<&'static str>,
+    /// The pause that is on.
+    pub paused: Option<Pause>,
+    /// Products whose newest state was not acknowledged.
+    pub pending: u64,
+    /// When the oldest pending change was made, by the database's clock.
+    pub oldest_pending_at: Option<Timestamp>,
+    /// How old that was when it was asked for, and when that was: ages come from the database's clock.
+    pub oldest_age: Option<(Duration, Timestamp)>,
+    /// From the journal.
+    pub counts: Counts,
+    /// The run that is going.
+    pub current_run: Option<Run>,
+    /// The last sync that ended.
+    pub last_sync: Option<Run>,
+    /// When the scheduler starts the next sync.
+    pub next_sync_at: Option<Timestamp>,
+    /// The Digible login; none without email or password.
+    pub session: Option<Session>,
+    /// How changes are found, and whether that works.
+    pub capture: Capture,
+    /// The shop's database.
+    pub catalog: CatalogFacts,
+    /// When every product was last sent or compared; none when that never happened.
+    pub checked_at: Option<Timestamp>,
+    /// Until when Digible asked us to wait.
+    pub blocked_until: Option<Timestamp>,
+    /// What fails, by area: one trouble explains an area.
+    pub troubles: BTreeMap<Area, Trouble>,
+    /// Since when each issue is there.
+    pub since: BTreeMap<&'static str, Timestamp>,
+}
+
+/// Where something can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Area {
+    /// The configuration file.
+    Config,
+    /// The journal.
+    Journal,
+    /// The store of secrets.
+    Secrets,
+    /// The shop's database.
+    Catalog,
+    /// Digible and the way to it.
+    Digible,
+}
+
+/// Something that failed the last time it was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// What is wrong, for people.
+    pub text: String,
+    /// What to do about it, for people.
+    pub remedy: String,
+    /// How often in a row. Once may be a hiccup.
+    pub failures: u32,
+    /// Whether it is shown at the first failure, because trying again does not help.
+    pub lasting: bool,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// How changes are found, and whether that works.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Capture {
+    /// No trigger: the agent walks the table.
+    pub scan: bool,
+    /// What the database said; none before it was asked.
+    pub status: Option<CaptureStatus>,
+}
+
+/// The shop's database.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CatalogFacts {
+    /// `sqlserver` or `sqlite`; empty when not configured.
+    pub kind: &'static str,
+    /// Whether it answered; none before it was asked.
+    pub reachable: Option<bool>,
+}
+
+/// What people see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The one word for the whole.
+    pub state: State,
+    /// One honest sentence.
+    pub headline: String,
+    /// Which picture.
+    pub icon: Icon,
+    /// What is wrong now, worst first.
+    pub issues: Vec<Issue>,
+}
+
+/// The one word for the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No shop or no account is set.
+    Unconfigured,
+    /// Equal.
+    UpToDate,
+    /// Changes wait.
+    Pending,
+    /// A run is sending.
+    Sending,
+    /// Somebody paused it.
+    Paused,
+    /// A person should look.
+    Attention,
+    /// It does not work until something is mended.
+    Broken,
+}
+
+/// Which picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Icon {
+    /// Equal.
+    Green,
+    /// Sending.
+    Blue,
+    /// Paused or unconfigured.
+    Grey,
+    /// Waiting, or a person should look.
+    Amber,
+    /// Broken.
+    Red,
+}
+
+/// What people see of these facts at this moment.
+#[must_use]
+pub fn report(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Report {
+    let issues = issues::issues(facts);
+    let state = state(facts, &issues);
+    Report {
+        state,
+        headline: headline::headline(facts, state, &issues, now, zone),
+        icon: icon(state),
+        issues,
+    }
+}
+
+/// The codes of the issues that are there now, so that their beginning can be noted.
+pub(crate) fn codes(facts: &Facts) -> impl Iterator<Item = &'static str> {
+    issues::issues(facts).into_iter().map(|issue| issue.code)
+}
+
+fn state(facts: &Facts, issues: &[Issue]) -> State {
+    let worst = issues.iter().map(|issue| issue.severity).max();
+    let sends = facts
+        .current_run
+        .as_ref()
+        .is_some_and(|run| run.total > run.done || run.kind == crate::engine::run::Kind::Upload);
+    if facts.paused.is_some() && facts.missing.is_empty() {
+        return State::Paused;
+    }
+    if worst == Some(Severity::Error) {
+        return State::Broken;
+    }
+    if !facts.missing.is_empty() {
+        return State::Unconfigured;
+    }
+    if sends {
+        return State::Sending;
+    }
+    if worst == Some(Severity::Warning) {
+        return State::Attention;
+    }
+    if facts.pending > 0 || facts.counts.in_doubt > 0 {
+        return State::Pending;
+    }
+    State::UpToDate
+}
+
+fn icon(state: State) -> Icon {
+    match state {
+        State::UpToDate => Icon::Green,
+        State::Sending => Icon::Blue,
+        State::Paused | State::Unconfigured => Icon::Grey,
+        State::Pending | State::Attention => Icon::Amber,
+        State::Broken => Icon::Red,
+    }
+}
+
+impl Facts {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            missing: Vec::new(),
+            paused: None,
+            pending: 0,
+            oldest_pending_at: None,
+            oldest_age: None,
+            counts: Counts::default(),
+            current_run: None,
+            last_sync: None,
+            next_sync_at: None,
+            session: None,
+            capture: Capture::default(),
+            catalog: CatalogFacts::default(),
+            checked_at: None,
+            blocked_until: None,
+            troubles: BTreeMap::new(),
+            since: BTreeMap::new(),
+        }
+    }
+
+    /// Notes a failure in an area. The same one again keeps its beginning.
+    pub fn fails(&mut self, area: Area, trouble: Trouble) {
+        let Some(before) = self.troubles.get_mut(&area) else {
+            self.troubles.insert(area, trouble);
+            return;
+        };
+        let same = before.code == trouble.code;
+        let failures = if same {
+            before.failures + 1
+        } else {
+            trouble.failures
+        };
+        let since = if same { before.since } else { trouble.since };
+        *before = Trouble {
+            failures,
+            since,
+            ..trouble
+        };
+    }
+
+    /// Notes that an area works.
+    pub fn works(&mut self, area: Area) {
+        self.troubles.remove(&area);
+    }
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Trouble {
+    /// A trouble that begins now and may be a hiccup.
+    #[must_use]
+    pub fn new(code: &'static str, text: String, remedy: &str) -> Self {
+        Self {
+            code,
+            text,
+            remedy: remedy.to_owned(),
+            failures: 1,
+            lasting: false,
+            since: Timestamp::now(),
+        }
+    }
+
+    /// The same, shown at once: trying again does not help.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.lasting = true;
+        self
+    }
+
+    pub(crate) fn is_shown(&self) -> bool {
+        self.lasting || self.failures > 1
+    }
+}

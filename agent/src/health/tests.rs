@@ -1,0 +1,210 @@
+//! From facts to what people see.
+
+use super::*;
+use crate::{
+    digible::SessionState,
+    engine::run::{Cause, Kind},
+};
+
+fn at(text: &str) -> Timestamp {
+    format!("2026-11-21T{text}Z").parse().unwrap()
+}
+
+fn healthy() -> Facts {
+    Facts {
+        counts: Counts {
+            published: 12_431,
+            ..Counts::default()
+        },
+        session: Some(Session {
+            state: SessionState::Active,
+            expires_at: None,
+        }),
+        capture: Capture {
+            scan: false,
+            status: Some(CaptureStatus::Installed),
+        },
+        catalog: CatalogFacts {
+            kind: "sqlite",
+            reachable: Some(true),
+        },
+        checked_at: Some(at("03:10:00")),
+        ..Facts::new()
+    }
+}
+
+fn see(facts: &Facts) -> (State, Icon, String, Vec<&'static str>) {
+    let report = report(facts, at("12:00:00"), &TimeZone::UTC);
+    let codes = report.issues.iter().map(|issue| issue.code).collect();
+    (report.state, report.icon, report.headline, codes)
+}
+
+#[test]
+fn equal_is_green() {
+    assert_eq!(
+        see(&healthy()),
+        (
+            State::UpToDate,
+            Icon::Green,
+            "All 12,431 products equal, checked 03:10".to_owned(),
+            vec![]
+        )
+    );
+}
+
+#[test]
+fn removed_products_are_told_beside_green() {
+    let mut facts = healthy();
+    facts.counts.removed = 2;
+    assert_eq!(
+        see(&facts).2,
+        "All 12,431 products equal, checked 03:10 (2 no longer in the shop)"
+    );
+}
+
+#[test]
+fn nothing_is_green_before_an_upload_has_finished() {
+    let facts = Facts {
+        checked_at: None,
+        ..healthy()
+    };
+    let (state, icon, _, codes) = see(&facts);
+    assert_eq!(
+        (state, icon, codes),
+        (State::Attention, Icon::Amber, vec!["NEVER_UPLOADED"])
+    );
+}
+
+#[test]
+fn waiting_changes_are_amber_and_grow_older() {
+    let facts = Facts {
+        pending: 3,
+        oldest_age: Some((Duration::from_secs(30), at("11:59:50"))),
+        ..healthy()
+    };
+    assert_eq!(
+        see(&facts),
+        (
+            State::Pending,
+            Icon::Amber,
+            "3 changes waiting (oldest 40 s)".to_owned(),
+            vec![]
+        )
+    );
+}
+
+#[test]
+fn a_product_in_doubt_is_not_green() {
+    let mut facts = healthy();
+    facts.counts.in_doubt = 1;
+    assert_eq!(see(&facts).0, State::Pending);
+}
+
+#[test]
+fn sending_is_blue() {
+    let mut run = Run::start(Kind::Sync, Cause::Scheduled);
+    (run.total, run.done) = (431, 120);
+    let facts = Facts {
+        current_run: Some(run),
+        ..healthy()
+    };
+    assert_eq!(see(&facts).2, "Sending 120 of 431");
+    assert_eq!(see(&facts).1, Icon::Blue);
+}
+
+#[test]
+fn a_pause_is_grey_and_says_its_end() {
+    let facts = Facts {
+        paused: Some(Pause::Until(at("14:30:00"))),
+        ..healthy()
+    };
+    assert_eq!(see(&facts).2, "Paused until 14:30");
+    assert_eq!(see(&facts).1, Icon::Grey);
+    let facts = Facts {
+        paused: Some(Pause::UntilResumed),
+        ..healthy()
+    };
+    assert_eq!(see(&facts).2, "Paused");
+}
+
+#[test]
+fn refused_products_want_a_look() {
+    let mut facts = healthy();
+    facts.counts.parked = 2;
+    assert_eq!(
+        see(&facts),
+        (
+            State::Attention,
+            Icon::Amber,
+            "2 products refused".to_owned(),
+            vec!["PRODUCTS_REFUSED"]
+        )
+    );
+}
+
+#[test]
+fn a_hiccup_is_not_shown_but_a_failure_is() {
+    let mut facts = healthy();
+    let trouble = || Trouble {
+        since: at("10:02:00"),
+        ..Trouble::new(
+            "DATABASE_UNREACHABLE",
+            "Database not reachable".to_owned(),
+            "",
+        )
+    };
+    facts.fails(Area::Catalog, trouble());
+    assert_eq!(see(&facts).0, State::UpToDate);
+    facts.fails(Area::Catalog, trouble());
+    assert_eq!(
+        see(&facts),
+        (
+            State::Broken,
+            Icon::Red,
+            "Database not reachable (since 10:02)".to_owned(),
+            vec!["DATABASE_UNREACHABLE"]
+        )
+    );
+    facts.works(Area::Catalog);
+    assert_eq!(see(&facts).0, State::UpToDate);
+}
+
+#[test]
+fn a_dead_database_hides_what_depends_on_it() {
+    let mut facts = healthy();
+    facts.capture.status = Some(CaptureStatus::NotInstalled);
+    assert_eq!(see(&facts).3, vec!["CAPTURE_NOT_INSTALLED"]);
+    let trouble = Trouble::new("DATABASE_UNREACHABLE", String::new(), "");
+    facts.fails(Area::Catalog, trouble.lasting());
+    assert_eq!(see(&facts).3, vec!["DATABASE_UNREACHABLE"]);
+}
+
+#[test]
+fn without_a_shop_it_is_unconfigured() {
+    let facts = Facts {
+        missing: vec!["catalog.kind"],
+        checked_at: None,
+        ..Facts::new()
+    };
+    let (state, icon, headline, codes) = see(&facts);
+    assert_eq!((state, icon), (State::Unconfigured, Icon::Grey));
+    assert_eq!(headline, "Not configured: run `shopmasterctl configure`");
+    assert_eq!(codes, vec!["UNCONFIGURED"]);
+}
+
+#[test]
+fn ages_and_times_are_short() {
+    assert_eq!(age(Duration::from_secs(59)), "59 s");
+    assert_eq!(age(Duration::from_secs(3_599)), "59 min");
+    assert_eq!(age(Duration::from_secs(7_200)), "2 h");
+    assert_eq!(age(Duration::from_secs(400_000)), "4 days");
+    let now = at("12:00:00");
+    assert_eq!(
+        clock("2026-11-22T06:00:00Z".parse().unwrap(), now, &TimeZone::UTC),
+        "Sun 06:00"
+    );
+    assert_eq!(
+        clock("2026-12-24T06:00:00Z".parse().unwrap(), now, &TimeZone::UTC),
+        "2026-12-24 06:00"
+    );
+}

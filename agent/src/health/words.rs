@@ -1,0 +1,55 @@
+//! Numbers, ages and times as people write them.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+/// `12,431 products`, `1 product`.
+pub(super) fn products(count: u64) -> String {
+    noun(count, "product")
+}
+
+/// `12,431 changes`, `1 change`.
+pub(super) fn noun(count: u64, word: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {word}{ending}", grouped(count))
+}
+
+/// `12,431`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `40 s`, `3 min`, `2 h`, `4 days`.
+#[must_use]
+pub fn age(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// `14:30` today, `Sat 14:30` within a week, else `2026-11-21 14:30`, in local time.
+#[must_use]
+pub fn clock(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let local = time.to_zoned(zone.clone());
+    let today = now.to_zoned(zone.clone()).date();
+    let days = (local.date() - today).get_days().abs();
+    let format = match days {
+        0 => "%H:%M",
+        1..7 => "%a %H:%M",
+        _ => "%Y-%m-%d %H:%M",
+    };
+    local.strftime(format).to_string()
+}
