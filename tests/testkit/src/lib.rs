@@ -1,6 +1,8 @@
 //! Stand-ins and helpers to try shopMaster without a shop and without Digible.
 //!
 //! - [`digible`]: a strict stand-in for Digible with scriptable faults, also as the binary `digible-sim`;
+//! - [`shop`]: a SQLite shop and a till that keeps changing it;
 
 pub mod digible;
 pub mod duration;
+pub mod shop;
