@@ -2,7 +2,9 @@
 //!
 //! - [`digible`]: a strict stand-in for Digible with scriptable faults, also as the binary `digible-sim`;
 //! - [`shop`]: a SQLite shop and a till that keeps changing it;
+//! - [`programs`]: the two programs, built by cargo, never stale;
 
 pub mod digible;
 pub mod duration;
+pub mod programs;
 pub mod shop;
