@@ -41,7 +41,8 @@ pub enum FaultKind {
         #[serde(default = "always")]
         share: f64,
     },
-    /// All tokens issued so far become void; this request is answered with 401.
+    /// All tokens issued so far become void; this request is answered with 401. It never strikes a login,
+    /// where 401 would mean that the password is wrong.
     RevokeTokens,
     /// A good batch of more than so many products is answered with 413; nothing of it is applied.
     TooLarge {
@@ -288,6 +289,7 @@ impl Fault {
                 .iter()
                 .any(|product| ids.contains(&product.id)),
             (FaultKind::TooLarge { .. } | FaultKind::Poison { .. }, Err(_)) => false,
+            (FaultKind::RevokeTokens, _) => endpoint != Some(Endpoint::Login),
             _ => true,
         }
     }

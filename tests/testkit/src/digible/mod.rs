@@ -216,7 +216,8 @@ impl DigibleSim {
             .change(|memory| memory.listings.remove(&id.into()));
     }
 
-    /// Waits until `condition` holds. It is asked now and after each request's arrival, effect and end.
+    /// Waits until `condition` holds, without a time limit. It is asked now and after each request's
+    /// arrival, effect and end.
     pub async fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
         let mut changes = self.shared.changes();
         while !condition(self) {

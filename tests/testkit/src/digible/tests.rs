@@ -237,8 +237,8 @@ async fn only_a_token_that_was_issued_and_lives_counts() {
     assert_eq!(client.batch(&[("1", "1.00")]).await.unwrap().status, 401);
     assert_eq!(sim.requests().last().unwrap().token, TokenSeen::Expired);
 
-    let mut client = Client::logged_in(&sim).await;
     sim.inject(Fault::revoke_tokens());
+    let mut client = Client::logged_in(&sim).await;
     assert_eq!(client.batch(&[("1", "1.00")]).await.unwrap().status, 401);
     assert_eq!(client.batch(&[("1", "1.00")]).await.unwrap().status, 401);
     assert_eq!(sim.requests().last().unwrap().token, TokenSeen::Unknown);

@@ -9,6 +9,7 @@ use shopmaster_proto::{
 };
 
 use super::{World, WorldError, within};
+use crate::digible::DigibleSim;
 
 impl World {
     /// Runs a sync, or joins the one that goes, to its end.
@@ -107,7 +108,20 @@ impl World {
             Err(WorldError::Incomplete(CALL))
         })
         .await;
+        // Only running out of time ends up here; what the agent said is inside.
         waited.map_err(|_| WorldError::TimedOut(format!("a state; the last one is {last:?}")))?
+    }
+
+    /// Waits until the stand-in for Digible is as `condition` wants it.
+    ///
+    /// # Errors
+    ///
+    /// When it never is.
+    pub async fn wait_digible(
+        &self,
+        condition: impl Fn(&DigibleSim) -> bool,
+    ) -> Result<(), WorldError> {
+        within("a request to Digible", self.digible.wait_for(condition)).await
     }
 
     /// Installs capture.
