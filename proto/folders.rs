@@ -1,6 +1,10 @@
 //! Where an instance keeps its files.
 
-use std::{env, fmt, path::PathBuf, str::FromStr};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use directories::ProjectDirs;
 
@@ -60,12 +64,7 @@ impl Folders {
             if !home.is_absolute() {
                 return Err(FoldersError::RelativeHome(home));
             }
-            return Ok(Self {
-                config: home.join("config").join(name),
-                data: home.join("data").join(name),
-                log: home.join("log").join(name),
-                run: home.join("run").join(name),
-            });
+            return Ok(Self::below(&home, instance));
         }
         let dirs = ProjectDirs::from("one", "Digible", "shopmaster").ok_or(FoldersError::NoHome)?;
         let local = dirs.data_local_dir();
@@ -75,6 +74,18 @@ impl Folders {
             log: local.join("log").join(name),
             run: local.join("run").join(name),
         })
+    }
+
+    /// The folders of `instance` when `home`, an absolute path, is `SHOPMASTER_HOME`.
+    #[must_use]
+    pub fn below(home: &Path, instance: &InstanceName) -> Self {
+        let name = instance.as_str();
+        Self {
+            config: home.join("config").join(name),
+            data: home.join("data").join(name),
+            log: home.join("log").join(name),
+            run: home.join("run").join(name),
+        }
     }
 }
 

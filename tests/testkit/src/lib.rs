@@ -1,1 +1,12 @@
-//! x
+//! Stand-ins and helpers to try shopMaster without a shop and without Digible.
+//!
+//! - [`digible`]: a strict stand-in for Digible with scriptable faults, also as the binary `digible-sim`;
+//! - [`shop`]: a SQLite shop and a till that keeps changing it;
+//! - [`programs`]: the two programs, built by cargo, never stale;
+//! - [`world`]: all of them together around a real agent, for end-to-end tests.
+
+pub mod digible;
+pub mod duration;
+pub mod programs;
+pub mod shop;
+pub mod world;
