@@ -30,12 +30,14 @@ impl Progress {
     pub fn show(&self, run: &Run) {
         self.bar.set_style(style(run.total));
         self.bar.set_prefix(kind(run));
-        if run.total > 0 {
-            self.bar.set_length(run.total);
-        }
-        self.bar.set_position(run.done);
         self.bar.set_message(message(run));
-        self.bar.tick();
+        // Both at once: drawn between them, the bar would jump.
+        self.bar.update(|state| {
+            if run.total > 0 {
+                state.set_len(run.total);
+            }
+            state.set_pos(run.done);
+        });
     }
 
     /// Takes the bar away.
