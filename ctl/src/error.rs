@@ -13,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     NoAgent(ConnectError),
     /// The connection broke, or a stream ended before its time.
-    #[error("the agent went away before it had answered")]
+    #[error("the agent went away")]
     AgentLeft,
     /// The agent went away while a run was watched.
     #[error(
@@ -115,6 +115,9 @@ impl Error {
             Self::Incomplete(_) => Some(
                 "install the same version of `shopmasterctl` and `shopmaster-agent`".to_owned(),
             ),
+            Self::ReadFile { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+                Some("save the file as UTF-8".to_owned())
+            }
             Self::Declined(_)
             | Self::Folders(_)
             | Self::Endpoint(_)
@@ -152,8 +155,6 @@ impl From<Failure> for Error {
 
 #[cfg(test)]
 mod tests {
-    use shopmaster_proto::{Client, Endpoint};
-
     use super::*;
 
     fn target() -> Target {
@@ -175,6 +176,8 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn no_agent_is_named_with_its_address_and_the_remedy() {
+        use shopmaster_proto::{Client, Endpoint};
+
         let endpoint: Endpoint = "unix:/nowhere/agent.sock".parse().unwrap();
         let error = Error::NoAgent(Client::connect(&endpoint).await.unwrap_err());
         assert_eq!(

@@ -11,10 +11,10 @@ use crate::{error::Error, render::json};
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Output {
     /// Print JSON for programs instead of text for people
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "For every command")]
     pub json: bool,
     /// Print no progress, notes or hints
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "For every command")]
     pub quiet: bool,
 }
 

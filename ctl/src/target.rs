@@ -9,14 +9,21 @@ use crate::error::Error;
 #[derive(Debug, Args)]
 pub struct Target {
     /// Name of the agent on this machine
-    #[arg(long, value_name = "NAME", global = true, default_value_t)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        global = true,
+        default_value_t,
+        help_heading = "For every command"
+    )]
     pub instance: InstanceName,
     /// Address of the agent: unix:PATH or pipe:NAME
     #[arg(
         long,
         value_name = "ADDRESS",
         global = true,
-        conflicts_with = "instance"
+        conflicts_with = "instance",
+        help_heading = "For every command"
     )]
     pub agent: Option<Endpoint>,
 }

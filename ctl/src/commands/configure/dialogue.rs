@@ -165,9 +165,9 @@ mod tests {
                 "SQL Server: the database",
                 "The product table, with its schema where it has one [dbo.Products]",
                 "SQL Server: how to log in (windows or sql) [windows]",
-                "The product's key",
-                "The product's name",
-                "The product's price",
+                "Column of the product's key",
+                "Column of its name",
+                "Column of its price",
                 "Email of the Digible account",
             ]
         );

@@ -62,10 +62,9 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let given = sources::gather(&args, &mut io::stdin().lock())?;
     if args.names_nothing() && given.changes.is_empty() {
         return Err(Error::Usage {
-            message: "nothing to configure was given, and there is no terminal to ask on"
-                .to_owned(),
+            message: "nothing to configure was given".to_owned(),
             remedy: "pass flags such as `--kind sqlite --path FILE`, or `--stdin`, or `--from-env FILE`; \
-                     `--show` prints the configuration"
+                     on a terminal, without `--json`, each value is asked for"
                 .to_owned(),
         });
     }
