@@ -1,0 +1,134 @@
+//! `capture`: the change capture in the shop's database.
+
+use clap::Subcommand;
+use shopmaster_proto::v1::{
+    AdoptRequest, GetCaptureRequest, InstallCaptureRequest, PlanCaptureRequest,
+    RemoveCaptureRequest,
+};
+
+use super::{Ctl, answer};
+use crate::{
+    error::Error,
+    exit::Exit,
+    prompt,
+    render::{
+        human::{self, Clock},
+        json::{AdoptionJson, CaptureChangeJson, CaptureNowJson, PlanJson},
+    },
+};
+
+/// What to do with it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the exact statements that installing and removing would run
+    Plan,
+    /// Install it, by running exactly the planned statements
+    Install,
+    /// Remove it, by running exactly the planned statements
+    Remove {
+        /// Ask nothing
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Ask the database about it now
+    Status,
+    /// Take over an installation of the old program
+    Adopt {
+        /// Ask nothing
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Does it.
+pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
+    match args.action {
+        Action::Plan => plan(ctl).await,
+        Action::Install => install(ctl).await,
+        Action::Remove { yes } => remove(ctl, yes).await,
+        Action::Status => status(ctl).await,
+        Action::Adopt { yes } => adopt(ctl, yes).await,
+    }?;
+    Ok(Exit::Done)
+}
+
+async fn plan(ctl: &Ctl) -> Result<(), Error> {
+    let mut client = ctl.connect().await?;
+    let plan = answer(client.config.plan_capture(PlanCaptureRequest {}))
+        .await?
+        .into_inner();
+    // Standard output is what a database administrator runs by hand.
+    let checks = human::check::list(&plan.checks);
+    if !checks.is_empty() {
+        ctl.output.note(checks.trim_end());
+    }
+    let text = human::capture::plan(&plan);
+    ctl.output.show(&PlanJson::from(plan), || text)
+}
+
+async fn install(ctl: &Ctl) -> Result<(), Error> {
+    let mut client = ctl.connect().await?;
+    let done = answer(client.config.install_capture(InstallCaptureRequest {}))
+        .await?
+        .into_inner();
+    let text = human::capture::installed(&done);
+    ctl.output.show(&CaptureChangeJson::from(done), || text)
+}
+
+async fn remove(ctl: &Ctl, yes: bool) -> Result<(), Error> {
+    let mut client = ctl.connect().await?;
+    if !yes && prompt::is_interactive() {
+        let question = "Remove capture? Changes are no longer noticed afterwards";
+        if !prompt::aside(move || prompt::confirm(question, false)).await? {
+            return Err(Error::Declined("capture was left as it is"));
+        }
+    }
+    let done = answer(client.config.remove_capture(RemoveCaptureRequest {}))
+        .await?
+        .into_inner();
+    let text = human::capture::removed(&done);
+    ctl.output.show(&CaptureChangeJson::from(done), || text)
+}
+
+async fn status(ctl: &Ctl) -> Result<(), Error> {
+    let mut client = ctl.connect().await?;
+    let now = answer(client.config.get_capture(GetCaptureRequest {}))
+        .await?
+        .into_inner();
+    let text = human::capture::current(&now, &Clock::local());
+    ctl.output.show(&CaptureNowJson::from(now), || text)
+}
+
+/// Shows what would be done; does it when a person or `--yes` agrees.
+async fn adopt(ctl: &Ctl, yes: bool) -> Result<(), Error> {
+    let mut client = ctl.connect().await?;
+    let mut confirm = yes;
+    if !yes {
+        let plan = answer(client.config.adopt(AdoptRequest { confirm: false }))
+            .await?
+            .into_inner();
+        let text = human::capture::adoption(&plan);
+        ctl.output.show(&AdoptionJson::new(plan, false), || text)?;
+        confirm = prompt::is_interactive()
+            && !ctl.output.json
+            && prompt::aside(|| prompt::confirm("Do this?", false)).await?;
+    }
+    if !confirm {
+        ctl.output.hint(&format!(
+            "nothing was changed; {} does it",
+            ctl.target.ctl("capture adopt --yes")
+        ));
+        return Ok(());
+    }
+    let done = answer(client.config.adopt(AdoptRequest { confirm: true }))
+        .await?
+        .into_inner();
+    let text = human::capture::adoption(&done);
+    ctl.output.show(&AdoptionJson::new(done, true), || text)
+}

@@ -1,0 +1,191 @@
+//! `configure`: change the configuration.
+
+mod dialogue;
+mod sources;
+
+use std::{io, path::PathBuf};
+
+use clap::ValueHint;
+use shopmaster_proto::{
+    Client,
+    v1::{ConfigureResponse, GetConfigRequest, GetConfigResponse},
+};
+
+use super::{Ctl, answer, test};
+use crate::{
+    error::Error,
+    exit::Exit,
+    prompt,
+    render::{
+        human,
+        json::{ConfigJson, ConfiguredJson},
+    },
+    settings::{self, Changes, SettingFlags},
+};
+
+/// What to change, and where the values come from. With nothing, on a terminal, a prompt for each.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Passwords are never arguments: they come from prompts, from standard input, or from the \
+                  environment variables SHOPMASTER_DIGIBLE_PASSWORD and SHOPMASTER_SQL_PASSWORD"
+)]
+pub struct Args {
+    /// Print the configuration and change nothing
+    #[arg(long, conflicts_with_all = settings::flags())]
+    #[arg(conflicts_with_all = ["stdin", "from_env", "digible_password_stdin", "sql_password_stdin"])]
+    show: bool,
+    /// Read `key = value` lines from standard input, such as `catalog.table = dbo.Products`
+    #[arg(long, conflicts_with_all = ["digible_password_stdin", "sql_password_stdin"])]
+    stdin: bool,
+    /// Take the settings over from the old program's `.env` file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    from_env: Option<PathBuf>,
+    /// Read the Digible password from a line of standard input
+    #[arg(long)]
+    digible_password_stdin: bool,
+    /// Read the SQL password from a line of standard input, after the Digible password if both are read
+    #[arg(long)]
+    sql_password_stdin: bool,
+    #[command(flatten)]
+    flags: SettingFlags,
+}
+
+/// Shows or changes the configuration.
+pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
+    if args.show {
+        return show(ctl).await;
+    }
+    if args.names_nothing() && !ctl.output.json && prompt::is_interactive() {
+        return by_dialogue(ctl).await;
+    }
+    // Read before connecting: whoever writes to standard input may take its time.
+    let given = sources::gather(&args, &mut io::stdin().lock())?;
+    if args.names_nothing() && given.changes.is_empty() {
+        return Err(Error::Usage {
+            message: "nothing to configure was given".to_owned(),
+            remedy: "pass flags such as `--kind sqlite --path FILE`, or `--stdin`, or `--from-env FILE`; \
+                     on a terminal, without `--json`, each value is asked for"
+                .to_owned(),
+        });
+    }
+    for note in &given.notes {
+        ctl.output.note(&format!("note: {note}"));
+    }
+    let mut client = ctl.connect().await?;
+    change(ctl, &mut client, given.changes, given.notes).await?;
+    Ok(Exit::Done)
+}
+
+impl Args {
+    /// True when neither a setting nor a source of settings was named.
+    fn names_nothing(&self) -> bool {
+        let sources = self.stdin || self.digible_password_stdin || self.sql_password_stdin;
+        !sources && self.from_env.is_none() && self.flags.0.is_empty()
+    }
+}
+
+async fn show(ctl: &Ctl) -> Result<Exit, Error> {
+    let mut client = ctl.connect().await?;
+    let configuration = current(&mut client).await?;
+    let text = human::config::configuration(&configuration);
+    ctl.output.show(&ConfigJson::from(configuration), || text)?;
+    Ok(Exit::Done)
+}
+
+async fn by_dialogue(ctl: &Ctl) -> Result<Exit, Error> {
+    let mut client = ctl.connect().await?;
+    let configuration = current(&mut client).await?;
+    let passwords = sources::environment();
+    let changes = prompt::aside(move || dialogue::hold(&configuration, passwords)).await?;
+    change(ctl, &mut client, changes, Vec::new()).await?;
+    if prompt::aside(|| prompt::confirm("Try the connections now?", true)).await? {
+        return test::run(ctl).await;
+    }
+    Ok(Exit::Done)
+}
+
+async fn current(client: &mut Client) -> Result<GetConfigResponse, Error> {
+    let response = answer(client.config.get_config(GetConfigRequest {})).await?;
+    Ok(response.into_inner())
+}
+
+/// Has the agent make the changes, and tells what became of them.
+async fn change(
+    ctl: &Ctl,
+    client: &mut Client,
+    changes: Changes,
+    notes: Vec<String>,
+) -> Result<(), Error> {
+    let done = if changes.is_empty() {
+        let now = current(client).await?;
+        ConfigureResponse {
+            settings: now.settings,
+            secrets: now.secrets,
+            changed: Vec::new(),
+        }
+    } else {
+        answer(client.config.configure(changes.clone().into_request()))
+            .await?
+            .into_inner()
+    };
+    let text = human::config::configured(&done, &changes.secrets);
+    let missing = missing_password(&done);
+    ctl.output
+        .show(&ConfiguredJson::new(done, notes), || text)?;
+    if let Some(missing) = missing {
+        ctl.output.hint(&format!(
+            "the {missing} password is not set; {} on a terminal asks for it",
+            ctl.target.ctl("configure")
+        ));
+    }
+    Ok(())
+}
+
+/// The first password that is needed and not set.
+fn missing_password(done: &ConfigureResponse) -> Option<&'static str> {
+    let secrets = done.secrets.clone().unwrap_or_default();
+    let settings = done.settings.clone().unwrap_or_default();
+    let email = settings.digible.unwrap_or_default().email;
+    if !email.is_empty() && !secrets.digible_password {
+        return Some("Digible");
+    }
+    let catalog = settings.catalog.unwrap_or_default();
+    let needs_sql = catalog.kind == "sqlserver" && catalog.auth == "sql";
+    (needs_sql && !secrets.sql_password).then_some("SQL")
+}
+
+#[cfg(test)]
+mod tests {
+    use shopmaster_proto::v1::{CatalogSettings, DigibleSettings, SecretsSet, Settings};
+
+    use super::*;
+
+    #[test]
+    fn a_password_is_missed_only_where_it_is_needed() {
+        let done = |email: &str, auth: &str, digible_password| ConfigureResponse {
+            settings: Some(Settings {
+                catalog: Some(CatalogSettings {
+                    kind: "sqlserver".to_owned(),
+                    auth: auth.to_owned(),
+                    ..CatalogSettings::default()
+                }),
+                digible: Some(DigibleSettings {
+                    email: email.to_owned(),
+                    ..DigibleSettings::default()
+                }),
+                ..Settings::default()
+            }),
+            secrets: Some(SecretsSet {
+                digible_password,
+                ..SecretsSet::default()
+            }),
+            changed: Vec::new(),
+        };
+        assert_eq!(
+            missing_password(&done("a@b", "sql", false)),
+            Some("Digible")
+        );
+        assert_eq!(missing_password(&done("a@b", "sql", true)), Some("SQL"));
+        assert_eq!(missing_password(&done("", "windows", false)), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Starting a run and watching it to its end: what `sync`, `upload` and `verify` share.
+
+use std::pin::pin;
+
+use shopmaster_proto::{
+    Client,
+    v1::{Run, RunOutcome, RunState, StartRunRequest, WatchRunRequest},
+};
+use tokio::signal::ctrl_c;
+
+use super::{Ctl, answer};
+use crate::{
+    error::Error,
+    exit::Exit,
+    render::{
+        human,
+        json::{RunJson, StartedRunJson},
+        progress::Progress,
+    },
+};
+
+/// Whether to stay until the run has ended.
+#[derive(Debug, clap::Args)]
+pub struct Waiting {
+    /// Start the run and print its id, without waiting for its end
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Starts a run, or joins the one that is going, and watches it to its end.
+pub async fn start(ctl: &Ctl, request: StartRunRequest, waiting: &Waiting) -> Result<Exit, Error> {
+    let mut client = ctl.connect().await?;
+    let started = answer(client.runs.start_run(request)).await?.into_inner();
+    let run = started.run.ok_or(Error::Incomplete("run"))?;
+    if started.joined {
+        ctl.output
+            .note(&format!("`{}` was already going: joined it", run.id));
+    }
+    if waiting.no_wait {
+        let id = run.id.clone();
+        let json = StartedRunJson {
+            run: run.into(),
+            joined: started.joined,
+        };
+        ctl.output.show(&json, || id)?;
+        return Ok(Exit::Done);
+    }
+    let run = watch(ctl, &mut client, run.id).await?;
+    tell(ctl, run)
+}
+
+/// Watches until the run has ended. Ctrl-C ends the watching, not the run.
+async fn watch(ctl: &Ctl, client: &mut Client, id: String) -> Result<Run, Error> {
+    let progress = Progress::new(ctl.output.shows_progress());
+    let mut leave = pin!(ctrl_c());
+    let watched = tokio::select! {
+        run = to_the_end(client, &id, &progress) => run,
+        _ = &mut leave => Err(Error::Detached { id: id.clone() }),
+    };
+    progress.clear();
+    watched.map_err(|error| match error {
+        Error::AgentLeft => Error::AgentLeftRun { id },
+        other => other,
+    })
+}
+
+async fn to_the_end(client: &mut Client, id: &str, progress: &Progress) -> Result<Run, Error> {
+    let request = WatchRunRequest { id: id.to_owned() };
+    let mut stream = answer(client.runs.watch_run(request)).await?.into_inner();
+    while let Some(message) = answer(stream.message()).await? {
+        let run = message.run.ok_or(Error::Incomplete("run"))?;
+        if run.state() == RunState::Finished {
+            return Ok(run);
+        }
+        progress.show(&run);
+    }
+    Err(Error::AgentLeft)
+}
+
+fn tell(ctl: &Ctl, run: Run) -> Result<Exit, Error> {
+    let text = human::run::summary(&run);
+    let (outcome, refused, failed) = (run.outcome(), run.parked, run.failed);
+    ctl.output.show(&RunJson::from(run), || text)?;
+    if refused > 0 {
+        ctl.output.hint(&format!(
+            "{} lists refused products, and {} tries them again",
+            ctl.target.ctl("parked"),
+            ctl.target.ctl("parked retry --all")
+        ));
+    }
+    if outcome == RunOutcome::Failed && failed > 0 {
+        ctl.output
+            .hint("what is still pending is sent by the next sync");
+    }
+    Ok(exit(outcome))
+}
+
+/// Products that Digible refuses are no failure of a run.
+fn exit(outcome: RunOutcome) -> Exit {
+    match outcome {
+        RunOutcome::Completed => Exit::Done,
+        _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_completed_run_is_success() {
+        assert_eq!(exit(RunOutcome::Completed), Exit::Done);
+        for outcome in [
+            RunOutcome::Failed,
+            RunOutcome::Cancelled,
+            RunOutcome::Interrupted,
+            RunOutcome::Unspecified,
+        ] {
+            assert_eq!(exit(outcome), Exit::Failed, "{outcome:?}");
+        }
+    }
+}

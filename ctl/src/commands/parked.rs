@@ -1,0 +1,107 @@
+//! `parked`: products that Digible refuses.
+
+use clap::Subcommand;
+use shopmaster_proto::v1::{
+    DiscardParkedRequest, ListParkedRequest, ParkedProduct, RetryParkedRequest,
+};
+
+use super::{Ctl, answer, selection::Selection};
+use crate::{
+    error::Error,
+    exit::Exit,
+    render::{
+        human::{self, Clock, products},
+        json::{CountJson, ParkedJson, ParkedListJson},
+    },
+};
+
+/// The most that the agent gives at once.
+const PAGE: u32 = 1_000;
+
+/// What to do; with nothing, list them.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Try them again in the next sync
+    Retry(Selection),
+    /// Stop showing them; they are tried again when they change
+    Discard(Selection),
+}
+
+/// Does it.
+pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
+    match args.action {
+        None => list(ctl).await,
+        Some(Action::Retry(which)) => retry(ctl, which).await,
+        Some(Action::Discard(which)) => discard(ctl, which).await,
+    }?;
+    Ok(Exit::Done)
+}
+
+async fn list(ctl: &Ctl) -> Result<(), Error> {
+    let (parked, total) = all(ctl).await?;
+    if parked.is_empty() {
+        ctl.output.note("No product is parked");
+    }
+    let text = human::product::parked(&parked, &Clock::local());
+    let json = ParkedListJson {
+        products: parked.into_iter().map(ParkedJson::from).collect(),
+        total,
+    };
+    ctl.output.show(&json, || text)
+}
+
+async fn all(ctl: &Ctl) -> Result<(Vec<ParkedProduct>, u64), Error> {
+    let mut client = ctl.connect().await?;
+    let mut found = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListParkedRequest {
+            page_size: PAGE,
+            page_token,
+        };
+        let page = answer(client.products.list_parked(request))
+            .await?
+            .into_inner();
+        found.extend(page.products);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok((found, page.total));
+        }
+    }
+}
+
+async fn retry(ctl: &Ctl, which: Selection) -> Result<(), Error> {
+    let mut client = ctl.connect().await?;
+    let request = RetryParkedRequest {
+        product_ids: which.ids,
+        all: which.all,
+    };
+    let count = answer(client.products.retry_parked(request))
+        .await?
+        .into_inner()
+        .count;
+    ctl.output.show(&CountJson { count }, || {
+        format!("{} tried again in the next sync", products(count))
+    })
+}
+
+async fn discard(ctl: &Ctl, which: Selection) -> Result<(), Error> {
+    let mut client = ctl.connect().await?;
+    let request = DiscardParkedRequest {
+        product_ids: which.ids,
+        all: which.all,
+    };
+    let count = answer(client.products.discard_parked(request))
+        .await?
+        .into_inner()
+        .count;
+    ctl.output.show(&CountJson { count }, || {
+        format!("{} no longer shown until they change", products(count))
+    })
+}

@@ -1,0 +1,39 @@
+//! `pause`: stop sending for a while, or until `resume`.
+
+use jiff::{SignedDuration, Timestamp};
+use shopmaster_proto::v1::{PauseRequest, pause_request::End};
+
+use super::{Ctl, answer, status};
+use crate::{error::Error, exit::Exit, time};
+
+/// How long; with neither, until `resume`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// For how long: 90s, 30m, 2h, 1h30m
+    #[arg(long = "for", value_name = "DURATION", value_parser = time::parse_duration)]
+    duration: Option<SignedDuration>,
+    /// Until when: 14:30 on the local clock, or an RFC 3339 time
+    #[arg(long, value_name = "TIME", value_parser = time::parse_until, conflicts_with = "duration")]
+    until: Option<Timestamp>,
+}
+
+/// Pauses.
+pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
+    let mut client = ctl.connect().await?;
+    let request = PauseRequest { end: args.end() };
+    let response = answer(client.agent.pause(request)).await?.into_inner();
+    status::show(ctl, response.status.ok_or(Error::Incomplete("status"))?)?;
+    if args.end().is_none() {
+        let resume = ctl.target.ctl("resume");
+        ctl.output.hint(&format!("{resume} ends the pause"));
+    }
+    Ok(Exit::Done)
+}
+
+impl Args {
+    fn end(&self) -> Option<End> {
+        let until = self.until.map(|time| End::Until(time::to_proto(time)));
+        let duration = self.duration.map(time::duration_to_proto).map(End::For);
+        until.or(duration)
+    }
+}

@@ -1,0 +1,92 @@
+//! `removed`: products that are gone from the shop but may be at Digible.
+
+use clap::Subcommand;
+use shopmaster_proto::v1::{ForgetRemovedRequest, ListRemovedRequest, RemovedProduct};
+
+use super::{Ctl, answer, selection::Selection};
+use crate::{
+    error::Error,
+    exit::Exit,
+    render::{
+        human::{self, Clock, products},
+        json::{CountJson, RemovedJson, RemovedListJson},
+    },
+};
+
+/// The most that the agent gives at once.
+const PAGE: u32 = 1_000;
+
+/// What to do; with nothing, list them.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Stop showing them, once they were deleted at Digible by hand
+    Forget(Selection),
+}
+
+/// Does it.
+pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
+    match args.action {
+        None => list(ctl).await,
+        Some(Action::Forget(which)) => forget(ctl, which).await,
+    }?;
+    Ok(Exit::Done)
+}
+
+async fn list(ctl: &Ctl) -> Result<(), Error> {
+    let (removed, total) = all(ctl).await?;
+    if removed.is_empty() {
+        ctl.output.note("No product is removed");
+    } else {
+        ctl.output.hint(&format!(
+            "delete them at Digible by hand, then {} stops showing them",
+            ctl.target.ctl("removed forget --all")
+        ));
+    }
+    let text = human::product::removed(&removed, &Clock::local());
+    let json = RemovedListJson {
+        products: removed.into_iter().map(RemovedJson::from).collect(),
+        total,
+    };
+    ctl.output.show(&json, || text)
+}
+
+async fn all(ctl: &Ctl) -> Result<(Vec<RemovedProduct>, u64), Error> {
+    let mut client = ctl.connect().await?;
+    let mut found = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListRemovedRequest {
+            page_size: PAGE,
+            page_token,
+        };
+        let page = answer(client.products.list_removed(request))
+            .await?
+            .into_inner();
+        found.extend(page.products);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok((found, page.total));
+        }
+    }
+}
+
+async fn forget(ctl: &Ctl, which: Selection) -> Result<(), Error> {
+    let mut client = ctl.connect().await?;
+    let request = ForgetRemovedRequest {
+        product_ids: which.ids,
+        all: which.all,
+    };
+    let count = answer(client.products.forget_removed(request))
+        .await?
+        .into_inner()
+        .count;
+    ctl.output.show(&CountJson { count }, || {
+        format!("{} no longer shown", products(count))
+    })
+}

@@ -1,0 +1,15 @@
+//! `resume`: end a pause.
+
+use shopmaster_proto::v1::ResumeRequest;
+
+use super::{Ctl, answer, status};
+use crate::{error::Error, exit::Exit};
+
+/// Ends a pause; no error when there is none.
+pub async fn run(ctl: &Ctl) -> Result<Exit, Error> {
+    let mut client = ctl.connect().await?;
+    let response = answer(client.agent.resume(ResumeRequest {})).await?;
+    let status = response.into_inner().status;
+    status::show(ctl, status.ok_or(Error::Incomplete("status"))?)?;
+    Ok(Exit::Done)
+}

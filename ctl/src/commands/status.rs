@@ -1,0 +1,181 @@
+//! `status`: how the agent is, once or whenever it changes.
+
+use std::pin::pin;
+
+use shopmaster_proto::v1::{
+    GetStatusRequest, Severity, State, Status, WatchStatusRequest, WatchStatusResponse,
+};
+use tokio::signal::ctrl_c;
+
+use super::{Ctl, answer};
+use crate::{
+    error::Error,
+    exit::Exit,
+    render::{
+        human::{self, Clock},
+        json::{StatusJson, WatchedStatusJson},
+    },
+};
+
+/// How to tell it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Tell it again whenever it changes, until Ctrl-C
+    #[arg(long, short)]
+    watch: bool,
+    /// Exit with 4 when a person should look: for monitoring
+    #[arg(long, conflicts_with = "watch")]
+    check: bool,
+}
+
+/// Tells how the agent is.
+pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
+    if args.watch {
+        return watch(ctl).await;
+    }
+    let mut client = ctl.connect().await?;
+    let response = answer(client.agent.get_status(GetStatusRequest {})).await?;
+    let status = response.into_inner().status;
+    let status = status.ok_or(Error::Incomplete("status"))?;
+    let exit = if args.check && needs_a_person(&status) {
+        Exit::Issue
+    } else {
+        Exit::Done
+    };
+    show(ctl, status)?;
+    Ok(exit)
+}
+
+/// Tells a state once, as `pause` and `resume` do too.
+pub fn show(ctl: &Ctl, status: Status) -> Result<(), Error> {
+    let text = human::status::status(&status, &Clock::local());
+    ctl.output.show(&StatusJson::from(status), || text)
+}
+
+fn needs_a_person(status: &Status) -> bool {
+    let state = matches!(status.state(), State::Unconfigured | State::Broken);
+    let issue = status
+        .issues
+        .iter()
+        .any(|issue| matches!(issue.severity(), Severity::Warning | Severity::Error));
+    state || issue
+}
+
+async fn watch(ctl: &Ctl) -> Result<Exit, Error> {
+    let mut leave = pin!(ctrl_c());
+    tokio::select! {
+        end = changes(ctl) => end,
+        _ = &mut leave => Ok(Exit::Done),
+    }
+}
+
+async fn changes(ctl: &Ctl) -> Result<Exit, Error> {
+    let mut client = ctl.connect().await?;
+    let request = WatchStatusRequest {};
+    let mut stream = answer(client.agent.watch_status(request))
+        .await?
+        .into_inner();
+    let mut last = None;
+    while let Some(change) = answer(stream.message()).await? {
+        let status = change.status.clone();
+        let status = status.ok_or(Error::Incomplete("status"))?;
+        if ctl.output.json {
+            ctl.output
+                .show(&WatchedStatusJson::from(change), String::new)?;
+        } else {
+            ctl.output
+                .text(&news(&change, &status, last.as_ref(), &Clock::local()))?;
+        }
+        last = Some(status);
+    }
+    Err(Error::AgentLeft)
+}
+
+/// The whole state first; then a line when the headline changes, and the issues when they do.
+fn news(
+    change: &WatchStatusResponse,
+    status: &Status,
+    last: Option<&Status>,
+    clock: &Clock,
+) -> String {
+    let Some(last) = last else {
+        return human::status::status(status, clock);
+    };
+    let mut text = String::new();
+    if status.headline != last.headline || change.lagged {
+        text += &human::status::change(status, clock);
+    }
+    let codes = |status: &Status| -> Vec<String> {
+        let issues = status.issues.iter();
+        issues.map(|issue| issue.code.clone()).collect()
+    };
+    if codes(status) != codes(last) {
+        text += &human::status::issues(&status.issues, clock);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use shopmaster_proto::v1::Issue;
+
+    use super::*;
+
+    fn status(state: State, severities: &[Severity]) -> Status {
+        Status {
+            state: state.into(),
+            headline: "Up to date".to_owned(),
+            issues: severities
+                .iter()
+                .map(|severity| Issue {
+                    code: "SOME_ISSUE".to_owned(),
+                    severity: (*severity).into(),
+                    text: "something".to_owned(),
+                    ..Issue::default()
+                })
+                .collect(),
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn a_person_is_needed_for_warnings_errors_and_what_does_not_work() {
+        let needed = |state, severities: &[Severity]| needs_a_person(&status(state, severities));
+        assert!(needed(State::Unconfigured, &[]));
+        assert!(needed(State::Broken, &[]));
+        assert!(needed(State::Pending, &[Severity::Info, Severity::Warning]));
+        assert!(needed(State::UpToDate, &[Severity::Error]));
+        assert!(!needed(State::Paused, &[Severity::Info]));
+        assert!(!needed(State::Pending, &[]));
+    }
+
+    #[test]
+    fn watching_tells_only_what_is_new() {
+        let clock = human::clock::tests::clock();
+        let first = status(State::UpToDate, &[]);
+        let worse = status(State::UpToDate, &[Severity::Warning]);
+        let sending = Status {
+            headline: "Sending 1 of 2".to_owned(),
+            ..first.clone()
+        };
+        let none = WatchStatusResponse::default();
+        let lagged = WatchStatusResponse {
+            lagged: true,
+            ..WatchStatusResponse::default()
+        };
+        assert!(news(&none, &first, None, &clock).contains("\npending "));
+        assert_eq!(news(&none, &first, Some(&first), &clock), "");
+        assert_eq!(
+            news(&lagged, &first, Some(&first), &clock),
+            "14:30:00  Up to date\n"
+        );
+        assert_eq!(
+            news(&none, &sending, Some(&first), &clock),
+            "14:30:00  Sending 1 of 2\n"
+        );
+        assert_eq!(
+            news(&none, &worse, Some(&first), &clock),
+            "\nwarning: something [SOME_ISSUE]\n"
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! `test`: try the database and Digible.
+
+use shopmaster_proto::v1::{TestConnectionRequest, Verdict};
+
+use super::{Ctl, answer};
+use crate::{
+    error::Error,
+    exit::Exit,
+    render::{human, json::ChecksJson},
+};
+
+/// Tries the connections; each check is told as it ends.
+pub async fn run(ctl: &Ctl) -> Result<Exit, Error> {
+    let mut client = ctl.connect().await?;
+    let request = TestConnectionRequest {};
+    let mut stream = answer(client.config.test_connection(request))
+        .await?
+        .into_inner();
+    let mut checks = Vec::new();
+    while let Some(message) = answer(stream.message()).await? {
+        let check = message.check.ok_or(Error::Incomplete("check"))?;
+        if !ctl.output.json {
+            ctl.output.text(&human::check::one(&check))?;
+        }
+        checks.push(check);
+    }
+    let failed = checks
+        .iter()
+        .any(|check| check.verdict() == Verdict::Failed);
+    if ctl.output.json {
+        ctl.output.show(&ChecksJson::from(checks), String::new)?;
+    }
+    Ok(if failed { Exit::Failed } else { Exit::Done })
+}

@@ -1,0 +1,225 @@
+//! Why a command did not do what was asked, with a stable code, a remedy and an exit code.
+
+use std::{error::Error as _, io, path::PathBuf};
+
+use shopmaster_proto::{ConnectError, EndpointError, Failure, FoldersError};
+
+use crate::{exit::Exit, target::Target};
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing accepts where the agent should be.
+    #[error(transparent)]
+    NoAgent(ConnectError),
+    /// The connection broke, or a stream ended before its time.
+    #[error("the agent went away")]
+    AgentLeft,
+    /// The agent went away while a run was watched.
+    #[error(
+        "the agent went away while `{id}` was running; the work is safe and continues when the agent starts"
+    )]
+    AgentLeftRun {
+        /// The run.
+        id: String,
+    },
+    /// The agent said no.
+    #[error(transparent)]
+    Refused(Failure),
+    /// An answer lacks what the protocol says it has.
+    #[error("the agent's answer has no {0}")]
+    Incomplete(&'static str),
+    /// Ctrl-C while a run was watched.
+    #[error("no longer watching; `{id}` goes on in the agent")]
+    Detached {
+        /// The run.
+        id: String,
+    },
+    /// The person at the terminal said no.
+    #[error("{0}")]
+    Declined(&'static str),
+    /// What was asked makes no sense.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong with it.
+        message: String,
+        /// What would make sense.
+        remedy: String,
+    },
+    /// The agent's place cannot be told.
+    #[error(transparent)]
+    Folders(#[from] FoldersError),
+    /// The agent's place cannot be told.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// A file to read settings from.
+    #[error("cannot read `{path}`")]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Standard input.
+    #[error("cannot read standard input")]
+    Input(#[source] io::Error),
+    /// Standard output.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    /// JSON.
+    #[error("cannot write the answer as JSON")]
+    Encode(#[source] serde_json::Error),
+}
+
+impl Error {
+    /// Stable, upper case, for programs.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::NoAgent(_) => "NO_AGENT",
+            Self::AgentLeft | Self::AgentLeftRun { .. } => "AGENT_LEFT",
+            Self::Refused(failure) => &failure.code,
+            Self::Incomplete(_) => "INCOMPLETE_ANSWER",
+            Self::Detached { .. } => "DETACHED",
+            Self::Declined(_) => "DECLINED",
+            Self::Usage { .. } => "USAGE",
+            Self::Folders(_) | Self::Endpoint(_) => "BAD_ADDRESS",
+            Self::ReadFile { .. } | Self::Input(_) => "INPUT",
+            Self::Output(_) | Self::Encode(_) => "OUTPUT",
+        }
+    }
+
+    /// What happened, and at the bottom of it why.
+    pub fn message(&self) -> String {
+        let mut cause = self.source();
+        while let Some(deeper) = cause.and_then(|error| error.source()) {
+            cause = Some(deeper);
+        }
+        cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
+    }
+
+    /// What to do about it, for people.
+    pub fn remedy(&self, target: &Target) -> Option<String> {
+        match self {
+            Self::NoAgent(_) => Some(format!("start the agent with {}", target.start())),
+            Self::AgentLeft | Self::AgentLeftRun { .. } => Some(format!(
+                "if it was not stopped on purpose, start it with {}",
+                target.start()
+            )),
+            Self::Refused(failure) => Some(failure.remedy.clone()),
+            Self::Detached { id } => Some(format!(
+                "{} cancels it",
+                target.ctl(&format!("runs cancel {id}"))
+            )),
+            Self::Usage { remedy, .. } => Some(remedy.clone()),
+            Self::Incomplete(_) => Some(
+                "install the same version of `shopmasterctl` and `shopmaster-agent`".to_owned(),
+            ),
+            Self::ReadFile { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+                Some("save the file as UTF-8".to_owned())
+            }
+            Self::Declined(_)
+            | Self::Folders(_)
+            | Self::Endpoint(_)
+            | Self::ReadFile { .. }
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::Encode(_) => None,
+        }
+        .filter(|remedy| !remedy.is_empty())
+    }
+
+    /// What the process tells its caller.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::NoAgent(_) | Self::AgentLeft | Self::AgentLeftRun { .. } => Exit::NoAgent,
+            Self::Usage { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// True when the reader of standard output left.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        if failure.disconnected {
+            return Self::AgentLeft;
+        }
+        Self::Refused(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target() -> Target {
+        Target {
+            instance: "demo".parse().unwrap(),
+            agent: None,
+        }
+    }
+
+    fn failure(disconnected: bool) -> Failure {
+        Failure {
+            code: "NOT_CONFIGURED".to_owned(),
+            message: "no shop is set".to_owned(),
+            remedy: String::new(),
+            disconnected,
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn no_agent_is_named_with_its_address_and_the_remedy() {
+        use shopmaster_proto::{Client, Endpoint};
+
+        let endpoint: Endpoint = "unix:/nowhere/agent.sock".parse().unwrap();
+        let error = Error::NoAgent(Client::connect(&endpoint).await.unwrap_err());
+        assert_eq!(
+            error.message(),
+            "no agent answers at `unix:/nowhere/agent.sock`: No such file or directory (os error 2)"
+        );
+        assert_eq!(
+            error.remedy(&target()).unwrap(),
+            "start the agent with `shopmaster-agent --instance demo`"
+        );
+        assert_eq!((error.code(), error.exit()), ("NO_AGENT", Exit::NoAgent));
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_code_and_a_broken_connection_is_no_refusal() {
+        let refused = Error::from(failure(false));
+        assert_eq!(
+            (refused.code(), refused.exit()),
+            ("NOT_CONFIGURED", Exit::Failed)
+        );
+        assert_eq!(refused.message(), "no shop is set");
+        assert_eq!(refused.remedy(&target()), None);
+        let left = Error::from(failure(true));
+        assert_eq!((left.code(), left.exit()), ("AGENT_LEFT", Exit::NoAgent));
+    }
+
+    #[test]
+    fn leaving_a_run_says_how_to_cancel_it() {
+        let error = Error::Detached {
+            id: "sync-1".to_owned(),
+        };
+        assert_eq!(
+            error.remedy(&target()).unwrap(),
+            "`shopmasterctl --instance demo runs cancel sync-1` cancels it"
+        );
+        assert_eq!(error.exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn only_a_broken_pipe_is_success() {
+        let output = |kind: io::ErrorKind| Error::Output(kind.into());
+        assert!(output(io::ErrorKind::BrokenPipe).is_broken_pipe());
+        assert!(!output(io::ErrorKind::StorageFull).is_broken_pipe());
+    }
+}

@@ -1,0 +1,133 @@
+//! Capture for people.
+
+use shopmaster_proto::v1::{
+    AdoptResponse, Capture, GetCaptureResponse, InstallCaptureResponse, PlanCaptureResponse,
+    RemoveCaptureResponse,
+};
+
+use super::{Clock, check, number, plain, table};
+use crate::words::Word as _;
+
+/// Between the two texts of a plan; a comment in every SQL.
+const SEPARATOR: &str =
+    "-- ---- Everything below REMOVES capture: do not run it together with the above ----";
+
+/// `trigger, installed`.
+pub fn now(capture: &Capture) -> String {
+    format!(
+        "{}, {}",
+        capture.mode().plain_word(),
+        capture.state().plain_word()
+    )
+}
+
+/// What installing runs, and what removing runs, both exactly as they are.
+pub fn plan(plan: &PlanCaptureResponse) -> String {
+    let end = |text: &str| if text.ends_with('\n') { "" } else { "\n" };
+    format!(
+        "{install}{}{SEPARATOR}\n{remove}{}",
+        end(&plan.install),
+        end(&plan.remove),
+        install = plan.install,
+        remove = plan.remove,
+    )
+}
+
+/// The checks, and what installing did.
+pub fn installed(answer: &InstallCaptureResponse) -> String {
+    let done = if answer.changed {
+        "Capture installed"
+    } else {
+        "Capture was already installed; nothing changed"
+    };
+    let capture = answer.capture.clone().unwrap_or_default();
+    format!(
+        "{}{done} ({})\n",
+        check::list(&answer.checks),
+        now(&capture)
+    )
+}
+
+/// What removing did.
+pub fn removed(answer: &RemoveCaptureResponse) -> String {
+    let done = if answer.changed {
+        "Capture removed"
+    } else {
+        "Nothing of ours was in the database; nothing changed"
+    };
+    format!("{done}\n")
+}
+
+/// Capture as the database tells it now.
+pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
+    let capture = answer.capture.clone().unwrap_or_default();
+    let mut lines = vec![
+        ("capture", now(&capture)),
+        ("changes", number(answer.changes)),
+        ("pending", number(answer.pending)),
+    ];
+    if let Some(age) = clock.age(answer.oldest_pending_at) {
+        lines.push(("oldest", format!("{age} ago")));
+    }
+    lines.extend(
+        capture
+            .drift
+            .iter()
+            .map(|difference| ("drift", plain(difference))),
+    );
+    table::pairs(&lines)
+}
+
+/// What was, or would be, taken over from the old program.
+pub fn adoption(answer: &AdoptResponse) -> String {
+    answer
+        .steps
+        .iter()
+        .map(|step| format!("{}\n", plain(step)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use shopmaster_proto::v1::{CaptureMode, CaptureState};
+
+    use super::{
+        super::clock::tests::{clock, local},
+        *,
+    };
+
+    #[test]
+    fn a_plan_keeps_both_texts_as_they_are() {
+        let answer = PlanCaptureResponse {
+            install: "CREATE TABLE x (a);\n".to_owned(),
+            remove: "DROP TABLE x;".to_owned(),
+            checks: Vec::new(),
+        };
+        assert_eq!(
+            plan(&answer),
+            format!("CREATE TABLE x (a);\n{SEPARATOR}\nDROP TABLE x;\n")
+        );
+    }
+
+    #[test]
+    fn what_differs_is_told() {
+        let answer = GetCaptureResponse {
+            capture: Some(Capture {
+                mode: CaptureMode::Trigger.into(),
+                state: CaptureState::Drifted.into(),
+                drift: vec!["the trigger is gone".to_owned()],
+            }),
+            changes: 5,
+            pending: 3,
+            oldest_pending_at: local("2026-11-21T14:20:00"),
+        };
+        assert_eq!(
+            current(&answer, &clock()),
+            "capture  trigger, drifted\n\
+             changes  5\n\
+             pending  3\n\
+             oldest   10 min ago\n\
+             drift    the trigger is gone\n"
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! Checks and their verdicts for people.
+
+use shopmaster_proto::v1::{Check, Verdict};
+
+use super::plain;
+
+/// Checks, in their order.
+pub fn list(checks: &[Check]) -> String {
+    checks.iter().map(one).collect()
+}
+
+/// One check: its verdict, its name, what was found, and the remedy.
+pub fn one(check: &Check) -> String {
+    let verdict = match check.verdict() {
+        Verdict::Ok => "ok",
+        Verdict::Warning => "warn",
+        Verdict::Failed => "fail",
+        Verdict::Skipped => "skip",
+        Verdict::Unspecified => "?",
+    };
+    let line = format!("{verdict:4}  {:18}  {}", check.name, plain(&check.text));
+    let mut text = format!("{}\n", line.trim_end());
+    if !check.remedy.is_empty() {
+        text += &format!("hint: {}\n", plain(&check.remedy));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_are_a_line_each_and_the_remedy_has_its_own() {
+        let checks = [
+            Check {
+                name: "catalog.connect".to_owned(),
+                verdict: Verdict::Ok.into(),
+                text: "connected".to_owned(),
+                remedy: String::new(),
+            },
+            Check {
+                name: "catalog.key".to_owned(),
+                verdict: Verdict::Failed.into(),
+                text: "the key is not unique".to_owned(),
+                remedy: "add a unique index".to_owned(),
+            },
+        ];
+        assert_eq!(
+            list(&checks),
+            "ok    catalog.connect     connected\n\
+             fail  catalog.key         the key is not unique\n\
+             hint: add a unique index\n"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! Single products for people.
+
+use shopmaster_proto::v1::{ExplainResponse, ParkedProduct, RemovedProduct, ShopRow};
+
+use super::{Clock, plain, table};
+use crate::words::Word as _;
+
+/// Parked products, a line each.
+pub fn parked(products: &[ParkedProduct], clock: &Clock) -> String {
+    let rows: Vec<[String; 3]> = products
+        .iter()
+        .map(|product| {
+            [
+                plain(&product.product_id),
+                clock.at(product.since).unwrap_or_default(),
+                reason(product),
+            ]
+        })
+        .collect();
+    table::columns(&rows)
+}
+
+/// Removed products, a line each.
+pub fn removed(products: &[RemovedProduct], clock: &Clock) -> String {
+    let rows: Vec<[String; 2]> = products
+        .iter()
+        .map(|product| {
+            [
+                plain(&product.product_id),
+                clock.at(product.since).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    table::columns(&rows)
+}
+
+/// All that is known of one product.
+pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
+    let mut lines = vec![("shop", shop(answer.row.as_ref()))];
+    if let Some(row) = answer.row.as_ref().filter(|row| !row.problem.is_empty()) {
+        lines.push(("problem", plain(&row.problem)));
+    }
+    lines.extend(answer.changes.iter().map(|change| {
+        let at = clock.at(change.changed_at).unwrap_or_default();
+        ("change", format!("{} {at}", plain(&change.r#type)))
+    }));
+    lines.push((
+        "acknowledged",
+        clock
+            .at(answer.acknowledged_at)
+            .unwrap_or_else(|| "never".to_owned()),
+    ));
+    lines.extend(
+        [
+            ("digest now", &answer.current_digest),
+            ("digest sent", &answer.published_digest),
+        ]
+        .into_iter()
+        .filter(|(_, digest)| !digest.is_empty())
+        .map(|(label, digest)| (label, digest.clone())),
+    );
+    if answer.in_doubt {
+        lines.push(("in doubt", "its answer is not recorded".to_owned()));
+    }
+    if let Some(product) = &answer.parked {
+        let since = clock.at(product.since).unwrap_or_default();
+        lines.push(("parked", format!("since {since}, {}", reason(product))));
+    }
+    if let Some(product) = &answer.removed {
+        let since = clock.at(product.since).unwrap_or_default();
+        lines.push(("removed", format!("since {since}")));
+    }
+    if let Some(at) = clock.at(answer.retry_at) {
+        lines.push(("next try", at));
+    }
+    format!(
+        "{}: {}\n{}\n\n{}",
+        plain(&answer.product_id),
+        answer.state().plain_word(),
+        plain(&answer.text),
+        table::pairs(&lines)
+    )
+}
+
+fn shop(row: Option<&ShopRow>) -> String {
+    let Some(row) = row else {
+        return "no such row".to_owned();
+    };
+    let name = row.name.as_deref().map_or_else(
+        || "no name".to_owned(),
+        |name| format!("\"{}\"", plain(name)),
+    );
+    let price = row.price.as_deref().map_or("no price".to_owned(), plain);
+    format!("{} {name} {price}", plain(&row.product_id))
+}
+
+fn reason(product: &ParkedProduct) -> String {
+    let reason = plain(&product.reason);
+    if product.discarded {
+        return format!("{reason} (discarded)");
+    }
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use shopmaster_proto::v1::{PendingChange, ProductState};
+
+    use super::{
+        super::clock::tests::{clock, local},
+        *,
+    };
+
+    #[test]
+    fn an_explanation_goes_from_the_row_to_the_last_acknowledgement() {
+        let answer = ExplainResponse {
+            product_id: "P1".to_owned(),
+            state: ProductState::Parked.into(),
+            text: "Digible refuses it".to_owned(),
+            row: Some(ShopRow {
+                product_id: "P1".to_owned(),
+                name: Some("Soap".to_owned()),
+                price: Some("1500.00".to_owned()),
+                problem: String::new(),
+            }),
+            changes: vec![PendingChange {
+                r#type: "UPDATE".to_owned(),
+                changed_at: local("2026-11-21T14:20:00"),
+            }],
+            current_digest: "ab12".to_owned(),
+            published_digest: String::new(),
+            acknowledged_at: None,
+            in_doubt: false,
+            parked: Some(ParkedProduct {
+                product_id: "P1".to_owned(),
+                reason: "name too long".to_owned(),
+                since: local("2026-11-20T09:00:00"),
+                digest: "ab12".to_owned(),
+                discarded: true,
+            }),
+            removed: None,
+            retry_at: None,
+        };
+        assert_eq!(
+            explanation(&answer, &clock()),
+            "\
+P1: parked
+Digible refuses it
+
+shop          P1 \"Soap\" 1500.00
+change        UPDATE today 14:20
+acknowledged  never
+digest now    ab12
+parked        since yesterday 09:00, name too long (discarded)
+"
+        );
+    }
+
+    #[test]
+    fn lists_are_a_line_each() {
+        let products = [RemovedProduct {
+            product_id: "P 1".to_owned(),
+            since: local("2026-11-20T09:00:00"),
+        }];
+        assert_eq!(removed(&products, &clock()), "P 1  yesterday 09:00\n");
+    }
+}

@@ -1,0 +1,305 @@
+//! The status for people.
+
+use shopmaster_proto::v1::{CaptureState, Issue, Run, Severity, Status};
+
+use super::{Clock, capture, number, plain, products, run, table};
+use crate::words::Word as _;
+
+/// The headline, the numbers, and what is wrong.
+pub fn status(status: &Status, clock: &Clock) -> String {
+    let mut text = format!("{}\n\n{}", status.headline, facts(status, clock));
+    text += &issues(&status.issues, clock);
+    text
+}
+
+/// One line for a change while watching.
+pub fn change(status: &Status, clock: &Clock) -> String {
+    format!("{}  {}\n", clock.time_of_day(), status.headline)
+}
+
+/// What is wrong, each with its remedy.
+pub fn issues(issues: &[Issue], clock: &Clock) -> String {
+    issues.iter().map(|one| issue(one, clock)).collect()
+}
+
+fn facts(status: &Status, clock: &Clock) -> String {
+    let mut lines = Vec::new();
+    if let Some(run) = &status.current_run {
+        lines.push(("running", running(run)));
+    }
+    if status.paused {
+        let until = clock.at(status.paused_until);
+        lines.push((
+            "paused",
+            until.map_or_else(
+                || "until resumed".to_owned(),
+                |until| format!("until {until}"),
+            ),
+        ));
+    }
+    if let Some(until) = clock.at(status.blocked_until) {
+        lines.push(("waiting", format!("until {until}, as Digible asked")));
+    }
+    lines.extend([
+        ("pending", pending(status, clock)),
+        ("in doubt", number(status.in_doubt)),
+        ("parked", number(status.parked)),
+        ("removed", number(status.removed)),
+        ("published", number(status.published)),
+        ("last sync", last_sync(status.last_sync.as_ref(), clock)),
+        ("next sync", next_sync(status, clock)),
+        ("session", session(status, clock)),
+        ("capture", capturing(status)),
+        ("catalog", catalog(status)),
+        ("secrets", secrets(status)),
+        ("agent", status.version.clone()),
+    ]);
+    table::pairs(&lines)
+}
+
+fn running(run: &Run) -> String {
+    format!(
+        "{}, {} of {}",
+        run.id,
+        number(run.done),
+        products(run.total)
+    )
+}
+
+fn pending(status: &Status, clock: &Clock) -> String {
+    match clock.age(status.oldest_pending_at) {
+        Some(age) if status.pending > 0 => {
+            format!("{}, oldest {age}", number(status.pending))
+        }
+        _ => number(status.pending),
+    }
+}
+
+fn last_sync(last: Option<&Run>, clock: &Clock) -> String {
+    let Some(last) = last else {
+        return "none yet".to_owned();
+    };
+    let how = format!("{}: {}", last.outcome().plain_word(), run::counts(last));
+    match (clock.age(last.finished_at), clock.at(last.finished_at)) {
+        (Some(age), Some(at)) => format!("{age} ago ({at}), {how}"),
+        _ => how,
+    }
+}
+
+fn next_sync(status: &Status, clock: &Clock) -> String {
+    match (
+        clock.wait(status.next_sync_at),
+        clock.at(status.next_sync_at),
+    ) {
+        (Some(wait), Some(at)) => format!("in {wait} ({at})"),
+        _ => "none planned".to_owned(),
+    }
+}
+
+fn session(status: &Status, clock: &Clock) -> String {
+    let session = status.session.unwrap_or_default();
+    let state = session.state().plain_word();
+    match clock.at(session.expires_at) {
+        Some(until) => format!("{state}, until {until}"),
+        None => state,
+    }
+}
+
+fn capturing(status: &Status) -> String {
+    let now = status.capture.clone().unwrap_or_default();
+    let text = capture::now(&now);
+    if now.state() == CaptureState::Drifted && !now.drift.is_empty() {
+        return format!("{text}: {}", plain(&now.drift.join("; ")));
+    }
+    text
+}
+
+fn catalog(status: &Status) -> String {
+    let catalog = status.catalog.clone().unwrap_or_default();
+    let state = catalog.state().plain_word();
+    if catalog.kind.is_empty() {
+        return state;
+    }
+    format!("{}, {state}", catalog.kind)
+}
+
+fn secrets(status: &Status) -> String {
+    match status.secrets_store.as_str() {
+        "os" => "in the operating system's store".to_owned(),
+        "file" => "in a file that only this user can read".to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn issue(issue: &Issue, clock: &Clock) -> String {
+    let severity = match issue.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info | Severity::Unspecified => "info",
+    };
+    let since = clock
+        .at(issue.since)
+        .map(|since| format!(" (since {since})"))
+        .unwrap_or_default();
+    let mut text = format!(
+        "\n{severity}: {}{since} [{}]\n",
+        plain(&issue.text),
+        issue.code
+    );
+    if !issue.remedy.is_empty() {
+        text += &format!("hint: {}\n", plain(&issue.remedy));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use shopmaster_proto::v1::{
+        Capture, CaptureMode, CatalogReach, CatalogState, RunOutcome, Session, SessionState, State,
+    };
+
+    use super::{
+        super::clock::tests::{clock, local},
+        *,
+    };
+
+    fn good() -> Status {
+        Status {
+            version: "0.1.0".to_owned(),
+            state: State::UpToDate.into(),
+            headline: "Up to date (2 no longer in the shop)".to_owned(),
+            removed: 2,
+            published: 12_431,
+            next_sync_at: local("2026-11-21T14:31:00"),
+            last_sync: Some(Run {
+                outcome: RunOutcome::Completed.into(),
+                finished_at: local("2026-11-21T14:28:00"),
+                sent: 12,
+                unchanged: 3,
+                ..Run::default()
+            }),
+            session: Some(Session {
+                state: SessionState::Active.into(),
+                expires_at: local("2026-11-22T08:00:00"),
+            }),
+            capture: Some(Capture {
+                mode: CaptureMode::Trigger.into(),
+                state: CaptureState::Installed.into(),
+                drift: Vec::new(),
+            }),
+            catalog: Some(CatalogState {
+                kind: "sqlite".to_owned(),
+                state: CatalogReach::Reachable.into(),
+            }),
+            secrets_store: "file".to_owned(),
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn a_good_status() {
+        assert_eq!(
+            status(&good(), &clock()),
+            "\
+Up to date (2 no longer in the shop)
+
+pending    0
+in doubt   0
+parked     0
+removed    2
+published  12,431
+last sync  2 min ago (today 14:28), completed: 12 sent, 3 unchanged
+next sync  in 60 s (today 14:31)
+session    active, until tomorrow 08:00
+capture    trigger, installed
+catalog    sqlite, reachable
+secrets    in a file that only this user can read
+agent      0.1.0
+"
+        );
+    }
+
+    #[test]
+    fn a_status_with_everything_wrong() {
+        let bad = Status {
+            headline: "Paused until 15:00".to_owned(),
+            state: State::Paused.into(),
+            pending: 1_003,
+            oldest_pending_at: local("2026-11-21T14:29:20"),
+            in_doubt: 1,
+            parked: 2,
+            paused: true,
+            paused_until: local("2026-11-21T15:00:00"),
+            blocked_until: local("2026-11-21T14:40:00"),
+            next_sync_at: None,
+            last_sync: None,
+            current_run: Some(Run {
+                id: "upload-1".to_owned(),
+                done: 120,
+                total: 4_310,
+                ..Run::default()
+            }),
+            session: Some(Session {
+                state: SessionState::Expired.into(),
+                expires_at: None,
+            }),
+            capture: Some(Capture {
+                mode: CaptureMode::Trigger.into(),
+                state: CaptureState::Drifted.into(),
+                drift: vec!["the trigger is disabled".to_owned()],
+            }),
+            issues: vec![
+                Issue {
+                    code: "SESSION_EXPIRED".to_owned(),
+                    severity: Severity::Error.into(),
+                    text: "Digible refuses the login".to_owned(),
+                    remedy: "run `shopmasterctl configure`".to_owned(),
+                    since: local("2026-11-21T10:02:00"),
+                    depends_on: String::new(),
+                },
+                Issue {
+                    code: "PRODUCTS_REFUSED".to_owned(),
+                    severity: Severity::Warning.into(),
+                    text: "2 products are refused".to_owned(),
+                    ..Issue::default()
+                },
+            ],
+            secrets_store: "os".to_owned(),
+            ..good()
+        };
+        assert_eq!(
+            status(&bad, &clock()),
+            "\
+Paused until 15:00
+
+running    upload-1, 120 of 4,310 products
+paused     until today 15:00
+waiting    until today 14:40, as Digible asked
+pending    1,003, oldest 40 s
+in doubt   1
+parked     2
+removed    2
+published  12,431
+last sync  none yet
+next sync  none planned
+session    expired
+capture    trigger, drifted: the trigger is disabled
+catalog    sqlite, reachable
+secrets    in the operating system's store
+agent      0.1.0
+
+error: Digible refuses the login (since today 10:02) [SESSION_EXPIRED]
+hint: run `shopmasterctl configure`
+
+warning: 2 products are refused [PRODUCTS_REFUSED]
+"
+        );
+    }
+
+    #[test]
+    fn a_status_that_knows_nothing_yet() {
+        let text = status(&Status::default(), &clock());
+        assert!(text.contains("session    unknown\n"), "{text}");
+        assert!(text.contains("catalog    unknown\n"), "{text}");
+    }
+}

@@ -1,0 +1,290 @@
+//! Configuration, checks and capture as JSON.
+
+use serde::Serialize;
+use serde_json::Value;
+use shopmaster_proto::v1::{
+    AdoptResponse, Check, ConfigureResponse, GetCaptureResponse, GetConfigResponse,
+    InstallCaptureResponse, PlanCaptureResponse, RemoveCaptureResponse, SecretsSet, Settings,
+};
+
+use super::status::CaptureJson;
+use crate::{settings, time::rfc3339, words::Word as _};
+
+/// The configuration.
+#[derive(Debug, Serialize)]
+pub struct ConfigJson {
+    /// All values in use, by the keys of the configuration file.
+    settings: Value,
+    /// Which secrets are set.
+    secrets: SecretsJson,
+    /// The file that holds it.
+    file: String,
+    /// Keys whose value comes from the environment.
+    overridden: Vec<String>,
+}
+
+/// The configuration after a change.
+#[derive(Debug, Serialize)]
+pub struct ConfiguredJson {
+    /// All values in use, by the keys of the configuration file.
+    settings: Value,
+    /// Which secrets are set.
+    secrets: SecretsJson,
+    /// Keys that changed.
+    changed: Vec<String>,
+    /// What was left out of a file of the old program, for people.
+    notes: Vec<String>,
+}
+
+/// Which secrets are set.
+#[derive(Debug, Serialize)]
+struct SecretsJson {
+    /// Password of the Digible account.
+    digible_password: bool,
+    /// Password of the SQL login.
+    sql_password: bool,
+    /// Where they are kept: `os` or `file`.
+    store: String,
+}
+
+/// One check and its verdict.
+#[derive(Debug, Serialize)]
+pub struct CheckJson {
+    /// Stable: `catalog.key`.
+    name: String,
+    /// `ok`, `warning`, `failed` or `skipped`.
+    verdict: Option<String>,
+    /// What was found, for people.
+    text: String,
+    /// What to do about it, for people; empty when nothing is to be done.
+    remedy: String,
+}
+
+/// All checks.
+#[derive(Debug, Serialize)]
+pub struct ChecksJson {
+    /// In the order in which they were made.
+    pub checks: Vec<CheckJson>,
+}
+
+/// What installing and removing capture would run.
+#[derive(Debug, Serialize)]
+pub struct PlanJson {
+    /// The exact text that installing runs.
+    install: String,
+    /// The exact text that removing runs.
+    remove: String,
+    /// The preflight verdicts.
+    checks: Vec<CheckJson>,
+}
+
+/// Capture after installing or removing.
+#[derive(Debug, Serialize)]
+pub struct CaptureChangeJson {
+    /// Capture now.
+    capture: CaptureJson,
+    /// False when there was nothing to do.
+    changed: bool,
+    /// The preflight verdicts; empty when removing.
+    checks: Vec<CheckJson>,
+}
+
+/// Capture as the database tells it now.
+#[derive(Debug, Serialize)]
+pub struct CaptureNowJson {
+    /// Capture now.
+    #[serde(flatten)]
+    capture: CaptureJson,
+    /// ChangeLog rows.
+    changes: u64,
+    /// Distinct keys in them.
+    pending: u64,
+    /// When the oldest was made, by the database's clock.
+    oldest_pending_at: Option<String>,
+}
+
+/// What was, or would be, taken over from the old program.
+#[derive(Debug, Serialize)]
+pub struct AdoptionJson {
+    /// What was recognised and what is done about it.
+    steps: Vec<String>,
+    /// Capture now.
+    capture: CaptureJson,
+    /// False when this only shows what would be done.
+    adopted: bool,
+}
+
+impl From<GetConfigResponse> for ConfigJson {
+    fn from(answer: GetConfigResponse) -> Self {
+        Self {
+            settings: values(answer.settings),
+            secrets: answer.secrets.unwrap_or_default().into(),
+            file: answer.file,
+            overridden: answer.overridden,
+        }
+    }
+}
+
+impl ConfiguredJson {
+    /// The configuration after a change, with what a person should know about its source.
+    pub fn new(answer: ConfigureResponse, notes: Vec<String>) -> Self {
+        Self {
+            settings: values(answer.settings),
+            secrets: answer.secrets.unwrap_or_default().into(),
+            changed: answer.changed,
+            notes,
+        }
+    }
+}
+
+fn values(settings: Option<Settings>) -> Value {
+    settings::to_json(&settings.unwrap_or_default())
+}
+
+impl From<SecretsSet> for SecretsJson {
+    fn from(secrets: SecretsSet) -> Self {
+        Self {
+            digible_password: secrets.digible_password,
+            sql_password: secrets.sql_password,
+            store: secrets.store,
+        }
+    }
+}
+
+impl From<Check> for CheckJson {
+    fn from(check: Check) -> Self {
+        Self {
+            verdict: check.verdict().word(),
+            name: check.name,
+            text: check.text,
+            remedy: check.remedy,
+        }
+    }
+}
+
+impl From<Vec<Check>> for ChecksJson {
+    fn from(checks: Vec<Check>) -> Self {
+        Self {
+            checks: list(checks),
+        }
+    }
+}
+
+impl From<PlanCaptureResponse> for PlanJson {
+    fn from(plan: PlanCaptureResponse) -> Self {
+        Self {
+            install: plan.install,
+            remove: plan.remove,
+            checks: list(plan.checks),
+        }
+    }
+}
+
+impl From<InstallCaptureResponse> for CaptureChangeJson {
+    fn from(answer: InstallCaptureResponse) -> Self {
+        Self {
+            capture: answer.capture.unwrap_or_default().into(),
+            changed: answer.changed,
+            checks: list(answer.checks),
+        }
+    }
+}
+
+impl From<RemoveCaptureResponse> for CaptureChangeJson {
+    fn from(answer: RemoveCaptureResponse) -> Self {
+        Self {
+            capture: answer.capture.unwrap_or_default().into(),
+            changed: answer.changed,
+            checks: Vec::new(),
+        }
+    }
+}
+
+impl From<GetCaptureResponse> for CaptureNowJson {
+    fn from(answer: GetCaptureResponse) -> Self {
+        Self {
+            capture: answer.capture.unwrap_or_default().into(),
+            changes: answer.changes,
+            pending: answer.pending,
+            oldest_pending_at: rfc3339(answer.oldest_pending_at),
+        }
+    }
+}
+
+impl AdoptionJson {
+    /// What was done, or would be when it was not asked to be done.
+    pub fn new(answer: AdoptResponse, adopted: bool) -> Self {
+        Self {
+            steps: answer.steps,
+            capture: answer.capture.unwrap_or_default().into(),
+            adopted,
+        }
+    }
+}
+
+fn list(checks: Vec<Check>) -> Vec<CheckJson> {
+    checks.into_iter().map(CheckJson::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use shopmaster_proto::v1::{Capture, CaptureMode, CaptureState, Verdict};
+
+    use super::*;
+
+    fn check() -> Check {
+        Check {
+            name: "catalog.key".to_owned(),
+            verdict: Verdict::Failed.into(),
+            text: "the key is not unique".to_owned(),
+            remedy: "add a unique index".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_install_has_all_of_its_keys() {
+        let answer = InstallCaptureResponse {
+            capture: Some(Capture {
+                mode: CaptureMode::Trigger.into(),
+                state: CaptureState::NotInstalled.into(),
+                drift: Vec::new(),
+            }),
+            changed: true,
+            checks: vec![check()],
+        };
+        assert_eq!(
+            serde_json::to_value(CaptureChangeJson::from(answer)).unwrap(),
+            json!({
+                "capture": {"mode": "trigger", "state": "not_installed", "drift": []},
+                "changed": true,
+                "checks": [{
+                    "name": "catalog.key",
+                    "verdict": "failed",
+                    "text": "the key is not unique",
+                    "remedy": "add a unique index",
+                }],
+            })
+        );
+    }
+
+    #[test]
+    fn capture_now_has_all_of_its_keys() {
+        let answer = GetCaptureResponse {
+            changes: 4,
+            pending: 3,
+            ..GetCaptureResponse::default()
+        };
+        assert_eq!(
+            serde_json::to_value(CaptureNowJson::from(answer)).unwrap(),
+            json!({
+                "mode": null,
+                "state": null,
+                "drift": [],
+                "changes": 4,
+                "pending": 3,
+                "oldest_pending_at": null,
+            })
+        );
+    }
+}

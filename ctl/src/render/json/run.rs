@@ -1,0 +1,174 @@
+//! Runs as JSON.
+
+use serde::Serialize;
+use shopmaster_proto::v1::{RefusedProduct, Run};
+
+use crate::{time::rfc3339, words::Word as _};
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct RunJson {
+    /// Unique, readable.
+    id: String,
+    /// `sync`, `upload` or `verify`.
+    kind: Option<String>,
+    /// `running`, `waiting` or `finished`.
+    state: Option<String>,
+    /// `completed`, `failed`, `cancelled` or `interrupted`; null while it goes.
+    outcome: Option<String>,
+    /// `requested`, `scheduled` or `resumed`.
+    cause: Option<String>,
+    /// When it started.
+    started_at: Option<String>,
+    /// When it ended; null while it goes.
+    finished_at: Option<String>,
+    /// Products known to be in it; grows while a sync finds more.
+    total: u64,
+    /// Products that it is through with, whatever became of them.
+    done: u64,
+    /// Products acknowledged in it.
+    sent: u64,
+    /// Products that needed no sending.
+    unchanged: u64,
+    /// Products that stay pending or in doubt after it.
+    failed: u64,
+    /// Products parked by it.
+    parked: u64,
+    /// Products recorded as removed by it.
+    removed: u64,
+    /// Requests to Digible that it made, without logins.
+    requests: u64,
+    /// One sentence for people.
+    message: String,
+    /// Products parked by it, at most the first 100.
+    refused: Vec<RefusedJson>,
+}
+
+/// A product that a run parked.
+#[derive(Debug, Serialize)]
+struct RefusedJson {
+    /// Its id as text.
+    product_id: String,
+    /// Why it was refused, for people.
+    reason: String,
+}
+
+/// A run that was just started.
+#[derive(Debug, Serialize)]
+pub struct StartedRunJson {
+    /// The run.
+    #[serde(flatten)]
+    pub run: RunJson,
+    /// True when it was already going.
+    pub joined: bool,
+}
+
+/// Several runs.
+#[derive(Debug, Serialize)]
+pub struct RunsJson {
+    /// Newest first.
+    pub runs: Vec<RunJson>,
+}
+
+impl From<Run> for RunJson {
+    fn from(run: Run) -> Self {
+        Self {
+            kind: run.kind().word(),
+            state: run.state().word(),
+            outcome: run.outcome().word(),
+            cause: run.cause().word(),
+            id: run.id,
+            started_at: rfc3339(run.started_at),
+            finished_at: rfc3339(run.finished_at),
+            total: run.total,
+            done: run.done,
+            sent: run.sent,
+            unchanged: run.unchanged,
+            failed: run.failed,
+            parked: run.parked,
+            removed: run.removed,
+            requests: run.requests,
+            message: run.message,
+            refused: run.refused.into_iter().map(RefusedJson::from).collect(),
+        }
+    }
+}
+
+impl From<RefusedProduct> for RefusedJson {
+    fn from(product: RefusedProduct) -> Self {
+        Self {
+            product_id: product.product_id,
+            reason: product.reason,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use shopmaster_proto::v1::{RunCause, RunKind, RunOutcome, RunState};
+
+    use super::*;
+
+    #[test]
+    fn a_run_has_all_of_its_keys() {
+        let run = Run {
+            id: "sync-1".to_owned(),
+            kind: RunKind::Sync.into(),
+            state: RunState::Finished.into(),
+            outcome: RunOutcome::Completed.into(),
+            started_at: Some(prost_types::Timestamp {
+                seconds: 0,
+                nanos: 0,
+            }),
+            finished_at: None,
+            total: 16,
+            done: 15,
+            sent: 12,
+            unchanged: 3,
+            failed: 1,
+            parked: 1,
+            removed: 2,
+            requests: 4,
+            message: "done".to_owned(),
+            cause: RunCause::Requested.into(),
+            refused: vec![RefusedProduct {
+                product_id: "P1".to_owned(),
+                reason: "the price is NULL".to_owned(),
+            }],
+        };
+        let started = StartedRunJson {
+            run: run.into(),
+            joined: true,
+        };
+        assert_eq!(
+            serde_json::to_value(started).unwrap(),
+            json!({
+                "id": "sync-1",
+                "kind": "sync",
+                "state": "finished",
+                "outcome": "completed",
+                "cause": "requested",
+                "started_at": "1970-01-01T00:00:00Z",
+                "finished_at": null,
+                "total": 16,
+                "done": 15,
+                "sent": 12,
+                "unchanged": 3,
+                "failed": 1,
+                "parked": 1,
+                "removed": 2,
+                "requests": 4,
+                "message": "done",
+                "refused": [{"product_id": "P1", "reason": "the price is NULL"}],
+                "joined": true,
+            })
+        );
+    }
+
+    #[test]
+    fn a_run_that_goes_has_no_outcome() {
+        let run = RunJson::from(Run::default());
+        assert_eq!((run.outcome, run.finished_at), (None, None));
+    }
+}

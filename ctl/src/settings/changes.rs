@@ -1,0 +1,119 @@
+//! What shall change.
+
+use prost_types::FieldMask;
+use shopmaster_proto::v1::{ConfigureRequest, Secrets, Settings};
+
+use super::Field;
+
+/// New values, and which fields they are for.
+#[derive(Clone, Default)]
+pub struct Changes {
+    /// The new values; all else in it means nothing.
+    settings: Settings,
+    /// The fields to take from it.
+    paths: Vec<String>,
+    /// Passwords to keep; an empty one is removed.
+    pub secrets: Secrets,
+}
+
+impl Changes {
+    /// Nothing but passwords.
+    pub fn with_secrets(secrets: Secrets) -> Self {
+        Self {
+            secrets,
+            ..Self::default()
+        }
+    }
+
+    /// Gives a field a value that somebody typed. The last one wins.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the value, for people.
+    pub fn set(&mut self, field: &Field, text: &str) -> Result<(), String> {
+        field.set(&mut self.settings, text)?;
+        if !self.paths.iter().any(|path| path == field.path) {
+            self.paths.push(field.path.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The new value of a field; none when it stays as it is.
+    pub fn get(&self, field: &Field) -> Option<String> {
+        self.paths
+            .iter()
+            .any(|path| path == field.path)
+            .then(|| field.text(&self.settings))
+    }
+
+    /// Adds others, which win over these.
+    pub fn merge(&mut self, others: &Self) {
+        for field in &super::FIELDS {
+            if let Some(text) = others.get(field) {
+                // It was accepted before.
+                let _ = self.set(field, &text);
+            }
+        }
+        let theirs = others.secrets.clone();
+        let ours = &mut self.secrets;
+        ours.digible_password = theirs.digible_password.or(ours.digible_password.take());
+        ours.sql_password = theirs.sql_password.or(ours.sql_password.take());
+    }
+
+    /// True when there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.secrets == Secrets::default()
+    }
+
+    /// The request that makes them.
+    pub fn into_request(self) -> ConfigureRequest {
+        ConfigureRequest {
+            settings: Some(self.settings),
+            update_mask: Some(FieldMask { paths: self.paths }),
+            secrets: Some(self.secrets),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::FIELDS, *};
+
+    fn field(path: &str) -> &'static Field {
+        FIELDS.iter().find(|field| field.path == path).unwrap()
+    }
+
+    #[test]
+    fn the_mask_names_just_what_was_set() {
+        let mut changes = Changes::default();
+        assert!(changes.is_empty());
+        changes.set(field("catalog.kind"), "sqlite").unwrap();
+        changes.set(field("digible.email"), "a@b").unwrap();
+        changes.set(field("digible.email"), "c@d").unwrap();
+        changes.set(field("catalog.kind"), "oracle").unwrap_err();
+        let request = changes.into_request();
+        assert_eq!(
+            request.update_mask.unwrap().paths,
+            ["catalog.kind", "digible.email"]
+        );
+        let settings = request.settings.unwrap();
+        assert_eq!(settings.catalog.unwrap().kind, "sqlite");
+        assert_eq!(settings.digible.unwrap().email, "c@d");
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let mut changes = Changes::default();
+        changes.set(field("catalog.table"), "Products").unwrap();
+        changes.set(field("digible.email"), "a@b").unwrap();
+        changes.secrets.digible_password = Some("one".to_owned());
+        let mut flags = Changes::default();
+        flags.set(field("digible.email"), "c@d").unwrap();
+        flags.secrets.sql_password = Some("two".to_owned());
+        changes.merge(&flags);
+        assert_eq!(changes.get(field("catalog.table")).unwrap(), "Products");
+        assert_eq!(changes.get(field("digible.email")).unwrap(), "c@d");
+        assert_eq!(changes.secrets.digible_password.unwrap(), "one");
+        assert_eq!(changes.secrets.sql_password.unwrap(), "two");
+    }
+}

@@ -1,0 +1,149 @@
+//! The old program's `.env`: `key=value` lines, values unquoted as they were typed.
+
+use super::{Changes, FIELDS, lines::unquoted};
+
+/// What the old program's file says.
+pub struct OldProgram {
+    /// The settings that it stands for.
+    pub changes: Changes,
+    /// What was left out and why, for people.
+    pub notes: Vec<String>,
+}
+
+/// Reads the old program's `.env`. Keys that nobody knows are named in the notes.
+pub fn read(text: &str) -> OldProgram {
+    let mut file = OldProgram {
+        changes: Changes::default(),
+        notes: Vec::new(),
+    };
+    let mut password = None;
+    file.set("catalog.kind", "sqlserver");
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        let line = line.trim_end_matches('\r');
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            // It may be part of a password: it is not repeated.
+            file.note("a line without `=` was left out".to_owned());
+            continue;
+        };
+        let key = key.trim();
+        let value = unquoted(unquoted(value, '"'), '\'');
+        match key.to_ascii_lowercase().as_str() {
+            _ if value.is_empty() => {}
+            "server_name" => file.set("catalog.server", value),
+            "db_name" => file.set("catalog.database", value),
+            "local_table" => file.set("catalog.table", value),
+            "username" => file.set("catalog.username", value),
+            "email" => file.set("digible.email", value),
+            "password" => password = Some(value.to_owned()),
+            "security" => file.security(value),
+            "access_token" => file.note(
+                "`access_token` was left out: the agent logs in with email and password".to_owned(),
+            ),
+            _ => file.note(format!("unknown key `{key}` was left out")),
+        }
+    }
+    file.keep_password(password);
+    file
+}
+
+impl OldProgram {
+    fn security(&mut self, value: &str) {
+        match value.trim() {
+            "Windows Authentication" => self.set("catalog.auth", "windows"),
+            "Password" => self.set("catalog.auth", "sql"),
+            other => self.note(format!("unknown `security` `{other}` was left out")),
+        }
+    }
+
+    fn keep_password(&mut self, password: Option<String>) {
+        if password.is_none() {
+            return;
+        }
+        if self.value("catalog.auth").as_deref() == Some("windows") {
+            self.note("`password` was left out: Windows authentication needs none".to_owned());
+            return;
+        }
+        self.changes.secrets.sql_password = password;
+    }
+
+    fn value(&self, path: &str) -> Option<String> {
+        let field = FIELDS.iter().find(|field| field.path == path)?;
+        self.changes.get(field)
+    }
+
+    fn set(&mut self, path: &str, value: &str) {
+        let Some(field) = FIELDS.iter().find(|field| field.path == path) else {
+            return;
+        };
+        if let Err(problem) = self.changes.set(field, value) {
+            self.note(format!("`{path}`: {problem}"));
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_old_program_is_understood() {
+        let file = read(
+            "\u{feff}server_name=DESKTOP\\SQLEXPRESS\r\ndb_name='Products DB'\r\n\
+             username=shop\npassword=a=b #\"c\nsecurity=Password\nlocal_table=dbo.Inventory\n\
+             access_token=eyJ\nemail=a@b\ncolour=red\nbroken\n",
+        );
+        let shown: Vec<(&str, String)> = FIELDS
+            .iter()
+            .filter_map(|field| Some((field.path, file.changes.get(field)?)))
+            .collect();
+        let expected = [
+            ("catalog.kind", "sqlserver"),
+            ("catalog.server", "DESKTOP\\SQLEXPRESS"),
+            ("catalog.database", "Products DB"),
+            ("catalog.table", "dbo.Inventory"),
+            ("catalog.auth", "sql"),
+            ("catalog.username", "shop"),
+            ("digible.email", "a@b"),
+        ]
+        .map(|(path, value)| (path, value.to_owned()));
+        assert_eq!(shown, expected);
+        assert_eq!(
+            file.changes.secrets.sql_password.as_deref(),
+            Some("a=b #\"c")
+        );
+        assert_eq!(file.changes.secrets.digible_password, None);
+        assert_eq!(
+            file.notes,
+            [
+                "`access_token` was left out: the agent logs in with email and password",
+                "unknown key `colour` was left out",
+                "a line without `=` was left out",
+            ]
+        );
+    }
+
+    #[test]
+    fn windows_authentication_needs_no_password() {
+        let file = read("password=x\nusername=\nsecurity=Windows Authentication\n");
+        assert_eq!(file.value("catalog.auth").unwrap(), "windows");
+        assert_eq!(file.value("catalog.username"), None);
+        assert_eq!(file.changes.secrets.sql_password, None);
+        assert_eq!(
+            file.notes,
+            ["`password` was left out: Windows authentication needs none"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_security_is_named() {
+        let file = read("security=Kerberos\n");
+        assert_eq!(file.notes, ["unknown `security` `Kerberos` was left out"]);
+    }
+}

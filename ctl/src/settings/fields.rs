@@ -1,0 +1,460 @@
+//! The table of settings.
+
+use std::path;
+
+use serde_json::{Map, Value};
+use shopmaster_proto::v1::{
+    CatalogSettings, ColumnSettings, DigibleSettings, LogSettings, SecretsSettings, Settings,
+    SyncSettings,
+};
+
+use crate::time::{duration_text, duration_to_proto, parse_duration};
+
+/// One setting.
+#[derive(Debug)]
+pub struct Field {
+    /// Its key in the configuration file and in a field mask: `catalog.server`.
+    pub path: &'static str,
+    /// Its flag, without the dashes.
+    pub flag: &'static str,
+    /// What stands for its value in the help.
+    pub value: &'static str,
+    /// What it is, for the help.
+    pub help: &'static str,
+    /// Where its value lies, and what kind of value it is.
+    pub slot: Slot,
+}
+
+/// Where a setting's value lies in the message, and what kind of value it is.
+#[derive(Debug)]
+pub enum Slot {
+    /// Any text.
+    Text(fn(&mut Settings) -> &mut String),
+    /// One of a few words.
+    Word(fn(&mut Settings) -> &mut String, &'static [&'static str]),
+    /// A file; the agent runs in another folder, so that a relative path is made absolute here.
+    File(fn(&mut Settings) -> &mut String),
+    /// A whole number; the agent knows its limits.
+    Number(fn(&mut Settings) -> &mut u32),
+    /// `true` or `false`.
+    Switch(fn(&mut Settings) -> &mut bool),
+    /// A duration: `30m`.
+    Duration(fn(&mut Settings) -> &mut Option<prost_types::Duration>),
+}
+
+/// Every setting, in the order of the configuration file.
+pub const FIELDS: [Field; 28] = [
+    Field {
+        path: "catalog.kind",
+        flag: "kind",
+        value: "KIND",
+        help: "Kind of the shop's database",
+        slot: Slot::Word(|s| &mut catalog(s).kind, &["sqlserver", "sqlite"]),
+    },
+    Field {
+        path: "catalog.server",
+        flag: "server",
+        value: "SERVER",
+        help: r"SQL Server: host, host\instance or host,port",
+        slot: Slot::Text(|s| &mut catalog(s).server),
+    },
+    Field {
+        path: "catalog.database",
+        flag: "database",
+        value: "NAME",
+        help: "SQL Server: the database",
+        slot: Slot::Text(|s| &mut catalog(s).database),
+    },
+    Field {
+        path: "catalog.table",
+        flag: "table",
+        value: "NAME",
+        help: "The product table, with its schema where it has one",
+        slot: Slot::Text(|s| &mut catalog(s).table),
+    },
+    Field {
+        path: "catalog.auth",
+        flag: "auth",
+        value: "AUTH",
+        help: "SQL Server: how to log in",
+        slot: Slot::Word(|s| &mut catalog(s).auth, &["windows", "sql"]),
+    },
+    Field {
+        path: "catalog.username",
+        flag: "username",
+        value: "NAME",
+        help: "SQL Server: the login's name",
+        slot: Slot::Text(|s| &mut catalog(s).username),
+    },
+    Field {
+        path: "catalog.encryption",
+        flag: "encryption",
+        value: "LEVEL",
+        help: "SQL Server: required, login-only or none; empty for the server's default",
+        slot: Slot::Text(|s| &mut catalog(s).encryption),
+    },
+    Field {
+        path: "catalog.trust",
+        flag: "trust",
+        value: "TRUST",
+        help: "SQL Server: system, pin:SHA256 or any; empty for the server's default",
+        slot: Slot::Text(|s| &mut catalog(s).trust),
+    },
+    Field {
+        path: "catalog.path",
+        flag: "path",
+        value: "FILE",
+        help: "SQLite: the database file",
+        slot: Slot::File(|s| &mut catalog(s).path),
+    },
+    Field {
+        path: "catalog.capture",
+        flag: "capture",
+        value: "MODE",
+        help: "How changes are found",
+        slot: Slot::Word(|s| &mut catalog(s).capture, &["trigger", "scan"]),
+    },
+    Field {
+        path: "catalog.columns.id",
+        flag: "column-id",
+        value: "COLUMN",
+        help: "Column of the product's key",
+        slot: Slot::Text(|s| &mut columns(s).id),
+    },
+    Field {
+        path: "catalog.columns.name",
+        flag: "column-name",
+        value: "COLUMN",
+        help: "Column of its name",
+        slot: Slot::Text(|s| &mut columns(s).name),
+    },
+    Field {
+        path: "catalog.columns.price",
+        flag: "column-price",
+        value: "COLUMN",
+        help: "Column of its price",
+        slot: Slot::Text(|s| &mut columns(s).price),
+    },
+    Field {
+        path: "catalog.columns.qr_code",
+        flag: "column-qr-code",
+        value: "COLUMN",
+        help: "Column of its QR code; the table need not have it",
+        slot: Slot::Text(|s| &mut columns(s).qr_code),
+    },
+    Field {
+        path: "catalog.columns.status",
+        flag: "column-status",
+        value: "COLUMN",
+        help: "Column of its status; the table need not have it",
+        slot: Slot::Text(|s| &mut columns(s).status),
+    },
+    Field {
+        path: "digible.base_url",
+        flag: "base-url",
+        value: "URL",
+        help: "Where Digible's API is",
+        slot: Slot::Text(|s| &mut digible(s).base_url),
+    },
+    Field {
+        path: "digible.email",
+        flag: "email",
+        value: "EMAIL",
+        help: "Email of the Digible account",
+        slot: Slot::Text(|s| &mut digible(s).email),
+    },
+    Field {
+        path: "digible.batch_size",
+        flag: "batch-size",
+        value: "COUNT",
+        help: "Products in one batch, 1 to 200",
+        slot: Slot::Number(|s| &mut digible(s).batch_size),
+    },
+    Field {
+        path: "digible.max_in_flight",
+        flag: "max-in-flight",
+        value: "COUNT",
+        help: "Requests under way at once, 1 to 64",
+        slot: Slot::Number(|s| &mut digible(s).max_in_flight),
+    },
+    Field {
+        path: "digible.bulk_threshold",
+        flag: "bulk-threshold",
+        value: "COUNT",
+        help: "More waiting updates than this go through the batch endpoint",
+        slot: Slot::Number(|s| &mut digible(s).bulk_threshold),
+    },
+    Field {
+        path: "digible.ca_file",
+        flag: "ca-file",
+        value: "FILE",
+        help: "An extra CA certificate file (PEM); empty for none",
+        slot: Slot::File(|s| &mut digible(s).ca_file),
+    },
+    Field {
+        path: "digible.timeout",
+        flag: "timeout",
+        value: "DURATION",
+        help: "How long one request may take",
+        slot: Slot::Duration(|s| &mut digible(s).timeout),
+    },
+    Field {
+        path: "sync.automatic",
+        flag: "automatic",
+        value: "BOOL",
+        help: "Whether syncs start by themselves",
+        slot: Slot::Switch(|s| &mut sync(s).automatic),
+    },
+    Field {
+        path: "sync.interval",
+        flag: "interval",
+        value: "DURATION",
+        help: "From one full sync to the next",
+        slot: Slot::Duration(|s| &mut sync(s).interval),
+    },
+    Field {
+        path: "sync.probe",
+        flag: "probe",
+        value: "DURATION",
+        help: "From one look for changes to the next",
+        slot: Slot::Duration(|s| &mut sync(s).probe),
+    },
+    Field {
+        path: "sync.verify",
+        flag: "verify",
+        value: "TIME",
+        help: "Local time of the daily verify, as 03:00, or off",
+        slot: Slot::Text(|s| &mut sync(s).verify),
+    },
+    Field {
+        path: "secrets.store",
+        flag: "secrets-store",
+        value: "STORE",
+        help: "Where secrets are kept",
+        slot: Slot::Word(|s| &mut secrets(s).store, &["auto", "os", "file"]),
+    },
+    Field {
+        path: "log.level",
+        flag: "log-level",
+        value: "LEVEL",
+        help: "How much is logged",
+        slot: Slot::Word(
+            |s| &mut log(s).level,
+            &["error", "warn", "info", "debug", "trace"],
+        ),
+    },
+];
+
+impl Field {
+    /// Under which heading the help shows it.
+    pub fn heading(&self) -> &'static str {
+        match self.path.rsplit_once('.') {
+            Some(("catalog", _)) => "The shop's database",
+            Some(("catalog.columns", _)) => "The shop's names for the columns",
+            Some(("digible", _)) => "The Digible account",
+            Some(("sync", _)) => "When to sync",
+            _ => "The agent itself",
+        }
+    }
+
+    /// The words that it takes; none when it takes more than a few.
+    pub fn words(&self) -> &'static [&'static str] {
+        match self.slot {
+            Slot::Word(_, words) => words,
+            Slot::Switch(_) => &["true", "false"],
+            _ => &[],
+        }
+    }
+
+    /// Puts a value that somebody typed into `settings`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the value, for people.
+    pub fn set(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
+        match &self.slot {
+            Slot::Text(at) => text.clone_into(at(settings)),
+            Slot::Word(at, words) if words.contains(&text) => text.clone_into(at(settings)),
+            Slot::Word(..) => return Err(format!("use one of `{}`", self.words().join("`, `"))),
+            Slot::File(at) => *at(settings) = absolute(text)?,
+            Slot::Number(at) => {
+                *at(settings) = text.parse().map_err(|_| "not a whole number".to_owned())?;
+            }
+            Slot::Switch(at) => {
+                *at(settings) = text
+                    .parse()
+                    .map_err(|_| "use `true` or `false`".to_owned())?;
+            }
+            Slot::Duration(at) => {
+                *at(settings) = Some(duration_to_proto(parse_duration(text)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// Its value as people type it.
+    pub fn text(&self, settings: &Settings) -> String {
+        let mut settings = settings.clone();
+        match &self.slot {
+            Slot::Text(at) | Slot::Word(at, _) | Slot::File(at) => at(&mut settings).clone(),
+            Slot::Number(at) => at(&mut settings).to_string(),
+            Slot::Switch(at) => at(&mut settings).to_string(),
+            Slot::Duration(at) => duration_text(at(&mut settings).as_ref()),
+        }
+    }
+
+    fn json(&self, settings: &Settings) -> Value {
+        let mut copy = settings.clone();
+        match &self.slot {
+            Slot::Number(at) => Value::from(*at(&mut copy)),
+            Slot::Switch(at) => Value::from(*at(&mut copy)),
+            _ => Value::from(self.text(settings)),
+        }
+    }
+}
+
+/// All values as one object, by the keys of the configuration file.
+pub fn to_json(settings: &Settings) -> Value {
+    let mut all = Map::new();
+    for field in &FIELDS {
+        insert(&mut all, field.path, field.json(settings));
+    }
+    Value::Object(all)
+}
+
+fn insert(object: &mut Map<String, Value>, path: &str, value: Value) {
+    let Some((table, rest)) = path.split_once('.') else {
+        object.insert(path.to_owned(), value);
+        return;
+    };
+    let table = object
+        .entry(table)
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(table) = table {
+        insert(table, rest, value);
+    }
+}
+
+fn absolute(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let path = path::absolute(text).map_err(|error| error.to_string())?;
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| "the path is not Unicode".to_owned())
+}
+
+fn catalog(settings: &mut Settings) -> &mut CatalogSettings {
+    settings.catalog.get_or_insert_default()
+}
+
+fn columns(settings: &mut Settings) -> &mut ColumnSettings {
+    catalog(settings).columns.get_or_insert_default()
+}
+
+fn digible(settings: &mut Settings) -> &mut DigibleSettings {
+    settings.digible.get_or_insert_default()
+}
+
+fn sync(settings: &mut Settings) -> &mut SyncSettings {
+    settings.sync.get_or_insert_default()
+}
+
+fn secrets(settings: &mut Settings) -> &mut SecretsSettings {
+    settings.secrets.get_or_insert_default()
+}
+
+fn log(settings: &mut Settings) -> &mut LogSettings {
+    settings.log.get_or_insert_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A value that the field takes, unlike that of any other field of its kind.
+    fn sample(index: usize, field: &Field) -> String {
+        match &field.slot {
+            Slot::Text(_) => format!("text {index}"),
+            Slot::Word(_, words) => words[0].to_owned(),
+            Slot::File(_) => absolute(&format!("file {index}")).unwrap(),
+            Slot::Number(_) => index.to_string(),
+            Slot::Switch(_) => "true".to_owned(),
+            Slot::Duration(_) => format!("{}s", index + 1),
+        }
+    }
+
+    #[test]
+    fn every_field_gives_back_what_was_put_in() {
+        let mut settings = Settings::default();
+        for (index, field) in FIELDS.iter().enumerate() {
+            field.set(&mut settings, &sample(index, field)).unwrap();
+        }
+        for (index, field) in FIELDS.iter().enumerate() {
+            assert_eq!(
+                field.text(&settings),
+                sample(index, field),
+                "{}",
+                field.path
+            );
+        }
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused() {
+        let refuse = |path: &str, text: &str| {
+            let field = FIELDS.iter().find(|field| field.path == path).unwrap();
+            field.set(&mut Settings::default(), text).unwrap_err()
+        };
+        assert_eq!(
+            refuse("catalog.kind", "oracle"),
+            "use one of `sqlserver`, `sqlite`"
+        );
+        assert_eq!(refuse("digible.batch_size", "many"), "not a whole number");
+        assert_eq!(refuse("sync.automatic", "yes"), "use `true` or `false`");
+        assert!(refuse("sync.interval", "soon").starts_with("not a duration"));
+    }
+
+    #[test]
+    fn the_object_has_the_keys_of_the_file() {
+        assert_eq!(
+            to_json(&Settings::default()),
+            json!({
+                "catalog": {
+                    "kind": "",
+                    "server": "",
+                    "database": "",
+                    "table": "",
+                    "auth": "",
+                    "username": "",
+                    "encryption": "",
+                    "trust": "",
+                    "path": "",
+                    "capture": "",
+                    "columns": {
+                        "id": "",
+                        "name": "",
+                        "price": "",
+                        "qr_code": "",
+                        "status": "",
+                    },
+                },
+                "digible": {
+                    "base_url": "",
+                    "email": "",
+                    "batch_size": 0,
+                    "max_in_flight": 0,
+                    "bulk_threshold": 0,
+                    "ca_file": "",
+                    "timeout": "",
+                },
+                "sync": {"automatic": false, "interval": "", "probe": "", "verify": ""},
+                "secrets": {"store": ""},
+                "log": {"level": ""},
+            })
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! The settings that `configure` changes: one table from which come the flags, the keys on standard
+//! input, the prompts, and what is shown.
+
+mod changes;
+mod env_file;
+mod fields;
+mod flags;
+mod lines;
+
+pub use changes::Changes;
+pub use env_file::{OldProgram, read as read_env_file};
+pub use fields::{FIELDS, Field, to_json};
+pub use flags::{SettingFlags, flags};
+pub use lines::read as read_lines;

@@ -1,0 +1,75 @@
+//! The protocol's enums as words: `up_to_date`, `completed`.
+
+use shopmaster_proto::v1::{
+    CaptureMode, CaptureState, CatalogReach, Icon, ProductState, RunCause, RunKind, RunOutcome,
+    RunState, SessionState, Severity, State, Verdict,
+};
+
+/// An enum of the protocol that has a word for each value.
+pub trait Word {
+    /// The word in snake case; none for unspecified, and for a value that this version does not know.
+    fn word(self) -> Option<String>;
+    /// The word for people.
+    fn plain_word(self) -> String
+    where
+        Self: Sized,
+    {
+        self.word()
+            .map_or_else(|| "unknown".to_owned(), |word| word.replace('_', " "))
+    }
+}
+
+macro_rules! words {
+    ($($type:ty: $prefix:literal,)*) => {$(
+        impl Word for $type {
+            fn word(self) -> Option<String> {
+                let name = self.as_str_name().strip_prefix($prefix)?;
+                (name != "UNSPECIFIED").then(|| name.to_lowercase())
+            }
+        }
+    )*};
+}
+
+words! {
+    CaptureMode: "CAPTURE_MODE_",
+    CaptureState: "CAPTURE_STATE_",
+    CatalogReach: "CATALOG_REACH_",
+    Icon: "ICON_",
+    ProductState: "PRODUCT_STATE_",
+    RunCause: "RUN_CAUSE_",
+    RunKind: "RUN_KIND_",
+    RunOutcome: "RUN_OUTCOME_",
+    RunState: "RUN_STATE_",
+    SessionState: "SESSION_STATE_",
+    Severity: "SEVERITY_",
+    State: "STATE_",
+    Verdict: "VERDICT_",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_enum_has_its_prefix() {
+        assert_eq!(CaptureMode::Scan.word().unwrap(), "scan");
+        assert_eq!(CaptureState::NotInstalled.word().unwrap(), "not_installed");
+        assert_eq!(CatalogReach::Reachable.word().unwrap(), "reachable");
+        assert_eq!(Icon::Green.word().unwrap(), "green");
+        assert_eq!(ProductState::NeverSent.word().unwrap(), "never_sent");
+        assert_eq!(RunCause::Scheduled.word().unwrap(), "scheduled");
+        assert_eq!(RunKind::Sync.word().unwrap(), "sync");
+        assert_eq!(RunOutcome::Completed.word().unwrap(), "completed");
+        assert_eq!(RunState::Waiting.word().unwrap(), "waiting");
+        assert_eq!(SessionState::Expired.word().unwrap(), "expired");
+        assert_eq!(Severity::Warning.word().unwrap(), "warning");
+        assert_eq!(State::UpToDate.word().unwrap(), "up_to_date");
+        assert_eq!(Verdict::Ok.word().unwrap(), "ok");
+    }
+
+    #[test]
+    fn unspecified_is_no_word() {
+        assert_eq!(RunOutcome::Unspecified.word(), None);
+        assert_eq!(CaptureState::NotInstalled.plain_word(), "not installed");
+    }
+}
