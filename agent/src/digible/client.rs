@@ -196,7 +196,6 @@ impl Inner {
             };
         };
         let _turn = self.session.turn().await;
-        self.session.forget_refusal();
         match self.log_in(credentials).await {
             Ok(_) => Answer::Acknowledged,
             Err(answer) => answer,

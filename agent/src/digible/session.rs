@@ -168,7 +168,7 @@ impl SharedSession {
         self.lock().end_login(Some(answer.clone()));
     }
 
-    /// A login was refused, or cannot be made: nobody tries again.
+    /// A login was refused, or cannot be made: no request tries again.
     pub(super) fn login_refused(&self, reason: String) -> Answer {
         let answer = logged_out(&reason);
         let mut state = self.lock();
@@ -195,11 +195,6 @@ impl SharedSession {
             });
         }
         answer
-    }
-
-    /// A person wants to try again.
-    pub(super) fn forget_refusal(&self) {
-        self.lock().refused = None;
     }
 
     /// Digible acknowledged something under this generation.
@@ -379,18 +374,16 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_login_stands_until_someone_asks() {
+    fn a_refused_login_stands_until_another_succeeds() {
         let now = moment(1000);
         let session = SharedSession::new(None);
         let answer = session.login_refused("401: no".to_owned());
         assert_eq!(session.next(now, true).unwrap_err(), answer);
         assert_eq!(session.next(later(now, 999_999), true).unwrap_err(), answer);
         assert_eq!(session.known(now).state, SessionState::Expired);
-        session.forget_refusal();
-        assert!(matches!(
-            session.next(now, true),
-            Ok(Next::LogIn { generation: 0 })
-        ));
+        session.logged_in(Token::obtained("t", now.wall, now.steady).unwrap());
+        assert!(sends(&session, now));
+        assert_eq!(session.known(now).state, SessionState::Active);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::content::tidy;
 use super::setup::chain;
 use super::{Answer, Fate};
 
@@ -81,13 +82,13 @@ fn remedy(words: &str) -> Option<&'static str> {
     None
 }
 
-/// The first cause: what is around it says only that a request failed.
+/// The first cause, in one short line: what is around it says only that a request failed.
 fn root(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    tidy(&cause.to_string(), &[])
 }
 
 #[cfg(test)]

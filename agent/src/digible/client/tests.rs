@@ -590,22 +590,23 @@ async fn nothing_prints_a_secret() {
 
 /// In a process of its own, because the environment belongs to all tests.
 #[test]
-fn loopback_needs_no_proxy() {
-    let name = "digible::client::tests::loopback_under_a_proxy";
-    let status = Command::new(env::current_exe().unwrap())
+fn loopback_needs_neither_proxy_nor_certificates() {
+    let name = "digible::client::tests::loopback_on_an_odd_computer";
+    let output = Command::new(env::current_exe().unwrap())
         .args(["--ignored", "--exact", name])
         .envs(["http_proxy", "HTTP_PROXY", "all_proxy"].map(|key| (key, "http://127.0.0.1:1")))
+        .envs(["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|key| (key, "/no/certificates")))
         .env_remove("no_proxy")
         .env_remove("NO_PROXY")
         .output()
         .unwrap();
-    let shown = String::from_utf8_lossy(&status.stdout);
+    let shown = String::from_utf8_lossy(&output.stdout);
     assert!(shown.contains("1 passed"), "{shown}");
 }
 
 #[tokio::test]
-#[ignore = "started by `loopback_needs_no_proxy`"]
-async fn loopback_under_a_proxy() {
+#[ignore = "started by `loopback_needs_neither_proxy_nor_certificates`"]
+async fn loopback_on_an_odd_computer() {
     assert!(env::var_os("http_proxy").is_some());
     let server = server("new", ok()).await;
     let item = item();
