@@ -11,14 +11,14 @@ use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{debug, info, warn};
 
-use super::content::Content;
 use super::judge::{Reply, Verdict, judge};
+use super::login::{self, Credentials, LoginError};
 use super::session::{Moment, Next, Pass, SharedSession};
 use super::setup::chain;
 use super::token::Token;
 use super::transport::Transport;
 use super::wire::{self, Endpoint};
-use super::{Answer, Cloud, DigibleOptions, Fate, Item, Session, SessionState};
+use super::{Answer, Cloud, DigibleOptions, Item, Session, SessionState};
 
 /// Gets each new token, so that it outlives the process. It is called between requests and must not
 /// wait.
@@ -44,11 +44,6 @@ struct Inner {
     credentials: Option<Credentials>,
     keep_token: KeepToken,
     shapes: Mutex<HashSet<String>>,
-}
-
-struct Credentials {
-    email: String,
-    password: SecretString,
 }
 
 impl Digible {
@@ -233,20 +228,10 @@ impl Inner {
             .await
             .map_err(LoginError::new)?;
         self.heard(Endpoint::Login, &reply);
-        match judge(Endpoint::Login, &reply, &[password.expose_secret()]) {
-            Verdict::Final(Answer::Acknowledged) => {}
-            Verdict::Final(answer) => return Err(LoginError::new(answer)),
-            Verdict::Unauthorized { reason } | Verdict::Forbidden { reason } => {
-                return Err(LoginError::refused(&reason));
-            }
-        }
+        let text = login::token(&reply, password)?;
         let now = Moment::now();
-        token(&reply)
-            .and_then(|text| Token::obtained(text, self.session.server_time(now), now.steady))
-            .ok_or_else(|| {
-                let status = reply.status.as_u16();
-                LoginError::retry(format!("{status}: no token in the login's answer"))
-            })
+        Token::obtained(text, self.session.server_time(now), now.steady)
+            .ok_or_else(|| LoginError::no_token(&reply))
     }
 
     /// Takes from an answer what it tells besides: the server's time, and what its bodies look like.
@@ -276,67 +261,9 @@ impl fmt::Debug for Inner {
     }
 }
 
-impl Credentials {
-    fn new(email: String, password: Option<SecretString>) -> Option<Self> {
-        let password = password.filter(|password| !password.expose_secret().is_empty())?;
-        if email.trim().is_empty() {
-            return None;
-        }
-        Some(Self { email, password })
-    }
-}
-
-/// Why a login brought no token.
-enum LoginError {
-    /// The same credentials will not do another time.
-    Refused { reason: String },
-    /// Another time, or after the configuration was mended.
-    Failed(Answer),
-}
-
-impl LoginError {
-    fn new(answer: Answer) -> Self {
-        match answer {
-            Answer::Refused { reason } | Answer::TooLarge { reason } => Self::refused(&reason),
-            Answer::Missing { reason } => Self::Refused {
-                reason: format!("{reason}; check `digible.base_url`"),
-            },
-            Answer::Broken { reason } => Self::retry(reason),
-            // What becomes of a login that still lands is of no account.
-            Answer::Retry { reason, wait, .. } => Self::Failed(Answer::Retry {
-                reason,
-                wait,
-                fate: Fate::NotApplied,
-            }),
-            answer => Self::Failed(answer),
-        }
-    }
-
-    fn refused(reason: &str) -> Self {
-        Self::Refused {
-            reason: format!("{reason}; correct email and password: run `shopmasterctl configure`"),
-        }
-    }
-
-    fn retry(reason: String) -> Self {
-        Self::Failed(Answer::Retry {
-            reason,
-            wait: None,
-            fate: Fate::NotApplied,
-        })
-    }
-}
-
 fn misconfigured(reason: &str) -> Answer {
     Answer::Misconfigured {
         reason: reason.to_owned(),
-    }
-}
-
-fn token(reply: &Reply) -> Option<&str> {
-    match &reply.content {
-        Content::Json(value) => wire::token(value),
-        _ => None,
     }
 }
 

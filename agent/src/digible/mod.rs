@@ -12,6 +12,7 @@ mod client;
 mod content;
 mod item;
 mod judge;
+mod login;
 mod options;
 mod retry_after;
 mod session;

@@ -9,9 +9,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Barrier, Notify};
 
 use super::*;
-use crate::digible::Digest;
 use crate::digible::test_server::{Request, Response, TestServer};
 use crate::digible::token::tests::jwt;
+use crate::digible::{Digest, Fate};
 use crate::product::ProductId;
 
 const BODY: &str = r#"{"productName":"Soap","productPrice":"1.00","productId":"P1"}"#;
