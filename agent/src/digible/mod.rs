@@ -7,9 +7,26 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+mod address;
+mod client;
+mod content;
 mod item;
+mod judge;
+mod login;
+mod options;
+mod retry_after;
+mod session;
+mod setup;
+#[cfg(test)]
+mod test_server;
+mod token;
+mod transport;
+mod transport_error;
+mod wire;
 
+pub use client::{Digible, KeepToken};
 pub use item::{Digest, Item};
+pub use options::DigibleOptions;
 
 /// The two calls that carry products, and the login.
 #[async_trait]

@@ -1,0 +1,94 @@
+//! The login: what it needs, and what its answer means.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::content::Content;
+use super::judge::{Reply, Verdict, judge};
+use super::wire::{self, Endpoint};
+use super::{Answer, Fate};
+
+/// Who logs in.
+pub(super) struct Credentials {
+    pub(super) email: String,
+    pub(super) password: SecretString,
+}
+
+/// Why a login brought no token.
+#[derive(Debug)]
+pub(super) enum LoginError {
+    /// The same credentials will not do another time.
+    Refused { reason: String },
+    /// Another time, or after the configuration was mended.
+    Failed(Answer),
+}
+
+/// The token in the answer to a login with `password`.
+///
+/// # Errors
+///
+/// Why there is none.
+pub(super) fn token<'a>(reply: &'a Reply, password: &SecretString) -> Result<&'a str, LoginError> {
+    match judge(Endpoint::Login, reply, &[password.expose_secret()]) {
+        Verdict::Final(Answer::Acknowledged) => {}
+        Verdict::Final(answer) => return Err(LoginError::new(answer)),
+        Verdict::Unauthorized { reason } | Verdict::Forbidden { reason } => {
+            return Err(LoginError::refused(&reason));
+        }
+    }
+    match &reply.content {
+        Content::Json(value) => wire::token(value),
+        _ => None,
+    }
+    .ok_or_else(|| LoginError::no_token(reply))
+}
+
+impl Credentials {
+    /// Nothing when one of them is missing.
+    pub(super) fn new(email: String, password: Option<SecretString>) -> Option<Self> {
+        let password = password.filter(|password| !password.expose_secret().is_empty())?;
+        if email.trim().is_empty() {
+            return None;
+        }
+        Some(Self { email, password })
+    }
+}
+
+impl LoginError {
+    /// What the answer to a login means.
+    pub(super) fn new(answer: Answer) -> Self {
+        match answer {
+            Answer::Refused { reason } | Answer::TooLarge { reason } => Self::refused(&reason),
+            Answer::Missing { reason } => Self::Refused {
+                reason: format!("{reason}; check `digible.base_url`"),
+            },
+            Answer::Broken { reason } => Self::retry(reason),
+            // What becomes of a login that still lands is of no account.
+            Answer::Retry { reason, wait, .. } => Self::Failed(Answer::Retry {
+                reason,
+                wait,
+                fate: Fate::NotApplied,
+            }),
+            answer => Self::Failed(answer),
+        }
+    }
+
+    /// The answer looks like a yes and brings nothing.
+    pub(super) fn no_token(reply: &Reply) -> Self {
+        let status = reply.status.as_u16();
+        Self::retry(format!("{status}: no token in the login's answer"))
+    }
+
+    fn refused(reason: &str) -> Self {
+        Self::Refused {
+            reason: format!("{reason}; correct email and password: run `shopmasterctl configure`"),
+        }
+    }
+
+    fn retry(reason: String) -> Self {
+        Self::Failed(Answer::Retry {
+            reason,
+            wait: None,
+            fate: Fate::NotApplied,
+        })
+    }
+}

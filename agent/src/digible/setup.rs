@@ -1,0 +1,56 @@
+//! What keeps the client from being made.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use reqwest::Url;
+
+/// What keeps the client from being made; a person has to mend the configuration or the computer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SetupError {
+    #[error("Digible's address (`digible.base_url`) cannot be read")]
+    BaseUrl {
+        #[source]
+        source: <Url as FromStr>::Err,
+    },
+    #[error("Digible's address (`digible.base_url`) must begin with `https://`")]
+    Scheme,
+    #[error("the password must not go to `{host}` unencrypted: use `https` in `digible.base_url`")]
+    PlainHttp { host: String },
+    #[error("Digible's address (`digible.base_url`) must not hold a user name or a password")]
+    UserInfo,
+    #[error("Digible's address (`digible.base_url`) must end with its path")]
+    Query,
+    #[error("cannot read the certificates of `digible.ca_file` `{}`", path.display())]
+    ReadCaFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("`digible.ca_file` `{}` holds no PEM certificate that can be used", path.display())]
+    NoCertificate { path: PathBuf },
+    #[error(
+        "cannot set up encrypted connections; without certificates on this computer, install the `ca-certificates` package or set `digible.ca_file`"
+    )]
+    Build {
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+/// An error and all of its sources in one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        // Some errors repeat their source in their own words.
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text
+}

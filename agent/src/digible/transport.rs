@@ -1,0 +1,154 @@
+//! One request, one reply.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, Response};
+
+use super::address::Address;
+use super::content::Content;
+use super::judge::Reply;
+use super::setup::SetupError;
+use super::wire::{Endpoint, TOKEN_HEADER};
+use super::{Answer, DigibleOptions, transport_error};
+
+/// The longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Shorter than servers usually keep an idle connection, so that none is cut under a request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// As much of an answer is read, in bytes.
+const LONGEST_ANSWER: usize = 1 << 20;
+
+const USER_AGENT: &str = concat!("shopmaster/", env!("CARGO_PKG_VERSION"));
+
+/// The connections to Digible.
+#[derive(Debug)]
+pub(super) struct Transport {
+    client: Client,
+    address: Address,
+    timeout: Duration,
+}
+
+impl Transport {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When the address or the certificates of `options` cannot be used.
+    pub(super) fn new(options: &DigibleOptions) -> Result<Self, SetupError> {
+        let address = Address::new(&options.base_url)?;
+        let certificates = match &options.ca_file {
+            Some(path) => certificates(path)?,
+            None => Vec::new(),
+        };
+        let builder = Client::builder()
+            .user_agent(USER_AGENT)
+            .default_headers(default_headers())
+            // reqwest's own policy takes our token, and the login's body, to any host.
+            .redirect(Policy::none())
+            .timeout(options.timeout)
+            .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(options.max_in_flight.max(1));
+        let client = trust(builder, &address, certificates)
+            .build()
+            .map_err(|source| SetupError::Build { source })?;
+        Ok(Self {
+            client,
+            address,
+            timeout: options.timeout,
+        })
+    }
+
+    /// Sends `body` and reads the reply, to a limit.
+    ///
+    /// # Errors
+    ///
+    /// What it means when there is none, or when a yes was cut off.
+    pub(super) async fn exchange(
+        &self,
+        endpoint: Endpoint,
+        token: Option<&HeaderValue>,
+        body: Vec<u8>,
+    ) -> Result<Reply, Answer> {
+        let mut request = self
+            .client
+            .request(endpoint.method(), self.address.of(endpoint).clone())
+            .body(body);
+        if let Some(token) = token {
+            request = request.header(TOKEN_HEADER, token);
+        }
+        let mut response = request.send().await.map_err(|error| self.failed(error))?;
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        let mut bytes = Vec::new();
+        match read(&mut response, &mut bytes).await {
+            // A no is a no, whatever is missing of its words.
+            Err(error) if status.is_success() => return Err(self.failed(error)),
+            Ok(()) | Err(_) => {}
+        }
+        Ok(Reply {
+            status,
+            headers,
+            content: Content::read(&bytes),
+        })
+    }
+
+    fn failed(&self, error: reqwest::Error) -> Answer {
+        transport_error::answer(error, &self.address.server(), self.timeout)
+    }
+}
+
+fn default_headers() -> HeaderMap {
+    let json = HeaderValue::from_static("application/json");
+    HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)])
+}
+
+fn trust(
+    builder: ClientBuilder,
+    address: &Address,
+    certificates: Vec<Certificate>,
+) -> ClientBuilder {
+    let builder = if address.is_loopback {
+        builder.no_proxy()
+    } else {
+        builder
+    };
+    if address.is_plain() {
+        // No certificate is ever looked at, so a computer without any will do.
+        return builder.tls_certs_only([]);
+    }
+    if certificates.is_empty() {
+        return builder;
+    }
+    builder.tls_certs_merge(certificates)
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, SetupError> {
+    let pem = fs::read(path).map_err(|source| SetupError::ReadCaFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) | Err(_) => Err(SetupError::NoCertificate {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+async fn read(response: &mut Response, bytes: &mut Vec<u8>) -> Result<(), reqwest::Error> {
+    while let Some(chunk) = response.chunk().await? {
+        let room = LONGEST_ANSWER - bytes.len();
+        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() > room {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Digible's wire: paths, the header, request bodies and the login's answer.
+//!
+//! The one file that changes when Digible does. What is documented and what is inferred is in the
+//! design, section 6.
+
+use reqwest::Method;
+use reqwest::header::HeaderName;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::Item;
+
+/// The header that carries the token.
+pub(super) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-access-token");
+
+/// Digible's three calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// Email and password for a token.
+    Login,
+    /// Products, new or not, as an array.
+    Batch,
+    /// One product that is there already.
+    Update,
+}
+
+impl Endpoint {
+    /// Of its request.
+    pub(super) fn method(self) -> Method {
+        match self {
+            Self::Login | Self::Batch => Method::POST,
+            Self::Update => Method::PUT,
+        }
+    }
+
+    /// Below the base address.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Login => "account/auth/login",
+            Self::Batch => "stores/product/sync",
+            Self::Update => "stores/product/external/update",
+        }
+    }
+
+    /// For the log.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Batch => "batch",
+            Self::Update => "update",
+        }
+    }
+}
+
+/// The login's body.
+pub(super) fn login_body(email: &str, password: &SecretString) -> Vec<u8> {
+    json!({ "email": email, "password": password.expose_secret() })
+        .to_string()
+        .into_bytes()
+}
+
+/// The batch endpoint's body: a top-level array.
+pub(super) fn batch_body(items: &[&Item]) -> Vec<u8> {
+    let length = items.iter().map(|item| item.body.len() + 1).sum::<usize>() + 1;
+    let mut body = Vec::with_capacity(length.max(2));
+    body.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&item.body);
+    }
+    body.push(b']');
+    body
+}
+
+/// The update endpoint's body: the product alone.
+pub(super) fn update_body(item: &Item) -> Vec<u8> {
+    item.body.to_vec()
+}
+
+/// The token in the login's answer.
+pub(super) fn token(answer: &Value) -> Option<&str> {
+    answer
+        .pointer("/data/token")?
+        .as_str()
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digible::Digest;
+    use crate::product::ProductId;
+
+    fn item(body: &str) -> Item {
+        Item {
+            id: ProductId::Integer(1),
+            body: body.as_bytes().into(),
+            digest: Digest::of(body.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn a_batch_is_an_array_of_the_items_own_bytes() {
+        let (one, two) = (item(r#"{"a":1}"#), item(r#"{"b": "é"}"#));
+        assert_eq!(batch_body(&[&one]), br#"[{"a":1}]"#);
+        let body = batch_body(&[&one, &two]);
+        assert_eq!(body, r#"[{"a":1},{"b": "é"}]"#.as_bytes());
+        assert_eq!(body.capacity(), body.len());
+        assert_eq!(batch_body(&[]), b"[]");
+    }
+
+    #[test]
+    fn an_update_is_the_items_own_bytes() {
+        assert_eq!(update_body(&item(r#"{"a":1}"#)), br#"{"a":1}"#);
+    }
+
+    #[test]
+    fn a_login_escapes_what_people_type() {
+        let body = login_body("a@b.c", &SecretString::from("qu\"ote\\"));
+        let value: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(value, json!({"email": "a@b.c", "password": "qu\"ote\\"}));
+    }
+
+    #[test]
+    fn the_token_is_in_data() {
+        assert_eq!(token(&json!({"data": {"token": "t"}})), Some("t"));
+        for without in [
+            json!({}),
+            json!([]),
+            json!({"token": "t"}),
+            json!({"data": {"token": 1}}),
+            json!({"data": {"token": ""}}),
+        ] {
+            assert_eq!(token(&without), None, "{without}");
+        }
+    }
+}
