@@ -139,11 +139,8 @@ mod tests {
             }
         });
         wait.recv().unwrap();
-        // As many as there is time for while the other thread writes.
-        let mut readers = Vec::new();
-        while !thread.is_finished() {
-            readers.push(tail.subscribe());
-        }
+        // While the other thread writes.
+        let mut readers: Vec<_> = (0..50).map(|_| tail.subscribe()).collect();
         thread.join().unwrap();
         readers.push(tail.subscribe());
         let expected = tail.recent(REMEMBERED);
