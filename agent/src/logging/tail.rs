@@ -125,8 +125,13 @@ mod tests {
         assert_eq!(tail.recent(1)[0].len(), LONGEST - 1);
     }
 
+    /// Again and again: what it looks for is a matter of a moment.
     #[test]
     fn nothing_is_missing_or_double_between_the_past_and_the_feed() {
+        (0..20).for_each(|_| read_while_another_thread_writes());
+    }
+
+    fn read_while_another_thread_writes() {
         let tail = LogTail::default();
         let writer = tail.clone();
         let (begun, wait) = mpsc::channel();
