@@ -1,1 +1,245 @@
-//! The config.
+//! The configuration file: typed values with defaults, read strictly and written with care.
+//!
+//! File, environment and control plane all change it through [`Config::set`], key by key, so that
+//! every refusal names the key, the value and what is allowed.
+
+use std::{net::SocketAddr, time::Duration};
+
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration_text;
+use serde::{Deserialize, Serialize};
+
+mod edit;
+mod environment;
+mod file;
+mod keys;
+mod limits;
+mod load;
+mod optional;
+mod save;
+mod words;
+
+pub use edit::{Edit, Value};
+pub use environment::environment;
+pub use file::write_atomically;
+pub use keys::KeyError;
+pub use load::{ConfigError, Loaded, load};
+pub use save::{SaveError, apply, keep_aside, save};
+pub use words::{
+    Auth, CaptureMode, CatalogKind, Encryption, LogLevel, StoreChoice, Trust, Verify, WordError,
+};
+
+/// Everything that can be set. The default is an agent that is not configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The shop's database.
+    pub catalog: CatalogConfig,
+    /// The Digible account.
+    pub digible: DigibleConfig,
+    /// When to sync.
+    pub sync: SyncConfig,
+    /// Remote management.
+    pub remote: RemoteConfig,
+    /// Where secrets are kept.
+    pub secrets: SecretsConfig,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+/// The shop's database. Empty texts are not set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatalogConfig {
+    /// Which database; none until configured.
+    #[serde(with = "optional")]
+    pub kind: Option<CatalogKind>,
+    /// SQL Server: `host`, `host\instance` or `host,port`.
+    pub server: String,
+    /// SQL Server: the database's name.
+    pub database: String,
+    /// The product table, with its schema where it has one.
+    pub table: String,
+    /// SQL Server: how to log in.
+    pub auth: Auth,
+    /// SQL Server: the login's name.
+    pub username: String,
+    /// SQL Server: what of a connection is encrypted; none for the default of the server.
+    #[serde(with = "optional")]
+    pub encryption: Option<Encryption>,
+    /// SQL Server: which certificate is trusted; none for the default of the server.
+    #[serde(with = "optional")]
+    pub trust: Option<Trust>,
+    /// SQLite: the database file, an absolute path.
+    pub path: String,
+    /// How changes are found.
+    pub capture: CaptureMode,
+    /// The shop's names for the columns.
+    pub columns: ColumnsConfig,
+}
+
+/// The shop's names for the columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ColumnsConfig {
+    /// The product's key.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its price.
+    pub price: String,
+    /// Its QR code; may name a column that does not exist.
+    pub qr_code: String,
+    /// Its status; may name a column that does not exist.
+    pub status: String,
+}
+
+/// The Digible account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DigibleConfig {
+    /// Where Digible's API is.
+    pub base_url: String,
+    /// The account's email; empty until configured.
+    pub email: String,
+    /// Products in one batch, 1 to 200.
+    pub batch_size: u32,
+    /// Requests under way at once, 1 to 64.
+    pub max_in_flight: u32,
+    /// More waiting updates than this go through the batch endpoint.
+    pub bulk_threshold: u32,
+    /// An extra CA certificate file (PEM), an absolute path; empty for none.
+    pub ca_file: String,
+    /// How long one request may take.
+    #[serde(with = "duration_text")]
+    pub timeout: Duration,
+}
+
+/// When to sync.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyncConfig {
+    /// Whether the scheduler starts syncs by itself.
+    pub automatic: bool,
+    /// From one full sync to the next.
+    #[serde(with = "duration_text")]
+    pub interval: Duration,
+    /// From one look for changes to the next.
+    #[serde(with = "duration_text")]
+    pub probe: Duration,
+    /// When the daily verify starts.
+    pub verify: Verify,
+}
+
+/// Remote management.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RemoteConfig {
+    /// Where to listen for it; none turns it off.
+    #[serde(with = "optional")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Where secrets are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecretsConfig {
+    /// The store.
+    pub store: StoreChoice,
+}
+
+/// Logging.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// The least severe records that are kept.
+    pub level: LogLevel,
+}
+
+impl Config {
+    /// What has to be set before the agent can work, as `catalog.table`; empty when it is configured.
+    ///
+    /// Secrets are not part of the configuration, and so not of the answer.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let catalog = &self.catalog;
+        let place: &[(&str, bool)] = match catalog.kind {
+            None => &[("catalog.kind", true)],
+            Some(CatalogKind::Sqlite) => &[("catalog.path", catalog.path.is_empty())],
+            Some(CatalogKind::SqlServer) => &[
+                ("catalog.server", catalog.server.is_empty()),
+                ("catalog.database", catalog.database.is_empty()),
+            ],
+        };
+        let rest = [
+            ("catalog.table", catalog.table.is_empty()),
+            ("digible.email", self.digible.email.is_empty()),
+        ];
+        place
+            .iter()
+            .chain(&rest)
+            .filter(|(_, missing)| *missing)
+            .map(|(path, _)| *path)
+            .collect()
+    }
+}
+
+impl Default for ColumnsConfig {
+    fn default() -> Self {
+        Self {
+            id: "ProductID".to_owned(),
+            name: "ProductName".to_owned(),
+            price: "SellPrice".to_owned(),
+            qr_code: "QrCode".to_owned(),
+            status: "Status".to_owned(),
+        }
+    }
+}
+
+impl Default for DigibleConfig {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.digible.one/v1/business".to_owned(),
+            email: String::new(),
+            batch_size: 200,
+            max_in_flight: 8,
+            bulk_threshold: 200,
+            ca_file: String::new(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for SyncConfig {
+    fn default() -> Self {
+        Self {
+            automatic: true,
+            interval: Duration::from_secs(120),
+            probe: Duration::from_secs(2),
+            verify: Verify::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_agent_says_what_it_lacks() {
+        let mut config = Config::default();
+        assert_eq!(
+            config.missing(),
+            ["catalog.kind", "catalog.table", "digible.email"]
+        );
+        config.catalog.kind = Some(CatalogKind::SqlServer);
+        config.catalog.table = "dbo.Products".to_owned();
+        assert_eq!(
+            config.missing(),
+            ["catalog.server", "catalog.database", "digible.email"]
+        );
+        config.catalog.kind = Some(CatalogKind::Sqlite);
+        config.catalog.path = "/shop.db".to_owned();
+        config.digible.email = "shop@example.com".to_owned();
+        assert!(config.missing().is_empty());
+    }
+}

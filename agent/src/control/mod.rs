@@ -1,1 +1,2 @@
 //! The control.
+pub mod listener;

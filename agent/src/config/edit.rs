@@ -1,0 +1,256 @@
+//! Setting and getting single keys by their path.
+
+use std::fmt;
+
+use super::{
+    Config,
+    keys::{self, KeyError},
+    limits,
+};
+
+/// One key's new value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The key, as `catalog.server`.
+    pub path: String,
+    /// Its new value.
+    pub value: Value,
+}
+
+/// A key's value as TOML knows it; durations, times and words are texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// True or false.
+    Flag(bool),
+}
+
+impl Config {
+    /// The value of one key; none when there is no such key.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<Value> {
+        let (path, _) = keys::find(path).ok()?;
+        let mut table = toml::Table::try_from(self).ok()?;
+        let value = slot(&mut table, path)?;
+        match value {
+            toml::Value::String(text) => Some(Value::Text(text.clone())),
+            toml::Value::Integer(number) => Some(Value::Integer(*number)),
+            toml::Value::Boolean(flag) => Some(Value::Flag(*flag)),
+            _ => None,
+        }
+    }
+
+    /// Sets one key.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such key, or the value is not allowed for it; then nothing is changed.
+    pub fn set(&mut self, path: &str, value: &Value) -> Result<(), KeyError> {
+        let (path, allowed) = keys::find(path)?;
+        let Some(config) = self.with(path, value) else {
+            return Err(KeyError::Value {
+                key: path,
+                value: value.to_string(),
+                allowed,
+            });
+        };
+        *self = config;
+        Ok(())
+    }
+
+    /// Sets all of these keys, or none of them. Gives the keys whose value is another one now.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set), for the first key that is refused.
+    pub fn edit(&mut self, edits: &[Edit]) -> Result<Vec<String>, KeyError> {
+        let mut config = self.clone();
+        for Edit { path, value } in edits {
+            config.set(path, value)?;
+        }
+        let changed = edits
+            .iter()
+            .map(|edit| &edit.path)
+            .filter(|path| config.get(path) != self.get(path))
+            .cloned()
+            .collect();
+        *self = config;
+        Ok(changed)
+    }
+
+    /// This configuration with one key changed; none when the value is not allowed.
+    fn with(&self, path: &'static str, value: &Value) -> Option<Self> {
+        let mut table = toml::Table::try_from(self).ok()?;
+        *slot(&mut table, path)? = match value.clone() {
+            Value::Text(text) => toml::Value::String(text),
+            Value::Integer(number) => toml::Value::Integer(number),
+            Value::Flag(flag) => toml::Value::Boolean(flag),
+        };
+        let config: Self = table.try_into().ok()?;
+        limits::allow(&config, path).then_some(config)
+    }
+}
+
+fn slot<'a>(table: &'a mut toml::Table, path: &str) -> Option<&'a mut toml::Value> {
+    match path.split_once('.') {
+        None => table.get_mut(path),
+        Some((name, rest)) => slot(table.get_mut(name)?.as_table_mut()?, rest),
+    }
+}
+
+impl Edit {
+    /// One key's new value.
+    pub fn new(path: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self {
+            path: path.into(),
+            value: value.into(),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// As a person would write it, without TOML's quotes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Integer(number.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_keys_is_the_list_of_fields() {
+        fn flatten(prefix: &str, table: &toml::Table, into: &mut Vec<String>) {
+            for (name, value) in table {
+                match value.as_table() {
+                    Some(table) => flatten(&format!("{prefix}{name}."), table, into),
+                    None => into.push(format!("{prefix}{name}")),
+                }
+            }
+        }
+        let mut fields = Vec::new();
+        let table = toml::Table::try_from(Config::default()).unwrap();
+        flatten("", &table, &mut fields);
+        let mut keys = keys::KEYS.map(|(key, _)| key.to_owned()).to_vec();
+        keys.sort();
+        fields.sort();
+        assert_eq!(keys, fields);
+    }
+
+    #[test]
+    fn a_refused_value_says_what_is_allowed_and_changes_nothing() {
+        let mut config = Config::default();
+        let error = config.set("digible.batch_size", &0_u32.into()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`digible.batch_size` cannot be `0`; use a whole number from 1 to 200"
+        );
+        let error = config
+            .set("catalog.kind", &"mysql".into())
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "`catalog.kind` cannot be `mysql`; use `sqlserver` or `sqlite`"
+        );
+        for (path, value) in [
+            ("catalog.server", Value::Integer(1)),
+            ("catalog.path", "shop.db".into()),
+            ("digible.base_url", "ftp://x".into()),
+            ("digible.base_url", "https://".into()),
+            ("digible.base_url", "https://x/?a=b".into()),
+            ("digible.max_in_flight", Value::Integer(65)),
+            ("digible.max_in_flight", Value::Integer(-1)),
+            ("digible.bulk_threshold", Value::Integer(1 << 40)),
+            ("digible.timeout", "99ms".into()),
+            ("sync.automatic", "true".into()),
+            ("sync.interval", "0s".into()),
+            ("sync.interval", "25h".into()),
+            ("sync.interval", "soon".into()),
+            ("sync.interval", "-2m".into()),
+            ("sync.probe", Value::Integer(2)),
+            ("sync.verify", "3 o'clock".into()),
+            ("remote.listen", "7443".into()),
+            ("secrets.store", "".into()),
+            ("log.level", "verbose".into()),
+        ] {
+            assert!(config.set(path, &value).is_err(), "{path} = {value}");
+        }
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn what_is_set_is_what_is_got() {
+        let mut config = Config::default();
+        for (path, value) in [
+            ("catalog.kind", Value::from("sqlserver")),
+            ("catalog.encryption", "login-only".into()),
+            ("catalog.trust", "any".into()),
+            ("digible.base_url", "http://127.0.0.1:9000/v1".into()),
+            ("digible.batch_size", Value::Integer(200)),
+            ("sync.automatic", false.into()),
+            ("sync.interval", "1h 30m".into()),
+            ("sync.verify", "off".into()),
+            ("remote.listen", "0.0.0.0:7443".into()),
+            ("catalog.kind", "".into()),
+        ] {
+            config.set(path, &value).unwrap();
+            assert_eq!(config.get(path), Some(value), "{path}");
+        }
+        config.set("sync.interval", &"1h30m".into()).unwrap();
+        assert_eq!(config.get("sync.interval"), Some("1h 30m".into()));
+        assert_eq!(config.get("sync"), None);
+    }
+
+    #[test]
+    fn edits_are_taken_together_or_not_at_all() {
+        let mut config = Config::default();
+        let mut edits = vec![
+            Edit::new("digible.email", "shop@example.com"),
+            Edit::new("sync.probe", "2s"),
+        ];
+        assert_eq!(config.edit(&edits).unwrap(), ["digible.email"]);
+        edits[0].value = "other@example.com".into();
+        edits.push(Edit::new("sync.pobe", "3s"));
+        assert!(matches!(config.edit(&edits), Err(KeyError::Unknown { .. })));
+        assert_eq!(config.digible.email, "shop@example.com");
+    }
+}

@@ -1,0 +1,170 @@
+//! Every key, what it may be, and what was probably meant by a wrong one.
+
+/// How alike two keys must be, of 1, before one is suggested for the other.
+const ALIKE: f64 = 0.7;
+
+/// Every key with what is allowed for it, in the order of the documentation.
+pub(super) const KEYS: [(&str, &str); 29] = [
+    ("catalog.kind", "`sqlserver` or `sqlite`"),
+    (
+        "catalog.server",
+        r"`host`, `host\instance` or `host,port`, as a text",
+    ),
+    ("catalog.database", "the database's name, as a text"),
+    ("catalog.table", "the table's name, as a text"),
+    ("catalog.auth", "`windows` or `sql`"),
+    ("catalog.username", "the login's name, as a text"),
+    (
+        "catalog.encryption",
+        "`required`, `login-only`, `none`, or an empty text for the default",
+    ),
+    (
+        "catalog.trust",
+        "`system`, `any`, `pin:` and the SHA-256 digest of the certificate, or an empty text for the default",
+    ),
+    ("catalog.path", "the absolute path of the database file"),
+    ("catalog.capture", "`trigger` or `scan`"),
+    ("catalog.columns.id", "a column's name, as a text"),
+    ("catalog.columns.name", "a column's name, as a text"),
+    ("catalog.columns.price", "a column's name, as a text"),
+    ("catalog.columns.qr_code", "a column's name, as a text"),
+    ("catalog.columns.status", "a column's name, as a text"),
+    (
+        "digible.base_url",
+        "an address that starts with `https://` or `http://`, without `?` and `#`",
+    ),
+    ("digible.email", "the account's email, as a text"),
+    ("digible.batch_size", "a whole number from 1 to 200"),
+    ("digible.max_in_flight", "a whole number from 1 to 64"),
+    ("digible.bulk_threshold", "a whole number from 0"),
+    (
+        "digible.ca_file",
+        "the absolute path of a PEM file, or an empty text for none",
+    ),
+    (
+        "digible.timeout",
+        "a duration such as `30s`, from `100ms` to `24h`",
+    ),
+    ("sync.automatic", "`true` or `false`"),
+    (
+        "sync.interval",
+        "a duration such as `2m` or `1h30m`, from `1s` to `24h`",
+    ),
+    (
+        "sync.probe",
+        "a duration such as `2s`, from `100ms` to `24h`",
+    ),
+    (
+        "sync.verify",
+        "a local time such as `03:00`, or `off`, as a text",
+    ),
+    (
+        "remote.listen",
+        "an address and port such as `0.0.0.0:7443`, or an empty text for off",
+    ),
+    ("secrets.store", "`auto`, `os` or `file`"),
+    ("log.level", "`error`, `warn`, `info`, `debug` or `trace`"),
+];
+
+/// Why a key cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// There is no such key.
+    #[error("unknown key `{key}`{}", hint(suggestion.as_deref()))]
+    Unknown {
+        /// The key.
+        key: String,
+        /// The key that was probably meant.
+        suggestion: Option<&'static str>,
+    },
+    /// A table's name was given a value.
+    #[error("`{key}` is a table and takes no value of its own")]
+    Table {
+        /// The table.
+        key: String,
+    },
+    /// The value is of another type or out of range.
+    #[error("`{key}` cannot be `{value}`; use {allowed}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// The value as it was written.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+}
+
+impl KeyError {
+    pub(super) fn unknown(key: &str) -> Self {
+        Self::Unknown {
+            key: key.to_owned(),
+            suggestion: suggestion(key),
+        }
+    }
+}
+
+/// The key of this name and what is allowed for it.
+pub(super) fn find(path: &str) -> Result<(&'static str, &'static str), KeyError> {
+    if is_table(path) {
+        return Err(KeyError::Table {
+            key: path.to_owned(),
+        });
+    }
+    KEYS.into_iter()
+        .find(|(key, _)| *key == path)
+        .ok_or_else(|| KeyError::unknown(path))
+}
+
+/// Whether keys lie below this name.
+pub(super) fn is_table(path: &str) -> bool {
+    KEYS.iter().any(|(key, _)| {
+        key.strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+/// The most alike key, also when it is in another table.
+fn suggestion(wrong: &str) -> Option<&'static str> {
+    let alike = |key: &str| {
+        let whole = strsim::normalized_damerau_levenshtein(wrong, key);
+        let last = strsim::normalized_damerau_levenshtein(last(wrong), last(key));
+        // The right name in the wrong table is a better guess than a name that is merely near.
+        whole.max(last * 0.9)
+    };
+    KEYS.iter()
+        .map(|(key, _)| (alike(key), *key))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, key)| key)
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+fn hint(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |key| format!("; did you mean `{key}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_key_is_answered_with_the_one_that_was_meant() {
+        let shown = |path| find(path).unwrap_err().to_string();
+        assert_eq!(
+            shown("digible.emial"),
+            "unknown key `digible.emial`; did you mean `digible.email`?"
+        );
+        assert!(shown("catalog.email").ends_with("did you mean `digible.email`?"));
+        assert!(shown("sync.intervall").ends_with("did you mean `sync.interval`?"));
+        assert!(shown("catalog.colums.id").ends_with("did you mean `catalog.columns.id`?"));
+        assert_eq!(shown("qqq"), "unknown key `qqq`");
+        assert_eq!(
+            shown("catalog.columns"),
+            "`catalog.columns` is a table and takes no value of its own"
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! What the types alone do not refuse.
+
+use std::{path::Path, time::Duration};
+
+use super::Config;
+
+/// A longer wait is no use, and far beyond it adding to a point in time can overflow.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const SECOND: Duration = Duration::from_secs(1);
+const TENTH: Duration = Duration::from_millis(100);
+
+/// Whether the value of the key at `path` is within its limits.
+pub(super) fn allow(config: &Config, path: &str) -> bool {
+    let Config {
+        catalog,
+        digible,
+        sync,
+        ..
+    } = config;
+    match path {
+        "catalog.path" => absolute_or_empty(&catalog.path),
+        "digible.base_url" => is_http(&digible.base_url),
+        "digible.batch_size" => (1..=200).contains(&digible.batch_size),
+        "digible.max_in_flight" => (1..=64).contains(&digible.max_in_flight),
+        "digible.ca_file" => absolute_or_empty(&digible.ca_file),
+        "digible.timeout" => (TENTH..=LONGEST).contains(&digible.timeout),
+        "sync.interval" => (SECOND..=LONGEST).contains(&sync.interval),
+        "sync.probe" => (TENTH..=LONGEST).contains(&sync.probe),
+        _ => true,
+    }
+}
+
+/// A relative path would mean another file whenever the agent is started from elsewhere.
+fn absolute_or_empty(path: &str) -> bool {
+    path.is_empty() || Path::new(path).is_absolute()
+}
+
+/// Paths are appended to it, hence no query and no fragment.
+fn is_http(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with('/')
+            && !rest.contains(|c: char| c == '?' || c == '#' || c.is_whitespace() || c.is_control())
+    })
+}

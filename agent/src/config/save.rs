@@ -1,0 +1,270 @@
+//! Writing changed keys into the file, and nothing else.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use toml_edit::{DocumentMut, Item, TableLike};
+
+use super::{
+    ConfigError, Edit, Value,
+    file::write_atomically,
+    load::{parse, read},
+};
+
+/// Why the file was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// The file cannot be read or is not valid, so that nothing can be added to it; or it would not
+    /// be valid with the new values.
+    #[error("the configuration file cannot be changed")]
+    Invalid(#[source] ConfigError),
+    /// The disk or the folder refused it.
+    #[error("cannot write `{path}`")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Changes these keys in the file at `path` and keeps everything else in it as it was, comments
+/// included. A missing file is created.
+///
+/// # Errors
+///
+/// When the file is not valid, before or after the change, or cannot be written. Then it is as it was.
+pub fn save(path: &Path, edits: &[Edit]) -> Result<(), SaveError> {
+    let text = read(path).map_err(SaveError::Invalid)?;
+    parse(path, &text).map_err(SaveError::Invalid)?;
+    // What `parse` takes is TOML.
+    let mut document: DocumentMut = text.parse().unwrap_or_default();
+    apply(&mut document, edits);
+    let text = document.to_string();
+    parse(path, &text).map_err(SaveError::Invalid)?;
+    write_atomically(path, text.as_bytes()).map_err(|source| SaveError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Sets these keys. A key whose value is already so is not touched.
+pub fn apply(document: &mut DocumentMut, edits: &[Edit]) {
+    for Edit { path, value } in edits {
+        set(document.as_table_mut(), path, value);
+    }
+}
+
+/// Moves the file at `path` out of the way, to `<name>.broken-<UTC time>` beside it, and says where.
+///
+/// # Errors
+///
+/// When it cannot be renamed.
+pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(
+        ".broken-{}",
+        Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ")
+    ));
+    let aside = path.with_file_name(name);
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+fn set(table: &mut dyn TableLike, path: &str, value: &Value) {
+    if let Some((name, rest)) = path.split_once('.') {
+        let below = table.entry(name).or_insert_with(toml_edit::table);
+        if let Some(below) = below.as_table_like_mut() {
+            set(below, rest, value);
+        }
+        return;
+    }
+    let mut new = toml_edit::Value::from(value);
+    match table.get_mut(path).and_then(Item::as_value_mut) {
+        Some(old) if is_same(old, &new) => {}
+        Some(old) => {
+            // The spaces and the comment around it.
+            *new.decor_mut() = old.decor().clone();
+            *old = new;
+        }
+        None => {
+            table.insert(path, Item::Value(new));
+        }
+    }
+}
+
+fn is_same(old: &toml_edit::Value, new: &toml_edit::Value) -> bool {
+    match (old, new) {
+        (toml_edit::Value::String(a), toml_edit::Value::String(b)) => a.value() == b.value(),
+        (toml_edit::Value::Integer(a), toml_edit::Value::Integer(b)) => a.value() == b.value(),
+        (toml_edit::Value::Boolean(a), toml_edit::Value::Boolean(b)) => a.value() == b.value(),
+        _ => false,
+    }
+}
+
+impl From<&Value> for toml_edit::Value {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Text(text) => text.into(),
+            Value::Integer(number) => (*number).into(),
+            Value::Flag(flag) => (*flag).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, keys, load};
+
+    #[test]
+    fn only_the_changed_keys_change() {
+        let before = "# The shop in the high street\n\
+            [sync]  # rarely touched\n\
+            probe = \"5s\"\n\
+            interval    = \"2m\" # twice a coffee\n\
+            automatic = true\n\n\
+            [catalog]\n\
+            columns = { id = 'Nr' }\n\
+            server = 'old'\n";
+        let after = "# The shop in the high street\n\
+            [sync]  # rarely touched\n\
+            probe = \"5s\"\n\
+            interval    = \"3m\" # twice a coffee\n\
+            automatic = true\n\n\
+            [catalog]\n\
+            columns = { id = 'Nr' , name = \"Bez\" }\n\
+            server = 'old'\n\
+            database = \"P\"\n\n\
+            [digible]\n\
+            max_in_flight = 4\n";
+        let mut document: DocumentMut = before.parse().unwrap();
+        apply(
+            &mut document,
+            &[
+                Edit::new("sync.interval", "3m"),
+                Edit::new("sync.automatic", true),
+                Edit::new("catalog.server", "old"),
+                Edit::new("catalog.columns.name", "Bez"),
+                Edit::new("catalog.database", "P"),
+                Edit::new("digible.max_in_flight", 4_u32),
+            ],
+        );
+        assert_eq!(document.to_string(), after);
+    }
+
+    #[test]
+    fn a_broken_file_is_not_written_over_but_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let edits = [Edit::new("log.level", "debug")];
+        for broken in ["[log\n", "[log]\nlevle = 'x'\n"] {
+            fs::write(&path, broken).unwrap();
+            assert!(load(&path, []).is_err());
+            assert!(matches!(save(&path, &edits), Err(SaveError::Invalid(_))));
+            assert_eq!(fs::read_to_string(&path).unwrap(), broken);
+
+            let aside = keep_aside(&path).unwrap();
+            let name = aside.file_name().unwrap().to_str().unwrap();
+            assert!(name.starts_with("config.toml.broken-2"), "{name}");
+            assert_eq!(fs::read_to_string(&aside).unwrap(), broken);
+
+            save(&path, &edits).unwrap();
+            let text = fs::read_to_string(&path).unwrap();
+            assert_eq!(text, "[log]\nlevel = \"debug\"\n");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_allowed_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        assert!(save(&path, &[Edit::new("digible.batch_size", 0_u32)]).is_err());
+        assert!(!path.exists());
+    }
+
+    mod any_configuration {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        /// For each key a value that it takes.
+        fn value(path: &'static str) -> BoxedStrategy<Value> {
+            let one_of = |words: &'static [&'static str]| {
+                prop::sample::select(words).prop_map(Value::from).boxed()
+            };
+            let absolute = if cfg!(windows) { r"C:\" } else { "/" };
+            match path {
+                "catalog.kind" => one_of(&["", "sqlserver", "sqlite"]),
+                "catalog.auth" => one_of(&["windows", "sql"]),
+                "catalog.encryption" => one_of(&["", "required", "login-only", "none"]),
+                "catalog.trust" => prop_oneof![
+                    prop::sample::select(&["", "system", "any"][..]).prop_map(Value::from),
+                    "pin:[0-9a-f]{64}".prop_map(Value::from),
+                ]
+                .boxed(),
+                "catalog.capture" => one_of(&["trigger", "scan"]),
+                "catalog.path" | "digible.ca_file" => any::<String>()
+                    .prop_map(move |text| Value::from(format!("{absolute}{text}")))
+                    .boxed(),
+                "digible.base_url" => "https?://[a-z]{1,9}(:[1-9][0-9]{0,3})?(/[a-z]{0,9}){0,2}"
+                    .prop_map(Value::from)
+                    .boxed(),
+                "digible.batch_size" => (1..=200_u32).prop_map(Value::from).boxed(),
+                "digible.max_in_flight" => (1..=64_u32).prop_map(Value::from).boxed(),
+                "digible.bulk_threshold" => any::<u32>().prop_map(Value::from).boxed(),
+                "digible.timeout" | "sync.interval" | "sync.probe" => (1..=86_399_u32, 0..1000_u32)
+                    .prop_map(|(s, ms)| Value::from(format!("{s}s {ms}ms")))
+                    .boxed(),
+                "sync.automatic" => any::<bool>().prop_map(Value::from).boxed(),
+                "sync.verify" => prop_oneof![
+                    Just(Value::from("off")),
+                    (0..24, 0..60).prop_map(|(h, m)| Value::from(format!("{h:02}:{m:02}"))),
+                ]
+                .boxed(),
+                "remote.listen" => prop_oneof![
+                    Just(Value::from("")),
+                    any::<std::net::SocketAddr>().prop_map(|at| Value::from(at.to_string())),
+                ]
+                .boxed(),
+                "secrets.store" => one_of(&["auto", "os", "file"]),
+                "log.level" => one_of(&["error", "warn", "info", "debug", "trace"]),
+                _ => any::<String>().prop_map(Value::from).boxed(),
+            }
+        }
+
+        fn config() -> impl Strategy<Value = Config> {
+            let values: Vec<_> = keys::KEYS
+                .iter()
+                .map(|(path, _)| value(path).prop_map(move |value| Edit::new(*path, value)))
+                .collect();
+            values.prop_map(|edits| {
+                let mut config = Config::default();
+                config.edit(&edits).unwrap();
+                config
+            })
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig::with_cases(64))]
+
+            #[test]
+            fn survives_saving_and_loading(first in config(), second in config()) {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("config.toml");
+                for config in [first, second] {
+                    let edits: Vec<_> = keys::KEYS
+                        .iter()
+                        .map(|(path, _)| Edit::new(*path, config.get(path).unwrap()))
+                        .collect();
+                    save(&path, &edits).unwrap();
+                    prop_assert_eq!(load(&path, []).unwrap().config, config);
+                }
+            }
+        }
+    }
+}

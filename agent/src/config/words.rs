@@ -1,0 +1,254 @@
+//! The values that are one word of a few.
+
+use std::{fmt, str::FromStr};
+
+use jiff::civil::{Time, time};
+use serde::{Deserialize, Serialize};
+
+/// The text of no daily verify.
+const OFF: &str = "off";
+/// `HH:MM`.
+const CLOCK: &str = "%H:%M";
+
+/// Which database the shop has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatalogKind {
+    /// Microsoft SQL Server.
+    SqlServer,
+    /// SQLite.
+    Sqlite,
+}
+
+/// How to log in to SQL Server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// As the user that runs the agent.
+    #[default]
+    Windows,
+    /// With a login's name and password.
+    Sql,
+}
+
+/// What of a connection to SQL Server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encryption {
+    /// All of it.
+    Required,
+    /// The login.
+    LoginOnly,
+    /// Nothing.
+    None,
+}
+
+/// Which certificate of SQL Server is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Trust {
+    /// What the operating system trusts.
+    System,
+    /// The one with this SHA-256 digest.
+    Pin([u8; 32]),
+    /// Any.
+    Any,
+}
+
+/// How changes are found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaptureMode {
+    /// The database writes them down.
+    #[default]
+    Trigger,
+    /// The agent walks the table and compares.
+    Scan,
+}
+
+/// When the daily verify starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Verify {
+    /// Never.
+    Off,
+    /// At this local time, to the minute.
+    At(Time),
+}
+
+/// Where secrets are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreChoice {
+    /// The operating system's credential store, or a file where there is none.
+    #[default]
+    Auto,
+    /// The operating system's credential store, never a file.
+    Os,
+    /// A file.
+    File,
+}
+
+/// The least severe log records that are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// What a person should be woken for.
+    Warn,
+    /// What happened.
+    #[default]
+    Info,
+    /// How it happened.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+/// A text is none of a value's words.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is none of the allowed values")]
+pub struct WordError(String);
+
+impl LogLevel {
+    /// The level's name, as the file has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl Default for Verify {
+    fn default() -> Self {
+        Self::At(time(3, 0, 0, 0))
+    }
+}
+
+impl fmt::Display for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str(OFF),
+            Self::At(time) => write!(f, "{}", time.strftime(CLOCK)),
+        }
+    }
+}
+
+impl FromStr for Verify {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == OFF {
+            return Ok(Self::Off);
+        }
+        Time::strptime(CLOCK, text)
+            .map(Self::At)
+            .map_err(|_| WordError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system"),
+            Self::Any => f.write_str("any"),
+            Self::Pin(digest) => {
+                f.write_str("pin:")?;
+                digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+impl FromStr for Trust {
+    type Err = WordError;
+
+    /// The digest may be written as certificate viewers show it, in capitals and with colons.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused = || WordError(text.to_owned());
+        match text.split_once(':') {
+            None if text == "system" => Ok(Self::System),
+            None if text == "any" => Ok(Self::Any),
+            Some(("pin", digest)) => sha256(digest).map(Self::Pin).ok_or_else(refused),
+            _ => Err(refused()),
+        }
+    }
+}
+
+/// 64 hexadecimal digits.
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|c| *c != ':')
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Some(digest)
+}
+
+impl TryFrom<String> for Verify {
+    type Error = WordError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Verify> for String {
+    fn from(verify: Verify) -> Self {
+        verify.to_string()
+    }
+}
+
+impl TryFrom<String> for Trust {
+    type Error = WordError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Trust> for String {
+    fn from(trust: Trust) -> Self {
+        trust.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_read_as_viewers_show_it() {
+        let plain = format!("pin:{}", "0a".repeat(32));
+        let shown = format!("pin:{}", vec!["0A"; 32].join(":"));
+        let trust: Trust = shown.parse().unwrap();
+        assert_eq!(trust, Trust::Pin([10; 32]));
+        assert_eq!(trust.to_string(), plain);
+        for bad in ["pin:", "pin:0a", "Any", "", "pin:zz"] {
+            assert!(bad.parse::<Trust>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn verify_is_a_time_of_day_or_off() {
+        assert_eq!("off".parse::<Verify>().unwrap(), Verify::Off);
+        assert_eq!("03:00".parse::<Verify>().unwrap(), Verify::default());
+        assert_eq!(Verify::default().to_string(), "03:00");
+        for bad in ["", "24:00", "03:60", "03:00:01", "3 am", "Off"] {
+            assert!(bad.parse::<Verify>().is_err(), "{bad}");
+        }
+    }
+}

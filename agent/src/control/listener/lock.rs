@@ -1,0 +1,132 @@
+//! One agent per instance.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    process,
+    sync::Arc,
+};
+
+/// Proof that this process is the one agent of its instance, for as long as a clone of it lives.
+///
+/// The lock ends with the process, however it ends.
+#[derive(Debug, Clone)]
+pub struct InstanceLock {
+    _held: Arc<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    /// Holds the lock while it is open.
+    _file: File,
+    /// Says who holds it. A file of its own, because on Windows a locked file cannot be read.
+    pid: PathBuf,
+}
+
+/// Why this process is not the agent of its instance.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process is.
+    #[error(
+        "an agent of this instance is already running{}; stop it first, or choose another with `--instance`",
+        process_id(*pid)
+    )]
+    AlreadyRunning {
+        /// The other process, where it is known.
+        pid: Option<u32>,
+    },
+    /// The lock file cannot be created or locked.
+    #[error("cannot lock `{path}`")]
+    Failed {
+        /// The lock file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl InstanceLock {
+    /// Takes the lock at `path`, without waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::AlreadyRunning`] when another process holds it.
+    pub fn acquire(path: &Path) -> Result<Self, LockError> {
+        let failed = |source| LockError::Failed {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        let pid = path.with_extension("pid");
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let text = fs::read_to_string(&pid).unwrap_or_default();
+                return Err(LockError::AlreadyRunning {
+                    pid: text.trim().parse().ok(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        // Only for the message above: without it the lock holds as well.
+        if let Err(error) = fs::write(&pid, process::id().to_string()) {
+            tracing::warn!(path = %pid.display(), %error, "cannot write the process id");
+        }
+        Ok(Self {
+            _held: Arc::new(Held { _file: file, pid }),
+        })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It is left over after a crash as well, and then replaced.
+        let _ = fs::remove_file(&self.pid);
+    }
+}
+
+fn process_id(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_agent_is_told_who_the_first_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.lock");
+        let first = InstanceLock::acquire(&path).unwrap();
+        let clone = first.clone();
+        drop(first);
+        let error = InstanceLock::acquire(&path).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "an agent of this instance is already running (process {}); stop it first, or choose another with `--instance`",
+                process::id()
+            )
+        );
+        drop(clone);
+        InstanceLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_are_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.lock");
+        fs::write(&path, "").unwrap();
+        fs::write(path.with_extension("pid"), "4711").unwrap();
+        let _lock = InstanceLock::acquire(&path).unwrap();
+        let pid = fs::read_to_string(path.with_extension("pid")).unwrap();
+        assert_eq!(pid, process::id().to_string());
+    }
+}

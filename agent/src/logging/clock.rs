@@ -1,0 +1,19 @@
+//! The time of a record.
+
+use std::fmt;
+
+use jiff::Zoned;
+use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
+
+/// Local time with its offset (RFC 3339), to the millisecond: what the shop's own clock shows.
+pub(super) struct LocalTime;
+
+impl FormatTime for LocalTime {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(
+            writer,
+            "{}",
+            Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
+        )
+    }
+}

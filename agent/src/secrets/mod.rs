@@ -1,0 +1,443 @@
+//! Secrets: in the operating system's credential store, or in a file where there is none.
+//!
+//! A credential store may ask its user something and wait for the answer without limit. One thread of
+//! its own therefore does all of the work, and a caller waits ten seconds: that thread, unlike the
+//! runtime's own blocking ones, does not keep the process from ending.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, OnceLock, mpsc},
+    thread,
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use shopmaster_proto::InstanceName;
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::config::StoreChoice;
+
+mod backends;
+mod file;
+mod vault;
+
+use backends::{Backends, Place};
+use file::FileStore;
+use vault::{Opener, VaultError};
+
+/// How long a caller waits for the store.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The agent's secrets. Cheap to clone; all clones are the same store.
+#[derive(Debug, Clone)]
+pub struct SecretStore {
+    jobs: mpsc::Sender<Job>,
+    choice: StoreChoice,
+    /// Where they turned out to be kept; empty until a store was reached.
+    place: Arc<OnceLock<Place>>,
+    overrides: Arc<[(SecretName, SecretString)]>,
+    /// How long a caller waits.
+    patience: Duration,
+}
+
+/// What a secret is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretName {
+    /// Password of the Digible account.
+    DigiblePassword,
+    /// The Digible session's token.
+    DigibleToken,
+    /// Password of the SQL Server login.
+    SqlPassword,
+}
+
+/// Why a secret cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The credential store is there and is locked. It is asked again at the next call.
+    #[error(
+        "the credential store is locked; unlock it, or set `store = \"file\"` below `[secrets]` in the configuration"
+    )]
+    Locked(#[source] keyring_core::Error),
+    /// The credential store does not answer. It is asked again at the next call.
+    #[error(
+        "the credential store does not answer; look for its prompt, or set `store = \"file\"` below `[secrets]` in the configuration"
+    )]
+    Timeout,
+    /// There is no credential store, and no file may stand in for it.
+    #[error(
+        "this session has no credential store; set `store = \"auto\"` or `\"file\"` below `[secrets]` in the configuration"
+    )]
+    NoStore(#[source] keyring_core::Error),
+    /// The credential store failed.
+    #[error("the credential store failed")]
+    Failed(#[source] keyring_core::Error),
+    /// The secrets file cannot be read or written.
+    #[error("cannot use the secrets file `{path}`")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The secrets file is not what the agent wrote.
+    #[error(
+        "the secrets file `{path}` is damaged; move it away and set the passwords again with `shopmasterctl configure`"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The thread that asks the store has ended.
+    #[error("the credential store's thread has ended; restart the agent")]
+    Stopped,
+}
+
+type Job = Box<dyn FnOnce(&mut Backends) + Send>;
+
+impl SecretStore {
+    /// The secrets of `instance`, kept as `choice` says; `file` stands in where it may. Variables of
+    /// `environment` win over what is kept: `SHOPMASTER_DIGIBLE_PASSWORD`, `SHOPMASTER_SQL_PASSWORD`.
+    ///
+    /// Nothing is opened before the first call.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system starts no thread.
+    pub fn new(
+        choice: StoreChoice,
+        instance: &InstanceName,
+        file: PathBuf,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> io::Result<Self> {
+        let overrides = environment
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .filter_map(|(variable, value)| {
+                let name = SecretName::of_variable(&variable)?;
+                Some((name, SecretString::from(value)))
+            })
+            .collect();
+        Self::with_vault(choice, instance, file, overrides, Box::new(vault::open))
+    }
+
+    fn with_vault(
+        choice: StoreChoice,
+        instance: &InstanceName,
+        file: PathBuf,
+        overrides: Arc<[(SecretName, SecretString)]>,
+        open: Opener,
+    ) -> io::Result<Self> {
+        let place = Arc::new(OnceLock::new());
+        let mut backends = Backends {
+            choice,
+            instance: instance.to_string(),
+            file: FileStore::new(file),
+            open,
+            vault: None,
+            place: Arc::clone(&place),
+        };
+        let (jobs, work) = mpsc::channel::<Job>();
+        thread::Builder::new()
+            .name("secrets".to_owned())
+            .spawn(move || work.iter().for_each(|job| job(&mut backends)))?;
+        Ok(Self {
+            jobs,
+            choice,
+            place,
+            overrides,
+            patience: PATIENCE,
+        })
+    }
+
+    /// `os` or `file`. Until a store was reached, what is tried first.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match (self.place.get(), self.choice) {
+            (Some(Place::File), _) | (None, StoreChoice::File) => "file",
+            (Some(Place::Os), _) | (None, _) => "os",
+        }
+    }
+
+    /// The secret; none when it was never set.
+    ///
+    /// # Errors
+    ///
+    /// When the store is locked or fails, or does not answer within ten seconds.
+    pub async fn get(&self, name: SecretName) -> Result<Option<SecretString>, SecretError> {
+        if let Some((_, secret)) = self.overrides.iter().find(|(of, _)| *of == name) {
+            return Ok(Some(secret.clone()));
+        }
+        self.call(move |backends| backends.get(name)).await
+    }
+
+    /// Keeps a secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get). After a [`SecretError::Timeout`] it may still be kept later.
+    pub async fn set(&self, name: SecretName, secret: SecretString) -> Result<(), SecretError> {
+        self.call(move |backends| backends.set(name, &secret)).await
+    }
+
+    /// Forgets a secret; no error when it was never set.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub async fn remove(&self, name: SecretName) -> Result<(), SecretError> {
+        self.call(move |backends| backends.remove(name)).await
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Backends) -> Result<T, SecretError> + Send + 'static,
+    ) -> Result<T, SecretError> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |backends| {
+            // Nobody waits any more: a store that was stuck is not asked for all that piled up.
+            if !reply.is_closed() {
+                let _ = reply.send(work(backends));
+            }
+        });
+        self.jobs.send(job).map_err(|_| SecretError::Stopped)?;
+        match timeout(self.patience, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(SecretError::Stopped),
+            Err(_) => Err(SecretError::Timeout),
+        }
+    }
+}
+
+impl SecretName {
+    /// The name that it is kept under.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DigiblePassword => "digible-password",
+            Self::DigibleToken => "digible-token",
+            Self::SqlPassword => "sql-password",
+        }
+    }
+
+    fn of_variable(variable: &str) -> Option<Self> {
+        match variable {
+            "SHOPMASTER_DIGIBLE_PASSWORD" => Some(Self::DigiblePassword),
+            "SHOPMASTER_SQL_PASSWORD" => Some(Self::SqlPassword),
+            _ => None,
+        }
+    }
+}
+
+impl From<VaultError> for SecretError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::NoStore(source) => Self::NoStore(source),
+            VaultError::Locked(source) => Self::Locked(source),
+            VaultError::Failed(source) => Self::Failed(source),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::{vault::fake::FakeVault, *};
+
+    const NAME: SecretName = SecretName::DigiblePassword;
+
+    struct Fixture {
+        folder: tempfile::TempDir,
+        vault: FakeVault,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            Self {
+                folder: tempfile::tempdir().unwrap(),
+                vault: FakeVault::default(),
+            }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.folder.path().join("secrets.json")
+        }
+
+        fn store(&self, choice: StoreChoice) -> SecretStore {
+            let (file, instance) = (self.file(), InstanceName::default());
+            let open = self.vault.opener();
+            SecretStore::with_vault(choice, &instance, file, Arc::new([]), open).unwrap()
+        }
+    }
+
+    async fn got(store: &SecretStore) -> Option<String> {
+        let secret = store.get(NAME).await.unwrap();
+        secret.map(|secret| secret.expose_secret().to_owned())
+    }
+
+    #[tokio::test]
+    async fn the_credential_store_is_the_first_choice() {
+        let fixture = Fixture::new();
+        let store = fixture.store(StoreChoice::Auto);
+        assert_eq!(got(&store).await, None);
+        store.set(NAME, "a".into()).await.unwrap();
+        assert_eq!(got(&store).await.as_deref(), Some("a"));
+        assert_eq!(store.name(), "os");
+        assert_eq!(fixture.vault.users(), ["default/digible-password"]);
+        assert!(!fixture.file().exists());
+        store.remove(NAME).await.unwrap();
+        assert_eq!(got(&store).await, None);
+        store.remove(NAME).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn without_a_credential_store_a_file_stands_in() {
+        let fixture = Fixture::new();
+        fixture.vault.fail_to_open(VaultError::NoStore);
+        let store = fixture.store(StoreChoice::Auto);
+        store.set(NAME, "a".into()).await.unwrap();
+        assert_eq!(store.name(), "file");
+        assert!(fixture.file().exists());
+        // Once per start: a store that comes up later would not have what was just kept.
+        fixture.vault.mend();
+        assert_eq!(got(&store).await.as_deref(), Some("a"));
+        assert!(fixture.vault.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_secret_moves_to_the_credential_store_when_there_is_one_later() {
+        let fixture = Fixture::new();
+        let before = fixture.store(StoreChoice::File);
+        before.set(NAME, "a".into()).await.unwrap();
+        let store = fixture.store(StoreChoice::Auto);
+        assert_eq!(got(&store).await.as_deref(), Some("a"));
+        store.set(NAME, "b".into()).await.unwrap();
+        assert_eq!(got(&before).await, None);
+        assert_eq!(got(&store).await.as_deref(), Some("b"));
+    }
+
+    #[tokio::test]
+    async fn os_never_writes_a_file() {
+        let fixture = Fixture::new();
+        fixture.vault.fail_to_open(VaultError::NoStore);
+        let store = fixture.store(StoreChoice::Os);
+        let error = store.set(NAME, "a".into()).await.unwrap_err();
+        assert!(matches!(error, SecretError::NoStore(_)), "{error}");
+        assert_eq!(store.name(), "os");
+        assert!(!fixture.file().exists());
+        fixture.vault.mend();
+        store.set(NAME, "a".into()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_locked_store_is_asked_again_and_no_file_is_written() {
+        let fixture = Fixture::new();
+        fixture.vault.fail_to_open(VaultError::Locked);
+        let store = fixture.store(StoreChoice::Auto);
+        let error = store.set(NAME, "a".into()).await.unwrap_err();
+        assert!(matches!(error, SecretError::Locked(_)), "{error}");
+        assert!(!fixture.file().exists());
+        fixture.vault.mend();
+        store.set(NAME, "a".into()).await.unwrap();
+        assert_eq!(store.name(), "os");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_worked_and_then_vanishes_does_not_become_a_file() {
+        let fixture = Fixture::new();
+        let store = fixture.store(StoreChoice::Auto);
+        store.set(NAME, "a".into()).await.unwrap();
+        fixture.vault.fail_to_open(VaultError::NoStore);
+        fixture.vault.break_connection();
+        assert!(matches!(store.get(NAME).await, Err(SecretError::Failed(_))));
+        assert!(matches!(
+            store.get(NAME).await,
+            Err(SecretError::NoStore(_))
+        ));
+        assert!(!fixture.file().exists());
+        fixture.vault.mend();
+        assert_eq!(got(&store).await.as_deref(), Some("a"));
+    }
+
+    #[tokio::test]
+    async fn a_silent_store_is_given_up_on_and_asked_again() {
+        let fixture = Fixture::new();
+        let store = fixture.store(StoreChoice::Auto);
+        let (end_silence, silence) = mpsc::channel::<()>();
+        let stuck: Job = Box::new(move |_| {
+            let _ = silence.recv();
+        });
+        store.jobs.send(stuck).unwrap();
+        let hasty = SecretStore {
+            patience: Duration::ZERO,
+            ..store.clone()
+        };
+        let error = hasty.set(NAME, "a".into()).await.unwrap_err();
+        assert!(matches!(error, SecretError::Timeout), "{error}");
+        assert!(matches!(hasty.get(NAME).await, Err(SecretError::Timeout)));
+        assert!(!fixture.file().exists());
+        drop(end_silence);
+        store.set(NAME, "b".into()).await.unwrap();
+        assert_eq!(got(&store).await.as_deref(), Some("b"));
+        // What nobody waited for any more was not asked.
+        assert_eq!(fixture.vault.calls(), ["open", "set", "get"]);
+    }
+
+    #[tokio::test]
+    async fn the_environment_wins_and_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets.json");
+        let variables = [
+            ("SHOPMASTER_DIGIBLE_PASSWORD", "from outside"),
+            ("SHOPMASTER_SQL_PASSWORD", ""),
+            ("SHOPMASTER_DIGIBLE_TOKEN", "x"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let instance = InstanceName::default();
+        let store =
+            SecretStore::new(StoreChoice::File, &instance, file.clone(), variables).unwrap();
+        assert_eq!(got(&store).await.as_deref(), Some("from outside"));
+        for name in [SecretName::SqlPassword, SecretName::DigibleToken] {
+            assert!(store.get(name).await.unwrap().is_none());
+        }
+        assert!(!file.exists());
+        assert!(!format!("{store:?}").contains("outside"));
+    }
+
+    #[tokio::test]
+    async fn instances_do_not_share() {
+        let fixture = Fixture::new();
+        let first = fixture.store(StoreChoice::Os);
+        first.set(NAME, "a".into()).await.unwrap();
+        let second = SecretStore::with_vault(
+            StoreChoice::Os,
+            &"second".parse().unwrap(),
+            fixture.file(),
+            Arc::new([]),
+            fixture.vault.opener(),
+        )
+        .unwrap();
+        assert_eq!(got(&second).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_store_is_an_error() {
+        let fixture = Fixture::new();
+        let store = SecretStore::with_vault(
+            StoreChoice::Auto,
+            &InstanceName::default(),
+            fixture.file(),
+            Arc::new([]),
+            Box::new(|| panic!("a fault of the store's own")),
+        )
+        .unwrap();
+        assert!(matches!(store.get(NAME).await, Err(SecretError::Stopped)));
+        assert!(matches!(store.get(NAME).await, Err(SecretError::Stopped)));
+    }
+}
