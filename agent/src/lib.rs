@@ -14,3 +14,4 @@ pub mod logging;
 pub mod paths;
 pub mod product;
 pub mod secrets;
+pub mod supervisor;

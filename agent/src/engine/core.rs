@@ -33,8 +33,6 @@ pub struct Options {
     pub bulk_threshold: usize,
     /// How long a request may take, and so may still land after it was given up.
     pub timeout: Duration,
-    /// Changes are found by walking the table, not by a trigger.
-    pub scan: bool,
     /// Whether the scheduler starts syncs by itself.
     pub automatic: bool,
     /// From one full sync to the next.
@@ -185,7 +183,6 @@ impl Core {
 
     /// Asks the database and the journal how things are, and tells people.
     pub(super) async fn refresh(&self) -> Result<(), StepError> {
-        let scan = self.options.scan;
         let status = self.catalog.capture().await?;
         let backlog = match status {
             crate::catalog::CaptureStatus::NotInstalled => Default::default(),
@@ -199,10 +196,7 @@ impl Core {
             facts.works(Area::Catalog);
             facts.works(Area::Journal);
             facts.catalog.reachable = Some(true);
-            facts.capture = crate::health::Capture {
-                scan,
-                status: Some(status),
-            };
+            facts.capture = Some(status);
             facts.pending = backlog.products;
             facts.oldest_pending_at = backlog.oldest_at;
             facts.oldest_age = backlog.oldest_age.map(|age| (age, now));

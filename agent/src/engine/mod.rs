@@ -62,14 +62,12 @@ impl Engine {
         let pause = journal.pause().await?.filter(|pause| !has_ended(*pause));
         let counts = journal.counts().await?;
         let kind = catalog.kind();
-        let scan = options.scan;
         let checked_at = journal.uploaded_at().await?;
         let session = cloud.session();
         board.update(|facts| {
             facts.paused = pause;
             facts.counts = counts;
             facts.catalog.kind = kind;
-            facts.capture.scan = scan;
             facts.checked_at = checked_at;
             facts.session = Some(session);
         });

@@ -24,9 +24,7 @@ pub(super) type Ending = (Outcome, String);
 
 /// Sends the products that changed, and those in doubt or to be tried again.
 pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
-    if let CaptureStatus::NotInstalled = core.catalog.capture().await?
-        && !core.options.scan
-    {
+    if core.catalog.capture().await? == CaptureStatus::NotInstalled {
         return Err(CatalogError::NotInstalled.into());
     }
     core.catalog.claim().await?;

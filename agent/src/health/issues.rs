@@ -99,10 +99,10 @@ fn session(facts: &Facts) -> Option<Issue> {
 }
 
 fn capture(facts: &Facts) -> Option<Issue> {
-    if facts.capture.scan || !facts.missing.is_empty() {
+    if !facts.missing.is_empty() {
         return None;
     }
-    let (code, severity, text, remedy) = match facts.capture.status.as_ref()? {
+    let (code, severity, text, remedy) = match facts.capture.as_ref()? {
         CaptureStatus::Installed => return None,
         CaptureStatus::NotInstalled => (
             "CAPTURE_NOT_INSTALLED",

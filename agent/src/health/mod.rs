@@ -43,8 +43,8 @@ pub struct Facts {
     pub next_sync_at: Option<Timestamp>,
     /// The Digible login; none without email or password.
     pub session: Option<Session>,
-    /// How changes are found, and whether that works.
-    pub capture: Capture,
+    /// Whether changes are captured; none before the database was asked.
+    pub capture: Option<CaptureStatus>,
     /// The shop's database.
     pub catalog: CatalogFacts,
     /// When every product was last sent or compared; none when that never happened.
@@ -87,15 +87,6 @@ pub struct Trouble {
     pub lasting: bool,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// How changes are found, and whether that works.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Capture {
-    /// No trigger: the agent walks the table.
-    pub scan: bool,
-    /// What the database said; none before it was asked.
-    pub status: Option<CaptureStatus>,
 }
 
 /// The shop's database.
@@ -224,7 +215,7 @@ impl Facts {
             last_sync: None,
             next_sync_at: None,
             session: None,
-            capture: Capture::default(),
+            capture: None,
             catalog: CatalogFacts::default(),
             checked_at: None,
             blocked_until: None,

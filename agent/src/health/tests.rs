@@ -20,10 +20,7 @@ fn healthy() -> Facts {
             state: SessionState::Active,
             expires_at: None,
         }),
-        capture: Capture {
-            scan: false,
-            status: Some(CaptureStatus::Installed),
-        },
+        capture: Some(CaptureStatus::Installed),
         catalog: CatalogFacts {
             kind: "sqlite",
             reachable: Some(true),
@@ -172,7 +169,7 @@ fn a_hiccup_is_not_shown_but_a_failure_is() {
 #[test]
 fn a_dead_database_hides_what_depends_on_it() {
     let mut facts = healthy();
-    facts.capture.status = Some(CaptureStatus::NotInstalled);
+    facts.capture = Some(CaptureStatus::NotInstalled);
     assert_eq!(see(&facts).3, vec!["CAPTURE_NOT_INSTALLED"]);
     let trouble = Trouble::new("DATABASE_UNREACHABLE", String::new(), "");
     facts.fails(Area::Catalog, trouble.lasting());

@@ -1,0 +1,504 @@
+//! Builds the engine from the configuration, and builds it anew when that changes.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use shopmaster_proto::{Endpoint, InstanceName};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    catalog::{
+        Columns,
+        sqlite::{SqliteCatalog, SqliteOptions},
+    },
+    config::{self, CaptureMode, CatalogKind, Config, ConfigError, Edit, KeyError, SaveError},
+    digible::{Digible, DigibleOptions},
+    engine::{Engine, Options, board::Board, with_causes},
+    health::{Area, Facts, Trouble},
+    journal::{Binding, Journal, JournalError},
+    logging::Logging,
+    paths::Paths,
+    secrets::{SecretError, SecretName, SecretStore},
+};
+
+/// After which time an engine that could not be built is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Owns the engine, and everything that outlives a change of the configuration.
+pub struct Supervisor {
+    /// Where the agent keeps its files.
+    pub paths: Paths,
+    /// The agent's name.
+    pub instance: InstanceName,
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// What everybody is shown.
+    pub board: Arc<Board>,
+    /// The log.
+    pub logging: Logging,
+    /// Cancelled when the agent is to end.
+    pub ending: CancellationToken,
+    environment: Vec<(String, String)>,
+    current: RwLock<Current>,
+    /// One change at a time.
+    changing: Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Current {
+    config: Config,
+    overridden: Vec<String>,
+    /// The file is not valid, so that the values are the defaults.
+    invalid: bool,
+    secrets: Option<SecretStore>,
+    engine: Option<Arc<Engine>>,
+}
+
+/// New passwords. An empty one is forgotten, none stays.
+#[derive(Debug, Clone, Default)]
+pub struct NewSecrets {
+    /// Of the Digible account.
+    pub digible_password: Option<SecretString>,
+    /// Of the SQL login.
+    pub sql_password: Option<SecretString>,
+}
+
+/// Which secrets are set, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretsSet {
+    /// Of the Digible account.
+    pub digible_password: bool,
+    /// Of the SQL login.
+    pub sql_password: bool,
+    /// `os` or `file`.
+    pub store: &'static str,
+}
+
+/// Why the configuration was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigureError {
+    /// A key or a value.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Not part of this version.
+    #[error("{0} is not part of this version")]
+    Unsupported(&'static str),
+    /// A password could not be kept.
+    #[error("the password could not be kept")]
+    Secret(#[from] SecretError),
+    /// The broken file could not be kept aside.
+    #[error("the broken configuration file could not be kept aside")]
+    KeepAside(#[source] std::io::Error),
+    /// The file could not be written.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    #[error("{0} is not part of this version")]
+    Unsupported(&'static str),
+    #[error("secrets cannot be read")]
+    Secrets(#[from] SecretError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the agent is ending")]
+    Ending,
+}
+
+impl Supervisor {
+    /// A supervisor that has read the configuration and built nothing yet.
+    #[must_use]
+    pub fn new(
+        paths: Paths,
+        instance: InstanceName,
+        endpoint: Endpoint,
+        logging: Logging,
+        loaded: Result<config::Loaded, ConfigError>,
+        environment: Vec<(String, String)>,
+    ) -> Arc<Self> {
+        let board = Arc::new(Board::new());
+        let (config, overridden, invalid) = match loaded {
+            Ok(loaded) => (loaded.config, loaded.overridden, false),
+            Err(error) => {
+                board.update(|facts| note_invalid(facts, &error));
+                (Config::default(), Vec::new(), true)
+            }
+        };
+        Arc::new(Self {
+            paths,
+            instance,
+            endpoint,
+            started_at: Timestamp::now(),
+            board,
+            logging,
+            ending: CancellationToken::new(),
+            environment,
+            current: RwLock::new(Current {
+                config,
+                overridden,
+                invalid,
+                secrets: None,
+                engine: None,
+            }),
+            changing: Mutex::new(()),
+        })
+    }
+
+    /// Builds and starts the engine, if everything is there that it needs.
+    pub async fn start(self: &Arc<Self>) {
+        let _one_at_a_time = self.changing.lock().await;
+        self.build().await;
+    }
+
+    /// Ends the engine: what is under way is recorded first.
+    pub async fn stop(&self) {
+        self.ending.cancel();
+        let _one_at_a_time = self.changing.lock().await;
+        self.stop_engine().await;
+    }
+
+    /// The engine; none when the agent is not configured, or cannot work with what it has.
+    pub fn engine(&self) -> Option<Arc<Engine>> {
+        self.read(|current| current.engine.clone())
+    }
+
+    /// The values in use, and the keys whose value comes from the environment.
+    pub fn config(&self) -> (Config, Vec<String>) {
+        self.read(|current| (current.config.clone(), current.overridden.clone()))
+    }
+
+    /// `os` or `file`.
+    pub fn secrets_store(&self) -> &'static str {
+        self.read(|current| current.secrets.as_ref().map_or("file", SecretStore::name))
+    }
+
+    /// Which secrets are set. A store that does not answer counts as empty here; it is an issue.
+    pub async fn secrets_set(&self) -> SecretsSet {
+        let secrets = self.read(|current| current.secrets.clone());
+        let is_set = async |name| match &secrets {
+            Some(secrets) => matches!(secrets.get(name).await, Ok(Some(_))),
+            None => false,
+        };
+        SecretsSet {
+            digible_password: is_set(SecretName::DigiblePassword).await,
+            sql_password: is_set(SecretName::SqlPassword).await,
+            store: self.secrets_store(),
+        }
+    }
+
+    /// Changes keys and passwords, all or nothing, and takes them into use. Gives the keys whose
+    /// value changed.
+    ///
+    /// # Errors
+    ///
+    /// When a key or value is refused, or something cannot be kept. A broken file is kept aside
+    /// only when the change itself is good.
+    pub async fn configure(
+        self: &Arc<Self>,
+        edits: Vec<Edit>,
+        new: NewSecrets,
+    ) -> Result<Vec<String>, ConfigureError> {
+        let _one_at_a_time = self.changing.lock().await;
+        let (before, invalid) = self.read(|current| (current.config.clone(), current.invalid));
+        let mut config = before.clone();
+        let changed = config.edit(&edits)?;
+        if let Some(what) = unsupported(&config) {
+            return Err(ConfigureError::Unsupported(what));
+        }
+        if config.secrets.store != before.secrets.store {
+            self.write(|current| current.secrets = None);
+        }
+        let account_changed = config.digible.email != before.digible.email
+            || config.digible.base_url != before.digible.base_url
+            || new.digible_password.is_some();
+        let secrets_changed = new.digible_password.is_some() || new.sql_password.is_some();
+        if secrets_changed {
+            let secrets = self.secrets(&config)?;
+            keep(&secrets, SecretName::DigiblePassword, new.digible_password).await?;
+            keep(&secrets, SecretName::SqlPassword, new.sql_password).await?;
+        }
+        if invalid {
+            let aside = config::keep_aside(&self.paths.config).map_err(ConfigureError::KeepAside)?;
+            tracing::warn!(path = %aside.display(), "kept the broken configuration file aside");
+        }
+        config::save(&self.paths.config, &edits)?;
+        if !changed.is_empty() || secrets_changed || invalid {
+            self.stop_engine().await;
+            if account_changed {
+                // Only now: a login of the old engine may have kept one until here.
+                self.secrets(&config)?.remove(SecretName::DigibleToken).await?;
+            }
+            self.reload();
+            self.build().await;
+        }
+        Ok(changed)
+    }
+
+    /// Reads the file again, so that the environment's values stay over it.
+    fn reload(&self) {
+        match config::load(&self.paths.config, self.environment.clone()) {
+            Ok(loaded) => {
+                self.logging.set_level(loaded.config.log.level);
+                self.write(|current| {
+                    current.config = loaded.config;
+                    current.overridden = loaded.overridden;
+                    current.invalid = false;
+                });
+                self.board.update(|facts| facts.works(Area::Config));
+            }
+            Err(error) => {
+                self.write(|current| current.invalid = true);
+                self.board.update(|facts| note_invalid(facts, &error));
+            }
+        }
+    }
+
+    async fn stop_engine(&self) {
+        let engine = self.write(|current| current.engine.take());
+        if let Some(engine) = engine {
+            engine.stop().await;
+        }
+    }
+
+    async fn build(self: &Arc<Self>) {
+        let config = self.config().0;
+        let missing = config.missing();
+        let before = self.board.facts();
+        self.board.update(|facts| {
+            let kept = Facts {
+                missing: missing.clone(),
+                paused: facts.paused,
+                since: facts.since.clone(),
+                ..Facts::new()
+            };
+            let config_trouble = facts.troubles.remove(&Area::Config);
+            *facts = kept;
+            facts.catalog.kind = config.catalog.kind.map_or("", kind_word);
+            if let Some(trouble) = config_trouble {
+                facts.troubles.insert(Area::Config, trouble);
+            }
+        });
+        if !missing.is_empty() {
+            return;
+        }
+        match self.engine_of(&config, before.paused).await {
+            Ok(engine) => {
+                engine.start();
+                self.write(|current| current.engine = Some(engine));
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    async fn engine_of(
+        &self,
+        config: &Config,
+        pause: Option<crate::journal::Pause>,
+    ) -> Result<Arc<Engine>, BuildError> {
+        if self.ending.is_cancelled() {
+            return Err(BuildError::Ending);
+        }
+        if let Some(what) = unsupported(config) {
+            return Err(BuildError::Unsupported(what));
+        }
+        let secrets = self.secrets(config)?;
+        let password = secrets.get(SecretName::DigiblePassword).await?;
+        let token = secrets.get(SecretName::DigibleToken).await?;
+        let catalog = SqliteCatalog::new(SqliteOptions {
+            path: PathBuf::from(&config.catalog.path),
+            table: config.catalog.table.clone(),
+            columns: Columns {
+                id: config.catalog.columns.id.clone(),
+                name: config.catalog.columns.name.clone(),
+                price: config.catalog.columns.price.clone(),
+            },
+        });
+        let binding = Binding {
+            account: account(config),
+            catalog: crate::catalog::Catalog::identity(&catalog),
+        };
+        let path = self.paths.journal.clone();
+        let opened = tokio::task::spawn_blocking(move || Journal::open(&path, &binding))
+            .await
+            .map_err(|_| BuildError::Ending)??;
+        if let Some(kept) = &opened.kept {
+            tracing::warn!(
+                path = %kept.path.display(),
+                reason = kept.reason,
+                "started an empty journal and kept the old one aside; run `shopmasterctl upload`"
+            );
+            opened.journal.set_pause(pause).await?;
+        }
+        let cloud = Digible::new(
+            DigibleOptions {
+                base_url: config.digible.base_url.clone(),
+                email: config.digible.email.clone(),
+                password,
+                token,
+                timeout: config.digible.timeout,
+                max_in_flight: config.digible.max_in_flight as usize,
+                ca_file: Some(&config.digible.ca_file)
+                    .filter(|path| !path.is_empty())
+                    .map(PathBuf::from),
+            },
+            Box::new(move |token| keep_token(&secrets, token)),
+        );
+        let engine = Engine::new(
+            Arc::new(catalog),
+            Arc::new(cloud),
+            opened.journal,
+            Arc::clone(&self.board),
+            options(config),
+        );
+        Ok(engine.await?)
+    }
+
+    /// Says why there is no engine, and tries again later where that may help.
+    fn fail(self: &Arc<Self>, error: &BuildError) {
+        let (area, code, remedy, again) = match error {
+            BuildError::Ending => return,
+            BuildError::Unsupported(_) => (
+                Area::Config,
+                "NOT_SUPPORTED",
+                "Choose a supported setting with `shopmasterctl configure`",
+                false,
+            ),
+            BuildError::Secrets(_) => (
+                Area::Secrets,
+                "SECRETS_UNAVAILABLE",
+                "Unlock the credential store; it is asked again by itself",
+                true,
+            ),
+            BuildError::Journal(JournalError::Newer { .. }) => (
+                Area::Journal,
+                "JOURNAL_NEWER",
+                "Install that newer version again, or move the journal file away, restart the agent and run `shopmasterctl upload`",
+                false,
+            ),
+            BuildError::Journal(error) => (Area::Journal, "JOURNAL_FAILED", error.remedy(), true),
+        };
+        let text = with_causes(error);
+        tracing::warn!(code, error = text, "the engine cannot start");
+        self.board.update(|facts| {
+            facts.fails(area, Trouble::new(code, text, remedy).lasting());
+        });
+        if !again {
+            return;
+        }
+        let supervisor = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = supervisor.ending.cancelled() => return,
+                () = tokio::time::sleep(RETRY) => {}
+            }
+            let changing = supervisor.changing.lock().await;
+            if supervisor.engine().is_none() {
+                supervisor.board.update(|facts| facts.works(area));
+                Box::pin(supervisor.build()).await;
+            }
+            drop(changing);
+        });
+    }
+
+    fn secrets(&self, config: &Config) -> Result<SecretStore, SecretError> {
+        if let Some(secrets) = self.read(|current| current.secrets.clone()) {
+            return Ok(secrets);
+        }
+        let secrets = SecretStore::new(
+            config.secrets.store,
+            &self.instance,
+            self.paths.secrets.clone(),
+            self.environment.clone(),
+        )
+        .map_err(|_| SecretError::Stopped)?;
+        self.write(|current| current.secrets = Some(secrets.clone()));
+        Ok(secrets)
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Current) -> T) -> T {
+        look(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut Current) -> T) -> T {
+        change(&mut self.current.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn note_invalid(facts: &mut Facts, error: &ConfigError) {
+    let trouble = Trouble::new(
+        "CONFIG_INVALID",
+        format!("The configuration is not valid: {}", with_causes(error)),
+        "Mend the file and restart the agent, or run `shopmasterctl configure`, which keeps the file aside and begins anew",
+    );
+    facts.fails(Area::Config, trouble.lasting());
+}
+
+fn unsupported(config: &Config) -> Option<&'static str> {
+    if config.catalog.kind == Some(CatalogKind::SqlServer) {
+        return Some("SQL Server");
+    }
+    if config.catalog.capture == CaptureMode::Scan {
+        return Some("scan mode");
+    }
+    if config.remote.listen.is_some() {
+        return Some("the remote listener");
+    }
+    None
+}
+
+fn kind_word(kind: CatalogKind) -> &'static str {
+    match kind {
+        CatalogKind::SqlServer => "sqlserver",
+        CatalogKind::Sqlite => "sqlite",
+    }
+}
+
+/// As JSON, so that no two accounts make the same text.
+fn account(config: &Config) -> String {
+    let base_url = config.digible.base_url.trim_end_matches('/');
+    serde_json::json!([base_url, config.digible.email]).to_string()
+}
+
+fn options(config: &Config) -> Options {
+    Options {
+        batch_size: config.digible.batch_size as usize,
+        max_in_flight: config.digible.max_in_flight as usize,
+        bulk_threshold: config.digible.bulk_threshold as usize,
+        timeout: config.digible.timeout,
+        automatic: config.sync.automatic,
+        interval: config.sync.interval,
+        probe: config.sync.probe,
+    }
+}
+
+async fn keep(
+    secrets: &SecretStore,
+    name: SecretName,
+    new: Option<SecretString>,
+) -> Result<(), SecretError> {
+    match new {
+        None => Ok(()),
+        Some(secret) if secret.expose_secret().is_empty() => secrets.remove(name).await,
+        Some(secret) => secrets.set(name, secret).await,
+    }
+}
+
+/// Called while a login is under way, which must not wait for the store.
+fn keep_token(secrets: &SecretStore, token: &SecretString) {
+    let (secrets, token) = (secrets.clone(), token.clone());
+    tokio::spawn(async move {
+        if let Err(error) = secrets.set(SecretName::DigibleToken, token).await {
+            tracing::warn!(error = with_causes(&error), "the session could not be kept");
+        }
+    });
+}
