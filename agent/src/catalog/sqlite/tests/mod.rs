@@ -1,0 +1,1 @@
+//! The SQLite catalog, tried as a whole.
