@@ -2,7 +2,7 @@
 
 use std::str;
 
-use rusqlite::{CachedStatement, Connection, types::ValueRef};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, types::ValueRef};
 
 use super::{
     fault::Work,
@@ -22,7 +22,7 @@ pub(super) fn read(
     keys: &[ProductId],
 ) -> Work<Vec<Lookup>> {
     let moment = connection.unchecked_transaction()?;
-    let scale = scale(connection, database);
+    let scale = scale(connection, database)?;
     let mut lookup = connection.prepare_cached(&database.statements.lookup)?;
     let answers = keys
         .iter()
@@ -83,14 +83,18 @@ pub(super) fn count(connection: &Connection, database: &Database) -> Work<u64> {
 }
 
 /// The value to go on behind: only a row can tell the text `NULL` from NULL.
+///
+/// When both are there, the later one is it, so that no scan goes round in circles.
 fn position(connection: &Connection, database: &Database, id: &ProductId) -> Work<Key> {
     let plain = Key::plain(id);
     let Some(odd) = Key::odd(id) else {
         return Ok(plain);
     };
-    let mut lookup = connection.prepare_cached(&database.statements.lookup)?;
-    let there = lookup.exists([&plain])?;
-    Ok(if there { plain } else { odd })
+    let there = connection
+        .prepare_cached(&database.statements.position)?
+        .query_row([&plain, &odd], |row| row.get_ref(0).map(Key::of))
+        .optional()?;
+    Ok(there.unwrap_or(plain))
 }
 
 fn page(
@@ -99,7 +103,7 @@ fn page(
     statement: &str,
     parameters: &[&dyn rusqlite::ToSql],
 ) -> Work<Vec<Row>> {
-    let scale = scale(connection, database);
+    let scale = scale(connection, database)?;
     let mut statement = connection.prepare_cached(statement)?;
     let rows = statement
         .query_map(parameters, |found| row(found, scale))?
@@ -107,17 +111,14 @@ fn page(
     Ok(rows)
 }
 
-/// The price column's declared scale; a view has none.
-fn scale(connection: &Connection, database: &Database) -> Option<u8> {
+/// The price column's declared scale.
+fn scale(connection: &Connection, database: &Database) -> Work<Option<u8>> {
     let options = &database.options;
-    let (declared, ..) = connection
-        .column_metadata(
-            Some("main"),
-            options.table.as_str(),
-            options.columns.price.as_str(),
-        )
-        .ok()?;
-    declared_scale(declared?.to_str().ok()?)
+    let declared: Option<String> = connection
+        .prepare_cached(include_str!("sql/declared_type.sql"))?
+        .query_row([&options.table, &options.columns.price], |row| row.get(0))
+        .optional()?;
+    Ok(declared.as_deref().and_then(declared_scale))
 }
 
 fn row(found: &rusqlite::Row<'_>, scale: Option<u8>) -> rusqlite::Result<Row> {

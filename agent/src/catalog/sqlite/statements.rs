@@ -16,6 +16,8 @@ pub(super) struct Statements {
     pub(super) scan_behind_null: String,
     /// The page behind a key.
     pub(super) scan_behind: String,
+    /// Which of two keys a row has.
+    pub(super) position: String,
     /// How many rows there are.
     pub(super) count: String,
 }
@@ -28,6 +30,7 @@ impl Statements {
             scan_start: over(include_str!("sql/scan_start.sql")),
             scan_behind_null: over(include_str!("sql/scan_behind_null.sql")),
             scan_behind: over(include_str!("sql/scan_behind.sql")),
+            position: over(include_str!("sql/position.sql")),
             count: over(include_str!("sql/count.sql")),
         }
     }
