@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 use crate::product::{ProductId, Row};
 
+#[cfg(test)]
+mod conformance;
 mod error;
 pub mod sqlite;
 

@@ -1,0 +1,150 @@
+//! The connections: opened when first needed, kept, and opened anew when the file was replaced or failed.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    SqliteOptions,
+    fault::{Work, spoils},
+    statements::Statements,
+};
+use crate::catalog::{CatalogError, Result};
+
+/// How long to wait for the till before giving way.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One shop's file, with a connection for reads and one for short writes.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) options: SqliteOptions,
+    pub(super) statements: Statements,
+    reader: Mutex<Option<Open>>,
+    writer: Mutex<Option<Open>>,
+}
+
+/// An open connection and the file that it is of.
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    file: FileId,
+}
+
+/// What a connection may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Never changes the shop's file.
+    Read,
+    /// Short transactions.
+    Write,
+}
+
+/// What tells a file from another one of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileId {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Database {
+    pub(super) fn new(options: SqliteOptions) -> Self {
+        Self {
+            statements: Statements::new(&options),
+            options,
+            reader: Mutex::new(None),
+            writer: Mutex::new(None),
+        }
+    }
+
+    /// Does `work` on a connection. Blocks; no transaction outlives it.
+    pub(super) fn with<T>(
+        &self,
+        access: Access,
+        operation: &'static str,
+        work: impl FnOnce(&Connection, &Self) -> Work<T>,
+    ) -> Result<T> {
+        let slot = match access {
+            Access::Read => &self.reader,
+            Access::Write => &self.writer,
+        };
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken out, so that whatever goes wrong below also closes it.
+        let open = self.fresh(slot.take(), access, operation)?;
+        let done = work(&open.connection, self)
+            .map_err(|fault| fault.into_error(operation, &self.options));
+        let ended =
+            open.connection.is_autocommit() || open.connection.execute_batch("ROLLBACK").is_ok();
+        if ended && !done.as_ref().is_err_and(spoils) {
+            *slot = Some(open);
+        }
+        done
+    }
+
+    /// The connection at hand when the file is still the same, else a new one.
+    fn fresh(&self, open: Option<Open>, access: Access, operation: &'static str) -> Result<Open> {
+        let file = file_id(&self.options.path).map_err(|error| self.no_file(error))?;
+        if let Some(open) = open.filter(|open| open.file == file) {
+            return Ok(open);
+        }
+        let connection = connect(&self.options.path, access)
+            .map_err(|fault| fault.into_error(operation, &self.options))?;
+        Ok(Open { connection, file })
+    }
+
+    pub(super) fn no_file(&self, error: io::Error) -> CatalogError {
+        if error.kind() == io::ErrorKind::NotFound {
+            return CatalogError::NoFile(self.options.path.clone());
+        }
+        CatalogError::Unreachable {
+            database: self.options.path.display().to_string(),
+            source: Box::new(error),
+        }
+    }
+}
+
+/// Opens an existing file, never creates one.
+fn connect(path: &Path, access: Access) -> Work<Connection> {
+    // A reader needs write access too: SQLite may have to roll back what a crashed till left behind.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(absolute(path), flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    // The shop's rules are the till's to keep: our own short writes touch only our own tables.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "query_only", access == Access::Read)?;
+    // Reads the header: a file that is no database is found here.
+    connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
+    Ok(connection)
+}
+
+/// An absolute path never reads as a `file:` URI.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
+    fs::metadata(path).map(|metadata| FileId::of(&metadata))
+}
+
+impl FileId {
+    #[cfg(unix)]
+    pub(super) fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+
+    /// Where an open file cannot be replaced, there is nothing to tell apart.
+    #[cfg(not(unix))]
+    pub(super) fn of(_metadata: &fs::Metadata) -> Self {
+        Self {}
+    }
+}

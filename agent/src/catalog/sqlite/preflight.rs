@@ -1,0 +1,282 @@
+//! The preflight: whether the table can be served and captured, a verdict for each check. Read only.
+
+use std::{error::Error as _, path::Path};
+
+use rusqlite::Connection;
+
+use super::{
+    SqliteOptions,
+    affinity::Affinity,
+    facts::Table,
+    fault::{Fault, Work},
+    objects::Found,
+    open::Database,
+};
+use crate::catalog::{CatalogError, Check, Verdict};
+
+/// The checks, in their order, behind `catalog.open`.
+const CHECKS: [(&str, Probe); 9] = [
+    ("catalog.table", found_table),
+    ("catalog.columns", found_columns),
+    ("catalog.key", fit_key),
+    ("catalog.key_type", key_type),
+    ("catalog.price_type", price_type),
+    ("catalog.wal", write_ahead_log),
+    ("catalog.triggers", triggers),
+    ("catalog.names", names),
+    ("catalog.rights", rights),
+];
+
+type Probe = fn(&Connection, &SqliteOptions) -> Work<Finding>;
+
+/// What a check that did not fail found.
+struct Finding {
+    verdict: Verdict,
+    text: String,
+    remedy: &'static str,
+}
+
+/// Every check over an open connection.
+pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check> {
+    let options = &database.options;
+    let mut checks = vec![check(
+        "catalog.open",
+        good(format!("`{}` is open", options.path.display())),
+    )];
+    let mut failed = false;
+    for (name, probe) in CHECKS {
+        if failed {
+            checks.push(skipped(name));
+            continue;
+        }
+        let found = probe(connection, options);
+        failed = found.is_err();
+        checks.push(match found {
+            Ok(finding) => check(name, finding),
+            Err(fault) => failure(name, &fault.into_error("be inspected", options)),
+        });
+    }
+    checks
+}
+
+/// Every check when the file cannot be opened.
+pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
+    let skipped = CHECKS.iter().map(|(name, _)| skipped(name));
+    [failure("catalog.open", error)]
+        .into_iter()
+        .chain(skipped)
+        .collect()
+}
+
+/// The first failure, for who is about to install.
+pub(super) fn refuse(connection: &Connection, database: &Database) -> Work<()> {
+    CHECKS
+        .iter()
+        .try_for_each(|(_, probe)| probe(connection, &database.options).map(drop))
+}
+
+/// Whether it is a table at all.
+pub(super) fn table(table: &Table, options: &SqliteOptions) -> Work<()> {
+    let reason = match table.kind.as_str() {
+        "table" => return Ok(()),
+        "view" => "it is a view, which has no rows of its own to capture",
+        _ => "it is a virtual table, which cannot have triggers",
+    };
+    Err(unfit(options, reason.to_owned()))
+}
+
+fn found_table(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    table(&Table::read(connection, options)?, options)?;
+    Ok(good(format!("the table `{}` is there", options.table)))
+}
+
+fn found_columns(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let columns = &options.columns;
+    for name in [&columns.id, &columns.name, &columns.price] {
+        table.column(options, name)?;
+    }
+    Ok(good(format!(
+        "the columns `{}`, `{}` and `{}` are there",
+        columns.id, columns.name, columns.price
+    )))
+}
+
+fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let column = table.column(options, &options.columns.id)?;
+    let key = table.key(connection, options)?;
+    if let Some(reason) = table.unfit(column, &key) {
+        return Err(unfit(options, reason));
+    }
+    Ok(good(format!(
+        "`{}` is never NULL and unique by itself, compared as {}",
+        column.name, key.collation
+    )))
+}
+
+fn key_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let column = table.column(options, &options.columns.id)?;
+    let text = format!("the key's type is `{}`", column.declared);
+    Ok(match table.affinity(column) {
+        Affinity::Integer | Affinity::Text => good(text),
+        Affinity::Blob | Affinity::Real | Affinity::Numeric => warning(
+            format!("{text}: products whose key is neither a text nor an integer are parked"),
+            "Use a TEXT or INTEGER column as the key where the shop's program allows it",
+        ),
+    })
+}
+
+fn price_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let column = table.column(options, &options.columns.price)?;
+    let text = format!("the price's type is `{}`", column.declared);
+    Ok(match table.affinity(column) {
+        Affinity::Real => warning(
+            format!("{text}: a floating-point number is only nearly the price that was typed"),
+            "Declare the column as NUMERIC(18,2) where the shop's program allows it",
+        ),
+        Affinity::Integer | Affinity::Text | Affinity::Blob | Affinity::Numeric => good(text),
+    })
+}
+
+fn write_ahead_log(connection: &Connection, _: &SqliteOptions) -> Work<Finding> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode.eq_ignore_ascii_case("wal") {
+        return Ok(good("the database is in WAL mode".to_owned()));
+    }
+    Ok(warning(
+        format!(
+            "the database is in {mode} mode: reading and the till's writing wait for each other"
+        ),
+        "Run `PRAGMA journal_mode = WAL` on the shop's database where the shop's program allows it",
+    ))
+}
+
+fn triggers(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let column = table.column(options, &options.columns.id)?;
+    let others = table.other_uniques(column);
+    if !others.is_empty() {
+        return Ok(warning(
+            format!(
+                "`INSERT OR REPLACE` can delete another product through {}, and SQLite tells no trigger of it",
+                listed(&others)
+            ),
+            "Make sure that the shop's program does not replace products by another column than the key, or runs `PRAGMA recursive_triggers = ON`",
+        ));
+    }
+    if table.triggers.is_empty() {
+        return Ok(good("the table has no other triggers".to_owned()));
+    }
+    let names = table
+        .triggers
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>();
+    Ok(good(format!(
+        "the table has triggers of its own, which stay as they are: {}",
+        listed(&names)
+    )))
+}
+
+fn names(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let found = Found::read(connection)?;
+    found.check_names()?;
+    if let Some(other) = found.other_table(options) {
+        return Ok(warning(
+            format!("the table `{other}` is captured; installing moves the capture"),
+            "Nothing, if the other table is not served any more",
+        ));
+    }
+    Ok(good("no name of shopMaster's is taken".to_owned()))
+}
+
+fn rights(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    if connection.is_readonly("main")? {
+        return Err(no_rights(
+            format!("`{}` cannot be written", options.path.display()).into(),
+        ));
+    }
+    // SQLite keeps its journal beside the file, and so do we our lock.
+    let folder = options
+        .path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    tempfile::Builder::new()
+        .prefix(".shopmaster")
+        .tempfile_in(folder)
+        .map_err(|error| no_rights(error.into()))?;
+    Ok(good("the file and its folder can be written".to_owned()))
+}
+
+fn unfit(options: &SqliteOptions, reason: String) -> Fault {
+    CatalogError::UnfitKey {
+        table: options.table.clone(),
+        column: options.columns.id.clone(),
+        reason,
+    }
+    .into()
+}
+
+fn no_rights(source: Box<dyn std::error::Error + Send + Sync>) -> Fault {
+    CatalogError::Statement {
+        operation: "be written",
+        source,
+    }
+    .into()
+}
+
+fn listed(names: &[&str]) -> String {
+    let quoted = names.iter().map(|name| format!("`{name}`"));
+    quoted.collect::<Vec<_>>().join(", ")
+}
+
+fn good(text: String) -> Finding {
+    Finding {
+        verdict: Verdict::Ok,
+        text,
+        remedy: "",
+    }
+}
+
+fn warning(text: String, remedy: &'static str) -> Finding {
+    Finding {
+        verdict: Verdict::Warning,
+        text,
+        remedy,
+    }
+}
+
+fn check(name: &'static str, finding: Finding) -> Check {
+    Check {
+        name,
+        verdict: finding.verdict,
+        text: finding.text,
+        remedy: finding.remedy.to_owned(),
+    }
+}
+
+fn failure(name: &'static str, error: &CatalogError) -> Check {
+    let text = match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    Check {
+        name,
+        verdict: Verdict::Failed,
+        text,
+        remedy: error.remedy().to_owned(),
+    }
+}
+
+fn skipped(name: &'static str) -> Check {
+    Check {
+        name,
+        verdict: Verdict::Skipped,
+        text: "not tried, because an earlier check failed".to_owned(),
+        remedy: String::new(),
+    }
+}

@@ -1,0 +1,266 @@
+//! Exact prices out of a column that may hold text, integers and floats.
+
+use std::str;
+
+use rusqlite::types::ValueRef;
+
+use super::key::{hexadecimal, shortened};
+use crate::product::{Price, Problem};
+
+/// The digits behind the decimal point that a declared type asks for: 2 in `NUMERIC(18,2)`.
+pub(super) fn declared_scale(declared: &str) -> Option<u8> {
+    let (_, arguments) = declared.trim_end().strip_suffix(')')?.rsplit_once('(')?;
+    let (_, scale) = arguments.split_once(',')?;
+    let scale = scale.trim().parse().ok()?;
+    (usize::from(scale) <= Price::MAX_DIGITS).then_some(scale)
+}
+
+/// The price in `value`.
+///
+/// Integers and texts are exact and are padded to the declared scale, never rounded. A float is its
+/// shortest decimal that reads back to the same float, rounded to the declared scale when there is one.
+///
+/// # Errors
+///
+/// Why it cannot be sent, with the value.
+pub(super) fn price(value: ValueRef<'_>, scale: Option<u8>) -> Result<Price, Problem> {
+    match value {
+        ValueRef::Null => Err(Problem("the price is NULL".to_owned())),
+        ValueRef::Integer(number) => {
+            exact(&number.to_string(), scale).map_err(|fault| fault.of(&number.to_string()))
+        }
+        ValueRef::Real(number) => {
+            float(number, scale).map_err(|fault| fault.of(&format!("{number:?}")))
+        }
+        ValueRef::Text(bytes) => {
+            let text = str::from_utf8(bytes)
+                .map_err(|_| Fault::NoNumber.of(&String::from_utf8_lossy(bytes)))?;
+            exact(text.trim_matches(' '), scale).map_err(|fault| fault.of(text))
+        }
+        ValueRef::Blob(bytes) => Err(Fault::NoNumber.of(&format!(
+            "X'{}'",
+            hexadecimal(&bytes[..bytes.len().min(40)])
+        ))),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    NoNumber,
+    TooLong,
+}
+
+impl Fault {
+    fn of(self, value: &str) -> Problem {
+        let value = shortened(value);
+        Problem(match self {
+            Self::NoNumber => format!("the price is not a number: `{value}`"),
+            Self::TooLong => format!("the price has more than 38 digits: `{value}`"),
+        })
+    }
+}
+
+fn float(number: f64, scale: Option<u8>) -> Result<Price, Fault> {
+    if !number.is_finite() {
+        return Err(Fault::NoNumber);
+    }
+    // Never with an exponent, and the shortest that reads back.
+    let shortest = number.to_string();
+    let Some(scale) = scale else {
+        return exact(&shortest, None);
+    };
+    let (whole, fraction) = shortest.split_once('.').unwrap_or((&shortest, ""));
+    let Some((kept, dropped)) = fraction.split_at_checked(usize::from(scale)) else {
+        return exact(&shortest, Some(scale));
+    };
+    let down = exact(&format!("{whole}.{kept}"), Some(scale))?;
+    if !dropped.starts_with(['5', '6', '7', '8', '9']) {
+        return Ok(down);
+    }
+    let away = if number < 0.0 { -1 } else { 1 };
+    Price::new(down.units() + away, scale).ok_or(Fault::TooLong)
+}
+
+/// A plain decimal: a sign perhaps, digits, a point perhaps.
+fn exact(text: &str, scale: Option<u8>) -> Result<Price, Fault> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let digits = || whole.bytes().chain(fraction.bytes());
+    if digits().next().is_none() || !digits().all(|digit| digit.is_ascii_digit()) {
+        return Err(Fault::NoNumber);
+    }
+    let scale = usize::from(scale.unwrap_or(0)).max(fraction.len());
+    let padding = scale - fraction.len();
+    let units = digits()
+        .chain(std::iter::repeat_n(b'0', padding))
+        .try_fold(0_i128, |units, digit| {
+            units.checked_mul(10)?.checked_add(i128::from(digit - b'0'))
+        })
+        .ok_or(Fault::TooLong)?;
+    let units = if text.starts_with('-') { -units } else { units };
+    let scale = u8::try_from(scale).map_err(|_| Fault::TooLong)?;
+    Price::new(units, scale).ok_or(Fault::TooLong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(value: ValueRef<'_>, scale: Option<u8>) -> String {
+        match price(value, scale) {
+            Ok(price) => price.to_string(),
+            Err(problem) => problem.to_string(),
+        }
+    }
+
+    fn text(text: &str, scale: Option<u8>) -> String {
+        shown(ValueRef::Text(text.as_bytes()), scale)
+    }
+
+    #[test]
+    fn the_scale_is_read_from_the_type() {
+        for (declared, scale) in [
+            ("NUMERIC(18,2)", Some(2)),
+            ("decimal ( 10 , 4 )", Some(4)),
+            ("DOUBLE PRECISION(8,0)", Some(0)),
+            ("DECIMAL(38,38)", Some(38)),
+            ("DECIMAL(10)", None),
+            ("DECIMAL(10,39)", None),
+            ("DECIMAL(10,-2)", None),
+            ("DECIMAL(10,)", None),
+            ("REAL", None),
+            ("", None),
+            (")", None),
+        ] {
+            assert_eq!(declared_scale(declared), scale, "{declared}");
+        }
+    }
+
+    #[test]
+    fn integers_are_padded() {
+        assert_eq!(shown(ValueRef::Integer(12), None), "12");
+        assert_eq!(shown(ValueRef::Integer(12), Some(2)), "12.00");
+        assert_eq!(shown(ValueRef::Integer(0), Some(2)), "0.00");
+        assert_eq!(shown(ValueRef::Integer(-3), Some(1)), "-3.0");
+        let most = i64::MIN;
+        assert_eq!(
+            shown(ValueRef::Integer(most), Some(4)),
+            format!("{most}.0000")
+        );
+        assert_eq!(
+            shown(ValueRef::Integer(most), Some(38)),
+            format!("the price has more than 38 digits: `{most}`")
+        );
+    }
+
+    #[test]
+    fn floats_are_their_shortest_decimal() {
+        for (number, scale, expected) in [
+            (12.5, None, "12.5"),
+            (12.5, Some(2), "12.50"),
+            (19.99, Some(2), "19.99"),
+            (0.1 + 0.2, Some(2), "0.30"),
+            (1.1 * 3.0, Some(2), "3.30"),
+            (0.1 + 0.2, None, "0.30000000000000004"),
+            (12.0, None, "12"),
+            (12.0, Some(4), "12.0000"),
+            (-0.0, Some(2), "0.00"),
+            (-0.001, Some(2), "0.00"),
+            (-0.005, Some(2), "-0.01"),
+            (1.005, Some(2), "1.01"),
+            (2.675, Some(2), "2.68"),
+            (12.345, Some(2), "12.35"),
+            (999.999, Some(2), "1000.00"),
+            (0.5, Some(0), "1"),
+            (0.4, Some(0), "0"),
+            (-1.5, Some(0), "-2"),
+            (1e20, Some(2), "100000000000000000000.00"),
+            (1e-7, None, "0.0000001"),
+            (1e-320, Some(2), "0.00"),
+        ] {
+            assert_eq!(shown(ValueRef::Real(number), scale), expected, "{number:?}");
+        }
+    }
+
+    #[test]
+    fn floats_that_are_no_price_are_named() {
+        for (number, expected) in [
+            (1e300, "the price has more than 38 digits: `1e300`"),
+            (1e-320, "the price has more than 38 digits: `1e-320`"),
+            (f64::INFINITY, "the price is not a number: `inf`"),
+            (f64::NAN, "the price is not a number: `NaN`"),
+        ] {
+            assert_eq!(shown(ValueRef::Real(number), None), expected);
+        }
+        assert_eq!(
+            shown(ValueRef::Real(1e37), Some(2)),
+            "the price has more than 38 digits: `1e37`"
+        );
+    }
+
+    #[test]
+    fn texts_are_exact() {
+        for (value, scale, expected) in [
+            ("12.5", Some(2), "12.50"),
+            ("12.5", None, "12.5"),
+            ("1500", Some(2), "1500.00"),
+            ("  7 ", Some(2), "7.00"),
+            ("+7.", Some(2), "7.00"),
+            (".5", Some(2), "0.50"),
+            ("-.5", None, "-0.5"),
+            ("-0", Some(2), "0.00"),
+            ("12.3456", Some(2), "12.3456"),
+            ("0012.10", None, "12.10"),
+            ("0.10", None, "0.10"),
+            (
+                "12345678901234567890123456789012345.678",
+                Some(2),
+                "12345678901234567890123456789012345.678",
+            ),
+        ] {
+            assert_eq!(text(value, scale), expected, "{value}");
+        }
+        let zeros = format!("{}1.5", "0".repeat(100));
+        assert_eq!(text(&zeros, Some(2)), "1.50");
+    }
+
+    #[test]
+    fn texts_that_are_no_price_are_named() {
+        for value in [
+            "", " ", "abc", "1e3", "1,50", "1 000", "1.2.3", "--1", "+-1", "$5", ".", "-", "٣",
+            "0x10", "1\n",
+        ] {
+            assert_eq!(
+                text(value, Some(2)),
+                format!("the price is not a number: `{value}`")
+            );
+        }
+        let long = "9".repeat(39);
+        assert_eq!(
+            text(&long, None),
+            format!("the price has more than 38 digits: `{long}`")
+        );
+        let longer = "7".repeat(300);
+        assert_eq!(
+            text(&longer, None),
+            format!("the price has more than 38 digits: `{}…`", "7".repeat(60))
+        );
+        assert_eq!(
+            text(&format!("0.{}", "0".repeat(300)), None),
+            format!("the price has more than 38 digits: `0.{}…`", "0".repeat(58))
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_at_all_is_named() {
+        assert_eq!(shown(ValueRef::Null, Some(2)), "the price is NULL");
+        assert_eq!(
+            shown(ValueRef::Blob(b"12"), Some(2)),
+            "the price is not a number: `X'3132'`"
+        );
+        assert_eq!(
+            shown(ValueRef::Text(b"1\xFF"), Some(2)),
+            "the price is not a number: `1\u{FFFD}`"
+        );
+    }
+}

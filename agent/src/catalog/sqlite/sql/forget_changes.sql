@@ -1,0 +1,3 @@
+
+-- The ChangeLog holds changes of another table.
+DROP TABLE IF EXISTS shopmaster_ChangeLog;

@@ -1,0 +1,3 @@
+
+-- The owner's table is not as it should be.
+DROP TABLE shopmaster_Owner;

@@ -1,0 +1,27 @@
+-- Installs the change capture of shopMaster. Running it again does no harm.
+--
+-- The triggers write the key of each changed product into shopmaster_ChangeLog, inside the sale's own
+-- transaction. SQLite fails a statement whose trigger names a missing table: to take capture away, run the
+-- removing text, which drops the triggers first. Never drop shopmaster_ChangeLog alone.
+BEGIN IMMEDIATE;
+
+DROP TRIGGER IF EXISTS shopmaster_capture_insert;
+DROP TRIGGER IF EXISTS shopmaster_capture_update;
+DROP TRIGGER IF EXISTS shopmaster_capture_delete;
+{before}
+{change_log};
+
+{owner};
+{after}
+-- Change ids start at the time of installing, so that none is ever given twice.
+INSERT INTO sqlite_sequence (name, seq)
+SELECT 'shopmaster_ChangeLog', CAST(strftime('%s', 'now') AS INTEGER) * 1000
+WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'shopmaster_ChangeLog');
+
+{insert};
+
+{update};
+
+{delete};
+
+COMMIT;

@@ -1,0 +1,1 @@
+SELECT max(ChangeID) FROM shopmaster_ChangeLog

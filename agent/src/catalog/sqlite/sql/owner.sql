@@ -1,0 +1,1 @@
+SELECT journal, generation FROM shopmaster_Owner

@@ -1,0 +1,224 @@
+//! Files that are missing, foreign, replaced, or held by the till.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use super::{PRODUCTS, Shop, SqliteCatalog, text};
+use crate::catalog::{Catalog as _, CatalogError, ChangeIdentity};
+
+#[tokio::test]
+async fn a_missing_file_is_never_made() {
+    let shop = Shop::usual();
+    fs::remove_file(shop.path()).unwrap();
+    let error = shop.catalog.count().await.unwrap_err();
+    assert!(
+        matches!(&error, CatalogError::NoFile(path) if *path == shop.path()),
+        "{error}"
+    );
+    assert!(matches!(
+        shop.catalog.install().await,
+        Err(CatalogError::NoFile(_))
+    ));
+    assert!(!shop.path().exists());
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = Shop::usual().catalog.database.options.clone();
+    options.path = folder.path().join("notes.txt");
+    fs::write(
+        &options.path,
+        "these are only notes, and not a database at all ".repeat(100),
+    )
+    .unwrap();
+    let error = SqliteCatalog::new(options.clone())
+        .count()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CatalogError::Unreachable { .. }), "{error}");
+
+    options.path = folder.path().to_path_buf();
+    let error = SqliteCatalog::new(options).count().await.unwrap_err();
+    assert!(matches!(error, CatalogError::Unreachable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_told() {
+    let shop = Shop::new(PRODUCTS);
+    shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)");
+    let mut bytes = fs::read(shop.path()).unwrap();
+    bytes[4096..].fill(0xA5);
+    fs::write(shop.path(), bytes).unwrap();
+    let error = shop.catalog.scan(None, 10).await.unwrap_err();
+    assert!(matches!(error, CatalogError::Statement { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_table_and_a_missing_column_are_named() {
+    let shop = Shop::usual();
+    shop.run("ALTER TABLE Products DROP COLUMN SellPrice");
+    for error in [
+        shop.catalog.scan(None, 1).await.unwrap_err(),
+        shop.catalog.read(&[text("P1")]).await.unwrap_err(),
+        shop.catalog.install().await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, CatalogError::NoColumn { column, .. } if column == "SellPrice"),
+            "{error}"
+        );
+    }
+    shop.run("DROP TABLE Products");
+    for error in [
+        shop.catalog.scan(None, 1).await.unwrap_err(),
+        shop.catalog.read(&[text("P1")]).await.unwrap_err(),
+        shop.catalog.count().await.unwrap_err(),
+        shop.catalog.plan().await.unwrap_err(),
+        shop.catalog.install().await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, CatalogError::NoTable(table) if table == "Products"),
+            "{error}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_replaced_file_is_opened_anew() {
+    for mode in ["WAL", "DELETE"] {
+        let shop = Shop::new(&format!("PRAGMA journal_mode = {mode}; {PRODUCTS}"));
+        shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)");
+        assert_eq!(shop.catalog.count().await.unwrap(), 1);
+        let Shop {
+            till,
+            catalog,
+            folder,
+        } = shop;
+        drop(till);
+        let (path, newer) = (
+            folder.path().join("shop.db"),
+            folder.path().join("newer.db"),
+        );
+        let till = Connection::open(&newer).unwrap();
+        till.execute_batch(PRODUCTS).unwrap();
+        drop(till);
+        // As everyone must who replaces a database that has them.
+        for beside in ["shop.db-wal", "shop.db-shm"] {
+            fs::remove_file(folder.path().join(beside)).ok();
+        }
+        fs::rename(newer, path).unwrap();
+        assert_eq!(catalog.count().await.unwrap(), 0, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn a_till_that_holds_the_file_is_waited_for_and_then_given_way() {
+    let shop = Shop::usual().captured().await;
+    shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)");
+    let changes = shop.pending().await;
+    shop.run("BEGIN IMMEDIATE; UPDATE Products SET SellPrice = 2");
+    let identity = [changes[0].identity.clone()];
+    let error = shop.catalog.acknowledge(&identity).await.unwrap_err();
+    assert!(matches!(error, CatalogError::Busy(_)), "{error}");
+    // In WAL mode readers see what was before.
+    assert_eq!(shop.pending().await, changes);
+    shop.run("COMMIT");
+    assert_eq!(shop.catalog.acknowledge(&identity).await.unwrap(), 1);
+    assert_eq!(shop.changes().await, ["U P1"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_locked_whole_is_busy() {
+    let shop = Shop::new(PRODUCTS).captured().await;
+    shop.run("BEGIN EXCLUSIVE");
+    let error = shop.catalog.read(&[text("P1")]).await.unwrap_err();
+    assert!(matches!(error, CatalogError::Busy(_)), "{error}");
+    shop.run("COMMIT");
+    assert_eq!(shop.catalog.count().await.unwrap(), 0);
+}
+
+/// A reader that is at work does not keep the till from selling, and leaves no lock behind.
+#[tokio::test]
+async fn the_till_sells_between_our_calls_in_either_mode() {
+    for mode in ["WAL", "DELETE"] {
+        let shop = Shop::new(&format!("PRAGMA journal_mode = {mode}; {PRODUCTS}"))
+            .captured()
+            .await;
+        shop.till.busy_timeout(std::time::Duration::ZERO).unwrap();
+        for round in 0..20 {
+            shop.run(&format!(
+                "INSERT INTO Products VALUES ('P{round}', 'Soap', {round})"
+            ));
+            shop.catalog.scan(None, 5).await.unwrap();
+            let changes = shop.pending().await;
+            let keys = changes
+                .iter()
+                .map(|change| change.identity.key.clone())
+                .collect::<Vec<_>>();
+            shop.catalog.changes_of(&keys).await.unwrap();
+            shop.catalog.read(&keys).await.unwrap();
+            shop.catalog.backlog().await.unwrap();
+            let done = changes
+                .into_iter()
+                .map(|change| change.identity)
+                .collect::<Vec<ChangeIdentity>>();
+            assert_eq!(shop.catalog.acknowledge(&done).await.unwrap(), 1, "{mode}");
+        }
+    }
+}
+
+/// Whatever the till and we do at once: each change is seen, none is lost.
+#[tokio::test]
+async fn a_till_and_a_drainer_lose_nothing() {
+    let shop = Shop::usual().captured().await;
+    let path = shop.path();
+    let till = std::thread::spawn(move || {
+        let till = Connection::open(path).unwrap();
+        till.busy_timeout(std::time::Duration::from_secs(60))
+            .unwrap();
+        for turn in 0..500 {
+            till.execute(
+                "INSERT INTO Products VALUES (?1, 'Soap', 1)
+                 ON CONFLICT DO UPDATE SET SellPrice = SellPrice + 1",
+                [format!("P{}", turn % 7)],
+            )
+            .unwrap();
+        }
+    });
+    let mut drained = 0;
+    while !till.is_finished() || shop.catalog.newest_change().await.unwrap().is_some() {
+        let page = shop.catalog.pending(None, 50).await.unwrap();
+        let done = page
+            .into_iter()
+            .map(|change| change.identity)
+            .collect::<Vec<_>>();
+        match shop.catalog.acknowledge(&done).await {
+            Ok(deleted) => drained += deleted,
+            Err(CatalogError::Busy(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    till.join().unwrap();
+    assert_eq!(drained, 500);
+}
+
+#[tokio::test]
+async fn a_schema_that_changes_under_us_is_followed() {
+    let shop = Shop::usual();
+    shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)");
+    assert_eq!(
+        shop.rows().await[0].price.as_ref().unwrap().to_string(),
+        "1.00"
+    );
+    shop.run(
+        "DROP TABLE Products;
+         CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice NUMERIC(18,3));
+         INSERT INTO Products VALUES ('P1', 'Soap', 1)",
+    );
+    assert_eq!(
+        shop.rows().await[0].price.as_ref().unwrap().to_string(),
+        "1.000"
+    );
+}

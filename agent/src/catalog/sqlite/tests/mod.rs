@@ -1,0 +1,169 @@
+//! The SQLite catalog, tried as a whole.
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{SqliteCatalog, SqliteOptions};
+use crate::{
+    catalog::{
+        Catalog, Change, ChangeKind, Columns,
+        conformance::{self, conforms},
+    },
+    product::{ProductId, Row},
+};
+
+mod claim;
+mod faults;
+mod keys;
+mod plan;
+mod preflight;
+mod triggers;
+mod values;
+
+const PRODUCTS: &str = "CREATE TABLE Products (
+    ProductID VARCHAR(25) NOT NULL PRIMARY KEY, ProductName VARCHAR(100), SellPrice NUMERIC(18,2)
+)";
+
+/// A shop's file, its till, and the catalog over it.
+struct Shop {
+    till: Connection,
+    catalog: SqliteCatalog,
+    folder: TempDir,
+}
+
+impl Shop {
+    /// With the usual table, in WAL mode.
+    fn usual() -> Self {
+        Self::new(&format!("PRAGMA journal_mode = WAL; {PRODUCTS}"))
+    }
+
+    /// With a table `Products` of its own.
+    fn new(schema: &str) -> Self {
+        Self::named(
+            schema,
+            "Products",
+            ["ProductID", "ProductName", "SellPrice"],
+        )
+    }
+
+    fn named(schema: &str, table: &str, [id, name, price]: [&str; 3]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.db");
+        let till = Connection::open(&path).unwrap();
+        till.execute_batch(schema).unwrap();
+        let catalog = SqliteCatalog::new(SqliteOptions {
+            path,
+            table: table.to_owned(),
+            columns: Columns {
+                id: id.to_owned(),
+                name: name.to_owned(),
+                price: price.to_owned(),
+            },
+        });
+        Self {
+            till,
+            catalog,
+            folder,
+        }
+    }
+
+    /// With capture installed.
+    async fn captured(self) -> Self {
+        assert!(self.catalog.install().await.unwrap());
+        self
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("shop.db")
+    }
+
+    fn run(&self, sql: &str) {
+        self.till.execute_batch(sql).unwrap();
+    }
+
+    /// All pending changes, as `I P1`.
+    async fn changes(&self) -> Vec<String> {
+        self.pending()
+            .await
+            .iter()
+            .map(|change| {
+                let kind = match change.kind {
+                    ChangeKind::Insert => 'I',
+                    ChangeKind::Update => 'U',
+                    ChangeKind::Delete => 'D',
+                };
+                format!("{kind} {}", change.identity.key)
+            })
+            .collect()
+    }
+
+    async fn pending(&self) -> Vec<Change> {
+        self.catalog.pending(None, usize::MAX).await.unwrap()
+    }
+
+    async fn rows(&self) -> Vec<Row> {
+        self.catalog.scan(None, usize::MAX).await.unwrap()
+    }
+
+    /// The whole schema, for comparing.
+    fn schema(&self) -> Vec<(String, Option<String>)> {
+        let mut statement = self
+            .till
+            .prepare(
+                "SELECT name, sql FROM sqlite_schema WHERE name <> 'sqlite_sequence' ORDER BY name",
+            )
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        self.till.query_one(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+fn text(key: &str) -> ProductId {
+    ProductId::Text(key.to_owned())
+}
+
+/// Behind a lock, because a connection is not `Sync`.
+struct Conforming {
+    shop: std::sync::Mutex<Shop>,
+    catalog: SqliteCatalog,
+}
+
+impl conformance::Shop for Conforming {
+    async fn open() -> Self {
+        let shop = Shop::usual();
+        Self {
+            catalog: shop.catalog.clone(),
+            shop: shop.into(),
+        }
+    }
+
+    fn another(&self) -> Box<dyn Catalog> {
+        Box::new(SqliteCatalog::new(self.catalog.database.options.clone()))
+    }
+
+    fn catalog(&self) -> &dyn Catalog {
+        &self.catalog
+    }
+
+    async fn till(&self, sql: &str) {
+        self.shop.lock().unwrap().run(sql);
+    }
+
+    async fn fill(&self, products: usize) {
+        self.till(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {products})
+             INSERT INTO Products SELECT printf('P%05d', i), 'Soap', 1500 FROM n"
+        ))
+        .await;
+    }
+}
+
+conforms!(Conforming);

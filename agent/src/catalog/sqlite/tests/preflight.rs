@@ -1,0 +1,244 @@
+//! The preflight's verdicts.
+
+use super::{PRODUCTS, Shop};
+use crate::catalog::{Catalog as _, CatalogError, Check, Verdict};
+
+async fn checks(schema: &str) -> (Shop, Vec<Check>) {
+    let shop = Shop::new(schema);
+    let before = shop.schema();
+    let checks = shop.catalog.inspect().await.unwrap();
+    assert_eq!(shop.schema(), before);
+    let names = checks.iter().map(|check| check.name).collect::<Vec<_>>();
+    assert_eq!(
+        names,
+        [
+            "catalog.open",
+            "catalog.table",
+            "catalog.columns",
+            "catalog.key",
+            "catalog.key_type",
+            "catalog.price_type",
+            "catalog.wal",
+            "catalog.triggers",
+            "catalog.names",
+            "catalog.rights"
+        ]
+    );
+    (shop, checks)
+}
+
+fn of<'a>(checks: &'a [Check], name: &str) -> &'a Check {
+    checks.iter().find(|check| check.name == name).unwrap()
+}
+
+/// The check fails, the earlier ones do not, and the later ones are skipped; installing fails alike.
+async fn refused(schema: &str, name: &str, reason: &str) -> CatalogError {
+    let (shop, checks) = checks(schema).await;
+    let failed = checks.iter().position(|check| check.name == name).unwrap();
+    assert_eq!(
+        checks[failed].verdict,
+        Verdict::Failed,
+        "{schema}: {:?}",
+        checks[failed]
+    );
+    assert!(
+        checks[failed].text.contains(reason),
+        "{}",
+        checks[failed].text
+    );
+    assert!(!checks[failed].remedy.is_empty());
+    assert!(
+        checks[..failed]
+            .iter()
+            .all(|check| matches!(check.verdict, Verdict::Ok | Verdict::Warning))
+    );
+    assert!(
+        checks[failed + 1..]
+            .iter()
+            .all(|check| check.verdict == Verdict::Skipped)
+    );
+    let before = shop.schema();
+    let error = shop.catalog.install().await.unwrap_err();
+    assert_eq!(shop.schema(), before);
+    error
+}
+
+#[tokio::test]
+async fn the_usual_shop_passes() {
+    let (_shop, checks) = checks(&format!("PRAGMA journal_mode = WAL; {PRODUCTS}")).await;
+    for check in checks {
+        assert_eq!(check.verdict, Verdict::Ok, "{check:?}");
+        assert_eq!(check.remedy, "");
+    }
+}
+
+#[tokio::test]
+async fn what_should_be_known_is_a_warning() {
+    for (schema, name, word) in [
+        (PRODUCTS, "catalog.wal", "delete mode"),
+        (
+            "CREATE TABLE Products (ProductID REAL NOT NULL PRIMARY KEY, ProductName, SellPrice)",
+            "catalog.key_type",
+            "parked",
+        ),
+        (
+            "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice DOUBLE)",
+            "catalog.price_type",
+            "floating-point",
+        ),
+        (
+            "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice, QrCode UNIQUE)",
+            "catalog.triggers",
+            "REPLACE",
+        ),
+        (
+            "CREATE TABLE Products (RowNo INTEGER PRIMARY KEY, ProductID TEXT NOT NULL UNIQUE, ProductName, SellPrice)",
+            "catalog.triggers",
+            "`RowNo`",
+        ),
+    ] {
+        let (shop, checks) = checks(schema).await;
+        let check = of(&checks, name);
+        assert_eq!(check.verdict, Verdict::Warning, "{check:?}");
+        assert!(check.text.contains(word), "{}", check.text);
+        assert!(!check.remedy.is_empty());
+        assert!(shop.catalog.install().await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_fit() {
+    for schema in [
+        "CREATE TABLE Products (ProductID INTEGER PRIMARY KEY, ProductName, SellPrice)",
+        "CREATE TABLE Products (ProductID INTEGER PRIMARY KEY AUTOINCREMENT, ProductName, SellPrice)",
+        "CREATE TABLE Products (ProductID TEXT PRIMARY KEY, ProductName, SellPrice) WITHOUT ROWID",
+        "CREATE TABLE Products (ProductID TEXT PRIMARY KEY, ProductName TEXT, SellPrice ANY) STRICT, WITHOUT ROWID",
+        "CREATE TABLE Products (ProductID ANY NOT NULL UNIQUE, ProductName TEXT, SellPrice ANY) STRICT",
+        "CREATE TABLE Products (No INTEGER PRIMARY KEY, ProductID TEXT NOT NULL, ProductName, SellPrice, UNIQUE (ProductID))",
+        "CREATE TABLE Products (ProductID TEXT NOT NULL COLLATE RTRIM, ProductName, SellPrice);
+         CREATE UNIQUE INDEX x ON Products (ProductID)",
+        "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, Raw TEXT, ProductName AS (Raw || '!'), SellPrice)",
+    ] {
+        let (shop, checks) = checks(schema).await;
+        assert_eq!(
+            of(&checks, "catalog.key").verdict,
+            Verdict::Ok,
+            "{schema}: {checks:?}"
+        );
+        assert!(shop.catalog.install().await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_unfit() {
+    for (key, reason) in [
+        (
+            "ProductID TEXT NOT NULL, ProductName, SellPrice",
+            "no primary key",
+        ),
+        (
+            "ProductID TEXT PRIMARY KEY, ProductName, SellPrice",
+            "may be NULL",
+        ),
+        (
+            "ProductID TEXT UNIQUE, ProductName, SellPrice",
+            "may be NULL",
+        ),
+        (
+            "ProductID INTEGER PRIMARY KEY DESC, ProductName, SellPrice",
+            "may be NULL",
+        ),
+        (
+            "ProductID TEXT NOT NULL, Size, ProductName, SellPrice, PRIMARY KEY (ProductID, Size)",
+            "no primary key",
+        ),
+        (
+            "ProductID TEXT COLLATE NOCASE NOT NULL, ProductName, SellPrice, UNIQUE (ProductID COLLATE BINARY)",
+            "collation `NOCASE`",
+        ),
+    ] {
+        let schema = format!("CREATE TABLE Products ({key})");
+        let error = refused(&schema, "catalog.key", reason).await;
+        assert!(matches!(error, CatalogError::UnfitKey { .. }), "{error}");
+    }
+    let partial = "CREATE TABLE Products (ProductID TEXT NOT NULL, ProductName, SellPrice);
+                   CREATE UNIQUE INDEX some ON Products (ProductID) WHERE SellPrice > 0;
+                   CREATE UNIQUE INDEX computed ON Products (lower(ProductID))";
+    refused(partial, "catalog.key", "no primary key").await;
+}
+
+#[tokio::test]
+async fn what_is_no_table_is_refused() {
+    let error = refused(
+        "CREATE TABLE Other (x)",
+        "catalog.table",
+        "no table `Products`",
+    )
+    .await;
+    assert!(matches!(error, CatalogError::NoTable(_)), "{error}");
+    let view =
+        "CREATE VIEW Products AS SELECT 'a' AS ProductID, 'b' AS ProductName, 1 AS SellPrice";
+    refused(view, "catalog.table", "is a view").await;
+    let virtual_table =
+        "CREATE VIRTUAL TABLE Products USING fts5 (ProductID, ProductName, SellPrice)";
+    refused(virtual_table, "catalog.table", "virtual table").await;
+}
+
+#[tokio::test]
+async fn a_missing_column_is_named() {
+    let schema = "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName TEXT)";
+    let error = refused(schema, "catalog.columns", "no column `SellPrice`").await;
+    assert!(matches!(error, CatalogError::NoColumn { column, .. } if column == "SellPrice"));
+}
+
+#[tokio::test]
+async fn taken_names_are_refused() {
+    let schema = format!("{PRODUCTS}; CREATE TABLE shopmaster_ChangeLog (x)");
+    let error = refused(&schema, "catalog.names", "`shopmaster_ChangeLog`").await;
+    assert!(matches!(error, CatalogError::NameTaken(_)), "{error}");
+}
+
+#[tokio::test]
+async fn the_shops_own_triggers_are_named() {
+    let (_shop, checks) = checks(&format!(
+        "{PRODUCTS}; CREATE TRIGGER own AFTER DELETE ON Products BEGIN SELECT 1; END"
+    ))
+    .await;
+    let check = of(&checks, "catalog.triggers");
+    assert_eq!(check.verdict, Verdict::Ok);
+    assert!(check.text.contains("`own`"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_refused() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    let shop = Shop::new(PRODUCTS);
+    fs::set_permissions(shop.path(), fs::Permissions::from_mode(0o444)).unwrap();
+    if fs::OpenOptions::new().write(true).open(shop.path()).is_ok() {
+        // The superuser may write everything.
+        return;
+    }
+    let checks = shop.catalog.inspect().await.unwrap();
+    assert_eq!(of(&checks, "catalog.rights").verdict, Verdict::Failed);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_fails_the_first_check() {
+    let shop = Shop::new(PRODUCTS);
+    std::fs::remove_file(shop.path()).unwrap();
+    let checks = shop.catalog.inspect().await.unwrap();
+    assert_eq!(checks[0].verdict, Verdict::Failed);
+    assert!(
+        checks[0].text.contains("no database file"),
+        "{}",
+        checks[0].text
+    );
+    assert!(
+        checks[1..]
+            .iter()
+            .all(|check| check.verdict == Verdict::Skipped)
+    );
+    assert!(!shop.path().exists());
+}

@@ -1,0 +1,82 @@
+//! Names and prices of every kind that SQLite may hold.
+
+use super::Shop;
+
+/// The name and the price that one row comes out with.
+async fn met(price_type: &str, name: &str, price: &str) -> (String, String) {
+    let shop = Shop::new(&format!(
+        "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice {price_type});
+         INSERT INTO Products VALUES ('P1', {name}, {price})"
+    ));
+    let row = shop.rows().await.remove(0);
+    (
+        row.name.unwrap_or_else(|problem| problem.to_string()),
+        row.price
+            .map_or_else(|problem| problem.to_string(), |price| price.to_string()),
+    )
+}
+
+#[tokio::test]
+async fn names_of_every_kind() {
+    for (name, expected) in [
+        ("'Soap'", "Soap"),
+        ("''", ""),
+        ("42", "42"),
+        ("1.5", "1.5"),
+        ("2.0", "2.0"),
+        ("NULL", "the name is NULL"),
+        ("X'4142'", "the name is a BLOB, not TEXT: `X'4142'`"),
+        (
+            "CAST(X'61FF' AS TEXT)",
+            "the name is not UTF-8: `a\u{FFFD}`",
+        ),
+        ("'Größe \"L\" 日本 🧼'", "Größe \"L\" 日本 🧼"),
+    ] {
+        assert_eq!(met("NUMERIC(18,2)", name, "1").await.0, expected);
+    }
+}
+
+#[tokio::test]
+async fn prices_of_every_kind() {
+    for (declared, price, expected) in [
+        ("NUMERIC(18,2)", "1500", "1500.00"),
+        ("NUMERIC(18,2)", "12.5", "12.50"),
+        ("NUMERIC(18,2)", "'12.50'", "12.50"),
+        ("NUMERIC(18,2)", "0.1 + 0.2", "0.30"),
+        ("NUMERIC(18,2)", "-3", "-3.00"),
+        ("NUMERIC(18,2)", "NULL", "the price is NULL"),
+        (
+            "NUMERIC(18,2)",
+            "'free'",
+            "the price is not a number: `free`",
+        ),
+        (
+            "NUMERIC(18,2)",
+            "X'31'",
+            "the price is not a number: `X'31'`",
+        ),
+        ("NUMERIC(18,2)", "9e999", "the price is not a number: `inf`"),
+        ("DECIMAL(10,4)", "1", "1.0000"),
+        ("REAL", "12", "12"),
+        ("REAL", "19.99", "19.99"),
+        ("INTEGER", "1500", "1500"),
+        ("TEXT", "'12.5'", "12.5"),
+        ("VARCHAR(20)", "' 1500.00 '", "1500.00"),
+        ("TEXT", "1e3", "1000.0"),
+        ("TEXT", "'1e3'", "the price is not a number: `1e3`"),
+        ("", "12.345", "12.345"),
+    ] {
+        assert_eq!(
+            met(declared, "'Soap'", price).await.1,
+            expected,
+            "{declared} {price}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_of_a_megabyte_comes_out_whole() {
+    let (name, _) = met("INTEGER", "replace(hex(zeroblob(524288)), '0', 'ß')", "1").await;
+    assert_eq!(name.chars().count(), 1_048_576);
+    assert!(name.chars().all(|letter| letter == 'ß'));
+}
