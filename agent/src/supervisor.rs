@@ -228,7 +228,8 @@ impl Supervisor {
             keep(&secrets, SecretName::SqlPassword, new.sql_password).await?;
         }
         if invalid {
-            let aside = config::keep_aside(&self.paths.config).map_err(ConfigureError::KeepAside)?;
+            let aside =
+                config::keep_aside(&self.paths.config).map_err(ConfigureError::KeepAside)?;
             tracing::warn!(path = %aside.display(), "kept the broken configuration file aside");
         }
         config::save(&self.paths.config, &edits)?;
@@ -236,7 +237,9 @@ impl Supervisor {
             self.stop_engine().await;
             if account_changed {
                 // Only now: a login of the old engine may have kept one until here.
-                self.secrets(&config)?.remove(SecretName::DigibleToken).await?;
+                self.secrets(&config)?
+                    .remove(SecretName::DigibleToken)
+                    .await?;
             }
             self.reload();
             self.build().await;

@@ -1,2 +1,83 @@
-//! The control.
+//! The gRPC services, their listener, and the conversions between wire and engine, one file per noun.
+
+use std::{future::Future, sync::Arc};
+
+use shopmaster_proto::v1::{
+    agent_server::AgentServer, config_server::ConfigServer, products_server::ProductsServer,
+    runs_server::RunsServer,
+};
+use tonic::transport::{self, Server};
+
+mod agent;
+mod config;
+mod convert;
+mod failure;
 pub mod listener;
+mod products;
+mod runs;
+mod streams;
+
+use crate::supervisor::Supervisor;
+use listener::Incoming;
+
+/// The largest message that a client may send: the largest configuration is far below.
+const LARGEST_REQUEST: usize = 1 << 20;
+/// Streams and calls under way at once on one connection.
+const MOST_STREAMS: u32 = 64;
+
+/// Why the services ended, or did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Reflection needs descriptors that fit.
+    #[error("the service descriptors cannot be served")]
+    Reflection(#[source] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error("the control plane ended")]
+    Transport(#[source] transport::Error),
+}
+
+/// Serves all services to `incoming` until `end`, then lets calls that are under way finish.
+///
+/// Every stream ends by itself when the supervisor is ending.
+///
+/// # Errors
+///
+/// When the transport fails.
+pub async fn serve(
+    supervisor: Arc<Supervisor>,
+    incoming: Incoming,
+    end: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter
+        .set_serving::<AgentServer<agent::Service>>()
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(shopmaster_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(ServeError::Reflection)?;
+    Server::builder()
+        .max_concurrent_streams(MOST_STREAMS)
+        .add_service(
+            AgentServer::new(agent::Service::new(Arc::clone(&supervisor)))
+                .max_decoding_message_size(LARGEST_REQUEST),
+        )
+        .add_service(
+            RunsServer::new(runs::Service::new(Arc::clone(&supervisor)))
+                .max_decoding_message_size(LARGEST_REQUEST),
+        )
+        .add_service(
+            ConfigServer::new(config::Service::new(Arc::clone(&supervisor)))
+                .max_decoding_message_size(LARGEST_REQUEST),
+        )
+        .add_service(
+            ProductsServer::new(products::Service::new(supervisor))
+                .max_decoding_message_size(LARGEST_REQUEST),
+        )
+        .add_service(health)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(incoming, end)
+        .await
+        .map_err(ServeError::Transport)
+}

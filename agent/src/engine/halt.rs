@@ -26,9 +26,9 @@ pub(super) enum Halt {
     LoggedOut(String),
 }
 
-/// Why a step failed.
+/// Why a step failed: on our side, not at Digible.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StepError {
+pub enum StepError {
     /// The shop's database.
     #[error(transparent)]
     Catalog(#[from] CatalogError),

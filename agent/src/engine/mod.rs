@@ -36,6 +36,7 @@ use core::Core;
 
 pub use core::{Options, with_causes};
 pub use explain::{Explained, ProductState};
+pub use halt::StepError;
 pub use registry::{StartError, Started};
 
 /// Keeps one catalog equal at one Digible account, until it is stopped.
@@ -150,15 +151,37 @@ impl Engine {
         }
     }
 
-    /// Notes that changes may have been missed, so that an upload is due.
+    /// Installs or mends capture. What changed before it was installed is not captured, so that an
+    /// upload is due. False when everything was already as planned.
     ///
     /// # Errors
     ///
-    /// When the journal cannot be written.
-    pub async fn need_upload(&self) -> Result<(), JournalError> {
-        self.core.journal.need_upload().await?;
+    /// When the preflight refuses it, or the database or the journal fails.
+    pub async fn install_capture(&self) -> Result<bool, StepError> {
+        self.core.catalog.claim().await?;
+        let changed = self.core.catalog.install().await?;
+        if changed {
+            self.core.journal.need_upload().await?;
+            tracing::info!("capture installed");
+        }
         self.refresh().await;
-        Ok(())
+        Ok(changed)
+    }
+
+    /// Removes capture. False when nothing of ours was there.
+    ///
+    /// # Errors
+    ///
+    /// When the database or the journal fails.
+    pub async fn remove_capture(&self) -> Result<bool, StepError> {
+        self.core.catalog.claim().await?;
+        let changed = self.core.catalog.remove().await?;
+        if changed {
+            self.core.journal.need_upload().await?;
+            tracing::info!("capture removed");
+        }
+        self.refresh().await;
+        Ok(changed)
     }
 
     /// Logs in to Digible, whatever the state of the session.

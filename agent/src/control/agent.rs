@@ -1,0 +1,215 @@
+//! The service `Agent`.
+
+use std::{process, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use shopmaster_proto::{PROTOCOL, v1};
+use tokio::sync::{broadcast, watch};
+use tonic::{Request, Response, Status};
+
+use super::{
+    convert::{self, status, time},
+    failure,
+    streams::{Answers, Sink, stream},
+};
+use crate::{engine::board::Posted, journal::Pause, supervisor::Supervisor};
+
+/// The most lines of the past that a client may ask for.
+const MOST_LINES: u32 = 1_000;
+
+pub(super) struct Service {
+    supervisor: Arc<Supervisor>,
+}
+
+impl Service {
+    pub(super) fn new(supervisor: Arc<Supervisor>) -> Self {
+        Self { supervisor }
+    }
+
+    fn status(&self) -> v1::Status {
+        status::status(
+            &self.supervisor.board.facts(),
+            self.supervisor.secrets_store(),
+        )
+    }
+
+    async fn set_pause(&self, pause: Option<Pause>) -> Result<v1::Status, Status> {
+        let engine = self
+            .supervisor
+            .engine()
+            .ok_or_else(|| failure::no_engine(&self.supervisor))?;
+        let done = match pause {
+            Some(pause) => engine.pause(pause).await,
+            None => engine.resume().await,
+        };
+        done.map_err(|error| failure::journal(&error))?;
+        Ok(self.status())
+    }
+}
+
+#[tonic::async_trait]
+impl v1::agent_server::Agent for Service {
+    type WatchStatusStream = Answers<v1::WatchStatusResponse>;
+    type TailLogsStream = Answers<v1::TailLogsResponse>;
+
+    async fn get_status(
+        &self,
+        _request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        let status = Some(self.status());
+        Ok(Response::new(v1::GetStatusResponse { status }))
+    }
+
+    async fn watch_status(
+        &self,
+        _request: Request<v1::WatchStatusRequest>,
+    ) -> Result<Response<Self::WatchStatusStream>, Status> {
+        let supervisor = Arc::clone(&self.supervisor);
+        let posted = supervisor.board.watch();
+        let ending = supervisor.ending.clone();
+        Ok(Response::new(stream(ending, |sink| {
+            watch_board(supervisor, posted, sink)
+        })))
+    }
+
+    async fn pause(
+        &self,
+        request: Request<v1::PauseRequest>,
+    ) -> Result<Response<v1::PauseResponse>, Status> {
+        let pause = pause_of(request.into_inner(), Timestamp::now())?;
+        let status = Some(self.set_pause(Some(pause)).await?);
+        Ok(Response::new(v1::PauseResponse { status }))
+    }
+
+    async fn resume(
+        &self,
+        _request: Request<v1::ResumeRequest>,
+    ) -> Result<Response<v1::ResumeResponse>, Status> {
+        let status = Some(self.set_pause(None).await?);
+        Ok(Response::new(v1::ResumeResponse { status }))
+    }
+
+    async fn get_info(
+        &self,
+        _request: Request<v1::GetInfoRequest>,
+    ) -> Result<Response<v1::GetInfoResponse>, Status> {
+        let supervisor = &self.supervisor;
+        Ok(Response::new(v1::GetInfoResponse {
+            version: convert::VERSION.to_owned(),
+            protocol: PROTOCOL.to_owned(),
+            instance: supervisor.instance.to_string(),
+            pid: process::id(),
+            started_at: Some(time::timestamp(supervisor.started_at)),
+            config_file: supervisor.paths.config.display().to_string(),
+            journal_file: supervisor.paths.journal.display().to_string(),
+            log_dir: supervisor.paths.log_dir.display().to_string(),
+            endpoints: vec![supervisor.endpoint.to_string()],
+        }))
+    }
+
+    async fn tail_logs(
+        &self,
+        request: Request<v1::TailLogsRequest>,
+    ) -> Result<Response<Self::TailLogsStream>, Status> {
+        let request = request.into_inner();
+        let (recent, live) = self.supervisor.logging.tail().subscribe();
+        let count = request.lines.min(MOST_LINES) as usize;
+        let recent = recent[recent.len().saturating_sub(count)..].to_vec();
+        let ending = self.supervisor.ending.clone();
+        Ok(Response::new(stream(ending, move |sink| {
+            tail(recent, live, request.follow, sink)
+        })))
+    }
+
+    async fn create_report(
+        &self,
+        _request: Request<v1::CreateReportRequest>,
+    ) -> Result<Response<v1::CreateReportResponse>, Status> {
+        Err(failure::unimplemented("The report"))
+    }
+
+    async fn shutdown(
+        &self,
+        _request: Request<v1::ShutdownRequest>,
+    ) -> Result<Response<v1::ShutdownResponse>, Status> {
+        tracing::info!("asked to end");
+        self.supervisor.ending.cancel();
+        Ok(Response::new(v1::ShutdownResponse {}))
+    }
+}
+
+/// The whole state first, then again after each change.
+async fn watch_board(
+    supervisor: Arc<Supervisor>,
+    mut board: watch::Receiver<Posted>,
+    sink: Sink<v1::WatchStatusResponse>,
+) {
+    let mut last = None;
+    loop {
+        let posted = board.borrow_and_update().clone();
+        let message = v1::WatchStatusResponse {
+            sequence: posted.sequence,
+            status: Some(status::status(&posted.facts, supervisor.secrets_store())),
+            lagged: last.is_some_and(|last| posted.sequence > last + 1),
+        };
+        last = Some(posted.sequence);
+        if sink.send(Ok(message)).await.is_err() || board.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn tail(
+    recent: Vec<String>,
+    mut live: broadcast::Receiver<Arc<str>>,
+    follow: bool,
+    sink: Sink<v1::TailLogsResponse>,
+) {
+    for line in recent {
+        let message = v1::TailLogsResponse {
+            line,
+            lagged: false,
+        };
+        if sink.send(Ok(message)).await.is_err() {
+            return;
+        }
+    }
+    if !follow {
+        return;
+    }
+    let mut lagged = false;
+    loop {
+        match live.recv().await {
+            Ok(line) => {
+                let line = line.to_string();
+                let message = v1::TailLogsResponse { line, lagged };
+                lagged = false;
+                if sink.send(Ok(message)).await.is_err() {
+                    return;
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(_)) => lagged = true,
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+fn pause_of(request: v1::PauseRequest, now: Timestamp) -> Result<Pause, Status> {
+    use v1::pause_request::End;
+    let until = match request.end {
+        None => return Ok(Pause::UntilResumed),
+        Some(End::Until(until)) => time::instant(until)
+            .ok_or_else(|| failure::invalid("The end of the pause is no time"))?,
+        Some(End::For(length)) => SignedDuration::try_from(time::duration(&length))
+            .ok()
+            .filter(|length| length.is_positive())
+            .and_then(|length| now.checked_add(length).ok())
+            .ok_or_else(|| {
+                failure::invalid("A pause must be longer than nothing, and end some day")
+            })?,
+    };
+    if until <= now {
+        return Err(failure::invalid("The end of the pause is in the past"));
+    }
+    Ok(Pause::Until(until))
+}

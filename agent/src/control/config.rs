@@ -1,0 +1,302 @@
+//! The service `Config`.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use shopmaster_proto::v1;
+use tonic::{Request, Response, Status};
+
+use super::{
+    convert::{capture, settings, time},
+    failure,
+    streams::{Answers, Sink, stream},
+};
+use crate::{
+    catalog::{Check, Verdict},
+    digible::Answer,
+    engine::Engine,
+    supervisor::{NewSecrets, Supervisor},
+};
+
+pub(super) struct Service {
+    supervisor: Arc<Supervisor>,
+}
+
+impl Service {
+    pub(super) fn new(supervisor: Arc<Supervisor>) -> Self {
+        Self { supervisor }
+    }
+
+    fn engine(&self) -> Result<Arc<Engine>, Status> {
+        self.supervisor
+            .engine()
+            .ok_or_else(|| failure::no_engine(&self.supervisor))
+    }
+
+    async fn secrets_set(&self) -> v1::SecretsSet {
+        let set = self.supervisor.secrets_set().await;
+        v1::SecretsSet {
+            digible_password: set.digible_password,
+            sql_password: set.sql_password,
+            store: set.store.to_owned(),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl v1::config_server::Config for Service {
+    type TestConnectionStream = Answers<v1::TestConnectionResponse>;
+
+    async fn get_config(
+        &self,
+        _request: Request<v1::GetConfigRequest>,
+    ) -> Result<Response<v1::GetConfigResponse>, Status> {
+        let (config, overridden) = self.supervisor.config();
+        Ok(Response::new(v1::GetConfigResponse {
+            settings: Some(settings::settings(&config)),
+            secrets: Some(self.secrets_set().await),
+            file: self.supervisor.paths.config.display().to_string(),
+            overridden,
+        }))
+    }
+
+    async fn configure(
+        &self,
+        request: Request<v1::ConfigureRequest>,
+    ) -> Result<Response<v1::ConfigureResponse>, Status> {
+        let request = request.into_inner();
+        let paths = request.update_mask.unwrap_or_default().paths;
+        let edits = settings::edits(&request.settings.unwrap_or_default(), paths)
+            .map_err(|error| failure::key(&error))?;
+        let secrets = request.secrets.unwrap_or_default();
+        let new = NewSecrets {
+            digible_password: secrets.digible_password.map(SecretString::from),
+            sql_password: secrets.sql_password.map(SecretString::from),
+        };
+        let changed = self
+            .supervisor
+            .configure(edits, new)
+            .await
+            .map_err(|error| failure::configure(&error))?;
+        let (config, _) = self.supervisor.config();
+        Ok(Response::new(v1::ConfigureResponse {
+            settings: Some(settings::settings(&config)),
+            secrets: Some(self.secrets_set().await),
+            changed,
+        }))
+    }
+
+    async fn test_connection(
+        &self,
+        _request: Request<v1::TestConnectionRequest>,
+    ) -> Result<Response<Self::TestConnectionStream>, Status> {
+        let engine = self.engine()?;
+        let ending = self.supervisor.ending.clone();
+        Ok(Response::new(stream(ending, |sink| test(engine, sink))))
+    }
+
+    async fn plan_capture(
+        &self,
+        _request: Request<v1::PlanCaptureRequest>,
+    ) -> Result<Response<v1::PlanCaptureResponse>, Status> {
+        let engine = self.engine()?;
+        let catalog = engine.catalog();
+        let checks = catalog
+            .inspect()
+            .await
+            .map_err(|error| failure::catalog(&error))?;
+        let plan = catalog
+            .plan()
+            .await
+            .map_err(|error| failure::catalog(&error))?;
+        Ok(Response::new(v1::PlanCaptureResponse {
+            install: plan.install,
+            remove: plan.remove,
+            checks: checks.iter().map(capture::check).collect(),
+        }))
+    }
+
+    async fn install_capture(
+        &self,
+        _request: Request<v1::InstallCaptureRequest>,
+    ) -> Result<Response<v1::InstallCaptureResponse>, Status> {
+        let engine = self.engine()?;
+        let changed = engine
+            .install_capture()
+            .await
+            .map_err(|error| failure::step(&error))?;
+        let checks = engine
+            .catalog()
+            .inspect()
+            .await
+            .map_err(|error| failure::catalog(&error))?;
+        let status = engine
+            .catalog()
+            .capture()
+            .await
+            .map_err(|error| failure::catalog(&error))?;
+        Ok(Response::new(v1::InstallCaptureResponse {
+            capture: Some(capture::capture(Some(&status))),
+            changed,
+            checks: checks.iter().map(capture::check).collect(),
+        }))
+    }
+
+    async fn remove_capture(
+        &self,
+        _request: Request<v1::RemoveCaptureRequest>,
+    ) -> Result<Response<v1::RemoveCaptureResponse>, Status> {
+        let engine = self.engine()?;
+        let changed = engine
+            .remove_capture()
+            .await
+            .map_err(|error| failure::step(&error))?;
+        let status = engine
+            .catalog()
+            .capture()
+            .await
+            .map_err(|error| failure::catalog(&error))?;
+        Ok(Response::new(v1::RemoveCaptureResponse {
+            capture: Some(capture::capture(Some(&status))),
+            changed,
+        }))
+    }
+
+    async fn get_capture(
+        &self,
+        _request: Request<v1::GetCaptureRequest>,
+    ) -> Result<Response<v1::GetCaptureResponse>, Status> {
+        use crate::catalog::CaptureStatus::NotInstalled;
+        let engine = self.engine()?;
+        engine.refresh().await;
+        let catalog = engine.catalog();
+        let status = catalog
+            .capture()
+            .await
+            .map_err(|error| failure::catalog(&error))?;
+        let backlog = match status {
+            NotInstalled => crate::catalog::Backlog::default(),
+            _ => catalog
+                .backlog()
+                .await
+                .map_err(|error| failure::catalog(&error))?,
+        };
+        Ok(Response::new(v1::GetCaptureResponse {
+            capture: Some(capture::capture(Some(&status))),
+            changes: backlog.changes,
+            pending: backlog.products,
+            oldest_pending_at: backlog.oldest_at.map(time::timestamp),
+        }))
+    }
+
+    async fn adopt(
+        &self,
+        _request: Request<v1::AdoptRequest>,
+    ) -> Result<Response<v1::AdoptResponse>, Status> {
+        Err(failure::unimplemented("Adopting an old installation"))
+    }
+}
+
+/// The database first, then capture, then Digible.
+async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
+    let checks = match engine.catalog().inspect().await {
+        Ok(checks) => checks,
+        Err(error) => vec![Check {
+            name: "catalog.open",
+            verdict: Verdict::Failed,
+            text: crate::engine::with_causes(&error),
+            remedy: error.remedy().to_owned(),
+        }],
+    };
+    for check in &checks {
+        if send(&sink, check).await.is_err() {
+            return;
+        }
+    }
+    let reachable = !checks.iter().any(|check| check.verdict == Verdict::Failed);
+    if send(&sink, &capture_check(&engine, reachable).await)
+        .await
+        .is_err()
+    {
+        return;
+    }
+    // The last one: a client that has left needs no answer.
+    let _ = send(&sink, &login_check(&engine).await).await;
+    engine.refresh().await;
+}
+
+async fn send(sink: &Sink<v1::TestConnectionResponse>, check: &Check) -> Result<(), ()> {
+    let check = Some(capture::check(check));
+    sink.send(Ok(v1::TestConnectionResponse { check }))
+        .await
+        .map_err(|_| ())
+}
+
+async fn capture_check(engine: &Engine, reachable: bool) -> Check {
+    use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled};
+    let name = "catalog.capture";
+    if !reachable {
+        let text = "Not tried, because the checks before it failed".to_owned();
+        return Check {
+            name,
+            verdict: Verdict::Skipped,
+            text,
+            remedy: String::new(),
+        };
+    }
+    let (verdict, text, remedy) = match engine.catalog().capture().await {
+        Ok(Installed) => (Verdict::Ok, "Changes are captured".to_owned(), ""),
+        Ok(NotInstalled) => (
+            Verdict::Failed,
+            "Changes are not captured yet".to_owned(),
+            "Run `shopmasterctl capture install`",
+        ),
+        Ok(Drifted(lines)) => (
+            Verdict::Failed,
+            lines.join("; "),
+            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
+        ),
+        Err(error) => (
+            Verdict::Failed,
+            crate::engine::with_causes(&error),
+            error.remedy(),
+        ),
+    };
+    Check {
+        name,
+        verdict,
+        text,
+        remedy: remedy.to_owned(),
+    }
+}
+
+async fn login_check(engine: &Engine) -> Check {
+    let (verdict, text, remedy) = match engine.log_in().await {
+        Answer::Acknowledged => (Verdict::Ok, "Digible accepts the login".to_owned(), ""),
+        Answer::LoggedOut { reason } => (
+            Verdict::Failed,
+            format!("Digible refuses the login: {reason}"),
+            "Run `shopmasterctl configure` with the account's email and password",
+        ),
+        Answer::Misconfigured { reason } => (
+            Verdict::Failed,
+            format!("Digible cannot be used: {reason}"),
+            "Mend the address or the certificate file with `shopmasterctl configure`",
+        ),
+        Answer::Refused { reason }
+        | Answer::TooLarge { reason }
+        | Answer::Missing { reason }
+        | Answer::Broken { reason }
+        | Answer::Retry { reason, .. } => (
+            Verdict::Failed,
+            format!("Digible does not answer as it should: {reason}"),
+            "Check this computer's internet connection and `digible.base_url`",
+        ),
+    };
+    Check {
+        name: "digible.login",
+        verdict,
+        text,
+        remedy: remedy.to_owned(),
+    }
+}

@@ -1,0 +1,11 @@
+//! From the engine's words to the wire's, one file per noun.
+
+pub(super) mod capture;
+pub(super) mod product;
+pub(super) mod run;
+pub(super) mod settings;
+pub(super) mod status;
+pub(super) mod time;
+
+/// The agent's version.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");

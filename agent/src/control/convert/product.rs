@@ -1,0 +1,94 @@
+//! Single products.
+
+use shopmaster_proto::v1;
+
+use super::time::timestamp;
+use crate::{
+    catalog::{Change, ChangeKind},
+    digible::Digest,
+    engine::{Explained, ProductState},
+    journal::{Doubt, Parked, Removed},
+    product::Row,
+};
+
+/// The most changes of one product that are told.
+const MOST_CHANGES: usize = 100;
+
+pub(in crate::control) fn explained(explained: &Explained) -> v1::ExplainResponse {
+    let hexadecimal = |digest: Digest| digest.to_string();
+    v1::ExplainResponse {
+        product_id: explained.id.to_string(),
+        state: state(explained.state).into(),
+        text: explained.text.clone(),
+        row: explained.row.as_ref().map(row),
+        changes: explained
+            .changes
+            .iter()
+            .take(MOST_CHANGES)
+            .map(change)
+            .collect(),
+        current_digest: explained.current.map(hexadecimal).unwrap_or_default(),
+        published_digest: explained
+            .known
+            .published
+            .map(|digest| hexadecimal(Digest(digest)))
+            .unwrap_or_default(),
+        acknowledged_at: explained.known.acknowledged_at().map(timestamp),
+        in_doubt: explained.known.doubt != Doubt::None,
+        parked: explained.parked.as_ref().map(parked),
+        removed: explained.removed.as_ref().map(removed),
+        retry_at: explained.retry_at.map(timestamp),
+    }
+}
+
+pub(in crate::control) fn parked(parked: &Parked) -> v1::ParkedProduct {
+    v1::ParkedProduct {
+        product_id: parked.id.to_string(),
+        reason: parked.reason.clone(),
+        since: Some(timestamp(parked.since)),
+        digest: Digest(parked.digest).to_string(),
+        discarded: parked.discarded,
+    }
+}
+
+pub(in crate::control) fn removed(removed: &Removed) -> v1::RemovedProduct {
+    v1::RemovedProduct {
+        product_id: removed.id.to_string(),
+        since: Some(timestamp(removed.since)),
+    }
+}
+
+fn row(row: &Row) -> v1::ShopRow {
+    let problem = row.name.as_ref().err().or(row.price.as_ref().err());
+    v1::ShopRow {
+        product_id: row.id.to_string(),
+        name: row.name.as_ref().ok().cloned(),
+        price: row.price.as_ref().ok().map(ToString::to_string),
+        problem: problem.map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+fn change(change: &Change) -> v1::PendingChange {
+    v1::PendingChange {
+        r#type: match change.kind {
+            ChangeKind::Insert => "INSERT",
+            ChangeKind::Update => "UPDATE",
+            ChangeKind::Delete => "DELETE",
+        }
+        .to_owned(),
+        changed_at: Some(timestamp(change.changed_at)),
+    }
+}
+
+fn state(state: ProductState) -> v1::ProductState {
+    match state {
+        ProductState::Unknown => v1::ProductState::Unknown,
+        ProductState::Equal => v1::ProductState::Equal,
+        ProductState::Pending => v1::ProductState::Pending,
+        ProductState::InDoubt => v1::ProductState::InDoubt,
+        ProductState::Parked => v1::ProductState::Parked,
+        ProductState::Removed => v1::ProductState::Removed,
+        ProductState::NeverSent => v1::ProductState::NeverSent,
+        ProductState::Different => v1::ProductState::Different,
+    }
+}

@@ -1,0 +1,176 @@
+//! The configuration.
+
+use shopmaster_proto::v1;
+
+use super::time;
+use crate::config::{Config, Edit, KeyError, Value};
+
+/// All values in use.
+pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
+    let text = |path: &str| {
+        config
+            .get(path)
+            .map(|value| value.to_string())
+            .unwrap_or_default()
+    };
+    v1::Settings {
+        catalog: Some(v1::CatalogSettings {
+            kind: text("catalog.kind"),
+            server: text("catalog.server"),
+            database: text("catalog.database"),
+            table: text("catalog.table"),
+            auth: text("catalog.auth"),
+            username: text("catalog.username"),
+            encryption: text("catalog.encryption"),
+            trust: text("catalog.trust"),
+            path: text("catalog.path"),
+            capture: text("catalog.capture"),
+            columns: Some(v1::ColumnSettings {
+                id: text("catalog.columns.id"),
+                name: text("catalog.columns.name"),
+                price: text("catalog.columns.price"),
+                qr_code: text("catalog.columns.qr_code"),
+                status: text("catalog.columns.status"),
+            }),
+        }),
+        digible: Some(v1::DigibleSettings {
+            base_url: text("digible.base_url"),
+            email: text("digible.email"),
+            batch_size: config.digible.batch_size,
+            max_in_flight: config.digible.max_in_flight,
+            bulk_threshold: config.digible.bulk_threshold,
+            ca_file: text("digible.ca_file"),
+            timeout: Some(time::length(config.digible.timeout)),
+        }),
+        sync: Some(v1::SyncSettings {
+            automatic: config.sync.automatic,
+            interval: Some(time::length(config.sync.interval)),
+            probe: Some(time::length(config.sync.probe)),
+            verify: text("sync.verify"),
+        }),
+        remote: Some(v1::RemoteSettings {
+            listen: text("remote.listen"),
+        }),
+        secrets: Some(v1::SecretsSettings {
+            store: text("secrets.store"),
+        }),
+        log: Some(v1::LogSettings {
+            level: text("log.level"),
+        }),
+    }
+}
+
+/// The fields that a mask names.
+///
+/// # Errors
+///
+/// When a path names no field.
+pub(in crate::control) fn edits(
+    settings: &v1::Settings,
+    paths: Vec<String>,
+) -> Result<Vec<Edit>, KeyError> {
+    paths
+        .into_iter()
+        .map(|path| match value(settings, &path) {
+            Some(value) => Ok(Edit { path, value }),
+            // The configuration itself says best which key was meant.
+            None => Err(Config::default()
+                .set(&path, &Value::Flag(false))
+                .err()
+                .unwrap_or(KeyError::Unknown {
+                    key: path,
+                    suggestion: None,
+                })),
+        })
+        .collect()
+}
+
+fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
+    let settings = settings.clone();
+    let catalog = settings.catalog.unwrap_or_default();
+    let columns = catalog.columns.unwrap_or_default();
+    let digible = settings.digible.unwrap_or_default();
+    let sync = settings.sync.unwrap_or_default();
+    Some(match path {
+        "catalog.kind" => Value::Text(catalog.kind),
+        "catalog.server" => Value::Text(catalog.server),
+        "catalog.database" => Value::Text(catalog.database),
+        "catalog.table" => Value::Text(catalog.table),
+        "catalog.auth" => Value::Text(catalog.auth),
+        "catalog.username" => Value::Text(catalog.username),
+        "catalog.encryption" => Value::Text(catalog.encryption),
+        "catalog.trust" => Value::Text(catalog.trust),
+        "catalog.path" => Value::Text(catalog.path),
+        "catalog.capture" => Value::Text(catalog.capture),
+        "catalog.columns.id" => Value::Text(columns.id),
+        "catalog.columns.name" => Value::Text(columns.name),
+        "catalog.columns.price" => Value::Text(columns.price),
+        "catalog.columns.qr_code" => Value::Text(columns.qr_code),
+        "catalog.columns.status" => Value::Text(columns.status),
+        "digible.base_url" => Value::Text(digible.base_url),
+        "digible.email" => Value::Text(digible.email),
+        "digible.batch_size" => Value::Integer(digible.batch_size.into()),
+        "digible.max_in_flight" => Value::Integer(digible.max_in_flight.into()),
+        "digible.bulk_threshold" => Value::Integer(digible.bulk_threshold.into()),
+        "digible.ca_file" => Value::Text(digible.ca_file),
+        "digible.timeout" => length(digible.timeout),
+        "sync.automatic" => Value::Flag(sync.automatic),
+        "sync.interval" => length(sync.interval),
+        "sync.probe" => length(sync.probe),
+        "sync.verify" => Value::Text(sync.verify),
+        "remote.listen" => Value::Text(settings.remote.unwrap_or_default().listen),
+        "secrets.store" => Value::Text(settings.secrets.unwrap_or_default().store),
+        "log.level" => Value::Text(settings.log.unwrap_or_default().level),
+        _ => return None,
+    })
+}
+
+/// As the file has it: `2m`, `1s 500ms`.
+fn length(duration: Option<prost_types::Duration>) -> Value {
+    let duration = time::duration(&duration.unwrap_or_default());
+    Value::Text(format!(
+        "{:#}",
+        jiff::SignedDuration::try_from(duration).unwrap_or_default()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_survives_the_wire() {
+        let mut config = Config::default();
+        let paths = paths();
+        let edits = edits(&settings(&config), paths.clone()).unwrap();
+        assert_eq!(edits.len(), paths.len());
+        assert_eq!(config.edit(&edits).unwrap(), Vec::<String>::new());
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn an_unknown_path_is_refused() {
+        let error = edits(&v1::Settings::default(), vec!["digible.mail".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("digible.mail"), "{error}");
+    }
+
+    /// Every key of the configuration, taken from the configuration itself.
+    fn paths() -> Vec<String> {
+        fn walk(prefix: &str, table: &toml::Table, paths: &mut Vec<String>) {
+            for (name, value) in table {
+                let path = format!("{prefix}{name}");
+                match value.as_table() {
+                    Some(table) => walk(&format!("{path}."), table, paths),
+                    None => paths.push(path),
+                }
+            }
+        }
+        let mut paths = Vec::new();
+        walk(
+            "",
+            &toml::Table::try_from(Config::default()).unwrap(),
+            &mut paths,
+        );
+        paths
+    }
+}

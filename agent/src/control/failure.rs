@@ -1,0 +1,151 @@
+//! Refused calls: a gRPC code, our own stable code, a message and the remedy.
+
+use shopmaster_proto::Failure;
+use tonic::{Code, Status};
+
+use crate::{
+    catalog::CatalogError,
+    config::KeyError,
+    engine::{StartError, StepError, with_causes},
+    journal::JournalError,
+    supervisor::{ConfigureError, Supervisor},
+};
+
+/// A refused call.
+pub(super) fn failure(code: Code, word: &str, message: String, remedy: &str) -> Status {
+    Failure {
+        code: word.to_owned(),
+        message,
+        remedy: remedy.to_owned(),
+        disconnected: false,
+    }
+    .into_status(code)
+}
+
+/// What a later version brings.
+pub(super) fn unimplemented(what: &str) -> Status {
+    failure(
+        Code::Unimplemented,
+        "UNIMPLEMENTED",
+        format!("{what} is not part of this version"),
+        "",
+    )
+}
+
+/// A request that makes no sense.
+pub(super) fn invalid(message: impl Into<String>) -> Status {
+    failure(
+        Code::InvalidArgument,
+        "INVALID_ARGUMENT",
+        message.into(),
+        "",
+    )
+}
+
+/// Why there is no engine to ask.
+pub(super) fn no_engine(supervisor: &Supervisor) -> Status {
+    let facts = supervisor.board.facts();
+    if let Some(trouble) = facts.troubles.into_values().next() {
+        return failure(
+            Code::FailedPrecondition,
+            trouble.code,
+            trouble.text,
+            &trouble.remedy,
+        );
+    }
+    let missing = facts.missing.join(", ");
+    if missing.is_empty() {
+        return failure(
+            Code::Unavailable,
+            "NOT_READY",
+            "The agent is starting or ending".to_owned(),
+            "Try again in a moment",
+        );
+    }
+    failure(
+        Code::FailedPrecondition,
+        "UNCONFIGURED",
+        format!("The agent is not configured: {missing} not set"),
+        "Run `shopmasterctl configure`",
+    )
+}
+
+pub(super) fn catalog(error: &CatalogError) -> Status {
+    let code = match error {
+        CatalogError::Busy(_) | CatalogError::Unreachable { .. } => Code::Unavailable,
+        CatalogError::Statement { .. } | CatalogError::Unproven(_) => Code::Internal,
+        _ => Code::FailedPrecondition,
+    };
+    failure(code, error.code(), with_causes(error), error.remedy())
+}
+
+pub(super) fn journal(error: &JournalError) -> Status {
+    failure(
+        Code::Internal,
+        "JOURNAL_FAILED",
+        with_causes(error),
+        error.remedy(),
+    )
+}
+
+pub(super) fn step(error: &StepError) -> Status {
+    match error {
+        StepError::Catalog(error) => catalog(error),
+        StepError::Journal(error) => journal(error),
+    }
+}
+
+pub(super) fn start(error: StartError) -> Status {
+    match error {
+        StartError::Paused => failure(
+            Code::FailedPrecondition,
+            "PAUSED",
+            "Sending is paused".to_owned(),
+            "Run `shopmasterctl resume`",
+        ),
+        StartError::Stopping => failure(
+            Code::Unavailable,
+            "STOPPING",
+            "The agent is ending".to_owned(),
+            "Start it again",
+        ),
+    }
+}
+
+pub(super) fn key(error: &KeyError) -> Status {
+    failure(
+        Code::InvalidArgument,
+        "CONFIG_REFUSED",
+        with_causes(error),
+        "Nothing was changed; `shopmasterctl configure --show` lists all settings",
+    )
+}
+
+pub(super) fn configure(error: &ConfigureError) -> Status {
+    match error {
+        ConfigureError::Key(error) => key(error),
+        ConfigureError::Unsupported(what) => unimplemented(what),
+        ConfigureError::Secret(_) => failure(
+            Code::Unavailable,
+            "SECRETS_UNAVAILABLE",
+            with_causes(error),
+            "Unlock the credential store, or set `secrets.store` to `file`",
+        ),
+        ConfigureError::KeepAside(_) | ConfigureError::Save(_) => failure(
+            Code::Internal,
+            "CONFIG_NOT_WRITTEN",
+            with_causes(error),
+            "Check that the disk is not full and that this user may write the configuration's folder",
+        ),
+    }
+}
+
+/// No run of this id.
+pub(super) fn no_run(id: &str) -> Status {
+    failure(
+        Code::NotFound,
+        "RUN_NOT_FOUND",
+        format!("There is no run `{id}`"),
+        "List the runs with `shopmasterctl runs`",
+    )
+}

@@ -1,0 +1,161 @@
+//! The service `Products`.
+
+use std::sync::Arc;
+
+use shopmaster_proto::v1;
+use tonic::{Code, Request, Response, Status};
+
+use super::{convert::product, failure};
+use crate::{engine::Engine, product::ProductId, supervisor::Supervisor};
+
+/// Products on a page when nobody says.
+const PAGE: u32 = 100;
+/// The most products on a page.
+const MOST: u32 = 1_000;
+
+pub(super) struct Service {
+    supervisor: Arc<Supervisor>,
+}
+
+impl Service {
+    pub(super) fn new(supervisor: Arc<Supervisor>) -> Self {
+        Self { supervisor }
+    }
+
+    fn engine(&self) -> Result<Arc<Engine>, Status> {
+        self.supervisor
+            .engine()
+            .ok_or_else(|| failure::no_engine(&self.supervisor))
+    }
+}
+
+#[tonic::async_trait]
+impl v1::products_server::Products for Service {
+    async fn explain(
+        &self,
+        request: Request<v1::ExplainRequest>,
+    ) -> Result<Response<v1::ExplainResponse>, Status> {
+        let asked = request.into_inner().product_id;
+        if asked.is_empty() {
+            return Err(failure::invalid("Name the product by its id"));
+        }
+        let explained = self.engine()?.explain(&asked).await.map_err(|message| {
+            failure::failure(
+                Code::Unavailable,
+                "EXPLAIN_FAILED",
+                message,
+                "Run `shopmasterctl test`",
+            )
+        })?;
+        Ok(Response::new(product::explained(&explained)))
+    }
+
+    async fn list_parked(
+        &self,
+        request: Request<v1::ListParkedRequest>,
+    ) -> Result<Response<v1::ListParkedResponse>, Status> {
+        let request = request.into_inner();
+        let token = Some(request.page_token).filter(|token| !token.is_empty());
+        let engine = self.engine()?;
+        let listed = engine
+            .journal()
+            .list_parked(token, size(request.page_size))
+            .await;
+        let page = listed.map_err(|error| failure::journal(&error))?;
+        Ok(Response::new(v1::ListParkedResponse {
+            products: page.entries.iter().map(product::parked).collect(),
+            next_page_token: page.next.unwrap_or_default(),
+            total: page.total,
+        }))
+    }
+
+    async fn retry_parked(
+        &self,
+        request: Request<v1::RetryParkedRequest>,
+    ) -> Result<Response<v1::RetryParkedResponse>, Status> {
+        let request = request.into_inner();
+        let ids = chosen(&request.product_ids, request.all)?;
+        let retried = self.engine()?.retry_parked(ids).await;
+        let count = retried.map_err(|error| failure::journal(&error))?;
+        found(&request.product_ids, count)?;
+        Ok(Response::new(v1::RetryParkedResponse { count }))
+    }
+
+    async fn discard_parked(
+        &self,
+        request: Request<v1::DiscardParkedRequest>,
+    ) -> Result<Response<v1::DiscardParkedResponse>, Status> {
+        let request = request.into_inner();
+        let ids = chosen(&request.product_ids, request.all)?;
+        let engine = self.engine()?;
+        let discarded = engine.journal().discard_parked(ids).await;
+        let count = discarded.map_err(|error| failure::journal(&error))?;
+        engine.refresh().await;
+        found(&request.product_ids, count)?;
+        Ok(Response::new(v1::DiscardParkedResponse { count }))
+    }
+
+    async fn list_removed(
+        &self,
+        request: Request<v1::ListRemovedRequest>,
+    ) -> Result<Response<v1::ListRemovedResponse>, Status> {
+        let request = request.into_inner();
+        let token = Some(request.page_token).filter(|token| !token.is_empty());
+        let engine = self.engine()?;
+        let listed = engine
+            .journal()
+            .list_removed(token, size(request.page_size))
+            .await;
+        let page = listed.map_err(|error| failure::journal(&error))?;
+        Ok(Response::new(v1::ListRemovedResponse {
+            products: page.entries.iter().map(product::removed).collect(),
+            next_page_token: page.next.unwrap_or_default(),
+            total: page.total,
+        }))
+    }
+
+    async fn forget_removed(
+        &self,
+        request: Request<v1::ForgetRemovedRequest>,
+    ) -> Result<Response<v1::ForgetRemovedResponse>, Status> {
+        let request = request.into_inner();
+        let ids = chosen(&request.product_ids, request.all)?;
+        let engine = self.engine()?;
+        let forgotten = engine.journal().forget_removed(ids).await;
+        let count = forgotten.map_err(|error| failure::journal(&error))?;
+        engine.refresh().await;
+        found(&request.product_ids, count)?;
+        Ok(Response::new(v1::ForgetRemovedResponse { count }))
+    }
+}
+
+fn size(asked: u32) -> u32 {
+    match asked {
+        0 => PAGE,
+        asked => asked.min(MOST),
+    }
+}
+
+/// Which products are meant; none for all. Ids come as text, and may mean a number.
+fn chosen(ids: &[String], all: bool) -> Result<Option<Vec<ProductId>>, Status> {
+    match (ids.is_empty(), all) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some(
+            ids.iter().flat_map(|id| Engine::meanings(id)).collect(),
+        )),
+        _ => Err(failure::invalid("Name products, or say `all`, not both")),
+    }
+}
+
+/// Whoever names products and hits none has misspelled them.
+fn found(ids: &[String], count: u64) -> Result<(), Status> {
+    if ids.is_empty() || count > 0 {
+        return Ok(());
+    }
+    Err(failure::failure(
+        Code::NotFound,
+        "PRODUCT_NOT_FOUND",
+        format!("None of these products is in the list: {}", ids.join(", ")),
+        "List them with `shopmasterctl parked` or `shopmasterctl removed`",
+    ))
+}

@@ -1,0 +1,154 @@
+//! The service `Runs`.
+
+use std::sync::Arc;
+
+use shopmaster_proto::v1;
+use tokio::sync::watch;
+use tonic::{Code, Request, Response, Status};
+
+use super::{
+    convert::run,
+    failure,
+    streams::{Answers, Sink, stream},
+};
+use crate::{
+    engine::{
+        Engine,
+        run::{Cause, Kind, Run, State},
+    },
+    supervisor::Supervisor,
+};
+
+/// How many runs are listed when nobody says.
+const FEW: u32 = 20;
+/// The most runs that are listed.
+const MOST: u32 = 500;
+
+pub(super) struct Service {
+    supervisor: Arc<Supervisor>,
+}
+
+impl Service {
+    pub(super) fn new(supervisor: Arc<Supervisor>) -> Self {
+        Self { supervisor }
+    }
+
+    fn engine(&self) -> Result<Arc<Engine>, Status> {
+        self.supervisor
+            .engine()
+            .ok_or_else(|| failure::no_engine(&self.supervisor))
+    }
+
+    async fn find(&self, id: &str) -> Result<Run, Status> {
+        let found = self.engine()?.runs().get(id).await;
+        found
+            .map_err(|error| failure::journal(&error))?
+            .ok_or_else(|| failure::no_run(id))
+    }
+}
+
+#[tonic::async_trait]
+impl v1::runs_server::Runs for Service {
+    type WatchRunStream = Answers<v1::WatchRunResponse>;
+
+    async fn start_run(
+        &self,
+        request: Request<v1::StartRunRequest>,
+    ) -> Result<Response<v1::StartRunResponse>, Status> {
+        let request = request.into_inner();
+        let kind = match request.kind() {
+            v1::RunKind::Sync => Kind::Sync,
+            v1::RunKind::Upload => Kind::Upload,
+            v1::RunKind::Verify => return Err(failure::unimplemented("Verify")),
+            v1::RunKind::Unspecified => {
+                return Err(failure::invalid("Say which kind of run to start"));
+            }
+        };
+        let started = self
+            .engine()?
+            .runs()
+            .start(kind, Cause::Requested, request.from_start)
+            .map_err(failure::start)?;
+        Ok(Response::new(v1::StartRunResponse {
+            run: Some(run::run(&started.run)),
+            joined: started.joined,
+        }))
+    }
+
+    async fn watch_run(
+        &self,
+        request: Request<v1::WatchRunRequest>,
+    ) -> Result<Response<Self::WatchRunStream>, Status> {
+        let id = request.into_inner().id;
+        let ending = self.supervisor.ending.clone();
+        let engine = self.engine()?;
+        if let Some(progress) = engine.runs().watch(&id) {
+            return Ok(Response::new(stream(ending, |sink| {
+                watch_progress(progress, sink)
+            })));
+        }
+        let ended = self.find(&id).await?;
+        Ok(Response::new(stream(ending, |sink| send(ended, sink))))
+    }
+
+    async fn cancel_run(
+        &self,
+        request: Request<v1::CancelRunRequest>,
+    ) -> Result<Response<v1::CancelRunResponse>, Status> {
+        let id = request.into_inner().id;
+        if let Some(cancelled) = self.engine()?.runs().cancel(&id) {
+            let run = Some(run::run(&cancelled));
+            return Ok(Response::new(v1::CancelRunResponse { run }));
+        }
+        self.find(&id).await?;
+        Err(failure::failure(
+            Code::FailedPrecondition,
+            "RUN_ENDED",
+            format!("The run `{id}` has already ended"),
+            "",
+        ))
+    }
+
+    async fn list_runs(
+        &self,
+        request: Request<v1::ListRunsRequest>,
+    ) -> Result<Response<v1::ListRunsResponse>, Status> {
+        let limit = match request.into_inner().limit {
+            0 => FEW,
+            limit => limit.min(MOST),
+        };
+        let listed = self.engine()?.runs().list(limit).await;
+        let runs = listed.map_err(|error| failure::journal(&error))?;
+        Ok(Response::new(v1::ListRunsResponse {
+            runs: runs.iter().map(run::run).collect(),
+        }))
+    }
+
+    async fn get_run(
+        &self,
+        request: Request<v1::GetRunRequest>,
+    ) -> Result<Response<v1::GetRunResponse>, Status> {
+        let found = self.find(&request.into_inner().id).await?;
+        let run = Some(run::run(&found));
+        Ok(Response::new(v1::GetRunResponse { run }))
+    }
+}
+
+/// As it is now, then each change, and the end last. A slow client gets the newest, never a queue.
+async fn watch_progress(mut progress: watch::Receiver<Run>, sink: Sink<v1::WatchRunResponse>) {
+    loop {
+        let now = progress.borrow_and_update().clone();
+        let ended = now.state == State::Finished;
+        let run = Some(run::run(&now));
+        let sent = sink.send(Ok(v1::WatchRunResponse { run })).await;
+        if ended || sent.is_err() || progress.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn send(ended: Run, sink: Sink<v1::WatchRunResponse>) {
+    let run = Some(run::run(&ended));
+    // A client that has left needs no answer.
+    let _ = sink.send(Ok(v1::WatchRunResponse { run })).await;
+}
