@@ -38,6 +38,15 @@ pub enum CatalogError {
         /// What it lacks, for people.
         reason: String,
     },
+    /// This user may not write where capture and the lock need it.
+    #[error("this user may not write the shop's database `{database}`")]
+    NoRights {
+        /// Which one.
+        database: String,
+        /// What could not be written.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
     /// Another agent serves this table.
     #[error("another shopMaster agent serves this shop's database ({0})")]
     Claimed(String),
@@ -84,6 +93,9 @@ impl CatalogError {
             Self::UnfitKey { .. } => {
                 "Make the column NOT NULL and give it a primary key or a unique index of its own, or name another one with `shopmasterctl configure --column-id NAME`"
             }
+            Self::NoRights { .. } => {
+                "Give the user that runs shopMaster the right to write the shop's database; for a file, also its folder"
+            }
             Self::Claimed(_) => "Stop the other agent: one agent serves one shop",
             Self::NameTaken(_) => "Rename the shop's own object; shopMaster does not touch it",
             Self::Busy(_) => "Nothing: it is tried again",
@@ -103,6 +115,7 @@ impl CatalogError {
             Self::NoTable(_) => "TABLE_MISSING",
             Self::NoColumn { .. } => "COLUMN_MISSING",
             Self::UnfitKey { .. } => "KEY_UNFIT",
+            Self::NoRights { .. } => "DATABASE_READ_ONLY",
             Self::Claimed(_) => "CATALOG_CLAIMED",
             Self::NameTaken(_) => "NAME_TAKEN",
             Self::Busy(_) => "DATABASE_BUSY",

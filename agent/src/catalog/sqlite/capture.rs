@@ -56,6 +56,7 @@ pub(super) fn status(connection: &Connection, database: &Database) -> Work<Captu
         return Ok(CaptureStatus::NotInstalled);
     }
     let table = Table::read(connection, options)?;
+    preflight::is_table(&table, options)?;
     let column = table.column(options, &options.columns.id)?;
     let key = table.key(connection, options)?;
     let mut lines = found.differences(options, &Planned::new(options, &key));
@@ -72,9 +73,8 @@ pub(super) fn status(connection: &Connection, database: &Database) -> Work<Captu
 }
 
 fn planned(connection: &Connection, options: &SqliteOptions) -> Work<Planned> {
-    let table = Table::read(connection, options)?;
-    preflight::table(&table, options)?;
-    Ok(Planned::new(options, &table.key(connection, options)?))
+    let key = preflight::fit(connection, options)?.key(connection, options)?;
+    Ok(Planned::new(options, &key))
 }
 
 /// The text that makes everything as planned, from whatever is there now.

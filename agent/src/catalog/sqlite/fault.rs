@@ -59,7 +59,10 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 pub(super) fn spoils(error: &CatalogError) -> bool {
     matches!(
         error,
-        CatalogError::Unreachable { .. } | CatalogError::NoFile(_) | CatalogError::Statement { .. }
+        CatalogError::Unreachable { .. }
+            | CatalogError::NoFile(_)
+            | CatalogError::NoRights { .. }
+            | CatalogError::Statement { .. }
     )
 }
 
@@ -70,19 +73,22 @@ fn named(error: rusqlite::Error, operation: &'static str, options: &SqliteOption
     if let Some(missing) = missing(&error, options) {
         return missing;
     }
-    let unreachable = matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase | ErrorCode::PermissionDenied)
-    );
-    if unreachable {
-        return CatalogError::Unreachable {
-            database: options.path.display().to_string(),
+    let database = || options.path.display().to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase | ErrorCode::PermissionDenied) => {
+            CatalogError::Unreachable {
+                database: database(),
+                source: Box::new(error),
+            }
+        }
+        Some(ErrorCode::ReadOnly) => CatalogError::NoRights {
+            database: database(),
             source: Box::new(error),
-        };
-    }
-    CatalogError::Statement {
-        operation,
-        source: Box::new(error),
+        },
+        _ => CatalogError::Statement {
+            operation,
+            source: Box::new(error),
+        },
     }
 }
 

@@ -146,6 +146,7 @@ fn change(row: &rusqlite::Row<'_>) -> rusqlite::Result<Change> {
             key,
         },
         kind,
+        // SQLite gives NULL for a clock beyond the year 9999: no reason to refuse a sale, nor a change.
         changed_at: timestamp(row.get::<_, Option<i64>>(3)?.unwrap_or_default()),
     })
 }

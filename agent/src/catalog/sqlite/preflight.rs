@@ -75,8 +75,20 @@ pub(super) fn refuse(connection: &Connection, database: &Database) -> Work<()> {
         .try_for_each(|(_, probe)| probe(connection, &database.options).map(drop))
 }
 
+/// The product table, when it can be captured.
+pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> Work<Table> {
+    let table = Table::read(connection, options)?;
+    is_table(&table, options)?;
+    let column = table.column(options, &options.columns.id)?;
+    let key = table.key(connection, options)?;
+    match table.unfit(column, &key) {
+        Some(reason) => Err(unfit(options, reason)),
+        None => Ok(table),
+    }
+}
+
 /// Whether it is a table at all.
-pub(super) fn table(table: &Table, options: &SqliteOptions) -> Work<()> {
+pub(super) fn is_table(table: &Table, options: &SqliteOptions) -> Work<()> {
     let reason = match table.kind.as_str() {
         "table" => return Ok(()),
         "view" => "it is a view, which has no rows of its own to capture",
@@ -86,7 +98,7 @@ pub(super) fn table(table: &Table, options: &SqliteOptions) -> Work<()> {
 }
 
 fn found_table(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    table(&Table::read(connection, options)?, options)?;
+    is_table(&Table::read(connection, options)?, options)?;
     Ok(good(format!("the table `{}` is there", options.table)))
 }
 
@@ -103,15 +115,10 @@ fn found_columns(connection: &Connection, options: &SqliteOptions) -> Work<Findi
 }
 
 fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    let table = Table::read(connection, options)?;
-    let column = table.column(options, &options.columns.id)?;
-    let key = table.key(connection, options)?;
-    if let Some(reason) = table.unfit(column, &key) {
-        return Err(unfit(options, reason));
-    }
+    let key = fit(connection, options)?.key(connection, options)?;
     Ok(good(format!(
         "`{}` is never NULL and unique by itself, compared as {}",
-        column.name, key.collation
+        options.columns.id, key.collation
     )))
 }
 
@@ -195,20 +202,15 @@ fn names(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
 
 fn rights(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     if connection.is_readonly("main")? {
-        return Err(no_rights(
-            format!("`{}` cannot be written", options.path.display()).into(),
-        ));
+        return Err(no_rights(options, "the file cannot be written"));
     }
     // SQLite keeps its journal beside the file, and so do we our lock.
-    let folder = options
-        .path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let path = options.path.canonicalize();
+    let folder = path.as_deref().ok().and_then(Path::parent);
     tempfile::Builder::new()
         .prefix(".shopmaster")
-        .tempfile_in(folder)
-        .map_err(|error| no_rights(error.into()))?;
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map_err(|error| no_rights(options, error))?;
     Ok(good("the file and its folder can be written".to_owned()))
 }
 
@@ -221,10 +223,13 @@ fn unfit(options: &SqliteOptions, reason: String) -> Fault {
     .into()
 }
 
-fn no_rights(source: Box<dyn std::error::Error + Send + Sync>) -> Fault {
-    CatalogError::Statement {
-        operation: "be written",
-        source,
+fn no_rights(
+    options: &SqliteOptions,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Fault {
+    CatalogError::NoRights {
+        database: options.path.display().to_string(),
+        source: source.into(),
     }
     .into()
 }

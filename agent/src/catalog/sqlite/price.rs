@@ -183,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn every_price_in_cents_survives_a_float() {
+        for cents in (0..1_000_000_i64).step_by(7) {
+            let expected = format!("{}.{:02}", cents / 100, cents % 100);
+            let number: f64 = expected.parse().unwrap();
+            assert_eq!(shown(ValueRef::Real(number), Some(2)), expected);
+            assert_eq!(
+                shown(ValueRef::Real(cents as f64 * 0.01), Some(2)),
+                expected
+            );
+        }
+    }
+
+    #[test]
     fn floats_that_are_no_price_are_named() {
         for (number, expected) in [
             (1e300, "the price has more than 38 digits: `1e300`"),

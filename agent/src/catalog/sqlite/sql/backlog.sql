@@ -1,6 +1,6 @@
 SELECT
     count(*),
     count(DISTINCT c.ProductID),
-    CAST(round(unixepoch(min(c.ChangeDateTime), 'subsec') * 1000) AS INTEGER),
-    CAST(round((unixepoch('now', 'subsec') - unixepoch(min(c.ChangeDateTime), 'subsec')) * 1000) AS INTEGER)
+    min(c.ChangeDateTime),
+    CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER) - min(c.ChangeDateTime)
 FROM shopmaster_ChangeLog AS c

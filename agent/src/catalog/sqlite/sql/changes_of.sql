@@ -2,7 +2,7 @@ SELECT
     c.ChangeID,
     c.ProductID,
     c.ChangeType,
-    CAST(round(unixepoch(c.ChangeDateTime, 'subsec') * 1000) AS INTEGER)
+    c.ChangeDateTime
 FROM shopmaster_ChangeLog AS c
 -- The right side takes the affinity and the collation of the left one: one pass, whatever the number of keys.
 WHERE c.ProductID IN (SELECT k.value FROM json_each(?1) AS k)

@@ -1,7 +1,7 @@
 CREATE TRIGGER shopmaster_capture_update AFTER UPDATE ON {table}
 BEGIN
     INSERT INTO shopmaster_ChangeLog (ChangeType, ProductID, ChangeDateTime)
-    SELECT 'DELETE', OLD.{id}, strftime('%Y-%m-%d %H:%M:%f', 'now')
+    SELECT 'DELETE', OLD.{id}, CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER)
     WHERE OLD.{id} COLLATE BINARY IS NOT NEW.{id} OR typeof(OLD.{id}) <> typeof(NEW.{id});
     INSERT INTO shopmaster_ChangeLog (ChangeType, ProductID, ChangeDateTime)
     SELECT
@@ -10,5 +10,5 @@ BEGIN
             ELSE 'UPDATE'
         END,
         NEW.{id},
-        strftime('%Y-%m-%d %H:%M:%f', 'now');
+        CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER);
 END

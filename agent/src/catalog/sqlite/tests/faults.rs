@@ -4,7 +4,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use super::{PRODUCTS, Shop, SqliteCatalog, text};
+use super::{super::open::Access, PRODUCTS, Shop, SqliteCatalog, text};
 use crate::catalog::{Catalog as _, CatalogError, ChangeIdentity};
 
 #[tokio::test]
@@ -221,4 +221,50 @@ async fn a_schema_that_changes_under_us_is_followed() {
         shop.rows().await[0].price.as_ref().unwrap().to_string(),
         "1.000"
     );
+}
+
+#[tokio::test]
+async fn a_full_disk_changes_nothing_and_is_told() {
+    let shop = Shop::usual();
+    let before = shop.schema();
+    let full = |connection: &Connection, _: &_| {
+        let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+        Ok(connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+    };
+    let database = &shop.catalog.database;
+    database.with(Access::Write, "fill the disk", full).unwrap();
+    let error = shop.catalog.install().await.unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            CatalogError::Statement {
+                operation: "install capture",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .contains("full")
+    );
+    assert_eq!(shop.schema(), before);
+    // The connection that failed is not used again.
+    assert!(shop.catalog.install().await.unwrap());
+}
+
+#[tokio::test]
+async fn what_may_not_be_written_is_told() {
+    let shop = Shop::usual().captured().await;
+    let write =
+        |connection: &Connection, _: &_| Ok(connection.execute_batch("DELETE FROM Products")?);
+    // A connection for reads can never change the shop's file.
+    let error = shop
+        .catalog
+        .database
+        .with(Access::Read, "delete", write)
+        .unwrap_err();
+    assert!(matches!(error, CatalogError::NoRights { .. }), "{error}");
 }

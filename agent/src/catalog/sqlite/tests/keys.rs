@@ -16,9 +16,7 @@ async fn a_change_finds_its_row_whatever_its_case() {
     )
     .captured()
     .await;
-    shop.run(
-        "INSERT INTO shopmaster_ChangeLog VALUES (7, 'UPDATE', 'abc', '2026-01-02 03:04:05.678')",
-    );
+    shop.run("INSERT INTO shopmaster_ChangeLog VALUES (7, 'UPDATE', 'abc', 1767323045678)");
     let changes = shop.pending().await;
     assert_eq!(
         changes[0].changed_at.to_string(),
@@ -263,26 +261,45 @@ fn keys_are_sought_in_an_index() {
             "CREATE TABLE Products (ProductID {key}, ProductName, SellPrice)"
         ));
         let statements = &shop.catalog.database.statements;
-        let plan = |sql: &str| {
-            let mut statement = shop
-                .till
-                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                .unwrap();
-            let places = vec!["1"; statement.parameter_count()];
-            let lines = statement
-                .query_map(rusqlite::params_from_iter(places), |row| {
-                    row.get::<_, String>(3)
-                })
-                .unwrap();
-            lines.map(Result::unwrap).collect::<Vec<_>>().join("; ")
-        };
         for sql in [&statements.lookup, &statements.scan_behind] {
-            let plan = plan(sql);
+            let plan = query_plan(&shop, sql);
             assert!(plan.starts_with("SEARCH p USING"), "{key}: {plan}");
             assert!(!plan.contains("B-TREE"), "{key}: {plan}");
         }
         for sql in [&statements.scan_start, &statements.scan_behind_null] {
-            assert!(!plan(sql).contains("B-TREE"), "{key}: {}", plan(sql));
+            let plan = query_plan(&shop, sql);
+            assert!(!plan.contains("B-TREE"), "{key}: {plan}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_change_log_is_walked_once_at_most() {
+    let shop = Shop::usual().captured().await;
+    let plan = query_plan(&shop, include_str!("../sql/changes_of.sql"));
+    assert!(plan.starts_with("SCAN c; LIST SUBQUERY"), "{plan}");
+    for sql in [
+        include_str!("../sql/pending.sql"),
+        include_str!("../sql/acknowledge.sql"),
+        include_str!("../sql/newest_change.sql"),
+    ] {
+        let plan = query_plan(&shop, sql);
+        assert!(plan.starts_with("SEARCH"), "{plan}");
+    }
+}
+
+/// How SQLite goes about it, the steps on one line.
+fn query_plan(shop: &Shop, sql: &str) -> String {
+    let mut statement = shop
+        .till
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    let places = vec!["1"; statement.parameter_count()];
+    let steps = statement
+        .query_map(rusqlite::params_from_iter(places), |row| row.get(3))
+        .unwrap();
+    steps
+        .collect::<Result<Vec<String>, _>>()
+        .unwrap()
+        .join("; ")
 }
