@@ -43,6 +43,6 @@ CREATE TABLE upload (
     done        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
-CREATE INDEX product_doubt ON product (id) WHERE doubt > 0;
+CREATE INDEX product_doubt ON product (id, doubt, doubt_due) WHERE doubt > 0;
 
 CREATE INDEX run_started ON run (started_at);
