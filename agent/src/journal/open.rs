@@ -128,15 +128,18 @@ fn take_over(
 /// The first damage that SQLite finds in the file.
 fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    Ok(Some(found).filter(|found| found != "ok"))
+    // It has lines of its own, and this goes into a sentence.
+    Ok((found != "ok").then(|| found.replace('\n', " ")))
 }
 
+/// Whether closing leaves the WAL as it is.
 fn keep_wal(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
     Ok(())
 }
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    // From here on it is ours to change.
     keep_wal(connection, false)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);

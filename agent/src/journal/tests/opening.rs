@@ -146,6 +146,7 @@ async fn a_damaged_page_is_found_at_the_start() {
     fs::write(file(&folder), &bytes).unwrap();
 
     let opened = open(&folder);
+    assert!(!kept(&opened).reason.contains('\n'));
     assert!(
         kept(&opened).reason.contains("damaged"),
         "{:?}",
@@ -240,6 +241,16 @@ fn a_newer_journal_of_another_mode_is_left_alone() {
         .unwrap();
     drop(connection);
     assert_newer(&folder);
+}
+
+/// As after a kill while the old one was moved aside.
+#[tokio::test]
+async fn a_wal_without_its_journal_is_not_taken_up() {
+    let shop = Fixture::new();
+    shop.publish(&[&number(1)], 7).await;
+    let copy = copy_of(&shop);
+    fs::remove_file(file(&copy)).unwrap();
+    assert_empty(&open(&copy).journal).await;
 }
 
 #[test]

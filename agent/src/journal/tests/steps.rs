@@ -125,6 +125,7 @@ async fn a_product_lost_again_starts_over() {
     shop.acknowledge(&[&id], 7, LATE, Duration::ZERO).await;
     shop.lose(&id).await;
     assert_eq!(shop.known(&id).await.doubt, Doubt::MayStillLand);
+    assert_eq!(shop.journal.next_due().await.unwrap(), None);
     shop.acknowledge(&[&id], 7, LATE, LONG).await;
     assert_eq!(shop.known(&id).await.doubt, Doubt::Again);
     assert!(shop.due().await.is_empty());
