@@ -3,9 +3,11 @@
 //! Imports point one way: `main -> control -> engine -> catalog, digible, journal`. The three at the
 //! end know nothing of each other; `product` is the vocabulary that they share.
 
+pub mod args;
 pub mod catalog;
 pub mod config;
 pub mod control;
+pub mod demo;
 pub mod digible;
 pub mod engine;
 pub mod health;
@@ -14,4 +16,5 @@ pub mod logging;
 pub mod paths;
 pub mod product;
 pub mod secrets;
+pub mod service;
 pub mod supervisor;

@@ -288,7 +288,6 @@ impl Step<'_> {
                     settlement.acknowledged.push(Acknowledged {
                         id: parcel.item.id,
                         digest: parcel.item.digest.0,
-                        was_published: known.published.is_some(),
                     });
                 }
                 Fortune::Refused { reason, fate, .. } if may_park => {

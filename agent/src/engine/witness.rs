@@ -51,7 +51,6 @@ pub(super) async fn ask(
             settlement.acknowledged.push(Acknowledged {
                 id,
                 digest: item.digest.0,
-                was_published: true,
             });
             Testimony::Passes
         }

@@ -1,9 +1,9 @@
 //! Parked and removed products, as a person sees and handles them.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction};
+use rusqlite::{OptionalExtension as _, Transaction, types::Value};
 
-use super::{DigestBytes, Journal, Result, from_token, products, time, token};
+use super::{DigestBytes, Journal, Result, from_token, settle, time, token, values::behind};
 use crate::product::ProductId;
 
 /// A product that Digible, or we, refuse.
@@ -52,9 +52,9 @@ impl Journal {
             let entries = connection
                 .prepare_cached(
                     "SELECT id, digest, reason, since, discarded FROM parked
-                     WHERE discarded = 0 AND (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2",
+                     WHERE discarded = 0 AND id > ?1 ORDER BY id LIMIT ?2",
                 )?
-                .query_map((after.as_deref().and_then(from_token), limit + 1), parked)?
+                .query_map((start(after), limit.saturating_add(1)), parked)?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             let total: i64 = connection
                 .prepare_cached("SELECT count(*) FROM parked WHERE discarded = 0")?
@@ -121,9 +121,9 @@ impl Journal {
             let entries = connection
                 .prepare_cached(
                     "SELECT id, since FROM removed
-                     WHERE (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2",
+                     WHERE id > ?1 ORDER BY id LIMIT ?2",
                 )?
-                .query_map((after.as_deref().and_then(from_token), limit + 1), removed)?
+                .query_map((start(after), limit.saturating_add(1)), removed)?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             let total: i64 = connection
                 .prepare_cached("SELECT count(*) FROM removed")?
@@ -157,7 +157,7 @@ impl Journal {
         self.write("forget removed products", move |transaction| {
             let count = match ids {
                 None => transaction.execute("DELETE FROM removed", [])?,
-                Some(ids) => each(&ids, |id| products::forget_removed(transaction, id))?,
+                Some(ids) => each(&ids, |id| settle::forget_removed(transaction, id))?,
             };
             Ok(count as u64)
         })
@@ -187,6 +187,10 @@ fn each(
     change: impl Fn(&ProductId) -> rusqlite::Result<usize>,
 ) -> rusqlite::Result<usize> {
     ids.iter().try_fold(0, |count, id| Ok(count + change(id)?))
+}
+
+fn start(after: Option<String>) -> Value {
+    behind(after.as_deref().and_then(from_token))
 }
 
 fn parked(row: &rusqlite::Row<'_>) -> rusqlite::Result<Parked> {

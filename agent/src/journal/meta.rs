@@ -112,12 +112,13 @@ pub(super) fn add_published(connection: &Connection, difference: i64) -> rusqlit
     if difference == 0 {
         return Ok(());
     }
-    let now = get::<i64>(connection, "published")?.unwrap_or_default();
-    set(
-        connection,
-        "published",
-        &now.saturating_add(difference).max(0),
-    )
+    connection
+        .prepare_cached(
+            "INSERT INTO meta (key, value) VALUES ('published', ?1)
+             ON CONFLICT (key) DO UPDATE SET value = value + ?1",
+        )?
+        .execute([difference])?;
+    Ok(())
 }
 
 pub(super) fn get<T: FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {

@@ -12,6 +12,15 @@ pub(super) fn format(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
+/// Whether an open file is a journal of this format, or empty, and not another program's.
+pub(super) fn fits(connection: &Connection, format: i64) -> rusqlite::Result<bool> {
+    let sql = match format {
+        0 => "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
+        _ => "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'meta')",
+    };
+    connection.query_row(sql, [], |row| row.get(0))
+}
+
 /// Brings an open journal to the newest format, each step in a transaction of its own.
 pub(super) fn run(connection: &mut Connection) -> rusqlite::Result<()> {
     let from = usize::try_from(format(connection)?).unwrap_or_default();

@@ -9,33 +9,35 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::product::ProductId;
 
-mod key;
 mod lists;
 mod meta;
 mod migrations;
 mod open;
 mod products;
 mod runs;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod values;
 
 pub use lists::{Page, Parked, Removed};
 pub use meta::{Pause, Stamp};
 pub use open::{Binding, Kept, Opened};
-pub use products::{Acknowledged, Doubt, Known, Parking, Settlement, UploadProgress};
+pub use products::{Doubt, Known};
 pub use runs::StoredRun;
+pub use settle::{Acknowledged, Parking, Settlement, UploadProgress};
 pub use uploads::Checkpoint;
 
 /// SHA-256 of a body.
 pub type DigestBytes = [u8; 32];
 
 /// The journal of one account and one catalog. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
 }
@@ -111,6 +113,9 @@ impl JournalError {
             Self::Newer { .. } => {
                 "Install that newer version again, or move the journal file away and run `shopmasterctl upload`"
             }
+            Self::Statement { source, .. } if is_damage(source) => {
+                "Restart the agent: it keeps the damaged journal aside and starts an empty one"
+            }
             Self::Open { .. } | Self::KeepAside { .. } | Self::Statement { .. } => {
                 "Check that the disk is not full and that this user may write the journal's folder"
             }
@@ -183,6 +188,20 @@ impl Journal {
         })
         .await
     }
+}
+
+fn exists(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))
+}
+
+/// Whether the file's content is at fault, and not the disk or the rights.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+    )
 }
 
 fn now_ms() -> i64 {

@@ -8,9 +8,9 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
-use super::{Journal, JournalError, Result, meta, migrations};
+use super::{Journal, JournalError, Result, is_damage, meta, migrations};
 
 /// What a journal belongs to. Another account or catalog needs another journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub struct Binding {
 }
 
 /// A journal that is open.
+#[derive(Debug)]
 pub struct Opened {
     /// The journal.
     pub journal: Journal,
@@ -66,7 +67,7 @@ impl Journal {
                 drop(journal);
                 keep_aside(path, reason)?
             }
-            Err(JournalError::Open { source, .. }) if is_unreadable(&source) => {
+            Err(JournalError::Open { source, .. }) if is_damage(&source) => {
                 keep_aside(path, format!("it could not be read ({source})"))?
             }
             Err(error) => return Err(error),
@@ -84,7 +85,8 @@ impl Journal {
             source,
         };
         let mut connection = Connection::open(path).map_err(failed)?;
-        set_up(&connection).map_err(failed)?;
+        // Closing would fold the WAL of a newer journal into it.
+        keep_wal(&connection, true).map_err(failed)?;
         let found = migrations::format(&connection).map_err(failed)?;
         if found > migrations::NEWEST {
             return Err(JournalError::Newer {
@@ -93,11 +95,7 @@ impl Journal {
                 known: migrations::NEWEST,
             });
         }
-        migrations::run(&mut connection).map_err(failed)?;
-        let content = bind(&connection, binding).map_err(failed)?;
-        if matches!(content, Content::Ours) {
-            recover(&connection).map_err(failed)?;
-        }
+        let content = take_over(&mut connection, found, binding).map_err(failed)?;
         let journal = Self {
             connection: Arc::new(Mutex::new(connection)),
         };
@@ -105,10 +103,47 @@ impl Journal {
     }
 }
 
+fn take_over(
+    connection: &mut Connection,
+    format: i64,
+    binding: &Binding,
+) -> rusqlite::Result<Content> {
+    if !migrations::fits(connection, format)? {
+        return Ok(Content::Foreign("it is not a journal".to_owned()));
+    }
+    if let Some(damage) = damage(connection)? {
+        return Ok(Content::Foreign(format!("it is damaged ({damage})")));
+    }
+    set_up(connection)?;
+    migrations::run(connection)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let content = bind(&transaction, binding)?;
+    if matches!(content, Content::Ours) {
+        recover(&transaction)?;
+    }
+    transaction.commit()?;
+    Ok(content)
+}
+
+/// The first damage that SQLite finds in the file.
+fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    // It has lines of its own, and this goes into a sentence.
+    Ok((found != "ok").then(|| found.replace('\n', " ")))
+}
+
+/// Whether closing leaves the WAL as it is.
+fn keep_wal(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
+    Ok(())
+}
+
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    // From here on it is ours to change.
+    keep_wal(connection, false)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
-    // WAL answers with the mode that it chose; anything else than a row is an error.
+    // It answers with the mode that it chose, hence a query.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     if cfg!(target_os = "macos") {
@@ -117,6 +152,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Makes a journal without an owner ours, and tells whose another one is.
 fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content> {
     let account: Option<String> = meta::get(connection, "account")?;
     let catalog: Option<String> = meta::get(connection, "catalog")?;
@@ -142,7 +178,7 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
 /// What was handed over when the process ended may still land.
 fn recover(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(
-        "UPDATE product SET doubt = 2, doubt_due = NULL WHERE doubt > 0",
+        "UPDATE product SET doubt = 2, doubt_due = NULL WHERE doubt > 0 AND doubt <> 2",
         [],
     )?;
     Ok(())
@@ -150,17 +186,6 @@ fn recover(connection: &Connection) -> rusqlite::Result<()> {
 
 fn new_id() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
-}
-
-/// Whether the file's content is at fault, and not the disk or the rights.
-fn is_unreadable(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
-    ) || matches!(
-        error,
-        rusqlite::Error::SqliteFailure(_, Some(message)) if message.contains("no such table")
-    )
 }
 
 fn keep_aside(path: &Path, reason: String) -> Result<Kept> {

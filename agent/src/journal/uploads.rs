@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
 
-use super::{Journal, Result, meta, now_ms, products::UploadProgress, time};
+use super::{Journal, Result, UploadProgress, meta, now_ms, time};
 use crate::product::ProductId;
 
 /// The newest upload.
@@ -70,17 +70,21 @@ impl Journal {
         .await
     }
 
-    /// Notes that an upload is through with every product.
+    /// Notes that an upload is through with every product. One that is no longer the newest, or that
+    /// began before everything came in doubt, counts for nothing.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn finish_upload(&self, number: i64) -> Result<()> {
         self.write("finish an upload", move |transaction| {
-            transaction.execute(
+            let finished = transaction.execute(
                 "UPDATE upload SET finished_at = ?2 WHERE number = ?1",
                 (number, now_ms()),
             )?;
+            if finished == 0 {
+                return Ok(());
+            }
             meta::set(transaction, "uploaded_at", &now_ms())
         })
         .await
@@ -105,6 +109,8 @@ impl Journal {
     /// When SQLite fails.
     pub async fn need_upload(&self) -> Result<()> {
         self.write("note that an upload is due", |transaction| {
+            // One that is going may have been too early, too.
+            transaction.execute("DELETE FROM upload", [])?;
             meta::set(transaction, "uploaded_at", &None::<i64>)
         })
         .await

@@ -17,7 +17,8 @@ CREATE TABLE product (
     upload          INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX product_doubt ON product (id) WHERE doubt > 0;
+-- Holds all that counting and finding them asks for: after a restore every product may be in doubt.
+CREATE INDEX product_doubt ON product (id, doubt, doubt_due) WHERE doubt > 0;
 
 CREATE TABLE parked (
     id        ANY NOT NULL PRIMARY KEY,

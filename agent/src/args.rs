@@ -1,0 +1,47 @@
+//! The agent's command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use shopmaster_proto::InstanceName;
+
+use crate::demo::DemoArgs;
+
+/// Keeps a Digible catalogue equal to a shop's product database.
+#[derive(Debug, Parser)]
+#[command(
+    name = "shopmaster-agent",
+    version,
+    args_conflicts_with_subcommands = true
+)]
+pub struct Cli {
+    /// What to do; without it, run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// What the agent can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the agent (the default)
+    Run(RunArgs),
+    /// Try everything with a made-up shop and a stand-in for Digible, in a fresh folder
+    Demo(DemoArgs),
+}
+
+/// How to run.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Run without a tray icon; this version has none yet, so it always does
+    #[arg(long)]
+    pub headless: bool,
+    /// Configuration file, instead of the one in the instance's own folder
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Name of this agent; everything that is per agent carries it
+    #[arg(long, value_name = "NAME", default_value_t = InstanceName::default())]
+    pub instance: InstanceName,
+}

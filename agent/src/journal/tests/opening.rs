@@ -1,0 +1,287 @@
+//! Opening: whose journal it is, and what is kept aside.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::journal::{JournalError, Kept, migrations};
+
+/// What the files of a folder hold. SQLite's index of a WAL holds nothing of its own.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.to_string_lossy().ends_with("-shm"))
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .filter(|(_, bytes)| !bytes.is_empty())
+        .collect()
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn kept(opened: &Opened) -> &Kept {
+    opened.kept.as_ref().unwrap()
+}
+
+async fn assert_empty(journal: &Journal) {
+    assert_eq!(
+        journal.counts().await.unwrap(),
+        super::super::Counts::default()
+    );
+    assert!(journal.uploaded_at().await.unwrap().is_none());
+    assert!(journal.due(None, 9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_missing_journal_starts_empty_and_keeps_its_id() {
+    let shop = Fixture::new();
+    assert_empty(&shop.journal).await;
+    let id = shop.journal.stamp().await.unwrap().journal;
+    assert_eq!(id.len(), 32);
+    let shop = shop.reopen();
+    assert_eq!(shop.journal.stamp().await.unwrap().journal, id);
+    assert_ne!(Fixture::new().journal.stamp().await.unwrap().journal, id);
+}
+
+#[tokio::test]
+async fn it_survives_a_power_cut() {
+    let shop = Fixture::new();
+    let pragma = |name: &str| {
+        let connection = shop.journal.connection.lock().unwrap();
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+            .unwrap()
+    };
+    assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
+    assert_eq!(pragma("synchronous"), 2.into());
+}
+
+#[tokio::test]
+async fn another_account_or_catalog_keeps_the_old_journal_aside() {
+    let shop = Fixture::new();
+    shop.publish(&[&number(1)], 7).await;
+    let upload = shop.journal.begin_upload().await.unwrap();
+    shop.journal.finish_upload(upload).await.unwrap();
+    let id = shop.journal.stamp().await.unwrap().journal;
+    let Fixture { folder, journal } = shop;
+    drop(journal);
+
+    let others = [
+        (binding("b"), "another Digible account"),
+        (
+            Binding {
+                catalog: "another".to_owned(),
+                ..binding("b")
+            },
+            "another database",
+        ),
+        (binding("a"), "another Digible account"),
+    ];
+    let mut places = Vec::new();
+    for (other, reason) in others {
+        let opened = Journal::open(&file(&folder), &other).unwrap();
+        assert!(kept(&opened).reason.contains(reason), "{:?}", opened.kept);
+        assert_empty(&opened.journal).await;
+        assert_ne!(opened.journal.stamp().await.unwrap().journal, id);
+        places.push(kept(&opened).path.clone());
+    }
+
+    let old = Journal::open(&places[0], &binding("a")).unwrap();
+    assert_eq!(old.kept, None);
+    assert_eq!(old.journal.counts().await.unwrap().published, 1);
+    assert_eq!(old.journal.stamp().await.unwrap().journal, id);
+    places.dedup();
+    assert_eq!(places.len(), 3, "each under its own name");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_kept_aside_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let garbage =
+        b"<html>not a database, and longer than a header of a hundred bytes</html>".repeat(99);
+    fs::write(file(&folder), &garbage).unwrap();
+    fs::write(with_suffix(&file(&folder), "-wal"), b"its own").unwrap();
+    let opened = open(&folder);
+    let kept = kept(&opened);
+    assert_eq!(kept.path.parent(), Some(folder.path()));
+    assert!(kept.reason.contains("could not be read"), "{}", kept.reason);
+    assert_eq!(fs::read(&kept.path).unwrap(), garbage);
+    assert_eq!(
+        fs::read(with_suffix(&kept.path, "-wal")).unwrap(),
+        b"its own"
+    );
+    assert_empty(&opened.journal).await;
+}
+
+#[tokio::test]
+async fn an_empty_file_is_an_empty_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(file(&folder), b"").unwrap();
+    let opened = open(&folder);
+    assert_eq!(opened.kept, None);
+    assert_empty(&opened.journal).await;
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_found_at_the_start() {
+    let shop = Fixture::new();
+    shop.journal
+        .hand_over((0..20_000).map(number).collect())
+        .await
+        .unwrap();
+    let Fixture { folder, journal } = shop;
+    drop(journal);
+    let mut bytes = fs::read(file(&folder)).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xAA);
+    fs::write(file(&folder), &bytes).unwrap();
+
+    let opened = open(&folder);
+    assert!(!kept(&opened).reason.contains('\n'));
+    assert!(
+        kept(&opened).reason.contains("damaged"),
+        "{:?}",
+        opened.kept
+    );
+    assert!(fs::read(&kept(&opened).path).unwrap() == bytes);
+    assert_empty(&opened.journal).await;
+}
+
+#[tokio::test]
+async fn a_journal_cut_short_is_kept_aside() {
+    let shop = Fixture::new();
+    shop.journal
+        .hand_over((0..20_000).map(number).collect())
+        .await
+        .unwrap();
+    let Fixture { folder, journal } = shop;
+    drop(journal);
+    let whole = fs::read(file(&folder)).unwrap();
+    for length in [99, 4096, 4097, whole.len() / 2] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(file(&folder), &whole[..length]).unwrap();
+        let opened = open(&folder);
+        assert!(fs::read(&kept(&opened).path).unwrap() == whole[..length]);
+        assert_empty(&opened.journal).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_kept_aside_untouched() {
+    for format in [-1, 0, migrations::NEWEST] {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(file(&folder)).unwrap();
+        connection
+            .execute_batch("CREATE TABLE product (x)")
+            .unwrap();
+        connection
+            .pragma_update(None, "user_version", format)
+            .unwrap();
+        drop(connection);
+        let bytes = fs::read(file(&folder)).unwrap();
+        let opened = open(&folder);
+        assert_eq!(kept(&opened).reason, "it is not a journal");
+        assert!(fs::read(&kept(&opened).path).unwrap() == bytes);
+        assert_empty(&opened.journal).await;
+    }
+}
+
+fn assert_newer(folder: &TempDir) {
+    let before = contents(folder.path());
+    let error = Journal::open(&file(folder), &binding("a")).unwrap_err();
+    assert!(
+        matches!(error, JournalError::Newer { found: 99, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("newer version"));
+    assert!(contents(folder.path()) == before);
+}
+
+#[test]
+fn a_newer_journal_is_left_byte_for_byte_alone() {
+    let shop = Fixture::new();
+    execute(&shop.journal, "PRAGMA user_version = 99");
+    let Fixture { folder, journal } = shop;
+    drop(journal);
+    assert_newer(&folder);
+    assert_newer(&folder);
+}
+
+#[test]
+fn a_newer_journal_is_left_alone_when_only_its_wal_says_so() {
+    let shop = Fixture::new();
+    execute(
+        &shop.journal,
+        "PRAGMA wal_checkpoint; PRAGMA user_version = 99",
+    );
+    let copy = copy_of(&shop);
+    let header = fs::read(file(&copy)).unwrap();
+    assert_eq!(
+        header[60..64],
+        [0, 0, 0, u8::try_from(migrations::NEWEST).unwrap()]
+    );
+    assert_newer(&copy);
+}
+
+#[test]
+fn a_newer_journal_of_another_mode_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = Connection::open(file(&folder)).unwrap();
+    connection
+        .execute_batch("CREATE TABLE other (x); PRAGMA user_version = 99")
+        .unwrap();
+    drop(connection);
+    assert_newer(&folder);
+}
+
+/// As after a kill while the old one was moved aside.
+#[tokio::test]
+async fn a_wal_without_its_journal_is_not_taken_up() {
+    let shop = Fixture::new();
+    shop.publish(&[&number(1)], 7).await;
+    let copy = copy_of(&shop);
+    fs::remove_file(file(&copy)).unwrap();
+    assert_empty(&open(&copy).journal).await;
+}
+
+#[test]
+fn what_is_not_the_contents_fault_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing").join("journal.sqlite");
+    for path in [missing.as_path(), folder.path()] {
+        let error = Journal::open(path, &binding("a")).unwrap_err();
+        assert!(matches!(error, JournalError::Open { .. }), "{error}");
+    }
+    assert!(contents(folder.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_start_that_was_cut_short_is_begun_again() {
+    let shop = Fixture::new();
+    // As after a step of the migration, before the first owner.
+    execute(&shop.journal, "DELETE FROM meta");
+    let shop = shop.reopen();
+    assert_eq!(shop.journal.stamp().await.unwrap().journal.len(), 32);
+}
+
+/// What a kill leaves at this moment.
+pub(super) fn copy_of(shop: &Fixture) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for suffix in ["", "-wal"] {
+        fs::copy(
+            with_suffix(&file(&shop.folder), suffix),
+            with_suffix(&file(&copy), suffix),
+        )
+        .unwrap();
+    }
+    copy
+}

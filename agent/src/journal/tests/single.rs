@@ -1,0 +1,84 @@
+//! Single values and runs.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::journal::{Pause, Stamp, StoredRun};
+
+#[tokio::test]
+async fn a_pause_survives_a_restart() {
+    let mut shop = Fixture::new();
+    assert_eq!(shop.journal.pause().await.unwrap(), None);
+    let until = Timestamp::from_millisecond(1_800_000_000_123).unwrap();
+    for pause in [Some(Pause::Until(until)), Some(Pause::UntilResumed), None] {
+        shop.journal.set_pause(pause).await.unwrap();
+        shop = shop.reopen();
+        assert_eq!(shop.journal.pause().await.unwrap(), pause);
+    }
+}
+
+#[tokio::test]
+async fn generations_are_proposed_and_then_confirmed() {
+    let shop = Fixture::new();
+    let first = shop.journal.stamp().await.unwrap();
+    assert_eq!((first.generation, first.proposed), (0, 0));
+    shop.journal.propose_generation(5).await.unwrap();
+    let shop = shop.reopen();
+    let proposed = Stamp {
+        proposed: 5,
+        ..first.clone()
+    };
+    assert_eq!(shop.journal.stamp().await.unwrap(), proposed);
+    shop.journal.confirm_generation(5).await.unwrap();
+    let shop = shop.reopen();
+    let confirmed = Stamp {
+        generation: 5,
+        proposed: 5,
+        ..first
+    };
+    assert_eq!(shop.journal.stamp().await.unwrap(), confirmed);
+}
+
+fn run(number: i64) -> StoredRun {
+    StoredRun {
+        id: format!("sync-{number:04}"),
+        started_at: number,
+        finished_at: None,
+        record: format!("{{\"n\":{number}}}"),
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_stored_in_place_of_its_earlier_state() {
+    let shop = Fixture::new();
+    shop.journal.store_run(run(1)).await.unwrap();
+    shop.journal.store_run(run(2)).await.unwrap();
+    let ended = StoredRun {
+        finished_at: Some(9),
+        ..run(1)
+    };
+    shop.journal.store_run(ended.clone()).await.unwrap();
+    let shop = shop.reopen();
+    assert_eq!(
+        shop.journal.stored_run(ended.id.clone()).await.unwrap(),
+        Some(ended.clone())
+    );
+    assert_eq!(shop.journal.stored_runs(9).await.unwrap(), [run(2), ended]);
+    shop.journal.drop_run(run(2).id).await.unwrap();
+    assert_eq!(shop.journal.stored_run(run(2).id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_newest_five_hundred_runs_are_kept() {
+    let shop = Fixture::new();
+    execute(
+        &shop.journal,
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
+         INSERT INTO run SELECT format('sync-%04d', n), n, NULL, '{}' FROM n",
+    );
+    shop.journal.store_run(run(601)).await.unwrap();
+    let runs = shop.journal.stored_runs(1000).await.unwrap();
+    assert_eq!(runs.len(), 500);
+    assert_eq!(runs.first(), Some(&run(601)));
+    assert_eq!(runs.last().map(|run| run.started_at), Some(102));
+}

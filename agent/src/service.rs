@@ -1,0 +1,192 @@
+//! One agent from its start to its end: parts in their order, and a deadline for ending.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceName};
+use tokio::{signal, time::timeout};
+use tracing_subscriber::util::TryInitError;
+
+use crate::{
+    args::RunArgs,
+    config,
+    control::{
+        self, ServeError,
+        listener::{self, InstanceLock, ListenError, LockError},
+    },
+    engine::with_causes,
+    logging,
+    paths::{CreateError, Paths},
+    supervisor::Supervisor,
+};
+
+/// How long what is under way may take to end. What is not recorded by then is in doubt at the next start.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why the agent did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no place for its files.
+    #[error(transparent)]
+    Folders(#[from] FoldersError),
+    /// Its folders cannot be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The configuration file's path makes no sense.
+    #[error("the configuration file `{path}` has no folder that exists")]
+    ConfigPath {
+        /// As it was given.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It has no place to listen at.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Another one of this instance runs.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Logging did not start.
+    #[error("logging cannot start")]
+    Logging(#[from] TryInitError),
+    /// It cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The control plane failed.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Where one agent runs, and who reads its log.
+#[derive(Debug)]
+pub struct Place {
+    /// Its name.
+    pub instance: InstanceName,
+    /// Its folders.
+    pub folders: Folders,
+    /// Its configuration file, instead of the one in its own folder.
+    pub config: Option<PathBuf>,
+    /// Whether it logs to standard error, too, when that is no terminal.
+    pub headless: bool,
+}
+
+/// Runs the agent until a signal or a client asks it to end.
+///
+/// # Errors
+///
+/// When it cannot start, or the control plane fails.
+pub async fn run(args: RunArgs) -> Result<(), RunError> {
+    let place = Place {
+        folders: Folders::of(&args.instance)?,
+        instance: args.instance,
+        config: args.config,
+        headless: true,
+    };
+    run_at(place, asked_to_end()).await
+}
+
+/// Runs the agent until `end`, or until a client asks it to end.
+///
+/// # Errors
+///
+/// When it cannot start, or the control plane fails.
+pub async fn run_at(place: Place, end: impl Future<Output = ()>) -> Result<(), RunError> {
+    let endpoint = Endpoint::local(&place.instance, &place.folders)?;
+    let config_file = place.config.map(absolute).transpose()?;
+    let paths = Paths::new(place.folders, config_file);
+    paths.create()?;
+    // First of all: a second agent touches nothing of the first one's.
+    let lock = InstanceLock::acquire(&paths.lock)?;
+    let environment: Vec<_> = config::environment().collect();
+    let loaded = config::load(&paths.config, environment.clone());
+    let level = loaded.as_ref().map(|loaded| loaded.config.log.level);
+    let logging = logging::start(&paths.log_dir, level.unwrap_or_default(), place.headless)?;
+    if let Err(error) = &loaded {
+        tracing::error!(error = with_causes(error), "the configuration is not valid");
+    }
+    let incoming = listener::listen(&endpoint, &lock)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        instance = %place.instance,
+        endpoint = %endpoint,
+        config = %paths.config.display(),
+        "agent started"
+    );
+    let supervisor = Supervisor::new(
+        paths,
+        place.instance,
+        endpoint,
+        logging,
+        loaded,
+        environment,
+    );
+    let result = serve(&supervisor, incoming, end).await;
+    tracing::info!("agent ended");
+    result
+}
+
+async fn serve(
+    supervisor: &Arc<Supervisor>,
+    incoming: listener::Incoming,
+    end: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let ending = supervisor.ending.clone();
+    let server = tokio::spawn(control::serve(
+        Arc::clone(supervisor),
+        incoming,
+        ending.clone().cancelled_owned(),
+    ));
+    // Beside the server: somebody may already ask how the start goes.
+    let start = tokio::spawn({
+        let supervisor = Arc::clone(supervisor);
+        async move { supervisor.start().await }
+    });
+    tokio::select! {
+        () = end => {}
+        () = ending.cancelled() => {}
+    }
+    tracing::info!("the agent is ending");
+    ending.cancel();
+    let finish = async {
+        // Neither fails but by a panic, which is logged.
+        let _ = start.await;
+        supervisor.stop().await;
+        server.await
+    };
+    match timeout(PATIENCE, finish).await {
+        Ok(Ok(served)) => Ok(served?),
+        Ok(Err(_)) => Ok(()),
+        Err(_) => {
+            tracing::warn!(
+                "what is under way takes too long to end; it is in doubt at the next start"
+            );
+            Ok(())
+        }
+    }
+}
+
+fn absolute(path: PathBuf) -> Result<PathBuf, RunError> {
+    std::path::absolute(&path).map_err(|source| RunError::ConfigPath { path, source })
+}
+
+#[cfg(unix)]
+async fn asked_to_end() {
+    use signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut hang_up)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
+        let _ = signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_end() {
+    let _ = signal::ctrl_c().await;
+}
