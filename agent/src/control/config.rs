@@ -236,7 +236,7 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled};
     let name = "catalog.capture";
     if !reachable {
-        let text = "Not tried, because the checks before it failed".to_owned();
+        let text = "not tried, because an earlier check failed".to_owned();
         return Check {
             name,
             verdict: Verdict::Skipped,
@@ -245,10 +245,10 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
         };
     }
     let (verdict, text, remedy) = match engine.catalog().capture().await {
-        Ok(Installed) => (Verdict::Ok, "Changes are captured".to_owned(), ""),
+        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), ""),
         Ok(NotInstalled) => (
             Verdict::Failed,
-            "Changes are not captured yet".to_owned(),
+            "changes are not captured yet".to_owned(),
             "Run `shopmasterctl capture install`",
         ),
         Ok(Drifted(lines)) => (

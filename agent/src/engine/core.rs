@@ -16,7 +16,7 @@ use super::{
     waits::Waits,
 };
 use crate::{
-    catalog::{Catalog, CatalogError},
+    catalog::{Backlog, CaptureStatus, Catalog, CatalogError},
     digible::Cloud,
     health::{Area, Trouble},
     journal::{Journal, JournalError, Pause, Settlement},
@@ -185,7 +185,11 @@ impl Core {
     pub(super) async fn refresh(&self) -> Result<(), StepError> {
         let status = self.catalog.capture().await?;
         let backlog = match status {
-            crate::catalog::CaptureStatus::NotInstalled => Default::default(),
+            CaptureStatus::NotInstalled => {
+                // Nothing of ours is asked for, so this is what notices a missing table or column.
+                self.catalog.scan(None, 1).await?;
+                Backlog::default()
+            }
             _ => self.catalog.backlog().await?,
         };
         let counts = self.journal.counts().await?;

@@ -13,7 +13,10 @@ use super::{
     run::{Cause, Live, Outcome},
     step::Mode,
 };
-use crate::catalog::{CaptureStatus, CatalogError};
+use crate::{
+    catalog::{CaptureStatus, CatalogError},
+    health,
+};
 
 /// How often a sync that somebody asked for tries again what failed. The scheduler's own ones leave
 /// it to the scheduler, which tries again for as long as it takes.
@@ -95,8 +98,9 @@ pub(super) fn why(passed: &Passed) -> String {
     if let Some(trouble) = passed.halt.as_ref().and_then(Halt::trouble) {
         return trouble.text;
     }
+    let waiting = format!("{} to be tried again", health::products(passed.deferred));
     match &passed.reason {
-        Some(reason) => format!("{} waiting to be tried again: {reason}", passed.deferred),
-        None => format!("{} waiting to be tried again", passed.deferred),
+        Some(reason) => format!("{waiting}: {reason}"),
+        None => waiting,
     }
 }
