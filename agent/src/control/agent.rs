@@ -34,10 +34,7 @@ impl Service {
     }
 
     async fn set_pause(&self, pause: Option<Pause>) -> Result<v1::Status, Status> {
-        let engine = self
-            .supervisor
-            .engine()
-            .ok_or_else(|| failure::no_engine(&self.supervisor))?;
+        let engine = failure::engine(&self.supervisor)?;
         let done = match pause {
             Some(pause) => engine.pause(pause).await,
             None => engine.resume().await,

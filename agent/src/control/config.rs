@@ -27,12 +27,6 @@ impl Service {
         Self { supervisor }
     }
 
-    fn engine(&self) -> Result<Arc<Engine>, Status> {
-        self.supervisor
-            .engine()
-            .ok_or_else(|| failure::no_engine(&self.supervisor))
-    }
-
     async fn secrets_set(&self) -> v1::SecretsSet {
         let set = self.supervisor.secrets_set().await;
         v1::SecretsSet {
@@ -90,7 +84,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::TestConnectionRequest>,
     ) -> Result<Response<Self::TestConnectionStream>, Status> {
-        let engine = self.engine()?;
+        let engine = failure::engine(&self.supervisor)?;
         let ending = self.supervisor.ending.clone();
         Ok(Response::new(stream(ending, |sink| test(engine, sink))))
     }
@@ -99,7 +93,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::PlanCaptureRequest>,
     ) -> Result<Response<v1::PlanCaptureResponse>, Status> {
-        let engine = self.engine()?;
+        let engine = failure::engine(&self.supervisor)?;
         let catalog = engine.catalog();
         let checks = catalog
             .inspect()
@@ -120,7 +114,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::InstallCaptureRequest>,
     ) -> Result<Response<v1::InstallCaptureResponse>, Status> {
-        let engine = self.engine()?;
+        let engine = failure::engine(&self.supervisor)?;
         let changed = engine
             .install_capture()
             .await
@@ -146,7 +140,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::RemoveCaptureRequest>,
     ) -> Result<Response<v1::RemoveCaptureResponse>, Status> {
-        let engine = self.engine()?;
+        let engine = failure::engine(&self.supervisor)?;
         let changed = engine
             .remove_capture()
             .await
@@ -167,7 +161,7 @@ impl v1::config_server::Config for Service {
         _request: Request<v1::GetCaptureRequest>,
     ) -> Result<Response<v1::GetCaptureResponse>, Status> {
         use crate::catalog::CaptureStatus::NotInstalled;
-        let engine = self.engine()?;
+        let engine = failure::engine(&self.supervisor)?;
         engine.refresh().await;
         let catalog = engine.catalog();
         let status = catalog

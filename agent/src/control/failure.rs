@@ -1,12 +1,14 @@
 //! Refused calls: a gRPC code, our own stable code, a message and the remedy.
 
+use std::sync::Arc;
+
 use shopmaster_proto::Failure;
 use tonic::{Code, Status};
 
 use crate::{
     catalog::CatalogError,
     config::KeyError,
-    engine::{StartError, StepError, with_causes},
+    engine::{Engine, StartError, StepError, with_causes},
     journal::JournalError,
     supervisor::{ConfigureError, Supervisor},
 };
@@ -42,8 +44,12 @@ pub(super) fn invalid(message: impl Into<String>) -> Status {
     )
 }
 
-/// Why there is no engine to ask.
-pub(super) fn no_engine(supervisor: &Supervisor) -> Status {
+/// The engine, or why there is none to ask.
+pub(super) fn engine(supervisor: &Supervisor) -> Result<Arc<Engine>, Status> {
+    supervisor.engine().ok_or_else(|| no_engine(supervisor))
+}
+
+fn no_engine(supervisor: &Supervisor) -> Status {
     let facts = supervisor.board.facts();
     if let Some(trouble) = facts.troubles.into_values().next() {
         return failure(
