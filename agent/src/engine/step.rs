@@ -59,6 +59,8 @@ struct Sorted {
     settled: Vec<ChangeIdentity>,
     unchanged: u64,
     waiting: u64,
+    /// Of those, the ones whose own time has not come: an upload must not forget them.
+    postponed: Vec<(ProductId, Doubt)>,
     refusals: Vec<(ProductId, String)>,
     through: Vec<ProductId>,
 }
@@ -173,6 +175,9 @@ impl Step<'_> {
         }
         if !self.core.waits.is_ready(&item.id) {
             sorted.waiting += 1;
+            if matches!(self.mode, Mode::Everything { .. }) {
+                sorted.postponed.push((item.id, known.doubt));
+            }
             return;
         }
         let strikes = self.core.waits.strikes(&item.id, item.digest);
@@ -250,6 +255,7 @@ impl Step<'_> {
             mut settled,
             unchanged,
             waiting,
+            postponed,
             mut refusals,
             mut through,
         } = sorted;
@@ -261,9 +267,11 @@ impl Step<'_> {
             run.removed += removed;
             run.done += unchanged + removed + refusals.len() as u64;
         });
+        let postponed_ids = postponed.iter().map(|(id, _)| id.clone());
         let ids: Vec<_> = parcels
             .iter()
             .map(|parcel| parcel.item.id.clone())
+            .chain(postponed_ids)
             .collect();
         if !ids.is_empty() {
             self.core.journal.hand_over(ids).await?;
@@ -336,6 +344,7 @@ impl Step<'_> {
                 }
             }
         }
+        settlement.untouched.extend(postponed);
         self.advance(&mut settlement, &delivered, cursor);
         let passed = !settlement.acknowledged.is_empty();
         delivered.progressed = passed || !settled.is_empty();
@@ -390,8 +399,8 @@ impl Step<'_> {
         }
     }
 
-    /// An upload goes on behind this page only when all of it was handed over. Products that were
-    /// deferred stay in doubt, so that they are found again even after a crash.
+    /// An upload goes on behind this page only when nothing stopped it. Products of the page that are
+    /// left over stay in doubt, so that they are found again even after a crash.
     fn advance(
         &self,
         settlement: &mut Settlement,
@@ -404,9 +413,7 @@ impl Step<'_> {
         let (None, Some(cursor)) = (&delivered.halt, cursor) else {
             return;
         };
-        settlement
-            .untouched
-            .retain(|(_, doubt)| *doubt != Doubt::None);
+        settlement.untouched.clear();
         settlement.upload = Some(UploadProgress {
             number: *number,
             cursor,
