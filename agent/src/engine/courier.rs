@@ -135,9 +135,10 @@ impl<'a> Courier<'a> {
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
         }
+        let cut_short = self.live.cancel.is_cancelled() && fortunes.contains(&Fortune::Kept);
         Ok(Return {
+            halt: take(&self.halt).or(cut_short.then_some(Halt::Cancelled)),
             fortunes,
-            halt: take(&self.halt),
         })
     }
 

@@ -286,6 +286,7 @@ impl Step<'_> {
         let may_park = self
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
+        let mut left_over = postponed;
         let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
         for ((parcel, (known, changes)), fortune) in answered {
             match fortune {
@@ -301,7 +302,10 @@ impl Step<'_> {
                 Fortune::Refused { reason, fate, .. } if may_park => {
                     self.core.waits.clear(&parcel.item.id);
                     settled.extend(changes);
-                    note_fate(&mut settlement, parcel.item.id.clone(), fate, known.doubt);
+                    let Settlement {
+                        untouched, lost, ..
+                    } = &mut settlement;
+                    note_fate(untouched, lost, parcel.item.id.clone(), fate, known.doubt);
                     refusals.push((parcel.item.id.clone(), reason.clone()));
                     through.push(parcel.item.id.clone());
                     self.live.update(|run| run.done += 1);
@@ -320,7 +324,13 @@ impl Step<'_> {
                     self.core
                         .waits
                         .defer(&parcel.item.id, digest, strikes, None);
-                    note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        known.doubt,
+                    );
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
@@ -334,18 +344,26 @@ impl Step<'_> {
                     self.core
                         .waits
                         .defer(&parcel.item.id, digest, strikes, wait);
-                    note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        known.doubt,
+                    );
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
                 Fortune::Kept => {
-                    settlement.untouched.push((parcel.item.id, known.doubt));
+                    left_over.push((parcel.item.id, known.doubt));
                     delivered.deferred += 1;
                 }
             }
         }
-        settlement.untouched.extend(postponed);
-        self.advance(&mut settlement, &delivered, cursor);
+        settlement.upload = self.progress(&delivered, cursor);
+        if settlement.upload.is_none() {
+            settlement.untouched.extend(left_over);
+        }
         let passed = !settlement.acknowledged.is_empty();
         delivered.progressed = passed || !settled.is_empty();
         delivered.through = through;
@@ -400,25 +418,19 @@ impl Step<'_> {
     }
 
     /// An upload goes on behind this page only when nothing stopped it. Products of the page that are
-    /// left over stay in doubt, so that they are found again even after a crash.
-    fn advance(
-        &self,
-        settlement: &mut Settlement,
-        delivered: &Delivered,
-        cursor: Option<ProductId>,
-    ) {
+    /// left over then stay in doubt, so that they are found again even after a crash.
+    fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
         let Mode::Everything { number, .. } = self.mode else {
-            return;
+            return None;
         };
         let (None, Some(cursor)) = (&delivered.halt, cursor) else {
-            return;
+            return None;
         };
-        settlement.untouched.clear();
-        settlement.upload = Some(UploadProgress {
+        Some(UploadProgress {
             number: *number,
             cursor,
             done: self.live.now().done,
-        });
+        })
     }
 
     async fn record(
@@ -434,10 +446,18 @@ impl Step<'_> {
     }
 }
 
-fn note_fate(settlement: &mut Settlement, id: ProductId, fate: Fate, before: Doubt) {
+/// Notes what became of a product that was not acknowledged; `untouched` gets those that Digible did
+/// not see, with their doubt as it was before.
+fn note_fate(
+    untouched: &mut Vec<(ProductId, Doubt)>,
+    lost: &mut Vec<ProductId>,
+    id: ProductId,
+    fate: Fate,
+    before: Doubt,
+) {
     match fate {
-        Fate::NotApplied => settlement.untouched.push((id, before)),
-        Fate::MayStillLand => settlement.lost.push(id),
+        Fate::NotApplied => untouched.push((id, before)),
+        Fate::MayStillLand => lost.push(id),
         // It stays in doubt: its next acknowledgement settles it.
         Fate::Unknown => {}
     }
