@@ -354,8 +354,14 @@ impl Step<'_> {
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
-                Fortune::Kept => {
-                    left_over.push((parcel.item.id, known.doubt));
+                Fortune::Kept { fate } => {
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        known.doubt,
+                    );
                     delivered.deferred += 1;
                 }
             }
