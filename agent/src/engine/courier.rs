@@ -447,9 +447,14 @@ fn jobs(parcels: &[Parcel], batch_size: usize) -> Vec<Vec<usize>> {
             .filter(move |(_, parcel)| parcel.route == route)
             .map(|(index, _)| index)
     };
-    let together: Vec<usize> = of(Route::Batch).collect();
+    let strikes = |index: usize| parcels.get(index).map(|parcel| parcel.strikes.grouped);
+    let mut together: Vec<usize> = of(Route::Batch).collect();
+    together.sort_by_key(|index| strikes(*index));
+    // Those with the same strikes travel together: who joins the suspects must not keep them from
+    // being split, nor share their fate.
     together
-        .chunks(batch_size)
+        .chunk_by(|one, other| strikes(*one) == strikes(*other))
+        .flat_map(|equals| equals.chunks(batch_size))
         .map(<[usize]>::to_vec)
         .chain(of(Route::Alone).map(|index| vec![index]))
         .chain(of(Route::Update).map(|index| vec![index]))
