@@ -100,7 +100,11 @@ impl Core {
     /// Sends nothing for a while, because Digible asked for it.
     pub(super) fn hold(&self, wait: Duration) {
         let until = Instant::now() + wait;
-        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        if hold.is_some_and(|before| before >= until) {
+            return;
+        }
+        *hold = Some(until);
         let shown = Timestamp::now()
             .saturating_add(jiff::SignedDuration::try_from(wait).unwrap_or_default());
         self.board.update(|facts| facts.blocked_until = shown.ok());
@@ -134,10 +138,11 @@ impl Core {
 
     /// Tells people how Digible is: after a step in which something passed, or one that halted.
     pub(super) fn note_digible(&self, passed: bool, halt: Option<&Halt>, fault: Option<&str>) {
-        let trouble = halt.and_then(Halt::trouble).or_else(|| {
-            let reason = fault.filter(|_| !passed)?;
-            Halt::Unreachable(reason.to_owned()).trouble()
-        });
+        let trouble = match (halt, fault) {
+            (Some(halt), _) => halt.trouble(),
+            (None, Some(reason)) if !passed => Halt::Unreachable(reason.to_owned()).trouble(),
+            (None, _) => None,
+        };
         let session = self.cloud.session();
         self.board.update(|facts| {
             facts.session = Some(session);

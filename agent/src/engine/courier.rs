@@ -390,6 +390,8 @@ impl<'a> Courier<'a> {
             (Some(Halt::Hold { wait, .. }), Halt::Hold { wait: longer, .. }) => {
                 *wait = (*wait).max(*longer);
             }
+            // Digible says when: better than a guess.
+            (Some(Halt::Unreachable(_)), Halt::Hold { .. }) => *stopped = Some(halt),
             // What needs a person says more than what passes.
             (Some(before), _) if before.is_passing() && !halt.is_passing() => *stopped = Some(halt),
             _ => {}
