@@ -147,6 +147,7 @@ impl Step<'_> {
             Err(problem) => {
                 // Our own refusal: no request is needed to know that it cannot be sent.
                 let digest = Digest::of(problem.0.as_bytes()).0;
+                self.core.waits.clear(&row.id);
                 sorted.settled.extend(changes);
                 sorted.through.push(row.id.clone());
                 if known.parked == Some(digest) && !known.retry {
@@ -165,6 +166,7 @@ impl Step<'_> {
         let digest = item.digest.0;
         let still_parked = known.parked == Some(digest) && !known.retry;
         if still_parked || self.is_equal(&item, &known) {
+            self.core.waits.clear(&item.id);
             sorted.through.push(item.id.clone());
             if known.parked.is_some() && !still_parked {
                 sorted.settlement.unparked.push(item.id);
@@ -234,11 +236,14 @@ impl Step<'_> {
         sorted: &mut Sorted,
     ) -> Result<(), StepError> {
         let known = self.core.journal.known(keys.clone()).await?;
-        let old = keys.into_iter().zip(known);
-        sorted.settlement.removed.extend(
-            old.filter(|(_, known)| known.may_be_at_digible())
-                .map(|(key, _)| key),
-        );
+        for (key, known) in keys.into_iter().zip(known) {
+            self.core.waits.clear(&key);
+            if known.may_be_at_digible() {
+                sorted.settlement.removed.push(key);
+            } else if known.parked.is_some() {
+                sorted.settlement.unparked.push(key);
+            }
+        }
         Ok(())
     }
 
