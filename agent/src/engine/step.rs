@@ -86,6 +86,7 @@ pub(super) async fn deliver(
         evidence,
         mode,
     };
+    page.look_again(core).await?;
     let aboard: HashSet<ProductId> = page.ids().into_iter().cloned().collect();
     let sorted = step.sort(page).await?;
     step.send(sorted, &aboard, page.last.take()).await
