@@ -365,7 +365,7 @@ impl<'a> Courier<'a> {
                 "20 requests in a row, and nothing was ever accepted".to_owned(),
             )),
             Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
-            Ok(Testimony::Unclear(reason)) => self.stop(Halt::Unreachable(reason)),
+            Ok(Testimony::Unclear(halt)) => self.stop(halt),
             Err(error) => {
                 *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 self.stop(Halt::Cancelled);

@@ -422,8 +422,8 @@ impl Step<'_> {
                 delivered.halt = Some(Halt::Refuses(reason));
                 Ok(false)
             }
-            Testimony::Unclear(reason) => {
-                delivered.halt = delivered.halt.take().or(Some(Halt::Unreachable(reason)));
+            Testimony::Unclear(halt) => {
+                delivered.halt = delivered.halt.take().or(Some(halt));
                 Ok(false)
             }
         }
