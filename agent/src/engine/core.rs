@@ -186,8 +186,19 @@ impl Core {
             .update(|facts| facts.fails(Area::Journal, trouble));
     }
 
-    /// Asks the database and the journal how things are, and tells people.
+    /// Asks the database and the journal how things are, and tells people. What failed before
+    /// counts as mended.
     pub(super) async fn refresh(&self) -> Result<(), StepError> {
+        self.look().await?;
+        self.board.update(|facts| {
+            facts.works(Area::Catalog);
+            facts.works(Area::Journal);
+        });
+        Ok(())
+    }
+
+    /// The same after a failure, which stays: that they can be read does not say that they work.
+    pub(super) async fn look(&self) -> Result<(), StepError> {
         let status = self.catalog.capture().await?;
         let backlog = match status {
             crate::catalog::CaptureStatus::NotInstalled => Default::default(),
@@ -198,8 +209,6 @@ impl Core {
         let session = self.cloud.session();
         let now = Timestamp::now();
         self.board.update(|facts| {
-            facts.works(Area::Catalog);
-            facts.works(Area::Journal);
             facts.catalog.reachable = Some(true);
             facts.capture = Some(status);
             facts.pending = backlog.products;

@@ -182,6 +182,10 @@ async fn perform(
         Kind::Sync => sync::run(&core, &live).await,
         Kind::Upload => upload::run(&core, &live, from_start).await,
     };
+    let refreshed = match &result {
+        Ok(_) => core.refresh().await,
+        Err(_) => core.look().await,
+    };
     let (outcome, message) = match result {
         // A run that the agent's own end stopped goes on with the next start.
         Ok((Outcome::Cancelled, _)) if core.stop.is_cancelled() => (
@@ -194,7 +198,7 @@ async fn perform(
             (Outcome::Failed, failure(&error))
         }
     };
-    if let Err(error) = core.refresh().await {
+    if let Err(error) = refreshed {
         // What failed the run itself is told already.
         if outcome != Outcome::Failed {
             core.note_failure(&error);
