@@ -54,7 +54,9 @@ pub(super) struct Core {
     /// Ends everything.
     pub(super) stop: CancellationToken,
     hold: Mutex<Option<Instant>>,
-    owner_renewed: Mutex<Option<Timestamp>>,
+    /// When this process last wrote the owner. Held while the owner is checked: two checks at once
+    /// would each take the other's generation for a stranger's.
+    pub(super) owner_renewed: tokio::sync::Mutex<Option<Timestamp>>,
 }
 
 impl Options {
@@ -84,7 +86,7 @@ impl Core {
             pause: watch::Sender::new(pause),
             stop: CancellationToken::new(),
             hold: Mutex::new(None),
-            owner_renewed: Mutex::new(None),
+            owner_renewed: tokio::sync::Mutex::new(None),
         }
     }
 
@@ -119,21 +121,6 @@ impl Core {
             self.board.update(|facts| facts.blocked_until = None);
         }
         left
-    }
-
-    pub(super) fn owner_renewed(&self) -> Option<Timestamp> {
-        *self
-            .owner_renewed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn note_owner_renewed(&self) {
-        let mut renewed = self
-            .owner_renewed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *renewed = Some(Timestamp::now());
     }
 
     /// Tells people how Digible is: after a step in which something passed, or one that halted.
