@@ -60,8 +60,8 @@ pub(super) enum Fortune {
         wait: Option<std::time::Duration>,
         strikes: Strikes,
     },
-    /// Not handed over: sending stopped before.
-    Kept,
+    /// Not handed over: sending stopped before. Or only in a group that was then split.
+    Kept { fate: Fate },
 }
 
 /// Sends the products of one step.
@@ -83,6 +83,13 @@ pub(super) struct Return {
 
 type Told = Vec<(usize, Fortune)>;
 
+/// Products that go into one request.
+struct Group {
+    indices: Vec<usize>,
+    /// What may have become of them in a request before.
+    fate: Fate,
+}
+
 impl<'a> Courier<'a> {
     pub(super) fn new(
         core: &'a Core,
@@ -103,7 +110,7 @@ impl<'a> Courier<'a> {
 
     /// Sends all parcels, at most `max_in_flight` requests at once.
     pub(super) async fn deliver(self, parcels: &[Parcel]) -> Result<Return, StepError> {
-        let mut fortunes = vec![Fortune::Kept; parcels.len()];
+        let mut fortunes = vec![Fortune::KEPT; parcels.len()];
         let this = &self;
         let jobs = jobs(parcels, self.core.options.batch_size)
             .into_iter()
@@ -112,7 +119,7 @@ impl<'a> Courier<'a> {
                     [index] if parcels.get(*index).is_some_and(Parcel::is_update) => {
                         this.update(parcels, *index).await
                     }
-                    _ => this.batch(parcels, job).await,
+                    _ => this.batch(parcels, job, Fate::NotApplied).await,
                 }
             });
         let mut answers = stream::iter(jobs).buffer_unordered(self.core.options.max_in_flight);
@@ -135,9 +142,13 @@ impl<'a> Courier<'a> {
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
         }
+        let cut_short = self.live.cancel.is_cancelled()
+            && fortunes
+                .iter()
+                .any(|fortune| matches!(fortune, Fortune::Kept { .. }));
         Ok(Return {
+            halt: take(&self.halt).or(cut_short.then_some(Halt::Cancelled)),
             fortunes,
-            halt: take(&self.halt),
         })
     }
 
@@ -147,7 +158,7 @@ impl<'a> Courier<'a> {
             return Vec::new();
         };
         if self.is_stopped() {
-            return vec![(index, Fortune::Kept)];
+            return vec![(index, Fortune::KEPT)];
         }
         self.count_request();
         let mut strikes = parcel.strikes;
@@ -157,7 +168,7 @@ impl<'a> Courier<'a> {
                 Fortune::Acknowledged
             }
             Answer::Refused { .. } | Answer::Missing { .. } => {
-                return self.batch(parcels, vec![index]).await;
+                return self.batch(parcels, vec![index], Fate::NotApplied).await;
             }
             Answer::TooLarge { reason } => Fortune::Refused {
                 reason,
@@ -167,7 +178,7 @@ impl<'a> Courier<'a> {
             Answer::Broken { reason } => {
                 strikes.update = strikes.update.saturating_add(1);
                 if strikes.update >= MOST_STRIKES {
-                    return self.batch(parcels, vec![index]).await;
+                    return self.batch(parcels, vec![index], Fate::Unknown).await;
                 }
                 self.fault(&reason);
                 Fortune::Deferred {
@@ -183,35 +194,38 @@ impl<'a> Courier<'a> {
     }
 
     /// Products through the batch endpoint; a group that is refused is split until the guilty ones
-    /// are alone.
-    async fn batch(&self, parcels: &[Parcel], indices: Vec<usize>) -> Told {
+    /// are alone. `fate` is what may have become of them before.
+    async fn batch(&self, parcels: &[Parcel], indices: Vec<usize>, fate: Fate) -> Told {
         let mut told = Vec::with_capacity(indices.len());
-        let mut groups = vec![indices];
-        while let Some(group) = groups.pop() {
+        let mut groups = vec![Group { indices, fate }];
+        while let Some(Group { indices, fate }) = groups.pop() {
             if self.is_stopped() {
-                told.extend(group.into_iter().map(|index| (index, Fortune::Kept)));
+                told.extend(indices.into_iter().map(|i| (i, Fortune::Kept { fate })));
                 continue;
             }
-            let members: Vec<&Parcel> = group.iter().filter_map(|i| parcels.get(*i)).collect();
+            let members: Vec<&Parcel> = indices.iter().filter_map(|i| parcels.get(*i)).collect();
             let items: Vec<&Item> = members.iter().map(|parcel| &parcel.item).collect();
             self.count_request();
             let answer = self.core.cloud.send_batch(&items).await;
-            let verdict = self.judge(answer, &members);
-            match verdict {
+            match self.judge(answer, &members) {
                 Verdict::All(fortune) => {
-                    told.extend(group.into_iter().map(|index| (index, fortune.clone())));
+                    let fortune = fortune.after(fate);
+                    told.extend(indices.into_iter().map(|index| (index, fortune.clone())));
                 }
                 Verdict::Each(strike) => {
-                    let each = group
+                    let each = indices
                         .into_iter()
                         .zip(members)
-                        .map(|(index, parcel)| (index, strike(parcel.strikes)));
+                        .map(|(index, parcel)| (index, strike(parcel.strikes).after(fate)));
                     told.extend(each);
                 }
                 Verdict::Split => {
-                    let (first, second) = group.split_at(group.len() / 2);
-                    groups.push(second.to_vec());
-                    groups.push(first.to_vec());
+                    let (first, second) = indices.split_at(indices.len() / 2);
+                    // Some of a group that was refused as a whole may have been applied.
+                    groups.extend([second, first].map(|half| Group {
+                        indices: half.to_vec(),
+                        fate: Fate::Unknown,
+                    }));
                 }
             }
             if self.evidence.is_suspicious() {
@@ -248,7 +262,7 @@ impl<'a> Courier<'a> {
             }
             Answer::Missing { reason } => {
                 self.stop(Halt::Refuses(reason));
-                Verdict::All(Fortune::Kept)
+                Verdict::All(Fortune::KEPT)
             }
             Answer::Broken { reason } => self.judge_broken(reason, members),
             other => {
@@ -316,17 +330,17 @@ impl<'a> Courier<'a> {
             }
             Answer::Misconfigured { reason } => {
                 self.stop(Halt::Misconfigured(reason));
-                Fortune::Kept
+                Fortune::KEPT
             }
             Answer::LoggedOut { reason } => {
                 self.stop(Halt::LoggedOut(reason));
-                Fortune::Kept
+                Fortune::KEPT
             }
             Answer::Acknowledged
             | Answer::Refused { .. }
             | Answer::TooLarge { .. }
             | Answer::Missing { .. }
-            | Answer::Broken { .. } => Fortune::Kept,
+            | Answer::Broken { .. } => Fortune::KEPT,
         }
     }
 
@@ -351,7 +365,7 @@ impl<'a> Courier<'a> {
                 "20 requests in a row, and nothing was ever accepted".to_owned(),
             )),
             Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
-            Ok(Testimony::Unclear(reason)) => self.stop(Halt::Unreachable(reason)),
+            Ok(Testimony::Unclear(halt)) => self.stop(halt),
             Err(error) => {
                 *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 self.stop(Halt::Cancelled);
@@ -376,6 +390,8 @@ impl<'a> Courier<'a> {
             (Some(Halt::Hold { wait, .. }), Halt::Hold { wait: longer, .. }) => {
                 *wait = (*wait).max(*longer);
             }
+            // Digible says when: better than a guess.
+            (Some(Halt::Unreachable(_)), Halt::Hold { .. }) => *stopped = Some(halt),
             // What needs a person says more than what passes.
             (Some(before), _) if before.is_passing() && !halt.is_passing() => *stopped = Some(halt),
             _ => {}
@@ -400,6 +416,21 @@ impl Parcel {
 }
 
 impl Fortune {
+    const KEPT: Self = Self::Kept {
+        fate: Fate::NotApplied,
+    };
+
+    /// With a request before this one in mind. A product that is refused alone was not applied in
+    /// a group either.
+    fn after(mut self, before: Fate) -> Self {
+        if let Self::Deferred { fate, .. } | Self::Kept { fate } = &mut self
+            && *fate == Fate::NotApplied
+        {
+            *fate = before;
+        }
+        self
+    }
+
     fn with(&self, own: Strikes) -> Self {
         let mut fortune = self.clone();
         if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
@@ -418,9 +449,14 @@ fn jobs(parcels: &[Parcel], batch_size: usize) -> Vec<Vec<usize>> {
             .filter(move |(_, parcel)| parcel.route == route)
             .map(|(index, _)| index)
     };
-    let together: Vec<usize> = of(Route::Batch).collect();
+    let strikes = |index: usize| parcels.get(index).map(|parcel| parcel.strikes.grouped);
+    let mut together: Vec<usize> = of(Route::Batch).collect();
+    together.sort_by_key(|index| strikes(*index));
+    // Those with the same strikes travel together: who joins the suspects must not keep them from
+    // being split, nor share their fate.
     together
-        .chunks(batch_size)
+        .chunk_by(|one, other| strikes(*one) == strikes(*other))
+        .flat_map(|equals| equals.chunks(batch_size))
         .map(<[usize]>::to_vec)
         .chain(of(Route::Alone).map(|index| vec![index]))
         .chain(of(Route::Update).map(|index| vec![index]))

@@ -43,12 +43,20 @@ pub(super) async fn walk(
     let mut cursor = from;
     let mut ahead: Option<(Page, Moment)> = None;
     loop {
+        if must_wait(core, live) {
+            ahead = None;
+        }
         if let Some(halt) = ready(core, live).await {
             passed.halt = Some(halt);
             passed.at = Some(cursor);
             return Ok(passed);
         }
         let turn = core.lane.turn().await;
+        if must_wait(core, live) {
+            // Somebody else's step, or a person, said so meanwhile.
+            ahead = None;
+            continue;
+        }
         core.catalog.claim().await?;
         let mut page = match ahead.take() {
             Some((page, moment)) if turn.follows(moment) => page,
@@ -61,6 +69,9 @@ pub(super) async fn walk(
         );
         let delivered = delivered?;
         let moment = turn.moment();
+        if let Some(Halt::Hold { wait, .. }) = delivered.halt {
+            core.hold(wait);
+        }
         drop(turn);
         passed.deferred += delivered.deferred;
         passed.progressed |= delivered.progressed;
@@ -72,9 +83,6 @@ pub(super) async fn walk(
             }
         }
         if let Some(halt) = delivered.halt {
-            if let Halt::Hold { wait, .. } = halt {
-                core.hold(wait);
-            }
             passed.halt = Some(halt);
             passed.at = Some(cursor);
             return Ok(passed);
@@ -96,6 +104,11 @@ async fn read_ahead(
         Some(cursor) => Page::read(core, source, cursor).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Whether no step may begin now. Rows that were read before such a time are read again after it.
+fn must_wait(core: &Core, live: &Live) -> bool {
+    live.cancel.is_cancelled() || core.pause.borrow().is_some() || core.held().is_some()
 }
 
 /// Waits for the end of a pause. Gives why the run must not go on.

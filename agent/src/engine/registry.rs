@@ -55,6 +55,20 @@ impl Registry {
     ///
     /// When sending is paused, or the agent is ending.
     pub fn start(&self, kind: Kind, cause: Cause, from_start: bool) -> Result<Started, StartError> {
+        let (live, joined) = self.begin(kind, cause, from_start)?;
+        Ok(Started {
+            run: live.now(),
+            joined,
+        })
+    }
+
+    /// Starts a run, or joins one of the same kind.
+    pub(super) fn begin(
+        &self,
+        kind: Kind,
+        cause: Cause,
+        from_start: bool,
+    ) -> Result<(Arc<Live>, bool), StartError> {
         if self.core.stop.is_cancelled() {
             return Err(StartError::Stopping);
         }
@@ -62,14 +76,9 @@ impl Registry {
             return Err(StartError::Paused);
         }
         let mut live = lock(&self.live);
-        if let Some(going) = live.iter().find(|live| live.now().kind == kind) {
-            if kind == Kind::Sync {
-                going.ask_once_more();
-            }
-            return Ok(Started {
-                run: going.now(),
-                joined: true,
-            });
+        let mut same_kind = live.iter().filter(|live| live.now().kind == kind);
+        if let Some(going) = same_kind.find(|live| live.join()) {
+            return Ok((Arc::clone(going), true));
         }
         let started = Arc::new(Live::new(
             Run::start(kind, cause),
@@ -78,15 +87,14 @@ impl Registry {
         ));
         live.push(Arc::clone(&started));
         drop(live);
-        let run = started.now();
-        tracing::info!(run = run.id, cause = ?cause, "run started");
+        tracing::info!(run = started.now().id, cause = ?cause, "run started");
         self.tasks.spawn(perform(
             Arc::clone(&self.core),
-            started,
+            Arc::clone(&started),
             Arc::clone(&self.live),
             from_start,
         ));
-        Ok(Started { run, joined: false })
+        Ok((started, false))
     }
 
     /// The progress of a run that goes; none when it does not.
@@ -126,16 +134,6 @@ impl Registry {
             .filter_map(read)
             .map(|run| self.find(&run.id).map_or(run, |live| live.now()))
             .collect())
-    }
-
-    /// Waits for the end of a run that goes.
-    pub(super) async fn ended(&self, id: &str) -> Option<Run> {
-        let mut progress = self.watch(id)?;
-        let run = progress
-            .wait_for(|run| run.state == State::Finished)
-            .await
-            .ok()?;
-        Some(run.clone())
     }
 
     /// Runs that an earlier process did not end were interrupted.
@@ -182,6 +180,11 @@ async fn perform(
         Kind::Sync => sync::run(&core, &live).await,
         Kind::Upload => upload::run(&core, &live, from_start).await,
     };
+    live.close();
+    let refreshed = match &result {
+        Ok(_) => core.refresh().await,
+        Err(_) => core.look().await,
+    };
     let (outcome, message) = match result {
         // A run that the agent's own end stopped goes on with the next start.
         Ok((Outcome::Cancelled, _)) if core.stop.is_cancelled() => (
@@ -194,7 +197,7 @@ async fn perform(
             (Outcome::Failed, failure(&error))
         }
     };
-    if let Err(error) = core.refresh().await {
+    if let Err(error) = refreshed {
         // What failed the run itself is told already.
         if outcome != Outcome::Failed {
             core.note_failure(&error);

@@ -59,6 +59,8 @@ struct Sorted {
     settled: Vec<ChangeIdentity>,
     unchanged: u64,
     waiting: u64,
+    /// Of those, the ones whose own time has not come: an upload must not forget them.
+    postponed: Vec<(ProductId, Doubt)>,
     refusals: Vec<(ProductId, String)>,
     through: Vec<ProductId>,
 }
@@ -84,6 +86,7 @@ pub(super) async fn deliver(
         evidence,
         mode,
     };
+    page.look_again(core).await?;
     let aboard: HashSet<ProductId> = page.ids().into_iter().cloned().collect();
     let sorted = step.sort(page).await?;
     step.send(sorted, &aboard, page.last.take()).await
@@ -145,6 +148,7 @@ impl Step<'_> {
             Err(problem) => {
                 // Our own refusal: no request is needed to know that it cannot be sent.
                 let digest = Digest::of(problem.0.as_bytes()).0;
+                self.core.waits.clear(&row.id);
                 sorted.settled.extend(changes);
                 sorted.through.push(row.id.clone());
                 if known.parked == Some(digest) && !known.retry {
@@ -163,6 +167,7 @@ impl Step<'_> {
         let digest = item.digest.0;
         let still_parked = known.parked == Some(digest) && !known.retry;
         if still_parked || self.is_equal(&item, &known) {
+            self.core.waits.clear(&item.id);
             sorted.through.push(item.id.clone());
             if known.parked.is_some() && !still_parked {
                 sorted.settlement.unparked.push(item.id);
@@ -173,6 +178,9 @@ impl Step<'_> {
         }
         if !self.core.waits.is_ready(&item.id) {
             sorted.waiting += 1;
+            if matches!(self.mode, Mode::Everything { .. }) {
+                sorted.postponed.push((item.id, known.doubt));
+            }
             return;
         }
         let strikes = self.core.waits.strikes(&item.id, item.digest);
@@ -229,11 +237,14 @@ impl Step<'_> {
         sorted: &mut Sorted,
     ) -> Result<(), StepError> {
         let known = self.core.journal.known(keys.clone()).await?;
-        let old = keys.into_iter().zip(known);
-        sorted.settlement.removed.extend(
-            old.filter(|(_, known)| known.may_be_at_digible())
-                .map(|(key, _)| key),
-        );
+        for (key, known) in keys.into_iter().zip(known) {
+            self.core.waits.clear(&key);
+            if known.may_be_at_digible() {
+                sorted.settlement.removed.push(key);
+            } else if known.parked.is_some() {
+                sorted.settlement.unparked.push(key);
+            }
+        }
         Ok(())
     }
 
@@ -250,6 +261,7 @@ impl Step<'_> {
             mut settled,
             unchanged,
             waiting,
+            postponed,
             mut refusals,
             mut through,
         } = sorted;
@@ -261,9 +273,11 @@ impl Step<'_> {
             run.removed += removed;
             run.done += unchanged + removed + refusals.len() as u64;
         });
+        let postponed_ids = postponed.iter().map(|(id, _)| id.clone());
         let ids: Vec<_> = parcels
             .iter()
             .map(|parcel| parcel.item.id.clone())
+            .chain(postponed_ids)
             .collect();
         if !ids.is_empty() {
             self.core.journal.hand_over(ids).await?;
@@ -278,6 +292,7 @@ impl Step<'_> {
         let may_park = self
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
+        let mut left_over = postponed;
         let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
         for ((parcel, (known, changes)), fortune) in answered {
             match fortune {
@@ -293,7 +308,10 @@ impl Step<'_> {
                 Fortune::Refused { reason, fate, .. } if may_park => {
                     self.core.waits.clear(&parcel.item.id);
                     settled.extend(changes);
-                    note_fate(&mut settlement, parcel.item.id.clone(), fate, known.doubt);
+                    let Settlement {
+                        untouched, lost, ..
+                    } = &mut settlement;
+                    note_fate(untouched, lost, parcel.item.id.clone(), fate, known.doubt);
                     refusals.push((parcel.item.id.clone(), reason.clone()));
                     through.push(parcel.item.id.clone());
                     self.live.update(|run| run.done += 1);
@@ -312,7 +330,13 @@ impl Step<'_> {
                     self.core
                         .waits
                         .defer(&parcel.item.id, digest, strikes, None);
-                    note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        known.doubt,
+                    );
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
@@ -326,17 +350,32 @@ impl Step<'_> {
                     self.core
                         .waits
                         .defer(&parcel.item.id, digest, strikes, wait);
-                    note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        known.doubt,
+                    );
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
-                Fortune::Kept => {
-                    settlement.untouched.push((parcel.item.id, known.doubt));
+                Fortune::Kept { fate } => {
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        known.doubt,
+                    );
                     delivered.deferred += 1;
                 }
             }
         }
-        self.advance(&mut settlement, &delivered, cursor);
+        settlement.upload = self.progress(&delivered, cursor);
+        if settlement.upload.is_none() {
+            settlement.untouched.extend(left_over);
+        }
         let passed = !settlement.acknowledged.is_empty();
         delivered.progressed = passed || !settled.is_empty();
         delivered.through = through;
@@ -383,35 +422,27 @@ impl Step<'_> {
                 delivered.halt = Some(Halt::Refuses(reason));
                 Ok(false)
             }
-            Testimony::Unclear(reason) => {
-                delivered.halt = delivered.halt.take().or(Some(Halt::Unreachable(reason)));
+            Testimony::Unclear(halt) => {
+                delivered.halt = delivered.halt.take().or(Some(halt));
                 Ok(false)
             }
         }
     }
 
-    /// An upload goes on behind this page only when all of it was handed over. Products that were
-    /// deferred stay in doubt, so that they are found again even after a crash.
-    fn advance(
-        &self,
-        settlement: &mut Settlement,
-        delivered: &Delivered,
-        cursor: Option<ProductId>,
-    ) {
+    /// An upload goes on behind this page only when nothing stopped it. Products of the page that are
+    /// left over then stay in doubt, so that they are found again even after a crash.
+    fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
         let Mode::Everything { number, .. } = self.mode else {
-            return;
+            return None;
         };
         let (None, Some(cursor)) = (&delivered.halt, cursor) else {
-            return;
+            return None;
         };
-        settlement
-            .untouched
-            .retain(|(_, doubt)| *doubt != Doubt::None);
-        settlement.upload = Some(UploadProgress {
+        Some(UploadProgress {
             number: *number,
             cursor,
             done: self.live.now().done,
-        });
+        })
     }
 
     async fn record(
@@ -427,10 +458,18 @@ impl Step<'_> {
     }
 }
 
-fn note_fate(settlement: &mut Settlement, id: ProductId, fate: Fate, before: Doubt) {
+/// Notes what became of a product that was not acknowledged; `untouched` gets those that Digible did
+/// not see, with their doubt as it was before.
+fn note_fate(
+    untouched: &mut Vec<(ProductId, Doubt)>,
+    lost: &mut Vec<ProductId>,
+    id: ProductId,
+    fate: Fate,
+    before: Doubt,
+) {
     match fate {
-        Fate::NotApplied => settlement.untouched.push((id, before)),
-        Fate::MayStillLand => settlement.lost.push(id),
+        Fate::NotApplied => untouched.push((id, before)),
+        Fate::MayStillLand => lost.push(id),
         // It stays in doubt: its next acknowledgement settles it.
         Fate::Unknown => {}
     }

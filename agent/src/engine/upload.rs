@@ -88,13 +88,10 @@ async fn all(
                 failures = 0;
                 Instant::now() + *wait
             }
-            Some(halt) if !halt.is_passing() => return Ok(Some(sync::failed(live, &passed))),
-            _ if failures >= TRIES => return Ok(Some(sync::failed(live, &passed))),
+            Some(halt) if !halt.is_passing() => return Ok(Some(failed(live, &passed))),
+            _ if failures >= TRIES => return Ok(Some(failed(live, &passed))),
             Some(_) => Instant::now() + backoff::delay(failures),
-            None => {
-                let earliest = core.waits.earliest().unwrap_or_else(Instant::now);
-                earliest.max(Instant::now() + backoff::delay(1))
-            }
+            None => sync::next_try(core),
         };
         if !pass::wait(live, until, &why(&passed)).await {
             let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
@@ -102,6 +99,15 @@ async fn all(
         }
         cursor = passed.at.unwrap_or(Cursor::Start);
     }
+}
+
+fn failed(live: &Live, passed: &Passed) -> Ending {
+    let (outcome, text) = sync::failed(live, passed);
+    let passing = passed.halt.as_ref().is_none_or(Halt::is_passing);
+    // What passes by itself has a remedy that holds for syncs: they go on by themselves.
+    let text = if passing { why(passed) } else { text };
+    let text = format!("{text}; `shopmasterctl upload` goes on where it stopped");
+    (outcome, text)
 }
 
 fn why(passed: &Passed) -> String {

@@ -87,6 +87,15 @@ impl Waits {
         self.lock().values().map(|wait| wait.until).min()
     }
 
+    /// Whether the time of some of them came after `since`. Who was tried then and failed has a
+    /// new time; who has not belongs to nobody's run.
+    pub fn came_due(&self, since: Option<Instant>) -> bool {
+        let now = Instant::now();
+        let products = self.lock();
+        let mut untils = products.values().map(|wait| wait.until);
+        untils.any(|until| until <= now && since.is_none_or(|since| since < until))
+    }
+
     /// When this product may be tried; none when it does not wait.
     pub fn until(&self, id: &ProductId) -> Option<Instant> {
         self.lock().get(id).map(|wait| wait.until)
