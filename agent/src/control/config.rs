@@ -84,7 +84,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::TestConnectionRequest>,
     ) -> Result<Response<Self::TestConnectionStream>, Status> {
-        let engine = failure::engine(&self.supervisor)?;
+        let engine = failure::engine(&self.supervisor).await?;
         let ending = self.supervisor.ending.clone();
         Ok(Response::new(stream(ending, |sink| test(engine, sink))))
     }
@@ -93,7 +93,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::PlanCaptureRequest>,
     ) -> Result<Response<v1::PlanCaptureResponse>, Status> {
-        let engine = failure::engine(&self.supervisor)?;
+        let engine = failure::engine(&self.supervisor).await?;
         let catalog = engine.catalog();
         let checks = catalog
             .inspect()
@@ -114,7 +114,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::InstallCaptureRequest>,
     ) -> Result<Response<v1::InstallCaptureResponse>, Status> {
-        let engine = failure::engine(&self.supervisor)?;
+        let engine = failure::engine(&self.supervisor).await?;
         let changed = engine
             .install_capture()
             .await
@@ -140,7 +140,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::RemoveCaptureRequest>,
     ) -> Result<Response<v1::RemoveCaptureResponse>, Status> {
-        let engine = failure::engine(&self.supervisor)?;
+        let engine = failure::engine(&self.supervisor).await?;
         let changed = engine
             .remove_capture()
             .await
@@ -161,7 +161,7 @@ impl v1::config_server::Config for Service {
         _request: Request<v1::GetCaptureRequest>,
     ) -> Result<Response<v1::GetCaptureResponse>, Status> {
         use crate::catalog::CaptureStatus::NotInstalled;
-        let engine = failure::engine(&self.supervisor)?;
+        let engine = failure::engine(&self.supervisor).await?;
         engine.refresh().await;
         let catalog = engine.catalog();
         let status = catalog

@@ -45,8 +45,9 @@ pub(super) fn invalid(message: impl Into<String>) -> Status {
 }
 
 /// The engine, or why there is none to ask.
-pub(super) fn engine(supervisor: &Supervisor) -> Result<Arc<Engine>, Status> {
-    supervisor.engine().ok_or_else(|| no_engine(supervisor))
+pub(super) async fn engine(supervisor: &Supervisor) -> Result<Arc<Engine>, Status> {
+    let engine = supervisor.engine().await;
+    engine.ok_or_else(|| no_engine(supervisor))
 }
 
 fn no_engine(supervisor: &Supervisor) -> Status {

@@ -31,7 +31,11 @@ impl Service {
     }
 
     async fn find(&self, id: &str) -> Result<Run, Status> {
-        let found = failure::engine(&self.supervisor)?.runs().get(id).await;
+        let found = failure::engine(&self.supervisor)
+            .await?
+            .runs()
+            .get(id)
+            .await;
         found
             .map_err(|error| failure::journal(&error))?
             .ok_or_else(|| failure::no_run(id))
@@ -55,7 +59,8 @@ impl v1::runs_server::Runs for Service {
                 return Err(failure::invalid("Say which kind of run to start"));
             }
         };
-        let started = failure::engine(&self.supervisor)?
+        let started = failure::engine(&self.supervisor)
+            .await?
             .runs()
             .start(kind, Cause::Requested, request.from_start)
             .map_err(failure::start)?;
@@ -71,7 +76,7 @@ impl v1::runs_server::Runs for Service {
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let id = request.into_inner().id;
         let ending = self.supervisor.ending.clone();
-        let engine = failure::engine(&self.supervisor)?;
+        let engine = failure::engine(&self.supervisor).await?;
         if let Some(progress) = engine.runs().watch(&id) {
             return Ok(Response::new(stream(ending, |sink| {
                 watch_progress(progress, sink)
@@ -86,7 +91,7 @@ impl v1::runs_server::Runs for Service {
         request: Request<v1::CancelRunRequest>,
     ) -> Result<Response<v1::CancelRunResponse>, Status> {
         let id = request.into_inner().id;
-        if let Some(cancelled) = failure::engine(&self.supervisor)?.runs().cancel(&id) {
+        if let Some(cancelled) = failure::engine(&self.supervisor).await?.runs().cancel(&id) {
             let run = Some(run::run(&cancelled));
             return Ok(Response::new(v1::CancelRunResponse { run }));
         }
@@ -107,7 +112,11 @@ impl v1::runs_server::Runs for Service {
             0 => FEW,
             limit => limit.min(MOST),
         };
-        let listed = failure::engine(&self.supervisor)?.runs().list(limit).await;
+        let listed = failure::engine(&self.supervisor)
+            .await?
+            .runs()
+            .list(limit)
+            .await;
         let runs = listed.map_err(|error| failure::journal(&error))?;
         Ok(Response::new(v1::ListRunsResponse {
             runs: runs.iter().map(run::run).collect(),
