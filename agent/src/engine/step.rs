@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
+    backoff::Jitter,
     core::Core,
     courier::{Courier, Fortune, Parcel, Route},
     evidence::Evidence,
@@ -278,6 +279,7 @@ impl Step<'_> {
         let may_park = self
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
+        let jitter = Jitter::draw();
         let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
         for ((parcel, (known, changes)), fortune) in answered {
             match fortune {
@@ -311,7 +313,7 @@ impl Step<'_> {
                     let digest = Some(parcel.item.digest);
                     self.core
                         .waits
-                        .defer(&parcel.item.id, digest, strikes, None);
+                        .defer(&parcel.item.id, digest, strikes, None, jitter);
                     note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
@@ -325,7 +327,7 @@ impl Step<'_> {
                     let digest = Some(parcel.item.digest);
                     self.core
                         .waits
-                        .defer(&parcel.item.id, digest, strikes, wait);
+                        .defer(&parcel.item.id, digest, strikes, wait, jitter);
                     note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
