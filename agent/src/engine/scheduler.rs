@@ -14,6 +14,8 @@ use crate::journal::Pause;
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_LOOK: Duration = Duration::from_secs(30);
+/// Never looked at more often than this.
+const SHORTEST_LOOK: Duration = Duration::from_millis(10);
 
 /// What the scheduler remembers from one look to the next.
 struct Schedule {
@@ -69,10 +71,15 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
 /// How long until the next look.
 fn pace(engine: &Engine) -> Duration {
     let options = &engine.core.options;
-    if engine.core.pause.borrow().is_some() || !options.automatic {
-        return PAUSE_LOOK.min(options.interval);
+    match *engine.core.pause.borrow() {
+        Some(Pause::Until(until)) => {
+            let left = until.duration_since(Timestamp::now());
+            let left = Duration::try_from(left).unwrap_or_default();
+            left.clamp(SHORTEST_LOOK, PAUSE_LOOK)
+        }
+        None if options.automatic => options.probe,
+        Some(Pause::UntilResumed) | None => PAUSE_LOOK,
     }
-    options.probe
 }
 
 /// Ends a pause whose time has come.
