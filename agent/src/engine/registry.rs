@@ -1,4 +1,4 @@
-//! Which runs go: at most one of a kind. Who asks for a second one joins the first.
+//! Which runs go: at most one of a kind works. Who asks for a second one joins the first.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -62,10 +62,8 @@ impl Registry {
             return Err(StartError::Paused);
         }
         let mut live = lock(&self.live);
-        if let Some(going) = live.iter().find(|live| live.now().kind == kind) {
-            if kind == Kind::Sync {
-                going.ask_once_more();
-            }
+        let mut same = live.iter().filter(|live| live.now().kind == kind);
+        if let Some(going) = same.find(|live| live.join()) {
             return Ok(Started {
                 run: going.now(),
                 joined: true,
@@ -182,6 +180,7 @@ async fn perform(
         Kind::Sync => sync::run(&core, &live).await,
         Kind::Upload => upload::run(&core, &live, from_start).await,
     };
+    live.close();
     let (outcome, message) = match result {
         // A run that the agent's own end stopped goes on with the next start.
         Ok((Outcome::Cancelled, _)) if core.stop.is_cancelled() => (
@@ -213,7 +212,8 @@ async fn perform(
     let next = lock(&all).last().map(|live| live.now());
     core.board.update(|facts| {
         facts.current_run = next;
-        if run.kind == Kind::Sync {
+        let is_newest = |last: &Run| last.started_at <= run.started_at;
+        if run.kind == Kind::Sync && facts.last_sync.as_ref().is_none_or(is_newest) {
             facts.last_sync = Some(run.clone());
         }
     });

@@ -1,10 +1,7 @@
 //! One run: what is known of it while it goes and after.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -122,10 +119,21 @@ pub struct Refused {
 pub struct Live {
     progress: watch::Sender<Run>,
     board: Arc<Board>,
-    shown: std::sync::Mutex<Instant>,
+    shown: Mutex<Instant>,
     /// Ends it after what is under way.
     pub cancel: CancellationToken,
-    once_more: AtomicBool,
+    joining: Mutex<Joining>,
+}
+
+/// Whether others may still join a run, and what they expect of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joining {
+    /// Nobody joined since the ChangeLog was last read from its beginning.
+    Open,
+    /// Somebody did: what they wrote before may be missed.
+    Joined,
+    /// It has done its work: who comes now needs another run.
+    Closed,
 }
 
 impl Run {
@@ -196,9 +204,9 @@ impl Live {
         Self {
             progress: watch::Sender::new(run),
             board,
-            shown: std::sync::Mutex::new(Instant::now()),
+            shown: Mutex::new(Instant::now()),
             cancel,
-            once_more: AtomicBool::new(false),
+            joining: Mutex::new(Joining::Open),
         }
     }
 
@@ -212,13 +220,32 @@ impl Live {
         self.progress.subscribe()
     }
 
-    /// Asks a sync to read the ChangeLog once more before it ends, for somebody who joined it.
-    pub(super) fn ask_once_more(&self) {
-        self.once_more.store(true, Ordering::SeqCst);
+    /// Joins the run, which then reads the ChangeLog once more before it ends. False when it is
+    /// too late for that.
+    pub(super) fn join(&self) -> bool {
+        let mut joining = lock(&self.joining);
+        if *joining == Joining::Closed {
+            return false;
+        }
+        *joining = Joining::Joined;
+        true
     }
 
-    pub(super) fn take_once_more(&self) -> bool {
-        self.once_more.swap(false, Ordering::SeqCst)
+    /// Whether somebody joined since this was last asked. If not, nobody can any more.
+    pub(super) fn take_joined(&self) -> bool {
+        let mut joining = lock(&self.joining);
+        let joined = *joining == Joining::Joined;
+        *joining = if joined {
+            Joining::Open
+        } else {
+            Joining::Closed
+        };
+        joined
+    }
+
+    /// Nobody can join any more.
+    pub(super) fn close(&self) {
+        *lock(&self.joining) = Joining::Closed;
     }
 
     /// Notes progress.
@@ -251,14 +278,15 @@ impl Live {
     }
 
     fn is_time_to_show(&self) -> bool {
-        let mut shown = self
-            .shown
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shown = lock(&self.shown);
         let is_time = shown.elapsed() >= BOARD_INTERVAL;
         if is_time {
             *shown = Instant::now();
         }
         is_time
     }
+}
+
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }

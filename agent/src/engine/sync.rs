@@ -40,7 +40,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
         failures = if passed.progressed { 0 } else { failures + 1 };
         let (why, until) = match &passed.halt {
             None if passed.deferred == 0 => {
-                if live.take_once_more() {
+                if live.take_joined() {
                     continue;
                 }
                 return Ok((Outcome::Completed, String::new()));
