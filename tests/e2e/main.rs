@@ -1,11 +1,19 @@
 //! End-to-end tests: the real programs against a stand-in for Digible and a SQLite shop.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod agent_process;
 mod bad_input;
+mod changes;
 mod configuration;
 mod control;
 mod ctl;
+mod help;
 mod kill;
 mod support;
+mod uploads;

@@ -20,9 +20,10 @@ pub(super) enum Source {
 }
 
 /// Where a page begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Cursor {
     /// At the beginning.
+    #[default]
     Start,
     /// Behind this change.
     Change(ChangeIdentity),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    core::Core,
+    backoff,
+    core::{Core, with_causes},
     evidence::Evidence,
     halt::{Halt, StepError},
     lane::Moment,
@@ -27,10 +28,11 @@ pub(super) struct Passed {
     /// Something was settled.
     pub(super) progressed: bool,
     /// Where it stopped, for going on there.
-    pub(super) at: Option<Cursor>,
+    pub(super) at: Cursor,
 }
 
-/// Walks through `source` from `from` to its end, or until something stops it.
+/// Walks through `source` from `from` to its end, or until something stops it. A database that is
+/// busy stops it, too.
 pub(super) async fn walk(
     core: &Core,
     live: &Live,
@@ -39,17 +41,37 @@ pub(super) async fn walk(
     from: Cursor,
     mode: &mut Mode,
 ) -> Result<Passed, StepError> {
-    let mut passed = Passed::default();
-    let mut cursor = from;
+    let mut passed = Passed {
+        at: from,
+        ..Passed::default()
+    };
+    match steps(core, live, evidence, source, mode, &mut passed).await {
+        Ok(halt) => passed.halt = halt,
+        Err(StepError::Catalog(error)) if error.is_passing() => {
+            core.note_catalog_failure(&error);
+            passed.halt = Some(Halt::Busy(with_causes(&error)));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(passed)
+}
+
+/// Step after step, from where `passed` is. Gives what stopped it before the end.
+async fn steps(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    source: Source,
+    mode: &mut Mode,
+    passed: &mut Passed,
+) -> Result<Option<Halt>, StepError> {
     let mut ahead: Option<(Page, Moment)> = None;
     loop {
         if must_wait(core, live) {
             ahead = None;
         }
         if let Some(halt) = ready(core, live).await {
-            passed.halt = Some(halt);
-            passed.at = Some(cursor);
-            return Ok(passed);
+            return Ok(Some(halt));
         }
         let turn = core.lane.turn().await;
         if must_wait(core, live) {
@@ -60,7 +82,7 @@ pub(super) async fn walk(
         core.catalog.claim().await?;
         let mut page = match ahead.take() {
             Some((page, moment)) if turn.follows(moment) => page,
-            _ => Page::read(core, source, &cursor).await?,
+            _ => Page::read(core, source, &passed.at).await?,
         };
         let next = page.next.clone();
         let (delivered, read) = tokio::join!(
@@ -75,7 +97,7 @@ pub(super) async fn walk(
         drop(turn);
         passed.deferred += delivered.deferred;
         passed.progressed |= delivered.progressed;
-        passed.reason = delivered.reason.or(passed.reason);
+        passed.reason = delivered.reason.or(passed.reason.take());
         if let Mode::Everything { already, .. } = mode {
             match delivered.halt {
                 Some(_) => already.extend(delivered.through),
@@ -83,15 +105,40 @@ pub(super) async fn walk(
             }
         }
         if let Some(halt) = delivered.halt {
-            passed.halt = Some(halt);
-            passed.at = Some(cursor);
-            return Ok(passed);
+            return Ok(Some(halt));
         }
         let Some(next) = next else {
-            return Ok(passed);
+            return Ok(None);
         };
-        cursor = next;
+        passed.at = next;
         ahead = read?.map(|page| (page, moment));
+    }
+}
+
+/// Tries `work` until somebody else lets go of the shop's database, so many times at most. Nothing
+/// when the run was cancelled meanwhile.
+pub(super) async fn patiently<T, F: Future<Output = Result<T, StepError>>>(
+    core: &Core,
+    live: &Live,
+    tries: u32,
+    work: impl Fn() -> F,
+) -> Result<Option<T>, StepError> {
+    let mut failures = 0;
+    loop {
+        let error = match work().await {
+            Ok(value) => return Ok(Some(value)),
+            Err(StepError::Catalog(error)) if error.is_passing() => error,
+            Err(error) => return Err(error),
+        };
+        failures += 1;
+        if failures >= tries {
+            return Err(error.into());
+        }
+        core.note_catalog_failure(&error);
+        let until = Instant::now() + backoff::delay(failures);
+        if !wait(live, until, &with_causes(&error)).await {
+            return Ok(None);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which runs go: at most one of a kind. Who asks for a second one joins the first.
+//! Which runs go: at most one of a kind works. Who asks for a second one joins the first.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -216,7 +216,8 @@ async fn perform(
     let next = lock(&all).last().map(|live| live.now());
     core.board.update(|facts| {
         facts.current_run = next;
-        if run.kind == Kind::Sync {
+        let is_newest = |last: &Run| last.started_at <= run.started_at;
+        if run.kind == Kind::Sync && facts.last_sync.as_ref().is_none_or(is_newest) {
             facts.last_sync = Some(run.clone());
         }
     });

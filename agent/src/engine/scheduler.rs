@@ -14,6 +14,8 @@ use crate::journal::Pause;
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_LOOK: Duration = Duration::from_secs(30);
+/// Never looked at more often than this.
+const SHORTEST_LOOK: Duration = Duration::from_millis(10);
 
 /// What the scheduler remembers from one look to the next.
 struct Schedule {
@@ -82,7 +84,8 @@ fn pace(engine: &Engine) -> Duration {
     match *engine.core.pause.borrow() {
         Some(Pause::Until(until)) => {
             let left = until.duration_since(Timestamp::now());
-            slow.min(left.try_into().unwrap_or_default())
+            let left = Duration::try_from(left).unwrap_or_default();
+            left.clamp(SHORTEST_LOOK, slow.max(SHORTEST_LOOK))
         }
         Some(Pause::UntilResumed) => slow,
         None if !options.automatic => slow,

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
+    backoff::Jitter,
     core::Core,
     courier::{Courier, Fortune, Parcel, Route},
     evidence::Evidence,
@@ -293,6 +294,7 @@ impl Step<'_> {
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
         let mut left_over = postponed;
+        let jitter = Jitter::draw();
         let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
         for ((parcel, (known, changes)), fortune) in answered {
             match fortune {
@@ -329,7 +331,7 @@ impl Step<'_> {
                     let digest = Some(parcel.item.digest);
                     self.core
                         .waits
-                        .defer(&parcel.item.id, digest, strikes, None);
+                        .defer(&parcel.item.id, digest, strikes, None, jitter);
                     note_fate(
                         &mut left_over,
                         &mut settlement.lost,
@@ -349,7 +351,7 @@ impl Step<'_> {
                     let digest = Some(parcel.item.digest);
                     self.core
                         .waits
-                        .defer(&parcel.item.id, digest, strikes, wait);
+                        .defer(&parcel.item.id, digest, strikes, wait, jitter);
                     note_fate(
                         &mut left_over,
                         &mut settlement.lost,

@@ -31,16 +31,14 @@ pub(super) type Ending = (Outcome, String);
 
 /// Sends the products that changed, and those in doubt or to be tried again.
 pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
-    if core.catalog.capture().await? == CaptureStatus::NotInstalled {
-        return Err(CatalogError::NotInstalled.into());
-    }
-    core.catalog.claim().await?;
-    owner::check(core).await?;
-    let evidence = Evidence::default();
     let mut tries = match live.now().cause {
         Cause::Requested => TRIES_WHEN_REQUESTED,
         Cause::Scheduled | Cause::Resumed => 1,
     };
+    let Some(()) = pass::patiently(core, live, tries, || prepare(core)).await? else {
+        return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
+    };
+    let evidence = Evidence::default();
     let mut failures = 0;
     let mut fewest = u64::MAX;
     loop {
@@ -100,6 +98,14 @@ pub(super) fn next_try(core: &Core) -> Instant {
     earliest.max(Instant::now() + backoff::delay(1))
 }
 
+async fn prepare(core: &Core) -> Result<(), StepError> {
+    if core.catalog.capture().await? == CaptureStatus::NotInstalled {
+        return Err(CatalogError::NotInstalled.into());
+    }
+    core.catalog.claim().await?;
+    owner::check(core).await
+}
+
 /// The ChangeLog once, then what the journal holds due.
 async fn round(core: &Core, live: &Live, evidence: &Evidence) -> Result<Passed, StepError> {
     let mode = &mut Mode::Changed;
@@ -114,7 +120,7 @@ async fn round(core: &Core, live: &Live, evidence: &Evidence) -> Result<Passed, 
         deferred: changes.deferred.max(due.deferred),
         reason: due.reason.or(changes.reason),
         progressed: changes.progressed || due.progressed,
-        at: None,
+        at: due.at,
     })
 }
 
@@ -132,6 +138,9 @@ pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {
 }
 
 pub(super) fn why(passed: &Passed) -> String {
+    if let Some(Halt::Busy(reason)) = &passed.halt {
+        return reason.clone();
+    }
     if let Some(trouble) = passed.halt.as_ref().and_then(Halt::trouble) {
         return trouble.text;
     }
