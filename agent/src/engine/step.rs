@@ -59,6 +59,9 @@ struct Sorted {
     settled: Vec<ChangeIdentity>,
     unchanged: u64,
     waiting: u64,
+    /// Of an upload, and not to be tried yet: in doubt all the same, or nobody would find them again
+    /// behind its cursor.
+    postponed: Vec<ProductId>,
     refusals: Vec<(ProductId, String)>,
     through: Vec<ProductId>,
 }
@@ -173,6 +176,11 @@ impl Step<'_> {
         }
         if !self.core.waits.is_ready(&item.id) {
             sorted.waiting += 1;
+            if let Mode::Everything { .. } = self.mode {
+                let before = (item.id.clone(), known.doubt);
+                sorted.settlement.untouched.push(before);
+                sorted.postponed.push(item.id);
+            }
             return;
         }
         let strikes = self.core.waits.strikes(&item.id, item.digest);
@@ -250,6 +258,7 @@ impl Step<'_> {
             mut settled,
             unchanged,
             waiting,
+            postponed,
             mut refusals,
             mut through,
         } = sorted;
@@ -264,6 +273,7 @@ impl Step<'_> {
         let ids: Vec<_> = parcels
             .iter()
             .map(|parcel| parcel.item.id.clone())
+            .chain(postponed)
             .collect();
         if !ids.is_empty() {
             self.core.journal.hand_over(ids).await?;
