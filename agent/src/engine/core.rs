@@ -183,6 +183,8 @@ impl Core {
 
     /// Asks the database and the journal how things are, and tells people.
     pub(super) async fn refresh(&self) -> Result<(), StepError> {
+        // Of no product: whether the table and its columns are there at all.
+        self.catalog.read(&[]).await?;
         let status = self.catalog.capture().await?;
         let backlog = match status {
             crate::catalog::CaptureStatus::NotInstalled => Default::default(),

@@ -182,6 +182,8 @@ async fn perform(
         Kind::Sync => sync::run(&core, &live).await,
         Kind::Upload => upload::run(&core, &live, from_start).await,
     };
+    // Before a failure is told: a look that works would take the trouble away again.
+    let looked = core.refresh().await;
     let (outcome, message) = match result {
         // A run that the agent's own end stopped goes on with the next start.
         Ok((Outcome::Cancelled, _)) if core.stop.is_cancelled() => (
@@ -194,11 +196,11 @@ async fn perform(
             (Outcome::Failed, failure(&error))
         }
     };
-    if let Err(error) = core.refresh().await {
-        // What failed the run itself is told already.
-        if outcome != Outcome::Failed {
-            core.note_failure(&error);
-        }
+    // What failed the run itself is told already.
+    if let Err(error) = looked
+        && outcome != Outcome::Failed
+    {
+        core.note_failure(&error);
     }
     let mut run = live.now();
     run.finish(outcome, message);
