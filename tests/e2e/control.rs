@@ -84,9 +84,9 @@ async fn watching_begins_with_the_whole_state_and_goes_on_with_each_change() {
     let mut sequence = first.sequence;
     for (number, paused) in [true, false, true, false].into_iter().enumerate() {
         if paused {
-            pause(&mut client).await
+            pause(&mut client).await;
         } else {
-            resume(&mut client).await
+            resume(&mut client).await;
         }
         loop {
             let change = timeout(SECONDS, stream.message())
