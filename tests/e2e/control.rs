@@ -6,9 +6,8 @@ use prost::Message as _;
 use shopmaster_proto::{
     Client, Failure,
     v1::{
-        AdoptRequest, CancelRunRequest, CatalogSettings, ConfigureRequest, CreateReportRequest,
-        ExplainRequest, GetRunRequest, GetStatusRequest, ListRunsRequest, PauseRequest,
-        RemoteSettings, ResumeRequest, RetryParkedRequest, RunKind, RunOutcome, RunState, Settings,
+        CancelRunRequest, ExplainRequest, GetRunRequest, GetStatusRequest, ListRunsRequest,
+        PauseRequest, ResumeRequest, RetryParkedRequest, RunKind, RunOutcome, RunState,
         StartRunRequest, State, TailLogsRequest, WatchRunRequest, WatchStatusRequest,
         agent_client::AgentClient, pause_request::End,
     },
