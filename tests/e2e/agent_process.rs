@@ -11,7 +11,7 @@ use shopmaster_proto::{
     Client, Endpoint, Folders, InstanceName,
     v1::{
         ConfigureRequest, GetInfoRequest, InstallCaptureRequest, RunCause, RunKind, RunOutcome,
-        Secrets, ShutdownRequest, State, TailLogsRequest, WatchRunRequest, WatchStatusRequest,
+        Secrets, ShutdownRequest, TailLogsRequest, WatchRunRequest, WatchStatusRequest,
     },
 };
 use shopmaster_testkit::{

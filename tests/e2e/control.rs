@@ -6,9 +6,8 @@ use prost::Message as _;
 use shopmaster_proto::{
     Client, Failure,
     v1::{
-        AdoptRequest, CancelRunRequest, CatalogSettings, ConfigureRequest, CreateReportRequest,
-        ExplainRequest, GetRunRequest, GetStatusRequest, ListRunsRequest, PauseRequest,
-        RemoteSettings, ResumeRequest, RetryParkedRequest, RunKind, RunOutcome, RunState, Settings,
+        CancelRunRequest, ExplainRequest, GetRunRequest, GetStatusRequest, ListRunsRequest,
+        PauseRequest, ResumeRequest, RetryParkedRequest, RunKind, RunOutcome, RunState,
         StartRunRequest, State, TailLogsRequest, WatchRunRequest, WatchStatusRequest,
         agent_client::AgentClient, pause_request::End,
     },
@@ -84,9 +83,9 @@ async fn watching_begins_with_the_whole_state_and_goes_on_with_each_change() {
     let mut sequence = first.sequence;
     for (number, paused) in [true, false, true, false].into_iter().enumerate() {
         if paused {
-            pause(&mut client).await
+            pause(&mut client).await;
         } else {
-            resume(&mut client).await
+            resume(&mut client).await;
         }
         loop {
             let change = timeout(SECONDS, stream.message())

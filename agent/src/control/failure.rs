@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 
 use crate::{
     catalog::CatalogError,
-    config::KeyError,
+    config::{KeyError, SaveError},
     engine::{Engine, StartError, StepError, with_causes},
     journal::JournalError,
     supervisor::{ConfigureError, Supervisor},
@@ -138,7 +138,19 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
             with_causes(error),
             "Unlock the credential store, or set `secrets.store` to `file`",
         ),
-        ConfigureError::KeepAside(_) | ConfigureError::Save(_) => failure(
+        ConfigureError::Environment(_) => failure(
+            Code::FailedPrecondition,
+            "CONFIG_INVALID",
+            with_causes(error),
+            "Nothing was changed; mend or remove the variable and restart the agent",
+        ),
+        ConfigureError::Save(SaveError::Invalid(_)) => failure(
+            Code::FailedPrecondition,
+            "CONFIG_INVALID",
+            with_causes(error),
+            "Nothing was changed; mend the file first",
+        ),
+        ConfigureError::KeepAside(_) | ConfigureError::Save(SaveError::Write { .. }) => failure(
             Code::Internal,
             "CONFIG_NOT_WRITTEN",
             with_causes(error),

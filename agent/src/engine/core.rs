@@ -186,13 +186,11 @@ impl Core {
 
     /// The same after a failure, which stays: that they can be read does not say that they work.
     pub(super) async fn look(&self) -> Result<(), StepError> {
+        // Of no product: whether the table and its columns are there at all.
+        self.catalog.read(&[]).await?;
         let status = self.catalog.capture().await?;
         let backlog = match status {
-            CaptureStatus::NotInstalled => {
-                // Nothing of ours is asked for, so this is what notices a missing table or column.
-                self.catalog.scan(None, 1).await?;
-                Backlog::default()
-            }
+            CaptureStatus::NotInstalled => Backlog::default(),
             _ => self.catalog.backlog().await?,
         };
         let counts = self.journal.counts().await?;

@@ -197,11 +197,11 @@ async fn perform(
             (Outcome::Failed, failure(&error))
         }
     };
-    if let Err(error) = refreshed {
-        // What failed the run itself is told already.
-        if outcome != Outcome::Failed {
-            core.note_failure(&error);
-        }
+    // What failed the run itself is told already.
+    if let Err(error) = refreshed
+        && outcome != Outcome::Failed
+    {
+        core.note_failure(&error);
     }
     let mut run = live.now();
     run.finish(outcome, message);
