@@ -406,9 +406,10 @@ impl Step<'_> {
         let (None, Some(cursor)) = (&delivered.halt, cursor) else {
             return;
         };
+        let parked: HashSet<_> = settlement.parked.iter().map(|it| it.id.clone()).collect();
         settlement
             .untouched
-            .retain(|(_, doubt)| *doubt != Doubt::None);
+            .retain(|(id, doubt)| *doubt != Doubt::None || parked.contains(id));
         settlement.upload = Some(UploadProgress {
             number: *number,
             cursor,
