@@ -10,6 +10,9 @@ use crate::{
     product::ProductId,
 };
 
+/// So many products are looked at before there counts as none that could be asked.
+const MOST_LOOKS: usize = 100;
+
 /// What the witness says.
 pub(super) enum Testimony {
     /// Digible takes it.
@@ -29,20 +32,10 @@ pub(super) async fn ask(
     live: &Live,
     aboard: &HashSet<&ProductId>,
 ) -> Result<Testimony, StepError> {
-    let others = aboard.iter().map(|id| (*id).clone()).collect();
-    let Some(id) = core.journal.any_settled(others).await? else {
+    let Some(item) = find(core, aboard).await? else {
         return Ok(Testimony::Absent);
     };
-    let lookup = core.catalog.read(std::slice::from_ref(&id)).await?.pop();
-    let Some(Lookup::Found(row)) = lookup else {
-        return Ok(Testimony::Absent);
-    };
-    let Ok(item) = Item::new(&row) else {
-        return Ok(Testimony::Absent);
-    };
-    if row.id != id {
-        return Ok(Testimony::Absent);
-    }
+    let id = item.id.clone();
     let mut settlement = core.settlement();
     core.journal.hand_over(vec![id.clone()]).await?;
     live.update(|run| run.requests += 1);
@@ -70,6 +63,25 @@ pub(super) async fn ask(
     };
     core.journal.settle(settlement).await?;
     Ok(testimony)
+}
+
+/// One that can be sent as it is now. The first ones found may be gone from the shop meanwhile.
+async fn find(core: &Core, aboard: &HashSet<&ProductId>) -> Result<Option<Item>, StepError> {
+    let mut others: Vec<ProductId> = aboard.iter().map(|id| (*id).clone()).collect();
+    for _ in 0..MOST_LOOKS {
+        let Some(id) = core.journal.any_settled(others.clone()).await? else {
+            return Ok(None);
+        };
+        let lookup = core.catalog.read(std::slice::from_ref(&id)).await?.pop();
+        if let Some(Lookup::Found(row)) = lookup
+            && row.id == id
+            && let Ok(item) = Item::new(&row)
+        {
+            return Ok(Some(item));
+        }
+        others.push(id);
+    }
+    Ok(None)
 }
 
 fn note(settlement: &mut Settlement, id: ProductId, fate: Fate) {
