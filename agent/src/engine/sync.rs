@@ -41,6 +41,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
                 if live.take_joined() {
                     continue;
                 }
+                core.note_nothing_left();
                 return Ok((Outcome::Completed, String::new()));
             }
             Some(Halt::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),
