@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{StreamExt as _, stream};
@@ -22,6 +22,8 @@ use crate::{
 
 /// So often the same body may be answered with a fault that may be its own.
 const MOST_STRIKES: u8 = 3;
+/// So many products of the step are asked for a witness when none was acknowledged before.
+const MOST_WITNESSES: usize = 16;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -73,6 +75,10 @@ pub(super) struct Courier<'a> {
     halt: Mutex<Option<Halt>>,
     failure: Mutex<Option<StepError>>,
     asking: tokio::sync::Mutex<()>,
+    /// One that the batch endpoint acknowledged in this step.
+    passed: Mutex<Option<usize>>,
+    /// What became of those that were asked for a witness.
+    witnessed: Mutex<Told>,
 }
 
 /// What became of all products, in their order.
@@ -98,6 +104,8 @@ impl<'a> Courier<'a> {
             halt: Mutex::new(None),
             failure: Mutex::new(None),
             asking: tokio::sync::Mutex::new(()),
+            passed: Mutex::new(None),
+            witnessed: Mutex::default(),
         }
     }
 
@@ -134,6 +142,13 @@ impl<'a> Courier<'a> {
         drop(answers);
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
+        }
+        for (index, fortune) in lock(&self.witnessed).drain(..) {
+            if let Some(place) = fortunes.get_mut(index)
+                && (*place == Fortune::Kept || fortune.may_still_land())
+            {
+                *place = fortune;
+            }
         }
         let kept = fortunes.contains(&Fortune::Kept);
         let cancelled = (kept && self.live.cancel.is_cancelled()).then_some(Halt::Cancelled);
@@ -201,6 +216,9 @@ impl<'a> Courier<'a> {
             let verdict = self.judge(answer, &members);
             match verdict {
                 Verdict::All(fortune) => {
+                    if fortune == Fortune::Acknowledged {
+                        *lock(&self.passed) = group.first().copied();
+                    }
                     told.extend(group.into_iter().map(|index| (index, fortune.clone())));
                 }
                 Verdict::Each(strike) => {
@@ -217,7 +235,7 @@ impl<'a> Courier<'a> {
                 }
             }
             if self.evidence.is_suspicious() {
-                self.question().await;
+                self.question(parcels).await;
             }
         }
         told
@@ -342,36 +360,68 @@ impl<'a> Courier<'a> {
 
     /// Too many refusals in a row: is it the products or Digible? One that it acknowledged before
     /// tells them apart.
-    async fn question(&self) {
+    async fn question(&self, parcels: &[Parcel]) {
         let _one_at_a_time = self.asking.lock().await;
         if !self.evidence.is_suspicious() || self.is_stopped() {
             return;
         }
         match witness::ask(self.core, self.live, &self.aboard).await {
             Ok(Testimony::Passes) => self.evidence.batch_passed(),
-            Ok(Testimony::Absent) => self.stop(Halt::Refuses(
-                "20 requests in a row, and nothing was ever accepted".to_owned(),
-            )),
+            Ok(Testimony::Absent) => self.question_aboard(parcels).await,
             Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
             Ok(Testimony::Unclear(reason)) => self.stop(Halt::Unreachable(reason)),
             Err(error) => {
-                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *lock(&self.failure) = Some(error);
                 self.stop(Halt::Cancelled);
             }
         }
     }
 
+    /// Before anything was settled, a product of this very step has to do: one that passed, or else
+    /// some from all over the step. What is sent here is sent as it was read for the step.
+    async fn question_aboard(&self, parcels: &[Parcel]) {
+        let spacing = parcels.len().div_ceil(MOST_WITNESSES).max(1);
+        let witnesses: Vec<usize> = match *lock(&self.passed) {
+            Some(index) => vec![index],
+            None => (0..parcels.len()).rev().step_by(spacing).collect(),
+        };
+        for index in witnesses {
+            let Some(parcel) = parcels.get(index) else {
+                continue;
+            };
+            self.count_request();
+            let fortune = match self.core.cloud.send_batch(&[&parcel.item]).await {
+                Answer::Acknowledged => {
+                    self.evidence.batch_passed();
+                    Fortune::Acknowledged
+                }
+                Answer::Refused { .. } | Answer::TooLarge { .. } => continue,
+                Answer::Missing { reason } => return self.stop(Halt::Refuses(reason)),
+                Answer::Broken { reason } => Fortune::Deferred {
+                    reason,
+                    fate: Fate::Unknown,
+                    wait: None,
+                    strikes: parcel.strikes,
+                },
+                other => self.later(other, parcel.strikes),
+            };
+            if let Fortune::Deferred { reason, .. } = &fortune {
+                self.stop(Halt::Unreachable(reason.clone()));
+            }
+            lock(&self.witnessed).push((index, fortune));
+            return;
+        }
+        self.stop(Halt::Refuses(
+            "20 requests in a row, and nothing was ever accepted".to_owned(),
+        ));
+    }
+
     fn is_stopped(&self) -> bool {
-        self.live.cancel.is_cancelled()
-            || self
-                .halt
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some()
+        self.live.cancel.is_cancelled() || lock(&self.halt).is_some()
     }
 
     fn stop(&self, halt: Halt) {
-        let mut stopped = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stopped = lock(&self.halt);
         match (stopped.as_mut(), &halt) {
             (None, _) => *stopped = Some(halt),
             // The longest wait that Digible asked for counts.
@@ -402,6 +452,10 @@ impl Parcel {
 }
 
 impl Fortune {
+    fn may_still_land(&self) -> bool {
+        matches!(self, Self::Deferred { fate, .. } if *fate == Fate::MayStillLand)
+    }
+
     fn with(&self, own: Strikes) -> Self {
         let mut fortune = self.clone();
         if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
@@ -429,6 +483,10 @@ fn jobs(parcels: &[Parcel], batch_size: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock(place).take()
 }
