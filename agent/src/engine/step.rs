@@ -172,7 +172,9 @@ impl Step<'_> {
             sorted.unchanged += 1;
             return;
         }
-        if !self.core.waits.is_ready(&item.id) {
+        // An upload passes by but once: who would wait here might never be sent.
+        let may_wait = matches!(self.mode, Mode::Changed);
+        if may_wait && !self.core.waits.is_ready(&item.id) {
             sorted.waiting += 1;
             return;
         }
