@@ -8,6 +8,7 @@
 )]
 
 mod agent_process;
+mod answers;
 mod bad_input;
 mod changes;
 mod configuration;

@@ -58,9 +58,6 @@ impl LoginError {
     pub(super) fn new(answer: Answer) -> Self {
         match answer {
             Answer::Refused { reason } | Answer::TooLarge { reason } => Self::Refused { reason },
-            Answer::Missing { reason } => Self::Refused {
-                reason: format!("{reason}; check `digible.base_url`"),
-            },
             Answer::Broken { reason } => Self::retry(reason),
             // What becomes of a login that still lands is of no account.
             Answer::Retry { reason, wait, .. } => Self::Failed(Answer::Retry {

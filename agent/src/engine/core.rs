@@ -141,6 +141,16 @@ impl Core {
         });
     }
 
+    /// Nothing waits to be sent: that Digible was not reachable keeps nothing back any more.
+    pub(super) fn note_nothing_left(&self) {
+        self.board.update(|facts| {
+            let trouble = facts.troubles.get(&Area::Digible);
+            if trouble.is_some_and(|trouble| !trouble.lasting) {
+                facts.works(Area::Digible);
+            }
+        });
+    }
+
     /// Tells people that the shop's database or the journal failed.
     pub(super) fn note_failure(&self, error: &StepError) {
         match error {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{StreamExt as _, stream};
@@ -22,6 +22,8 @@ use crate::{
 
 /// So often the same body may be answered with a fault that may be its own.
 const MOST_STRIKES: u8 = 3;
+/// So many products of the step are asked for a witness when none was acknowledged before.
+const MOST_WITNESSES: usize = 16;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -73,6 +75,10 @@ pub(super) struct Courier<'a> {
     halt: Mutex<Option<Halt>>,
     failure: Mutex<Option<StepError>>,
     asking: tokio::sync::Mutex<()>,
+    /// One that the batch endpoint acknowledged in this step.
+    passed: Mutex<Option<usize>>,
+    /// What became of those that were asked for a witness.
+    witnessed: Mutex<Told>,
 }
 
 /// What became of all products, in their order.
@@ -105,6 +111,8 @@ impl<'a> Courier<'a> {
             halt: Mutex::new(None),
             failure: Mutex::new(None),
             asking: tokio::sync::Mutex::new(()),
+            passed: Mutex::new(None),
+            witnessed: Mutex::default(),
         }
     }
 
@@ -141,6 +149,13 @@ impl<'a> Courier<'a> {
         drop(answers);
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
+        }
+        for (index, fortune) in lock(&self.witnessed).drain(..) {
+            if let Some(place) = fortunes.get_mut(index)
+                && (matches!(place, Fortune::Kept { .. }) || fortune.may_still_land())
+            {
+                *place = fortune;
+            }
         }
         let cut_short = self.live.cancel.is_cancelled()
             && fortunes
@@ -209,6 +224,9 @@ impl<'a> Courier<'a> {
             let answer = self.core.cloud.send_batch(&items).await;
             match self.judge(answer, &members) {
                 Verdict::All(fortune) => {
+                    if fortune == Fortune::Acknowledged {
+                        *lock(&self.passed) = indices.first().copied();
+                    }
                     let fortune = fortune.after(fate);
                     told.extend(indices.into_iter().map(|index| (index, fortune.clone())));
                 }
@@ -229,7 +247,7 @@ impl<'a> Courier<'a> {
                 }
             }
             if self.evidence.is_suspicious() {
-                self.question().await;
+                self.question(parcels).await;
             }
         }
         told
@@ -354,36 +372,68 @@ impl<'a> Courier<'a> {
 
     /// Too many refusals in a row: is it the products or Digible? One that it acknowledged before
     /// tells them apart.
-    async fn question(&self) {
+    async fn question(&self, parcels: &[Parcel]) {
         let _one_at_a_time = self.asking.lock().await;
         if !self.evidence.is_suspicious() || self.is_stopped() {
             return;
         }
         match witness::ask(self.core, self.live, &self.aboard).await {
             Ok(Testimony::Passes) => self.evidence.batch_passed(),
-            Ok(Testimony::Absent) => self.stop(Halt::Refuses(
-                "20 requests in a row, and nothing was ever accepted".to_owned(),
-            )),
+            Ok(Testimony::Absent) => self.question_aboard(parcels).await,
             Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
             Ok(Testimony::Unclear(halt)) => self.stop(halt),
             Err(error) => {
-                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *lock(&self.failure) = Some(error);
                 self.stop(Halt::Cancelled);
             }
         }
     }
 
+    /// Before anything was settled, a product of this very step has to do: one that passed, or else
+    /// some from all over the step. What is sent here is sent as it was read for the step.
+    async fn question_aboard(&self, parcels: &[Parcel]) {
+        let spacing = parcels.len().div_ceil(MOST_WITNESSES).max(1);
+        let witnesses: Vec<usize> = match *lock(&self.passed) {
+            Some(index) => vec![index],
+            None => (0..parcels.len()).rev().step_by(spacing).collect(),
+        };
+        for index in witnesses {
+            let Some(parcel) = parcels.get(index) else {
+                continue;
+            };
+            self.count_request();
+            let fortune = match self.core.cloud.send_batch(&[&parcel.item]).await {
+                Answer::Acknowledged => {
+                    self.evidence.batch_passed();
+                    Fortune::Acknowledged
+                }
+                Answer::Refused { .. } | Answer::TooLarge { .. } => continue,
+                Answer::Missing { reason } => return self.stop(Halt::Refuses(reason)),
+                Answer::Broken { reason } => Fortune::Deferred {
+                    reason,
+                    fate: Fate::Unknown,
+                    wait: None,
+                    strikes: parcel.strikes,
+                },
+                other => self.later(other, parcel.strikes),
+            };
+            if let Fortune::Deferred { reason, .. } = &fortune {
+                self.stop(Halt::Unreachable(reason.clone()));
+            }
+            lock(&self.witnessed).push((index, fortune));
+            return;
+        }
+        self.stop(Halt::Refuses(
+            "20 requests in a row, and nothing was ever accepted".to_owned(),
+        ));
+    }
+
     fn is_stopped(&self) -> bool {
-        self.live.cancel.is_cancelled()
-            || self
-                .halt
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some()
+        self.live.cancel.is_cancelled() || lock(&self.halt).is_some()
     }
 
     fn stop(&self, halt: Halt) {
-        let mut stopped = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stopped = lock(&self.halt);
         match (stopped.as_mut(), &halt) {
             (None, _) => *stopped = Some(halt),
             // The longest wait that Digible asked for counts.
@@ -431,6 +481,10 @@ impl Fortune {
         self
     }
 
+    fn may_still_land(&self) -> bool {
+        matches!(self, Self::Deferred { fate, .. } if *fate == Fate::MayStillLand)
+    }
+
     fn with(&self, own: Strikes) -> Self {
         let mut fortune = self.clone();
         if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
@@ -463,6 +517,10 @@ fn jobs(parcels: &[Parcel], batch_size: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock(place).take()
 }

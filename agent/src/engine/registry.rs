@@ -223,6 +223,17 @@ async fn perform(
     });
     // Last, so that who waits for the end finds everything as it is then.
     live.end(run);
+    show_end_of_hold(&core).await;
+}
+
+/// A run that waits for Digible notes itself that it need not any more; one that was cancelled does not.
+async fn show_end_of_hold(core: &Core) {
+    while let Some(left) = core.held() {
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            () = tokio::time::sleep(left) => {}
+        }
+    }
 }
 
 /// Stores an ended run. One that did nothing, or failed as the one before, takes its place.

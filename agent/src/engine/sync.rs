@@ -59,6 +59,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
                     fewest = u64::MAX;
                     continue;
                 }
+                core.note_nothing_left();
                 return Ok((Outcome::Completed, String::new()));
             }
             Some(Halt::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),

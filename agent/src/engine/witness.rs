@@ -14,8 +14,8 @@ use crate::{
     product::ProductId,
 };
 
-/// So many products are looked at for one that can be asked.
-const MOST_LOOKS: usize = 10;
+/// So many products are looked at before there counts as none that could be asked.
+const MOST_LOOKS: usize = 100;
 
 /// What the witness says.
 pub(super) enum Testimony {
