@@ -1,6 +1,9 @@
 //! Which runs go: at most one of a kind. Who asks for a second one joins the first.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -13,11 +16,16 @@ use super::{
 };
 use crate::journal::{JournalError, StoredRun};
 
+/// The most ended runs that are kept in memory.
+const MOST_UNSTORED: usize = 20;
+
 /// Starts, joins, watches, cancels and lists runs.
 pub struct Registry {
     core: Arc<Core>,
     tasks: TaskTracker,
     live: Arc<Mutex<Vec<Arc<Live>>>>,
+    /// Ended runs that the journal could not store: who started one wants to know how it ended.
+    unstored: Arc<Mutex<VecDeque<Run>>>,
 }
 
 /// A run that goes now.
@@ -46,6 +54,7 @@ impl Registry {
             core,
             tasks,
             live: Arc::default(),
+            unstored: Arc::default(),
         }
     }
 
@@ -83,7 +92,7 @@ impl Registry {
         self.tasks.spawn(perform(
             Arc::clone(&self.core),
             started,
-            Arc::clone(&self.live),
+            (Arc::clone(&self.live), Arc::clone(&self.unstored)),
             from_start,
         ));
         Ok(Started { run, joined: false })
@@ -109,6 +118,9 @@ impl Registry {
     pub async fn get(&self, id: &str) -> Result<Option<Run>, JournalError> {
         if let Some(live) = self.find(id) {
             return Ok(Some(live.now()));
+        }
+        if let Some(run) = lock(&self.unstored).iter().find(|run| run.id == id) {
+            return Ok(Some(run.clone()));
         }
         let stored = self.core.journal.stored_run(id.to_owned()).await?;
         Ok(stored.and_then(|stored| read(&stored)))
@@ -171,7 +183,7 @@ impl Registry {
 async fn perform(
     core: Arc<Core>,
     live: Arc<Live>,
-    all: Arc<Mutex<Vec<Arc<Live>>>>,
+    (all, unstored): (Arc<Mutex<Vec<Arc<Live>>>>, Arc<Mutex<VecDeque<Run>>>),
     from_start: bool,
 ) {
     let kind = live.now().kind;
@@ -210,6 +222,9 @@ async fn perform(
     log(&run);
     if let Err(error) = keep(&core, &run).await {
         core.note_journal_failure(&error);
+        let mut unstored = lock(&unstored);
+        unstored.truncate(MOST_UNSTORED - 1);
+        unstored.push_front(run.clone());
     }
     lock(&all).retain(|other| !Arc::ptr_eq(other, &live));
     let next = lock(&all).last().map(|live| live.now());
@@ -304,6 +319,6 @@ fn log(run: &Run) {
     );
 }
 
-fn lock(live: &Mutex<Vec<Arc<Live>>>) -> MutexGuard<'_, Vec<Arc<Live>>> {
-    live.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(runs: &Mutex<T>) -> MutexGuard<'_, T> {
+    runs.lock().unwrap_or_else(PoisonError::into_inner)
 }
