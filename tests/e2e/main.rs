@@ -7,5 +7,6 @@ mod bad_input;
 mod configuration;
 mod control;
 mod ctl;
+mod full_disk;
 mod kill;
 mod support;
