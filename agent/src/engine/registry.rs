@@ -16,6 +16,9 @@ use super::{
 };
 use crate::journal::{JournalError, StoredRun};
 
+type Going = Arc<Mutex<Vec<Arc<Live>>>>;
+type Ended = Arc<Mutex<VecDeque<Run>>>;
+
 /// The most ended runs that are kept in memory.
 const MOST_UNSTORED: usize = 20;
 
@@ -23,9 +26,9 @@ const MOST_UNSTORED: usize = 20;
 pub struct Registry {
     core: Arc<Core>,
     tasks: TaskTracker,
-    live: Arc<Mutex<Vec<Arc<Live>>>>,
+    live: Going,
     /// Ended runs that the journal could not store: who started one wants to know how it ended.
-    unstored: Arc<Mutex<VecDeque<Run>>>,
+    unstored: Ended,
 }
 
 /// A run that goes now.
@@ -183,7 +186,7 @@ impl Registry {
 async fn perform(
     core: Arc<Core>,
     live: Arc<Live>,
-    (all, unstored): (Arc<Mutex<Vec<Arc<Live>>>>, Arc<Mutex<VecDeque<Run>>>),
+    (all, unstored): (Going, Ended),
     from_start: bool,
 ) {
     let kind = live.now().kind;
