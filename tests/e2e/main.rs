@@ -9,4 +9,5 @@ mod control;
 mod ctl;
 mod full_disk;
 mod kill;
+mod postponed;
 mod support;
