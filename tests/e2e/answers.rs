@@ -850,7 +850,8 @@ async fn a_first_upload_that_is_refused_parks_nothing() -> Tested {
     );
     let now = status(&world).await?;
     assert!(issue(&now, "DIGIBLE_REFUSES").is_some(), "{now:?}");
-    assert_eq!((now.parked, now.in_doubt), (0, 0));
+    // Some may be in doubt: nobody knows whether a refused batch was applied in part.
+    assert_eq!(now.parked, 0);
     assert!(run.requests < 50, "{}", run.requests);
     world.digible.clear_faults();
     assert_eq!(world.upload().await?.sent, 100);

@@ -57,7 +57,7 @@ async fn a_broken_file_is_kept_and_only_a_good_change_replaces_it() {
         (status.state(), codes(&status)),
         (State::Broken, vec!["CONFIG_INVALID"])
     );
-    assert!(status.headline.contains("line 1"), "{}", status.headline);
+    assert!(status.issues[0].text.contains("line 1"), "{status:?}");
 
     let refused = world
         .ctl(&["configure", "--base-url", "ftp://nowhere"])

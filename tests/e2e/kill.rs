@@ -12,7 +12,7 @@ use fastrand::Rng;
 use shopmaster_proto::v1::{ProductState, RunCause, RunKind, RunOutcome};
 use shopmaster_testkit::{
     digible::{CutAt, DigibleSim, Endpoint, Fault, HangEffect, SimOptions},
-    shop::Till,
+    shop::{Till, TillStep},
     world::World,
 };
 use tokio::task::JoinHandle;
@@ -48,7 +48,7 @@ impl OpenTill {
                         return;
                     }
                     seen = digible.counts().requests;
-                    till.step().unwrap();
+                    sell(&mut till);
                     digible.release();
                 }
             }
@@ -67,6 +67,12 @@ impl OpenTill {
         self.digible.release();
         self.task.await.unwrap();
     }
+}
+
+/// Changes products until one of the changes has to be sent, so that a request follows.
+fn sell(till: &mut Till) {
+    let is_quiet = |step| matches!(step, TillStep::Deleted { .. } | TillStep::Rewritten { .. });
+    while is_quiet(till.step().unwrap()) {}
 }
 
 fn seed() -> u64 {

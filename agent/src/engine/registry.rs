@@ -1,6 +1,9 @@
 //! Which runs go: at most one of a kind works. Who asks for a second one joins the first.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -13,11 +16,19 @@ use super::{
 };
 use crate::journal::{JournalError, StoredRun};
 
+type Going = Arc<Mutex<Vec<Arc<Live>>>>;
+type Ended = Arc<Mutex<VecDeque<Run>>>;
+
+/// The most ended runs that are kept in memory.
+const MOST_UNSTORED: usize = 20;
+
 /// Starts, joins, watches, cancels and lists runs.
 pub struct Registry {
     core: Arc<Core>,
     tasks: TaskTracker,
-    live: Arc<Mutex<Vec<Arc<Live>>>>,
+    live: Going,
+    /// Ended runs that the journal could not store: who started one wants to know how it ended.
+    unstored: Ended,
 }
 
 /// A run that goes now.
@@ -46,6 +57,7 @@ impl Registry {
             core,
             tasks,
             live: Arc::default(),
+            unstored: Arc::default(),
         }
     }
 
@@ -91,7 +103,7 @@ impl Registry {
         self.tasks.spawn(perform(
             Arc::clone(&self.core),
             Arc::clone(&started),
-            Arc::clone(&self.live),
+            (Arc::clone(&self.live), Arc::clone(&self.unstored)),
             from_start,
         ));
         Ok((started, false))
@@ -117,6 +129,9 @@ impl Registry {
     pub async fn get(&self, id: &str) -> Result<Option<Run>, JournalError> {
         if let Some(live) = self.find(id) {
             return Ok(Some(live.now()));
+        }
+        if let Some(run) = lock(&self.unstored).iter().find(|run| run.id == id) {
+            return Ok(Some(run.clone()));
         }
         let stored = self.core.journal.stored_run(id.to_owned()).await?;
         Ok(stored.and_then(|stored| read(&stored)))
@@ -169,7 +184,7 @@ impl Registry {
 async fn perform(
     core: Arc<Core>,
     live: Arc<Live>,
-    all: Arc<Mutex<Vec<Arc<Live>>>>,
+    (all, unstored): (Going, Ended),
     from_start: bool,
 ) {
     let kind = live.now().kind;
@@ -211,6 +226,9 @@ async fn perform(
     log(&run);
     if let Err(error) = keep(&core, &run).await {
         core.note_journal_failure(&error);
+        let mut unstored = lock(&unstored);
+        unstored.truncate(MOST_UNSTORED - 1);
+        unstored.push_front(run.clone());
     }
     lock(&all).retain(|other| !Arc::ptr_eq(other, &live));
     let next = lock(&all).last().map(|live| live.now());
@@ -317,6 +335,6 @@ fn log(run: &Run) {
     );
 }
 
-fn lock(live: &Mutex<Vec<Arc<Live>>>) -> MutexGuard<'_, Vec<Arc<Live>>> {
-    live.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(runs: &Mutex<T>) -> MutexGuard<'_, T> {
+    runs.lock().unwrap_or_else(PoisonError::into_inner)
 }
