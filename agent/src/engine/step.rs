@@ -140,9 +140,6 @@ impl Step<'_> {
         {
             return;
         }
-        if known.removed {
-            sorted.settlement.returned.push(row.id.clone());
-        }
         let item = match Item::new(&row) {
             Ok(item) => item,
             Err(problem) => {
@@ -191,6 +188,9 @@ impl Step<'_> {
         } else {
             Route::Batch
         };
+        if known.removed {
+            sorted.settlement.returned.push(item.id.clone());
+        }
         sorted.parcels.push(Parcel {
             item,
             route,
@@ -295,6 +295,12 @@ impl Step<'_> {
         let mut left_over = postponed;
         let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
         for ((parcel, (known, changes)), fortune) in answered {
+            // Digible may have it from before it was removed, and nothing else says so any more.
+            let fortune = if known.removed {
+                fortune.doubtful()
+            } else {
+                fortune
+            };
             match fortune {
                 Fortune::Acknowledged => {
                     self.core.waits.clear(&parcel.item.id);
