@@ -59,10 +59,13 @@ pub(super) struct Core {
     pub(super) owner_renewed: tokio::sync::Mutex<Option<Timestamp>>,
 }
 
+/// The fewest products of a step, so that small batches do not make small steps. Tests want many steps.
+const SMALLEST_PAGE: usize = if cfg!(test) { 1 } else { 200 };
+
 impl Options {
     /// Products in one step: two rounds of full batches, so that reading ahead is worth it.
     pub(super) fn page_size(&self) -> usize {
-        (self.batch_size * self.max_in_flight * 2).clamp(200, 4_000)
+        (self.batch_size * self.max_in_flight * 2).clamp(SMALLEST_PAGE, 4_000)
     }
 }
 

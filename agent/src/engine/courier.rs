@@ -485,6 +485,17 @@ impl Fortune {
         matches!(self, Self::Deferred { fate, .. } if *fate == Fate::MayStillLand)
     }
 
+    /// Leaves the product in doubt unless Digible acknowledged it.
+    pub(super) fn doubtful(mut self) -> Self {
+        if let Self::Refused { fate, .. } | Self::Deferred { fate, .. } | Self::Kept { fate } =
+            &mut self
+            && *fate == Fate::NotApplied
+        {
+            *fate = Fate::Unknown;
+        }
+        self
+    }
+
     fn with(&self, own: Strikes) -> Self {
         let mut fortune = self.clone();
         if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {

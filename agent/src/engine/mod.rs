@@ -22,6 +22,8 @@ pub mod run;
 mod scheduler;
 mod step;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod waits;
 mod witness;

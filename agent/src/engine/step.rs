@@ -60,8 +60,6 @@ struct Sorted {
     settled: Vec<ChangeIdentity>,
     unchanged: u64,
     waiting: u64,
-    /// Of those, the ones whose own time has not come: an upload must not forget them.
-    postponed: Vec<(ProductId, Doubt)>,
     refusals: Vec<(ProductId, String)>,
     through: Vec<ProductId>,
 }
@@ -141,9 +139,6 @@ impl Step<'_> {
         {
             return;
         }
-        if known.removed {
-            sorted.settlement.returned.push(row.id.clone());
-        }
         let item = match Item::new(&row) {
             Ok(item) => item,
             Err(problem) => {
@@ -177,11 +172,9 @@ impl Step<'_> {
             sorted.unchanged += 1;
             return;
         }
-        if !self.core.waits.is_ready(&item.id) {
+        // An upload passes by each product once, and must not pass by one that waits.
+        if matches!(self.mode, Mode::Changed) && !self.core.waits.is_ready(&item.id) {
             sorted.waiting += 1;
-            if matches!(self.mode, Mode::Everything { .. }) {
-                sorted.postponed.push((item.id, known.doubt));
-            }
             return;
         }
         let strikes = self.core.waits.strikes(&item.id, item.digest);
@@ -192,6 +185,9 @@ impl Step<'_> {
         } else {
             Route::Batch
         };
+        if known.removed {
+            sorted.settlement.returned.push(item.id.clone());
+        }
         sorted.parcels.push(Parcel {
             item,
             route,
@@ -262,7 +258,6 @@ impl Step<'_> {
             mut settled,
             unchanged,
             waiting,
-            postponed,
             mut refusals,
             mut through,
         } = sorted;
@@ -274,11 +269,9 @@ impl Step<'_> {
             run.removed += removed;
             run.done += unchanged + removed + refusals.len() as u64;
         });
-        let postponed_ids = postponed.iter().map(|(id, _)| id.clone());
         let ids: Vec<_> = parcels
             .iter()
             .map(|parcel| parcel.item.id.clone())
-            .chain(postponed_ids)
             .collect();
         if !ids.is_empty() {
             self.core.journal.hand_over(ids).await?;
@@ -293,10 +286,16 @@ impl Step<'_> {
         let may_park = self
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
-        let mut left_over = postponed;
+        let mut left_over = Vec::new();
         let jitter = Jitter::draw();
         let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
         for ((parcel, (known, changes)), fortune) in answered {
+            // Digible may have it from before it was removed, and nothing else says so any more.
+            let fortune = if known.removed {
+                fortune.doubtful()
+            } else {
+                fortune
+            };
             match fortune {
                 Fortune::Acknowledged => {
                     self.core.waits.clear(&parcel.item.id);

@@ -102,7 +102,11 @@ async fn all(
         if !pass::wait(live, until, &why(&passed)).await {
             return Ok(Some(cancelled()));
         }
-        cursor = passed.at;
+        // A walk that came to its end begins anew, for those that waited behind it.
+        cursor = match passed.halt {
+            Some(_) => passed.at,
+            None => Cursor::Start,
+        };
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Journal {
 pub struct Counts {
     /// Acknowledged at least once, and not removed.
     pub published: u64,
-    /// Handed to the network without a recorded answer, and not parked.
+    /// Handed to the network without a recorded answer; a parked one counts as parked.
     pub in_doubt: u64,
     /// Refused and shown.
     pub parked: u64,
@@ -183,7 +183,7 @@ impl Journal {
                 published: meta::published(connection)?,
                 in_doubt: count(
                     "SELECT count(*) FROM product
-                     WHERE doubt > 0 AND id NOT IN (SELECT id FROM parked)",
+                     WHERE doubt > 0 AND id NOT IN (SELECT id FROM parked WHERE retry = 0)",
                 )?,
                 parked: count("SELECT count(*) FROM parked WHERE discarded = 0")?,
                 removed: count("SELECT count(*) FROM removed")?,

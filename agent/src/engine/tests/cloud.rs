@@ -1,0 +1,266 @@
+//! A cloud in memory: does as it is told, and remembers everything.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, watch};
+
+use super::{id, shop::priced};
+use crate::{
+    digible::{Answer, Cloud, Fate, Item, Session, SessionState},
+    product::ProductId,
+};
+
+/// A product and its body.
+pub(super) type Sent = (ProductId, String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Batch,
+    Update,
+}
+
+/// What was asked of it.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) endpoint: Endpoint,
+    pub(super) products: Vec<Sent>,
+}
+
+/// What it does with a request, and what it says.
+pub(super) struct Reaction {
+    pub(super) applied: Applied,
+    pub(super) answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applied {
+    Now,
+    /// When [`FakeCloud::land`] is called.
+    Later,
+    Never,
+}
+
+type Rule = Box<dyn FnMut(&Request) -> Reaction + Send>;
+
+pub(super) struct FakeCloud {
+    memory: Mutex<Memory>,
+    arrived: watch::Sender<usize>,
+}
+
+struct Memory {
+    rule: Rule,
+    gate: Option<Arc<Semaphore>>,
+    requests: Vec<Request>,
+    acknowledged: Vec<Sent>,
+    holds: BTreeMap<ProductId, String>,
+    late: Vec<Sent>,
+}
+
+impl Default for FakeCloud {
+    fn default() -> Self {
+        Self {
+            memory: Mutex::new(Memory {
+                rule: Box::new(|_| good()),
+                gate: None,
+                requests: Vec::new(),
+                acknowledged: Vec::new(),
+                holds: BTreeMap::new(),
+                late: Vec::new(),
+            }),
+            arrived: watch::Sender::new(0),
+        }
+    }
+}
+
+impl FakeCloud {
+    /// What it does from now on.
+    pub(super) fn rule(&self, rule: impl FnMut(&Request) -> Reaction + Send + 'static) {
+        self.memory().rule = Box::new(rule);
+    }
+
+    pub(super) fn is_well(&self) {
+        self.rule(|_| good());
+    }
+
+    /// Refuses products of these prices, and every batch that they are in.
+    pub(super) fn refuses(&self, prices: &'static [i128]) {
+        self.rule(|request| match request.holds_any(prices) {
+            true => refused(),
+            false => good(),
+        });
+    }
+
+    /// Answers nothing until permits are added.
+    pub(super) fn close_gate(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        self.memory().gate = Some(Arc::clone(&gate));
+        gate
+    }
+
+    /// Waits until so many requests have come since the last [`forget`](Self::forget).
+    pub(super) async fn arrived(&self, count: usize) {
+        let mut arrived = self.arrived.subscribe();
+        arrived.wait_for(|arrived| *arrived >= count).await.unwrap();
+    }
+
+    /// Lets requests land that were not answered: of these products, or of all.
+    pub(super) fn land(&self, which: impl Fn(&ProductId) -> bool) {
+        let mut memory = self.memory();
+        let (landing, late) = std::mem::take(&mut memory.late)
+            .into_iter()
+            .partition(|(id, _)| which(id));
+        memory.late = late;
+        let landing: Vec<Sent> = landing;
+        memory.holds.extend(landing);
+    }
+
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.memory().requests.clone()
+    }
+
+    /// Forgets requests and acknowledgements, not products.
+    pub(super) fn forget(&self) {
+        let mut memory = self.memory();
+        memory.requests.clear();
+        memory.acknowledged.clear();
+        self.arrived.send_replace(0);
+    }
+
+    pub(super) fn acknowledged(&self) -> Vec<Sent> {
+        self.memory().acknowledged.clone()
+    }
+
+    pub(super) fn holds(&self) -> BTreeMap<ProductId, String> {
+        self.memory().holds.clone()
+    }
+
+    /// Whether it has this product at this price.
+    pub(super) fn has(&self, key: &str, price: i128) -> bool {
+        let memory = self.memory();
+        let body = memory.holds.get(&id(key));
+        body.is_some_and(|body| body.contains(&priced(price)))
+    }
+
+    async fn take(&self, endpoint: Endpoint, items: &[&Item]) -> Answer {
+        let products = items
+            .iter()
+            .map(|item| {
+                let body = String::from_utf8(item.body.to_vec()).unwrap();
+                (item.id.clone(), body)
+            })
+            .collect();
+        let request = Request { endpoint, products };
+        let gate = {
+            let mut memory = self.memory();
+            memory.requests.push(request.clone());
+            memory.gate.clone()
+        };
+        self.arrived.send_modify(|arrived| *arrived += 1);
+        if let Some(gate) = gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        let mut memory = self.memory();
+        let Reaction { applied, answer } = (memory.rule)(&request);
+        let products = request.products;
+        if answer == Answer::Acknowledged {
+            memory.acknowledged.extend(products.clone());
+        }
+        match applied {
+            Applied::Now => memory.holds.extend(products),
+            Applied::Later => memory.late.extend(products),
+            Applied::Never => {}
+        }
+        answer
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl Cloud for FakeCloud {
+    async fn send_batch(&self, items: &[&Item]) -> Answer {
+        self.take(Endpoint::Batch, items).await
+    }
+
+    async fn send_update(&self, item: &Item) -> Answer {
+        self.take(Endpoint::Update, &[item]).await
+    }
+
+    async fn log_in(&self) -> Answer {
+        Answer::Acknowledged
+    }
+
+    fn session(&self) -> Session {
+        Session {
+            state: SessionState::Active,
+            expires_at: None,
+        }
+    }
+}
+
+impl Request {
+    pub(super) fn holds_any(&self, prices: &[i128]) -> bool {
+        prices.iter().any(|price| {
+            let priced = priced(*price);
+            self.products.iter().any(|(_, body)| body.contains(&priced))
+        })
+    }
+
+    pub(super) fn is_about(&self, key: &str) -> bool {
+        self.products.iter().any(|(product, _)| *product == id(key))
+    }
+}
+
+pub(super) fn good() -> Reaction {
+    Reaction {
+        applied: Applied::Now,
+        answer: Answer::Acknowledged,
+    }
+}
+
+pub(super) fn refused() -> Reaction {
+    let reason = "400: no".to_owned();
+    answer(Applied::Never, Answer::Refused { reason })
+}
+
+pub(super) fn missing() -> Reaction {
+    let reason = "404: no such page".to_owned();
+    answer(Applied::Never, Answer::Missing { reason })
+}
+
+pub(super) fn broken(applied: Applied) -> Reaction {
+    let reason = "500: oops".to_owned();
+    answer(applied, Answer::Broken { reason })
+}
+
+/// The answer was lost on its way.
+pub(super) fn lost(applied: Applied) -> Reaction {
+    retry(applied, None, Fate::MayStillLand)
+}
+
+/// 429 without a time, or no connection.
+pub(super) fn turned_away() -> Reaction {
+    retry(Applied::Never, None, Fate::NotApplied)
+}
+
+/// 429 with `Retry-After`.
+pub(super) fn asked_to_wait(seconds: u64) -> Reaction {
+    let wait = Duration::from_secs(seconds);
+    retry(Applied::Never, Some(wait), Fate::NotApplied)
+}
+
+pub(super) fn retry(applied: Applied, wait: Option<Duration>, fate: Fate) -> Reaction {
+    let reason = "try again".to_owned();
+    answer(applied, Answer::Retry { reason, wait, fate })
+}
+
+fn answer(applied: Applied, answer: Answer) -> Reaction {
+    Reaction { applied, answer }
+}

@@ -1,0 +1,146 @@
+//! The engine against a made-up shop and a made-up cloud, with a real journal.
+
+use std::{sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+
+use super::{
+    Engine, Options,
+    board::Board,
+    run::{Cause, Kind, Run},
+};
+use crate::{
+    journal::{Binding, Journal, Known},
+    product::ProductId,
+};
+use cloud::FakeCloud;
+use shop::FakeShop;
+
+mod board;
+mod cloud;
+mod coalescing;
+mod lane;
+mod poison;
+mod registry;
+mod scheduling;
+mod shop;
+mod steps;
+mod uploads;
+
+/// A shop, a cloud, and the engine between them.
+struct World {
+    folder: TempDir,
+    shop: Arc<FakeShop>,
+    cloud: Arc<FakeCloud>,
+    board: Arc<Board>,
+    engine: Arc<Engine>,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(options()).await
+    }
+
+    async fn with(options: Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = Arc::new(FakeShop::default());
+        let cloud = Arc::new(FakeCloud::default());
+        let board = Arc::new(Board::new());
+        let engine = engine(&folder, &shop, &cloud, &board, options).await;
+        Self {
+            folder,
+            shop,
+            cloud,
+            board,
+            engine,
+        }
+    }
+
+    /// Ends the engine and starts another one over the same journal.
+    async fn restart(&mut self, options: Options) {
+        self.engine.stop().await;
+        self.engine = engine(&self.folder, &self.shop, &self.cloud, &self.board, options).await;
+    }
+
+    async fn sync(&self) -> Run {
+        self.run(Kind::Sync).await
+    }
+
+    async fn upload(&self) -> Run {
+        self.run(Kind::Upload).await
+    }
+
+    async fn run(&self, kind: Kind) -> Run {
+        let begun = self.engine.runs.begin(kind, Cause::Requested, false);
+        begun.unwrap().0.ended().await
+    }
+
+    async fn known(&self, key: &str) -> Known {
+        let known = self.engine.journal().known(vec![id(key)]).await;
+        known.unwrap().remove(0)
+    }
+
+    async fn is_parked(&self, key: &str) -> bool {
+        self.engine
+            .journal()
+            .parked(id(key))
+            .await
+            .unwrap()
+            .is_some()
+    }
+
+    async fn is_removed(&self, key: &str) -> bool {
+        self.engine
+            .journal()
+            .removed(id(key))
+            .await
+            .unwrap()
+            .is_some()
+    }
+
+    /// The codes of what people see now.
+    fn codes(&self) -> Vec<&'static str> {
+        crate::health::codes(&self.board.facts()).collect()
+    }
+}
+
+async fn engine(
+    folder: &TempDir,
+    shop: &Arc<FakeShop>,
+    cloud: &Arc<FakeCloud>,
+    board: &Arc<Board>,
+    options: Options,
+) -> Arc<Engine> {
+    let binding = Binding {
+        account: "account".to_owned(),
+        catalog: "catalog".to_owned(),
+    };
+    let opened = Journal::open(&folder.path().join("journal.sqlite"), &binding).unwrap();
+    assert_eq!(opened.kept, None);
+    Engine::new(
+        Arc::clone(shop) as _,
+        Arc::clone(cloud) as _,
+        opened.journal,
+        Arc::clone(board),
+        options,
+    )
+    .await
+    .unwrap()
+}
+
+/// Pages of 80 products. Answers that were lost count as landed at once.
+fn options() -> Options {
+    Options {
+        batch_size: 10,
+        max_in_flight: 4,
+        bulk_threshold: 200,
+        timeout: Duration::ZERO,
+        automatic: true,
+        interval: Duration::from_secs(120),
+        probe: Duration::from_secs(2),
+    }
+}
+
+fn id(key: &str) -> ProductId {
+    ProductId::Text(key.to_owned())
+}

@@ -1,0 +1,246 @@
+//! When syncs start by themselves.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::sleep;
+
+use super::{
+    super::{
+        Options,
+        backoff::Jitter,
+        run::{Cause, Kind},
+        waits::Strikes,
+    },
+    World,
+    cloud::{self, Applied},
+    id, options,
+};
+use crate::journal::{Doubt, Pause};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+async fn started(options: Options) -> World {
+    let world = World::with(options).await;
+    world.engine.start();
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_starts_at_once_and_then_at_each_interval() {
+    let world = started(options()).await;
+    sleep(seconds(5)).await;
+    assert_eq!(world.shop.walks(), 1);
+    sleep(seconds(110)).await;
+    assert_eq!(world.shop.walks(), 1);
+    sleep(seconds(15)).await;
+    assert_eq!(world.shop.walks(), 2);
+    let next = world.board.facts().next_sync_at.unwrap();
+    assert!(next > Timestamp::now());
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_sent_within_a_probe() {
+    let world = started(options()).await;
+    sleep(seconds(5)).await;
+    world.shop.put("a", 1);
+    sleep(seconds(3)).await;
+    assert!(world.cloud.has("a", 1));
+    assert_eq!(world.shop.walks(), 2);
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_product_that_waits_holds_up_nobody_and_starts_no_sync_at_each_probe() {
+    let world = started(options()).await;
+    world.shop.put("stuck", 1);
+    world.cloud.rule(|request| match request.is_about("stuck") {
+        true => cloud::turned_away(),
+        false => cloud::good(),
+    });
+    // Until it waits as long as products wait.
+    sleep(HOUR).await;
+    let before = world.shop.walks();
+    sleep(HOUR).await;
+    let walks = world.shop.walks() - before;
+    assert!(walks < 600, "{walks} syncs in an hour, of 1800 probes");
+    for number in 0..20 {
+        let key = format!("p{number}");
+        world.shop.put(&key, 1);
+        sleep(seconds(5)).await;
+        assert!(world.cloud.has(&key, 1), "{key}");
+    }
+    world.cloud.is_well();
+    sleep(seconds(180)).await;
+    assert!(world.cloud.has("stuck", 1));
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cloud_that_is_away_is_asked_ever_more_seldom() {
+    let world = started(Options {
+        batch_size: 1,
+        ..options()
+    })
+    .await;
+    world.cloud.rule(|_| cloud::turned_away());
+    for number in 0..600 {
+        world.shop.put(&format!("p{number}"), 1);
+        sleep(seconds(2)).await;
+    }
+    let requests = world.cloud.requests().len();
+    assert!(requests > 4 && requests < 1200, "{requests} requests");
+    assert!(world.codes().contains(&"DIGIBLE_UNREACHABLE"));
+    world.cloud.is_well();
+    sleep(seconds(180)).await;
+    assert_eq!(world.shop.pending(), 0);
+    assert!(!world.codes().contains(&"DIGIBLE_UNREACHABLE"));
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_belongs_to_nobody_starts_one_sync_at_most() {
+    let world = started(options()).await;
+    sleep(seconds(5)).await;
+    let waits = &world.engine.core.waits;
+    waits.defer(
+        &id("nobody"),
+        None,
+        Strikes::default(),
+        Some(seconds(1)),
+        Jitter::draw(),
+    );
+    sleep(seconds(100)).await;
+    assert!(world.shop.walks() <= 2, "{}", world.shop.walks());
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_product_that_reverts_while_it_waits_waits_no_more() {
+    let world = started(options()).await;
+    world.shop.put("a", 1);
+    sleep(seconds(5)).await;
+    world.cloud.rule(|_| cloud::turned_away());
+    world.shop.put("a", 2);
+    sleep(seconds(5)).await;
+    world.shop.put("a", 1);
+    sleep(seconds(70)).await;
+    assert_eq!(world.shop.pending(), 0);
+    assert_eq!(world.engine.core.waits.earliest(), None);
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_is_sent_once_more_when_it_is_due() {
+    for (timeout, requests, doubt) in [(Duration::ZERO, 3, Doubt::None), (HOUR, 2, Doubt::Again)] {
+        let world = started(Options {
+            timeout,
+            ..options()
+        })
+        .await;
+        sleep(seconds(5)).await;
+        let mut first = true;
+        world.cloud.rule(move |_| match std::mem::take(&mut first) {
+            true => cloud::lost(Applied::Now),
+            false => cloud::good(),
+        });
+        world.shop.put("a", 1);
+        sleep(seconds(60)).await;
+        assert_eq!(world.cloud.requests().len(), requests, "{timeout:?}");
+        assert_eq!(world.known("a").await.doubt, doubt, "{timeout:?}");
+        world.engine.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_while_paused_and_all_of_it_after() {
+    let world = started(options()).await;
+    world.engine.pause(Pause::UntilResumed).await.unwrap();
+    world.shop.put("a", 1);
+    sleep(HOUR).await;
+    assert_eq!(world.cloud.requests().len(), 0);
+    assert_eq!(world.board.facts().pending, 1, "people see what waits");
+    assert_eq!(world.board.facts().next_sync_at, None);
+    world.engine.resume().await.unwrap();
+    sleep(seconds(5)).await;
+    assert!(world.cloud.has("a", 1));
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_ends_by_itself_also_without_syncs() {
+    for automatic in [true, false] {
+        let world = started(Options {
+            automatic,
+            ..options()
+        })
+        .await;
+        world.engine.pause(Pause::UntilResumed).await.unwrap();
+        world.shop.put("a", 1);
+        sleep(HOUR).await;
+        // As if that time had come.
+        world
+            .engine
+            .core
+            .pause
+            .send_replace(Some(Pause::Until(Timestamp::UNIX_EPOCH)));
+        sleep(seconds(60)).await;
+        assert_eq!(world.board.facts().paused, None);
+        assert_eq!(world.engine.journal().pause().await.unwrap(), None);
+        assert_eq!(world.cloud.has("a", 1), automatic);
+        world.engine.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_automatic_syncs_people_see_what_waits() {
+    let world = started(Options {
+        automatic: false,
+        ..options()
+    })
+    .await;
+    world.shop.put("a", 1);
+    sleep(HOUR).await;
+    assert_eq!(world.shop.walks(), 0);
+    assert_eq!(world.board.facts().pending, 1);
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_upload_goes_on_after_a_pause() {
+    let mut world = World::new().await;
+    world.shop.stock(["a".to_owned()], 1);
+    world.cloud.rule(|_| cloud::asked_to_wait(900));
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Upload, Cause::Requested, false);
+    begun.unwrap();
+    world.cloud.arrived(1).await;
+    world.engine.pause(Pause::UntilResumed).await.unwrap();
+    world.restart(options()).await;
+    world.cloud.is_well();
+    world.engine.start();
+    sleep(seconds(60)).await;
+    assert!(!world.cloud.has("a", 1));
+    world.engine.resume().await.unwrap();
+    sleep(seconds(60)).await;
+    assert!(world.cloud.has("a", 1));
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_digible_asked_for_is_no_longer_shown_when_it_is_over() {
+    let world = started(options()).await;
+    sleep(seconds(5)).await;
+    world.engine.core.hold(seconds(60));
+    assert!(world.codes().contains(&"DIGIBLE_BUSY"));
+    sleep(seconds(65)).await;
+    assert!(!world.codes().contains(&"DIGIBLE_BUSY"));
+    world.engine.stop().await;
+}

@@ -1,0 +1,326 @@
+//! A shop in memory. Its keys ignore case, as in most SQL Server databases.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::id;
+use crate::{
+    catalog::{
+        Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
+        ChangeKind, Check, Lookup, Owner, Result,
+    },
+    digible::Item,
+    product::{Price, Problem, ProductId, Row},
+};
+
+#[derive(Default)]
+pub(super) struct FakeShop {
+    table: Mutex<Table>,
+    /// How often the ChangeLog was read from its beginning.
+    walks: AtomicUsize,
+    /// How often a page of the table was read.
+    scans: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Table {
+    /// By the key as the database compares it.
+    rows: BTreeMap<String, Row>,
+    log: Vec<Change>,
+    last_change: i64,
+    owner: Option<Owner>,
+    /// Every body that a product ever had, by its spelling.
+    history: BTreeMap<ProductId, Vec<String>>,
+    locked: BTreeSet<String>,
+    /// What the next acknowledgement fails with.
+    failing: Option<fn() -> CatalogError>,
+    missing_capture: bool,
+}
+
+impl FakeShop {
+    /// Adds a product, or changes the price of one that is there.
+    pub(super) fn put(&self, key: &str, price: i128) {
+        let mut table = self.table();
+        let before = table.rows.get(&fold(key)).cloned();
+        let kind = if before.is_some() {
+            ChangeKind::Update
+        } else {
+            ChangeKind::Insert
+        };
+        let spelling = before.map_or_else(|| id(key), |row| row.id);
+        table.store(row(spelling.clone(), price));
+        table.note(kind, spelling);
+    }
+
+    /// Adds products without anybody capturing it.
+    pub(super) fn stock(&self, keys: impl IntoIterator<Item = String>, price: i128) {
+        let mut table = self.table();
+        for key in keys {
+            table.store(row(id(&key), price));
+        }
+    }
+
+    /// Writes a row as it is.
+    pub(super) fn touch(&self, key: &str) {
+        let mut table = self.table();
+        if let Some(row) = table.rows.get(&fold(key)).cloned() {
+            table.note(ChangeKind::Update, row.id);
+        }
+    }
+
+    /// Deletes a row without anybody capturing it.
+    pub(super) fn lose(&self, key: &str) {
+        self.table().rows.remove(&fold(key));
+    }
+
+    /// Gives a product a price that cannot be sent.
+    pub(super) fn spoil(&self, key: &str) {
+        let mut table = self.table();
+        if let Some(row) = table.rows.get_mut(&fold(key)) {
+            row.price = Err(Problem("the price is NULL".to_owned()));
+            let id = row.id.clone();
+            table.note(ChangeKind::Update, id);
+        }
+    }
+
+    pub(super) fn delete(&self, key: &str) {
+        let mut table = self.table();
+        if let Some(row) = table.rows.remove(&fold(key)) {
+            table.note(ChangeKind::Delete, row.id);
+        }
+    }
+
+    /// Gives a product another key, if that is free.
+    pub(super) fn rename(&self, from: &str, to: &str) {
+        let mut table = self.table();
+        let is_taken = fold(from) != fold(to) && table.rows.contains_key(&fold(to));
+        let Some(mut row) = table.rows.get(&fold(from)).cloned() else {
+            return;
+        };
+        if is_taken || row.id == id(to) {
+            return;
+        }
+        table.rows.remove(&fold(from));
+        table.note(ChangeKind::Delete, row.id);
+        row.id = id(to);
+        table.store(row);
+        table.note(ChangeKind::Insert, id(to));
+    }
+
+    pub(super) fn lock(&self, key: &str) {
+        self.table().locked.insert(fold(key));
+    }
+
+    pub(super) fn unlock(&self, key: &str) {
+        self.table().locked.remove(&fold(key));
+    }
+
+    /// Lets acknowledgements fail from now on, or work again.
+    pub(super) fn fail_with(&self, failing: Option<fn() -> CatalogError>) {
+        self.table().failing = failing;
+    }
+
+    pub(super) fn rows(&self) -> Vec<Row> {
+        self.table().rows.values().cloned().collect()
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.table().log.len()
+    }
+
+    pub(super) fn history(&self, id: &ProductId) -> Vec<String> {
+        self.table().history.get(id).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn walks(&self) -> usize {
+        self.walks.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn scans(&self) -> usize {
+        self.scans.load(Ordering::SeqCst)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap()
+    }
+}
+
+impl Table {
+    fn store(&mut self, row: Row) {
+        let bodies = self.history.entry(row.id.clone()).or_default();
+        bodies.push(body(&row));
+        let ProductId::Text(key) = &row.id else {
+            panic!("keys are texts here");
+        };
+        self.rows.insert(fold(key), row);
+    }
+
+    fn note(&mut self, kind: ChangeKind, key: ProductId) {
+        self.last_change += 1;
+        self.log.push(Change {
+            identity: ChangeIdentity {
+                change: self.last_change,
+                key,
+            },
+            kind,
+            changed_at: Timestamp::now(),
+        });
+    }
+
+    fn find(&self, id: &ProductId) -> Lookup {
+        let key = fold(&id.to_string());
+        if self.locked.contains(&key) {
+            return Lookup::Locked;
+        }
+        match self.rows.get(&key) {
+            Some(row) => Lookup::Found(row.clone()),
+            None => Lookup::Gone,
+        }
+    }
+}
+
+#[async_trait]
+impl Catalog for FakeShop {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn identity(&self) -> String {
+        "catalog".to_owned()
+    }
+
+    async fn claim(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn inspect(&self) -> Result<Vec<Check>> {
+        Ok(Vec::new())
+    }
+
+    async fn plan(&self) -> Result<CapturePlan> {
+        Err(CatalogError::NotInstalled)
+    }
+
+    async fn install(&self) -> Result<bool> {
+        Ok(std::mem::take(&mut self.table().missing_capture))
+    }
+
+    async fn remove(&self) -> Result<bool> {
+        Ok(!std::mem::replace(&mut self.table().missing_capture, true))
+    }
+
+    async fn capture(&self) -> Result<CaptureStatus> {
+        Ok(match self.table().missing_capture {
+            true => CaptureStatus::NotInstalled,
+            false => CaptureStatus::Installed,
+        })
+    }
+
+    async fn owner(&self) -> Result<Option<Owner>> {
+        Ok(self.table().owner.clone())
+    }
+
+    async fn set_owner(&self, owner: &Owner) -> Result<()> {
+        self.table().owner = Some(owner.clone());
+        Ok(())
+    }
+
+    async fn newest_change(&self) -> Result<Option<i64>> {
+        let table = self.table();
+        Ok(table.log.last().map(|change| change.identity.change))
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        let table = self.table();
+        let keys: BTreeSet<_> = table.log.iter().map(|c| &c.identity.key).collect();
+        Ok(Backlog {
+            changes: table.log.len() as u64,
+            products: keys.len() as u64,
+            oldest_at: table.log.first().map(|change| change.changed_at),
+            oldest_age: None,
+        })
+    }
+
+    async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
+        if after.is_none() {
+            self.walks.fetch_add(1, Ordering::SeqCst);
+        }
+        let after = after.map_or(0, |identity| identity.change);
+        let table = self.table();
+        let behind = table.log.iter().filter(|c| c.identity.change > after);
+        Ok(behind.take(limit).cloned().collect())
+    }
+
+    async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
+        let keys: BTreeSet<_> = keys.iter().map(|key| fold(&key.to_string())).collect();
+        let table = self.table();
+        let theirs = table
+            .log
+            .iter()
+            .filter(|c| keys.contains(&fold(&c.identity.key.to_string())));
+        Ok(theirs.cloned().collect())
+    }
+
+    async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
+        let table = self.table();
+        Ok(keys.iter().map(|key| table.find(key)).collect())
+    }
+
+    async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
+        let mut table = self.table();
+        if let Some(failure) = table.failing {
+            return Err(failure());
+        }
+        let before = table.log.len();
+        table
+            .log
+            .retain(|change| !changes.contains(&change.identity));
+        Ok((before - table.log.len()) as u64)
+    }
+
+    async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
+        self.scans.fetch_add(1, Ordering::SeqCst);
+        let after = after.map(|id| fold(&id.to_string()));
+        let table = self.table();
+        let behind = table
+            .rows
+            .iter()
+            .filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
+        Ok(behind.map(|(_, row)| row.clone()).take(limit).collect())
+    }
+
+    async fn count(&self) -> Result<u64> {
+        Ok(self.table().rows.len() as u64)
+    }
+}
+
+/// As Digible gets it.
+pub(super) fn body(row: &Row) -> String {
+    let item = Item::new(row).unwrap();
+    String::from_utf8(item.body.into_vec()).unwrap()
+}
+
+/// A price as it is found in a body.
+pub(super) fn priced(price: i128) -> String {
+    format!("\"productPrice\":\"{}\"", Price::new(price, 2).unwrap())
+}
+
+fn row(id: ProductId, price: i128) -> Row {
+    Row {
+        id,
+        name: Ok("Soap".to_owned()),
+        price: Ok(Price::new(price, 2).unwrap()),
+    }
+}
+
+fn fold(key: &str) -> String {
+    key.to_lowercase()
+}

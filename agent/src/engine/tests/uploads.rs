@@ -1,0 +1,185 @@
+//! An upload sends every product, and its checkpoint jumps over nobody.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        Options,
+        backoff::Jitter,
+        run::{Cause, Kind, Outcome},
+        waits::Strikes,
+    },
+    World, cloud, id, options,
+};
+use crate::journal::Doubt;
+
+/// Pages of four.
+fn small() -> Options {
+    Options {
+        batch_size: 2,
+        max_in_flight: 1,
+        ..options()
+    }
+}
+
+async fn stocked(options: Options) -> World {
+    let world = World::with(options).await;
+    world.shop.stock("abcdefghij".chars().map(String::from), 1);
+    world
+}
+
+fn is_equal(world: &World) -> bool {
+    "abcdefghij"
+        .chars()
+        .all(|key| world.cloud.has(&key.to_string(), 1))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_product_is_sent() {
+    let world = stocked(small()).await;
+    world.shop.put("a", 1);
+    world.sync().await;
+    let run = world.upload().await;
+    assert_eq!(run.outcome, Some(Outcome::Completed));
+    assert_eq!((run.sent, run.done, run.total), (10, 10, 10));
+    assert!(is_equal(&world));
+    assert_eq!(world.codes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_product_that_waits_its_own_time_is_not_jumped_over() {
+    let world = stocked(small()).await;
+    let minute = Some(Duration::from_secs(60));
+    let waits = &world.engine.core.waits;
+    waits.defer(&id("b"), None, Strikes::default(), minute, Jitter::draw());
+    let run = world.upload().await;
+    assert_eq!(run.outcome, Some(Outcome::Completed));
+    assert!(is_equal(&world));
+    assert_eq!(run.sent, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_product_that_was_turned_away_is_not_jumped_over() {
+    // Most of the first requests are turned away: with a halt after two in a row, or without one.
+    for max_in_flight in [1, 2, 8] {
+        let world = stocked(Options {
+            max_in_flight,
+            ..small()
+        })
+        .await;
+        let mut requests = 0;
+        world.cloud.rule(move |_| {
+            requests += 1;
+            match requests {
+                1..=9 if requests % 4 != 0 => cloud::turned_away(),
+                _ => cloud::good(),
+            }
+        });
+        let run = world.upload().await;
+        assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
+        assert!(is_equal(&world), "{max_in_flight} in flight");
+        assert_eq!(world.engine.journal().counts().await.unwrap().in_doubt, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_upload_goes_on_where_it_stopped() {
+    let world = stocked(small()).await;
+    let gate = world.cloud.close_gate();
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Upload, Cause::Requested, false);
+    let (live, _) = begun.unwrap();
+    // The first page of four has passed; of the second one, half.
+    gate.add_permits(2);
+    world.cloud.arrived(3).await;
+    world.engine.runs.cancel(&live.now().id).unwrap();
+    gate.add_permits(100);
+    let run = live.ended().await;
+    assert_eq!(run.outcome, Some(Outcome::Cancelled));
+    assert!(run.message.contains("shopmasterctl upload"));
+    assert_eq!(run.sent, 6);
+    let counts = world.engine.journal().counts().await.unwrap();
+    assert_eq!((counts.published, counts.in_doubt), (6, 0));
+    let upload = world.engine.journal().newest_upload().await.unwrap();
+    assert_eq!(upload.unwrap().cursor, Some(id("d")));
+    world.cloud.forget();
+    let run = world.upload().await;
+    assert_eq!(run.outcome, Some(Outcome::Completed));
+    assert_eq!((run.sent, run.done), (6, 10));
+    assert!(is_equal(&world));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_goes_on_after_a_restart() {
+    let mut world = stocked(small()).await;
+    let gate = world.cloud.close_gate();
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Upload, Cause::Requested, false);
+    begun.unwrap();
+    gate.add_permits(2);
+    world.cloud.arrived(3).await;
+    gate.add_permits(1);
+    world.restart(small()).await;
+    gate.add_permits(100);
+    world.cloud.forget();
+    world.engine.start();
+    world.cloud.arrived(1).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(is_equal(&world));
+    let runs = world.engine.runs.list(10).await.unwrap();
+    let mut uploads = runs.iter().filter(|run| run.kind == Kind::Upload);
+    let newest = uploads.next().unwrap();
+    assert_eq!(
+        (newest.cause, newest.outcome),
+        (Cause::Resumed, Some(Outcome::Completed))
+    );
+    assert_eq!(uploads.next().unwrap().outcome, Some(Outcome::Interrupted));
+    let resent = world.cloud.requests();
+    assert!(resent.iter().all(|request| !request.is_about("a")));
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_without_being_captured_is_found() {
+    let world = stocked(small()).await;
+    world.upload().await;
+    world.shop.lose("c");
+    let run = world.upload().await;
+    assert_eq!((run.outcome, run.removed), (Some(Outcome::Completed), 1));
+    assert!(world.is_removed("c").await && !world.is_removed("d").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_upload_parks_is_not_left_in_doubt() {
+    let world = stocked(small()).await;
+    world.shop.stock(["p".to_owned()], 666);
+    world.cloud.refuses(&[666]);
+    let run = world.upload().await;
+    assert_eq!(
+        (run.outcome, run.parked, run.done),
+        (Some(Outcome::Completed), 1, 11)
+    );
+    assert!(world.is_parked("p").await);
+    assert_eq!(world.known("p").await.doubt, Doubt::None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_upload_says_how_it_goes_on() {
+    let world = stocked(small()).await;
+    world.cloud.rule(|_| cloud::turned_away());
+    let run = world.upload().await;
+    assert_eq!((run.outcome, run.sent), (Some(Outcome::Failed), 0));
+    assert!(
+        run.message.contains("`shopmasterctl upload` goes on"),
+        "{}",
+        run.message
+    );
+    assert_eq!(world.engine.journal().counts().await.unwrap().in_doubt, 0);
+    world.cloud.is_well();
+    assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
+    assert!(is_equal(&world));
+}
