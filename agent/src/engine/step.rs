@@ -59,8 +59,6 @@ struct Sorted {
     settled: Vec<ChangeIdentity>,
     unchanged: u64,
     waiting: u64,
-    /// Of those, the ones whose own time has not come: an upload must not forget them.
-    postponed: Vec<(ProductId, Doubt)>,
     refusals: Vec<(ProductId, String)>,
     through: Vec<ProductId>,
 }
@@ -173,11 +171,9 @@ impl Step<'_> {
             sorted.unchanged += 1;
             return;
         }
-        if !self.core.waits.is_ready(&item.id) {
+        // An upload passes by each product once, and must not pass by one that waits.
+        if matches!(self.mode, Mode::Changed) && !self.core.waits.is_ready(&item.id) {
             sorted.waiting += 1;
-            if matches!(self.mode, Mode::Everything { .. }) {
-                sorted.postponed.push((item.id, known.doubt));
-            }
             return;
         }
         let strikes = self.core.waits.strikes(&item.id, item.digest);
@@ -261,7 +257,6 @@ impl Step<'_> {
             mut settled,
             unchanged,
             waiting,
-            postponed,
             mut refusals,
             mut through,
         } = sorted;
@@ -273,11 +268,9 @@ impl Step<'_> {
             run.removed += removed;
             run.done += unchanged + removed + refusals.len() as u64;
         });
-        let postponed_ids = postponed.iter().map(|(id, _)| id.clone());
         let ids: Vec<_> = parcels
             .iter()
             .map(|parcel| parcel.item.id.clone())
-            .chain(postponed_ids)
             .collect();
         if !ids.is_empty() {
             self.core.journal.hand_over(ids).await?;
@@ -292,7 +285,7 @@ impl Step<'_> {
         let may_park = self
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
-        let mut left_over = postponed;
+        let mut left_over = Vec::new();
         let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
         for ((parcel, (known, changes)), fortune) in answered {
             // Digible may have it from before it was removed, and nothing else says so any more.
