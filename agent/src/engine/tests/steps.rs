@@ -235,6 +235,20 @@ async fn what_failed_a_run_is_shown_though_the_shop_can_be_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_fails_each_time_is_shown_at_the_second() {
+    let world = World::new().await;
+    world.shop.put("a", 1);
+    world.shop.fail_with(Some(|| CatalogError::Statement {
+        operation: "delete",
+        source: "no".into(),
+    }));
+    world.sync().await;
+    assert!(!world.codes().contains(&"DATABASE_FAILED"), "a hiccup");
+    world.sync().await;
+    assert!(world.codes().contains(&"DATABASE_FAILED"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_updates_go_in_batches() {
     let world = World::with(Options {
         bulk_threshold: 3,
