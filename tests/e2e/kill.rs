@@ -9,7 +9,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use shopmaster_proto::v1::{ProductState, RunCause, RunKind, RunOutcome};
+use shopmaster_proto::v1::{ProductState, RunCause, RunKind, RunOutcome, State};
 use shopmaster_testkit::{
     digible::{CutAt, DigibleSim, Endpoint, Fault, HangEffect, SimOptions},
     shop::{Till, TillStep},
@@ -93,14 +93,36 @@ fn break_digible(digible: &DigibleSim, rng: &mut Rng) {
     digible.inject(Fault::hang(HangEffect::AtOnce).times(rng.u32(0..2)));
 }
 
-/// Waits for a random number of requests, and kills.
+/// Waits for a random number of requests, and kills. When everything is sent before, the shop changes
+/// more.
 async fn kill_after_some(world: &mut World, rng: &mut Rng, most: u64) {
     let until = world.digible.counts().requests + rng.u64(1..=most);
-    world
-        .wait_digible(|digible| digible.counts().requests >= until)
-        .await
-        .unwrap();
+    let mut sale = 0;
+    loop {
+        tokio::select! {
+            enough = world.wait_digible(|digible| digible.counts().requests >= until) => {
+                enough.unwrap();
+                break;
+            }
+            idle = world.wait_status(|status| status.state() == State::UpToDate) => {
+                idle.unwrap();
+                sale += 1;
+                sell(world, &format!("{}.50", rng.u32(1..1_000)), sale % 10);
+            }
+        }
+    }
     world.kill9();
+}
+
+/// Changes the price of every tenth of the first products, in one commit.
+fn sell(world: &World, price: &str, digit: u32) {
+    let sql =
+        "UPDATE Products SET SellPrice = ?1 WHERE ProductID < 'P0000300' AND ProductID LIKE ?2";
+    let changed = world
+        .shop
+        .connection()
+        .execute(sql, (price, format!("%{digit}")));
+    changed.unwrap();
 }
 
 async fn assert_conserved(world: &World) {
@@ -134,12 +156,8 @@ async fn nothing_is_lost_when_it_dies_while_it_syncs() {
     let till = OpenTill::open(&world, seed);
     for round in 0..KILLS {
         break_digible(&world.digible, &mut rng);
-        for number in 1..=40 {
-            let price = format!("{}.{:02}", 1 + round, number);
-            world
-                .shop
-                .set_price(&format!("P{number:07}"), &price)
-                .unwrap();
+        for digit in 0..3 {
+            sell(&world, &format!("{round}.{digit}5"), digit);
         }
         kill_after_some(&mut world, &mut rng, 30).await;
         world.launch().await.unwrap();
