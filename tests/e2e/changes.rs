@@ -530,6 +530,35 @@ async fn a_pause_ends_by_itself() -> Tested {
     Ok(())
 }
 
+/// The scheduler itself waits for a run that waits for the pause to end.
+#[tokio::test]
+async fn a_pause_ends_by_itself_under_an_automatic_sync() -> Tested {
+    let builder = World::builder()
+        .products(5)
+        .automatic()
+        .set("sync.probe", "100ms")
+        .set("sync.interval", "1h")
+        .set("digible.timeout", "30s");
+    let world = uploaded(builder).await?;
+    let hang = Fault::hang(HangEffect::AtOnce).on(Endpoint::Update).once();
+    world.digible.inject(hang);
+    world.shop.set_price(&id(1), "77.10")?;
+    world
+        .wait_digible(|digible| digible.counts().updates == 1)
+        .await?;
+    let end = End::For(Duration {
+        seconds: 1,
+        nanos: 0,
+    });
+    pause(&world, Some(end)).await?;
+    world.digible.release();
+    world
+        .wait_status(|status| status.state() == State::UpToDate && status.current_run.is_none())
+        .await?;
+    assert_eq!(world.assert_equal().await?.equal, 5);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_pause_survives_a_restart() -> Tested {
     let mut world = uploaded(World::builder().products(5).automatic()).await?;
