@@ -342,7 +342,7 @@ impl Step<'_> {
         }
         self.advance(&mut settlement, &delivered, cursor);
         let passed = !settlement.acknowledged.is_empty();
-        delivered.progressed = passed || !settled.is_empty();
+        delivered.progressed = passed || !settled.is_empty() || !settlement.parked.is_empty();
         delivered.through = through;
         self.live.update(|run| {
             for (id, reason) in &refusals {
