@@ -325,8 +325,9 @@ impl Supervisor {
         if missing.is_empty() {
             match self.engine_of(&config, before.paused).await {
                 Ok(engine) => {
+                    // Before it starts, so that nobody sees signs of it and does not find it.
+                    self.write(|current| current.engine = Some(Arc::clone(&engine)));
                     engine.start();
-                    self.write(|current| current.engine = Some(engine));
                 }
                 Err(error) => self.fail(&error),
             }

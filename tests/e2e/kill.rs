@@ -48,7 +48,7 @@ impl OpenTill {
                         return;
                     }
                     seen = digible.counts().requests;
-                    sell(&mut till);
+                    trade(&mut till);
                     digible.release();
                 }
             }
@@ -70,7 +70,7 @@ impl OpenTill {
 }
 
 /// Changes products until one of the changes has to be sent, so that a request follows.
-fn sell(till: &mut Till) {
+fn trade(till: &mut Till) {
     let is_quiet = |step| matches!(step, TillStep::Deleted { .. } | TillStep::Rewritten { .. });
     while is_quiet(till.step().unwrap()) {}
 }

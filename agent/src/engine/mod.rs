@@ -96,6 +96,9 @@ impl Engine {
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::run(&engine, &wake).await });
+        let engine = Arc::clone(self);
+        self.tasks
+            .spawn(async move { scheduler::end_pauses(&engine).await });
     }
 
     /// Stops everything: what is under way is recorded first.

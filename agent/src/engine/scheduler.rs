@@ -14,8 +14,6 @@ use crate::journal::Pause;
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_LOOK: Duration = Duration::from_secs(30);
-/// Never looked at more often than this.
-const SHORTEST_LOOK: Duration = Duration::from_millis(10);
 
 /// What the scheduler remembers from one look to the next.
 struct Schedule {
@@ -53,7 +51,7 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
         }
         // Asking ends one whose time is over, also for those who look.
         engine.core.held();
-        if still_paused(engine).await {
+        if engine.core.pause.borrow().is_some() {
             look(engine).await;
             continue;
         }
@@ -81,16 +79,10 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
 fn pace(engine: &Engine) -> Duration {
     let options = &engine.core.options;
     let slow = PAUSE_LOOK.min(options.interval);
-    match *engine.core.pause.borrow() {
-        Some(Pause::Until(until)) => {
-            let left = until.duration_since(Timestamp::now());
-            let left = Duration::try_from(left).unwrap_or_default();
-            left.clamp(SHORTEST_LOOK, slow.max(SHORTEST_LOOK))
-        }
-        Some(Pause::UntilResumed) => slow,
-        None if !options.automatic => slow,
-        None => options.probe,
+    if engine.core.pause.borrow().is_some() || !options.automatic {
+        return slow;
     }
+    options.probe
 }
 
 /// While no sync starts by itself, people still see what waits.
@@ -101,19 +93,34 @@ async fn look(engine: &Engine) {
     show_next(engine, None);
 }
 
-/// Ends a pause whose time has come.
-async fn still_paused(engine: &Engine) -> bool {
-    let pause = *engine.core.pause.borrow();
-    match pause {
-        None => false,
-        Some(Pause::Until(until)) if until <= Timestamp::now() => {
-            if let Err(error) = engine.set_pause(None).await {
-                engine.core.note_journal_failure(&error);
+/// Ends each pause when its time has come, also while the scheduler waits for a run that waits for
+/// the pause.
+pub(super) async fn end_pauses(engine: &Engine) {
+    let mut pause = engine.core.pause.subscribe();
+    loop {
+        let until = match *pause.borrow_and_update() {
+            Some(Pause::Until(until)) => Some(until),
+            Some(Pause::UntilResumed) | None => None,
+        };
+        let mut look = until.map(left_until);
+        if look == Some(Duration::ZERO) {
+            match engine.set_pause(None).await {
+                Ok(()) => continue,
+                Err(error) => engine.core.note_journal_failure(&error),
             }
-            false
+            look = Some(PAUSE_LOOK);
         }
-        Some(_) => true,
+        tokio::select! {
+            () = engine.core.stop.cancelled() => return,
+            changed = pause.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(look.unwrap_or_default().min(PAUSE_LOOK)), if look.is_some() => {}
+        }
     }
+}
+
+fn left_until(until: Timestamp) -> Duration {
+    let left = until.duration_since(Timestamp::now());
+    Duration::try_from(left).unwrap_or_default()
 }
 
 async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {

@@ -378,7 +378,7 @@ impl Step<'_> {
             settlement.untouched.extend(left_over);
         }
         let passed = !settlement.acknowledged.is_empty();
-        delivered.progressed = passed || !settled.is_empty();
+        delivered.progressed = passed || !settled.is_empty() || !settlement.parked.is_empty();
         delivered.through = through;
         self.live.update(|run| {
             for (id, reason) in &refusals {
