@@ -3,4 +3,7 @@
 mod answers;
 mod changes;
 mod help;
+mod parking;
+mod pauses;
+mod session;
 mod uploads;
