@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use shopmaster_proto::{Endpoint, InstanceName};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -29,6 +29,8 @@ use crate::{
 
 /// After which time an engine that could not be built is tried again.
 const RETRY: Duration = Duration::from_secs(30);
+/// How long a call waits for an engine that is being built or replaced.
+const BUILDING: Duration = Duration::from_secs(5);
 
 /// Owns the engine, and everything that outlives a change of the configuration.
 pub struct Supervisor {
@@ -48,6 +50,8 @@ pub struct Supervisor {
     pub ending: CancellationToken,
     environment: Vec<(String, String)>,
     current: RwLock<Current>,
+    /// Whether building has come to its end, with an engine or without.
+    built: watch::Sender<bool>,
     /// One change at a time.
     changing: Mutex<()>,
 }
@@ -150,6 +154,7 @@ impl Supervisor {
                 secrets: None,
                 engine: None,
             }),
+            built: watch::Sender::new(false),
             changing: Mutex::new(()),
         })
     }
@@ -167,8 +172,19 @@ impl Supervisor {
         self.stop_engine().await;
     }
 
-    /// The engine; none when the agent is not configured, or cannot work with what it has.
-    pub fn engine(&self) -> Option<Arc<Engine>> {
+    /// The engine; none when the agent is not configured, or cannot work with what it has. While it
+    /// is being built, waits for it, but not for long: a script may call right after the start.
+    pub async fn engine(&self) -> Option<Arc<Engine>> {
+        let mut built = self.built.subscribe();
+        tokio::select! {
+            () = self.ending.cancelled() => {}
+            // In vain after that time: then there is none, as far as a caller is concerned.
+            _ = tokio::time::timeout(BUILDING, built.wait_for(|built| *built)) => {}
+        }
+        self.current_engine()
+    }
+
+    fn current_engine(&self) -> Option<Arc<Engine>> {
         self.read(|current| current.engine.clone())
     }
 
@@ -235,14 +251,15 @@ impl Supervisor {
         config::save(&self.paths.config, &edits)?;
         if !changed.is_empty() || secrets_changed || invalid {
             self.stop_engine().await;
-            if account_changed {
-                // Only now: a login of the old engine may have kept one until here.
-                self.secrets(&config)?
-                    .remove(SecretName::DigibleToken)
-                    .await?;
-            }
+            // Only now: a login of the old engine may have kept one until here.
+            let forgotten = match account_changed {
+                true => self.forget_token(&config).await,
+                false => Ok(()),
+            };
             self.reload();
+            // Whatever became of the token: without an engine nothing goes on.
             self.build().await;
+            forgotten?;
         }
         Ok(changed)
     }
@@ -267,6 +284,7 @@ impl Supervisor {
     }
 
     async fn stop_engine(&self) {
+        self.built.send_replace(false);
         let engine = self.write(|current| current.engine.take());
         if let Some(engine) = engine {
             engine.stop().await;
@@ -291,16 +309,16 @@ impl Supervisor {
                 facts.troubles.insert(Area::Config, trouble);
             }
         });
-        if !missing.is_empty() {
-            return;
-        }
-        match self.engine_of(&config, before.paused).await {
-            Ok(engine) => {
-                engine.start();
-                self.write(|current| current.engine = Some(engine));
+        if missing.is_empty() {
+            match self.engine_of(&config, before.paused).await {
+                Ok(engine) => {
+                    engine.start();
+                    self.write(|current| current.engine = Some(engine));
+                }
+                Err(error) => self.fail(&error),
             }
-            Err(error) => self.fail(&error),
         }
+        self.built.send_replace(true);
     }
 
     async fn engine_of(
@@ -405,12 +423,17 @@ impl Supervisor {
                 () = tokio::time::sleep(RETRY) => {}
             }
             let changing = supervisor.changing.lock().await;
-            if supervisor.engine().is_none() {
+            if supervisor.current_engine().is_none() {
                 supervisor.board.update(|facts| facts.works(area));
                 Box::pin(supervisor.build()).await;
             }
             drop(changing);
         });
+    }
+
+    async fn forget_token(&self, config: &Config) -> Result<(), SecretError> {
+        let secrets = self.secrets(config)?;
+        secrets.remove(SecretName::DigibleToken).await
     }
 
     fn secrets(&self, config: &Config) -> Result<SecretStore, SecretError> {

@@ -37,6 +37,7 @@ impl Service {
         let engine = self
             .supervisor
             .engine()
+            .await
             .ok_or_else(|| failure::no_engine(&self.supervisor))?;
         let done = match pause {
             Some(pause) => engine.pause(pause).await,

@@ -27,9 +27,10 @@ impl Service {
         Self { supervisor }
     }
 
-    fn engine(&self) -> Result<Arc<Engine>, Status> {
+    async fn engine(&self) -> Result<Arc<Engine>, Status> {
         self.supervisor
             .engine()
+            .await
             .ok_or_else(|| failure::no_engine(&self.supervisor))
     }
 
@@ -90,7 +91,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::TestConnectionRequest>,
     ) -> Result<Response<Self::TestConnectionStream>, Status> {
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         let ending = self.supervisor.ending.clone();
         Ok(Response::new(stream(ending, |sink| test(engine, sink))))
     }
@@ -99,7 +100,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::PlanCaptureRequest>,
     ) -> Result<Response<v1::PlanCaptureResponse>, Status> {
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         let catalog = engine.catalog();
         let checks = catalog
             .inspect()
@@ -120,7 +121,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::InstallCaptureRequest>,
     ) -> Result<Response<v1::InstallCaptureResponse>, Status> {
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         let changed = engine
             .install_capture()
             .await
@@ -146,7 +147,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::RemoveCaptureRequest>,
     ) -> Result<Response<v1::RemoveCaptureResponse>, Status> {
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         let changed = engine
             .remove_capture()
             .await
@@ -167,7 +168,7 @@ impl v1::config_server::Config for Service {
         _request: Request<v1::GetCaptureRequest>,
     ) -> Result<Response<v1::GetCaptureResponse>, Status> {
         use crate::catalog::CaptureStatus::NotInstalled;
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         engine.refresh().await;
         let catalog = engine.catalog();
         let status = catalog

@@ -22,9 +22,10 @@ impl Service {
         Self { supervisor }
     }
 
-    fn engine(&self) -> Result<Arc<Engine>, Status> {
+    async fn engine(&self) -> Result<Arc<Engine>, Status> {
         self.supervisor
             .engine()
+            .await
             .ok_or_else(|| failure::no_engine(&self.supervisor))
     }
 }
@@ -39,14 +40,19 @@ impl v1::products_server::Products for Service {
         if asked.is_empty() {
             return Err(failure::invalid("Name the product by its id"));
         }
-        let explained = self.engine()?.explain(&asked).await.map_err(|message| {
-            failure::failure(
-                Code::Unavailable,
-                "EXPLAIN_FAILED",
-                message,
-                "Run `shopmasterctl test`",
-            )
-        })?;
+        let explained = self
+            .engine()
+            .await?
+            .explain(&asked)
+            .await
+            .map_err(|message| {
+                failure::failure(
+                    Code::Unavailable,
+                    "EXPLAIN_FAILED",
+                    message,
+                    "Run `shopmasterctl test`",
+                )
+            })?;
         Ok(Response::new(product::explained(&explained)))
     }
 
@@ -56,7 +62,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::ListParkedResponse>, Status> {
         let request = request.into_inner();
         let token = Some(request.page_token).filter(|token| !token.is_empty());
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         let listed = engine
             .journal()
             .list_parked(token, size(request.page_size))
@@ -75,7 +81,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::RetryParkedResponse>, Status> {
         let request = request.into_inner();
         let ids = chosen(&request.product_ids, request.all)?;
-        let retried = self.engine()?.retry_parked(ids).await;
+        let retried = self.engine().await?.retry_parked(ids).await;
         let count = retried.map_err(|error| failure::journal(&error))?;
         found(&request.product_ids, count)?;
         Ok(Response::new(v1::RetryParkedResponse { count }))
@@ -87,7 +93,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::DiscardParkedResponse>, Status> {
         let request = request.into_inner();
         let ids = chosen(&request.product_ids, request.all)?;
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         let discarded = engine.journal().discard_parked(ids).await;
         let count = discarded.map_err(|error| failure::journal(&error))?;
         engine.refresh().await;
@@ -101,7 +107,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::ListRemovedResponse>, Status> {
         let request = request.into_inner();
         let token = Some(request.page_token).filter(|token| !token.is_empty());
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         let listed = engine
             .journal()
             .list_removed(token, size(request.page_size))
@@ -120,7 +126,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::ForgetRemovedResponse>, Status> {
         let request = request.into_inner();
         let ids = chosen(&request.product_ids, request.all)?;
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         let forgotten = engine.journal().forget_removed(ids).await;
         let count = forgotten.map_err(|error| failure::journal(&error))?;
         engine.refresh().await;

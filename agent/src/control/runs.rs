@@ -33,14 +33,15 @@ impl Service {
         Self { supervisor }
     }
 
-    fn engine(&self) -> Result<Arc<Engine>, Status> {
+    async fn engine(&self) -> Result<Arc<Engine>, Status> {
         self.supervisor
             .engine()
+            .await
             .ok_or_else(|| failure::no_engine(&self.supervisor))
     }
 
     async fn find(&self, id: &str) -> Result<Run, Status> {
-        let found = self.engine()?.runs().get(id).await;
+        let found = self.engine().await?.runs().get(id).await;
         found
             .map_err(|error| failure::journal(&error))?
             .ok_or_else(|| failure::no_run(id))
@@ -65,7 +66,8 @@ impl v1::runs_server::Runs for Service {
             }
         };
         let started = self
-            .engine()?
+            .engine()
+            .await?
             .runs()
             .start(kind, Cause::Requested, request.from_start)
             .map_err(failure::start)?;
@@ -81,7 +83,7 @@ impl v1::runs_server::Runs for Service {
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let id = request.into_inner().id;
         let ending = self.supervisor.ending.clone();
-        let engine = self.engine()?;
+        let engine = self.engine().await?;
         if let Some(progress) = engine.runs().watch(&id) {
             return Ok(Response::new(stream(ending, |sink| {
                 watch_progress(progress, sink)
@@ -96,7 +98,7 @@ impl v1::runs_server::Runs for Service {
         request: Request<v1::CancelRunRequest>,
     ) -> Result<Response<v1::CancelRunResponse>, Status> {
         let id = request.into_inner().id;
-        if let Some(cancelled) = self.engine()?.runs().cancel(&id) {
+        if let Some(cancelled) = self.engine().await?.runs().cancel(&id) {
             let run = Some(run::run(&cancelled));
             return Ok(Response::new(v1::CancelRunResponse { run }));
         }
@@ -117,7 +119,7 @@ impl v1::runs_server::Runs for Service {
             0 => FEW,
             limit => limit.min(MOST),
         };
-        let listed = self.engine()?.runs().list(limit).await;
+        let listed = self.engine().await?.runs().list(limit).await;
         let runs = listed.map_err(|error| failure::journal(&error))?;
         Ok(Response::new(v1::ListRunsResponse {
             runs: runs.iter().map(run::run).collect(),
