@@ -135,9 +135,11 @@ impl<'a> Courier<'a> {
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
         }
+        let kept = fortunes.contains(&Fortune::Kept);
+        let cancelled = (kept && self.live.cancel.is_cancelled()).then_some(Halt::Cancelled);
         Ok(Return {
             fortunes,
-            halt: take(&self.halt),
+            halt: take(&self.halt).or(cancelled),
         })
     }
 
