@@ -60,11 +60,14 @@ fn sending(run: &Run) -> String {
 }
 
 fn pending(facts: &Facts, now: Timestamp) -> String {
-    if facts.pending == 0 {
+    if facts.pending == 0 && facts.counts.in_doubt > 0 {
         return format!(
             "{} in doubt, to be sent once more",
             products(facts.counts.in_doubt)
         );
+    }
+    if facts.pending == 0 {
+        return "Waiting for the shop's database to answer".to_owned();
     }
     let waiting = format!("{} waiting", noun(facts.pending, "change"));
     let Some((then, asked_at)) = facts.oldest_age else {

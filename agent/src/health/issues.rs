@@ -127,7 +127,9 @@ fn capture(facts: &Facts) -> Option<Issue> {
 }
 
 fn upload(facts: &Facts) -> Option<Issue> {
-    if facts.checked_at.is_some() || !facts.missing.is_empty() {
+    // Before the first look nothing is known of the journal either.
+    let unknown = facts.catalog.reachable.is_none();
+    if facts.checked_at.is_some() || !facts.missing.is_empty() || unknown {
         return None;
     }
     Some(new(

@@ -184,7 +184,9 @@ fn state(facts: &Facts, issues: &[Issue]) -> State {
     if worst == Some(Severity::Warning) {
         return State::Attention;
     }
-    if facts.pending > 0 || facts.counts.in_doubt > 0 {
+    // Green is a claim about the shop: only who could read it may make it.
+    let unread = facts.catalog.reachable != Some(true);
+    if facts.pending > 0 || facts.counts.in_doubt > 0 || unread {
         return State::Pending;
     }
     State::UpToDate

@@ -50,6 +50,24 @@ fn equal_is_green() {
 }
 
 #[test]
+fn what_the_shop_did_not_answer_is_not_green() {
+    let mut facts = healthy();
+    facts.catalog.reachable = None;
+    let expected = (
+        State::Pending,
+        Icon::Amber,
+        "Waiting for the shop's database to answer".to_owned(),
+        vec![],
+    );
+    assert_eq!(see(&facts), expected);
+    // Nor is anything claimed about the journal before the first look.
+    facts.checked_at = None;
+    assert_eq!(see(&facts), expected);
+    facts.catalog.reachable = Some(false);
+    assert_eq!(see(&facts).3, ["NEVER_UPLOADED"]);
+}
+
+#[test]
 fn removed_products_are_told_beside_green() {
     let mut facts = healthy();
     facts.counts.removed = 2;
