@@ -407,8 +407,8 @@ impl Step<'_> {
         settlement
             .untouched
             .retain(|(_, doubt)| *doubt != Doubt::None);
-        settlement.upload = Some(UploadProgress {
-            number: *number,
+        settlement.upload = Some(*number);
+        settlement.progress = Some(UploadProgress {
             cursor,
             done: self.live.now().done,
         });

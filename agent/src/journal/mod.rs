@@ -181,7 +181,11 @@ impl Journal {
             };
             Ok(Counts {
                 published: meta::published(connection)?,
-                in_doubt: count("SELECT count(*) FROM product WHERE doubt > 0")?,
+                in_doubt: count("SELECT count(*) FROM product WHERE doubt > 0")?
+                    + count(
+                        "SELECT count(*) FROM handed_over AS h
+                         WHERE NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id AND p.doubt > 0)",
+                    )?,
                 parked: count("SELECT count(*) FROM parked WHERE discarded = 0")?,
                 removed: count("SELECT count(*) FROM removed")?,
             })
