@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     core::Core,
@@ -101,8 +102,13 @@ impl<'a> Courier<'a> {
         }
     }
 
-    /// Sends all parcels, at most `max_in_flight` requests at once.
-    pub(super) async fn deliver(self, parcels: &[Parcel]) -> Result<Return, StepError> {
+    /// Sends all parcels, at most `max_in_flight` requests at once. Tells which are acknowledged as
+    /// soon as they are; stops sending when nobody records that.
+    pub(super) async fn deliver(
+        self,
+        parcels: &[Parcel],
+        acknowledged: UnboundedSender<Vec<usize>>,
+    ) -> Result<Return, StepError> {
         let mut fortunes = vec![Fortune::Kept; parcels.len()];
         let this = &self;
         let jobs = jobs(parcels, self.core.options.batch_size)
@@ -117,14 +123,18 @@ impl<'a> Courier<'a> {
             });
         let mut answers = stream::iter(jobs).buffer_unordered(self.core.options.max_in_flight);
         while let Some(told) = answers.next().await {
-            let passed = told
+            let passed: Vec<usize> = told
                 .iter()
                 .filter(|(_, fortune)| *fortune == Fortune::Acknowledged)
-                .count() as u64;
+                .map(|(index, _)| *index)
+                .collect();
             self.live.update(|run| {
-                run.sent += passed;
-                run.done += passed;
+                run.sent += passed.len() as u64;
+                run.done += passed.len() as u64;
             });
+            if acknowledged.send(passed).is_err() {
+                self.stop(Halt::Cancelled);
+            }
             for (index, fortune) in told {
                 if let Some(place) = fortunes.get_mut(index) {
                     *place = fortune;

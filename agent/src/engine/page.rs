@@ -41,7 +41,7 @@ pub(super) struct Page {
     pub(super) respelled: Vec<ProductId>,
     /// Products that somebody holds just now.
     pub(super) locked: u64,
-    /// The last key of a page of the table.
+    /// The last key of a page of the table, where an upload goes on.
     pub(super) last: Option<ProductId>,
     /// Where the next page begins; none at the end.
     pub(super) next: Option<Cursor>,
@@ -74,8 +74,8 @@ impl Page {
         core: &Core,
         source: Source,
         from: &Cursor,
+        limit: usize,
     ) -> Result<Self, StepError> {
-        let limit = core.options.page_size();
         match source {
             Source::Changes => Self::of_changes(core, from, limit).await,
             Source::Due => Self::of_due(core, from, limit).await,
@@ -140,6 +140,7 @@ impl Page {
         keys: Vec<ProductId>,
         mut changes: HashMap<ProductId, Vec<Change>>,
     ) -> Result<Self, StepError> {
+        let for_changes = !changes.is_empty();
         let mut page = Self::default();
         let mut places: HashMap<ProductId, usize> = HashMap::with_capacity(keys.len());
         let mut missing = Vec::new();
@@ -160,7 +161,11 @@ impl Page {
         let (_, mut all) = by_key(core.catalog.changes_of(&missing).await?);
         let lookups = core.catalog.read(&missing).await?;
         for (key, lookup) in missing.into_iter().zip(lookups) {
-            let changes = all.remove(&key).unwrap_or_default();
+            let changes = match all.remove(&key) {
+                // The step before dealt with all of them.
+                None if for_changes => continue,
+                changes => changes.unwrap_or_default(),
+            };
             match lookup {
                 Lookup::Found(row) => page.add(row, key, identities(Some(changes)), &mut places),
                 Lookup::Locked => page.locked += 1,
@@ -199,11 +204,13 @@ impl Page {
         self.candidates.push(Candidate { row, changes });
     }
 
-    /// All products of the page, for what must not be asked to witness against them.
-    pub(super) fn ids(&self) -> HashSet<&ProductId> {
-        self.candidates
-            .iter()
-            .map(|candidate| &candidate.row.id)
+    /// All products that the page has to do with.
+    pub(super) fn ids(&self) -> HashSet<ProductId> {
+        let candidates = self.candidates.iter().map(|candidate| &candidate.row.id);
+        candidates
+            .chain(self.gone.iter().map(|gone| &gone.key))
+            .chain(&self.respelled)
+            .cloned()
             .collect()
     }
 }

@@ -1,17 +1,18 @@
 //! One walk through a source, step by step, reading ahead while a page is sent.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
     core::Core,
+    deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
     lane::Moment,
-    page::{Cursor, Page, Source},
+    page::{Cursor, Source},
     run::{Live, State},
-    step::{self, Mode},
+    step::{self, Mode, Prepared},
 };
 use crate::{health, journal::Pause};
 
@@ -39,10 +40,28 @@ pub(super) async fn walk(
     from: Cursor,
     mode: &mut Mode,
 ) -> Result<Passed, StepError> {
+    let deletions = Deletions::start(Arc::clone(&core.catalog));
+    let passed = steps(core, live, evidence, source, from, mode, &deletions).await;
+    let deleted = deletions.finish().await;
+    let passed = passed?;
+    deleted?;
+    Ok(passed)
+}
+
+async fn steps(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    source: Source,
+    from: Cursor,
+    mode: &mut Mode,
+    deletions: &Deletions,
+) -> Result<Passed, StepError> {
     let mut passed = Passed::default();
     let mut cursor = from;
-    let mut ahead: Option<(Page, Moment)> = None;
-    loop {
+    let mut limit = core.options.first_page();
+    let mut ahead: Option<(Prepared, Moment)> = None;
+    while !deletions.has_failed() {
         if let Some(halt) = ready(core, live).await {
             passed.halt = Some(halt);
             passed.at = Some(cursor);
@@ -50,14 +69,16 @@ pub(super) async fn walk(
         }
         let turn = core.lane.turn().await;
         core.catalog.claim().await?;
-        let mut page = match ahead.take() {
-            Some((page, moment)) if turn.follows(moment) => page,
-            _ => Page::read(core, source, &cursor).await?,
+        let mut prepared = match ahead.take() {
+            Some((prepared, moment)) if turn.follows(moment) => prepared,
+            _ => step::prepare(core, mode, source, &cursor, limit).await?,
         };
-        let next = page.next.clone();
+        let next = prepared.next.take();
+        let aboard = std::mem::take(&mut prepared.aboard);
+        limit = core.options.next_page(limit);
         let (delivered, read) = tokio::join!(
-            step::deliver(core, live, evidence, mode, &mut page),
-            read_ahead(core, source, next.as_ref()),
+            step::deliver(core, live, evidence, mode, prepared, &aboard, deletions),
+            read_ahead(core, mode, source, next.as_ref(), limit),
         );
         let delivered = delivered?;
         let moment = turn.moment();
@@ -68,7 +89,7 @@ pub(super) async fn walk(
         if let Mode::Everything { already, .. } = mode {
             match delivered.halt {
                 Some(_) => already.extend(delivered.through),
-                None => already.clear(),
+                None => already.retain(|id| !aboard.contains(id)),
             }
         }
         if let Some(halt) = delivered.halt {
@@ -83,19 +104,26 @@ pub(super) async fn walk(
             return Ok(passed);
         };
         cursor = next;
-        ahead = read?.map(|page| (page, moment));
+        // What is known of a product changes with the step that it is in.
+        ahead = read?
+            .filter(|ahead| ahead.aboard.is_disjoint(&aboard))
+            .map(|ahead| (ahead, moment));
     }
+    Ok(passed)
 }
 
 async fn read_ahead(
     core: &Core,
+    mode: &Mode,
     source: Source,
     next: Option<&Cursor>,
-) -> Result<Option<Page>, StepError> {
-    match next {
-        Some(cursor) => Page::read(core, source, cursor).await.map(Some),
-        None => Ok(None),
-    }
+    limit: usize,
+) -> Result<Option<Prepared>, StepError> {
+    let Some(cursor) = next else {
+        return Ok(None);
+    };
+    let prepared = step::prepare(core, mode, source, cursor, limit).await?;
+    Ok(Some(prepared))
 }
 
 /// Waits for the end of a pause. Gives why the run must not go on.

@@ -3,19 +3,23 @@
 
 use std::collections::HashSet;
 
+use tokio::sync::mpsc;
+
 use super::{
     core::Core,
     courier::{Courier, Fortune, Parcel, Route},
+    deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
-    page::{Candidate, Gone, Page},
+    page::{Candidate, Cursor, Gone, Page, Source},
+    recorder::Recorder,
     run::Live,
     witness::{self, Testimony},
 };
 use crate::{
     catalog::ChangeIdentity,
     digible::{Digest, Fate, Item},
-    journal::{Acknowledged, Doubt, Known, Parking, Settlement, UploadProgress},
+    journal::{Doubt, Known, Parking, Settlement, UploadProgress},
     product::ProductId,
 };
 
@@ -48,12 +52,27 @@ pub(super) struct Delivered {
     pub(super) progressed: bool,
 }
 
+/// A page that was read and sorted, and with which nothing has happened yet.
+pub(super) struct Prepared {
+    /// Where the next page begins; none at the end.
+    pub(super) next: Option<Cursor>,
+    /// All products that it has to do with.
+    pub(super) aboard: HashSet<ProductId>,
+    /// Where an upload goes on behind it.
+    last: Option<ProductId>,
+    sorted: Sorted,
+}
+
 /// A page, sorted by what is to be done.
 #[derive(Default)]
 struct Sorted {
     parcels: Vec<Parcel>,
-    /// Of each parcel: what was known of it, and the changes that it stands for.
-    senders: Vec<(Known, Vec<ChangeIdentity>)>,
+    /// Of each parcel: whether it was in doubt before.
+    doubts: Vec<Doubt>,
+    /// Of each parcel: what it stands for.
+    changes: Vec<Vec<ChangeIdentity>>,
+    /// Keys that need not wait for another try any more.
+    gone: Vec<ProductId>,
     settlement: Settlement,
     /// Changes that are dealt with as soon as the settlement is recorded.
     settled: Vec<ChangeIdentity>,
@@ -63,11 +82,35 @@ struct Sorted {
     through: Vec<ProductId>,
 }
 
+struct Sorter<'a> {
+    core: &'a Core,
+    mode: &'a Mode,
+}
+
 struct Step<'a> {
     core: &'a Core,
     live: &'a Live,
     evidence: &'a Evidence,
     mode: &'a Mode,
+    deletions: &'a Deletions,
+}
+
+/// Reads a page and sorts it by what is known of its products: inside a turn of the lane, or while
+/// the step before is sent, when the two have no product in common.
+pub(super) async fn prepare(
+    core: &Core,
+    mode: &Mode,
+    source: Source,
+    from: &Cursor,
+    limit: usize,
+) -> Result<Prepared, StepError> {
+    let mut page = Page::read(core, source, from, limit).await?;
+    Ok(Prepared {
+        next: page.next.take(),
+        aboard: page.ids(),
+        last: page.last.take(),
+        sorted: Sorter { core, mode }.sort(page).await?,
+    })
 }
 
 /// Does one step, inside a turn of the lane.
@@ -76,32 +119,29 @@ pub(super) async fn deliver(
     live: &Live,
     evidence: &Evidence,
     mode: &Mode,
-    page: &mut Page,
+    prepared: Prepared,
+    aboard: &HashSet<ProductId>,
+    deletions: &Deletions,
 ) -> Result<Delivered, StepError> {
     let step = Step {
         core,
         live,
         evidence,
         mode,
+        deletions,
     };
-    let aboard: HashSet<ProductId> = page.ids().into_iter().cloned().collect();
-    let sorted = step.sort(page).await?;
-    step.send(sorted, &aboard, page.last.take()).await
+    step.send(prepared.sorted, aboard, prepared.last).await
 }
 
-impl Step<'_> {
-    async fn sort(&self, page: &mut Page) -> Result<Sorted, StepError> {
+impl Sorter<'_> {
+    async fn sort(&self, page: Page) -> Result<Sorted, StepError> {
         let mut sorted = Sorted {
-            settlement: self.core.settlement(),
             waiting: page.locked,
             ..Sorted::default()
         };
-        self.sort_candidates(std::mem::take(&mut page.candidates), &mut sorted)
-            .await?;
-        self.sort_gone(std::mem::take(&mut page.gone), &mut sorted)
-            .await?;
-        self.sort_respelled(std::mem::take(&mut page.respelled), &mut sorted)
-            .await?;
+        self.sort_candidates(page.candidates, &mut sorted).await?;
+        self.sort_gone(page.gone, &mut sorted).await?;
+        self.sort_respelled(page.respelled, &mut sorted).await?;
         let updates = sorted
             .parcels
             .iter()
@@ -188,7 +228,8 @@ impl Step<'_> {
             route,
             strikes,
         });
-        sorted.senders.push((known, changes));
+        sorted.doubts.push(known.doubt);
+        sorted.changes.push(changes);
     }
 
     fn is_equal(&self, item: &Item, known: &Known) -> bool {
@@ -209,7 +250,7 @@ impl Step<'_> {
         let known = self.core.journal.known(ids).await?;
         for (gone, known) in gone.into_iter().zip(known) {
             sorted.settled.extend(gone.changes);
-            self.core.waits.clear(&gone.key);
+            sorted.gone.push(gone.key.clone());
             if known.may_be_at_digible() || (!gone.born && !known.removed) {
                 sorted.settlement.removed.push(gone.key);
                 continue;
@@ -236,7 +277,9 @@ impl Step<'_> {
         );
         Ok(())
     }
+}
 
+impl Step<'_> {
     async fn send(
         &self,
         sorted: Sorted,
@@ -245,7 +288,9 @@ impl Step<'_> {
     ) -> Result<Delivered, StepError> {
         let Sorted {
             parcels,
-            senders,
+            doubts,
+            mut changes,
+            gone,
             mut settlement,
             mut settled,
             unchanged,
@@ -253,6 +298,9 @@ impl Step<'_> {
             mut refusals,
             mut through,
         } = sorted;
+        for key in &gone {
+            self.core.waits.clear(key);
+        }
         let removed = settlement.removed.len() as u64;
         let counted = parcels.len() as u64 + waiting + unchanged + removed + refusals.len() as u64;
         self.live.update(|run| {
@@ -261,6 +309,9 @@ impl Step<'_> {
             run.removed += removed;
             run.done += unchanged + removed + refusals.len() as u64;
         });
+        let blank = self.blank();
+        (settlement.sent_at, settlement.landing_time) = (blank.sent_at, blank.landing_time);
+        settlement.upload = blank.upload;
         let ids: Vec<_> = parcels
             .iter()
             .map(|parcel| parcel.item.id.clone())
@@ -269,7 +320,18 @@ impl Step<'_> {
             self.core.journal.hand_over(ids).await?;
         }
         let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
-        let back = courier.deliver(&parcels).await?;
+        let recorder = Recorder {
+            core: self.core,
+            parcels: &parcels,
+            changes: &mut changes,
+            blank,
+            deletions: self.deletions,
+        };
+        let (tell, acknowledged) = mpsc::unbounded_channel();
+        let (back, recorded) =
+            tokio::join!(courier.deliver(&parcels, tell), recorder.run(acknowledged));
+        recorded?;
+        let back = back?;
         let mut delivered = Delivered {
             halt: back.halt,
             deferred: waiting,
@@ -278,22 +340,20 @@ impl Step<'_> {
         let may_park = self
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
-        let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
-        for ((parcel, (known, changes)), fortune) in answered {
+        let mut passed = false;
+        let senders = parcels.into_iter().zip(doubts).zip(changes);
+        for (((parcel, doubt), changes), fortune) in senders.zip(back.fortunes) {
             match fortune {
+                // Recorded already.
                 Fortune::Acknowledged => {
+                    passed = true;
                     self.core.waits.clear(&parcel.item.id);
-                    through.push(parcel.item.id.clone());
-                    settled.extend(changes);
-                    settlement.acknowledged.push(Acknowledged {
-                        id: parcel.item.id,
-                        digest: parcel.item.digest.0,
-                    });
+                    through.push(parcel.item.id);
                 }
                 Fortune::Refused { reason, fate, .. } if may_park => {
                     self.core.waits.clear(&parcel.item.id);
                     settled.extend(changes);
-                    note_fate(&mut settlement, parcel.item.id.clone(), fate, known.doubt);
+                    note_fate(&mut settlement, parcel.item.id.clone(), fate, doubt);
                     refusals.push((parcel.item.id.clone(), reason.clone()));
                     through.push(parcel.item.id.clone());
                     self.live.update(|run| run.done += 1);
@@ -312,7 +372,7 @@ impl Step<'_> {
                     self.core
                         .waits
                         .defer(&parcel.item.id, digest, strikes, None);
-                    note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
+                    note_fate(&mut settlement, parcel.item.id, fate, doubt);
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
@@ -326,18 +386,17 @@ impl Step<'_> {
                     self.core
                         .waits
                         .defer(&parcel.item.id, digest, strikes, wait);
-                    note_fate(&mut settlement, parcel.item.id, fate, known.doubt);
+                    note_fate(&mut settlement, parcel.item.id, fate, doubt);
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
                 Fortune::Kept => {
-                    settlement.untouched.push((parcel.item.id, known.doubt));
+                    settlement.untouched.push((parcel.item.id, doubt));
                     delivered.deferred += 1;
                 }
             }
         }
         self.advance(&mut settlement, &delivered, cursor);
-        let passed = !settlement.acknowledged.is_empty();
         delivered.progressed = passed || !settled.is_empty();
         delivered.through = through;
         self.live.update(|run| {
@@ -345,7 +404,8 @@ impl Step<'_> {
                 run.refuse(id, reason);
             }
         });
-        self.record(settlement, &settled).await?;
+        self.core.journal.settle(settlement).await?;
+        self.deletions.add(settled).await;
         self.core
             .note_digible(passed, delivered.halt.as_ref(), delivered.reason.as_deref());
         Ok(delivered)
@@ -398,32 +458,30 @@ impl Step<'_> {
         delivered: &Delivered,
         cursor: Option<ProductId>,
     ) {
-        let Mode::Everything { number, .. } = self.mode else {
+        if matches!(self.mode, Mode::Changed) {
             return;
-        };
+        }
         let (None, Some(cursor)) = (&delivered.halt, cursor) else {
             return;
         };
         settlement
             .untouched
             .retain(|(_, doubt)| *doubt != Doubt::None);
-        settlement.upload = Some(*number);
         settlement.progress = Some(UploadProgress {
             cursor,
             done: self.live.now().done,
         });
     }
 
-    async fn record(
-        &self,
-        settlement: Settlement,
-        settled: &[ChangeIdentity],
-    ) -> Result<(), StepError> {
-        self.core.journal.settle(settlement).await?;
-        if !settled.is_empty() {
-            self.core.catalog.acknowledge(settled).await?;
+    /// An empty settlement of this step, which begins to send now.
+    fn blank(&self) -> Settlement {
+        Settlement {
+            upload: match self.mode {
+                Mode::Everything { number, .. } => Some(*number),
+                Mode::Changed => None,
+            },
+            ..self.core.settlement()
         }
-        Ok(())
     }
 }
 

@@ -86,12 +86,15 @@ impl Journal {
         .await
     }
 
-    /// Records what became of a step's products.
+    /// Records what became of a step's products. Nothing to record costs nothing.
     ///
     /// # Errors
     ///
     /// When SQLite fails: then no change may be deleted, and the products stay in doubt.
     pub async fn settle(&self, settlement: Settlement) -> Result<()> {
+        if settlement.is_empty() {
+            return Ok(());
+        }
         self.write("record the answers", move |transaction| {
             acknowledge(transaction, &settlement)?;
             restore(transaction, &settlement.untouched)?;
@@ -152,6 +155,17 @@ fn acknowledge(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqli
 }
 
 impl Settlement {
+    fn is_empty(&self) -> bool {
+        self.acknowledged.is_empty()
+            && self.untouched.is_empty()
+            && self.lost.is_empty()
+            && self.parked.is_empty()
+            && self.unparked.is_empty()
+            && self.removed.is_empty()
+            && self.returned.is_empty()
+            && self.progress.is_none()
+    }
+
     /// What an acknowledgement leaves of a doubt, and when the product is to be sent once more.
     fn left_of(&self, doubt: Doubt, due: Option<i64>, now: i64) -> (Doubt, Option<i64>) {
         let landing = i64::try_from(self.landing_time.as_millis()).unwrap_or(FARTHEST_DOUBT_MS);
