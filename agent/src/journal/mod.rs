@@ -141,14 +141,20 @@ impl Journal {
         .await
     }
 
-    /// Runs `work` on a thread that may block.
+    /// Runs `work` on a thread that may block, and shows it one moment: a transaction around many
+    /// look-ups also takes the file's lock once instead of for each.
     async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.blocking(operation, |connection| work(connection))
-            .await
+        self.blocking(operation, |connection| {
+            let moment = connection.transaction()?;
+            let value = work(&moment)?;
+            moment.commit()?;
+            Ok(value)
+        })
+        .await
     }
 
     async fn blocking<T: Send + 'static>(

@@ -53,11 +53,13 @@ impl Journal {
             let mut products = connection.prepare_cached(
                 "SELECT published, acknowledged_at, doubt FROM product WHERE id = ?1",
             )?;
+            let mut handed_over =
+                connection.prepare_cached("SELECT 1 FROM handed_over WHERE id = ?1")?;
             ids.iter()
                 .map(|id| {
                     let mut known = acknowledged(&mut products, id)?;
-                    if any_handed_over && known.doubt == Doubt::None {
-                        known.doubt = handed_over(connection, id)?;
+                    if any_handed_over && known.doubt == Doubt::None && handed_over.exists([id])? {
+                        known.doubt = Doubt::Open;
                     }
                     if any_parked {
                         (known.parked, known.retry) = parked(connection, id)?;
@@ -208,17 +210,6 @@ fn acknowledged(products: &mut CachedStatement<'_>, id: &ProductId) -> rusqlite:
         })
         .optional()?;
     Ok(known.unwrap_or_default())
-}
-
-fn handed_over(connection: &Connection, id: &ProductId) -> rusqlite::Result<Doubt> {
-    let is_handed_over = connection
-        .prepare_cached("SELECT 1 FROM handed_over WHERE id = ?1")?
-        .exists([id])?;
-    Ok(if is_handed_over {
-        Doubt::Open
-    } else {
-        Doubt::None
-    })
 }
 
 fn parked(

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::product::ProductId;
 
+/// What became of a product that was handed over is known.
+const ANSWERED: &str = "DELETE FROM handed_over WHERE id = ?1";
+
 /// One acknowledged product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledged {
@@ -126,6 +129,7 @@ fn acknowledge(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqli
          ON CONFLICT (id) DO UPDATE SET published = ?2, acknowledged_at = ?3, doubt = ?4,
              doubt_due = ?5, upload = coalesce(?6, upload)",
     )?;
+    let mut answered = transaction.prepare_cached(ANSWERED)?;
     let any_parked = exists(transaction, "SELECT EXISTS (SELECT 1 FROM parked)")?;
     let now = now_ms();
     let mut new = 0;
@@ -145,7 +149,7 @@ fn acknowledge(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqli
             due,
             settlement.upload,
         ))?;
-        answer(transaction, &product.id)?;
+        answered.execute([&product.id])?;
         new += i64::from(!was_published);
         if any_parked {
             unpark(transaction, &product.id)?;
@@ -182,11 +186,13 @@ impl Settlement {
 }
 
 fn restore(transaction: &Transaction<'_>, products: &[(ProductId, Doubt)]) -> rusqlite::Result<()> {
+    let mut answered = transaction.prepare_cached(ANSWERED)?;
     // Handing over raised nothing but a doubt that was none.
-    products
-        .iter()
-        .filter(|(_, before)| *before == Doubt::None)
-        .try_for_each(|(id, _)| answer(transaction, id))
+    let raised = products.iter().filter(|(_, before)| *before == Doubt::None);
+    for (id, _) in raised {
+        answered.execute([id])?;
+    }
+    Ok(())
 }
 
 fn lose(transaction: &Transaction<'_>, ids: &[ProductId]) -> rusqlite::Result<()> {
@@ -194,18 +200,11 @@ fn lose(transaction: &Transaction<'_>, ids: &[ProductId]) -> rusqlite::Result<()
         "INSERT INTO product (id, doubt) VALUES (?1, 2)
          ON CONFLICT (id) DO UPDATE SET doubt = 2, doubt_due = NULL",
     )?;
+    let mut answered = transaction.prepare_cached(ANSWERED)?;
     for id in ids {
         statement.execute([id])?;
-        answer(transaction, id)?;
+        answered.execute([id])?;
     }
-    Ok(())
-}
-
-/// What became of a product that was handed over is known.
-fn answer(transaction: &Transaction<'_>, id: &ProductId) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("DELETE FROM handed_over WHERE id = ?1")?
-        .execute([id])?;
     Ok(())
 }
 
@@ -237,7 +236,7 @@ fn remove(transaction: &Transaction<'_>, ids: &[ProductId]) -> rusqlite::Result<
             .query_row([id], |row| row.get(0))
             .optional()?;
         gone += i64::from(published == Some(true));
-        answer(transaction, id)?;
+        transaction.prepare_cached(ANSWERED)?.execute([id])?;
         unpark(transaction, id)?;
         transaction
             .prepare_cached("INSERT OR IGNORE INTO removed (id, since) VALUES (?1, ?2)")?
