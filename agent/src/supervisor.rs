@@ -98,6 +98,9 @@ pub enum ConfigureError {
     /// A password could not be kept.
     #[error("the password could not be kept")]
     Secret(#[from] SecretError),
+    /// A variable is wrong, which no change of the file mends.
+    #[error("the environment is not valid")]
+    Environment(#[source] ConfigError),
     /// The broken file could not be kept aside.
     #[error("the broken configuration file could not be kept aside")]
     KeepAside(#[source] std::io::Error),
@@ -231,6 +234,7 @@ impl Supervisor {
         if let Some(what) = unsupported(&config) {
             return Err(ConfigureError::Unsupported(what));
         }
+        let broken = invalid && self.is_file_broken()?;
         if config.secrets.store != before.secrets.store {
             self.write(|current| current.secrets = None);
         }
@@ -243,7 +247,7 @@ impl Supervisor {
             keep(&secrets, SecretName::DigiblePassword, new.digible_password).await?;
             keep(&secrets, SecretName::SqlPassword, new.sql_password).await?;
         }
-        if invalid {
+        if broken {
             let aside =
                 config::keep_aside(&self.paths.config).map_err(ConfigureError::KeepAside)?;
             tracing::warn!(path = %aside.display(), "kept the broken configuration file aside");
@@ -262,6 +266,15 @@ impl Supervisor {
             forgotten?;
         }
         Ok(changed)
+    }
+
+    /// Whether the file is still broken: somebody may have mended it since it was read.
+    fn is_file_broken(&self) -> Result<bool, ConfigureError> {
+        match config::load(&self.paths.config, self.environment.clone()) {
+            Ok(_) => Ok(false),
+            Err(error @ ConfigError::Environment { .. }) => Err(ConfigureError::Environment(error)),
+            Err(_) => Ok(true),
+        }
     }
 
     /// Reads the file again, so that the environment's values stay over it.
@@ -334,7 +347,11 @@ impl Supervisor {
         }
         let secrets = self.secrets(config)?;
         let password = secrets.get(SecretName::DigiblePassword).await?;
-        let token = secrets.get(SecretName::DigibleToken).await?;
+        let account = account(config);
+        let token = secrets
+            .get(SecretName::DigibleToken)
+            .await?
+            .and_then(|kept| token_of(&account, &kept));
         let catalog = SqliteCatalog::new(SqliteOptions {
             path: PathBuf::from(&config.catalog.path),
             table: config.catalog.table.clone(),
@@ -345,7 +362,7 @@ impl Supervisor {
             },
         });
         let binding = Binding {
-            account: account(config),
+            account: account.clone(),
             catalog: crate::catalog::Catalog::identity(&catalog),
         };
         let path = self.paths.journal.clone();
@@ -372,7 +389,7 @@ impl Supervisor {
                     .filter(|path| !path.is_empty())
                     .map(PathBuf::from),
             },
-            Box::new(move |token| keep_token(&secrets, token)),
+            Box::new(move |token| keep_token(&secrets, &account, token)),
         );
         let engine = Engine::new(
             Arc::new(catalog),
@@ -461,10 +478,16 @@ impl Supervisor {
 }
 
 fn note_invalid(facts: &mut Facts, error: &ConfigError) {
+    let remedy = match error {
+        ConfigError::Environment { .. } => "Mend or remove the variable and restart the agent",
+        _ => {
+            "Mend the file and restart the agent, or run `shopmasterctl configure`, which keeps the file aside and begins anew"
+        }
+    };
     let trouble = Trouble::new(
         "CONFIG_INVALID",
         format!("The configuration is not valid: {}", with_causes(error)),
-        "Mend the file and restart the agent, or run `shopmasterctl configure`, which keeps the file aside and begins anew",
+        remedy,
     );
     facts.fails(Area::Config, trouble.lasting());
 }
@@ -519,9 +542,17 @@ async fn keep(
     }
 }
 
+/// The token in what was kept, if it is this account's: the file may name another address by now,
+/// and a token is shown to nobody but who issued it.
+fn token_of(account: &str, kept: &SecretString) -> Option<SecretString> {
+    let token = kept.expose_secret().strip_prefix(account)?;
+    token.strip_prefix('\n').map(SecretString::from)
+}
+
 /// Called while a login is under way, which must not wait for the store.
-fn keep_token(secrets: &SecretStore, token: &SecretString) {
-    let (secrets, token) = (secrets.clone(), token.clone());
+fn keep_token(secrets: &SecretStore, account: &str, token: &SecretString) {
+    let secrets = secrets.clone();
+    let token = SecretString::from(format!("{account}\n{}", token.expose_secret()));
     tokio::spawn(async move {
         if let Err(error) = secrets.set(SecretName::DigibleToken, token).await {
             tracing::warn!(error = with_causes(&error), "the session could not be kept");

@@ -1,1 +1,22 @@
-//! x
+//! End-to-end tests: the real programs against a stand-in for Digible and a SQLite shop.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+mod agent_process;
+mod answers;
+mod bad_input;
+mod changes;
+mod configuration;
+mod control;
+mod ctl;
+mod full_disk;
+mod help;
+mod kill;
+mod postponed;
+mod support;
+mod uploads;

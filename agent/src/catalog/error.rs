@@ -74,6 +74,12 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
+    /// Whether the same is worth trying again at once: somebody else holds the database just now.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy(_))
+    }
+
     /// What to do about it, for people.
     #[must_use]
     pub fn remedy(&self) -> &'static str {

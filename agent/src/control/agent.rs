@@ -34,11 +34,7 @@ impl Service {
     }
 
     async fn set_pause(&self, pause: Option<Pause>) -> Result<v1::Status, Status> {
-        let engine = self
-            .supervisor
-            .engine()
-            .await
-            .ok_or_else(|| failure::no_engine(&self.supervisor))?;
+        let engine = failure::engine(&self.supervisor).await?;
         let done = match pause {
             Some(pause) => engine.pause(pause).await,
             None => engine.resume().await,

@@ -27,13 +27,6 @@ impl Service {
         Self { supervisor }
     }
 
-    async fn engine(&self) -> Result<Arc<Engine>, Status> {
-        self.supervisor
-            .engine()
-            .await
-            .ok_or_else(|| failure::no_engine(&self.supervisor))
-    }
-
     async fn secrets_set(&self) -> v1::SecretsSet {
         let set = self.supervisor.secrets_set().await;
         v1::SecretsSet {
@@ -91,7 +84,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::TestConnectionRequest>,
     ) -> Result<Response<Self::TestConnectionStream>, Status> {
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         let ending = self.supervisor.ending.clone();
         Ok(Response::new(stream(ending, |sink| test(engine, sink))))
     }
@@ -100,7 +93,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::PlanCaptureRequest>,
     ) -> Result<Response<v1::PlanCaptureResponse>, Status> {
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         let catalog = engine.catalog();
         let checks = catalog
             .inspect()
@@ -121,7 +114,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::InstallCaptureRequest>,
     ) -> Result<Response<v1::InstallCaptureResponse>, Status> {
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         let changed = engine
             .install_capture()
             .await
@@ -147,7 +140,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::RemoveCaptureRequest>,
     ) -> Result<Response<v1::RemoveCaptureResponse>, Status> {
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         let changed = engine
             .remove_capture()
             .await
@@ -168,7 +161,7 @@ impl v1::config_server::Config for Service {
         _request: Request<v1::GetCaptureRequest>,
     ) -> Result<Response<v1::GetCaptureResponse>, Status> {
         use crate::catalog::CaptureStatus::NotInstalled;
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         engine.refresh().await;
         let catalog = engine.catalog();
         let status = catalog
@@ -237,7 +230,7 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled};
     let name = "catalog.capture";
     if !reachable {
-        let text = "Not tried, because the checks before it failed".to_owned();
+        let text = "not tried, because an earlier check failed".to_owned();
         return Check {
             name,
             verdict: Verdict::Skipped,
@@ -246,10 +239,10 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
         };
     }
     let (verdict, text, remedy) = match engine.catalog().capture().await {
-        Ok(Installed) => (Verdict::Ok, "Changes are captured".to_owned(), ""),
+        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), ""),
         Ok(NotInstalled) => (
             Verdict::Failed,
-            "Changes are not captured yet".to_owned(),
+            "changes are not captured yet".to_owned(),
             "Run `shopmasterctl capture install`",
         ),
         Ok(Drifted(lines)) => (

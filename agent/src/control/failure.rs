@@ -1,12 +1,14 @@
 //! Refused calls: a gRPC code, our own stable code, a message and the remedy.
 
+use std::sync::Arc;
+
 use shopmaster_proto::Failure;
 use tonic::{Code, Status};
 
 use crate::{
     catalog::CatalogError,
-    config::KeyError,
-    engine::{StartError, StepError, with_causes},
+    config::{KeyError, SaveError},
+    engine::{Engine, StartError, StepError, with_causes},
     journal::JournalError,
     supervisor::{ConfigureError, Supervisor},
 };
@@ -42,8 +44,13 @@ pub(super) fn invalid(message: impl Into<String>) -> Status {
     )
 }
 
-/// Why there is no engine to ask.
-pub(super) fn no_engine(supervisor: &Supervisor) -> Status {
+/// The engine, or why there is none to ask.
+pub(super) async fn engine(supervisor: &Supervisor) -> Result<Arc<Engine>, Status> {
+    let engine = supervisor.engine().await;
+    engine.ok_or_else(|| no_engine(supervisor))
+}
+
+fn no_engine(supervisor: &Supervisor) -> Status {
     let facts = supervisor.board.facts();
     if let Some(trouble) = facts.troubles.into_values().next() {
         return failure(
@@ -131,7 +138,19 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
             with_causes(error),
             "Unlock the credential store, or set `secrets.store` to `file`",
         ),
-        ConfigureError::KeepAside(_) | ConfigureError::Save(_) => failure(
+        ConfigureError::Environment(_) => failure(
+            Code::FailedPrecondition,
+            "CONFIG_INVALID",
+            with_causes(error),
+            "Nothing was changed; mend or remove the variable and restart the agent",
+        ),
+        ConfigureError::Save(SaveError::Invalid(_)) => failure(
+            Code::FailedPrecondition,
+            "CONFIG_INVALID",
+            with_causes(error),
+            "Nothing was changed; mend the file first",
+        ),
+        ConfigureError::KeepAside(_) | ConfigureError::Save(SaveError::Write { .. }) => failure(
             Code::Internal,
             "CONFIG_NOT_WRITTEN",
             with_causes(error),

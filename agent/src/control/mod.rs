@@ -52,6 +52,15 @@ pub async fn serve(
     health_reporter
         .set_serving::<AgentServer<agent::Service>>()
         .await;
+    health_reporter
+        .set_serving::<RunsServer<runs::Service>>()
+        .await;
+    health_reporter
+        .set_serving::<ConfigServer<config::Service>>()
+        .await;
+    health_reporter
+        .set_serving::<ProductsServer<products::Service>>()
+        .await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(shopmaster_proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)

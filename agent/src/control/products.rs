@@ -21,13 +21,6 @@ impl Service {
     pub(super) fn new(supervisor: Arc<Supervisor>) -> Self {
         Self { supervisor }
     }
-
-    async fn engine(&self) -> Result<Arc<Engine>, Status> {
-        self.supervisor
-            .engine()
-            .await
-            .ok_or_else(|| failure::no_engine(&self.supervisor))
-    }
 }
 
 #[tonic::async_trait]
@@ -40,8 +33,7 @@ impl v1::products_server::Products for Service {
         if asked.is_empty() {
             return Err(failure::invalid("Name the product by its id"));
         }
-        let explained = self
-            .engine()
+        let explained = failure::engine(&self.supervisor)
             .await?
             .explain(&asked)
             .await
@@ -62,7 +54,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::ListParkedResponse>, Status> {
         let request = request.into_inner();
         let token = Some(request.page_token).filter(|token| !token.is_empty());
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         let listed = engine
             .journal()
             .list_parked(token, size(request.page_size))
@@ -81,7 +73,10 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::RetryParkedResponse>, Status> {
         let request = request.into_inner();
         let ids = chosen(&request.product_ids, request.all)?;
-        let retried = self.engine().await?.retry_parked(ids).await;
+        let retried = failure::engine(&self.supervisor)
+            .await?
+            .retry_parked(ids)
+            .await;
         let count = retried.map_err(|error| failure::journal(&error))?;
         found(&request.product_ids, count)?;
         Ok(Response::new(v1::RetryParkedResponse { count }))
@@ -93,7 +88,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::DiscardParkedResponse>, Status> {
         let request = request.into_inner();
         let ids = chosen(&request.product_ids, request.all)?;
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         let discarded = engine.journal().discard_parked(ids).await;
         let count = discarded.map_err(|error| failure::journal(&error))?;
         engine.refresh().await;
@@ -107,7 +102,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::ListRemovedResponse>, Status> {
         let request = request.into_inner();
         let token = Some(request.page_token).filter(|token| !token.is_empty());
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         let listed = engine
             .journal()
             .list_removed(token, size(request.page_size))
@@ -126,7 +121,7 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::ForgetRemovedResponse>, Status> {
         let request = request.into_inner();
         let ids = chosen(&request.product_ids, request.all)?;
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         let forgotten = engine.journal().forget_removed(ids).await;
         let count = forgotten.map_err(|error| failure::journal(&error))?;
         engine.refresh().await;

@@ -12,10 +12,7 @@ use super::{
     streams::{Answers, Sink, stream},
 };
 use crate::{
-    engine::{
-        Engine,
-        run::{Cause, Kind, Run, State},
-    },
+    engine::run::{Cause, Kind, Run, State},
     supervisor::Supervisor,
 };
 
@@ -33,15 +30,12 @@ impl Service {
         Self { supervisor }
     }
 
-    async fn engine(&self) -> Result<Arc<Engine>, Status> {
-        self.supervisor
-            .engine()
-            .await
-            .ok_or_else(|| failure::no_engine(&self.supervisor))
-    }
-
     async fn find(&self, id: &str) -> Result<Run, Status> {
-        let found = self.engine().await?.runs().get(id).await;
+        let found = failure::engine(&self.supervisor)
+            .await?
+            .runs()
+            .get(id)
+            .await;
         found
             .map_err(|error| failure::journal(&error))?
             .ok_or_else(|| failure::no_run(id))
@@ -65,8 +59,7 @@ impl v1::runs_server::Runs for Service {
                 return Err(failure::invalid("Say which kind of run to start"));
             }
         };
-        let started = self
-            .engine()
+        let started = failure::engine(&self.supervisor)
             .await?
             .runs()
             .start(kind, Cause::Requested, request.from_start)
@@ -83,7 +76,7 @@ impl v1::runs_server::Runs for Service {
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let id = request.into_inner().id;
         let ending = self.supervisor.ending.clone();
-        let engine = self.engine().await?;
+        let engine = failure::engine(&self.supervisor).await?;
         if let Some(progress) = engine.runs().watch(&id) {
             return Ok(Response::new(stream(ending, |sink| {
                 watch_progress(progress, sink)
@@ -98,7 +91,7 @@ impl v1::runs_server::Runs for Service {
         request: Request<v1::CancelRunRequest>,
     ) -> Result<Response<v1::CancelRunResponse>, Status> {
         let id = request.into_inner().id;
-        if let Some(cancelled) = self.engine().await?.runs().cancel(&id) {
+        if let Some(cancelled) = failure::engine(&self.supervisor).await?.runs().cancel(&id) {
             let run = Some(run::run(&cancelled));
             return Ok(Response::new(v1::CancelRunResponse { run }));
         }
@@ -119,7 +112,11 @@ impl v1::runs_server::Runs for Service {
             0 => FEW,
             limit => limit.min(MOST),
         };
-        let listed = self.engine().await?.runs().list(limit).await;
+        let listed = failure::engine(&self.supervisor)
+            .await?
+            .runs()
+            .list(limit)
+            .await;
         let runs = listed.map_err(|error| failure::journal(&error))?;
         Ok(Response::new(v1::ListRunsResponse {
             runs: runs.iter().map(run::run).collect(),

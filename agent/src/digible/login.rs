@@ -32,7 +32,7 @@ pub(super) fn token<'a>(reply: &'a Reply, password: &SecretString) -> Result<&'a
         Verdict::Final(Answer::Acknowledged) => {}
         Verdict::Final(answer) => return Err(LoginError::new(answer)),
         Verdict::Unauthorized { reason } | Verdict::Forbidden { reason } => {
-            return Err(LoginError::refused(&reason));
+            return Err(LoginError::Refused { reason });
         }
     }
     match &reply.content {
@@ -57,10 +57,7 @@ impl LoginError {
     /// What the answer to a login means.
     pub(super) fn new(answer: Answer) -> Self {
         match answer {
-            Answer::Refused { reason } | Answer::TooLarge { reason } => Self::refused(&reason),
-            Answer::Missing { reason } => Self::Refused {
-                reason: format!("{reason}; check `digible.base_url`"),
-            },
+            Answer::Refused { reason } | Answer::TooLarge { reason } => Self::Refused { reason },
             Answer::Broken { reason } => Self::retry(reason),
             // What becomes of a login that still lands is of no account.
             Answer::Retry { reason, wait, .. } => Self::Failed(Answer::Retry {
@@ -76,12 +73,6 @@ impl LoginError {
     pub(super) fn no_token(reply: &Reply) -> Self {
         let status = reply.status.as_u16();
         Self::retry(format!("{status}: no token in the login's answer"))
-    }
-
-    fn refused(reason: &str) -> Self {
-        Self::Refused {
-            reason: format!("{reason}; correct email and password: run `shopmasterctl configure`"),
-        }
     }
 
     fn retry(reason: String) -> Self {

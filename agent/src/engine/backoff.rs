@@ -7,10 +7,26 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Full jitter may draw zero; a try at once would find the same fault.
 const SHORTEST: Duration = Duration::from_millis(50);
 
-/// Exponential with full jitter: anything up to half a second after the first failure, up to a
-/// minute after many. `failures` counts from one.
+/// A draw for [`Jitter::delay`]: products that failed together share one, and so they stay together.
+#[derive(Debug, Clone, Copy)]
+pub struct Jitter(f64);
+
+impl Jitter {
+    /// A new draw.
+    pub fn draw() -> Self {
+        Self(fastrand::f64())
+    }
+
+    /// Exponential with full jitter: anything up to half a second after the first failure, up to a
+    /// minute after many. `failures` counts from one.
+    pub fn delay(self, failures: u32) -> Duration {
+        ceiling(failures).mul_f64(self.0).max(SHORTEST)
+    }
+}
+
+/// The delay after so many failures, by a draw of its own.
 pub fn delay(failures: u32) -> Duration {
-    ceiling(failures).mul_f64(fastrand::f64()).max(SHORTEST)
+    Jitter::draw().delay(failures)
 }
 
 fn ceiling(failures: u32) -> Duration {

@@ -16,7 +16,7 @@ use super::{
     waits::Waits,
 };
 use crate::{
-    catalog::{Catalog, CatalogError},
+    catalog::{Backlog, CaptureStatus, Catalog, CatalogError},
     digible::Cloud,
     health::{Area, Trouble},
     journal::{Journal, JournalError, Pause, Settlement},
@@ -54,7 +54,9 @@ pub(super) struct Core {
     /// Ends everything.
     pub(super) stop: CancellationToken,
     hold: Mutex<Option<Instant>>,
-    owner_renewed: Mutex<Option<Timestamp>>,
+    /// When this process last wrote the owner. Held while the owner is checked: two checks at once
+    /// would each take the other's generation for a stranger's.
+    pub(super) owner_renewed: tokio::sync::Mutex<Option<Timestamp>>,
 }
 
 impl Options {
@@ -89,7 +91,7 @@ impl Core {
             pause: watch::Sender::new(pause),
             stop: CancellationToken::new(),
             hold: Mutex::new(None),
-            owner_renewed: Mutex::new(None),
+            owner_renewed: tokio::sync::Mutex::new(None),
         }
     }
 
@@ -105,7 +107,11 @@ impl Core {
     /// Sends nothing for a while, because Digible asked for it.
     pub(super) fn hold(&self, wait: Duration) {
         let until = Instant::now() + wait;
-        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        if hold.is_some_and(|before| before >= until) {
+            return;
+        }
+        *hold = Some(until);
         let shown = Timestamp::now()
             .saturating_add(jiff::SignedDuration::try_from(wait).unwrap_or_default());
         self.board.update(|facts| facts.blocked_until = shown.ok());
@@ -122,27 +128,13 @@ impl Core {
         left
     }
 
-    pub(super) fn owner_renewed(&self) -> Option<Timestamp> {
-        *self
-            .owner_renewed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn note_owner_renewed(&self) {
-        let mut renewed = self
-            .owner_renewed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *renewed = Some(Timestamp::now());
-    }
-
     /// Tells people how Digible is: after a step in which something passed, or one that halted.
     pub(super) fn note_digible(&self, passed: bool, halt: Option<&Halt>, fault: Option<&str>) {
-        let trouble = halt.and_then(Halt::trouble).or_else(|| {
-            let reason = fault.filter(|_| !passed)?;
-            Halt::Unreachable(reason.to_owned()).trouble()
-        });
+        let trouble = match (halt, fault) {
+            (Some(halt), _) => halt.trouble(),
+            (None, Some(reason)) if !passed => Halt::Unreachable(reason.to_owned()).trouble(),
+            (None, _) => None,
+        };
         let session = self.cloud.session();
         self.board.update(|facts| {
             facts.session = Some(session);
@@ -150,6 +142,16 @@ impl Core {
                 Some(trouble) => facts.fails(Area::Digible, trouble),
                 None if passed => facts.works(Area::Digible),
                 None => {}
+            }
+        });
+    }
+
+    /// Nothing waits to be sent: that Digible was not reachable keeps nothing back any more.
+    pub(super) fn note_nothing_left(&self) {
+        self.board.update(|facts| {
+            let trouble = facts.troubles.get(&Area::Digible);
+            if trouble.is_some_and(|trouble| !trouble.lasting) {
+                facts.works(Area::Digible);
             }
         });
     }
@@ -186,11 +188,24 @@ impl Core {
             .update(|facts| facts.fails(Area::Journal, trouble));
     }
 
-    /// Asks the database and the journal how things are, and tells people.
+    /// Asks the database and the journal how things are, and tells people. What failed before
+    /// counts as mended.
     pub(super) async fn refresh(&self) -> Result<(), StepError> {
+        self.look().await?;
+        self.board.update(|facts| {
+            facts.works(Area::Catalog);
+            facts.works(Area::Journal);
+        });
+        Ok(())
+    }
+
+    /// The same after a failure, which stays: that they can be read does not say that they work.
+    pub(super) async fn look(&self) -> Result<(), StepError> {
+        // Of no product: whether the table and its columns are there at all.
+        self.catalog.read(&[]).await?;
         let status = self.catalog.capture().await?;
         let backlog = match status {
-            crate::catalog::CaptureStatus::NotInstalled => Default::default(),
+            CaptureStatus::NotInstalled => Backlog::default(),
             _ => self.catalog.backlog().await?,
         };
         let counts = self.journal.counts().await?;
@@ -198,8 +213,6 @@ impl Core {
         let session = self.cloud.session();
         let now = Timestamp::now();
         self.board.update(|facts| {
-            facts.works(Area::Catalog);
-            facts.works(Area::Journal);
             facts.catalog.reachable = Some(true);
             facts.capture = Some(status);
             facts.pending = backlog.products;

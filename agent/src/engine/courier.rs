@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{StreamExt as _, stream};
@@ -23,6 +23,8 @@ use crate::{
 
 /// So often the same body may be answered with a fault that may be its own.
 const MOST_STRIKES: u8 = 3;
+/// So many products of the step are asked for a witness when none was acknowledged before.
+const MOST_WITNESSES: usize = 16;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -61,8 +63,8 @@ pub(super) enum Fortune {
         wait: Option<std::time::Duration>,
         strikes: Strikes,
     },
-    /// Not handed over: sending stopped before.
-    Kept,
+    /// Not handed over: sending stopped before. Or only in a group that was then split.
+    Kept { fate: Fate },
 }
 
 /// Sends the products of one step.
@@ -74,6 +76,10 @@ pub(super) struct Courier<'a> {
     halt: Mutex<Option<Halt>>,
     failure: Mutex<Option<StepError>>,
     asking: tokio::sync::Mutex<()>,
+    /// One that the batch endpoint acknowledged in this step.
+    passed: Mutex<Option<usize>>,
+    /// What became of those that were asked for a witness.
+    witnessed: Mutex<Told>,
 }
 
 /// What became of all products, in their order.
@@ -83,6 +89,13 @@ pub(super) struct Return {
 }
 
 type Told = Vec<(usize, Fortune)>;
+
+/// Products that go into one request.
+struct Group {
+    indices: Vec<usize>,
+    /// What may have become of them in a request before.
+    fate: Fate,
+}
 
 impl<'a> Courier<'a> {
     pub(super) fn new(
@@ -99,6 +112,8 @@ impl<'a> Courier<'a> {
             halt: Mutex::new(None),
             failure: Mutex::new(None),
             asking: tokio::sync::Mutex::new(()),
+            passed: Mutex::new(None),
+            witnessed: Mutex::default(),
         }
     }
 
@@ -109,7 +124,7 @@ impl<'a> Courier<'a> {
         parcels: &[Parcel],
         acknowledged: UnboundedSender<Vec<usize>>,
     ) -> Result<Return, StepError> {
-        let mut fortunes = vec![Fortune::Kept; parcels.len()];
+        let mut fortunes = vec![Fortune::KEPT; parcels.len()];
         let this = &self;
         let jobs = jobs(parcels, self.core.options.batch_size)
             .into_iter()
@@ -118,16 +133,12 @@ impl<'a> Courier<'a> {
                     [index] if parcels.get(*index).is_some_and(Parcel::is_update) => {
                         this.update(parcels, *index).await
                     }
-                    _ => this.batch(parcels, job).await,
+                    _ => this.batch(parcels, job, Fate::NotApplied).await,
                 }
             });
         let mut answers = stream::iter(jobs).buffer_unordered(self.core.options.max_in_flight);
         while let Some(told) = answers.next().await {
-            let passed: Vec<usize> = told
-                .iter()
-                .filter(|(_, fortune)| *fortune == Fortune::Acknowledged)
-                .map(|(index, _)| *index)
-                .collect();
+            let passed = passed(&told);
             self.live.update(|run| {
                 run.sent += passed.len() as u64;
                 run.done += passed.len() as u64;
@@ -145,11 +156,23 @@ impl<'a> Courier<'a> {
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
         }
-        let kept = fortunes.contains(&Fortune::Kept);
-        let cancelled = (kept && self.live.cancel.is_cancelled()).then_some(Halt::Cancelled);
+        let witnessed = std::mem::take(&mut *lock(&self.witnessed));
+        // Refused when nobody records any more, which the recorder tells.
+        let _ = acknowledged.send(passed(&witnessed));
+        for (index, fortune) in witnessed {
+            if let Some(place) = fortunes.get_mut(index)
+                && (matches!(place, Fortune::Kept { .. }) || fortune.may_still_land())
+            {
+                *place = fortune;
+            }
+        }
+        let cut_short = self.live.cancel.is_cancelled()
+            && fortunes
+                .iter()
+                .any(|fortune| matches!(fortune, Fortune::Kept { .. }));
         Ok(Return {
+            halt: take(&self.halt).or(cut_short.then_some(Halt::Cancelled)),
             fortunes,
-            halt: take(&self.halt).or(cancelled),
         })
     }
 
@@ -159,7 +182,7 @@ impl<'a> Courier<'a> {
             return Vec::new();
         };
         if self.is_stopped() {
-            return vec![(index, Fortune::Kept)];
+            return vec![(index, Fortune::KEPT)];
         }
         self.count_request();
         let mut strikes = parcel.strikes;
@@ -169,7 +192,7 @@ impl<'a> Courier<'a> {
                 Fortune::Acknowledged
             }
             Answer::Refused { .. } | Answer::Missing { .. } => {
-                return self.batch(parcels, vec![index]).await;
+                return self.batch(parcels, vec![index], Fate::NotApplied).await;
             }
             Answer::TooLarge { reason } => Fortune::Refused {
                 reason,
@@ -179,7 +202,7 @@ impl<'a> Courier<'a> {
             Answer::Broken { reason } => {
                 strikes.update = strikes.update.saturating_add(1);
                 if strikes.update >= MOST_STRIKES {
-                    return self.batch(parcels, vec![index]).await;
+                    return self.batch(parcels, vec![index], Fate::Unknown).await;
                 }
                 self.fault(&reason);
                 Fortune::Deferred {
@@ -195,39 +218,45 @@ impl<'a> Courier<'a> {
     }
 
     /// Products through the batch endpoint; a group that is refused is split until the guilty ones
-    /// are alone.
-    async fn batch(&self, parcels: &[Parcel], indices: Vec<usize>) -> Told {
+    /// are alone. `fate` is what may have become of them before.
+    async fn batch(&self, parcels: &[Parcel], indices: Vec<usize>, fate: Fate) -> Told {
         let mut told = Vec::with_capacity(indices.len());
-        let mut groups = vec![indices];
-        while let Some(group) = groups.pop() {
+        let mut groups = vec![Group { indices, fate }];
+        while let Some(Group { indices, fate }) = groups.pop() {
             if self.is_stopped() {
-                told.extend(group.into_iter().map(|index| (index, Fortune::Kept)));
+                told.extend(indices.into_iter().map(|i| (i, Fortune::Kept { fate })));
                 continue;
             }
-            let members: Vec<&Parcel> = group.iter().filter_map(|i| parcels.get(*i)).collect();
+            let members: Vec<&Parcel> = indices.iter().filter_map(|i| parcels.get(*i)).collect();
             let items: Vec<&Item> = members.iter().map(|parcel| &parcel.item).collect();
             self.count_request();
             let answer = self.core.cloud.send_batch(&items).await;
-            let verdict = self.judge(answer, &members);
-            match verdict {
+            match self.judge(answer, &members) {
                 Verdict::All(fortune) => {
-                    told.extend(group.into_iter().map(|index| (index, fortune.clone())));
+                    if fortune == Fortune::Acknowledged {
+                        *lock(&self.passed) = indices.first().copied();
+                    }
+                    let fortune = fortune.after(fate);
+                    told.extend(indices.into_iter().map(|index| (index, fortune.clone())));
                 }
                 Verdict::Each(strike) => {
-                    let each = group
+                    let each = indices
                         .into_iter()
                         .zip(members)
-                        .map(|(index, parcel)| (index, strike(parcel.strikes)));
+                        .map(|(index, parcel)| (index, strike(parcel.strikes).after(fate)));
                     told.extend(each);
                 }
                 Verdict::Split => {
-                    let (first, second) = group.split_at(group.len() / 2);
-                    groups.push(second.to_vec());
-                    groups.push(first.to_vec());
+                    let (first, second) = indices.split_at(indices.len() / 2);
+                    // Some of a group that was refused as a whole may have been applied.
+                    groups.extend([second, first].map(|half| Group {
+                        indices: half.to_vec(),
+                        fate: Fate::Unknown,
+                    }));
                 }
             }
             if self.evidence.is_suspicious() {
-                self.question().await;
+                self.question(parcels).await;
             }
         }
         told
@@ -260,7 +289,7 @@ impl<'a> Courier<'a> {
             }
             Answer::Missing { reason } => {
                 self.stop(Halt::Refuses(reason));
-                Verdict::All(Fortune::Kept)
+                Verdict::All(Fortune::KEPT)
             }
             Answer::Broken { reason } => self.judge_broken(reason, members),
             other => {
@@ -328,17 +357,17 @@ impl<'a> Courier<'a> {
             }
             Answer::Misconfigured { reason } => {
                 self.stop(Halt::Misconfigured(reason));
-                Fortune::Kept
+                Fortune::KEPT
             }
             Answer::LoggedOut { reason } => {
                 self.stop(Halt::LoggedOut(reason));
-                Fortune::Kept
+                Fortune::KEPT
             }
             Answer::Acknowledged
             | Answer::Refused { .. }
             | Answer::TooLarge { .. }
             | Answer::Missing { .. }
-            | Answer::Broken { .. } => Fortune::Kept,
+            | Answer::Broken { .. } => Fortune::KEPT,
         }
     }
 
@@ -352,42 +381,76 @@ impl<'a> Courier<'a> {
 
     /// Too many refusals in a row: is it the products or Digible? One that it acknowledged before
     /// tells them apart.
-    async fn question(&self) {
+    async fn question(&self, parcels: &[Parcel]) {
         let _one_at_a_time = self.asking.lock().await;
         if !self.evidence.is_suspicious() || self.is_stopped() {
             return;
         }
         match witness::ask(self.core, self.live, &self.aboard).await {
             Ok(Testimony::Passes) => self.evidence.batch_passed(),
-            Ok(Testimony::Absent) => self.stop(Halt::Refuses(
-                "20 requests in a row, and nothing was ever accepted".to_owned(),
-            )),
+            Ok(Testimony::Absent) => self.question_aboard(parcels).await,
             Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
-            Ok(Testimony::Unclear(reason)) => self.stop(Halt::Unreachable(reason)),
+            Ok(Testimony::Unclear(halt)) => self.stop(halt),
             Err(error) => {
-                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *lock(&self.failure) = Some(error);
                 self.stop(Halt::Cancelled);
             }
         }
     }
 
+    /// Before anything was settled, a product of this very step has to do: one that passed, or else
+    /// some from all over the step. What is sent here is sent as it was read for the step.
+    async fn question_aboard(&self, parcels: &[Parcel]) {
+        let spacing = parcels.len().div_ceil(MOST_WITNESSES).max(1);
+        let witnesses: Vec<usize> = match *lock(&self.passed) {
+            Some(index) => vec![index],
+            None => (0..parcels.len()).rev().step_by(spacing).collect(),
+        };
+        for index in witnesses {
+            let Some(parcel) = parcels.get(index) else {
+                continue;
+            };
+            self.count_request();
+            let fortune = match self.core.cloud.send_batch(&[&parcel.item]).await {
+                Answer::Acknowledged => {
+                    self.evidence.batch_passed();
+                    Fortune::Acknowledged
+                }
+                Answer::Refused { .. } | Answer::TooLarge { .. } => continue,
+                Answer::Missing { reason } => return self.stop(Halt::Refuses(reason)),
+                Answer::Broken { reason } => Fortune::Deferred {
+                    reason,
+                    fate: Fate::Unknown,
+                    wait: None,
+                    strikes: parcel.strikes,
+                },
+                other => self.later(other, parcel.strikes),
+            };
+            if let Fortune::Deferred { reason, .. } = &fortune {
+                self.stop(Halt::Unreachable(reason.clone()));
+            }
+            lock(&self.witnessed).push((index, fortune));
+            return;
+        }
+        self.stop(Halt::Refuses(
+            "20 requests in a row, and nothing was ever accepted".to_owned(),
+        ));
+    }
+
     fn is_stopped(&self) -> bool {
-        self.live.cancel.is_cancelled()
-            || self
-                .halt
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some()
+        self.live.cancel.is_cancelled() || lock(&self.halt).is_some()
     }
 
     fn stop(&self, halt: Halt) {
-        let mut stopped = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stopped = lock(&self.halt);
         match (stopped.as_mut(), &halt) {
             (None, _) => *stopped = Some(halt),
             // The longest wait that Digible asked for counts.
             (Some(Halt::Hold { wait, .. }), Halt::Hold { wait: longer, .. }) => {
                 *wait = (*wait).max(*longer);
             }
+            // Digible says when: better than a guess.
+            (Some(Halt::Unreachable(_)), Halt::Hold { .. }) => *stopped = Some(halt),
             // What needs a person says more than what passes.
             (Some(before), _) if before.is_passing() && !halt.is_passing() => *stopped = Some(halt),
             _ => {}
@@ -412,6 +475,25 @@ impl Parcel {
 }
 
 impl Fortune {
+    const KEPT: Self = Self::Kept {
+        fate: Fate::NotApplied,
+    };
+
+    /// With a request before this one in mind. A product that is refused alone was not applied in
+    /// a group either.
+    fn after(mut self, before: Fate) -> Self {
+        if let Self::Deferred { fate, .. } | Self::Kept { fate } = &mut self
+            && *fate == Fate::NotApplied
+        {
+            *fate = before;
+        }
+        self
+    }
+
+    fn may_still_land(&self) -> bool {
+        matches!(self, Self::Deferred { fate, .. } if *fate == Fate::MayStillLand)
+    }
+
     fn with(&self, own: Strikes) -> Self {
         let mut fortune = self.clone();
         if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
@@ -430,15 +512,32 @@ fn jobs(parcels: &[Parcel], batch_size: usize) -> Vec<Vec<usize>> {
             .filter(move |(_, parcel)| parcel.route == route)
             .map(|(index, _)| index)
     };
-    let together: Vec<usize> = of(Route::Batch).collect();
+    let strikes = |index: usize| parcels.get(index).map(|parcel| parcel.strikes.grouped);
+    let mut together: Vec<usize> = of(Route::Batch).collect();
+    together.sort_by_key(|index| strikes(*index));
+    // Those with the same strikes travel together: who joins the suspects must not keep them from
+    // being split, nor share their fate.
     together
-        .chunks(batch_size)
+        .chunk_by(|one, other| strikes(*one) == strikes(*other))
+        .flat_map(|equals| equals.chunks(batch_size))
         .map(<[usize]>::to_vec)
         .chain(of(Route::Alone).map(|index| vec![index]))
         .chain(of(Route::Update).map(|index| vec![index]))
         .collect()
 }
 
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The acknowledged ones.
+fn passed(told: &Told) -> Vec<usize> {
+    told.iter()
+        .filter(|(_, fortune)| *fortune == Fortune::Acknowledged)
+        .map(|(index, _)| *index)
+        .collect()
+}
+
 fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock(place).take()
 }

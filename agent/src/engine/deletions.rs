@@ -2,65 +2,67 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use crate::catalog::{Catalog, CatalogError, ChangeIdentity};
 
-/// So many lots of changes wait at most; a database that is slower than that slows the sending down.
-const MOST_WAITING: usize = 16;
-
-/// Deletes changes in the order in which they are given.
+/// Deletes changes, one lot after the other. After a failure it deletes nothing more: what is left is
+/// found again.
 pub(super) struct Deletions {
-    queue: mpsc::Sender<Vec<ChangeIdentity>>,
-    task: JoinHandle<Result<(), CatalogError>>,
+    catalog: Arc<dyn Catalog>,
+    going: Option<JoinHandle<Result<u64, CatalogError>>>,
+    failure: Option<CatalogError>,
 }
 
 impl Deletions {
-    pub(super) fn start(catalog: Arc<dyn Catalog>) -> Self {
-        let (queue, waiting) = mpsc::channel(MOST_WAITING);
+    pub(super) fn new(catalog: Arc<dyn Catalog>) -> Self {
         Self {
-            queue,
-            task: tokio::spawn(delete(catalog, waiting)),
+            catalog,
+            going: None,
+            failure: None,
         }
     }
 
-    /// Deletes these soon. What they stood for must be recorded in the journal.
-    pub(super) async fn add(&self, changes: Vec<ChangeIdentity>) {
-        if !changes.is_empty() {
-            // Refused only after a failure, which `finish` tells; the changes are found again.
-            let _ = self.queue.send(changes).await;
+    /// Begins to delete these, when those before are deleted. What they stood for must be recorded in
+    /// the journal.
+    pub(super) async fn begin(&mut self, changes: Vec<ChangeIdentity>) {
+        if changes.is_empty() {
+            return;
         }
+        self.wait().await;
+        if self.failure.is_some() {
+            return;
+        }
+        let catalog = Arc::clone(&self.catalog);
+        let delete = async move { catalog.acknowledge(&changes).await };
+        self.going = Some(tokio::spawn(delete));
     }
 
-    /// Whether deleting has failed: nothing more is deleted.
+    /// Whether it is known that some could not be deleted.
     pub(super) fn has_failed(&self) -> bool {
-        self.queue.is_closed()
+        self.failure.is_some()
     }
 
     /// Waits until all are deleted.
     ///
     /// # Errors
     ///
-    /// When the database failed: the changes that are left are found again.
-    pub(super) async fn finish(self) -> Result<(), CatalogError> {
-        drop(self.queue);
-        self.task.await.unwrap_or_else(|error| {
+    /// When some could not be deleted.
+    pub(super) async fn finish(&mut self) -> Result<(), CatalogError> {
+        self.wait().await;
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    async fn wait(&mut self) {
+        let Some(going) = self.going.take() else {
+            return;
+        };
+        let ended = going.await.unwrap_or_else(|error| {
             Err(CatalogError::Statement {
                 operation: "delete acknowledged changes",
                 source: Box::new(error),
             })
-        })
+        });
+        self.failure = self.failure.take().or(ended.err());
     }
-}
-
-async fn delete(
-    catalog: Arc<dyn Catalog>,
-    mut waiting: mpsc::Receiver<Vec<ChangeIdentity>>,
-) -> Result<(), CatalogError> {
-    let mut lots = Vec::new();
-    while waiting.recv_many(&mut lots, MOST_WAITING).await > 0 {
-        catalog.acknowledge(&lots.concat()).await?;
-        lots.clear();
-    }
-    Ok(())
 }

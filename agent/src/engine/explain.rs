@@ -86,14 +86,21 @@ impl Engine {
                 Lookup::Found(row) => Some((key.clone(), row)),
                 Lookup::Gone | Lookup::Locked => None,
             });
-        let (key, row) = match found {
-            Some((key, row)) => (key, Some(row)),
-            None => (self.remembered(meanings).await?, None),
+        let (id, row, changes) = match found {
+            // The old spelling of a key is a product of its own: neither row nor changes are its.
+            Some((key, row)) if row.id != key && self.is_removed(&key).await? => {
+                (key, None, Vec::new())
+            }
+            Some((key, row)) => {
+                let changes = self.changes_of(&key).await?;
+                (row.id.clone(), Some(row), changes)
+            }
+            None => {
+                let key = self.remembered(meanings).await?;
+                let changes = self.changes_of(&key).await?;
+                (key, None, changes)
+            }
         };
-        let id = row
-            .as_ref()
-            .map_or_else(|| key.clone(), |row| row.id.clone());
-        let changes = self.changes_of(&key).await?;
         let known = self
             .core
             .journal
@@ -140,6 +147,10 @@ impl Engine {
             Err(NotInstalled) => Ok(Vec::new()),
             result => Ok(result?),
         }
+    }
+
+    async fn is_removed(&self, id: &ProductId) -> Result<bool, StepError> {
+        Ok(self.core.journal.removed(id.clone()).await?.is_some())
     }
 
     /// The meaning that the journal knows, else the first.

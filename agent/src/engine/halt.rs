@@ -16,6 +16,8 @@ pub(super) enum Halt {
         /// What it said.
         reason: String,
     },
+    /// Somebody holds the shop's database for too long.
+    Busy(String),
     /// Digible does not answer as it should, whatever is sent.
     Unreachable(String),
     /// Digible refuses everything.
@@ -40,13 +42,16 @@ pub enum StepError {
 impl Halt {
     /// Whether trying again later may help without anybody doing anything.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Hold { .. } | Self::Unreachable(_))
+        matches!(
+            self,
+            Self::Hold { .. } | Self::Busy(_) | Self::Unreachable(_)
+        )
     }
 
-    /// What people are told; nothing for what is no trouble.
+    /// What people are told of Digible; nothing for what is no trouble of it.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let trouble = match self {
-            Self::Cancelled | Self::Hold { .. } => return None,
+            Self::Cancelled | Self::Hold { .. } | Self::Busy(_) => return None,
             Self::Unreachable(reason) => Trouble::new(
                 "DIGIBLE_UNREACHABLE",
                 format!("Digible not reachable: {reason}"),

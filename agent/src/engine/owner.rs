@@ -14,6 +14,7 @@ const RENEWAL: Duration = Duration::from_secs(3_600);
 /// Compares the database's owner with the journal's own, and renews the generation from time to
 /// time. On a difference everything published is in doubt and an upload is due.
 pub(super) async fn check(core: &Core) -> Result<(), StepError> {
+    let mut renewed = core.owner_renewed.lock().await;
     let stamp = core.journal.stamp().await?;
     let owner = core.catalog.owner().await?;
     let is_ours = match &owner {
@@ -31,7 +32,7 @@ pub(super) async fn check(core: &Core) -> Result<(), StepError> {
         );
         core.journal.doubt_everything().await?;
     }
-    if is_ours && owner.is_some() && !is_due(core) {
+    if is_ours && owner.is_some() && !is_due(*renewed) {
         return Ok(());
     }
     let found = owner.map_or(0, |owner| owner.generation);
@@ -44,12 +45,12 @@ pub(super) async fn check(core: &Core) -> Result<(), StepError> {
         })
         .await?;
     core.journal.confirm_generation(generation).await?;
-    core.note_owner_renewed();
+    *renewed = Some(Timestamp::now());
     Ok(())
 }
 
-fn is_due(core: &Core) -> bool {
-    let Some(renewed) = core.owner_renewed() else {
+fn is_due(renewed: Option<Timestamp>) -> bool {
+    let Some(renewed) = renewed else {
         return true;
     };
     let renewal = SignedDuration::try_from(RENEWAL).unwrap_or_default();

@@ -20,9 +20,10 @@ pub(super) enum Source {
 }
 
 /// Where a page begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Cursor {
     /// At the beginning.
+    #[default]
     Start,
     /// Behind this change.
     Change(ChangeIdentity),
@@ -35,6 +36,8 @@ pub(super) enum Cursor {
 pub(super) struct Page {
     /// Products that have a row, each once.
     pub(super) candidates: Vec<Candidate>,
+    /// Keys that had none at the first look.
+    missing: Vec<Missing>,
     /// Keys that have none.
     pub(super) gone: Vec<Gone>,
     /// Keys whose row spells them otherwise now.
@@ -54,6 +57,14 @@ pub(super) struct Candidate {
     pub(super) row: Row,
     /// What is deleted once it is dealt with.
     pub(super) changes: Vec<ChangeIdentity>,
+}
+
+/// One key that had no row at the first look.
+#[derive(Debug)]
+struct Missing {
+    key: ProductId,
+    /// A change led to it.
+    has_changes: bool,
 }
 
 /// One key without a row.
@@ -140,36 +151,48 @@ impl Page {
         keys: Vec<ProductId>,
         mut changes: HashMap<ProductId, Vec<Change>>,
     ) -> Result<Self, StepError> {
-        let for_changes = !changes.is_empty();
         let mut page = Self::default();
         let mut places: HashMap<ProductId, usize> = HashMap::with_capacity(keys.len());
-        let mut missing = Vec::new();
         let lookups = core.catalog.read(&keys).await?;
         for (key, lookup) in keys.into_iter().zip(lookups) {
             let identities = identities(changes.remove(&key));
             match lookup {
                 Lookup::Found(row) => page.add(row, key, identities, &mut places),
                 Lookup::Locked => page.locked += 1,
-                Lookup::Gone => missing.push(key),
+                Lookup::Gone => page.missing.push(Missing {
+                    key,
+                    has_changes: !identities.is_empty(),
+                }),
             }
         }
+        Ok(page)
+    }
+
+    /// Whether it has keys to ask for again.
+    pub(super) fn is_unsure(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// Asks for missing keys again before they count as gone, inside the turn in which the page is
+    /// sent, when the changes of the step before are all deleted.
+    pub(super) async fn look_again(&mut self, core: &Core) -> Result<(), StepError> {
+        let missing = std::mem::take(&mut self.missing);
         if missing.is_empty() {
-            return Ok(page);
+            return Ok(());
         }
-        // Asked for again before they count as gone: their changes first, so that a change which
-        // comes after that look stays pending.
-        let (_, mut all) = by_key(core.catalog.changes_of(&missing).await?);
-        let lookups = core.catalog.read(&missing).await?;
-        for (key, lookup) in missing.into_iter().zip(lookups) {
-            let changes = match all.remove(&key) {
-                // The step before dealt with all of them.
-                None if for_changes => continue,
-                changes => changes.unwrap_or_default(),
-            };
+        let keys: Vec<_> = missing.iter().map(|missing| missing.key.clone()).collect();
+        // Their changes first, so that a change which comes after the look stays pending.
+        let (_, mut all) = by_key(core.catalog.changes_of(&keys).await?);
+        let lookups = core.catalog.read(&keys).await?;
+        let mut places = self.places();
+        for (Missing { key, has_changes }, lookup) in missing.into_iter().zip(lookups) {
+            let changes = all.remove(&key).unwrap_or_default();
             match lookup {
-                Lookup::Found(row) => page.add(row, key, identities(Some(changes)), &mut places),
-                Lookup::Locked => page.locked += 1,
-                Lookup::Gone => page.gone.push(Gone {
+                Lookup::Found(row) => self.add(row, key, identities(Some(changes)), &mut places),
+                Lookup::Locked => self.locked += 1,
+                // The step before dealt with it.
+                Lookup::Gone if has_changes && changes.is_empty() => {}
+                Lookup::Gone => self.gone.push(Gone {
                     key,
                     born: changes
                         .first()
@@ -178,7 +201,15 @@ impl Page {
                 }),
             }
         }
-        Ok(page)
+        Ok(())
+    }
+
+    fn places(&self) -> HashMap<ProductId, usize> {
+        self.candidates
+            .iter()
+            .enumerate()
+            .map(|(place, candidate)| (candidate.row.id.clone(), place))
+            .collect()
     }
 
     fn add(
@@ -204,10 +235,11 @@ impl Page {
         self.candidates.push(Candidate { row, changes });
     }
 
-    /// All products that the page has to do with.
+    /// All products that it has to do with.
     pub(super) fn ids(&self) -> HashSet<ProductId> {
         let candidates = self.candidates.iter().map(|candidate| &candidate.row.id);
         candidates
+            .chain(self.missing.iter().map(|missing| &missing.key))
             .chain(self.gone.iter().map(|gone| &gone.key))
             .chain(&self.respelled)
             .cloned()

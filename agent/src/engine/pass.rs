@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    core::Core,
+    backoff,
+    core::{Core, with_causes},
     deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
@@ -28,10 +29,11 @@ pub(super) struct Passed {
     /// Something was settled.
     pub(super) progressed: bool,
     /// Where it stopped, for going on there.
-    pub(super) at: Option<Cursor>,
+    pub(super) at: Cursor,
 }
 
-/// Walks through `source` from `from` to its end, or until something stops it.
+/// Walks through `source` from `from` to its end, or until something stops it. A database that is
+/// busy stops it, too.
 pub(super) async fn walk(
     core: &Core,
     live: &Live,
@@ -40,76 +42,125 @@ pub(super) async fn walk(
     from: Cursor,
     mode: &mut Mode,
 ) -> Result<Passed, StepError> {
-    let deletions = Deletions::start(Arc::clone(&core.catalog));
-    let passed = steps(core, live, evidence, source, from, mode, &deletions).await;
+    let mut passed = Passed {
+        at: from,
+        ..Passed::default()
+    };
+    let mut deletions = Deletions::new(Arc::clone(&core.catalog));
+    let halted = steps(
+        core,
+        live,
+        evidence,
+        source,
+        mode,
+        &mut passed,
+        &mut deletions,
+    )
+    .await;
     let deleted = deletions.finish().await;
-    let passed = passed?;
-    deleted?;
+    match halted.and_then(|halt| deleted.map(|()| halt).map_err(Into::into)) {
+        Ok(halt) => passed.halt = halt,
+        Err(StepError::Catalog(error)) if error.is_passing() => {
+            core.note_catalog_failure(&error);
+            passed.halt = Some(Halt::Busy(with_causes(&error)));
+        }
+        Err(error) => return Err(error),
+    }
     Ok(passed)
 }
 
+/// Step after step, from where `passed` is. Gives what stopped it before the end.
 async fn steps(
     core: &Core,
     live: &Live,
     evidence: &Evidence,
     source: Source,
-    from: Cursor,
     mode: &mut Mode,
-    deletions: &Deletions,
-) -> Result<Passed, StepError> {
-    let mut passed = Passed::default();
-    let mut cursor = from;
+    passed: &mut Passed,
+    deletions: &mut Deletions,
+) -> Result<Option<Halt>, StepError> {
     let mut limit = core.options.first_page();
     let mut ahead: Option<(Prepared, Moment)> = None;
+    // Why deleting failed, the caller is told when it waits for the end of it.
     while !deletions.has_failed() {
+        if must_wait(core, live) {
+            ahead = None;
+        }
         if let Some(halt) = ready(core, live).await {
-            passed.halt = Some(halt);
-            passed.at = Some(cursor);
-            return Ok(passed);
+            return Ok(Some(halt));
         }
         let turn = core.lane.turn().await;
+        if must_wait(core, live) {
+            // Somebody else's step, or a person, said so meanwhile.
+            ahead = None;
+            continue;
+        }
         core.catalog.claim().await?;
-        let mut prepared = match ahead.take() {
-            Some((prepared, moment)) if turn.follows(moment) => prepared,
-            _ => step::prepare(core, mode, source, &cursor, limit).await?,
+        let mut page = match ahead.take() {
+            Some((page, moment)) if turn.follows(moment) => page,
+            _ => step::prepare(core, mode, source, &passed.at, limit).await?,
         };
-        let next = prepared.next.take();
-        let aboard = std::mem::take(&mut prepared.aboard);
+        let next = page.next.take();
         limit = core.options.next_page(limit);
         let (delivered, read) = tokio::join!(
-            step::deliver(core, live, evidence, mode, prepared, &aboard, deletions),
+            step::deliver(core, live, evidence, mode, &mut page, deletions),
             read_ahead(core, mode, source, next.as_ref(), limit),
         );
         let delivered = delivered?;
         let moment = turn.moment();
+        if let Some(Halt::Hold { wait, .. }) = delivered.halt {
+            core.hold(wait);
+        }
         drop(turn);
         passed.deferred += delivered.deferred;
         passed.progressed |= delivered.progressed;
-        passed.reason = delivered.reason.or(passed.reason);
+        passed.reason = delivered.reason.or(passed.reason.take());
         if let Mode::Everything { already, .. } = mode {
             match delivered.halt {
                 Some(_) => already.extend(delivered.through),
-                None => already.retain(|id| !aboard.contains(id)),
+                None => already.retain(|id| !page.aboard.contains(id)),
             }
         }
         if let Some(halt) = delivered.halt {
-            if let Halt::Hold { wait, .. } = halt {
-                core.hold(wait);
-            }
-            passed.halt = Some(halt);
-            passed.at = Some(cursor);
-            return Ok(passed);
+            return Ok(Some(halt));
         }
         let Some(next) = next else {
-            return Ok(passed);
+            return Ok(None);
         };
-        cursor = next;
+        passed.at = next;
         // What is known of a product changes with the step that it is in.
         ahead = read?
-            .filter(|ahead| ahead.aboard.is_disjoint(&aboard))
+            .filter(|ahead| ahead.aboard.is_disjoint(&page.aboard))
             .map(|ahead| (ahead, moment));
     }
-    Ok(passed)
+    Ok(None)
+}
+
+/// Tries `work` until somebody else lets go of the shop's database, so many times at most. Nothing
+/// when the run was cancelled meanwhile.
+pub(super) async fn patiently<T, F: Future<Output = Result<T, StepError>>>(
+    core: &Core,
+    live: &Live,
+    tries: u32,
+    work: impl Fn() -> F,
+) -> Result<Option<T>, StepError> {
+    let mut failures = 0;
+    loop {
+        let error = match work().await {
+            Ok(value) => return Ok(Some(value)),
+            Err(StepError::Catalog(error)) if error.is_passing() => error,
+            Err(error) => return Err(error),
+        };
+        failures += 1;
+        if failures >= tries {
+            return Err(error.into());
+        }
+        core.note_catalog_failure(&error);
+        let until = Instant::now() + backoff::delay(failures);
+        if !wait(live, until, &with_causes(&error)).await {
+            return Ok(None);
+        }
+    }
 }
 
 async fn read_ahead(
@@ -124,6 +175,11 @@ async fn read_ahead(
     };
     let prepared = step::prepare(core, mode, source, cursor, limit).await?;
     Ok(Some(prepared))
+}
+
+/// Whether no step may begin now. Rows that were read before such a time are read again after it.
+fn must_wait(core: &Core, live: &Live) -> bool {
+    live.cancel.is_cancelled() || core.pause.borrow().is_some() || core.held().is_some()
 }
 
 /// Waits for the end of a pause. Gives why the run must not go on.

@@ -17,7 +17,7 @@ pub(super) struct Recorder<'a> {
     pub(super) changes: &'a mut [Vec<ChangeIdentity>],
     /// With the times of the step.
     pub(super) blank: Settlement,
-    pub(super) deletions: &'a Deletions,
+    pub(super) deletions: &'a mut Deletions,
 }
 
 impl Recorder<'_> {
@@ -57,7 +57,7 @@ impl Recorder<'_> {
                 settled.append(changes);
             }
         }
-        self.deletions.add(settled).await;
+        self.deletions.begin(settled).await;
         Ok(())
     }
 }

@@ -1,6 +1,9 @@
-//! Which runs go: at most one of a kind. Who asks for a second one joins the first.
+//! Which runs go: at most one of a kind works. Who asks for a second one joins the first.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -13,11 +16,19 @@ use super::{
 };
 use crate::journal::{JournalError, StoredRun};
 
+type Going = Arc<Mutex<Vec<Arc<Live>>>>;
+type Ended = Arc<Mutex<VecDeque<Run>>>;
+
+/// The most ended runs that are kept in memory.
+const MOST_UNSTORED: usize = 20;
+
 /// Starts, joins, watches, cancels and lists runs.
 pub struct Registry {
     core: Arc<Core>,
     tasks: TaskTracker,
-    live: Arc<Mutex<Vec<Arc<Live>>>>,
+    live: Going,
+    /// Ended runs that the journal could not store: who started one wants to know how it ended.
+    unstored: Ended,
 }
 
 /// A run that goes now.
@@ -46,6 +57,7 @@ impl Registry {
             core,
             tasks,
             live: Arc::default(),
+            unstored: Arc::default(),
         }
     }
 
@@ -55,6 +67,20 @@ impl Registry {
     ///
     /// When sending is paused, or the agent is ending.
     pub fn start(&self, kind: Kind, cause: Cause, from_start: bool) -> Result<Started, StartError> {
+        let (live, joined) = self.begin(kind, cause, from_start)?;
+        Ok(Started {
+            run: live.now(),
+            joined,
+        })
+    }
+
+    /// Starts a run, or joins one of the same kind.
+    pub(super) fn begin(
+        &self,
+        kind: Kind,
+        cause: Cause,
+        from_start: bool,
+    ) -> Result<(Arc<Live>, bool), StartError> {
         if self.core.stop.is_cancelled() {
             return Err(StartError::Stopping);
         }
@@ -62,14 +88,9 @@ impl Registry {
             return Err(StartError::Paused);
         }
         let mut live = lock(&self.live);
-        if let Some(going) = live.iter().find(|live| live.now().kind == kind) {
-            if kind == Kind::Sync {
-                going.ask_once_more();
-            }
-            return Ok(Started {
-                run: going.now(),
-                joined: true,
-            });
+        let mut same_kind = live.iter().filter(|live| live.now().kind == kind);
+        if let Some(going) = same_kind.find(|live| live.join()) {
+            return Ok((Arc::clone(going), true));
         }
         let started = Arc::new(Live::new(
             Run::start(kind, cause),
@@ -78,15 +99,14 @@ impl Registry {
         ));
         live.push(Arc::clone(&started));
         drop(live);
-        let run = started.now();
-        tracing::info!(run = run.id, cause = ?cause, "run started");
+        tracing::info!(run = started.now().id, cause = ?cause, "run started");
         self.tasks.spawn(perform(
             Arc::clone(&self.core),
-            started,
-            Arc::clone(&self.live),
+            Arc::clone(&started),
+            (Arc::clone(&self.live), Arc::clone(&self.unstored)),
             from_start,
         ));
-        Ok(Started { run, joined: false })
+        Ok((started, false))
     }
 
     /// The progress of a run that goes; none when it does not.
@@ -110,6 +130,9 @@ impl Registry {
         if let Some(live) = self.find(id) {
             return Ok(Some(live.now()));
         }
+        if let Some(run) = lock(&self.unstored).iter().find(|run| run.id == id) {
+            return Ok(Some(run.clone()));
+        }
         let stored = self.core.journal.stored_run(id.to_owned()).await?;
         Ok(stored.and_then(|stored| read(&stored)))
     }
@@ -126,16 +149,6 @@ impl Registry {
             .filter_map(read)
             .map(|run| self.find(&run.id).map_or(run, |live| live.now()))
             .collect())
-    }
-
-    /// Waits for the end of a run that goes.
-    pub(super) async fn ended(&self, id: &str) -> Option<Run> {
-        let mut progress = self.watch(id)?;
-        let run = progress
-            .wait_for(|run| run.state == State::Finished)
-            .await
-            .ok()?;
-        Some(run.clone())
     }
 
     /// Runs that an earlier process did not end were interrupted.
@@ -171,7 +184,7 @@ impl Registry {
 async fn perform(
     core: Arc<Core>,
     live: Arc<Live>,
-    all: Arc<Mutex<Vec<Arc<Live>>>>,
+    (all, unstored): (Going, Ended),
     from_start: bool,
 ) {
     let kind = live.now().kind;
@@ -181,6 +194,11 @@ async fn perform(
     let result = match kind {
         Kind::Sync => sync::run(&core, &live).await,
         Kind::Upload => upload::run(&core, &live, from_start).await,
+    };
+    live.close();
+    let refreshed = match &result {
+        Ok(_) => core.refresh().await,
+        Err(_) => core.look().await,
     };
     let (outcome, message) = match result {
         // A run that the agent's own end stopped goes on with the next start.
@@ -194,11 +212,11 @@ async fn perform(
             (Outcome::Failed, failure(&error))
         }
     };
-    if let Err(error) = core.refresh().await {
-        // What failed the run itself is told already.
-        if outcome != Outcome::Failed {
-            core.note_failure(&error);
-        }
+    // What failed the run itself is told already.
+    if let Err(error) = refreshed
+        && outcome != Outcome::Failed
+    {
+        core.note_failure(&error);
     }
     let mut run = live.now();
     run.finish(outcome, message);
@@ -208,17 +226,32 @@ async fn perform(
     log(&run);
     if let Err(error) = keep(&core, &run).await {
         core.note_journal_failure(&error);
+        let mut unstored = lock(&unstored);
+        unstored.truncate(MOST_UNSTORED - 1);
+        unstored.push_front(run.clone());
     }
     lock(&all).retain(|other| !Arc::ptr_eq(other, &live));
     let next = lock(&all).last().map(|live| live.now());
     core.board.update(|facts| {
         facts.current_run = next;
-        if run.kind == Kind::Sync {
+        let is_newest = |last: &Run| last.started_at <= run.started_at;
+        if run.kind == Kind::Sync && facts.last_sync.as_ref().is_none_or(is_newest) {
             facts.last_sync = Some(run.clone());
         }
     });
     // Last, so that who waits for the end finds everything as it is then.
     live.end(run);
+    show_end_of_hold(&core).await;
+}
+
+/// A run that waits for Digible notes itself that it need not any more; one that was cancelled does not.
+async fn show_end_of_hold(core: &Core) {
+    while let Some(left) = core.held() {
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            () = tokio::time::sleep(left) => {}
+        }
+    }
 }
 
 /// Stores an ended run. One that did nothing, or failed as the one before, takes its place.
@@ -302,6 +335,6 @@ fn log(run: &Run) {
     );
 }
 
-fn lock(live: &Mutex<Vec<Arc<Live>>>) -> MutexGuard<'_, Vec<Arc<Live>>> {
-    live.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(runs: &Mutex<T>) -> MutexGuard<'_, T> {
+    runs.lock().unwrap_or_else(PoisonError::into_inner)
 }

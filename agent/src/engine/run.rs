@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -122,10 +122,21 @@ pub struct Refused {
 pub struct Live {
     progress: watch::Sender<Run>,
     board: Arc<Board>,
-    shown: std::sync::Mutex<Instant>,
+    shown: Mutex<Instant>,
     /// Ends it after what is under way.
     pub cancel: CancellationToken,
-    once_more: AtomicBool,
+    door: Mutex<Door>,
+    left_over: AtomicBool,
+}
+
+/// Whether somebody may still join a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Open,
+    /// Somebody has joined since it last read the ChangeLog from its beginning.
+    Joined,
+    /// It has read all that it will read.
+    Closed,
 }
 
 impl Run {
@@ -196,9 +207,10 @@ impl Live {
         Self {
             progress: watch::Sender::new(run),
             board,
-            shown: std::sync::Mutex::new(Instant::now()),
+            shown: Mutex::new(Instant::now()),
             cancel,
-            once_more: AtomicBool::new(false),
+            door: Mutex::new(Door::Open),
+            left_over: AtomicBool::new(false),
         }
     }
 
@@ -212,13 +224,50 @@ impl Live {
         self.progress.subscribe()
     }
 
-    /// Asks a sync to read the ChangeLog once more before it ends, for somebody who joined it.
-    pub(super) fn ask_once_more(&self) {
-        self.once_more.store(true, Ordering::SeqCst);
+    /// Joins it: a sync then reads the ChangeLog once more before it ends. False when it is too late.
+    pub(super) fn join(&self) -> bool {
+        let mut door = self.door();
+        if *door == Door::Closed || self.cancel.is_cancelled() {
+            return false;
+        }
+        *door = Door::Joined;
+        true
     }
 
-    pub(super) fn take_once_more(&self) -> bool {
-        self.once_more.swap(false, Ordering::SeqCst)
+    /// Whether somebody has joined since this was last asked; if not, nobody can any more.
+    pub(super) fn goes_once_more(&self) -> bool {
+        let mut door = self.door();
+        let joined = *door == Door::Joined;
+        *door = if joined { Door::Open } else { Door::Closed };
+        joined
+    }
+
+    /// Nobody can join any more.
+    pub(super) fn close(&self) {
+        *self.door() = Door::Closed;
+    }
+
+    /// It ends with products that wait their own time, while others pass.
+    pub(super) fn note_left_over(&self) {
+        self.left_over.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn has_left_over(&self) -> bool {
+        self.left_over.load(Ordering::SeqCst)
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ended(&self) -> Run {
+        let mut progress = self.watch();
+        match progress.wait_for(|run| run.state == State::Finished).await {
+            Ok(run) => run.clone(),
+            // Not while it is borrowed: the sender is its own.
+            Err(_) => self.now(),
+        }
+    }
+
+    fn door(&self) -> MutexGuard<'_, Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes progress.
@@ -251,10 +300,7 @@ impl Live {
     }
 
     fn is_time_to_show(&self) -> bool {
-        let mut shown = self
-            .shown
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let is_time = shown.elapsed() >= BOARD_INTERVAL;
         if is_time {
             *shown = Instant::now();

@@ -14,30 +14,36 @@ use crate::journal::Pause;
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_LOOK: Duration = Duration::from_secs(30);
+/// Never looked at more often than this.
+const SHORTEST_LOOK: Duration = Duration::from_millis(10);
 
 /// What the scheduler remembers from one look to the next.
 struct Schedule {
     /// The next full sync.
     full: Instant,
-    /// Not before this: the last sync failed.
+    /// Not before this: the last sync failed as a whole.
     not_before: Instant,
     /// Syncs that failed in a row.
     failures: u32,
-    /// The newest change when the last sync ended with products left over; no news while it stays.
+    /// When the last sync began.
+    began: Option<Began>,
+    /// The newest change before the last sync, when it ended with products left over; no news while
+    /// it stays.
     left_over: Option<i64>,
+}
+
+/// A moment, by both clocks.
+#[derive(Clone, Copy)]
+struct Began {
+    at: Instant,
+    milliseconds: i64,
 }
 
 pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
     let stop = &engine.core.stop;
     engine.refresh().await;
-    resume_upload(engine).await;
-    let options = &engine.core.options;
-    let mut schedule = Schedule {
-        full: Instant::now(),
-        not_before: Instant::now(),
-        failures: 0,
-        left_over: None,
-    };
+    let mut resumed = false;
+    let mut schedule = Schedule::new();
     loop {
         let mut woken = false;
         tokio::select! {
@@ -45,34 +51,54 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
             () = wake.notified() => woken = true,
             () = tokio::time::sleep(pace(engine)) => {}
         }
+        // Asking ends one whose time is over, also for those who look.
+        engine.core.held();
         if still_paused(engine).await {
+            look(engine).await;
             continue;
         }
-        if !options.automatic {
+        if !std::mem::replace(&mut resumed, true) {
+            resume_upload(engine).await;
+        }
+        if !engine.core.options.automatic {
+            look(engine).await;
             continue;
         }
         if woken {
             schedule.not_before = Instant::now();
             schedule.full = Instant::now();
         }
-        show_next(engine, &schedule);
+        show_next(engine, Some(&schedule));
         if Instant::now() < schedule.not_before || !is_due(engine, &mut schedule).await {
             continue;
         }
-        if let Some(run) = sync(engine).await {
-            schedule.after(engine, &run).await;
-        }
-        show_next(engine, &schedule);
+        sync(engine, &mut schedule).await;
+        show_next(engine, Some(&schedule));
     }
 }
 
 /// How long until the next look.
 fn pace(engine: &Engine) -> Duration {
     let options = &engine.core.options;
-    if engine.core.pause.borrow().is_some() || !options.automatic {
-        return PAUSE_LOOK.min(options.interval);
+    let slow = PAUSE_LOOK.min(options.interval);
+    match *engine.core.pause.borrow() {
+        Some(Pause::Until(until)) => {
+            let left = until.duration_since(Timestamp::now());
+            let left = Duration::try_from(left).unwrap_or_default();
+            left.clamp(SHORTEST_LOOK, slow.max(SHORTEST_LOOK))
+        }
+        Some(Pause::UntilResumed) => slow,
+        None if !options.automatic => slow,
+        None => options.probe,
     }
-    options.probe
+}
+
+/// While no sync starts by itself, people still see what waits.
+async fn look(engine: &Engine) {
+    if let Err(error) = engine.core.look().await {
+        engine.core.note_failure(&error);
+    }
+    show_next(engine, None);
 }
 
 /// Ends a pause whose time has come.
@@ -91,23 +117,19 @@ async fn still_paused(engine: &Engine) -> bool {
 }
 
 async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
-    let now = Instant::now();
-    if now >= schedule.full {
+    if Instant::now() >= schedule.full {
         return true;
     }
     if engine.core.held().is_some() {
         return false;
     }
-    if engine
-        .core
-        .waits
-        .earliest()
-        .is_some_and(|earliest| earliest <= now)
-    {
+    let began = schedule.began;
+    if engine.core.waits.came_due(began.map(|began| began.at)) {
         return true;
     }
     if let Ok(Some(due)) = engine.core.journal.next_due().await
         && due <= Timestamp::now().as_millisecond()
+        && began.is_none_or(|began| began.milliseconds < due)
     {
         return true;
     }
@@ -122,16 +144,15 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
 }
 
 /// Starts a sync, or waits for the one that goes.
-async fn sync(engine: &Engine) -> Option<Run> {
-    let started = engine
-        .runs
-        .start(Kind::Sync, Cause::Scheduled, false)
-        .ok()?;
-    engine
-        .runs
-        .ended(&started.run.id)
-        .await
-        .or(Some(started.run))
+async fn sync(engine: &Engine, schedule: &mut Schedule) {
+    // What comes later than this is news, whether the sync still meets it or not.
+    let newest = engine.core.catalog.newest_change().await.ok().flatten();
+    schedule.began = Some(Began::now());
+    if let Ok((live, _)) = engine.runs.begin(Kind::Sync, Cause::Scheduled, false) {
+        let run = live.ended().await;
+        schedule.after(engine, &run, live.has_left_over());
+        schedule.left_over = newest.filter(|_| live.has_left_over());
+    }
 }
 
 /// Goes on with an upload that an earlier process did not finish. One that was cancelled waits for
@@ -154,15 +175,8 @@ async fn resume_upload(engine: &Engine) {
     }
 }
 
-fn show_next(engine: &Engine, schedule: &Schedule) {
-    let in_time = schedule
-        .full
-        .max(schedule.not_before)
-        .saturating_duration_since(Instant::now());
-    let in_time = jiff::SignedDuration::try_from(in_time).unwrap_or_default();
-    let next = Timestamp::now().saturating_add(in_time).ok();
-    // Whole seconds: nobody is told of a change that is none.
-    let next = next.and_then(|next| Timestamp::from_second(next.as_second()).ok());
+fn show_next(engine: &Engine, schedule: Option<&Schedule>) {
+    let next = schedule.and_then(Schedule::next);
     let shown = engine.core.board.facts().next_sync_at;
     let differs = match (shown, next) {
         (Some(shown), Some(next)) => (next.as_second() - shown.as_second()).abs() > 1,
@@ -174,21 +188,52 @@ fn show_next(engine: &Engine, schedule: &Schedule) {
 }
 
 impl Schedule {
-    async fn after(&mut self, engine: &Engine, run: &Run) {
+    fn new() -> Self {
+        Self {
+            full: Instant::now(),
+            not_before: Instant::now(),
+            failures: 0,
+            began: None,
+            left_over: None,
+        }
+    }
+
+    /// In whole seconds: nobody is told of a change that is none.
+    fn next(&self) -> Option<Timestamp> {
+        let at = self.full.max(self.not_before);
+        let left = at.saturating_duration_since(Instant::now());
+        let left = jiff::SignedDuration::try_from(left).unwrap_or_default();
+        let next = Timestamp::now().saturating_add(left).ok()?;
+        Timestamp::from_second(next.as_second()).ok()
+    }
+
+    /// `has_left_over`: it met no failure that concerns all products.
+    fn after(&mut self, engine: &Engine, run: &Run, has_left_over: bool) {
         self.full = Instant::now() + engine.core.options.interval;
-        self.left_over = None;
-        if run.outcome == Some(Outcome::Failed) {
-            self.left_over = engine.core.catalog.newest_change().await.ok().flatten();
-            self.fail();
+        if run.outcome != Some(Outcome::Failed) {
+            self.failures = 0;
+            self.not_before = Instant::now();
             return;
         }
-        self.failures = 0;
-        self.not_before = Instant::now();
+        self.fail();
+        if has_left_over {
+            // Who waits is tried again; who is new need not wait with them.
+            self.not_before = Instant::now();
+        }
     }
 
     fn fail(&mut self) {
         self.failures = self.failures.saturating_add(1);
         self.not_before = Instant::now() + backoff::delay(self.failures);
         self.full = self.full.min(self.not_before);
+    }
+}
+
+impl Began {
+    fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            milliseconds: Timestamp::now().as_millisecond(),
+        }
     }
 }

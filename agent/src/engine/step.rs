@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use tokio::sync::mpsc;
 
 use super::{
+    backoff::Jitter,
     core::Core,
     courier::{Courier, Fortune, Parcel, Route},
     deletions::Deletions,
@@ -52,7 +53,7 @@ pub(super) struct Delivered {
     pub(super) progressed: bool,
 }
 
-/// A page that was read and sorted, and with which nothing has happened yet.
+/// A page with which nothing has happened yet.
 pub(super) struct Prepared {
     /// Where the next page begins; none at the end.
     pub(super) next: Option<Cursor>,
@@ -60,24 +61,30 @@ pub(super) struct Prepared {
     pub(super) aboard: HashSet<ProductId>,
     /// Where an upload goes on behind it.
     last: Option<ProductId>,
-    sorted: Sorted,
+    content: Content,
+}
+
+enum Content {
+    /// With keys to ask for again.
+    Unsure(Page),
+    Sorted(Box<Sorted>),
 }
 
 /// A page, sorted by what is to be done.
 #[derive(Default)]
 struct Sorted {
     parcels: Vec<Parcel>,
-    /// Of each parcel: whether it was in doubt before.
+    /// Of each parcel: its doubt as it was before.
     doubts: Vec<Doubt>,
     /// Of each parcel: what it stands for.
     changes: Vec<Vec<ChangeIdentity>>,
-    /// Keys that need not wait for another try any more.
-    gone: Vec<ProductId>,
     settlement: Settlement,
     /// Changes that are dealt with as soon as the settlement is recorded.
     settled: Vec<ChangeIdentity>,
     unchanged: u64,
     waiting: u64,
+    /// Of those, the ones whose own time has not come: an upload must not forget them.
+    postponed: Vec<(ProductId, Doubt)>,
     refusals: Vec<(ProductId, String)>,
     through: Vec<ProductId>,
 }
@@ -92,11 +99,10 @@ struct Step<'a> {
     live: &'a Live,
     evidence: &'a Evidence,
     mode: &'a Mode,
-    deletions: &'a Deletions,
 }
 
 /// Reads a page and sorts it by what is known of its products: inside a turn of the lane, or while
-/// the step before is sent, when the two have no product in common.
+/// the step before is sent, and then it counts only when the two have no product in common.
 pub(super) async fn prepare(
     core: &Core,
     mode: &Mode,
@@ -109,7 +115,11 @@ pub(super) async fn prepare(
         next: page.next.take(),
         aboard: page.ids(),
         last: page.last.take(),
-        sorted: Sorter { core, mode }.sort(page).await?,
+        content: if page.is_unsure() {
+            Content::Unsure(page)
+        } else {
+            Content::Sorted(Box::new(Sorter { core, mode }.sort(page).await?))
+        },
     })
 }
 
@@ -119,18 +129,27 @@ pub(super) async fn deliver(
     live: &Live,
     evidence: &Evidence,
     mode: &Mode,
-    prepared: Prepared,
-    aboard: &HashSet<ProductId>,
-    deletions: &Deletions,
+    prepared: &mut Prepared,
+    deletions: &mut Deletions,
 ) -> Result<Delivered, StepError> {
     let step = Step {
         core,
         live,
         evidence,
         mode,
-        deletions,
     };
-    step.send(prepared.sorted, aboard, prepared.last).await
+    let content = std::mem::replace(&mut prepared.content, Content::Sorted(Box::default()));
+    let sorted = match content {
+        Content::Sorted(sorted) => *sorted,
+        Content::Unsure(mut page) => {
+            deletions.finish().await?;
+            page.look_again(core).await?;
+            prepared.aboard.extend(page.ids());
+            Sorter { core, mode }.sort(page).await?
+        }
+    };
+    step.send(sorted, &prepared.aboard, prepared.last.take(), deletions)
+        .await
 }
 
 impl Sorter<'_> {
@@ -185,6 +204,7 @@ impl Sorter<'_> {
             Err(problem) => {
                 // Our own refusal: no request is needed to know that it cannot be sent.
                 let digest = Digest::of(problem.0.as_bytes()).0;
+                self.core.waits.clear(&row.id);
                 sorted.settled.extend(changes);
                 sorted.through.push(row.id.clone());
                 if known.parked == Some(digest) && !known.retry {
@@ -203,6 +223,7 @@ impl Sorter<'_> {
         let digest = item.digest.0;
         let still_parked = known.parked == Some(digest) && !known.retry;
         if still_parked || self.is_equal(&item, &known) {
+            self.core.waits.clear(&item.id);
             sorted.through.push(item.id.clone());
             if known.parked.is_some() && !still_parked {
                 sorted.settlement.unparked.push(item.id);
@@ -213,6 +234,9 @@ impl Sorter<'_> {
         }
         if !self.core.waits.is_ready(&item.id) {
             sorted.waiting += 1;
+            if matches!(self.mode, Mode::Everything { .. }) {
+                sorted.postponed.push((item.id, known.doubt));
+            }
             return;
         }
         let strikes = self.core.waits.strikes(&item.id, item.digest);
@@ -250,7 +274,7 @@ impl Sorter<'_> {
         let known = self.core.journal.known(ids).await?;
         for (gone, known) in gone.into_iter().zip(known) {
             sorted.settled.extend(gone.changes);
-            sorted.gone.push(gone.key.clone());
+            self.core.waits.clear(&gone.key);
             if known.may_be_at_digible() || (!gone.born && !known.removed) {
                 sorted.settlement.removed.push(gone.key);
                 continue;
@@ -270,11 +294,14 @@ impl Sorter<'_> {
         sorted: &mut Sorted,
     ) -> Result<(), StepError> {
         let known = self.core.journal.known(keys.clone()).await?;
-        let old = keys.into_iter().zip(known);
-        sorted.settlement.removed.extend(
-            old.filter(|(_, known)| known.may_be_at_digible())
-                .map(|(key, _)| key),
-        );
+        for (key, known) in keys.into_iter().zip(known) {
+            self.core.waits.clear(&key);
+            if known.may_be_at_digible() {
+                sorted.settlement.removed.push(key);
+            } else if known.parked.is_some() {
+                sorted.settlement.unparked.push(key);
+            }
+        }
         Ok(())
     }
 }
@@ -285,22 +312,20 @@ impl Step<'_> {
         sorted: Sorted,
         aboard: &HashSet<ProductId>,
         cursor: Option<ProductId>,
+        deletions: &mut Deletions,
     ) -> Result<Delivered, StepError> {
         let Sorted {
             parcels,
             doubts,
             mut changes,
-            gone,
             mut settlement,
             mut settled,
             unchanged,
             waiting,
+            postponed,
             mut refusals,
             mut through,
         } = sorted;
-        for key in &gone {
-            self.core.waits.clear(key);
-        }
         let removed = settlement.removed.len() as u64;
         let counted = parcels.len() as u64 + waiting + unchanged + removed + refusals.len() as u64;
         self.live.update(|run| {
@@ -312,9 +337,11 @@ impl Step<'_> {
         let blank = self.blank();
         (settlement.sent_at, settlement.landing_time) = (blank.sent_at, blank.landing_time);
         settlement.upload = blank.upload;
+        let postponed_ids = postponed.iter().map(|(id, _)| id.clone());
         let ids: Vec<_> = parcels
             .iter()
             .map(|parcel| parcel.item.id.clone())
+            .chain(postponed_ids)
             .collect();
         if !ids.is_empty() {
             self.core.journal.hand_over(ids).await?;
@@ -325,7 +352,7 @@ impl Step<'_> {
             parcels: &parcels,
             changes: &mut changes,
             blank,
-            deletions: self.deletions,
+            deletions,
         };
         let (tell, acknowledged) = mpsc::unbounded_channel();
         let (back, recorded) =
@@ -340,6 +367,8 @@ impl Step<'_> {
         let may_park = self
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
+        let mut left_over = postponed;
+        let jitter = Jitter::draw();
         let mut passed = false;
         let senders = parcels.into_iter().zip(doubts).zip(changes);
         for (((parcel, doubt), changes), fortune) in senders.zip(back.fortunes) {
@@ -353,7 +382,10 @@ impl Step<'_> {
                 Fortune::Refused { reason, fate, .. } if may_park => {
                     self.core.waits.clear(&parcel.item.id);
                     settled.extend(changes);
-                    note_fate(&mut settlement, parcel.item.id.clone(), fate, doubt);
+                    let Settlement {
+                        untouched, lost, ..
+                    } = &mut settlement;
+                    note_fate(untouched, lost, parcel.item.id.clone(), fate, doubt);
                     refusals.push((parcel.item.id.clone(), reason.clone()));
                     through.push(parcel.item.id.clone());
                     self.live.update(|run| run.done += 1);
@@ -371,8 +403,14 @@ impl Step<'_> {
                     let digest = Some(parcel.item.digest);
                     self.core
                         .waits
-                        .defer(&parcel.item.id, digest, strikes, None);
-                    note_fate(&mut settlement, parcel.item.id, fate, doubt);
+                        .defer(&parcel.item.id, digest, strikes, None, jitter);
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        doubt,
+                    );
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
@@ -385,18 +423,33 @@ impl Step<'_> {
                     let digest = Some(parcel.item.digest);
                     self.core
                         .waits
-                        .defer(&parcel.item.id, digest, strikes, wait);
-                    note_fate(&mut settlement, parcel.item.id, fate, doubt);
+                        .defer(&parcel.item.id, digest, strikes, wait, jitter);
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        doubt,
+                    );
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                 }
-                Fortune::Kept => {
-                    settlement.untouched.push((parcel.item.id, doubt));
+                Fortune::Kept { fate } => {
+                    note_fate(
+                        &mut left_over,
+                        &mut settlement.lost,
+                        parcel.item.id,
+                        fate,
+                        doubt,
+                    );
                     delivered.deferred += 1;
                 }
             }
         }
-        self.advance(&mut settlement, &delivered, cursor);
+        settlement.progress = self.progress(&delivered, cursor);
+        if settlement.progress.is_none() {
+            settlement.untouched.extend(left_over);
+        }
         delivered.progressed = passed || !settled.is_empty();
         delivered.through = through;
         self.live.update(|run| {
@@ -405,7 +458,7 @@ impl Step<'_> {
             }
         });
         self.core.journal.settle(settlement).await?;
-        self.deletions.add(settled).await;
+        deletions.begin(settled).await;
         self.core
             .note_digible(passed, delivered.halt.as_ref(), delivered.reason.as_deref());
         Ok(delivered)
@@ -443,34 +496,26 @@ impl Step<'_> {
                 delivered.halt = Some(Halt::Refuses(reason));
                 Ok(false)
             }
-            Testimony::Unclear(reason) => {
-                delivered.halt = delivered.halt.take().or(Some(Halt::Unreachable(reason)));
+            Testimony::Unclear(halt) => {
+                delivered.halt = delivered.halt.take().or(Some(halt));
                 Ok(false)
             }
         }
     }
 
-    /// An upload goes on behind this page only when all of it was handed over. Products that were
-    /// deferred stay in doubt, so that they are found again even after a crash.
-    fn advance(
-        &self,
-        settlement: &mut Settlement,
-        delivered: &Delivered,
-        cursor: Option<ProductId>,
-    ) {
+    /// An upload goes on behind this page only when nothing stopped it. Products of the page that are
+    /// left over then stay in doubt, so that they are found again even after a crash.
+    fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
         if matches!(self.mode, Mode::Changed) {
-            return;
+            return None;
         }
         let (None, Some(cursor)) = (&delivered.halt, cursor) else {
-            return;
+            return None;
         };
-        settlement
-            .untouched
-            .retain(|(_, doubt)| *doubt != Doubt::None);
-        settlement.progress = Some(UploadProgress {
+        Some(UploadProgress {
             cursor,
             done: self.live.now().done,
-        });
+        })
     }
 
     /// An empty settlement of this step, which begins to send now.
@@ -485,10 +530,18 @@ impl Step<'_> {
     }
 }
 
-fn note_fate(settlement: &mut Settlement, id: ProductId, fate: Fate, before: Doubt) {
+/// Notes what became of a product that was not acknowledged; `untouched` gets those that Digible did
+/// not see, with their doubt as it was before.
+fn note_fate(
+    untouched: &mut Vec<(ProductId, Doubt)>,
+    lost: &mut Vec<ProductId>,
+    id: ProductId,
+    fate: Fate,
+    before: Doubt,
+) {
     match fate {
-        Fate::NotApplied => settlement.untouched.push((id, before)),
-        Fate::MayStillLand => settlement.lost.push(id),
+        Fate::NotApplied => untouched.push((id, before)),
+        Fate::MayStillLand => lost.push(id),
         // It stays in doubt: its next acknowledgement settles it.
         Fate::Unknown => {}
     }

@@ -1,5 +1,7 @@
 //! A sync: sends the products that changed.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{
@@ -13,36 +15,51 @@ use super::{
     run::{Cause, Live, Outcome},
     step::Mode,
 };
-use crate::catalog::{CaptureStatus, CatalogError};
+use crate::{
+    catalog::{CaptureStatus, CatalogError},
+    health,
+};
 
 /// How often a sync that somebody asked for tries again what failed. The scheduler's own ones leave
 /// it to the scheduler, which tries again for as long as it takes.
 const TRIES_WHEN_REQUESTED: u32 = 4;
+/// How long a sync of the scheduler waits for products that failed. Meanwhile it reads no changes.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a run ended, and one sentence about it.
 pub(super) type Ending = (Outcome, String);
 
 /// Sends the products that changed, and those in doubt or to be tried again.
 pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
-    if core.catalog.capture().await? == CaptureStatus::NotInstalled {
-        return Err(CatalogError::NotInstalled.into());
-    }
-    core.catalog.claim().await?;
-    owner::check(core).await?;
-    let evidence = Evidence::default();
-    let tries = match live.now().cause {
+    let mut tries = match live.now().cause {
         Cause::Requested => TRIES_WHEN_REQUESTED,
         Cause::Scheduled | Cause::Resumed => 1,
     };
+    let Some(()) = pass::patiently(core, live, tries, || prepare(core)).await? else {
+        return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
+    };
+    let evidence = Evidence::default();
     let mut failures = 0;
+    let mut fewest = u64::MAX;
     loop {
         let passed = round(core, live, &evidence).await?;
-        failures = if passed.progressed { 0 } else { failures + 1 };
+        // New changes pass all day long: only fewer that wait are progress for those who wait.
+        let fewer = passed.deferred < fewest;
+        let progressed = match passed.halt {
+            Some(_) => passed.progressed,
+            None => fewer,
+        };
+        if fewer && passed.halt.is_none() {
+            fewest = passed.deferred;
+        }
+        failures = if progressed { 0 } else { failures + 1 };
         let (why, until) = match &passed.halt {
             None if passed.deferred == 0 => {
-                if live.take_once_more() {
+                if live.goes_once_more() {
+                    fewest = u64::MAX;
                     continue;
                 }
+                core.note_nothing_left();
                 return Ok((Outcome::Completed, String::new()));
             }
             Some(Halt::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),
@@ -52,20 +69,42 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
                 (pass::hold_text(*wait), Instant::now() + *wait)
             }
             Some(halt) if !halt.is_passing() => return Ok(failed(live, &passed)),
-            _ if failures >= tries => return Ok(failed(live, &passed)),
-            Some(_) => (why(&passed), Instant::now() + backoff::delay(failures)),
-            None => {
-                let earliest = core.waits.earliest().unwrap_or_else(Instant::now);
-                (
-                    why(&passed),
-                    earliest.max(Instant::now() + backoff::delay(1)),
-                )
+            halt => {
+                let until = match halt {
+                    Some(_) => Instant::now() + backoff::delay(failures),
+                    None => next_try(core),
+                };
+                let gives_up =
+                    failures >= tries || (tries == 1 && until > Instant::now() + PATIENCE);
+                if gives_up && !live.goes_once_more() {
+                    return Ok(failed(live, &passed));
+                }
+                if gives_up {
+                    // Who joined asked for it.
+                    tries = TRIES_WHEN_REQUESTED;
+                    failures = 0;
+                }
+                (why(&passed), until)
             }
         };
         if !pass::wait(live, until, &why).await {
             return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
         }
     }
+}
+
+/// When the first of the products that wait may be tried again.
+pub(super) fn next_try(core: &Core) -> Instant {
+    let earliest = core.waits.earliest().unwrap_or_else(Instant::now);
+    earliest.max(Instant::now() + backoff::delay(1))
+}
+
+async fn prepare(core: &Core) -> Result<(), StepError> {
+    if core.catalog.capture().await? == CaptureStatus::NotInstalled {
+        return Err(CatalogError::NotInstalled.into());
+    }
+    core.catalog.claim().await?;
+    owner::check(core).await
 }
 
 /// The ChangeLog once, then what the journal holds due.
@@ -82,21 +121,33 @@ async fn round(core: &Core, live: &Live, evidence: &Evidence) -> Result<Passed, 
         deferred: changes.deferred.max(due.deferred),
         reason: due.reason.or(changes.reason),
         progressed: changes.progressed || due.progressed,
-        at: None,
+        at: due.at,
     })
 }
 
 pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {
     live.update(|run| run.failed = passed.deferred);
-    (Outcome::Failed, why(passed))
+    if passed.halt.is_none() {
+        live.note_left_over();
+    }
+    let trouble = passed.halt.as_ref().and_then(Halt::trouble);
+    let text = match trouble {
+        Some(trouble) => format!("{}; {}", trouble.text, trouble.remedy),
+        None => why(passed),
+    };
+    (Outcome::Failed, text)
 }
 
 pub(super) fn why(passed: &Passed) -> String {
+    if let Some(Halt::Busy(reason)) = &passed.halt {
+        return reason.clone();
+    }
     if let Some(trouble) = passed.halt.as_ref().and_then(Halt::trouble) {
         return trouble.text;
     }
+    let waiting = format!("{} to be tried again", health::products(passed.deferred));
     match &passed.reason {
-        Some(reason) => format!("{} waiting to be tried again: {reason}", passed.deferred),
-        None => format!("{} waiting to be tried again", passed.deferred),
+        Some(reason) => format!("{waiting}: {reason}"),
+        None => waiting,
     }
 }

@@ -25,9 +25,9 @@ const GONE_PAGE: u32 = 1_000;
 
 /// Sends every product.
 pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
-    core.catalog.claim().await?;
-    owner::check(core).await?;
-    let total = core.catalog.count().await?;
+    let Some(total) = pass::patiently(core, live, TRIES, || prepare(core)).await? else {
+        return Ok(cancelled());
+    };
     let unfinished = core
         .journal
         .newest_upload()
@@ -57,10 +57,19 @@ pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<En
     if let Some(ending) = all(core, live, &evidence, Source::Due, Cursor::Start, &mut mode).await? {
         return Ok(ending);
     }
-    let removed = find_gone(core, number).await?;
-    live.update(|run| run.removed += removed);
+    let find = || find_gone(core, live, number);
+    let Some(()) = pass::patiently(core, live, TRIES, find).await? else {
+        return Ok(cancelled());
+    };
     core.journal.finish_upload(number).await?;
     Ok((Outcome::Completed, String::new()))
+}
+
+/// Makes sure that the shop is ours to serve. Gives how many products it has.
+async fn prepare(core: &Core) -> Result<u64, StepError> {
+    core.catalog.claim().await?;
+    owner::check(core).await?;
+    Ok(core.catalog.count().await?)
 }
 
 /// Walks to the end of a source, through everything that passes by itself. Gives an ending when
@@ -80,28 +89,35 @@ async fn all(
         let until = match &passed.halt {
             // A walk over the table leaves what it deferred to the journal.
             None if passed.deferred == 0 || source == Source::Rows => return Ok(None),
-            Some(Halt::Cancelled) => {
-                let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
-                return Ok(Some((Outcome::Cancelled, text.to_owned())));
-            }
+            Some(Halt::Cancelled) => return Ok(Some(cancelled())),
             Some(Halt::Hold { wait, .. }) => {
                 failures = 0;
                 Instant::now() + *wait
             }
-            Some(halt) if !halt.is_passing() => return Ok(Some(sync::failed(live, &passed))),
-            _ if failures >= TRIES => return Ok(Some(sync::failed(live, &passed))),
+            Some(halt) if !halt.is_passing() => return Ok(Some(failed(live, &passed))),
+            _ if failures >= TRIES => return Ok(Some(failed(live, &passed))),
             Some(_) => Instant::now() + backoff::delay(failures),
-            None => {
-                let earliest = core.waits.earliest().unwrap_or_else(Instant::now);
-                earliest.max(Instant::now() + backoff::delay(1))
-            }
+            None => sync::next_try(core),
         };
         if !pass::wait(live, until, &why(&passed)).await {
-            let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
-            return Ok(Some((Outcome::Cancelled, text.to_owned())));
+            return Ok(Some(cancelled()));
         }
-        cursor = passed.at.unwrap_or(Cursor::Start);
+        cursor = passed.at;
     }
+}
+
+fn failed(live: &Live, passed: &Passed) -> Ending {
+    let (outcome, text) = sync::failed(live, passed);
+    let passing = passed.halt.as_ref().is_none_or(Halt::is_passing);
+    // What passes by itself has a remedy that holds for syncs: they go on by themselves.
+    let text = if passing { why(passed) } else { text };
+    let text = format!("{text}; `shopmasterctl upload` goes on where it stopped");
+    (outcome, text)
+}
+
+fn cancelled() -> Ending {
+    let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
+    (Outcome::Cancelled, text.to_owned())
 }
 
 fn why(passed: &Passed) -> String {
@@ -112,27 +128,27 @@ fn why(passed: &Passed) -> String {
 }
 
 /// Products that Digible may have, and that the upload did not meet: gone when the shop has no row.
-async fn find_gone(core: &Core, number: i64) -> Result<u64, StepError> {
+async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepError> {
     let mut after: Option<ProductId> = None;
-    let mut removed = 0;
     loop {
         let keys = core
             .journal
             .not_in_upload(number, after.clone(), GONE_PAGE)
             .await?;
         let Some(last) = keys.last().cloned() else {
-            return Ok(removed);
+            return Ok(());
         };
         after = Some(last);
         let _turn = core.lane.turn().await;
         let gone = gone(core, gone(core, keys).await?).await?;
-        removed += gone.len() as u64;
+        let removed = gone.len() as u64;
         core.journal
             .settle(Settlement {
                 removed: gone,
                 ..core.settlement()
             })
             .await?;
+        live.update(|run| run.removed += removed);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::backoff;
+use super::backoff::Jitter;
 use crate::{digible::Digest, product::ProductId};
 
 /// Products that wait. Kept in memory: after a restart they are simply tried again.
@@ -53,13 +53,15 @@ impl Waits {
             .unwrap_or_default()
     }
 
-    /// Lets a product wait: for `asked`, or longer with each failure.
+    /// Lets a product wait: for `asked`, or longer with each failure, by a draw that it shares with
+    /// those that failed together with it.
     pub fn defer(
         &self,
         id: &ProductId,
         digest: Option<Digest>,
         strikes: Strikes,
         asked: Option<Duration>,
+        jitter: Jitter,
     ) {
         let mut products = self.lock();
         let failures = products.get(id).map_or(0, |wait| wait.failures) + 1;
@@ -67,7 +69,7 @@ impl Waits {
             digest,
             failures,
             strikes,
-            until: Instant::now() + asked.unwrap_or_else(|| backoff::delay(failures)),
+            until: Instant::now() + asked.unwrap_or_else(|| jitter.delay(failures)),
         };
         products.insert(id.clone(), wait);
     }
@@ -85,6 +87,15 @@ impl Waits {
     /// When the first of them may be tried.
     pub fn earliest(&self) -> Option<Instant> {
         self.lock().values().map(|wait| wait.until).min()
+    }
+
+    /// Whether the time of some of them came after `since`. Who was tried then and failed has a
+    /// new time; who has not belongs to nobody's run.
+    pub fn came_due(&self, since: Option<Instant>) -> bool {
+        let now = Instant::now();
+        let products = self.lock();
+        let mut untils = products.values().map(|wait| wait.until);
+        untils.any(|until| until <= now && since.is_none_or(|since| since < until))
     }
 
     /// When this product may be tried; none when it does not wait.
@@ -110,12 +121,24 @@ mod tests {
             ..Strikes::default()
         };
         let digest = Digest::of(b"body");
-        waits.defer(&id, Some(digest), strikes, Some(Duration::from_secs(7)));
+        let asked = Some(Duration::from_secs(7));
+        waits.defer(&id, Some(digest), strikes, asked, Jitter::draw());
         assert!(!waits.is_ready(&id));
         assert!(waits.is_ready(&ProductId::Integer(2)));
         assert_eq!(waits.strikes(&id, digest), strikes);
         assert_eq!(waits.strikes(&id, Digest::of(b"other")), Strikes::default());
         tokio::time::advance(Duration::from_secs(7)).await;
         assert!(waits.is_ready(&id));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_failed_together_wait_as_long() {
+        let waits = Waits::default();
+        let ids = [1, 2].map(ProductId::Integer);
+        let jitter = Jitter::draw();
+        for id in &ids {
+            waits.defer(id, None, Strikes::default(), None, jitter);
+        }
+        assert_eq!(waits.until(&ids[0]), waits.until(&ids[1]));
     }
 }

@@ -2,13 +2,20 @@
 
 use std::collections::HashSet;
 
-use super::{core::Core, halt::StepError, run::Live};
+use super::{
+    core::Core,
+    halt::{Halt, StepError},
+    run::Live,
+};
 use crate::{
     catalog::Lookup,
     digible::{Answer, Fate, Item},
     journal::{Acknowledged, Doubt, Settlement},
     product::ProductId,
 };
+
+/// So many products are looked at before there counts as none that could be asked.
+const MOST_LOOKS: usize = 100;
 
 /// What the witness says.
 pub(super) enum Testimony {
@@ -18,8 +25,8 @@ pub(super) enum Testimony {
     Refused(String),
     /// Nothing was acknowledged before that could be asked.
     Absent,
-    /// No answer that says anything.
-    Unclear(String),
+    /// No answer that says anything about products.
+    Unclear(Halt),
 }
 
 /// Sends a product that was acknowledged before and is not `aboard`, as a step of its own inside
@@ -29,20 +36,10 @@ pub(super) async fn ask(
     live: &Live,
     aboard: &HashSet<&ProductId>,
 ) -> Result<Testimony, StepError> {
-    let others = aboard.iter().map(|id| (*id).clone()).collect();
-    let Some(id) = core.journal.any_settled(others).await? else {
+    let Some(item) = find(core, aboard).await? else {
         return Ok(Testimony::Absent);
     };
-    let lookup = core.catalog.read(std::slice::from_ref(&id)).await?.pop();
-    let Some(Lookup::Found(row)) = lookup else {
-        return Ok(Testimony::Absent);
-    };
-    let Ok(item) = Item::new(&row) else {
-        return Ok(Testimony::Absent);
-    };
-    if row.id != id {
-        return Ok(Testimony::Absent);
-    }
+    let id = item.id.clone();
     let mut settlement = core.settlement();
     core.journal.hand_over(vec![id.clone()]).await?;
     live.update(|run| run.requests += 1);
@@ -58,18 +55,58 @@ pub(super) async fn ask(
             settlement.untouched.push((id, Doubt::None));
             Testimony::Refused(reason)
         }
-        Answer::Broken { reason } => Testimony::Unclear(reason),
-        Answer::Misconfigured { reason } | Answer::LoggedOut { reason } => {
+        Answer::Broken { reason } => Testimony::Unclear(Halt::Unreachable(reason)),
+        Answer::Misconfigured { reason } => {
             settlement.untouched.push((id, Doubt::None));
-            Testimony::Unclear(reason)
+            Testimony::Unclear(Halt::Misconfigured(reason))
         }
-        Answer::Retry { reason, fate, .. } => {
+        Answer::LoggedOut { reason } => {
+            settlement.untouched.push((id, Doubt::None));
+            Testimony::Unclear(Halt::LoggedOut(reason))
+        }
+        Answer::Retry { reason, wait, fate } => {
             note(&mut settlement, id, fate);
-            Testimony::Unclear(reason)
+            Testimony::Unclear(match wait {
+                Some(wait) => Halt::Hold { wait, reason },
+                None => Halt::Unreachable(reason),
+            })
         }
     };
     core.journal.settle(settlement).await?;
     Ok(testimony)
+}
+
+/// A product that still is as Digible acknowledged it, or else one that it acknowledged at all.
+async fn find(core: &Core, aboard: &HashSet<&ProductId>) -> Result<Option<Item>, StepError> {
+    let mut others: Vec<_> = aboard.iter().map(|id| (*id).clone()).collect();
+    let mut second_best = None;
+    for _ in 0..MOST_LOOKS {
+        let Some(id) = core.journal.any_settled(others.clone()).await? else {
+            break;
+        };
+        others.push(id.clone());
+        let Some(Lookup::Found(row)) = core.catalog.read(std::slice::from_ref(&id)).await?.pop()
+        else {
+            continue;
+        };
+        let Ok(item) = Item::new(&row) else {
+            continue;
+        };
+        if item.id != id {
+            continue;
+        }
+        let known = core
+            .journal
+            .known(vec![id])
+            .await?
+            .pop()
+            .unwrap_or_default();
+        if known.published == Some(item.digest.0) {
+            return Ok(Some(item));
+        }
+        second_best = second_best.or(Some(item));
+    }
+    Ok(second_best)
 }
 
 fn note(settlement: &mut Settlement, id: ProductId, fate: Fate) {

@@ -22,18 +22,38 @@ pub(super) fn headline(
     match state {
         State::Unconfigured => "Not configured: run `shopmasterctl configure`".to_owned(),
         State::Paused => paused(facts.paused, now, zone),
-        State::Broken => {
-            let since = issues.first().and_then(|issue| issue.since);
-            let text = worst.unwrap_or_default();
-            match since {
-                Some(since) => format!("{text} (since {})", clock(since, now, zone)),
-                None => text,
-            }
-        }
+        State::Broken => issues
+            .first()
+            .map(|issue| broken(issue, now, zone))
+            .unwrap_or_default(),
         State::Sending => facts.current_run.as_ref().map(sending).unwrap_or_default(),
         State::Attention => worst.unwrap_or_default(),
         State::Pending => pending(facts, now),
         State::UpToDate => up_to_date(facts, now, zone),
+    }
+}
+
+/// What is broken, in few words: the issue itself says more.
+fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
+    let what = match issue.code {
+        "SESSION_EXPIRED" => return "Session expired: run Configure".to_owned(),
+        "CAPTURE_NOT_INSTALLED" => return "Changes are not captured yet".to_owned(),
+        "CONFIG_INVALID" => "The configuration file is not valid",
+        "SECRETS_UNAVAILABLE" => "The credential store does not answer",
+        "JOURNAL_FAILED" => "The journal cannot be written",
+        "JOURNAL_NEWER" => "The journal is from a newer version",
+        "DATABASE_UNREACHABLE" => "Database not reachable",
+        "DATABASE_BUSY" => "Database busy",
+        "DATABASE_FAILED" => "Database fails",
+        "CAPTURE_DRIFTED" => "Changes may be lost",
+        "DIGIBLE_UNREACHABLE" => "Digible not reachable",
+        "DIGIBLE_REFUSES" => "Digible refuses everything",
+        "DIGIBLE_MISCONFIGURED" => "Digible's address or certificate is wrong",
+        _ => issue.text.as_str(),
+    };
+    match issue.since {
+        Some(since) => format!("{what} since {}", clock(since, now, zone)),
+        None => what.to_owned(),
     }
 }
 

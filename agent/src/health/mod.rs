@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub use issues::{Issue, Severity};
+pub(crate) use words::products;
 pub use words::{age, clock};
 
 /// All that is known now. Products count, not changes.

@@ -176,7 +176,7 @@ fn a_hiccup_is_not_shown_but_a_failure_is() {
         (
             State::Broken,
             Icon::Red,
-            "Database not reachable (since 10:02)".to_owned(),
+            "Database not reachable since 10:02".to_owned(),
             vec!["DATABASE_UNREACHABLE"]
         )
     );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 
 /// `12,431 products`, `1 product`.
-pub(super) fn products(count: u64) -> String {
+pub(crate) fn products(count: u64) -> String {
     noun(count, "product")
 }
 

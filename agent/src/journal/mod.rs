@@ -47,7 +47,7 @@ pub struct Journal {
 pub struct Counts {
     /// Acknowledged at least once, and not removed.
     pub published: u64,
-    /// Handed to the network without a recorded answer.
+    /// Handed to the network without a recorded answer, and not parked.
     pub in_doubt: u64,
     /// Refused and shown.
     pub parked: u64,
@@ -187,11 +187,14 @@ impl Journal {
             };
             Ok(Counts {
                 published: meta::published(connection)?,
-                in_doubt: count("SELECT count(*) FROM product WHERE doubt > 0")?
-                    + count(
-                        "SELECT count(*) FROM handed_over AS h
-                         WHERE NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id AND p.doubt > 0)",
-                    )?,
+                in_doubt: count(
+                    "SELECT count(*) FROM product
+                     WHERE doubt > 0 AND id NOT IN (SELECT id FROM parked)",
+                )? + count(
+                    "SELECT count(*) FROM handed_over AS h
+                     WHERE NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id AND p.doubt > 0)
+                       AND id NOT IN (SELECT id FROM parked)",
+                )?,
                 parked: count("SELECT count(*) FROM parked WHERE discarded = 0")?,
                 removed: count("SELECT count(*) FROM removed")?,
             })

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use shopmaster_proto::{
     Client,
-    v1::{Run, RunOutcome, RunState, StartRunRequest, WatchRunRequest},
+    v1::{Run, RunKind, RunOutcome, RunState, StartRunRequest, WatchRunRequest},
 };
 use tokio::signal::ctrl_c;
 
@@ -79,7 +79,7 @@ async fn to_the_end(client: &mut Client, id: &str, progress: &Progress) -> Resul
 
 fn tell(ctl: &Ctl, run: Run) -> Result<Exit, Error> {
     let text = human::run::summary(&run);
-    let (outcome, refused, failed) = (run.outcome(), run.parked, run.failed);
+    let (kind, outcome, refused, failed) = (run.kind(), run.outcome(), run.parked, run.failed);
     ctl.output.show(&RunJson::from(run), || text)?;
     if refused > 0 {
         ctl.output.hint(&format!(
@@ -89,8 +89,12 @@ fn tell(ctl: &Ctl, run: Run) -> Result<Exit, Error> {
         ));
     }
     if outcome == RunOutcome::Failed && failed > 0 {
-        ctl.output
-            .hint("what is still pending is sent by the next sync");
+        // What an upload did not reach has no change that a sync would find.
+        let hint = match kind {
+            RunKind::Upload => format!("{} goes on where it stopped", ctl.target.ctl("upload")),
+            _ => "what is still pending is sent by the next sync".to_owned(),
+        };
+        ctl.output.hint(&hint);
     }
     Ok(exit(outcome))
 }

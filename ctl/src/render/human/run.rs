@@ -28,22 +28,21 @@ pub fn counts(run: &Run) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("{} {what}", number(count)))
     .collect();
-    if parts.is_empty() {
-        return "nothing to send".to_owned();
+    if !parts.is_empty() {
+        return parts.join(", ");
     }
-    parts.join(", ")
+    match run.outcome() {
+        RunOutcome::Completed | RunOutcome::Unspecified => "nothing to send",
+        // It did not get that far: that there was nothing to send would be a guess.
+        _ => "nothing sent",
+    }
+    .to_owned()
 }
 
 /// How a run ended: one line, then why it failed, then each refused product.
 pub fn summary(run: &Run) -> String {
     let outcome = run.outcome();
-    let counts = match (outcome, counts(run)) {
-        (RunOutcome::Completed, counts) => counts,
-        // It did not get that far: that there was nothing to send would be a guess.
-        (_, counts) if counts == "nothing to send" => "nothing sent".to_owned(),
-        (_, counts) => counts,
-    };
-    let mut text = format!("{} {}: {counts}\n", kind(run), outcome.plain_word());
+    let mut text = format!("{} {}: {}\n", kind(run), outcome.plain_word(), counts(run));
     if outcome != RunOutcome::Completed && !run.message.is_empty() {
         text += &format!("{}\n", plain(&run.message));
     }
