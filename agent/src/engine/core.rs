@@ -63,9 +63,14 @@ pub(super) struct Core {
 const SMALLEST_PAGE: usize = if cfg!(test) { 1 } else { 200 };
 
 impl Options {
-    /// Products in one step: two rounds of full batches, so that reading ahead is worth it.
-    pub(super) fn page_size(&self) -> usize {
-        (self.batch_size * self.max_in_flight * 2).clamp(SMALLEST_PAGE, 4_000)
+    /// Products in the first step of a walk: one round of full batches, so that sending begins soon.
+    pub(super) fn first_page(&self) -> usize {
+        (self.batch_size * self.max_in_flight).clamp(SMALLEST_PAGE, 2_000)
+    }
+
+    /// Products in a later step: four rounds at most, read while the one before is sent.
+    pub(super) fn next_page(&self, page: usize) -> usize {
+        (page * 2).min(self.first_page() * 4)
     }
 }
 

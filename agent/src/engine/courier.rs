@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     core::Core,
@@ -116,8 +117,13 @@ impl<'a> Courier<'a> {
         }
     }
 
-    /// Sends all parcels, at most `max_in_flight` requests at once.
-    pub(super) async fn deliver(self, parcels: &[Parcel]) -> Result<Return, StepError> {
+    /// Sends all parcels, at most `max_in_flight` requests at once. Tells which are acknowledged as
+    /// soon as they are; stops sending when nobody records that.
+    pub(super) async fn deliver(
+        self,
+        parcels: &[Parcel],
+        acknowledged: UnboundedSender<Vec<usize>>,
+    ) -> Result<Return, StepError> {
         let mut fortunes = vec![Fortune::KEPT; parcels.len()];
         let this = &self;
         let jobs = jobs(parcels, self.core.options.batch_size)
@@ -132,14 +138,14 @@ impl<'a> Courier<'a> {
             });
         let mut answers = stream::iter(jobs).buffer_unordered(self.core.options.max_in_flight);
         while let Some(told) = answers.next().await {
-            let passed = told
-                .iter()
-                .filter(|(_, fortune)| *fortune == Fortune::Acknowledged)
-                .count() as u64;
+            let passed = passed(&told);
             self.live.update(|run| {
-                run.sent += passed;
-                run.done += passed;
+                run.sent += passed.len() as u64;
+                run.done += passed.len() as u64;
             });
+            if acknowledged.send(passed).is_err() {
+                self.stop(Halt::Cancelled);
+            }
             for (index, fortune) in told {
                 if let Some(place) = fortunes.get_mut(index) {
                     *place = fortune;
@@ -150,7 +156,10 @@ impl<'a> Courier<'a> {
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
         }
-        for (index, fortune) in lock(&self.witnessed).drain(..) {
+        let witnessed = std::mem::take(&mut *lock(&self.witnessed));
+        // Refused when nobody records any more, which the recorder tells.
+        let _ = acknowledged.send(passed(&witnessed));
+        for (index, fortune) in witnessed {
             if let Some(place) = fortunes.get_mut(index)
                 && (matches!(place, Fortune::Kept { .. }) || fortune.may_still_land())
             {
@@ -530,6 +539,14 @@ fn jobs(parcels: &[Parcel], batch_size: usize) -> Vec<Vec<usize>> {
 
 fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The acknowledged ones.
+fn passed(told: &Told) -> Vec<usize> {
+    told.iter()
+        .filter(|(_, fortune)| *fortune == Fortune::Acknowledged)
+        .map(|(index, _)| *index)
+        .collect()
 }
 
 fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {

@@ -44,7 +44,7 @@ pub(super) struct Page {
     pub(super) respelled: Vec<ProductId>,
     /// Products that somebody holds just now.
     pub(super) locked: u64,
-    /// The last key of a page of the table.
+    /// The last key of a page of the table, where an upload goes on.
     pub(super) last: Option<ProductId>,
     /// Where the next page begins; none at the end.
     pub(super) next: Option<Cursor>,
@@ -85,8 +85,8 @@ impl Page {
         core: &Core,
         source: Source,
         from: &Cursor,
+        limit: usize,
     ) -> Result<Self, StepError> {
-        let limit = core.options.page_size();
         match source {
             Source::Changes => Self::of_changes(core, from, limit).await,
             Source::Due => Self::of_due(core, from, limit).await,
@@ -168,8 +168,13 @@ impl Page {
         Ok(page)
     }
 
+    /// Whether it has keys to ask for again.
+    pub(super) fn is_unsure(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
     /// Asks for missing keys again before they count as gone, inside the turn in which the page is
-    /// sent: only then are the changes of the step before all deleted.
+    /// sent, when the changes of the step before are all deleted.
     pub(super) async fn look_again(&mut self, core: &Core) -> Result<(), StepError> {
         let missing = std::mem::take(&mut self.missing);
         if missing.is_empty() {
@@ -230,11 +235,14 @@ impl Page {
         self.candidates.push(Candidate { row, changes });
     }
 
-    /// All products of the page, for what must not be asked to witness against them.
-    pub(super) fn ids(&self) -> HashSet<&ProductId> {
-        self.candidates
-            .iter()
-            .map(|candidate| &candidate.row.id)
+    /// All products that it has to do with.
+    pub(super) fn ids(&self) -> HashSet<ProductId> {
+        let candidates = self.candidates.iter().map(|candidate| &candidate.row.id);
+        candidates
+            .chain(self.missing.iter().map(|missing| &missing.key))
+            .chain(self.gone.iter().map(|gone| &gone.key))
+            .chain(&self.respelled)
+            .cloned()
             .collect()
     }
 }

@@ -1,18 +1,19 @@
 //! One walk through a source, step by step, reading ahead while a page is sent.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
     backoff,
     core::{Core, with_causes},
+    deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
     lane::Moment,
-    page::{Cursor, Page, Source},
+    page::{Cursor, Source},
     run::{Live, State},
-    step::{self, Mode},
+    step::{self, Mode, Prepared},
 };
 use crate::{health, journal::Pause};
 
@@ -45,7 +46,19 @@ pub(super) async fn walk(
         at: from,
         ..Passed::default()
     };
-    match steps(core, live, evidence, source, mode, &mut passed).await {
+    let mut deletions = Deletions::new(Arc::clone(&core.catalog));
+    let halted = steps(
+        core,
+        live,
+        evidence,
+        source,
+        mode,
+        &mut passed,
+        &mut deletions,
+    )
+    .await;
+    let deleted = deletions.finish().await;
+    match halted.and_then(|halt| deleted.map(|()| halt).map_err(Into::into)) {
         Ok(halt) => passed.halt = halt,
         Err(StepError::Catalog(error)) if error.is_passing() => {
             core.note_catalog_failure(&error);
@@ -64,9 +77,12 @@ async fn steps(
     source: Source,
     mode: &mut Mode,
     passed: &mut Passed,
+    deletions: &mut Deletions,
 ) -> Result<Option<Halt>, StepError> {
-    let mut ahead: Option<(Page, Moment)> = None;
-    loop {
+    let mut limit = core.options.first_page();
+    let mut ahead: Option<(Prepared, Moment)> = None;
+    // Why deleting failed, the caller is told when it waits for the end of it.
+    while !deletions.has_failed() {
         if must_wait(core, live) {
             ahead = None;
         }
@@ -82,12 +98,13 @@ async fn steps(
         core.catalog.claim().await?;
         let mut page = match ahead.take() {
             Some((page, moment)) if turn.follows(moment) => page,
-            _ => Page::read(core, source, &passed.at).await?,
+            _ => step::prepare(core, mode, source, &passed.at, limit).await?,
         };
-        let next = page.next.clone();
+        let next = page.next.take();
+        limit = core.options.next_page(limit);
         let (delivered, read) = tokio::join!(
-            step::deliver(core, live, evidence, mode, &mut page),
-            read_ahead(core, source, next.as_ref()),
+            step::deliver(core, live, evidence, mode, &mut page, deletions),
+            read_ahead(core, mode, source, next.as_ref(), limit),
         );
         let delivered = delivered?;
         let moment = turn.moment();
@@ -101,7 +118,7 @@ async fn steps(
         if let Mode::Everything { already, .. } = mode {
             match delivered.halt {
                 Some(_) => already.extend(delivered.through),
-                None => already.clear(),
+                None => already.retain(|id| !page.aboard.contains(id)),
             }
         }
         if let Some(halt) = delivered.halt {
@@ -111,8 +128,12 @@ async fn steps(
             return Ok(None);
         };
         passed.at = next;
-        ahead = read?.map(|page| (page, moment));
+        // What is known of a product changes with the step that it is in.
+        ahead = read?
+            .filter(|ahead| ahead.aboard.is_disjoint(&page.aboard))
+            .map(|ahead| (ahead, moment));
     }
+    Ok(None)
 }
 
 /// Tries `work` until somebody else lets go of the shop's database, so many times at most. Nothing
@@ -144,13 +165,16 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, StepError>>>(
 
 async fn read_ahead(
     core: &Core,
+    mode: &Mode,
     source: Source,
     next: Option<&Cursor>,
-) -> Result<Option<Page>, StepError> {
-    match next {
-        Some(cursor) => Page::read(core, source, cursor).await.map(Some),
-        None => Ok(None),
-    }
+    limit: usize,
+) -> Result<Option<Prepared>, StepError> {
+    let Some(cursor) = next else {
+        return Ok(None);
+    };
+    let prepared = step::prepare(core, mode, source, cursor, limit).await?;
+    Ok(Some(prepared))
 }
 
 /// Whether no step may begin now. Rows that were read before such a time are read again after it.

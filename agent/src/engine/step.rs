@@ -3,20 +3,24 @@
 
 use std::collections::HashSet;
 
+use tokio::sync::mpsc;
+
 use super::{
     backoff::Jitter,
     core::Core,
     courier::{Courier, Fortune, Parcel, Route},
+    deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
-    page::{Candidate, Gone, Page},
+    page::{Candidate, Cursor, Gone, Page, Source},
+    recorder::Recorder,
     run::Live,
     witness::{self, Testimony},
 };
 use crate::{
     catalog::ChangeIdentity,
     digible::{Digest, Fate, Item},
-    journal::{Acknowledged, Doubt, Known, Parking, Settlement, UploadProgress},
+    journal::{Doubt, Known, Parking, Settlement, UploadProgress},
     product::ProductId,
 };
 
@@ -49,12 +53,31 @@ pub(super) struct Delivered {
     pub(super) progressed: bool,
 }
 
+/// A page with which nothing has happened yet.
+pub(super) struct Prepared {
+    /// Where the next page begins; none at the end.
+    pub(super) next: Option<Cursor>,
+    /// All products that it has to do with.
+    pub(super) aboard: HashSet<ProductId>,
+    /// Where an upload goes on behind it.
+    last: Option<ProductId>,
+    content: Content,
+}
+
+enum Content {
+    /// With keys to ask for again.
+    Unsure(Page),
+    Sorted(Box<Sorted>),
+}
+
 /// A page, sorted by what is to be done.
 #[derive(Default)]
 struct Sorted {
     parcels: Vec<Parcel>,
-    /// Of each parcel: what was known of it, and the changes that it stands for.
-    senders: Vec<(Known, Vec<ChangeIdentity>)>,
+    /// Of each parcel: how it was before.
+    before: Vec<Before>,
+    /// Of each parcel: what it stands for.
+    changes: Vec<Vec<ChangeIdentity>>,
     settlement: Settlement,
     /// Changes that are dealt with as soon as the settlement is recorded.
     settled: Vec<ChangeIdentity>,
@@ -64,11 +87,44 @@ struct Sorted {
     through: Vec<ProductId>,
 }
 
+/// How a product was before the step.
+struct Before {
+    doubt: Doubt,
+    removed: bool,
+}
+
+struct Sorter<'a> {
+    core: &'a Core,
+    mode: &'a Mode,
+}
+
 struct Step<'a> {
     core: &'a Core,
     live: &'a Live,
     evidence: &'a Evidence,
     mode: &'a Mode,
+}
+
+/// Reads a page and sorts it by what is known of its products: inside a turn of the lane, or while
+/// the step before is sent, and then it counts only when the two have no product in common.
+pub(super) async fn prepare(
+    core: &Core,
+    mode: &Mode,
+    source: Source,
+    from: &Cursor,
+    limit: usize,
+) -> Result<Prepared, StepError> {
+    let mut page = Page::read(core, source, from, limit).await?;
+    Ok(Prepared {
+        next: page.next.take(),
+        aboard: page.ids(),
+        last: page.last.take(),
+        content: if page.is_unsure() {
+            Content::Unsure(page)
+        } else {
+            Content::Sorted(Box::new(Sorter { core, mode }.sort(page).await?))
+        },
+    })
 }
 
 /// Does one step, inside a turn of the lane.
@@ -77,7 +133,8 @@ pub(super) async fn deliver(
     live: &Live,
     evidence: &Evidence,
     mode: &Mode,
-    page: &mut Page,
+    prepared: &mut Prepared,
+    deletions: &mut Deletions,
 ) -> Result<Delivered, StepError> {
     let step = Step {
         core,
@@ -85,25 +142,29 @@ pub(super) async fn deliver(
         evidence,
         mode,
     };
-    page.look_again(core).await?;
-    let aboard: HashSet<ProductId> = page.ids().into_iter().cloned().collect();
-    let sorted = step.sort(page).await?;
-    step.send(sorted, &aboard, page.last.take()).await
+    let content = std::mem::replace(&mut prepared.content, Content::Sorted(Box::default()));
+    let sorted = match content {
+        Content::Sorted(sorted) => *sorted,
+        Content::Unsure(mut page) => {
+            deletions.finish().await?;
+            page.look_again(core).await?;
+            prepared.aboard.extend(page.ids());
+            Sorter { core, mode }.sort(page).await?
+        }
+    };
+    step.send(sorted, &prepared.aboard, prepared.last.take(), deletions)
+        .await
 }
 
-impl Step<'_> {
-    async fn sort(&self, page: &mut Page) -> Result<Sorted, StepError> {
+impl Sorter<'_> {
+    async fn sort(&self, page: Page) -> Result<Sorted, StepError> {
         let mut sorted = Sorted {
-            settlement: self.core.settlement(),
             waiting: page.locked,
             ..Sorted::default()
         };
-        self.sort_candidates(std::mem::take(&mut page.candidates), &mut sorted)
-            .await?;
-        self.sort_gone(std::mem::take(&mut page.gone), &mut sorted)
-            .await?;
-        self.sort_respelled(std::mem::take(&mut page.respelled), &mut sorted)
-            .await?;
+        self.sort_candidates(page.candidates, &mut sorted).await?;
+        self.sort_gone(page.gone, &mut sorted).await?;
+        self.sort_respelled(page.respelled, &mut sorted).await?;
         let updates = sorted
             .parcels
             .iter()
@@ -193,7 +254,11 @@ impl Step<'_> {
             route,
             strikes,
         });
-        sorted.senders.push((known, changes));
+        sorted.before.push(Before {
+            doubt: known.doubt,
+            removed: known.removed,
+        });
+        sorted.changes.push(changes);
     }
 
     fn is_equal(&self, item: &Item, known: &Known) -> bool {
@@ -244,16 +309,20 @@ impl Step<'_> {
         }
         Ok(())
     }
+}
 
+impl Step<'_> {
     async fn send(
         &self,
         sorted: Sorted,
         aboard: &HashSet<ProductId>,
         cursor: Option<ProductId>,
+        deletions: &mut Deletions,
     ) -> Result<Delivered, StepError> {
         let Sorted {
             parcels,
-            senders,
+            before,
+            mut changes,
             mut settlement,
             mut settled,
             unchanged,
@@ -269,6 +338,9 @@ impl Step<'_> {
             run.removed += removed;
             run.done += unchanged + removed + refusals.len() as u64;
         });
+        let blank = self.blank();
+        (settlement.sent_at, settlement.landing_time) = (blank.sent_at, blank.landing_time);
+        settlement.upload = blank.upload;
         let ids: Vec<_> = parcels
             .iter()
             .map(|parcel| parcel.item.id.clone())
@@ -277,7 +349,18 @@ impl Step<'_> {
             self.core.journal.hand_over(ids).await?;
         }
         let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
-        let back = courier.deliver(&parcels).await?;
+        let recorder = Recorder {
+            core: self.core,
+            parcels: &parcels,
+            changes: &mut changes,
+            blank,
+            deletions,
+        };
+        let (tell, acknowledged) = mpsc::unbounded_channel();
+        let (back, recorded) =
+            tokio::join!(courier.deliver(&parcels, tell), recorder.run(acknowledged));
+        recorded?;
+        let back = back?;
         let mut delivered = Delivered {
             halt: back.halt,
             deferred: waiting,
@@ -288,23 +371,22 @@ impl Step<'_> {
             .await?;
         let mut left_over = Vec::new();
         let jitter = Jitter::draw();
-        let answered = parcels.into_iter().zip(senders).zip(back.fortunes);
-        for ((parcel, (known, changes)), fortune) in answered {
+        let mut passed = false;
+        let senders = parcels.into_iter().zip(before).zip(changes);
+        for (((parcel, before), changes), fortune) in senders.zip(back.fortunes) {
+            let doubt = before.doubt;
             // Digible may have it from before it was removed, and nothing else says so any more.
-            let fortune = if known.removed {
+            let fortune = if before.removed {
                 fortune.doubtful()
             } else {
                 fortune
             };
             match fortune {
+                // Recorded already.
                 Fortune::Acknowledged => {
+                    passed = true;
                     self.core.waits.clear(&parcel.item.id);
-                    through.push(parcel.item.id.clone());
-                    settled.extend(changes);
-                    settlement.acknowledged.push(Acknowledged {
-                        id: parcel.item.id,
-                        digest: parcel.item.digest.0,
-                    });
+                    through.push(parcel.item.id);
                 }
                 Fortune::Refused { reason, fate, .. } if may_park => {
                     self.core.waits.clear(&parcel.item.id);
@@ -312,7 +394,7 @@ impl Step<'_> {
                     let Settlement {
                         untouched, lost, ..
                     } = &mut settlement;
-                    note_fate(untouched, lost, parcel.item.id.clone(), fate, known.doubt);
+                    note_fate(untouched, lost, parcel.item.id.clone(), fate, doubt);
                     refusals.push((parcel.item.id.clone(), reason.clone()));
                     through.push(parcel.item.id.clone());
                     self.live.update(|run| run.done += 1);
@@ -336,7 +418,7 @@ impl Step<'_> {
                         &mut settlement.lost,
                         parcel.item.id,
                         fate,
-                        known.doubt,
+                        doubt,
                     );
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
@@ -356,7 +438,7 @@ impl Step<'_> {
                         &mut settlement.lost,
                         parcel.item.id,
                         fate,
-                        known.doubt,
+                        doubt,
                     );
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
@@ -367,17 +449,16 @@ impl Step<'_> {
                         &mut settlement.lost,
                         parcel.item.id,
                         fate,
-                        known.doubt,
+                        doubt,
                     );
                     delivered.deferred += 1;
                 }
             }
         }
-        settlement.upload = self.progress(&delivered, cursor);
-        if settlement.upload.is_none() {
+        settlement.progress = self.progress(&delivered, cursor);
+        if settlement.progress.is_none() {
             settlement.untouched.extend(left_over);
         }
-        let passed = !settlement.acknowledged.is_empty();
         delivered.progressed = passed || !settled.is_empty() || !settlement.parked.is_empty();
         delivered.through = through;
         self.live.update(|run| {
@@ -385,7 +466,8 @@ impl Step<'_> {
                 run.refuse(id, reason);
             }
         });
-        self.record(settlement, &settled).await?;
+        self.core.journal.settle(settlement).await?;
+        deletions.begin(settled).await;
         self.core
             .note_digible(passed, delivered.halt.as_ref(), delivered.reason.as_deref());
         Ok(delivered)
@@ -433,29 +515,27 @@ impl Step<'_> {
     /// An upload goes on behind this page only when nothing stopped it. Products of the page that are
     /// left over then stay in doubt, so that they are found again even after a crash.
     fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
-        let Mode::Everything { number, .. } = self.mode else {
+        if matches!(self.mode, Mode::Changed) {
             return None;
-        };
+        }
         let (None, Some(cursor)) = (&delivered.halt, cursor) else {
             return None;
         };
         Some(UploadProgress {
-            number: *number,
             cursor,
             done: self.live.now().done,
         })
     }
 
-    async fn record(
-        &self,
-        settlement: Settlement,
-        settled: &[ChangeIdentity],
-    ) -> Result<(), StepError> {
-        self.core.journal.settle(settlement).await?;
-        if !settled.is_empty() {
-            self.core.catalog.acknowledge(settled).await?;
+    /// An empty settlement of this step, which begins to send now.
+    fn blank(&self) -> Settlement {
+        Settlement {
+            upload: match self.mode {
+                Mode::Everything { number, .. } => Some(*number),
+                Mode::Changed => None,
+            },
+            ..self.core.settlement()
         }
-        Ok(())
     }
 }
 

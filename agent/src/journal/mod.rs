@@ -141,14 +141,20 @@ impl Journal {
         .await
     }
 
-    /// Runs `work` on a thread that may block.
+    /// Runs `work` on a thread that may block, and shows it one moment: a transaction around many
+    /// look-ups also takes the file's lock once instead of for each.
     async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.blocking(operation, |connection| work(connection))
-            .await
+        self.blocking(operation, |connection| {
+            let moment = connection.transaction()?;
+            let value = work(&moment)?;
+            moment.commit()?;
+            Ok(value)
+        })
+        .await
     }
 
     async fn blocking<T: Send + 'static>(
@@ -184,6 +190,10 @@ impl Journal {
                 in_doubt: count(
                     "SELECT count(*) FROM product
                      WHERE doubt > 0 AND id NOT IN (SELECT id FROM parked WHERE retry = 0)",
+                )? + count(
+                    "SELECT count(*) FROM handed_over AS h
+                     WHERE NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id AND p.doubt > 0)
+                       AND id NOT IN (SELECT id FROM parked WHERE retry = 0)",
                 )?,
                 parked: count("SELECT count(*) FROM parked WHERE discarded = 0")?,
                 removed: count("SELECT count(*) FROM removed")?,

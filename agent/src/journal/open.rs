@@ -177,11 +177,12 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
 
 /// What was handed over when the process ended may still land.
 fn recover(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute(
-        "UPDATE product SET doubt = 2, doubt_due = NULL WHERE doubt > 0 AND doubt <> 2",
-        [],
-    )?;
-    Ok(())
+    connection.execute_batch(
+        "UPDATE product SET doubt = 2, doubt_due = NULL WHERE doubt > 0 AND doubt <> 2;
+         INSERT INTO product (id, doubt) SELECT id, 2 FROM handed_over WHERE true
+         ON CONFLICT (id) DO UPDATE SET doubt = 2;
+         DELETE FROM handed_over;",
+    )
 }
 
 fn new_id() -> String {

@@ -1,6 +1,6 @@
 //! What the journal knows of products, and which of them need sending.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
 use super::{DigestBytes, Journal, Result, exists, meta, now_ms, time, values::behind};
 use crate::product::ProductId;
@@ -49,8 +49,26 @@ impl Journal {
         self.read("look up products", move |connection| {
             let any_parked = exists(connection, "SELECT EXISTS (SELECT 1 FROM parked)")?;
             let any_removed = exists(connection, "SELECT EXISTS (SELECT 1 FROM removed)")?;
+            let any_handed_over = exists(connection, "SELECT EXISTS (SELECT 1 FROM handed_over)")?;
+            let mut products = connection.prepare_cached(
+                "SELECT published, acknowledged_at, doubt FROM product WHERE id = ?1",
+            )?;
+            let mut handed_over =
+                connection.prepare_cached("SELECT 1 FROM handed_over WHERE id = ?1")?;
             ids.iter()
-                .map(|id| known(connection, id, any_parked, any_removed))
+                .map(|id| {
+                    let mut known = acknowledged(&mut products, id)?;
+                    if any_handed_over && known.doubt == Doubt::None && handed_over.exists([id])? {
+                        known.doubt = Doubt::Open;
+                    }
+                    if any_parked {
+                        (known.parked, known.retry) = parked(connection, id)?;
+                    }
+                    if any_removed {
+                        known.removed = is_removed(connection, id)?;
+                    }
+                    Ok(known)
+                })
                 .collect()
         })
         .await
@@ -70,6 +88,11 @@ impl Journal {
                     "SELECT id FROM product
                      WHERE doubt > 0 AND id > ?1
                        AND (doubt < 3 OR doubt_due <= ?2 OR doubt_due > ?2 + ?3)
+                       AND id NOT IN (SELECT id FROM parked WHERE retry = 0)
+                     UNION
+                     SELECT id FROM handed_over AS h
+                     WHERE id > ?1
+                       AND NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id AND p.doubt > 0)
                        AND id NOT IN (SELECT id FROM parked WHERE retry = 0)
                      UNION
                      SELECT id FROM parked WHERE retry = 1 AND id > ?1
@@ -114,6 +137,7 @@ impl Journal {
                 "SELECT id FROM product
                  WHERE published IS NOT NULL AND doubt = 0
                    AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.id = product.id)
+                   AND NOT EXISTS (SELECT 1 FROM handed_over AS h WHERE h.id = product.id)
                  LIMIT ?1",
             )?;
             let rows = statement.query_map([limit], |row| row.get::<_, ProductId>(0))?;
@@ -158,8 +182,12 @@ impl Journal {
             move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id FROM product
-                         WHERE upload <> ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                        "SELECT id FROM product WHERE upload <> ?1 AND id > ?2
+                         UNION
+                         SELECT id FROM handed_over AS h
+                         WHERE id > ?2
+                           AND NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id)
+                         ORDER BY 1 LIMIT ?3",
                     )?
                     .query_map((number, behind(after), limit), |row| row.get(0))?
                     .collect()
@@ -169,14 +197,9 @@ impl Journal {
     }
 }
 
-fn known(
-    connection: &Connection,
-    id: &ProductId,
-    any_parked: bool,
-    any_removed: bool,
-) -> rusqlite::Result<Known> {
-    let mut known = connection
-        .prepare_cached("SELECT published, acknowledged_at, doubt FROM product WHERE id = ?1")?
+/// What the product's own row says.
+fn acknowledged(products: &mut CachedStatement<'_>, id: &ProductId) -> rusqlite::Result<Known> {
+    let known = products
         .query_row([id], |row| {
             Ok(Known {
                 published: row.get(0)?,
@@ -185,24 +208,25 @@ fn known(
                 ..Known::default()
             })
         })
-        .optional()?
-        .unwrap_or_default();
-    if any_parked {
-        let parked = connection
-            .prepare_cached("SELECT digest, retry FROM parked WHERE id = ?1")?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        if let Some((digest, retry)) = parked {
-            known.parked = Some(digest);
-            known.retry = retry;
-        }
-    }
-    if any_removed {
-        known.removed = connection
-            .prepare_cached("SELECT 1 FROM removed WHERE id = ?1")?
-            .exists([id])?;
-    }
-    Ok(known)
+        .optional()?;
+    Ok(known.unwrap_or_default())
+}
+
+fn parked(
+    connection: &Connection,
+    id: &ProductId,
+) -> rusqlite::Result<(Option<DigestBytes>, bool)> {
+    let parked = connection
+        .prepare_cached("SELECT digest, retry FROM parked WHERE id = ?1")?
+        .query_row([id], |row| Ok((Some(row.get(0)?), row.get(1)?)))
+        .optional()?;
+    Ok(parked.unwrap_or_default())
+}
+
+fn is_removed(connection: &Connection, id: &ProductId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM removed WHERE id = ?1")?
+        .exists([id])
 }
 
 impl Known {

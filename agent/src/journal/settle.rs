@@ -1,5 +1,5 @@
-//! One step's two transactions: products are marked in doubt before they are sent, and the answers
-//! are recorded in one commit after.
+//! One step's transactions: products are marked in doubt before they are sent, and the answers are
+//! recorded as they come and at its end.
 
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use super::{
     DigestBytes, Doubt, Journal, Result, exists, meta, now_ms, products::FARTHEST_DOUBT_MS, uploads,
 };
 use crate::product::ProductId;
+
+/// What became of a product that was handed over is known.
+const ANSWERED: &str = "DELETE FROM handed_over WHERE id = ?1";
 
 /// One acknowledged product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub struct Parking {
     pub reason: String,
 }
 
-/// What became of a step's products: recorded in one commit.
+/// What became of a step's products, or of some of them: recorded in one commit.
 ///
 /// A product that was handed over and is in none of the lists stays in doubt.
 #[derive(Debug, Clone, Default)]
@@ -53,15 +56,15 @@ pub struct Settlement {
     pub removed: Vec<ProductId>,
     /// In the shop again.
     pub returned: Vec<ProductId>,
-    /// The number of the upload that the step belongs to, and where it goes on.
-    pub upload: Option<UploadProgress>,
+    /// The number of the upload that the step belongs to.
+    pub upload: Option<i64>,
+    /// How far that upload is after the step.
+    pub progress: Option<UploadProgress>,
 }
 
 /// How far an upload is after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadProgress {
-    /// Its number.
-    pub number: i64,
     /// The last key that it is through with.
     pub cursor: ProductId,
     /// Products that it is through with.
@@ -76,10 +79,8 @@ impl Journal {
     /// When SQLite fails: then they must not be sent.
     pub async fn hand_over(&self, ids: Vec<ProductId>) -> Result<()> {
         self.write("mark products in doubt", move |transaction| {
-            let mut statement = transaction.prepare_cached(
-                "INSERT INTO product (id, doubt) VALUES (?1, 1)
-                 ON CONFLICT (id) DO UPDATE SET doubt = 1 WHERE doubt = 0",
-            )?;
+            let mut statement =
+                transaction.prepare_cached("INSERT OR IGNORE INTO handed_over (id) VALUES (?1)")?;
             for id in &ids {
                 statement.execute([id])?;
             }
@@ -88,12 +89,15 @@ impl Journal {
         .await
     }
 
-    /// Records what became of a step's products.
+    /// Records what became of a step's products. Nothing to record costs nothing.
     ///
     /// # Errors
     ///
     /// When SQLite fails: then no change may be deleted, and the products stay in doubt.
     pub async fn settle(&self, settlement: Settlement) -> Result<()> {
+        if settlement.is_empty() {
+            return Ok(());
+        }
         self.write("record the answers", move |transaction| {
             acknowledge(transaction, &settlement)?;
             restore(transaction, &settlement.untouched)?;
@@ -106,8 +110,8 @@ impl Journal {
             for id in &settlement.returned {
                 forget_removed(transaction, id)?;
             }
-            if let Some(progress) = &settlement.upload {
-                uploads::advance(transaction, progress)?;
+            if let (Some(number), Some(progress)) = (settlement.upload, &settlement.progress) {
+                uploads::advance(transaction, number, progress)?;
             }
             Ok(())
         })
@@ -125,8 +129,8 @@ fn acknowledge(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqli
          ON CONFLICT (id) DO UPDATE SET published = ?2, acknowledged_at = ?3, doubt = ?4,
              doubt_due = ?5, upload = coalesce(?6, upload)",
     )?;
+    let mut answered = transaction.prepare_cached(ANSWERED)?;
     let any_parked = exists(transaction, "SELECT EXISTS (SELECT 1 FROM parked)")?;
-    let upload = settlement.upload.as_ref().map(|progress| progress.number);
     let now = now_ms();
     let mut new = 0;
     for product in &settlement.acknowledged {
@@ -137,7 +141,15 @@ fn acknowledge(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqli
             .optional()?
             .unwrap_or((false, Doubt::None, None));
         let (doubt, due) = settlement.left_of(doubt, due, now);
-        record.execute((&product.id, product.digest, now, doubt, due, upload))?;
+        record.execute((
+            &product.id,
+            product.digest,
+            now,
+            doubt,
+            due,
+            settlement.upload,
+        ))?;
+        answered.execute([&product.id])?;
         new += i64::from(!was_published);
         if any_parked {
             unpark(transaction, &product.id)?;
@@ -147,6 +159,17 @@ fn acknowledge(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqli
 }
 
 impl Settlement {
+    fn is_empty(&self) -> bool {
+        self.acknowledged.is_empty()
+            && self.untouched.is_empty()
+            && self.lost.is_empty()
+            && self.parked.is_empty()
+            && self.unparked.is_empty()
+            && self.removed.is_empty()
+            && self.returned.is_empty()
+            && self.progress.is_none()
+    }
+
     /// What an acknowledgement leaves of a doubt, and when the product is to be sent once more.
     fn left_of(&self, doubt: Doubt, due: Option<i64>, now: i64) -> (Doubt, Option<i64>) {
         let landing = i64::try_from(self.landing_time.as_millis()).unwrap_or(FARTHEST_DOUBT_MS);
@@ -163,21 +186,11 @@ impl Settlement {
 }
 
 fn restore(transaction: &Transaction<'_>, products: &[(ProductId, Doubt)]) -> rusqlite::Result<()> {
+    let mut answered = transaction.prepare_cached(ANSWERED)?;
     // Handing over raised nothing but a doubt that was none.
-    let raised = products
-        .iter()
-        .filter(|(_, before)| *before == Doubt::None)
-        .map(|(id, _)| id);
-    for id in raised {
-        transaction
-            .prepare_cached("UPDATE product SET doubt = 0 WHERE id = ?1 AND doubt = 1")?
-            .execute([id])?;
-        // Never acknowledged and not in doubt: as if it had never been handed over.
-        transaction
-            .prepare_cached(
-                "DELETE FROM product WHERE id = ?1 AND doubt = 0 AND published IS NULL",
-            )?
-            .execute([id])?;
+    let raised = products.iter().filter(|(_, before)| *before == Doubt::None);
+    for (id, _) in raised {
+        answered.execute([id])?;
     }
     Ok(())
 }
@@ -187,8 +200,10 @@ fn lose(transaction: &Transaction<'_>, ids: &[ProductId]) -> rusqlite::Result<()
         "INSERT INTO product (id, doubt) VALUES (?1, 2)
          ON CONFLICT (id) DO UPDATE SET doubt = 2, doubt_due = NULL",
     )?;
+    let mut answered = transaction.prepare_cached(ANSWERED)?;
     for id in ids {
         statement.execute([id])?;
+        answered.execute([id])?;
     }
     Ok(())
 }
@@ -221,6 +236,7 @@ fn remove(transaction: &Transaction<'_>, ids: &[ProductId]) -> rusqlite::Result<
             .query_row([id], |row| row.get(0))
             .optional()?;
         gone += i64::from(published == Some(true));
+        transaction.prepare_cached(ANSWERED)?.execute([id])?;
         unpark(transaction, id)?;
         transaction
             .prepare_cached("INSERT OR IGNORE INTO removed (id, since) VALUES (?1, ?2)")?

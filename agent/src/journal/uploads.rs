@@ -119,12 +119,13 @@ impl Journal {
 
 pub(super) fn advance(
     transaction: &Transaction<'_>,
+    number: i64,
     progress: &UploadProgress,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("UPDATE upload SET cursor = ?2, done = ?3 WHERE number = ?1")?
         .execute((
-            progress.number,
+            number,
             &progress.cursor,
             i64::try_from(progress.done).unwrap_or(i64::MAX),
         ))?;

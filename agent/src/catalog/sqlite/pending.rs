@@ -1,6 +1,9 @@
 //! The ChangeLog as a queue.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params};
@@ -11,10 +14,11 @@ use crate::{
     product::ProductId,
 };
 
-/// The most changes that one transaction deletes.
-const CHUNK: usize = 500;
-/// How long the till may go first between two transactions of ours.
-const GIVE_WAY: Duration = Duration::from_millis(10);
+/// The most changes that one transaction deletes: some milliseconds.
+const CHUNK: usize = 1_000;
+/// How long the till may go first between two transactions of ours: as long as ours took, but this at
+/// least.
+const GIVE_WAY: Duration = Duration::from_millis(1);
 
 pub(super) fn newest(connection: &Connection) -> Work<Option<i64>> {
     let newest = connection
@@ -78,11 +82,14 @@ pub(super) fn of_keys(connection: &Connection, keys: &[ProductId]) -> Work<Vec<C
 /// Deletes in short transactions, and lets the till go first between them.
 pub(super) fn acknowledge(connection: &Connection, changes: &[ChangeIdentity]) -> Work<u64> {
     let mut deleted = 0;
-    for (turn, chunk) in changes.chunks(CHUNK).enumerate() {
-        if turn > 0 {
-            thread::sleep(GIVE_WAY);
+    let mut turn = None;
+    for chunk in changes.chunks(CHUNK) {
+        if let Some(turn) = turn {
+            thread::sleep(GIVE_WAY.max(turn));
         }
+        let begun = Instant::now();
         deleted += delete(connection, chunk)?;
+        turn = Some(begun.elapsed());
     }
     Ok(deleted)
 }

@@ -6,8 +6,9 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 
 -- What Digible last acknowledged, or may have been sent.
--- doubt: 0 none; 1 handed over, the next acknowledgement settles it; 2 handed over and may still
--- land, the next acknowledgement makes it 3; 3 acknowledged, but sent once more when `doubt_due` has come.
+-- doubt: 0 none; 1 Digible may have something else, the next acknowledgement settles it; 2 handed over
+-- and may still land, the next acknowledgement makes it 3; 3 acknowledged, but sent once more when
+-- `doubt_due` has come.
 CREATE TABLE product (
     id              ANY NOT NULL PRIMARY KEY,
     published       BLOB,
@@ -19,6 +20,12 @@ CREATE TABLE product (
 
 -- Holds all that counting and finding them asks for: after a restore every product may be in doubt.
 CREATE INDEX product_doubt ON product (id, doubt, doubt_due) WHERE doubt > 0;
+
+-- Handed to the network, and no answer is recorded: doubt 1, unless their row says more. Apart from the
+-- products, because every step writes it before it may send: a small table is quick to write.
+CREATE TABLE handed_over (
+    id ANY NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE parked (
     id        ANY NOT NULL PRIMARY KEY,

@@ -1,5 +1,9 @@
 -- Format 1
 
+CREATE TABLE handed_over (
+    id ANY NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE meta (
     key   TEXT NOT NULL PRIMARY KEY,
     value ANY

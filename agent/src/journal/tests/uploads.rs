@@ -7,8 +7,8 @@ async fn step(shop: &Fixture, upload: i64, ids: &[&ProductId], done: u64) {
     shop.hand_over(ids).await;
     let settlement = Settlement {
         acknowledged: ids.iter().map(|id| acknowledged(id, 7)).collect(),
-        upload: ids.last().map(|id| UploadProgress {
-            number: upload,
+        upload: Some(upload),
+        progress: ids.last().map(|id| UploadProgress {
             cursor: (*id).clone(),
             done,
         }),

@@ -135,6 +135,19 @@ impl Shop {
         )
     }
 
+    /// Raises every price by a cent, in one statement.
+    ///
+    /// # Errors
+    ///
+    /// When the database refuses.
+    pub fn raise_prices(&self) -> Result<(), ShopError> {
+        self.execute(
+            "raise the prices",
+            "UPDATE Products SET SellPrice = round(SellPrice + 0.01, 2)",
+            [],
+        )
+    }
+
     /// Changes a name; nothing when there is no such product.
     ///
     /// # Errors

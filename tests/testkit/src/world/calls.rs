@@ -68,20 +68,29 @@ impl World {
         id: &str,
         condition: impl Fn(&Run) -> bool,
     ) -> Result<Run, WorldError> {
+        within("a run", self.watch_run(id, condition)).await?
+    }
+
+    /// Waits until a run is as `condition` wants it, without a time limit.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such run, or it ends before.
+    pub async fn watch_run(
+        &self,
+        id: &str,
+        condition: impl Fn(&Run) -> bool,
+    ) -> Result<Run, WorldError> {
         const CALL: &str = "WatchRun";
         let request = WatchRunRequest { id: id.to_owned() };
-        let mut client = self.client()?;
-        within("a run", async {
-            let answer = client.runs.watch_run(request).await;
-            let mut stream = answer.map_err(refused(CALL))?.into_inner();
-            while let Some(message) = stream.message().await.map_err(refused(CALL))? {
-                if let Some(run) = message.run.filter(&condition) {
-                    return Ok(run);
-                }
+        let answer = self.client()?.runs.watch_run(request).await;
+        let mut stream = answer.map_err(refused(CALL))?.into_inner();
+        while let Some(message) = stream.message().await.map_err(refused(CALL))? {
+            if let Some(run) = message.run.filter(&condition) {
+                return Ok(run);
             }
-            Err(WorldError::Incomplete(CALL))
-        })
-        .await?
+        }
+        Err(WorldError::Incomplete(CALL))
     }
 
     /// Waits until the agent's state is as `condition` wants it.

@@ -1,0 +1,68 @@
+//! Deletes the changes that are dealt with, while the next products are sent.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::catalog::{Catalog, CatalogError, ChangeIdentity};
+
+/// Deletes changes, one lot after the other. After a failure it deletes nothing more: what is left is
+/// found again.
+pub(super) struct Deletions {
+    catalog: Arc<dyn Catalog>,
+    going: Option<JoinHandle<Result<u64, CatalogError>>>,
+    failure: Option<CatalogError>,
+}
+
+impl Deletions {
+    pub(super) fn new(catalog: Arc<dyn Catalog>) -> Self {
+        Self {
+            catalog,
+            going: None,
+            failure: None,
+        }
+    }
+
+    /// Begins to delete these, when those before are deleted. What they stood for must be recorded in
+    /// the journal.
+    pub(super) async fn begin(&mut self, changes: Vec<ChangeIdentity>) {
+        if changes.is_empty() {
+            return;
+        }
+        self.wait().await;
+        if self.failure.is_some() {
+            return;
+        }
+        let catalog = Arc::clone(&self.catalog);
+        let delete = async move { catalog.acknowledge(&changes).await };
+        self.going = Some(tokio::spawn(delete));
+    }
+
+    /// Whether it is known that some could not be deleted.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Waits until all are deleted.
+    ///
+    /// # Errors
+    ///
+    /// When some could not be deleted.
+    pub(super) async fn finish(&mut self) -> Result<(), CatalogError> {
+        self.wait().await;
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    async fn wait(&mut self) {
+        let Some(going) = self.going.take() else {
+            return;
+        };
+        let ended = going.await.unwrap_or_else(|error| {
+            Err(CatalogError::Statement {
+                operation: "delete acknowledged changes",
+                source: Box::new(error),
+            })
+        });
+        self.failure = self.failure.take().or(ended.err());
+    }
+}

@@ -1,0 +1,142 @@
+//! The numbers of the design, measured: each bench makes its own world of real programs on loopback
+//! and fresh folders, and gives figures. They are printed, never asserted.
+
+mod bare;
+mod change;
+mod figure;
+mod idle;
+mod process;
+mod samples;
+mod status;
+mod sync;
+mod table;
+mod upload;
+
+use std::io;
+
+use shopmaster_proto::v1::{Run, RunOutcome};
+
+pub use figure::{Figure, Target, Unit};
+pub use table::table;
+
+use crate::{
+    digible::DigibleSim,
+    shop::ShopError,
+    world::{World, WorldError},
+};
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bench {
+    /// A sync of 10,000 changed products, against the same requests by a client that does nothing else
+    Sync,
+    /// An upload of 1,000,000 products
+    Upload,
+    /// `shopmasterctl status --json` as a whole process
+    Status,
+    /// The agent with nothing to do
+    Idle,
+    /// From a committed change to the cloud
+    Change,
+}
+
+/// Why there is no figure.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The world around the agent failed.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The shop failed.
+    #[error(transparent)]
+    Shop(#[from] ShopError),
+    /// A run did not do all of its work, so that its time says nothing.
+    #[error("the run `{id}` did not complete: {message}")]
+    Run {
+        /// Its id.
+        id: String,
+        /// What the agent says of it.
+        message: String,
+    },
+    /// The client to compare with could not send.
+    #[error("the client to compare with failed")]
+    Bare(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// `shopmasterctl` did not start.
+    #[error("`shopmasterctl` cannot be run")]
+    Ctl(#[source] io::Error),
+    /// `shopmasterctl` ended with an error.
+    #[error("`shopmasterctl` failed: {0}")]
+    CtlFailed(String),
+}
+
+impl Bench {
+    /// All, in the order of the table.
+    pub const ALL: [Self; 5] = [
+        Self::Sync,
+        Self::Upload,
+        Self::Status,
+        Self::Idle,
+        Self::Change,
+    ];
+
+    /// Its name, in the table and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Upload => "upload",
+            Self::Status => "status",
+            Self::Idle => "idle",
+            Self::Change => "change",
+        }
+    }
+
+    /// Measures.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to measure: a part did not start, or a run failed.
+    pub async fn measure(self) -> Result<Vec<Figure>, BenchError> {
+        match self {
+            Self::Sync => sync::measure().await,
+            Self::Upload => upload::measure().await,
+            Self::Status => status::measure().await,
+            Self::Idle => idle::measure().await,
+            Self::Change => change::measure().await,
+        }
+    }
+}
+
+/// The run, when it did all of its work.
+fn completed(run: Run) -> Result<Run, BenchError> {
+    if run.outcome() == RunOutcome::Completed && run.failed == 0 && run.parked == 0 {
+        return Ok(run);
+    }
+    Err(BenchError::Run {
+        id: run.id,
+        message: run.message,
+    })
+}
+
+/// How many requests with products arrived so far.
+fn sent(digible: &DigibleSim) -> u64 {
+    let counts = digible.counts();
+    counts.batches + counts.updates
+}
+
+/// Starts the agent anew with the settings that people have, not those of tests.
+async fn use_default_pace(world: &mut World) -> Result<(), WorldError> {
+    let keys = [
+        "digible.timeout",
+        "sync.automatic",
+        "sync.interval",
+        "sync.probe",
+        "sync.verify",
+    ];
+    world
+        .reconfigure(|config| {
+            for key in keys {
+                config.unset(key);
+            }
+        })
+        .await
+}

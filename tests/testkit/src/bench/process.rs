@@ -1,0 +1,32 @@
+//! What Linux tells of a process (proc(5)); nothing elsewhere.
+
+use std::{fs, time::Duration};
+
+/// The most memory that was ever resident, in MiB (`VmHWM`).
+pub(super) fn peak_memory(id: Option<u32>) -> Option<f64> {
+    memory(id?, "VmHWM:")
+}
+
+/// The memory that is resident now, in MiB (`VmRSS`).
+pub(super) fn memory_now(id: Option<u32>) -> Option<f64> {
+    memory(id?, "VmRSS:")
+}
+
+/// The time that its threads have run on a processor so far. From `schedstat`, in nanoseconds:
+/// `stat` counts in hundredths of a second, too coarse for an idle process.
+pub(super) fn cpu_time(id: Option<u32>) -> Option<Duration> {
+    let threads = fs::read_dir(format!("/proc/{}/task", id?)).ok()?;
+    let times = threads.flatten().map(|thread| -> Option<u64> {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    });
+    // A thread that ends while we look has no file any more.
+    Some(Duration::from_nanos(times.flatten().sum()))
+}
+
+fn memory(id: u32, key: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    let kibibytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes / 1_024.0)
+}

@@ -1,0 +1,43 @@
+//! An upload of a large shop.
+
+use std::time::Instant;
+
+use shopmaster_proto::v1::{Run, RunKind, RunState};
+
+use super::{BenchError, Figure, Unit, completed, process};
+use crate::{
+    digible::{Remember, SimOptions},
+    world::World,
+};
+
+const PRODUCTS: usize = 1_000_000;
+
+pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
+    let world = World::builder()
+        .products(PRODUCTS)
+        .digible(SimOptions {
+            remember: Remember::Counts,
+            ..SimOptions::default()
+        })
+        .start()
+        .await?;
+    world.install_capture().await?;
+    let before = process::memory_now(world.agent_id());
+    let started = Instant::now();
+    let run = world.start_run(RunKind::Upload).await?;
+    // Without the time limit that tests have.
+    let ended = |run: &Run| run.state() == RunState::Finished;
+    completed(world.watch_run(&run.id, ended).await?)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let peak = process::peak_memory(world.agent_id());
+    Ok(vec![
+        Figure::new(
+            "1,000,000 products at 0 ms",
+            PRODUCTS as f64 / seconds,
+            Unit::PerSecond,
+        )
+        .at_least(200_000.0),
+        Figure::new("the agent's peak memory", peak, Unit::MiB).at_most(64.0),
+        Figure::new("its memory before", before, Unit::MiB),
+    ])
+}
