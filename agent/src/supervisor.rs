@@ -165,7 +165,10 @@ impl Supervisor {
     /// Builds and starts the engine, if everything is there that it needs.
     pub async fn start(self: &Arc<Self>) {
         let _one_at_a_time = self.changing.lock().await;
-        self.build().await;
+        // A client's change may have been quicker, and there is one engine at a time.
+        if !*self.built.borrow() {
+            self.build().await;
+        }
     }
 
     /// Ends the engine: what is under way is recorded first.
