@@ -24,7 +24,10 @@ use serde_json::{Value, json};
 use tokio::{net::TcpStream, task::JoinSet};
 
 use super::BenchError;
-use crate::digible::DigibleSim;
+use crate::{
+    digible::{BATCH_LIMIT, DigibleSim},
+    shop::{Expected, Shop},
+};
 
 type Failure = Box<dyn Error + Send + Sync>;
 type Sender = SendRequest<Full<Bytes>>;
@@ -45,22 +48,30 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// A whole batch.
-    pub(super) fn batch(products: &[Value]) -> Self {
-        Self {
+    /// All products of the shop, in full batches.
+    pub(super) fn batches(shop: &Shop) -> Result<Vec<Self>, BenchError> {
+        let mut products = shop.all()?.into_iter().map(product);
+        let batches = std::iter::from_fn(|| {
+            let batch: Vec<Value> = products.by_ref().take(BATCH_LIMIT).collect();
+            (!batch.is_empty()).then_some(batch)
+        });
+        let calls = batches.map(|batch| Self {
             method: Method::POST,
             path: "/v1/business/stores/product/sync",
-            body: Value::from(products).to_string().into(),
-        }
+            body: Value::from(batch).to_string().into(),
+        });
+        Ok(calls.collect())
     }
 
-    /// One product.
-    pub(super) fn update(product: &Value) -> Self {
-        Self {
+    /// Products of the shop, each for itself.
+    pub(super) fn updates(shop: &Shop, count: usize) -> Result<Vec<Self>, BenchError> {
+        let products = shop.all()?.into_iter().map(product).take(count);
+        let calls = products.map(|product| Self {
             method: Method::PUT,
             path: "/v1/business/stores/product/external/update",
             body: product.to_string().into(),
-        }
+        });
+        Ok(calls.collect())
     }
 
     fn login(digible: &DigibleSim) -> Self {
@@ -72,6 +83,11 @@ impl Call {
             body: body.to_string().into(),
         }
     }
+}
+
+/// As Digible gets it.
+fn product((id, product): (String, Expected)) -> Value {
+    json!({ "productName": product.name, "productPrice": product.price, "productId": id })
 }
 
 impl Bare {

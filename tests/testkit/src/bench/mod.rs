@@ -25,6 +25,9 @@ use crate::{
     world::{World, WorldError},
 };
 
+/// Requests under way at once: the agent's default, and what it is compared with.
+const MAX_IN_FLIGHT: usize = 8;
+
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Bench {
@@ -57,6 +60,9 @@ pub enum BenchError {
         /// What the agent says of it.
         message: String,
     },
+    /// Products did not arrive, so that the time says nothing.
+    #[error("the stand-in has {0} products only")]
+    Missing(usize),
     /// The client to compare with could not send.
     #[error("the client to compare with failed")]
     Bare(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -2,26 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use shopmaster_proto::v1::Run;
 
 use super::{
-    BenchError, Figure, Unit,
+    BenchError, Figure, MAX_IN_FLIGHT, Unit,
     bare::{Bare, Call},
     completed,
     samples::{Samples, ratio},
     sent,
 };
 use crate::{
-    digible::{BATCH_LIMIT, Remember, SimOptions},
-    shop::Shop,
+    digible::{Remember, SimOptions},
     world::World,
 };
 
 const PRODUCTS: usize = 10_000;
 const LATENCY: Duration = Duration::from_millis(20);
-/// The agent's default.
-const MAX_IN_FLIGHT: usize = 8;
 const ROUNDS: usize = 9;
 /// Rows that the old program's way is measured with; ten thousand would take four minutes.
 const OLD_WAY_ROWS: usize = 200;
@@ -45,13 +41,14 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let (mut ours, mut seen, mut ideal) = <(Samples, Samples, Samples)>::default();
     let mut requests = 0;
     for round in 0..=ROUNDS {
-        let changed = change_all(&world.shop)?;
+        world.shop.raise_prices()?;
         let before = sent(&world.digible);
         let started = Instant::now();
         let run = completed(world.sync().await?)?;
         let client_saw = started.elapsed();
         requests = sent(&world.digible) - before;
-        let least = bare.all_at_once(batches(&changed), MAX_IN_FLIGHT).await?;
+        let calls = Call::batches(&world.shop)?;
+        let least = bare.all_at_once(calls, MAX_IN_FLIGHT).await?;
         // The first round warms both up.
         if round > 0 {
             ours.add(duration(&run));
@@ -59,11 +56,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
             ideal.add(least);
         }
     }
-    let rows: Vec<_> = change_all(&world.shop)?
-        .iter()
-        .take(OLD_WAY_ROWS)
-        .map(Call::update)
-        .collect();
+    let rows = Call::updates(&world.shop, OLD_WAY_ROWS)?;
     let scale = (PRODUCTS / OLD_WAY_ROWS) as f64;
     let old_way = bare.one_by_one(rows).await?.as_secs_f64() * 1_000.0 * scale;
 
@@ -102,21 +95,6 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         Figure::new(format!("that way, from {OLD_WAY_ROWS} rows"), old_way, unit),
     ]);
     Ok(figures)
-}
-
-/// Gives every product another price. The products as they are then, as Digible gets them.
-fn change_all(shop: &Shop) -> Result<Vec<Value>, BenchError> {
-    shop.raise_prices()?;
-    let products = shop.all()?.into_iter();
-    Ok(products
-        .map(|(id, product)| {
-            json!({ "productName": product.name, "productPrice": product.price, "productId": id })
-        })
-        .collect())
-}
-
-fn batches(products: &[Value]) -> Vec<Call> {
-    products.chunks(BATCH_LIMIT).map(Call::batch).collect()
 }
 
 /// From a run's start to its end, as the agent notes them.

@@ -79,7 +79,7 @@ mod tests {
             table(&figures),
             "bench   what              target  measured\n\
              sync    of the ideal    ≤ 1.20 ×    1.31 ×  miss\n\
-             \u{20}       median                     171 ms\n\
+             \u{20}       median                      171 ms\n\
              upload  peak memory   ≤ 64.0 MiB       n/a\n"
         );
     }

@@ -4,7 +4,11 @@ use std::time::Instant;
 
 use shopmaster_proto::v1::{Run, RunKind, RunState};
 
-use super::{BenchError, Figure, Unit, completed, process};
+use super::{
+    BenchError, Figure, MAX_IN_FLIGHT, Unit,
+    bare::{Bare, Call},
+    completed, process,
+};
 use crate::{
     digible::{Remember, SimOptions},
     world::World,
@@ -29,7 +33,14 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let ended = |run: &Run| run.state() == RunState::Finished;
     completed(world.watch_run(&run.id, ended).await?)?;
     let seconds = started.elapsed().as_secs_f64();
+    let arrived = world.digible.count();
+    if arrived != PRODUCTS {
+        return Err(BenchError::Missing(arrived));
+    }
     let peak = process::peak_memory(world.agent_id());
+    let bare = Bare::log_in(&world.digible).await?;
+    let calls = Call::batches(&world.shop)?;
+    let least = bare.all_at_once(calls, MAX_IN_FLIGHT).await?.as_secs_f64();
     Ok(vec![
         Figure::new(
             "1,000,000 products at 0 ms",
@@ -37,6 +48,11 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
             Unit::PerSecond,
         )
         .at_least(200_000.0),
+        Figure::new(
+            "the same requests by a bare client: what the stand-in takes",
+            PRODUCTS as f64 / least,
+            Unit::PerSecond,
+        ),
         Figure::new("the agent's peak memory", peak, Unit::MiB).at_most(64.0),
         Figure::new("its memory before", before, Unit::MiB),
     ])

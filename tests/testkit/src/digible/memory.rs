@@ -71,15 +71,21 @@ impl Memory {
         }
     }
 
-    /// Takes note of a request and judges it.
-    pub(super) fn arrive(&mut self, head: Head, body: &[u8], at_ms: u64) -> Arrival {
-        let endpoint = Endpoint::at(&head.target);
+    /// Takes note of a request, whose body was read before, and judges it.
+    pub(super) fn arrive(
+        &mut self,
+        head: Head,
+        endpoint: Option<Endpoint>,
+        parsed: Option<Result<Call, Refusal>>,
+        at_ms: u64,
+    ) -> Arrival {
         let token = self
             .tokens
             .judge(head.token.as_deref(), self.settings.unix_now());
-        let parsed = endpoint.map(|endpoint| Call::parse(endpoint, body));
         let product_ids = match &parsed {
-            Some(Ok(call)) => call.products().iter().map(|each| each.id.clone()).collect(),
+            Some(Ok(call)) if self.remember == Remember::Everything => {
+                call.products().iter().map(|each| each.id.clone()).collect()
+            }
             _ => Vec::new(),
         };
         let call = judge(&head, endpoint, token, parsed);

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::{
     memory::{Arrival, Head, Memory},
     settings::SimOptions,
+    wire::{Call, Endpoint},
 };
 
 /// The state and its news.
@@ -57,7 +58,10 @@ impl Shared {
     /// Takes note of a request.
     pub(super) fn arrive(&self, head: Head, body: &[u8]) -> Arrival {
         let at_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.change(|memory| memory.arrive(head, body, at_ms))
+        // Outside of the lock: reading the bodies is most of the work.
+        let endpoint = Endpoint::at(&head.target);
+        let parsed = endpoint.map(|endpoint| Call::parse(endpoint, body));
+        self.change(|memory| memory.arrive(head, endpoint, parsed, at_ms))
     }
 
     /// News from now on.
