@@ -97,7 +97,11 @@ async fn all(
             let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
             return Ok(Some((Outcome::Cancelled, text.to_owned())));
         }
-        cursor = passed.at.unwrap_or(Cursor::Start);
+        cursor = match source {
+            // Those of the pages before may still be due.
+            Source::Due | Source::Changes => Cursor::Start,
+            Source::Rows => passed.at.unwrap_or(Cursor::Start),
+        };
     }
 }
 
