@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use shopmaster_proto::InstanceName;
 
+#[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
 
 /// Keeps a Digible catalogue equal to a shop's product database.
@@ -28,6 +29,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the agent (the default)
     Run(RunArgs),
+    #[cfg(feature = "demo")]
     /// Try everything with a made-up shop and a stand-in for Digible, in a fresh folder
     Demo(DemoArgs),
 }

@@ -7,6 +7,7 @@ pub mod args;
 pub mod catalog;
 pub mod config;
 pub mod control;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod digible;
 pub mod engine;

@@ -8,7 +8,6 @@ use std::{
 use clap::Parser as _;
 use shopmaster_agent::{
     args::{Cli, Command},
-    demo,
     engine::with_causes,
     service,
 };
@@ -20,7 +19,10 @@ async fn main() -> ExitCode {
         Command::Run(args) => service::run(args)
             .await
             .map_err(|error| with_causes(&error)),
-        Command::Demo(args) => demo::run(args).await.map_err(|error| with_causes(&error)),
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => shopmaster_agent::demo::run(args)
+            .await
+            .map_err(|error| with_causes(&error)),
     };
     let Err(message) = result else {
         return ExitCode::SUCCESS;

@@ -1,11 +1,12 @@
-//! What many tests need.
+//! What the tests of runs need beside `support`.
 
 use std::error::Error;
 
+pub use crate::support::issue;
 use shopmaster_proto::{
     Failure,
     v1::{
-        CancelRunRequest, Capture, CaptureState, Issue, PauseRequest, ResumeRequest, Run, RunKind,
+        CancelRunRequest, Capture, CaptureState, PauseRequest, ResumeRequest, Run, RunKind,
         RunOutcome, StartRunRequest, Status,
     },
 };
@@ -65,11 +66,6 @@ pub fn ids(request: &RequestRecord) -> Vec<String> {
 /// The state now.
 pub async fn status(world: &World) -> Result<Status, WorldError> {
     world.wait_status(|_| true).await
-}
-
-/// One issue of a state.
-pub fn issue<'a>(status: &'a Status, code: &str) -> Option<&'a Issue> {
-    status.issues.iter().find(|issue| issue.code == code)
 }
 
 /// A fault that is none: lets requests pass before the next fault strikes.

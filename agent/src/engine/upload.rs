@@ -102,10 +102,10 @@ async fn all(
         if !pass::wait(live, until, &why(&passed)).await {
             return Ok(Some(cancelled()));
         }
-        // A walk that came to its end begins anew, for those that waited behind it.
-        cursor = match passed.halt {
-            Some(_) => passed.at,
-            None => Cursor::Start,
+        cursor = match source {
+            // Those of the pages before may still be due.
+            Source::Due | Source::Changes => Cursor::Start,
+            Source::Rows => passed.at,
         };
     }
 }

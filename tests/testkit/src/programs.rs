@@ -69,7 +69,11 @@ impl Programs {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut command = Command::new(&cargo);
         command
-            .args(["build", "--message-format=json-render-diagnostics"])
+            .args([
+                "build",
+                "--locked",
+                "--message-format=json-render-diagnostics",
+            ])
             .args(["-p", AGENT, "-p", CTL, "--bins"])
             .current_dir(workspace)
             .stderr(Stdio::inherit());

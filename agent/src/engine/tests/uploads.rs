@@ -11,7 +11,7 @@ use super::{
     },
     World, cloud, id, options,
 };
-use crate::journal::Doubt;
+use crate::journal::{Doubt, Settlement, UploadProgress};
 
 /// A first page of two, then pages of four and more.
 fn small() -> Options {
@@ -60,8 +60,8 @@ async fn a_product_that_waits_its_own_time_is_not_jumped_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_product_that_was_turned_away_is_not_jumped_over() {
-    // Most of the first requests are turned away: with a halt after two in a row, or without one.
-    for max_in_flight in [1, 2, 8] {
+    // With a halt after some in a row, or without one; among the rows, and among those left over.
+    for (max_in_flight, every, last) in [(1, 4, 9), (1, 3, 12), (1, 5, 14), (2, 4, 9), (8, 4, 9)] {
         let world = stocked(Options {
             max_in_flight,
             ..small()
@@ -70,16 +70,55 @@ async fn a_product_that_was_turned_away_is_not_jumped_over() {
         let mut requests = 0;
         world.cloud.rule(move |_| {
             requests += 1;
-            match requests {
-                1..=9 if requests % 4 != 0 => cloud::turned_away(),
-                _ => cloud::good(),
+            if requests <= last && requests % every != 0 {
+                return cloud::turned_away();
             }
+            cloud::good()
         });
         let run = world.upload().await;
-        assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
-        assert!(is_equal(&world), "{max_in_flight} in flight");
-        assert_eq!(world.engine.journal().counts().await.unwrap().in_doubt, 0);
+        let case = (max_in_flight, every, last);
+        assert_eq!(
+            run.outcome,
+            Some(Outcome::Completed),
+            "{case:?} {}",
+            run.message
+        );
+        assert!(is_equal(&world), "{case:?}");
+        let counts = world.engine.journal().counts().await.unwrap();
+        assert_eq!(counts.in_doubt, 0, "{case:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_has_not_finished_while_products_of_it_are_left_over() {
+    let world = stocked(small()).await;
+    world.upload().await;
+    // One that is through with the rows, and left two pages over.
+    let journal = world.engine.journal();
+    let progress = UploadProgress {
+        cursor: id("j"),
+        done: 2,
+    };
+    let upload = Settlement {
+        upload: Some(journal.begin_upload().await.unwrap()),
+        progress: Some(progress),
+        ..world.engine.core.settlement()
+    };
+    journal.settle(upload).await.unwrap();
+    let left_over = ["a", "b", "c", "d", "e", "f", "g", "h"].map(id);
+    journal.hand_over(left_over.to_vec()).await.unwrap();
+    let mut requests = 0;
+    world.cloud.rule(move |_| {
+        requests += 1;
+        match requests {
+            // Of the first page, then at the second one.
+            1 => cloud::turned_away(),
+            3 => cloud::asked_to_wait(5),
+            _ => cloud::good(),
+        }
+    });
+    assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
+    assert_eq!(journal.counts().await.unwrap().in_doubt, 0);
 }
 
 #[tokio::test(start_paused = true)]
