@@ -203,7 +203,8 @@ impl Inner {
             Ok(token) => {
                 let kept = SecretString::from(token.text());
                 let pass = self.session.logged_in(token);
-                info!(expires_at = ?pass.token.end(), "logged in to Digible");
+                let expires_at = pass.token.end().map(tracing::field::display);
+                info!(expires_at, "logged in to Digible");
                 (self.keep_token)(&kept);
                 Ok(pass)
             }

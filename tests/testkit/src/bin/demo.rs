@@ -14,13 +14,25 @@ fn main() -> ExitCode {
         Ok(programs) => programs,
         Err(error) => return fail(&error.to_string()),
     };
-    let status = Command::new(&programs.agent)
-        .arg("demo")
+    let mut demo = Command::new(&programs.agent);
+    demo.arg("demo")
         .arg("--ctl")
         .arg(&programs.ctl)
-        .args(env::args_os().skip(1))
-        .status();
-    match status {
+        .args(env::args_os().skip(1));
+    become_it(demo)
+}
+
+/// In place of this process, so that Ctrl-C and the exit code are the demo's own.
+#[cfg(unix)]
+fn become_it(mut demo: Command) -> ExitCode {
+    use std::os::unix::process::CommandExt as _;
+    let error = demo.exec();
+    fail(&format!("cannot start the agent: {error}"))
+}
+
+#[cfg(not(unix))]
+fn become_it(mut demo: Command) -> ExitCode {
+    match demo.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => fail(&format!("cannot start the agent: {error}")),
