@@ -16,16 +16,30 @@ use super::{
     step::Mode,
     sync::{self, Ending},
 };
-use crate::{catalog::Lookup, journal::Settlement, product::ProductId};
+use crate::{
+    catalog::{CaptureStatus, Lookup},
+    journal::Settlement,
+    product::ProductId,
+};
 
 /// So often in a row, without any progress, before an upload gives up; its checkpoint stays.
 const TRIES: u32 = 8;
 /// Keys asked for at once when looking for what is gone.
 const GONE_PAGE: u32 = 1_000;
 
+/// The shop before an upload.
+struct Shop {
+    /// Products.
+    total: u64,
+    /// Its changes are captured.
+    captured: bool,
+}
+
 /// Sends every product.
 pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
-    let Some(total) = pass::patiently(core, live, TRIES, || prepare(core)).await? else {
+    let Some(Shop { total, captured }) =
+        pass::patiently(core, live, TRIES, || prepare(core)).await?
+    else {
         return Ok(cancelled());
     };
     let unfinished = core
@@ -61,15 +75,24 @@ pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<En
     let Some(()) = pass::patiently(core, live, TRIES, find).await? else {
         return Ok(cancelled());
     };
-    core.journal.finish_upload(number).await?;
+    if captured {
+        core.journal.finish_upload(number).await?;
+    } else {
+        // What changed behind it meanwhile is nowhere.
+        core.journal.need_upload().await?;
+    }
     Ok((Outcome::Completed, String::new()))
 }
 
-/// Makes sure that the shop is ours to serve. Gives how many products it has.
-async fn prepare(core: &Core) -> Result<u64, StepError> {
+/// Makes sure that the shop is ours to serve.
+async fn prepare(core: &Core) -> Result<Shop, StepError> {
     core.catalog.claim().await?;
-    owner::check(core).await?;
-    Ok(core.catalog.count().await?)
+    let status = core.catalog.capture().await?;
+    owner::check(core, &status).await?;
+    Ok(Shop {
+        total: core.catalog.count().await?,
+        captured: status == CaptureStatus::Installed,
+    })
 }
 
 /// Walks to the end of a source, through everything that passes by itself. Gives an ending when

@@ -43,6 +43,7 @@ struct Table {
     /// What the next acknowledgement fails with.
     failing: Option<fn() -> CatalogError>,
     missing_capture: bool,
+    missing_trigger: bool,
 }
 
 impl FakeShop {
@@ -128,6 +129,23 @@ impl FakeShop {
         self.table().failing = failing;
     }
 
+    /// As somebody does who runs the plan's text. False when it is there.
+    pub(super) fn install_by_hand(&self) -> bool {
+        std::mem::take(&mut self.table().missing_capture)
+    }
+
+    /// The same for removing, which takes the owner along.
+    pub(super) fn remove_by_hand(&self) -> bool {
+        let mut table = self.table();
+        table.owner = None;
+        !std::mem::replace(&mut table.missing_capture, true)
+    }
+
+    /// Drops a trigger, or creates it again.
+    pub(super) fn has_trigger(&self, has: bool) {
+        self.table().missing_trigger = !has;
+    }
+
     pub(super) fn rows(&self) -> Vec<Row> {
         self.table().rows.values().cloned().collect()
     }
@@ -210,17 +228,19 @@ impl Catalog for FakeShop {
     }
 
     async fn install(&self) -> Result<bool> {
-        Ok(std::mem::take(&mut self.table().missing_capture))
+        Ok(self.install_by_hand())
     }
 
     async fn remove(&self) -> Result<bool> {
-        Ok(!std::mem::replace(&mut self.table().missing_capture, true))
+        Ok(self.remove_by_hand())
     }
 
     async fn capture(&self) -> Result<CaptureStatus> {
-        Ok(match self.table().missing_capture {
-            true => CaptureStatus::NotInstalled,
-            false => CaptureStatus::Installed,
+        let table = self.table();
+        Ok(match (table.missing_capture, table.missing_trigger) {
+            (true, _) => CaptureStatus::NotInstalled,
+            (false, true) => CaptureStatus::Drifted(vec!["a trigger is missing".to_owned()]),
+            (false, false) => CaptureStatus::Installed,
         })
     }
 
@@ -229,7 +249,10 @@ impl Catalog for FakeShop {
     }
 
     async fn set_owner(&self, owner: &Owner) -> Result<()> {
-        self.table().owner = Some(owner.clone());
+        let mut table = self.table();
+        if !table.missing_capture {
+            table.owner = Some(owner.clone());
+        }
         Ok(())
     }
 
