@@ -5,6 +5,17 @@ use super::{
     World,
 };
 
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_due_before_capture_is_mended() {
+    let world = World::new().await;
+    world.upload().await;
+    world.shop.has_trigger(false);
+    world.shop.fails_to_install();
+    world.engine.install_capture().await.unwrap_err();
+    let journal = world.engine.journal();
+    assert_eq!(journal.uploaded_at().await.unwrap(), None);
+}
+
 async fn is_uploaded(world: &World) -> bool {
     world.engine.refresh().await;
     !world.codes().contains(&"NEVER_UPLOADED")

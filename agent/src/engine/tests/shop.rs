@@ -28,6 +28,8 @@ pub(super) struct FakeShop {
     walks: AtomicUsize,
     /// How often a page of the table was read.
     scans: AtomicUsize,
+    /// How often rows were read by their keys.
+    reads: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -44,6 +46,7 @@ struct Table {
     failing: Option<fn() -> CatalogError>,
     missing_capture: bool,
     missing_trigger: bool,
+    install_fails: bool,
 }
 
 impl FakeShop {
@@ -134,7 +137,12 @@ impl FakeShop {
         std::mem::take(&mut self.table().missing_capture)
     }
 
-    /// The same for removing, which takes the owner along.
+    /// Lets the next installing fail.
+    pub(super) fn fails_to_install(&self) {
+        self.table().install_fails = true;
+    }
+
+    /// As somebody does who runs the plan's text, for removing, which takes the owner along.
     pub(super) fn remove_by_hand(&self) -> bool {
         let mut table = self.table();
         table.owner = None;
@@ -164,6 +172,10 @@ impl FakeShop {
 
     pub(super) fn scans(&self) -> usize {
         self.scans.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -228,7 +240,11 @@ impl Catalog for FakeShop {
     }
 
     async fn install(&self) -> Result<bool> {
-        Ok(self.install_by_hand())
+        let installed = self.install_by_hand();
+        match std::mem::take(&mut self.table().install_fails) {
+            true => Err(CatalogError::Unproven("no change".to_owned())),
+            false => Ok(installed),
+        }
     }
 
     async fn remove(&self) -> Result<bool> {
@@ -294,7 +310,11 @@ impl Catalog for FakeShop {
 
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
         let table = self.table();
-        Ok(keys.iter().map(|key| table.find(key)).collect())
+        let found = keys.iter().map(|key| table.find(key)).collect();
+        if !keys.is_empty() {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(found)
     }
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
