@@ -496,7 +496,14 @@ impl Step<'_> {
         if self.live.cancel.is_cancelled() {
             return Ok(false);
         }
-        match witness::ask(self.core, self.live, &aboard.iter().collect()).await? {
+        match witness::ask(
+            self.core,
+            self.live,
+            self.evidence,
+            &aboard.iter().collect(),
+        )
+        .await?
+        {
             Testimony::Passes => {
                 self.evidence.batch_passed();
                 Ok(true)
