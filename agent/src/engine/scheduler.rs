@@ -55,9 +55,7 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
             look(engine).await;
             continue;
         }
-        if !std::mem::replace(&mut resumed, true) {
-            resume_upload(engine).await;
-        }
+        resumed = resumed || resume_upload(engine).await;
         if !engine.core.options.automatic {
             look(engine).await;
             continue;
@@ -162,23 +160,19 @@ async fn sync(engine: &Engine, schedule: &mut Schedule) {
     }
 }
 
-/// Goes on with an upload that an earlier process did not finish. One that was cancelled waits for
-/// a person.
-async fn resume_upload(engine: &Engine) {
-    let unfinished = match engine.core.journal.newest_upload().await {
-        Ok(upload) => upload.is_some_and(|upload| upload.finished_at.is_none()),
-        Err(error) => return engine.core.note_journal_failure(&error),
-    };
-    if !unfinished {
-        return;
-    }
-    let Ok(runs) = engine.runs.list(500).await else {
-        return;
-    };
-    let last = runs.iter().find(|run| run.kind == Kind::Upload);
-    if last.is_some_and(|run| run.outcome == Some(Outcome::Interrupted)) {
-        // Paused: the upload waits for a person, as a new one would.
-        let _ = engine.runs.start(Kind::Upload, Cause::Resumed, false);
+/// Goes on with an upload that an earlier process did not finish. False when that is to be tried
+/// again.
+async fn resume_upload(engine: &Engine) -> bool {
+    match engine.core.journal.has_upload_to_resume().await {
+        Ok(true) => {
+            let started = engine.runs.start(Kind::Upload, Cause::Resumed, false);
+            started.is_ok()
+        }
+        Ok(false) => true,
+        Err(error) => {
+            engine.core.note_journal_failure(&error);
+            false
+        }
     }
 }
 

@@ -35,8 +35,18 @@ struct Shop {
     captured: bool,
 }
 
-/// Sends every product.
+/// Sends every product. Goes on by itself in the next process when this one ends before; one that
+/// somebody cancelled, or that failed, waits for a person.
 pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
+    core.journal.let_upload_resume(true).await?;
+    let ending = to_its_end(core, live, from_start).await;
+    if !core.stop.is_cancelled() {
+        core.journal.let_upload_resume(false).await?;
+    }
+    ending
+}
+
+async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
     let Some(Shop { total, captured }) =
         pass::patiently(core, live, TRIES, || prepare(core)).await?
     else {
