@@ -81,6 +81,15 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
     if let Some(ending) = all(core, live, &evidence, Source::Due, Cursor::Start, &mut mode).await? {
         return Ok(ending);
     }
+    if captured {
+        // What it covered is no longer pending; what is left stays so, and is shown.
+        let mut mode = Mode::Changed;
+        let (changes, start) = (Source::Changes, Cursor::Start);
+        let passed = pass::walk(core, live, &evidence, changes, start, &mut mode).await?;
+        if passed.halt == Some(Halt::Cancelled) {
+            return Ok(cancelled());
+        }
+    }
     let find = || find_gone(core, live, number);
     let Some(()) = pass::patiently(core, live, TRIES, find).await? else {
         return Ok(cancelled());
@@ -97,6 +106,8 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
 /// Makes sure that the shop is ours to serve.
 async fn prepare(core: &Core) -> Result<Shop, StepError> {
     core.catalog.claim().await?;
+    // It refuses a key that is not unique: a page would jump over rows with the last one's key.
+    core.catalog.plan().await?;
     let status = core.catalog.capture().await?;
     owner::check(core, &status).await?;
     Ok(Shop {

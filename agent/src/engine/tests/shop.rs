@@ -47,6 +47,7 @@ struct Table {
     missing_capture: bool,
     missing_trigger: bool,
     install_fails: bool,
+    unfit_key: bool,
 }
 
 impl FakeShop {
@@ -154,6 +155,11 @@ impl FakeShop {
         self.table().missing_trigger = !has;
     }
 
+    /// Its key is not unique.
+    pub(super) fn has_unfit_key(&self) {
+        self.table().unfit_key = true;
+    }
+
     pub(super) fn rows(&self) -> Vec<Row> {
         self.table().rows.values().cloned().collect()
     }
@@ -236,7 +242,17 @@ impl Catalog for FakeShop {
     }
 
     async fn plan(&self) -> Result<CapturePlan> {
-        Err(CatalogError::NotInstalled)
+        if self.table().unfit_key {
+            return Err(CatalogError::UnfitKey {
+                table: "Products".to_owned(),
+                column: "ProductID".to_owned(),
+                reason: "it is not unique".to_owned(),
+            });
+        }
+        Ok(CapturePlan {
+            install: String::new(),
+            remove: String::new(),
+        })
     }
 
     async fn install(&self) -> Result<bool> {
