@@ -305,7 +305,11 @@ async fn store(core: &Core, run: &Run) -> Result<(), JournalError> {
 }
 
 fn read(stored: &StoredRun) -> Option<Run> {
-    serde_json::from_str(&stored.record).ok()
+    serde_json::from_str(&stored.record)
+        .inspect_err(|error| {
+            tracing::warn!(run = stored.id, %error, "a stored run cannot be read");
+        })
+        .ok()
 }
 
 fn failure(error: &StepError) -> String {
