@@ -270,3 +270,31 @@ async fn an_upload_that_somebody_cancelled_waits_for_a_person() {
     assert_eq!(world.upload().await.sent, 1);
     world.engine.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_sync_starts_before_a_product_may_be_tried() {
+    let world = started(Options {
+        batch_size: 1,
+        max_in_flight: 1,
+        ..options()
+    })
+    .await;
+    sleep(seconds(5)).await;
+    world.cloud.rule(|_| cloud::turned_away());
+    for key in ["a", "b"] {
+        world.shop.put(key, 1);
+    }
+    let before = world.shop.walks();
+    sleep(HOUR).await;
+    let syncs = world.shop.walks() - before;
+    let requests = world.cloud.requests().len();
+    let full = 3_600 / 120;
+    assert!(
+        requests > 10 && syncs <= requests + full,
+        "{syncs} syncs, {requests} requests"
+    );
+    world.cloud.is_well();
+    sleep(seconds(180)).await;
+    assert_eq!(world.shop.pending(), 0);
+    world.engine.stop().await;
+}
