@@ -110,6 +110,12 @@ pub(super) fn start(error: StartError) -> Status {
             "Sending is paused".to_owned(),
             "Run `shopmasterctl resume`",
         ),
+        StartError::Going(id) => failure(
+            Code::FailedPrecondition,
+            "UPLOAD_RUNNING",
+            format!("The upload `{id}` goes already and cannot begin anew"),
+            &format!("Run `shopmasterctl runs cancel {id}`, then try again"),
+        ),
         StartError::Stopping => failure(
             Code::Unavailable,
             "STOPPING",

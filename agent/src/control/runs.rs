@@ -119,7 +119,7 @@ impl v1::runs_server::Runs for Service {
             .await;
         let runs = listed.map_err(|error| failure::journal(&error))?;
         Ok(Response::new(v1::ListRunsResponse {
-            runs: runs.iter().map(run::run).collect(),
+            runs: runs.iter().map(run::listed).collect(),
         }))
     }
 

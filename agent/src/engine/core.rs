@@ -13,6 +13,7 @@ use super::{
     board::Board,
     halt::{Halt, StepError},
     lane::Lane,
+    owner,
     waits::Waits,
 };
 use crate::{
@@ -207,6 +208,7 @@ impl Core {
         // Of no product: whether the table and its columns are there at all.
         self.catalog.read(&[]).await?;
         let status = self.catalog.capture().await?;
+        owner::note_gap(self, &status).await?;
         let backlog = match status {
             CaptureStatus::NotInstalled => Backlog::default(),
             _ => self.catalog.backlog().await?,

@@ -386,7 +386,7 @@ impl<'a> Courier<'a> {
         if !self.evidence.is_suspicious() || self.is_stopped() {
             return;
         }
-        match witness::ask(self.core, self.live, &self.aboard).await {
+        match witness::ask(self.core, self.live, self.evidence, &self.aboard).await {
             Ok(Testimony::Passes) => self.evidence.batch_passed(),
             Ok(Testimony::Absent) => self.question_aboard(parcels).await,
             Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),

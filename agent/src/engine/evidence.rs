@@ -1,7 +1,12 @@
 //! What a run has seen of Digible: the proof that parking needs, and the signs that it is not one
 //! product's fault.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use crate::product::ProductId;
 
 /// So many refusals in a row are not about products.
 const TOO_MANY_REFUSALS: u32 = 20;
@@ -12,6 +17,7 @@ pub(super) struct Evidence {
     passed: AtomicBool,
     refusals: AtomicU32,
     faults: AtomicU32,
+    witnesses: Mutex<Vec<ProductId>>,
 }
 
 impl Evidence {
@@ -27,15 +33,31 @@ impl Evidence {
         self.faults.store(0, Ordering::SeqCst);
     }
 
-    /// A batch was refused. True when it is one too many in a row.
-    pub(super) fn refused(&self) -> bool {
+    /// A batch was refused.
+    pub(super) fn refused(&self) {
         self.faults.store(0, Ordering::SeqCst);
-        self.refusals.fetch_add(1, Ordering::SeqCst) + 1 >= TOO_MANY_REFUSALS
+        self.refusals.fetch_add(1, Ordering::SeqCst);
     }
 
     /// A request failed in a way that no product is to blame for. Gives how many did in a row.
     pub(super) fn failed(&self) -> u32 {
         self.faults.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// This product is sent as a witness, beside those of its step.
+    pub(super) fn calls(&self, witness: ProductId) {
+        self.witnesses().push(witness);
+    }
+
+    /// The products that were sent as witnesses since this was last asked.
+    pub(super) fn take_witnesses(&self) -> Vec<ProductId> {
+        std::mem::take(&mut *self.witnesses())
+    }
+
+    fn witnesses(&self) -> MutexGuard<'_, Vec<ProductId>> {
+        self.witnesses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the batch endpoint acknowledged something in this run.

@@ -31,7 +31,7 @@ mod waits;
 mod witness;
 
 use crate::{
-    catalog::Catalog,
+    catalog::{CaptureStatus, Catalog},
     digible::{Answer, Cloud},
     journal::{Journal, JournalError, Pause},
 };
@@ -166,9 +166,12 @@ impl Engine {
     /// When the preflight refuses it, or the database or the journal fails.
     pub async fn install_capture(&self) -> Result<bool, StepError> {
         self.core.catalog.claim().await?;
+        if self.core.catalog.capture().await? != CaptureStatus::Installed {
+            // First, so that it is not forgotten when the agent ends in between.
+            self.core.journal.need_upload().await?;
+        }
         let changed = self.core.catalog.install().await?;
         if changed {
-            self.core.journal.need_upload().await?;
             tracing::info!("capture installed");
         }
         self.refresh().await;

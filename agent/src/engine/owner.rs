@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{core::Core, halt::StepError};
-use crate::catalog::Owner;
+use crate::catalog::{CaptureStatus, Owner};
 
 /// How often a new generation is written: a database restored from a copy that is older than this
 /// is noticed.
@@ -13,8 +13,9 @@ const RENEWAL: Duration = Duration::from_secs(3_600);
 
 /// Compares the database's owner with the journal's own, and renews the generation from time to
 /// time. On a difference everything published is in doubt and an upload is due.
-pub(super) async fn check(core: &Core) -> Result<(), StepError> {
+pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), StepError> {
     let mut renewed = core.owner_renewed.lock().await;
+    need_upload_after_gap(core, status).await?;
     let stamp = core.journal.stamp().await?;
     let owner = core.catalog.owner().await?;
     let is_ours = match &owner {
@@ -46,6 +47,33 @@ pub(super) async fn check(core: &Core) -> Result<(), StepError> {
         .await?;
     core.journal.confirm_generation(generation).await?;
     *renewed = Some(Timestamp::now());
+    Ok(())
+}
+
+/// Notes that an upload is due when changes may have been missed, whoever mends capture later.
+pub(super) async fn note_gap(core: &Core, status: &CaptureStatus) -> Result<(), StepError> {
+    // An upload that is about to begin writes the owner first: it must not count as one before.
+    let _owner_stays = core.owner_renewed.lock().await;
+    need_upload_after_gap(core, status).await
+}
+
+async fn need_upload_after_gap(core: &Core, status: &CaptureStatus) -> Result<(), StepError> {
+    let has_finished = core.journal.uploaded_at().await?.is_some();
+    let has_begun = has_finished || core.journal.newest_upload().await?.is_some();
+    let has_gap = match status {
+        // The owner goes with capture: who finds none where he has written it finds another one.
+        CaptureStatus::Installed => {
+            has_begun
+                && core.journal.stamp().await?.generation > 0
+                && core.catalog.owner().await?.is_none()
+        }
+        CaptureStatus::NotInstalled => has_finished,
+        CaptureStatus::Drifted(_) => has_begun,
+    };
+    if has_gap {
+        tracing::warn!("changes may have been missed: capture was not as installed");
+        core.journal.need_upload().await?;
+    }
     Ok(())
 }
 

@@ -128,7 +128,9 @@ async fn steps(
             return Ok(None);
         };
         passed.at = next;
-        // What is known of a product changes with the step that it is in.
+        // What is known of a product changes with the step that it is in, and a witness is sent as
+        // it is by then: an older row of it must not follow.
+        page.aboard.extend(evidence.take_witnesses());
         ahead = read?
             .filter(|ahead| ahead.aboard.is_disjoint(&page.aboard))
             .map(|ahead| (ahead, moment));

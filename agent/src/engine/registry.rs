@@ -41,8 +41,11 @@ pub struct Started {
 }
 
 /// Why a run was not started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
+    /// It was to begin anew, and one of its kind goes.
+    #[error("the run `{0}` goes already")]
+    Going(String),
     /// Sending is paused.
     #[error("sending is paused")]
     Paused,
@@ -65,7 +68,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When sending is paused, or the agent is ending.
+    /// When sending is paused, the agent is ending, or an upload is to begin `from_start` while one
+    /// goes.
     pub fn start(&self, kind: Kind, cause: Cause, from_start: bool) -> Result<Started, StartError> {
         let (live, joined) = self.begin(kind, cause, from_start)?;
         Ok(Started {
@@ -89,6 +93,12 @@ impl Registry {
         }
         let mut live = lock(&self.live);
         let mut same_kind = live.iter().filter(|live| live.now().kind == kind);
+        if kind == Kind::Upload
+            && from_start
+            && let Some(going) = same_kind.next()
+        {
+            return Err(StartError::Going(going.now().id));
+        }
         if let Some(going) = same_kind.find(|live| live.join()) {
             return Ok((Arc::clone(going), true));
         }
@@ -154,7 +164,7 @@ impl Registry {
     /// Runs that an earlier process did not end were interrupted.
     pub(super) async fn note_interrupted(&self) -> Result<(), JournalError> {
         let mut last_sync = None;
-        for stored in self.core.journal.stored_runs(500).await? {
+        for stored in self.core.journal.stored_runs(u32::MAX).await? {
             let Some(mut run) = read(&stored) else {
                 continue;
             };
@@ -295,7 +305,11 @@ async fn store(core: &Core, run: &Run) -> Result<(), JournalError> {
 }
 
 fn read(stored: &StoredRun) -> Option<Run> {
-    serde_json::from_str(&stored.record).ok()
+    serde_json::from_str(&stored.record)
+        .inspect_err(|error| {
+            tracing::warn!(run = stored.id, %error, "a stored run cannot be read");
+        })
+        .ok()
 }
 
 fn failure(error: &StepError) -> String {

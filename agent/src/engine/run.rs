@@ -14,10 +14,14 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
-use crate::product::ProductId;
+use crate::{health, product::ProductId};
 
 /// The most refused products that a run names.
 const MOST_REFUSED: usize = 100;
+/// The most characters of an id that it names.
+const LONGEST_ID: usize = 200;
+/// The most characters of a reason that it names.
+const LONGEST_REASON: usize = 500;
 /// How often the board is told of progress: people cannot read faster.
 const BOARD_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -72,7 +76,7 @@ pub enum Outcome {
 /// One run, as people see it. The numbers count products.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// Unique and readable: `sync-20261121-093012-5f`.
+    /// Unique and readable: `sync-20261121-093012-5f0c9a`.
     pub id: String,
     /// What it does.
     pub kind: Kind,
@@ -81,30 +85,42 @@ pub struct Run {
     /// Whether it still goes.
     pub state: State,
     /// How it ended.
+    #[serde(default)]
     pub outcome: Option<Outcome>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ended.
+    #[serde(default)]
     pub finished_at: Option<Timestamp>,
     /// Known to be in it.
+    #[serde(default)]
     pub total: u64,
     /// It is through with them.
+    #[serde(default)]
     pub done: u64,
     /// Acknowledged.
+    #[serde(default)]
     pub sent: u64,
     /// Needed no sending.
+    #[serde(default)]
     pub unchanged: u64,
     /// Stay pending or in doubt.
+    #[serde(default)]
     pub failed: u64,
     /// Parked by it.
+    #[serde(default)]
     pub parked: u64,
     /// Recorded as removed.
+    #[serde(default)]
     pub removed: u64,
     /// Requests to Digible, without logins.
+    #[serde(default)]
     pub requests: u64,
     /// One sentence for people.
+    #[serde(default)]
     pub message: String,
     /// Parked by it, at most the first hundred.
+    #[serde(default)]
     pub refused: Vec<Refused>,
 }
 
@@ -148,9 +164,9 @@ impl Run {
             Kind::Upload => "upload",
         };
         let id = format!(
-            "{word}-{}-{:03x}",
+            "{word}-{}-{:06x}",
             now.strftime("%Y%m%d-%H%M%S"),
-            fastrand::u16(..0x1000)
+            fastrand::u32(..0x100_0000)
         );
         Self {
             id,
@@ -194,8 +210,8 @@ impl Run {
         self.parked += 1;
         if self.refused.len() < MOST_REFUSED {
             self.refused.push(Refused {
-                product_id: id.to_string(),
-                reason: reason.to_owned(),
+                product_id: health::shortened(&id.to_string(), LONGEST_ID),
+                reason: health::shortened(reason, LONGEST_REASON),
             });
         }
     }
@@ -306,5 +322,47 @@ impl Live {
             *shown = Instant::now();
         }
         is_time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_an_earlier_version_stored_is_read() {
+        let run: Run = serde_json::from_str(include_str!("tests/run.json")).unwrap();
+        assert_eq!(run.id, "upload-20261121-093012-5f0c9a");
+        assert_eq!(
+            (run.kind, run.cause, run.state, run.outcome),
+            (
+                Kind::Upload,
+                Cause::Requested,
+                State::Finished,
+                Some(Outcome::Completed)
+            )
+        );
+        assert_eq!((run.sent, run.parked, run.refused.len()), (12_430, 1, 1));
+        assert_eq!(run.started_at.to_string(), "2026-11-21T09:30:12.5Z");
+        let bare = r#"{"id":"s","kind":"sync","cause":"scheduled","state":"running",
+                       "started_at":"2026-11-21T09:30:12Z","of_a_later_version":1}"#;
+        assert_eq!(serde_json::from_str::<Run>(bare).unwrap().sent, 0);
+    }
+
+    #[test]
+    fn what_a_run_names_is_short() {
+        let mut run = Run::start(Kind::Sync, Cause::Scheduled);
+        let long = "ö".repeat(100_000);
+        run.refuse(&ProductId::Text(long.clone()), &long);
+        run.refuse(&ProductId::Integer(7), "no");
+        let [first, second] = run.refused.as_slice() else {
+            panic!("two products are named");
+        };
+        assert_eq!(first.product_id.chars().count(), LONGEST_ID + 1);
+        assert_eq!(first.reason.chars().count(), LONGEST_REASON + 1);
+        assert_eq!(
+            (second.product_id.as_str(), second.reason.as_str()),
+            ("7", "no")
+        );
     }
 }

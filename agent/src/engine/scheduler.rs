@@ -28,6 +28,9 @@ struct Schedule {
     /// The newest change before the last sync, when it ended with products left over; no news while
     /// it stays.
     left_over: Option<i64>,
+    /// The newest change before the last sync, when it failed; while it stays, trying again is no
+    /// use before a product may be tried.
+    stuck: Option<i64>,
 }
 
 /// A moment, by both clocks.
@@ -55,9 +58,7 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
             look(engine).await;
             continue;
         }
-        if !std::mem::replace(&mut resumed, true) {
-            resume_upload(engine).await;
-        }
+        resumed = resumed || resume_upload(engine).await;
         if !engine.core.options.automatic {
             look(engine).await;
             continue;
@@ -141,13 +142,22 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
         return true;
     }
     match engine.core.catalog.newest_change().await {
-        Ok(newest) => newest.is_some() && newest != schedule.left_over,
+        Ok(newest) => {
+            let may_be_tried = newest != schedule.stuck || !all_wait(engine);
+            newest.is_some() && newest != schedule.left_over && may_be_tried
+        }
         Err(error) => {
             engine.core.note_catalog_failure(&error);
             schedule.fail();
             false
         }
     }
+}
+
+/// Whether products wait, and none of them may be tried now.
+fn all_wait(engine: &Engine) -> bool {
+    let earliest = engine.core.waits.earliest();
+    earliest.is_some_and(|earliest| earliest > Instant::now())
 }
 
 /// Starts a sync, or waits for the one that goes.
@@ -159,26 +169,23 @@ async fn sync(engine: &Engine, schedule: &mut Schedule) {
         let run = live.ended().await;
         schedule.after(engine, &run, live.has_left_over());
         schedule.left_over = newest.filter(|_| live.has_left_over());
+        schedule.stuck = newest.filter(|_| run.outcome == Some(Outcome::Failed));
     }
 }
 
-/// Goes on with an upload that an earlier process did not finish. One that was cancelled waits for
-/// a person.
-async fn resume_upload(engine: &Engine) {
-    let unfinished = match engine.core.journal.newest_upload().await {
-        Ok(upload) => upload.is_some_and(|upload| upload.finished_at.is_none()),
-        Err(error) => return engine.core.note_journal_failure(&error),
-    };
-    if !unfinished {
-        return;
-    }
-    let Ok(runs) = engine.runs.list(500).await else {
-        return;
-    };
-    let last = runs.iter().find(|run| run.kind == Kind::Upload);
-    if last.is_some_and(|run| run.outcome == Some(Outcome::Interrupted)) {
-        // Paused: the upload waits for a person, as a new one would.
-        let _ = engine.runs.start(Kind::Upload, Cause::Resumed, false);
+/// Goes on with an upload that an earlier process did not finish. False when that is to be tried
+/// again.
+async fn resume_upload(engine: &Engine) -> bool {
+    match engine.core.journal.has_upload_to_resume().await {
+        Ok(true) => {
+            let started = engine.runs.start(Kind::Upload, Cause::Resumed, false);
+            started.is_ok()
+        }
+        Ok(false) => true,
+        Err(error) => {
+            engine.core.note_journal_failure(&error);
+            false
+        }
     }
 }
 
@@ -202,6 +209,7 @@ impl Schedule {
             failures: 0,
             began: None,
             left_over: None,
+            stuck: None,
         }
     }
 
@@ -216,13 +224,17 @@ impl Schedule {
 
     /// `has_left_over`: it met no failure that concerns all products.
     fn after(&mut self, engine: &Engine, run: &Run, has_left_over: bool) {
-        self.full = Instant::now() + engine.core.options.interval;
+        let next_full = Instant::now() + engine.core.options.interval;
+        self.full = next_full;
         if run.outcome != Some(Outcome::Failed) {
             self.failures = 0;
             self.not_before = Instant::now();
             return;
         }
         self.fail();
+        if let Some(earliest) = engine.core.waits.earliest() {
+            self.full = self.full.max(earliest.min(next_full));
+        }
         if has_left_over {
             // Who waits is tried again; who is new need not wait with them.
             self.not_before = Instant::now();

@@ -20,9 +20,13 @@ use super::{
 use crate::{
     catalog::ChangeIdentity,
     digible::{Digest, Fate, Item},
-    journal::{Doubt, Known, Parking, Settlement, UploadProgress},
+    health,
+    journal::{DigestBytes, Doubt, Known, Parking, Settlement, UploadProgress},
     product::ProductId,
 };
+
+/// The most characters of a reason that are kept with a parked product.
+const LONGEST_REASON: usize = 1_000;
 
 /// How a run treats products.
 #[derive(Debug)]
@@ -212,11 +216,8 @@ impl Sorter<'_> {
                     sorted.unchanged += 1;
                 } else {
                     sorted.refusals.push((row.id.clone(), problem.0.clone()));
-                    sorted.settlement.parked.push(Parking {
-                        id: row.id,
-                        digest,
-                        reason: problem.0,
-                    });
+                    let parking = parking(row.id, digest, &problem.0);
+                    sorted.settlement.parked.push(parking);
                 }
                 return;
             }
@@ -395,14 +396,12 @@ impl Step<'_> {
                         untouched, lost, ..
                     } = &mut settlement;
                     note_fate(untouched, lost, parcel.item.id.clone(), fate, doubt);
-                    refusals.push((parcel.item.id.clone(), reason.clone()));
                     through.push(parcel.item.id.clone());
                     self.live.update(|run| run.done += 1);
-                    settlement.parked.push(Parking {
-                        id: parcel.item.id,
-                        digest: parcel.item.digest.0,
-                        reason,
-                    });
+                    let digest = parcel.item.digest.0;
+                    let parking = parking(parcel.item.id.clone(), digest, &reason);
+                    settlement.parked.push(parking);
+                    refusals.push((parcel.item.id, reason));
                 }
                 Fortune::Refused {
                     reason,
@@ -496,7 +495,14 @@ impl Step<'_> {
         if self.live.cancel.is_cancelled() {
             return Ok(false);
         }
-        match witness::ask(self.core, self.live, &aboard.iter().collect()).await? {
+        match witness::ask(
+            self.core,
+            self.live,
+            self.evidence,
+            &aboard.iter().collect(),
+        )
+        .await?
+        {
             Testimony::Passes => {
                 self.evidence.batch_passed();
                 Ok(true)
@@ -536,6 +542,14 @@ impl Step<'_> {
             },
             ..self.core.settlement()
         }
+    }
+}
+
+fn parking(id: ProductId, digest: DigestBytes, reason: &str) -> Parking {
+    Parking {
+        id,
+        digest,
+        reason: health::shortened(reason, LONGEST_REASON),
     }
 }
 

@@ -100,11 +100,12 @@ pub(super) fn next_try(core: &Core) -> Instant {
 }
 
 async fn prepare(core: &Core) -> Result<(), StepError> {
-    if core.catalog.capture().await? == CaptureStatus::NotInstalled {
+    let status = core.catalog.capture().await?;
+    if status == CaptureStatus::NotInstalled {
         return Err(CatalogError::NotInstalled.into());
     }
     core.catalog.claim().await?;
-    owner::check(core).await
+    owner::check(core, &status).await
 }
 
 /// The ChangeLog once, then what the journal holds due.

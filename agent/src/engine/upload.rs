@@ -16,16 +16,40 @@ use super::{
     step::Mode,
     sync::{self, Ending},
 };
-use crate::{catalog::Lookup, journal::Settlement, product::ProductId};
+use crate::{
+    catalog::{CaptureStatus, Lookup},
+    journal::Settlement,
+    product::ProductId,
+};
 
 /// So often in a row, without any progress, before an upload gives up; its checkpoint stays.
 const TRIES: u32 = 8;
 /// Keys asked for at once when looking for what is gone.
 const GONE_PAGE: u32 = 1_000;
 
-/// Sends every product.
+/// The shop before an upload.
+struct Shop {
+    /// Products.
+    total: u64,
+    /// Its changes are captured.
+    captured: bool,
+}
+
+/// Sends every product. Goes on by itself in the next process when this one ends before; one that
+/// somebody cancelled, or that failed, waits for a person.
 pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
-    let Some(total) = pass::patiently(core, live, TRIES, || prepare(core)).await? else {
+    core.journal.let_upload_resume(true).await?;
+    let ending = to_its_end(core, live, from_start).await;
+    if !core.stop.is_cancelled() {
+        core.journal.let_upload_resume(false).await?;
+    }
+    ending
+}
+
+async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
+    let Some(Shop { total, captured }) =
+        pass::patiently(core, live, TRIES, || prepare(core)).await?
+    else {
         return Ok(cancelled());
     };
     let unfinished = core
@@ -57,19 +81,39 @@ pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<En
     if let Some(ending) = all(core, live, &evidence, Source::Due, Cursor::Start, &mut mode).await? {
         return Ok(ending);
     }
+    if captured {
+        // What it covered is no longer pending; what is left stays so, and is shown.
+        let mut mode = Mode::Changed;
+        let (changes, start) = (Source::Changes, Cursor::Start);
+        let passed = pass::walk(core, live, &evidence, changes, start, &mut mode).await?;
+        if passed.halt == Some(Halt::Cancelled) {
+            return Ok(cancelled());
+        }
+    }
     let find = || find_gone(core, live, number);
     let Some(()) = pass::patiently(core, live, TRIES, find).await? else {
         return Ok(cancelled());
     };
-    core.journal.finish_upload(number).await?;
+    if captured {
+        core.journal.finish_upload(number).await?;
+    } else {
+        // What changed behind it meanwhile is nowhere.
+        core.journal.need_upload().await?;
+    }
     Ok((Outcome::Completed, String::new()))
 }
 
-/// Makes sure that the shop is ours to serve. Gives how many products it has.
-async fn prepare(core: &Core) -> Result<u64, StepError> {
+/// Makes sure that the shop is ours to serve.
+async fn prepare(core: &Core) -> Result<Shop, StepError> {
     core.catalog.claim().await?;
-    owner::check(core).await?;
-    Ok(core.catalog.count().await?)
+    // It refuses a key that is not unique: a page would jump over rows with the last one's key.
+    core.catalog.plan().await?;
+    let status = core.catalog.capture().await?;
+    owner::check(core, &status).await?;
+    Ok(Shop {
+        total: core.catalog.count().await?,
+        captured: status == CaptureStatus::Installed,
+    })
 }
 
 /// Walks to the end of a source, through everything that passes by itself. Gives an ending when

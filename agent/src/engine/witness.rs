@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     core::Core,
+    evidence::Evidence,
     halt::{Halt, StepError},
     run::Live,
 };
@@ -34,12 +35,14 @@ pub(super) enum Testimony {
 pub(super) async fn ask(
     core: &Core,
     live: &Live,
+    evidence: &Evidence,
     aboard: &HashSet<&ProductId>,
 ) -> Result<Testimony, StepError> {
     let Some(item) = find(core, aboard).await? else {
         return Ok(Testimony::Absent);
     };
     let id = item.id.clone();
+    evidence.calls(id.clone());
     let mut settlement = core.settlement();
     core.journal.hand_over(vec![id.clone()]).await?;
     live.update(|run| run.requests += 1);

@@ -18,8 +18,8 @@ use crate::{
 };
 
 pub use issues::{Issue, Severity};
-pub(crate) use words::products;
 pub use words::{age, clock};
+pub(crate) use words::{products, shortened};
 
 /// All that is known now. Products count, not changes.
 #[derive(Debug, Clone, PartialEq)]

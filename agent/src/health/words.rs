@@ -1,4 +1,4 @@
-//! Numbers, ages and times as people write them.
+//! Numbers, ages, times and sentences as people write them.
 
 use std::time::Duration;
 
@@ -52,4 +52,12 @@ pub fn clock(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
         _ => "%Y-%m-%d %H:%M",
     };
     local.strftime(format).to_string()
+}
+
+/// At most so many characters of a text, which somebody else wrote.
+pub(crate) fn shortened(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }

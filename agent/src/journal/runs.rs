@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::{Journal, Result};
 
-/// How many runs are kept.
+/// How many ended runs are kept.
 const KEEP: u32 = 500;
 
 /// A run as it is stored: what is needed to find it, and the rest as the engine wrote it.
@@ -37,7 +37,8 @@ impl Journal {
             transaction
                 .prepare_cached(
                     "DELETE FROM run WHERE id IN
-                         (SELECT id FROM run ORDER BY started_at DESC, id DESC LIMIT -1 OFFSET ?1)",
+                         (SELECT id FROM run WHERE finished_at IS NOT NULL
+                          ORDER BY started_at DESC, id DESC LIMIT -1 OFFSET ?1)",
                 )?
                 .execute([KEEP])?;
             Ok(())

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
 
-use super::{Journal, Result, UploadProgress, meta, now_ms, time};
+use super::{Journal, Result, UploadProgress, exists, meta, now_ms, time};
 use crate::product::ProductId;
 
 /// The newest upload.
@@ -98,6 +98,33 @@ impl Journal {
     pub async fn uploaded_at(&self) -> Result<Option<Timestamp>> {
         self.read("read when an upload has finished", |connection| {
             Ok(meta::get(connection, "uploaded_at")?.map(time))
+        })
+        .await
+    }
+
+    /// Notes whether an upload that has not finished goes on by itself in the next process.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn let_upload_resume(&self, resumes: bool) -> Result<()> {
+        self.write(
+            "note whether an upload goes on by itself",
+            move |transaction| meta::set(transaction, "upload_resumes", &i64::from(resumes)),
+        )
+        .await
+    }
+
+    /// Whether an upload has not finished and goes on by itself.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn has_upload_to_resume(&self) -> Result<bool> {
+        self.read("look for an upload that goes on by itself", |connection| {
+            let resumes = meta::get::<i64>(connection, "upload_resumes")? == Some(1);
+            let unfinished = "SELECT EXISTS (SELECT 1 FROM upload WHERE finished_at IS NULL)";
+            Ok(resumes && exists(connection, unfinished)?)
         })
         .await
     }

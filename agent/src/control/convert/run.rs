@@ -5,6 +5,14 @@ use shopmaster_proto::v1;
 use super::time::timestamp;
 use crate::engine::run::{Cause, Kind, Outcome, Run, State};
 
+/// As one of many: without the products that it parked, so that a list stays small.
+pub(in crate::control) fn listed(run: &Run) -> v1::Run {
+    v1::Run {
+        refused: Vec::new(),
+        ..self::run(run)
+    }
+}
+
 pub(in crate::control) fn run(run: &Run) -> v1::Run {
     v1::Run {
         id: run.id.clone(),

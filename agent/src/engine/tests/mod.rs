@@ -19,6 +19,7 @@ use shop::FakeShop;
 mod board;
 mod cloud;
 mod coalescing;
+mod gaps;
 mod lane;
 mod poison;
 mod registry;

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    super::{Options, run::Outcome},
+    super::{
+        Options,
+        run::{Cause, Kind, Outcome},
+    },
     World,
     cloud::{self, Applied, Endpoint},
-    id, options,
+    id, options, shop,
 };
 use crate::journal::Doubt;
 
@@ -328,4 +331,37 @@ async fn a_witness_that_is_asked_to_wait_is_waited_for() {
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
     assert!(began.elapsed() >= Duration::from_secs(300));
     assert!(world.is_parked("p").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_is_not_followed_by_an_older_row_of_it() {
+    let world = World::with(Options {
+        batch_size: 2,
+        max_in_flight: 1,
+        ..options()
+    })
+    .await;
+    world.shop.put("witness", 1);
+    world.sync().await;
+    world.cloud.refuses(&[666]);
+    world.shop.put("p", 666);
+    world.shop.put("q", 666);
+    world.shop.put("witness", 2);
+    world.cloud.forget();
+    let before = world.shop.reads();
+    let gate = world.cloud.close_gate();
+    let begun = world.engine.runs.begin(Kind::Sync, Cause::Requested, false);
+    world.cloud.arrived(1).await;
+    // The second page is read while the first one is sent.
+    while world.shop.reads() < before + 2 {
+        tokio::task::yield_now().await;
+    }
+    world.shop.put("witness", 3);
+    gate.add_permits(100);
+    let run = begun.unwrap().0.ended().await;
+    assert_eq!((run.outcome, run.parked), (Some(Outcome::Completed), 2));
+    let acknowledged = world.cloud.acknowledged();
+    assert!(!acknowledged.is_empty());
+    let newest = shop::priced(3);
+    assert!(acknowledged.iter().all(|(_, body)| body.contains(&newest)));
 }

@@ -250,3 +250,24 @@ async fn syncs_that_fail_alike_are_kept_once() {
     assert_eq!(sent.sent, 1);
     assert_eq!(world.engine.runs.list(10).await.unwrap().len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_goes_cannot_begin_anew() {
+    let world = World::new().await;
+    let gate = world.cloud.close_gate();
+    world.shop.put("a", 1);
+    let (going, _) = begin(&world, Kind::Upload);
+    world.cloud.arrived(1).await;
+    let refused = world
+        .engine
+        .runs
+        .start(Kind::Upload, Cause::Requested, true);
+    assert_eq!(refused.unwrap_err(), StartError::Going(going.now().id));
+    gate.add_permits(100);
+    going.ended().await;
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Upload, Cause::Requested, true);
+    assert_eq!(begun.unwrap().0.ended().await.sent, 1);
+}

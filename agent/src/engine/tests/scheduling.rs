@@ -223,6 +223,10 @@ async fn an_interrupted_upload_goes_on_after_a_pause() {
     begun.unwrap();
     world.cloud.arrived(1).await;
     world.engine.pause(Pause::UntilResumed).await.unwrap();
+    // Twice, and the second one did nothing.
+    world.restart(options()).await;
+    world.engine.start();
+    sleep(seconds(60)).await;
     world.restart(options()).await;
     world.cloud.is_well();
     world.engine.start();
@@ -242,5 +246,55 @@ async fn a_wait_that_digible_asked_for_is_no_longer_shown_when_it_is_over() {
     assert!(world.codes().contains(&"DIGIBLE_BUSY"));
     sleep(seconds(65)).await;
     assert!(!world.codes().contains(&"DIGIBLE_BUSY"));
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_somebody_cancelled_waits_for_a_person() {
+    let mut world = World::new().await;
+    world.shop.stock(["a".to_owned()], 1);
+    world.cloud.rule(|_| cloud::asked_to_wait(900));
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Upload, Cause::Requested, false);
+    let (live, _) = begun.unwrap();
+    world.cloud.arrived(1).await;
+    world.engine.runs.cancel(&live.now().id).unwrap();
+    live.ended().await;
+    world.restart(options()).await;
+    world.cloud.is_well();
+    world.engine.start();
+    sleep(HOUR).await;
+    assert!(!world.cloud.has("a", 1));
+    assert_eq!(world.upload().await.sent, 1);
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_sync_starts_before_a_product_may_be_tried() {
+    let world = started(Options {
+        batch_size: 1,
+        max_in_flight: 1,
+        ..options()
+    })
+    .await;
+    sleep(seconds(5)).await;
+    world.cloud.rule(|_| cloud::turned_away());
+    for key in ["a", "b"] {
+        world.shop.put(key, 1);
+    }
+    let before = world.shop.walks();
+    sleep(HOUR).await;
+    let syncs = world.shop.walks() - before;
+    let requests = world.cloud.requests().len();
+    let full = 3_600 / 120;
+    assert!(
+        requests > 10 && syncs <= requests + full,
+        "{syncs} syncs, {requests} requests"
+    );
+    world.cloud.is_well();
+    sleep(seconds(180)).await;
+    assert_eq!(world.shop.pending(), 0);
     world.engine.stop().await;
 }

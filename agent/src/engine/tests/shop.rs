@@ -28,6 +28,8 @@ pub(super) struct FakeShop {
     walks: AtomicUsize,
     /// How often a page of the table was read.
     scans: AtomicUsize,
+    /// How often rows were read by their keys.
+    reads: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -43,6 +45,9 @@ struct Table {
     /// What the next acknowledgement fails with.
     failing: Option<fn() -> CatalogError>,
     missing_capture: bool,
+    missing_trigger: bool,
+    install_fails: bool,
+    unfit_key: bool,
 }
 
 impl FakeShop {
@@ -128,6 +133,33 @@ impl FakeShop {
         self.table().failing = failing;
     }
 
+    /// As somebody does who runs the plan's text. False when it is there.
+    pub(super) fn install_by_hand(&self) -> bool {
+        std::mem::take(&mut self.table().missing_capture)
+    }
+
+    /// Lets the next installing fail.
+    pub(super) fn fails_to_install(&self) {
+        self.table().install_fails = true;
+    }
+
+    /// As somebody does who runs the plan's text, for removing, which takes the owner along.
+    pub(super) fn remove_by_hand(&self) -> bool {
+        let mut table = self.table();
+        table.owner = None;
+        !std::mem::replace(&mut table.missing_capture, true)
+    }
+
+    /// Drops a trigger, or creates it again.
+    pub(super) fn has_trigger(&self, has: bool) {
+        self.table().missing_trigger = !has;
+    }
+
+    /// Its key is not unique.
+    pub(super) fn has_unfit_key(&self) {
+        self.table().unfit_key = true;
+    }
+
     pub(super) fn rows(&self) -> Vec<Row> {
         self.table().rows.values().cloned().collect()
     }
@@ -146,6 +178,10 @@ impl FakeShop {
 
     pub(super) fn scans(&self) -> usize {
         self.scans.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -206,21 +242,37 @@ impl Catalog for FakeShop {
     }
 
     async fn plan(&self) -> Result<CapturePlan> {
-        Err(CatalogError::NotInstalled)
+        if self.table().unfit_key {
+            return Err(CatalogError::UnfitKey {
+                table: "Products".to_owned(),
+                column: "ProductID".to_owned(),
+                reason: "it is not unique".to_owned(),
+            });
+        }
+        Ok(CapturePlan {
+            install: String::new(),
+            remove: String::new(),
+        })
     }
 
     async fn install(&self) -> Result<bool> {
-        Ok(std::mem::take(&mut self.table().missing_capture))
+        let installed = self.install_by_hand();
+        match std::mem::take(&mut self.table().install_fails) {
+            true => Err(CatalogError::Unproven("no change".to_owned())),
+            false => Ok(installed),
+        }
     }
 
     async fn remove(&self) -> Result<bool> {
-        Ok(!std::mem::replace(&mut self.table().missing_capture, true))
+        Ok(self.remove_by_hand())
     }
 
     async fn capture(&self) -> Result<CaptureStatus> {
-        Ok(match self.table().missing_capture {
-            true => CaptureStatus::NotInstalled,
-            false => CaptureStatus::Installed,
+        let table = self.table();
+        Ok(match (table.missing_capture, table.missing_trigger) {
+            (true, _) => CaptureStatus::NotInstalled,
+            (false, true) => CaptureStatus::Drifted(vec!["a trigger is missing".to_owned()]),
+            (false, false) => CaptureStatus::Installed,
         })
     }
 
@@ -229,7 +281,10 @@ impl Catalog for FakeShop {
     }
 
     async fn set_owner(&self, owner: &Owner) -> Result<()> {
-        self.table().owner = Some(owner.clone());
+        let mut table = self.table();
+        if !table.missing_capture {
+            table.owner = Some(owner.clone());
+        }
         Ok(())
     }
 
@@ -271,7 +326,11 @@ impl Catalog for FakeShop {
 
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
         let table = self.table();
-        Ok(keys.iter().map(|key| table.find(key)).collect())
+        let found = keys.iter().map(|key| table.find(key)).collect();
+        if !keys.is_empty() {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(found)
     }
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {

@@ -223,3 +223,25 @@ async fn a_failed_upload_says_how_it_goes_on() {
     assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
     assert!(is_equal(&world));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_over_an_unfit_key_is_refused() {
+    let world = stocked(small()).await;
+    world.shop.has_unfit_key();
+    let run = world.upload().await;
+    assert_eq!((run.outcome, run.requests), (Some(Outcome::Failed), 0));
+    assert!(world.codes().contains(&"KEY_UNFIT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_upload_covered_is_no_longer_pending() {
+    let world = stocked(small()).await;
+    for key in ["a", "j"] {
+        world.shop.touch(key);
+    }
+    let run = world.upload().await;
+    assert_eq!((run.outcome, run.sent), (Some(Outcome::Completed), 10));
+    assert_eq!(world.shop.pending(), 0);
+    assert_eq!(world.board.facts().pending, 0);
+    assert_eq!(world.codes(), [""; 0]);
+}

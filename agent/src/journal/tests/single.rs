@@ -74,11 +74,21 @@ async fn the_newest_five_hundred_runs_are_kept() {
     execute(
         &shop.journal,
         "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
-         INSERT INTO run SELECT format('sync-%04d', n), n, NULL, '{}' FROM n",
+         INSERT INTO run SELECT format('sync-%04d', n), n, iif(n = 7, NULL, n), '{}' FROM n",
     );
-    shop.journal.store_run(run(601)).await.unwrap();
+    let ended = StoredRun {
+        finished_at: Some(601),
+        ..run(601)
+    };
+    shop.journal.store_run(ended.clone()).await.unwrap();
     let runs = shop.journal.stored_runs(1000).await.unwrap();
-    assert_eq!(runs.len(), 500);
-    assert_eq!(runs.first(), Some(&run(601)));
-    assert_eq!(runs.last().map(|run| run.started_at), Some(102));
+    assert_eq!(runs.len(), 501);
+    assert_eq!(runs.first(), Some(&ended));
+    let oldest: Vec<_> = runs
+        .iter()
+        .rev()
+        .map(|run| run.started_at)
+        .take(2)
+        .collect();
+    assert_eq!(oldest, [7, 102], "one that has not ended is kept");
 }
