@@ -14,7 +14,10 @@ use super::{
     run::{Cause, Kind, Live, Outcome, Run, State},
     sync, upload,
 };
-use crate::journal::{JournalError, StoredRun};
+use crate::{
+    health,
+    journal::{JournalError, StoredRun},
+};
 
 type Going = Arc<Mutex<Vec<Arc<Live>>>>;
 type Ended = Arc<Mutex<VecDeque<Run>>>;
@@ -317,7 +320,11 @@ fn failure(error: &StepError) -> String {
         StepError::Catalog(error) => error.remedy(),
         StepError::Journal(error) => error.remedy(),
     };
-    format!("{}; {remedy}", super::with_causes(error))
+    format!(
+        "{}; {}",
+        super::with_causes(error),
+        health::lower_first(remedy)
+    )
 }
 
 fn summary(run: &Run) -> String {
