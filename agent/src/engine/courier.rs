@@ -505,6 +505,23 @@ impl Fortune {
         self
     }
 
+    /// A refused product is tried again later.
+    pub(super) fn put_off(self) -> Self {
+        match self {
+            Self::Refused {
+                reason,
+                fate,
+                strikes,
+            } => Self::Deferred {
+                reason,
+                fate,
+                wait: None,
+                strikes,
+            },
+            other => other,
+        }
+    }
+
     fn with(&self, own: Strikes) -> Self {
         let mut fortune = self.clone();
         if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
