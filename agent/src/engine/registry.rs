@@ -112,7 +112,7 @@ impl Registry {
         ));
         live.push(Arc::clone(&started));
         drop(live);
-        tracing::info!(run = started.now().id, cause = ?cause, "run started");
+        tracing::info!(run = started.now().id, cause = cause.word(), "run started");
         self.tasks.spawn(perform(
             Arc::clone(&self.core),
             Arc::clone(&started),
@@ -344,7 +344,7 @@ fn log(run: &Run) {
     }
     tracing::info!(
         run = run.id,
-        outcome = ?run.outcome,
+        outcome = run.outcome.map(Outcome::word),
         sent = run.sent,
         unchanged = run.unchanged,
         failed = run.failed,
