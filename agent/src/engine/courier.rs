@@ -1,5 +1,7 @@
 //! Hands a step's products to Digible, concurrently, and says what became of each.
 
+mod question;
+
 use std::{
     collections::HashSet,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,7 +16,6 @@ use super::{
     halt::{Halt, StepError},
     run::Live,
     waits::Strikes,
-    witness::{self, Testimony},
 };
 use crate::{
     digible::{Answer, Fate, Item},
@@ -23,8 +24,6 @@ use crate::{
 
 /// So often the same body may be answered with a fault that may be its own.
 const MOST_STRIKES: u8 = 3;
-/// So many products of the step are asked for a witness when none was acknowledged before.
-const MOST_WITNESSES: usize = 16;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -377,64 +376,6 @@ impl<'a> Courier<'a> {
         if self.evidence.failed() >= most.max(2) {
             self.stop(Halt::Unreachable(reason.to_owned()));
         }
-    }
-
-    /// Too many refusals in a row: is it the products or Digible? One that it acknowledged before
-    /// tells them apart.
-    async fn question(&self, parcels: &[Parcel]) {
-        let _one_at_a_time = self.asking.lock().await;
-        if !self.evidence.is_suspicious() || self.is_stopped() {
-            return;
-        }
-        match witness::ask(self.core, self.live, self.evidence, &self.aboard).await {
-            Ok(Testimony::Passes) => self.evidence.batch_passed(),
-            Ok(Testimony::Absent) => self.question_aboard(parcels).await,
-            Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
-            Ok(Testimony::Unclear(halt)) => self.stop(halt),
-            Err(error) => {
-                *lock(&self.failure) = Some(error);
-                self.stop(Halt::Cancelled);
-            }
-        }
-    }
-
-    /// Before anything was settled, a product of this very step has to do: one that passed, or else
-    /// some from all over the step. What is sent here is sent as it was read for the step.
-    async fn question_aboard(&self, parcels: &[Parcel]) {
-        let spacing = parcels.len().div_ceil(MOST_WITNESSES).max(1);
-        let witnesses: Vec<usize> = match *lock(&self.passed) {
-            Some(index) => vec![index],
-            None => (0..parcels.len()).rev().step_by(spacing).collect(),
-        };
-        for index in witnesses {
-            let Some(parcel) = parcels.get(index) else {
-                continue;
-            };
-            self.count_request();
-            let fortune = match self.core.cloud.send_batch(&[&parcel.item]).await {
-                Answer::Acknowledged => {
-                    self.evidence.batch_passed();
-                    Fortune::Acknowledged
-                }
-                Answer::Refused { .. } | Answer::TooLarge { .. } => continue,
-                Answer::Missing { reason } => return self.stop(Halt::Refuses(reason)),
-                Answer::Broken { reason } => Fortune::Deferred {
-                    reason,
-                    fate: Fate::Unknown,
-                    wait: None,
-                    strikes: parcel.strikes,
-                },
-                other => self.later(other, parcel.strikes),
-            };
-            if let Fortune::Deferred { reason, .. } = &fortune {
-                self.stop(Halt::Unreachable(reason.clone()));
-            }
-            lock(&self.witnessed).push((index, fortune));
-            return;
-        }
-        self.stop(Halt::Refuses(
-            "20 requests in a row, and nothing was ever accepted".to_owned(),
-        ));
     }
 
     fn is_stopped(&self) -> bool {
