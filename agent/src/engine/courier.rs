@@ -1,5 +1,6 @@
 //! Hands a step's products to Digible, concurrently, and says what became of each.
 
+mod fortune;
 mod question;
 
 use std::{
@@ -22,6 +23,8 @@ use crate::{
     product::ProductId,
 };
 
+pub(super) use fortune::Fortune;
+
 /// So often the same body may be answered with a fault that may be its own.
 const MOST_STRIKES: u8 = 3;
 
@@ -42,28 +45,6 @@ pub(super) enum Route {
     Batch,
     /// Alone, through the batch endpoint.
     Alone,
-}
-
-/// What became of a product.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fortune {
-    /// Digible has it.
-    Acknowledged,
-    /// Digible refuses it, alone.
-    Refused {
-        reason: String,
-        fate: Fate,
-        strikes: Strikes,
-    },
-    /// To be tried again later.
-    Deferred {
-        reason: String,
-        fate: Fate,
-        wait: Option<std::time::Duration>,
-        strikes: Strikes,
-    },
-    /// Not handed over: sending stopped before. Or only in a group that was then split.
-    Kept { fate: Fate },
 }
 
 /// Sends the products of one step.
@@ -412,63 +393,6 @@ enum Verdict {
 impl Parcel {
     fn is_update(&self) -> bool {
         self.route == Route::Update
-    }
-}
-
-impl Fortune {
-    const KEPT: Self = Self::Kept {
-        fate: Fate::NotApplied,
-    };
-
-    /// With a request before this one in mind. A product that is refused alone was not applied in
-    /// a group either.
-    fn after(mut self, before: Fate) -> Self {
-        if let Self::Deferred { fate, .. } | Self::Kept { fate } = &mut self
-            && *fate == Fate::NotApplied
-        {
-            *fate = before;
-        }
-        self
-    }
-
-    fn may_still_land(&self) -> bool {
-        matches!(self, Self::Deferred { fate, .. } if *fate == Fate::MayStillLand)
-    }
-
-    /// Leaves the product in doubt unless Digible acknowledged it.
-    pub(super) fn doubtful(mut self) -> Self {
-        if let Self::Refused { fate, .. } | Self::Deferred { fate, .. } | Self::Kept { fate } =
-            &mut self
-            && *fate == Fate::NotApplied
-        {
-            *fate = Fate::Unknown;
-        }
-        self
-    }
-
-    /// A refused product is tried again later.
-    pub(super) fn put_off(self) -> Self {
-        match self {
-            Self::Refused {
-                reason,
-                fate,
-                strikes,
-            } => Self::Deferred {
-                reason,
-                fate,
-                wait: None,
-                strikes,
-            },
-            other => other,
-        }
-    }
-
-    fn with(&self, own: Strikes) -> Self {
-        let mut fortune = self.clone();
-        if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
-            *strikes = own;
-        }
-        fortune
     }
 }
 
