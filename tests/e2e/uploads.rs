@@ -156,7 +156,7 @@ async fn an_upload_finds_what_is_gone_from_the_shop() -> Tested {
     assert_eq!(run.outcome(), RunOutcome::Completed, "{}", run.message);
     assert_eq!((run.sent, run.removed), (18, 2));
     assert_eq!(status(&world).await?.removed, 2);
-    // Their changes are still in the ChangeLog; they find nothing new.
+    // Nothing is left to find.
     let run = world.sync().await?;
     assert_eq!((run.requests, run.removed), (0, 0), "{run:?}");
     assert_eq!(world.state_of(&id(3)).await?, ProductState::Removed);
@@ -169,11 +169,11 @@ async fn an_upload_finds_what_is_gone_from_the_shop() -> Tested {
 async fn a_products_change_before_an_upload_is_not_sent_twice() -> Tested {
     let world = uploaded(World::builder().products(5)).await?;
     world.shop.set_price(&id(1), "77.10")?;
-    world.upload().await?;
-    // The upload has settled the change that it covered.
+    let run = world.upload().await?;
+    assert_eq!((run.sent, run.unchanged), (5, 1), "{run:?}");
     assert_eq!(status(&world).await?.pending, 0);
     let run = world.sync().await?;
-    assert_eq!((run.requests, run.done), (0, 0), "{run:?}");
+    assert_eq!((run.requests, run.unchanged), (0, 0), "{run:?}");
     assert_eq!(world.assert_equal().await?.equal, 5);
     Ok(())
 }

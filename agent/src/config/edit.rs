@@ -201,6 +201,7 @@ mod tests {
             ("digible.max_in_flight", Value::Integer(-1)),
             ("digible.bulk_threshold", Value::Integer(1 << 40)),
             ("digible.timeout", "99ms".into()),
+            ("digible.timeout", "61m".into()),
             ("sync.automatic", "true".into()),
             ("sync.interval", "0s".into()),
             ("sync.interval", "25h".into()),

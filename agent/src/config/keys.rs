@@ -43,7 +43,7 @@ pub(super) const KEYS: [(&str, &str); 29] = [
     ),
     (
         "digible.timeout",
-        "a duration such as `30s`, from `100ms` to `24h`",
+        "a duration such as `30s`, from `100ms` to `1h`",
     ),
     ("sync.automatic", "`true` or `false`"),
     (

@@ -1,5 +1,8 @@
 //! Hands a step's products to Digible, concurrently, and says what became of each.
 
+mod fortune;
+mod question;
+
 use std::{
     collections::HashSet,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,17 +17,16 @@ use super::{
     halt::{Halt, StepError},
     run::Live,
     waits::Strikes,
-    witness::{self, Testimony},
 };
 use crate::{
     digible::{Answer, Fate, Item},
     product::ProductId,
 };
 
+pub(super) use fortune::Fortune;
+
 /// So often the same body may be answered with a fault that may be its own.
 const MOST_STRIKES: u8 = 3;
-/// So many products of the step are asked for a witness when none was acknowledged before.
-const MOST_WITNESSES: usize = 16;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -43,28 +45,6 @@ pub(super) enum Route {
     Batch,
     /// Alone, through the batch endpoint.
     Alone,
-}
-
-/// What became of a product.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fortune {
-    /// Digible has it.
-    Acknowledged,
-    /// Digible refuses it, alone.
-    Refused {
-        reason: String,
-        fate: Fate,
-        strikes: Strikes,
-    },
-    /// To be tried again later.
-    Deferred {
-        reason: String,
-        fate: Fate,
-        wait: Option<std::time::Duration>,
-        strikes: Strikes,
-    },
-    /// Not handed over: sending stopped before. Or only in a group that was then split.
-    Kept { fate: Fate },
 }
 
 /// Sends the products of one step.
@@ -379,64 +359,6 @@ impl<'a> Courier<'a> {
         }
     }
 
-    /// Too many refusals in a row: is it the products or Digible? One that it acknowledged before
-    /// tells them apart.
-    async fn question(&self, parcels: &[Parcel]) {
-        let _one_at_a_time = self.asking.lock().await;
-        if !self.evidence.is_suspicious() || self.is_stopped() {
-            return;
-        }
-        match witness::ask(self.core, self.live, self.evidence, &self.aboard).await {
-            Ok(Testimony::Passes) => self.evidence.batch_passed(),
-            Ok(Testimony::Absent) => self.question_aboard(parcels).await,
-            Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
-            Ok(Testimony::Unclear(halt)) => self.stop(halt),
-            Err(error) => {
-                *lock(&self.failure) = Some(error);
-                self.stop(Halt::Cancelled);
-            }
-        }
-    }
-
-    /// Before anything was settled, a product of this very step has to do: one that passed, or else
-    /// some from all over the step. What is sent here is sent as it was read for the step.
-    async fn question_aboard(&self, parcels: &[Parcel]) {
-        let spacing = parcels.len().div_ceil(MOST_WITNESSES).max(1);
-        let witnesses: Vec<usize> = match *lock(&self.passed) {
-            Some(index) => vec![index],
-            None => (0..parcels.len()).rev().step_by(spacing).collect(),
-        };
-        for index in witnesses {
-            let Some(parcel) = parcels.get(index) else {
-                continue;
-            };
-            self.count_request();
-            let fortune = match self.core.cloud.send_batch(&[&parcel.item]).await {
-                Answer::Acknowledged => {
-                    self.evidence.batch_passed();
-                    Fortune::Acknowledged
-                }
-                Answer::Refused { .. } | Answer::TooLarge { .. } => continue,
-                Answer::Missing { reason } => return self.stop(Halt::Refuses(reason)),
-                Answer::Broken { reason } => Fortune::Deferred {
-                    reason,
-                    fate: Fate::Unknown,
-                    wait: None,
-                    strikes: parcel.strikes,
-                },
-                other => self.later(other, parcel.strikes),
-            };
-            if let Fortune::Deferred { reason, .. } = &fortune {
-                self.stop(Halt::Unreachable(reason.clone()));
-            }
-            lock(&self.witnessed).push((index, fortune));
-            return;
-        }
-        self.stop(Halt::Refuses(
-            "20 requests in a row, and nothing was ever accepted".to_owned(),
-        ));
-    }
-
     fn is_stopped(&self) -> bool {
         self.live.cancel.is_cancelled() || lock(&self.halt).is_some()
     }
@@ -471,46 +393,6 @@ enum Verdict {
 impl Parcel {
     fn is_update(&self) -> bool {
         self.route == Route::Update
-    }
-}
-
-impl Fortune {
-    const KEPT: Self = Self::Kept {
-        fate: Fate::NotApplied,
-    };
-
-    /// With a request before this one in mind. A product that is refused alone was not applied in
-    /// a group either.
-    fn after(mut self, before: Fate) -> Self {
-        if let Self::Deferred { fate, .. } | Self::Kept { fate } = &mut self
-            && *fate == Fate::NotApplied
-        {
-            *fate = before;
-        }
-        self
-    }
-
-    fn may_still_land(&self) -> bool {
-        matches!(self, Self::Deferred { fate, .. } if *fate == Fate::MayStillLand)
-    }
-
-    /// Leaves the product in doubt unless Digible acknowledged it.
-    pub(super) fn doubtful(mut self) -> Self {
-        if let Self::Refused { fate, .. } | Self::Deferred { fate, .. } | Self::Kept { fate } =
-            &mut self
-            && *fate == Fate::NotApplied
-        {
-            *fate = Fate::Unknown;
-        }
-        self
-    }
-
-    fn with(&self, own: Strikes) -> Self {
-        let mut fortune = self.clone();
-        if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
-            *strikes = own;
-        }
-        fortune
     }
 }
 

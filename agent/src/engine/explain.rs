@@ -6,6 +6,7 @@ use super::{Engine, halt::StepError};
 use crate::{
     catalog::{Change, Lookup},
     digible::{Digest, Item},
+    health,
     journal::{Doubt, Known, Parked, Removed},
     product::{ProductId, Row},
 };
@@ -203,7 +204,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         };
         let text = format!(
             "It {what} in the shop and the cloud does not know yet; {}",
-            lower(waits)
+            health::lower_first(waits)
         );
         return (ProductState::Pending, text);
     }
@@ -236,11 +237,4 @@ fn judge(explained: &Explained) -> (ProductState, String) {
             (ProductState::Different, text.to_owned())
         }
     }
-}
-
-fn lower(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
 }

@@ -27,8 +27,10 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
     };
     if !is_ours {
         tracing::warn!(
-            found = ?owner,
-            expected = ?stamp,
+            found = owner.as_ref().map(|owner| owner.journal.as_str()),
+            found_generation = owner.as_ref().map(|owner| owner.generation),
+            expected = stamp.journal,
+            expected_generation = stamp.generation,
             "the shop's database was served by another journal or restored; everything is in doubt and an upload is due"
         );
         core.journal.doubt_everything().await?;

@@ -14,7 +14,10 @@ use super::{
     run::{Cause, Kind, Live, Outcome, Run, State},
     sync, upload,
 };
-use crate::journal::{JournalError, StoredRun};
+use crate::{
+    health,
+    journal::{JournalError, StoredRun},
+};
 
 type Going = Arc<Mutex<Vec<Arc<Live>>>>;
 type Ended = Arc<Mutex<VecDeque<Run>>>;
@@ -109,7 +112,7 @@ impl Registry {
         ));
         live.push(Arc::clone(&started));
         drop(live);
-        tracing::info!(run = started.now().id, cause = ?cause, "run started");
+        tracing::info!(run = started.now().id, cause = cause.word(), "run started");
         self.tasks.spawn(perform(
             Arc::clone(&self.core),
             Arc::clone(&started),
@@ -317,7 +320,11 @@ fn failure(error: &StepError) -> String {
         StepError::Catalog(error) => error.remedy(),
         StepError::Journal(error) => error.remedy(),
     };
-    format!("{}; {remedy}", super::with_causes(error))
+    format!(
+        "{}; {}",
+        super::with_causes(error),
+        health::lower_first(remedy)
+    )
 }
 
 fn summary(run: &Run) -> String {
@@ -337,7 +344,7 @@ fn log(run: &Run) {
     }
     tracing::info!(
         run = run.id,
-        outcome = ?run.outcome,
+        outcome = run.outcome.map(Outcome::word),
         sent = run.sent,
         unchanged = run.unchanged,
         failed = run.failed,

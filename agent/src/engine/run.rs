@@ -155,6 +155,29 @@ enum Door {
     Closed,
 }
 
+impl Cause {
+    /// For logs.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Scheduled => "scheduled",
+            Self::Resumed => "resumed",
+        }
+    }
+}
+
+impl Outcome {
+    /// For logs.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 impl Run {
     /// A run that starts now.
     pub fn start(kind: Kind, cause: Cause) -> Self {

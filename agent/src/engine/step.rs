@@ -382,6 +382,7 @@ impl Step<'_> {
             } else {
                 fortune
             };
+            let fortune = if may_park { fortune } else { fortune.put_off() };
             match fortune {
                 // Recorded already.
                 Fortune::Acknowledged => {
@@ -389,7 +390,7 @@ impl Step<'_> {
                     self.core.waits.clear(&parcel.item.id);
                     through.push(parcel.item.id);
                 }
-                Fortune::Refused { reason, fate, .. } if may_park => {
+                Fortune::Refused { reason, fate, .. } => {
                     self.core.waits.clear(&parcel.item.id);
                     settled.extend(changes);
                     let Settlement {
@@ -402,25 +403,6 @@ impl Step<'_> {
                     let parking = parking(parcel.item.id.clone(), digest, &reason);
                     settlement.parked.push(parking);
                     refusals.push((parcel.item.id, reason));
-                }
-                Fortune::Refused {
-                    reason,
-                    fate,
-                    strikes,
-                } => {
-                    let digest = Some(parcel.item.digest);
-                    self.core
-                        .waits
-                        .defer(&parcel.item.id, digest, strikes, None, jitter);
-                    note_fate(
-                        &mut left_over,
-                        &mut settlement.lost,
-                        parcel.item.id,
-                        fate,
-                        doubt,
-                    );
-                    delivered.deferred += 1;
-                    delivered.reason = Some(reason);
                 }
                 Fortune::Deferred {
                     reason,

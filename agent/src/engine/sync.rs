@@ -133,7 +133,7 @@ pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {
     }
     let trouble = passed.halt.as_ref().and_then(Halt::trouble);
     let text = match trouble {
-        Some(trouble) => format!("{}; {}", trouble.text, trouble.remedy),
+        Some(trouble) => format!("{}; {}", trouble.text, health::lower_first(&trouble.remedy)),
         None => why(passed),
     };
     (Outcome::Failed, text)

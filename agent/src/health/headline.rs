@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Facts, Issue, State,
-    words::{age, clock, grouped, noun, products},
+    words::{age, clock, grouped, noun, products, upper_first},
 };
 use crate::{
     engine::run::{Kind, Run, State as RunState},
@@ -49,7 +49,7 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         "DIGIBLE_UNREACHABLE" => "Digible not reachable",
         "DIGIBLE_REFUSES" => "Digible refuses everything",
         "DIGIBLE_MISCONFIGURED" => "Digible's address or certificate is wrong",
-        _ => issue.text.as_str(),
+        _ => &upper_first(&issue.text),
     };
     match issue.since {
         Some(since) => format!("{what} since {}", clock(since, now, zone)),

@@ -19,7 +19,7 @@ use crate::{
 
 pub use issues::{Issue, Severity};
 pub use words::{age, clock};
-pub(crate) use words::{products, shortened};
+pub(crate) use words::{lower_first, products, shortened};
 
 /// All that is known now. Products count, not changes.
 #[derive(Debug, Clone, PartialEq)]

@@ -185,6 +185,18 @@ fn a_hiccup_is_not_shown_but_a_failure_is() {
 }
 
 #[test]
+fn a_headline_begins_with_a_capital() {
+    let mut facts = healthy();
+    let trouble = Trouble::new("TABLE_MISSING", "the shop's database fails".to_owned(), "");
+    let trouble = Trouble {
+        since: at("10:02:00"),
+        ..trouble.lasting()
+    };
+    facts.fails(Area::Catalog, trouble);
+    assert_eq!(see(&facts).2, "The shop's database fails since 10:02");
+}
+
+#[test]
 fn a_dead_database_hides_what_depends_on_it() {
     let mut facts = healthy();
     facts.capture = Some(CaptureStatus::NotInstalled);

@@ -61,3 +61,19 @@ pub(crate) fn shortened(text: &str, characters: usize) -> String {
         None => text.to_owned(),
     }
 }
+
+/// A sentence as it stands behind a semicolon.
+pub(crate) fn lower_first(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
+}
+
+/// An error's text as it stands alone.
+pub(super) fn upper_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}

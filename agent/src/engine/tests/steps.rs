@@ -221,7 +221,7 @@ async fn what_failed_a_run_is_shown_though_the_shop_can_be_read() {
     let run = world.sync().await;
     assert_eq!(run.outcome, Some(Outcome::Failed));
     assert!(
-        run.message.contains("Stop the other agent"),
+        run.message.contains("; stop the other agent"),
         "{}",
         run.message
     );
