@@ -118,6 +118,8 @@ enum BuildError {
     Secrets(#[from] SecretError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error("the password of the Digible account is not set")]
+    NoPassword,
     #[error("the agent is ending")]
     Ending,
 }
@@ -351,6 +353,7 @@ impl Supervisor {
         }
         let secrets = self.secrets(config)?;
         let password = secrets.get(SecretName::DigiblePassword).await?;
+        let password = password.ok_or(BuildError::NoPassword)?;
         let account = account(config);
         let token = secrets
             .get(SecretName::DigibleToken)
@@ -385,7 +388,7 @@ impl Supervisor {
             DigibleOptions {
                 base_url: config.digible.base_url.clone(),
                 email: config.digible.email.clone(),
-                password,
+                password: Some(password),
                 token,
                 timeout: config.digible.timeout,
                 max_in_flight: config.digible.max_in_flight as usize,
@@ -409,6 +412,11 @@ impl Supervisor {
     fn fail(self: &Arc<Self>, error: &BuildError) {
         let (area, code, remedy, again) = match error {
             BuildError::Ending => return,
+            BuildError::NoPassword => {
+                let missing = vec!["digible.password"];
+                self.board.update(|facts| facts.missing = missing);
+                return;
+            }
             BuildError::Unsupported(_) => (
                 Area::Config,
                 "NOT_SUPPORTED",
