@@ -17,14 +17,17 @@ use crate::{
         Columns,
         sqlite::{SqliteCatalog, SqliteOptions},
     },
-    config::{self, CaptureMode, CatalogKind, Config, ConfigError, Edit, KeyError, SaveError},
+    config::{
+        self, Before, CaptureMode, CatalogKind, Config, ConfigError, Edit, KeyError, SaveError,
+        StoreChoice,
+    },
     digible::{Digible, DigibleOptions},
     engine::{Engine, Options, board::Board, with_causes},
     health::{Area, Facts, Trouble},
     journal::{Binding, Journal, JournalError},
     logging::Logging,
     paths::Paths,
-    secrets::{SecretError, SecretName, SecretStore},
+    secrets::{self, SecretChange, SecretError, SecretName, SecretStore},
 };
 
 /// After which time an engine that could not be built is tried again.
@@ -101,9 +104,6 @@ pub enum ConfigureError {
     /// A variable is wrong, which no change of the file mends.
     #[error("the environment is not valid")]
     Environment(#[source] ConfigError),
-    /// The broken file could not be kept aside.
-    #[error("the broken configuration file could not be kept aside")]
-    KeepAside(#[source] std::io::Error),
     /// The file could not be written.
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -122,6 +122,32 @@ enum BuildError {
     NoPassword,
     #[error("the agent is ending")]
     Ending,
+}
+
+impl NewSecrets {
+    fn is_empty(&self) -> bool {
+        self.digible_password.is_none() && self.sql_password.is_none()
+    }
+
+    /// With another password the old session ends, too. A token names its account by itself, so that
+    /// another account needs no change of it.
+    fn into_changes(self) -> Vec<SecretChange> {
+        let change = |name, secret: SecretString| SecretChange {
+            name,
+            secret: Some(secret).filter(|secret| !secret.expose_secret().is_empty()),
+        };
+        let token = self.digible_password.is_some().then_some(SecretChange {
+            name: SecretName::DigibleToken,
+            secret: None,
+        });
+        let digible = self
+            .digible_password
+            .map(|secret| change(SecretName::DigiblePassword, secret));
+        let sql = self
+            .sql_password
+            .map(|secret| change(SecretName::SqlPassword, secret));
+        digible.into_iter().chain(sql).chain(token).collect()
+    }
 }
 
 impl Supervisor {
@@ -239,38 +265,62 @@ impl Supervisor {
         if let Some(what) = unsupported(&config) {
             return Err(ConfigureError::Unsupported(what));
         }
-        let broken = invalid && self.is_file_broken()?;
-        if config.secrets.store != before.secrets.store {
-            self.write(|current| current.secrets = None);
+        let file = match invalid && self.is_file_broken()? {
+            true => Before::begin_anew(&self.paths.config, &edits)?,
+            false => Before::save(&self.paths.config, &edits)?,
+        };
+        if changed.is_empty() && new.is_empty() && !invalid {
+            return Ok(changed);
         }
-        let account_changed = config.digible.email != before.digible.email
-            || config.digible.base_url != before.digible.base_url
-            || new.digible_password.is_some();
-        let secrets_changed = new.digible_password.is_some() || new.sql_password.is_some();
-        if secrets_changed {
-            let secrets = self.secrets(&config)?;
-            keep(&secrets, SecretName::DigiblePassword, new.digible_password).await?;
-            keep(&secrets, SecretName::SqlPassword, new.sql_password).await?;
+        // First, because a login of the old engine may keep a token until then.
+        self.stop_engine().await;
+        // The environment may say something else than the file.
+        let after = config::load(&self.paths.config, self.environment.clone());
+        let after = after.map_or(config, |loaded| loaded.config);
+        let kept = self.keep(&before, &after, new).await;
+        match &kept {
+            Ok(()) => {
+                if let Some(path) = file.aside() {
+                    tracing::warn!(path = %path.display(), "kept the broken configuration file aside");
+                }
+                self.reload();
+            }
+            Err(_) => {
+                if let Err(error) = file.put_back() {
+                    let error = with_causes(&error);
+                    tracing::error!(error, "the configuration file could not be put back");
+                }
+            }
         }
-        if broken {
-            let aside =
-                config::keep_aside(&self.paths.config).map_err(ConfigureError::KeepAside)?;
-            tracing::warn!(path = %aside.display(), "kept the broken configuration file aside");
-        }
-        config::save(&self.paths.config, &edits)?;
-        if !changed.is_empty() || secrets_changed || invalid {
-            self.stop_engine().await;
-            // Only now: a login of the old engine may have kept one until here.
-            let forgotten = match account_changed {
-                true => self.forget_token(&config).await,
-                false => Ok(()),
-            };
-            self.reload();
-            // Whatever became of the token: without an engine nothing goes on.
-            self.build().await;
-            forgotten?;
-        }
+        // Whatever became of the secrets: without an engine nothing goes on.
+        self.build().await;
+        kept?;
         Ok(changed)
+    }
+
+    /// Keeps new passwords, and moves the others when they are kept elsewhere from now on.
+    async fn keep(
+        &self,
+        before: &Config,
+        after: &Config,
+        new: NewSecrets,
+    ) -> Result<(), SecretError> {
+        let moves = before.secrets.store != after.secrets.store;
+        if new.is_empty() && !moves {
+            return Ok(());
+        }
+        let old = self.secrets(before)?;
+        if !moves {
+            return secrets::change(&old, new.into_changes()).await;
+        }
+        let secrets = self.open_secrets(after)?;
+        // Nothing was used yet: what the credential store has under this name is another agent's.
+        match before.missing().is_empty() || before.secrets.store == StoreChoice::File {
+            true => secrets::move_all(&old, &secrets, new.into_changes()).await?,
+            false => secrets::change(&secrets, new.into_changes()).await?,
+        }
+        self.write(|current| current.secrets = Some(secrets));
+        Ok(())
     }
 
     /// Whether the file is still broken: somebody may have mended it since it was read.
@@ -460,24 +510,23 @@ impl Supervisor {
         });
     }
 
-    async fn forget_token(&self, config: &Config) -> Result<(), SecretError> {
-        let secrets = self.secrets(config)?;
-        secrets.remove(SecretName::DigibleToken).await
-    }
-
     fn secrets(&self, config: &Config) -> Result<SecretStore, SecretError> {
         if let Some(secrets) = self.read(|current| current.secrets.clone()) {
             return Ok(secrets);
         }
-        let secrets = SecretStore::new(
+        let secrets = self.open_secrets(config)?;
+        self.write(|current| current.secrets = Some(secrets.clone()));
+        Ok(secrets)
+    }
+
+    fn open_secrets(&self, config: &Config) -> Result<SecretStore, SecretError> {
+        SecretStore::new(
             config.secrets.store,
             &self.instance,
             self.paths.secrets.clone(),
             self.environment.clone(),
         )
-        .map_err(|_| SecretError::Stopped)?;
-        self.write(|current| current.secrets = Some(secrets.clone()));
-        Ok(secrets)
+        .map_err(|_| SecretError::Stopped)
     }
 
     fn read<T>(&self, look: impl FnOnce(&Current) -> T) -> T {
@@ -539,18 +588,6 @@ fn options(config: &Config) -> Options {
         automatic: config.sync.automatic,
         interval: config.sync.interval,
         probe: config.sync.probe,
-    }
-}
-
-async fn keep(
-    secrets: &SecretStore,
-    name: SecretName,
-    new: Option<SecretString>,
-) -> Result<(), SecretError> {
-    match new {
-        None => Ok(()),
-        Some(secret) if secret.expose_secret().is_empty() => secrets.remove(name).await,
-        Some(secret) => secrets.set(name, secret).await,
     }
 }
 

@@ -3,7 +3,13 @@
 use std::fs;
 
 use rusqlite::Connection;
-use shopmaster_proto::v1::{ProductState, RunOutcome, State, TestConnectionRequest, Verdict};
+use shopmaster_proto::{
+    Failure,
+    v1::{
+        ConfigureRequest, ProductState, RunOutcome, Secrets, SecretsSettings, Settings, State,
+        SyncSettings, TestConnectionRequest, Verdict,
+    },
+};
 use shopmaster_testkit::{
     digible::{Endpoint, Fault},
     world::World,
@@ -94,6 +100,65 @@ async fn a_broken_file_is_kept_and_only_a_good_change_replaces_it() {
     world.install_capture().await.unwrap();
     assert_eq!(world.upload().await.unwrap().sent, 3);
     wait_up_to_date(&world).await;
+}
+
+fn with_password_in_a_file() -> ConfigureRequest {
+    let paths = ["secrets.store", "sync.interval"].map(str::to_owned);
+    ConfigureRequest {
+        settings: Some(Settings {
+            secrets: Some(SecretsSettings {
+                store: "file".to_owned(),
+            }),
+            sync: Some(SyncSettings {
+                interval: Some(prost_types::Duration {
+                    seconds: 9,
+                    nanos: 0,
+                }),
+                ..SyncSettings::default()
+            }),
+            ..Settings::default()
+        }),
+        update_mask: Some(prost_types::FieldMask {
+            paths: paths.to_vec(),
+        }),
+        secrets: Some(Secrets {
+            digible_password: Some("secret".to_owned()),
+            sql_password: None,
+        }),
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_cannot_be_kept_changes_nothing_at_all() {
+    let world = World::builder().products(3).start().await.unwrap();
+    world.install_capture().await.unwrap();
+    let secrets = world.folders().data.join("secrets.json");
+    fs::write(&secrets, "{\"digible-pass").unwrap();
+    let before = fs::read(world.config_file()).unwrap();
+    let client = &mut world.client().unwrap();
+    let refused = client.config.configure(with_password_in_a_file()).await;
+    let failure = Failure::from(refused.unwrap_err());
+    assert_eq!(failure.code, "SECRETS_UNAVAILABLE", "{failure:?}");
+    assert_eq!(fs::read(world.config_file()).unwrap(), before);
+    fs::remove_file(&secrets).unwrap();
+    let request = with_password_in_a_file();
+    client.config.configure(request).await.unwrap();
+    assert_eq!(world.upload().await.unwrap().sent, 3);
+}
+
+#[tokio::test]
+async fn a_broken_file_stays_when_the_password_cannot_be_kept() {
+    let world = with_file("[catalog").await;
+    wait_issue(&world, "CONFIG_INVALID").await;
+    let secrets = world.folders().data.join("secrets.json");
+    fs::write(&secrets, "{\"digible-pass").unwrap();
+    let client = &mut world.client().unwrap();
+    let refused = client.config.configure(with_password_in_a_file()).await;
+    let failure = Failure::from(refused.unwrap_err());
+    assert_eq!(failure.code, "SECRETS_UNAVAILABLE", "{failure:?}");
+    assert_eq!(fs::read_to_string(world.config_file()).unwrap(), "[catalog");
+    assert_eq!(asides(&world), Vec::<std::path::PathBuf>::new());
+    wait_issue(&world, "CONFIG_INVALID").await;
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
             with_causes(error),
             "Nothing was changed; mend the file first",
         ),
-        ConfigureError::KeepAside(_) | ConfigureError::Save(SaveError::Write { .. }) => failure(
+        ConfigureError::Save(SaveError::KeepAside { .. } | SaveError::Write { .. }) => failure(
             Code::Internal,
             "CONFIG_NOT_WRITTEN",
             with_causes(error),
