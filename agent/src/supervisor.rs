@@ -473,12 +473,9 @@ impl Supervisor {
                 "Choose a supported setting with `shopmasterctl configure`",
                 false,
             ),
-            BuildError::Secrets(_) => (
-                Area::Secrets,
-                "SECRETS_UNAVAILABLE",
-                "Unlock the credential store; it is asked again by itself",
-                true,
-            ),
+            BuildError::Secrets(error) => {
+                (Area::Secrets, "SECRETS_UNAVAILABLE", error.remedy(), true)
+            }
             BuildError::Journal(JournalError::Newer { .. }) => (
                 Area::Journal,
                 "JOURNAL_NEWER",
@@ -553,7 +550,8 @@ fn note_invalid(facts: &mut Facts, error: &ConfigError) {
     facts.fails(Area::Config, trouble.lasting());
 }
 
-fn unsupported(config: &Config) -> Option<&'static str> {
+/// What of these settings is not part of this version.
+pub(crate) fn unsupported(config: &Config) -> Option<&'static str> {
     if config.catalog.kind == Some(CatalogKind::SqlServer) {
         return Some("SQL Server");
     }

@@ -52,6 +52,20 @@ async fn an_unknown_key_is_named_with_the_one_that_was_meant() {
 }
 
 #[tokio::test]
+async fn what_a_later_version_brings_is_named() {
+    let text = "[catalog]\nkind = \"sqlserver\"\nserver = \"localhost\"\ndatabase = \"Shop\"\ntable = \"dbo.Products\"\n[digible]\nemail = \"shop@example.com\"\n";
+    let world = with_file(text).await;
+    wait_issue(&world, "NOT_SUPPORTED").await;
+    let refused = world.ctl(&["sync", "--json"]).await.unwrap();
+    for part in [
+        "\"UNIMPLEMENTED\"",
+        "SQL Server is not part of this version",
+    ] {
+        assert!(refused.stderr.contains(part), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_broken_file_is_kept_and_only_a_good_change_replaces_it() {
     let text = "[catalog\nkind = \"sqlite\"\n";
     let world = with_file(text).await;
@@ -139,6 +153,10 @@ async fn a_password_that_cannot_be_kept_changes_nothing_at_all() {
     let refused = client.config.configure(with_password_in_a_file()).await;
     let failure = Failure::from(refused.unwrap_err());
     assert_eq!(failure.code, "SECRETS_UNAVAILABLE", "{failure:?}");
+    assert!(
+        failure.remedy.starts_with("Move the file away"),
+        "{failure:?}"
+    );
     assert_eq!(fs::read(world.config_file()).unwrap(), before);
     fs::remove_file(&secrets).unwrap();
     let request = with_password_in_a_file();
@@ -245,6 +263,11 @@ async fn a_wrong_shop_is_described() {
         assert!(run.message.contains(part), "{value}: {}", run.message);
         let refused = world.ctl(&["capture", "install", "--json"]).await.unwrap();
         assert_eq!(refused.code, 1);
+        assert!(
+            refused.stderr.contains(&format!("\"{code}\"")),
+            "{value}: {refused:?}"
+        );
+        let refused = world.ctl(&["explain", "P1", "--json"]).await.unwrap();
         assert!(
             refused.stderr.contains(&format!("\"{code}\"")),
             "{value}: {refused:?}"

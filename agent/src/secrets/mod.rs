@@ -58,19 +58,13 @@ pub enum SecretName {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The credential store is there and is locked. It is asked again at the next call.
-    #[error(
-        "the credential store is locked; unlock it, or set `store = \"file\"` below `[secrets]` in the configuration"
-    )]
+    #[error("the credential store is locked")]
     Locked(#[source] keyring_core::Error),
     /// The credential store does not answer. It is asked again at the next call.
-    #[error(
-        "the credential store does not answer; look for its prompt, or set `store = \"file\"` below `[secrets]` in the configuration"
-    )]
+    #[error("the credential store does not answer")]
     Timeout,
     /// There is no credential store, and no file may stand in for it.
-    #[error(
-        "this session has no credential store; set `store = \"auto\"` or `\"file\"` below `[secrets]` in the configuration"
-    )]
+    #[error("this session has no credential store")]
     NoStore(#[source] keyring_core::Error),
     /// The credential store failed.
     #[error("the credential store failed")]
@@ -85,9 +79,7 @@ pub enum SecretError {
         source: io::Error,
     },
     /// The secrets file is not what the agent wrote.
-    #[error(
-        "the secrets file `{path}` is damaged; move it away and set the passwords again with `shopmasterctl configure`"
-    )]
+    #[error("the secrets file `{path}` is damaged")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -96,7 +88,7 @@ pub enum SecretError {
         source: serde_json::Error,
     },
     /// The thread that asks the store has ended.
-    #[error("the credential store's thread has ended; restart the agent")]
+    #[error("the credential store's thread has ended")]
     Stopped,
 }
 
@@ -249,6 +241,32 @@ impl SecretName {
             "SHOPMASTER_DIGIBLE_PASSWORD" => Some(Self::DigiblePassword),
             "SHOPMASTER_SQL_PASSWORD" => Some(Self::SqlPassword),
             _ => None,
+        }
+    }
+}
+
+impl SecretError {
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => {
+                "Unlock the credential store, which is asked again by itself, or keep the passwords in a file: set `store = \"file\"` below `[secrets]` in the configuration file, restart the agent and run `shopmasterctl configure`"
+            }
+            Self::Timeout => "Look for the credential store's prompt; it is asked again by itself",
+            Self::NoStore(_) => {
+                "Keep the passwords in a file: run `shopmasterctl configure` with `--secrets-store file`"
+            }
+            Self::Failed(_) => {
+                "Check the operating system's credential store; it is asked again by itself"
+            }
+            Self::File { .. } => {
+                "Check that the disk is not full and that this user may read and write the file"
+            }
+            Self::Damaged { .. } => {
+                "Move the file away and set the passwords again with `shopmasterctl configure`"
+            }
+            Self::Stopped => "Restart the agent",
         }
     }
 }
@@ -406,6 +424,22 @@ mod tests {
         assert!(matches!(error, SecretError::Failed(_)), "{error}");
         assert_eq!(std::fs::read(fixture.file()).unwrap(), before);
         assert!(fixture.vault.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn without_a_store_to_move_from_the_new_one_is_taken_into_use() {
+        let fixture = Fixture::new();
+        fixture.vault.fail_to_open(VaultError::NoStore);
+        let (os, file) = (
+            fixture.store(StoreChoice::Os),
+            fixture.store(StoreChoice::File),
+        );
+        let new = SecretChange {
+            name: NAME,
+            secret: Some("a".into()),
+        };
+        move_all(&os, &file, vec![new]).await.unwrap();
+        assert_eq!(got(&file).await.as_deref(), Some("a"));
     }
 
     #[tokio::test]

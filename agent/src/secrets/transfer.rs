@@ -38,7 +38,11 @@ pub async fn move_all(
     to: &SecretStore,
     changes: Vec<SecretChange>,
 ) -> Result<(), SecretError> {
-    let before = kept(from, &SecretName::ALL).await?;
+    let before = match kept(from, &SecretName::ALL).await {
+        // Nothing is there to move, and this is the way out.
+        Err(SecretError::NoStore(_)) => return change(to, changes).await,
+        before => before?,
+    };
     let overwritten = kept(to, &SecretName::ALL).await?;
     let mut after = before.clone();
     after.retain(|old| changes.iter().all(|new| new.name != old.name));
