@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser as _;
@@ -12,10 +13,26 @@ use shopmaster_agent::{
     service,
 };
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long a call that blocks, into a database that hangs, may hold up the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match cli.command.unwrap_or(Command::Run(cli.run)) {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("no thread can be started: {error}")),
+    };
+    let result = runtime.block_on(run(cli));
+    // Dropped, it would wait for them without limit.
+    runtime.shutdown_timeout(PATIENCE);
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => failed(&message),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), String> {
+    match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(args) => service::run(args)
             .await
             .map_err(|error| with_causes(&error)),
@@ -23,10 +40,10 @@ async fn main() -> ExitCode {
         Command::Demo(args) => shopmaster_agent::demo::run(args)
             .await
             .map_err(|error| with_causes(&error)),
-    };
-    let Err(message) = result else {
-        return ExitCode::SUCCESS;
-    };
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
     // Standard error may be closed, and then nobody reads it.
     let _ = writeln!(io::stderr(), "error: {message}");
     ExitCode::FAILURE

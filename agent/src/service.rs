@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceName};
-use tokio::{signal, time::timeout};
+use tokio::{signal, task::JoinError, time::timeout};
 use tracing_subscriber::util::TryInitError;
 
 use crate::{
@@ -55,6 +55,9 @@ pub enum RunError {
     /// The control plane failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The control plane broke off.
+    #[error("the control plane broke off")]
+    Server(#[source] JoinError),
 }
 
 /// Where one agent runs, and who reads its log.
@@ -131,7 +134,7 @@ async fn serve(
     end: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let ending = supervisor.ending.clone();
-    let server = tokio::spawn(control::serve(
+    let mut server = tokio::spawn(control::serve(
         Arc::clone(supervisor),
         incoming,
         ending.clone().cancelled_owned(),
@@ -141,21 +144,25 @@ async fn serve(
         let supervisor = Arc::clone(supervisor);
         async move { supervisor.start().await }
     });
-    tokio::select! {
-        () = end => {}
-        () = ending.cancelled() => {}
-    }
+    let ended_early = tokio::select! {
+        () = end => None,
+        () = ending.cancelled() => None,
+        // Without it nobody can ask the agent anything, not even to end.
+        served = &mut server => Some(served),
+    };
     tracing::info!("the agent is ending");
     ending.cancel();
     let finish = async {
-        // Neither fails but by a panic, which is logged.
+        // It fails only by a panic, which is logged.
         let _ = start.await;
         supervisor.stop().await;
-        server.await
+        match ended_early {
+            Some(served) => served,
+            None => server.await,
+        }
     };
     match timeout(PATIENCE, finish).await {
-        Ok(Ok(served)) => Ok(served?),
-        Ok(Err(_)) => Ok(()),
+        Ok(served) => Ok(served.map_err(RunError::Server)??),
         Err(_) => {
             tracing::warn!(
                 "what is under way takes too long to end; it is in doubt at the next start"

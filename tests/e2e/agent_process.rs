@@ -487,3 +487,29 @@ async fn without_a_configuration_it_runs_and_says_what_is_missing() {
     agent.get_info(GetInfoRequest {}).await.unwrap();
     config.get_config(GetConfigRequest {}).await.unwrap();
 }
+
+#[tokio::test]
+async fn without_a_password_it_says_that_one_is_missing() {
+    use shopmaster_proto::v1::State;
+
+    let mut world = World::builder()
+        .products(3)
+        .env("SHOPMASTER_DIGIBLE_PASSWORD", "")
+        .start()
+        .await
+        .unwrap();
+    let status = world
+        .wait_status(|status| status.state() == State::Unconfigured)
+        .await
+        .unwrap();
+    assert_eq!(status.issues[0].text, "Not set yet: digible.password");
+    let refused = world.ctl(&["upload", "--json"]).await.unwrap();
+    assert!(refused.stderr.contains("\"UNCONFIGURED\""), "{refused:?}");
+    assert!(refused.stderr.contains("digible.password"), "{refused:?}");
+    let client = &mut world.client().unwrap();
+    let request = with_password("secret");
+    client.config.configure(request).await.unwrap();
+    world.install_capture().await.unwrap();
+    assert_eq!(world.upload().await.unwrap().sent, 3);
+    world.stop().await.unwrap();
+}

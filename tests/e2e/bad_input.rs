@@ -3,7 +3,13 @@
 use std::fs;
 
 use rusqlite::Connection;
-use shopmaster_proto::v1::{ProductState, RunOutcome, State, TestConnectionRequest, Verdict};
+use shopmaster_proto::{
+    Failure,
+    v1::{
+        ConfigureRequest, ProductState, RunOutcome, Secrets, SecretsSettings, Settings, State,
+        SyncSettings, TestConnectionRequest, Verdict,
+    },
+};
 use shopmaster_testkit::{
     digible::{Endpoint, Fault},
     world::World,
@@ -43,6 +49,20 @@ async fn an_unknown_key_is_named_with_the_one_that_was_meant() {
     assert_eq!(fs::read_to_string(world.config_file()).unwrap(), text);
     let refused = world.ctl(&["sync", "--json"]).await.unwrap();
     assert!(refused.stderr.contains("\"CONFIG_INVALID\""), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_a_later_version_brings_is_named() {
+    let text = "[catalog]\nkind = \"sqlserver\"\nserver = \"localhost\"\ndatabase = \"Shop\"\ntable = \"dbo.Products\"\n[digible]\nemail = \"shop@example.com\"\n";
+    let world = with_file(text).await;
+    wait_issue(&world, "NOT_SUPPORTED").await;
+    let refused = world.ctl(&["sync", "--json"]).await.unwrap();
+    for part in [
+        "\"UNIMPLEMENTED\"",
+        "SQL Server is not part of this version",
+    ] {
+        assert!(refused.stderr.contains(part), "{refused:?}");
+    }
 }
 
 #[tokio::test]
@@ -94,6 +114,69 @@ async fn a_broken_file_is_kept_and_only_a_good_change_replaces_it() {
     world.install_capture().await.unwrap();
     assert_eq!(world.upload().await.unwrap().sent, 3);
     wait_up_to_date(&world).await;
+}
+
+fn with_password_in_a_file() -> ConfigureRequest {
+    let paths = ["secrets.store", "sync.interval"].map(str::to_owned);
+    ConfigureRequest {
+        settings: Some(Settings {
+            secrets: Some(SecretsSettings {
+                store: "file".to_owned(),
+            }),
+            sync: Some(SyncSettings {
+                interval: Some(prost_types::Duration {
+                    seconds: 9,
+                    nanos: 0,
+                }),
+                ..SyncSettings::default()
+            }),
+            ..Settings::default()
+        }),
+        update_mask: Some(prost_types::FieldMask {
+            paths: paths.to_vec(),
+        }),
+        secrets: Some(Secrets {
+            digible_password: Some("secret".to_owned()),
+            sql_password: None,
+        }),
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_cannot_be_kept_changes_nothing_at_all() {
+    let world = World::builder().products(3).start().await.unwrap();
+    world.install_capture().await.unwrap();
+    let secrets = world.folders().data.join("secrets.json");
+    fs::write(&secrets, "{\"digible-pass").unwrap();
+    let before = fs::read(world.config_file()).unwrap();
+    let client = &mut world.client().unwrap();
+    let refused = client.config.configure(with_password_in_a_file()).await;
+    let failure = Failure::from(refused.unwrap_err());
+    assert_eq!(failure.code, "SECRETS_UNAVAILABLE", "{failure:?}");
+    assert!(
+        failure.remedy.starts_with("Move the file away"),
+        "{failure:?}"
+    );
+    assert_eq!(fs::read(world.config_file()).unwrap(), before);
+    fs::remove_file(&secrets).unwrap();
+    let request = with_password_in_a_file();
+    client.config.configure(request).await.unwrap();
+    assert_eq!(world.upload().await.unwrap().sent, 3);
+}
+
+#[tokio::test]
+async fn a_broken_file_stays_when_the_password_cannot_be_kept() {
+    let world = with_file("[catalog").await;
+    wait_issue(&world, "CONFIG_INVALID").await;
+    let secrets = world.folders().data.join("secrets.json");
+    fs::write(&secrets, "{\"digible-pass").unwrap();
+    let client = &mut world.client().unwrap();
+    let refused = client.config.configure(with_password_in_a_file()).await;
+    let failure = Failure::from(refused.unwrap_err());
+    assert_eq!(failure.code, "SECRETS_UNAVAILABLE", "{failure:?}");
+    assert_eq!(fs::read_to_string(world.config_file()).unwrap(), "[catalog");
+    assert_eq!(asides(&world), Vec::<std::path::PathBuf>::new());
+    wait_issue(&world, "CONFIG_INVALID").await;
 }
 
 #[tokio::test]
@@ -180,6 +263,11 @@ async fn a_wrong_shop_is_described() {
         assert!(run.message.contains(part), "{value}: {}", run.message);
         let refused = world.ctl(&["capture", "install", "--json"]).await.unwrap();
         assert_eq!(refused.code, 1);
+        assert!(
+            refused.stderr.contains(&format!("\"{code}\"")),
+            "{value}: {refused:?}"
+        );
+        let refused = world.ctl(&["explain", "P1", "--json"]).await.unwrap();
         assert!(
             refused.stderr.contains(&format!("\"{code}\"")),
             "{value}: {refused:?}"

@@ -8,6 +8,7 @@ use std::{net::SocketAddr, time::Duration};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration_text;
 use serde::{Deserialize, Serialize};
 
+mod change;
 mod edit;
 mod environment;
 mod file;
@@ -18,12 +19,13 @@ mod optional;
 mod save;
 mod words;
 
+pub use change::Before;
 pub use edit::{Edit, Value};
 pub use environment::environment;
 pub use file::write_atomically;
 pub use keys::KeyError;
 pub use load::{ConfigError, Loaded, load};
-pub use save::{SaveError, apply, keep_aside, save};
+pub use save::{SaveError, apply, save};
 pub use words::{
     Auth, CaptureMode, CatalogKind, Encryption, LogLevel, StoreChoice, Trust, Verify, WordError,
 };

@@ -21,6 +21,15 @@ pub enum SaveError {
     /// be valid with the new values.
     #[error("the configuration file cannot be changed")]
     Invalid(#[source] ConfigError),
+    /// The broken file could not be kept aside.
+    #[error("the broken configuration file `{path}` could not be kept aside")]
+    KeepAside {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// The disk or the folder refused it.
     #[error("cannot write `{path}`")]
     Write {
@@ -64,7 +73,7 @@ pub fn apply(document: &mut DocumentMut, edits: &[Edit]) {
 /// # Errors
 ///
 /// When it cannot be renamed.
-pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn keep_aside(path: &Path) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(
         ".broken-{}",

@@ -214,9 +214,11 @@ async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
     {
         return;
     }
-    // The last one: a client that has left needs no answer.
-    let _ = send(&sink, &login_check(&engine).await).await;
+    let login = login_check(&engine).await;
+    // Before the last message: whoever has read that sees the state that it speaks of.
     engine.refresh().await;
+    // A client that has left needs no answer.
+    let _ = send(&sink, &login).await;
 }
 
 async fn send(sink: &Sink<v1::TestConnectionResponse>, check: &Check) -> Result<(), ()> {

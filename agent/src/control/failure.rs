@@ -10,7 +10,7 @@ use crate::{
     config::{KeyError, SaveError},
     engine::{Engine, StartError, StepError, with_causes},
     journal::JournalError,
-    supervisor::{ConfigureError, Supervisor},
+    supervisor::{ConfigureError, Supervisor, unsupported},
 };
 
 /// A refused call.
@@ -51,6 +51,9 @@ pub(super) async fn engine(supervisor: &Supervisor) -> Result<Arc<Engine>, Statu
 }
 
 fn no_engine(supervisor: &Supervisor) -> Status {
+    if let Some(what) = unsupported(&supervisor.config().0) {
+        return unimplemented(what);
+    }
     let facts = supervisor.board.facts();
     if let Some(trouble) = facts.troubles.into_values().next() {
         return failure(
@@ -138,11 +141,11 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
     match error {
         ConfigureError::Key(error) => key(error),
         ConfigureError::Unsupported(what) => unimplemented(what),
-        ConfigureError::Secret(_) => failure(
+        ConfigureError::Secret(source) => failure(
             Code::Unavailable,
             "SECRETS_UNAVAILABLE",
             with_causes(error),
-            "Unlock the credential store, or set `secrets.store` to `file`",
+            source.remedy(),
         ),
         ConfigureError::Environment(_) => failure(
             Code::FailedPrecondition,
@@ -156,7 +159,7 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
             with_causes(error),
             "Nothing was changed; mend the file first",
         ),
-        ConfigureError::KeepAside(_) | ConfigureError::Save(SaveError::Write { .. }) => failure(
+        ConfigureError::Save(SaveError::KeepAside { .. } | SaveError::Write { .. }) => failure(
             Code::Internal,
             "CONFIG_NOT_WRITTEN",
             with_causes(error),

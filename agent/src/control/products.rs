@@ -37,14 +37,7 @@ impl v1::products_server::Products for Service {
             .await?
             .explain(&asked)
             .await
-            .map_err(|message| {
-                failure::failure(
-                    Code::Unavailable,
-                    "EXPLAIN_FAILED",
-                    message,
-                    "Run `shopmasterctl test`",
-                )
-            })?;
+            .map_err(|error| failure::step(&error))?;
         Ok(Response::new(product::explained(&explained)))
     }
 

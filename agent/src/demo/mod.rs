@@ -12,7 +12,7 @@ use shopmaster_proto::{
     Client, ConnectError, Endpoint, EndpointError, Failure, Folders, InstanceName,
     v1::{
         CatalogSettings, ConfigureRequest, DigibleSettings, InstallCaptureRequest, RunKind,
-        Secrets, SecretsSettings, Settings, StartRunRequest, SyncSettings, WatchRunRequest,
+        Secrets, Settings, StartRunRequest, SyncSettings, WatchRunRequest,
     },
 };
 use shopmaster_testkit::{
@@ -104,17 +104,24 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
     let folders = Folders::below(folder.path(), &instance);
     let endpoint = Endpoint::local(&instance, &folders)?;
     let (end, ended) = oneshot::channel::<()>();
+    // Not the user's own credential store, where a real agent may keep its secrets.
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, "[secrets]\nstore = \"file\"\n").map_err(DemoError::Folder)?;
     let place = Place {
         instance,
         folders,
-        config: None,
+        config: Some(config),
         headless: false,
     };
-    let agent = tokio::spawn(service::run_at(place, async {
+    let mut agent = tokio::spawn(service::run_at(place, async {
         // Dropped or used, it means the same.
         let _ = ended.await;
     }));
-    let client = connect(&endpoint).await?;
+    let client = tokio::select! {
+        client = connect(&endpoint) => client?,
+        // It failed: nobody has asked it to end yet.
+        ended = &mut agent => return ended.unwrap_or(Ok(())).map_err(DemoError::Agent),
+    };
     introduce(&args, &shop_file, &digible, &endpoint)?;
     let result = play(&args, client, &shop, &digible).await;
     let _ = end.send(());
@@ -197,9 +204,6 @@ async fn configure(
             probe: seconds(1),
             ..SyncSettings::default()
         }),
-        secrets: Some(SecretsSettings {
-            store: "file".to_owned(),
-        }),
         ..Settings::default()
     };
     let paths = [
@@ -209,7 +213,6 @@ async fn configure(
         "digible.base_url",
         "digible.email",
         "sync.probe",
-        "secrets.store",
     ];
     let request = ConfigureRequest {
         settings: Some(settings),

@@ -62,22 +62,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// For people: when the database or the journal cannot be asked.
-    pub async fn explain(&self, asked: &str) -> Result<Explained, String> {
-        let explained = self.explained(asked).await;
-        explained.map_err(|error| super::with_causes(&error))
-    }
-
-    /// The ids that a person's text may mean.
-    #[must_use]
-    pub fn meanings(text: &str) -> Vec<ProductId> {
-        let number = text.parse().ok().map(ProductId::Integer);
-        std::iter::once(ProductId::Text(text.to_owned()))
-            .chain(number)
-            .collect()
-    }
-
-    async fn explained(&self, asked: &str) -> Result<Explained, StepError> {
+    /// When the database or the journal cannot be asked.
+    pub async fn explain(&self, asked: &str) -> Result<Explained, StepError> {
         let meanings = Self::meanings(asked);
         let lookups = self.core.catalog.read(&meanings).await?;
         let found = meanings
@@ -135,6 +121,15 @@ impl Engine {
         };
         (explained.state, explained.text) = judge(&explained);
         Ok(explained)
+    }
+
+    /// The ids that a person's text may mean.
+    #[must_use]
+    pub fn meanings(text: &str) -> Vec<ProductId> {
+        let number = text.parse().ok().map(ProductId::Integer);
+        std::iter::once(ProductId::Text(text.to_owned()))
+            .chain(number)
+            .collect()
     }
 
     async fn changes_of(&self, key: &ProductId) -> Result<Vec<Change>, StepError> {

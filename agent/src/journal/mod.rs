@@ -79,6 +79,14 @@ pub enum JournalError {
         #[source]
         source: rusqlite::Error,
     },
+    /// Its folder is on a disk that cannot keep it safe.
+    #[error("the journal `{path}` cannot be written ahead (SQLite chose `{mode}`)")]
+    NoWal {
+        /// The file.
+        path: PathBuf,
+        /// The mode that SQLite chose.
+        mode: String,
+    },
     /// It could not be kept aside.
     #[error("the journal `{path}` cannot be kept aside")]
     KeepAside {
@@ -115,6 +123,9 @@ impl JournalError {
             }
             Self::Statement { source, .. } if is_damage(source) => {
                 "Restart the agent: it keeps the damaged journal aside and starts an empty one"
+            }
+            Self::NoWal { .. } => {
+                "Put the journal's folder on a local disk, not on a network share"
             }
             Self::Open { .. } | Self::KeepAside { .. } | Self::Statement { .. } => {
                 "Check that the disk is not full and that this user may write the journal's folder"

@@ -95,26 +95,37 @@ impl Journal {
                 known: migrations::NEWEST,
             });
         }
-        let content = take_over(&mut connection, found, binding).map_err(failed)?;
-        let journal = Self {
+        if let Some(reason) = unusable(&connection, found).map_err(failed)? {
+            return Ok((Self::over(connection), Content::Foreign(reason)));
+        }
+        let mode = set_up(&connection).map_err(failed)?;
+        if mode != "wal" {
+            return Err(JournalError::NoWal {
+                path: path.to_owned(),
+                mode,
+            });
+        }
+        let content = take_over(&mut connection, binding).map_err(failed)?;
+        Ok((Self::over(connection), content))
+    }
+
+    fn over(connection: Connection) -> Self {
+        Self {
             connection: Arc::new(Mutex::new(connection)),
-        };
-        Ok((journal, content))
+        }
     }
 }
 
-fn take_over(
-    connection: &mut Connection,
-    format: i64,
-    binding: &Binding,
-) -> rusqlite::Result<Content> {
+/// Why the file is not one to go on with.
+fn unusable(connection: &Connection, format: i64) -> rusqlite::Result<Option<String>> {
     if !migrations::fits(connection, format)? {
-        return Ok(Content::Foreign("it is not a journal".to_owned()));
+        return Ok(Some("it is not a journal".to_owned()));
     }
-    if let Some(damage) = damage(connection)? {
-        return Ok(Content::Foreign(format!("it is damaged ({damage})")));
-    }
-    set_up(connection)?;
+    let damage = damage(connection)?;
+    Ok(damage.map(|damage| format!("it is damaged ({damage})")))
+}
+
+fn take_over(connection: &mut Connection, binding: &Binding) -> rusqlite::Result<Content> {
     migrations::run(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let content = bind(&transaction, binding)?;
@@ -138,18 +149,18 @@ fn keep_wal(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+/// Gives the journal mode that SQLite chose: on some file systems it takes no other.
+fn set_up(connection: &Connection) -> rusqlite::Result<String> {
     // From here on it is ours to change.
     keep_wal(connection, false)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
-    // It answers with the mode that it chose, hence a query.
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     if cfg!(target_os = "macos") {
         connection.pragma_update(None, "fullfsync", true)?;
     }
-    Ok(())
+    Ok(mode)
 }
 
 /// Makes a journal without an owner ours, and tells whose another one is.

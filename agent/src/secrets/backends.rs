@@ -64,8 +64,23 @@ impl Backends {
         self.remove_from_file(name)
     }
 
+    /// Removes the secret from the store that is not `stays`.
+    pub(super) fn remove_unless_in(
+        &mut self,
+        stays: Place,
+        name: SecretName,
+    ) -> Result<(), SecretError> {
+        match stays {
+            Place::Os => self.file.remove(name.as_str()),
+            Place::File if self.place()? == Place::Os => {
+                self.ask(name, |vault, user| vault.remove(user))
+            }
+            Place::File => Ok(()),
+        }
+    }
+
     /// Where secrets are kept. Opens the credential store when it is not open.
-    fn place(&mut self) -> Result<Place, SecretError> {
+    pub(super) fn place(&mut self) -> Result<Place, SecretError> {
         if self.choice == StoreChoice::File {
             return Ok(*self.place.get_or_init(|| Place::File));
         }

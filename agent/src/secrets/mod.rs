@@ -20,10 +20,12 @@ use crate::config::StoreChoice;
 
 mod backends;
 mod file;
+mod transfer;
 mod vault;
 
 use backends::{Backends, Place};
 use file::FileStore;
+pub use transfer::{SecretChange, change, move_all};
 use vault::{Opener, VaultError};
 
 /// How long a caller waits for the store.
@@ -56,19 +58,13 @@ pub enum SecretName {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The credential store is there and is locked. It is asked again at the next call.
-    #[error(
-        "the credential store is locked; unlock it, or set `store = \"file\"` below `[secrets]` in the configuration"
-    )]
+    #[error("the credential store is locked")]
     Locked(#[source] keyring_core::Error),
     /// The credential store does not answer. It is asked again at the next call.
-    #[error(
-        "the credential store does not answer; look for its prompt, or set `store = \"file\"` below `[secrets]` in the configuration"
-    )]
+    #[error("the credential store does not answer")]
     Timeout,
     /// There is no credential store, and no file may stand in for it.
-    #[error(
-        "this session has no credential store; set `store = \"auto\"` or `\"file\"` below `[secrets]` in the configuration"
-    )]
+    #[error("this session has no credential store")]
     NoStore(#[source] keyring_core::Error),
     /// The credential store failed.
     #[error("the credential store failed")]
@@ -83,9 +79,7 @@ pub enum SecretError {
         source: io::Error,
     },
     /// The secrets file is not what the agent wrote.
-    #[error(
-        "the secrets file `{path}` is damaged; move it away and set the passwords again with `shopmasterctl configure`"
-    )]
+    #[error("the secrets file `{path}` is damaged")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -94,7 +88,7 @@ pub enum SecretError {
         source: serde_json::Error,
     },
     /// The thread that asks the store has ended.
-    #[error("the credential store's thread has ended; restart the agent")]
+    #[error("the credential store's thread has ended")]
     Stopped,
 }
 
@@ -173,6 +167,11 @@ impl SecretStore {
         if let Some((_, secret)) = self.overrides.iter().find(|(of, _)| *of == name) {
             return Ok(Some(secret.clone()));
         }
+        self.kept(name).await
+    }
+
+    /// The secret without what the environment says.
+    async fn kept(&self, name: SecretName) -> Result<Option<SecretString>, SecretError> {
         self.call(move |backends| backends.get(name)).await
     }
 
@@ -192,6 +191,16 @@ impl SecretStore {
     /// As [`set`](Self::set).
     pub async fn remove(&self, name: SecretName) -> Result<(), SecretError> {
         self.call(move |backends| backends.remove(name)).await
+    }
+
+    /// Removes everything from where `other` does not keep it.
+    async fn leave_to(&self, other: &Self) -> Result<(), SecretError> {
+        let stays = other.call(Backends::place).await?;
+        self.call(move |backends| {
+            let mut names = SecretName::ALL.into_iter();
+            names.try_for_each(|name| backends.remove_unless_in(stays, name))
+        })
+        .await
     }
 
     async fn call<T: Send + 'static>(
@@ -215,6 +224,8 @@ impl SecretStore {
 }
 
 impl SecretName {
+    const ALL: [Self; 3] = [Self::DigiblePassword, Self::DigibleToken, Self::SqlPassword];
+
     /// The name that it is kept under.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -230,6 +241,32 @@ impl SecretName {
             "SHOPMASTER_DIGIBLE_PASSWORD" => Some(Self::DigiblePassword),
             "SHOPMASTER_SQL_PASSWORD" => Some(Self::SqlPassword),
             _ => None,
+        }
+    }
+}
+
+impl SecretError {
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => {
+                "Unlock the credential store, which is asked again by itself, or keep the passwords in a file: set `store = \"file\"` below `[secrets]` in the configuration file, restart the agent and run `shopmasterctl configure`"
+            }
+            Self::Timeout => "Look for the credential store's prompt; it is asked again by itself",
+            Self::NoStore(_) => {
+                "Keep the passwords in a file: run `shopmasterctl configure` with `--secrets-store file`"
+            }
+            Self::Failed(_) => {
+                "Check the operating system's credential store; it is asked again by itself"
+            }
+            Self::File { .. } => {
+                "Check that the disk is not full and that this user may read and write the file"
+            }
+            Self::Damaged { .. } => {
+                "Move the file away and set the passwords again with `shopmasterctl configure`"
+            }
+            Self::Stopped => "Restart the agent",
         }
     }
 }
@@ -320,6 +357,104 @@ mod tests {
         store.set(NAME, "b".into()).await.unwrap();
         assert_eq!(got(&before).await, None);
         assert_eq!(got(&store).await.as_deref(), Some("b"));
+    }
+
+    #[tokio::test]
+    async fn another_choice_takes_all_secrets_along() {
+        let fixture = Fixture::new();
+        let file = fixture.store(StoreChoice::File);
+        file.set(NAME, "a".into()).await.unwrap();
+        file.set(SecretName::SqlPassword, "b".into()).await.unwrap();
+        let os = fixture.store(StoreChoice::Os);
+        os.set(SecretName::DigibleToken, "stale".into())
+            .await
+            .unwrap();
+        move_all(&file, &os, Vec::new()).await.unwrap();
+        assert_eq!(
+            fixture.vault.users(),
+            ["default/digible-password", "default/sql-password"]
+        );
+        assert_eq!(got(&os).await.as_deref(), Some("a"));
+        assert_eq!(std::fs::read_to_string(fixture.file()).unwrap(), "{}");
+
+        let new = SecretChange {
+            name: NAME,
+            secret: Some("c".into()),
+        };
+        move_all(&os, &file, vec![new]).await.unwrap();
+        assert_eq!(got(&file).await.as_deref(), Some("c"));
+        let sql = file.get(SecretName::SqlPassword).await.unwrap().unwrap();
+        assert_eq!(sql.expose_secret(), "b");
+        assert!(fixture.vault.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_move_within_one_place_removes_nothing() {
+        let fixture = Fixture::new();
+        let auto = fixture.store(StoreChoice::Auto);
+        auto.set(NAME, "a".into()).await.unwrap();
+        let os = fixture.store(StoreChoice::Os);
+        move_all(&auto, &os, Vec::new()).await.unwrap();
+        assert_eq!(got(&os).await.as_deref(), Some("a"));
+
+        let fixture = Fixture::new();
+        fixture.vault.fail_to_open(VaultError::NoStore);
+        let auto = fixture.store(StoreChoice::Auto);
+        auto.set(NAME, "a".into()).await.unwrap();
+        let file = fixture.store(StoreChoice::File);
+        move_all(&auto, &file, Vec::new()).await.unwrap();
+        assert_eq!(got(&file).await.as_deref(), Some("a"));
+    }
+
+    #[tokio::test]
+    async fn a_move_to_a_store_that_fails_loses_nothing() {
+        let fixture = Fixture::new();
+        let file = fixture.store(StoreChoice::File);
+        file.set(NAME, "a".into()).await.unwrap();
+        file.set(SecretName::SqlPassword, "b".into()).await.unwrap();
+        let before = std::fs::read(fixture.file()).unwrap();
+        let os = fixture.store(StoreChoice::Os);
+        fixture.vault.fail_to_open(VaultError::Locked);
+        let error = move_all(&file, &os, Vec::new()).await.unwrap_err();
+        assert!(matches!(error, SecretError::Locked(_)), "{error}");
+        assert_eq!(std::fs::read(fixture.file()).unwrap(), before);
+        fixture.vault.mend();
+        fixture.vault.fail_to_set("default/sql-password");
+        let error = move_all(&file, &os, Vec::new()).await.unwrap_err();
+        assert!(matches!(error, SecretError::Failed(_)), "{error}");
+        assert_eq!(std::fs::read(fixture.file()).unwrap(), before);
+        assert!(fixture.vault.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn without_a_store_to_move_from_the_new_one_is_taken_into_use() {
+        let fixture = Fixture::new();
+        fixture.vault.fail_to_open(VaultError::NoStore);
+        let (os, file) = (
+            fixture.store(StoreChoice::Os),
+            fixture.store(StoreChoice::File),
+        );
+        let new = SecretChange {
+            name: NAME,
+            secret: Some("a".into()),
+        };
+        move_all(&os, &file, vec![new]).await.unwrap();
+        assert_eq!(got(&file).await.as_deref(), Some("a"));
+    }
+
+    #[tokio::test]
+    async fn of_several_changes_all_are_made_or_none() {
+        let fixture = Fixture::new();
+        let store = fixture.store(StoreChoice::Os);
+        store.set(NAME, "a".into()).await.unwrap();
+        fixture.vault.fail_to_set("default/sql-password");
+        let changes = [NAME, SecretName::SqlPassword].map(|name| SecretChange {
+            name,
+            secret: Some("new".into()),
+        });
+        assert!(change(&store, changes.to_vec()).await.is_err());
+        assert_eq!(got(&store).await.as_deref(), Some("a"));
+        assert_eq!(fixture.vault.users(), ["default/digible-password"]);
     }
 
     #[tokio::test]

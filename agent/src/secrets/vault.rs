@@ -131,6 +131,7 @@ pub(super) mod fake {
         calls: Vec<&'static str>,
         opening_fails: Option<fn(Error) -> VaultError>,
         broken: bool,
+        refused: Option<&'static str>,
     }
 
     impl FakeVault {
@@ -151,6 +152,10 @@ pub(super) mod fake {
 
         pub(in super::super) fn break_connection(&self) {
             self.state().broken = true;
+        }
+
+        pub(in super::super) fn fail_to_set(&self, user: &'static str) {
+            self.state().refused = Some(user);
         }
 
         pub(in super::super) fn mend(&self) {
@@ -187,6 +192,9 @@ pub(super) mod fake {
 
         fn set(&self, user: &str, secret: &SecretString) -> Result<(), VaultError> {
             self.call("set")?;
+            if self.state().refused == Some(user) {
+                return Err(VaultError::Failed(Error::NoDefaultStore));
+            }
             let secret = secret.expose_secret().to_owned();
             self.state().entries.insert(user.to_owned(), secret);
             Ok(())

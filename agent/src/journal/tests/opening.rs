@@ -285,3 +285,13 @@ pub(super) fn copy_of(shop: &Fixture) -> TempDir {
     }
     copy
 }
+
+#[test]
+fn a_disk_that_cannot_write_ahead_is_refused() {
+    // Memory is one.
+    let error = Journal::open(Path::new(":memory:"), &binding("a")).err();
+    let Some(error @ JournalError::NoWal { .. }) = error else {
+        panic!("{error:?}");
+    };
+    assert!(error.remedy().contains("local disk"), "{error}");
+}

@@ -1,0 +1,139 @@
+//! The agent's secrets: which store they are in, and changing them.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::Supervisor;
+use crate::{
+    config::{Config, StoreChoice},
+    engine::with_causes,
+    secrets::{self, SecretChange, SecretError, SecretName, SecretStore},
+};
+
+/// New passwords. An empty one is forgotten, none stays.
+#[derive(Debug, Clone, Default)]
+pub struct NewSecrets {
+    /// Of the Digible account.
+    pub digible_password: Option<SecretString>,
+    /// Of the SQL login.
+    pub sql_password: Option<SecretString>,
+}
+
+/// Which secrets are set, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretsSet {
+    /// Of the Digible account.
+    pub digible_password: bool,
+    /// Of the SQL login.
+    pub sql_password: bool,
+    /// `os` or `file`.
+    pub store: &'static str,
+}
+
+impl Supervisor {
+    /// `os` or `file`.
+    pub fn secrets_store(&self) -> &'static str {
+        self.read(|current| current.secrets.as_ref().map_or("file", SecretStore::name))
+    }
+
+    /// Which secrets are set. A store that does not answer counts as empty here; it is an issue.
+    pub async fn secrets_set(&self) -> SecretsSet {
+        let secrets = self.read(|current| current.secrets.clone());
+        let is_set = async |name| match &secrets {
+            Some(secrets) => matches!(secrets.get(name).await, Ok(Some(_))),
+            None => false,
+        };
+        SecretsSet {
+            digible_password: is_set(SecretName::DigiblePassword).await,
+            sql_password: is_set(SecretName::SqlPassword).await,
+            store: self.secrets_store(),
+        }
+    }
+
+    /// Keeps new passwords, and moves the others when they are kept elsewhere from now on.
+    pub(super) async fn keep(
+        &self,
+        before: &Config,
+        after: &Config,
+        new: NewSecrets,
+    ) -> Result<(), SecretError> {
+        let moves = before.secrets.store != after.secrets.store;
+        if new.is_empty() && !moves {
+            return Ok(());
+        }
+        let old = self.secrets(before)?;
+        if !moves {
+            return secrets::change(&old, new.into_changes()).await;
+        }
+        let secrets = self.open_secrets(after)?;
+        // Nothing was used yet: what the credential store has under this name is another agent's.
+        match before.missing().is_empty() || before.secrets.store == StoreChoice::File {
+            true => secrets::move_all(&old, &secrets, new.into_changes()).await?,
+            false => secrets::change(&secrets, new.into_changes()).await?,
+        }
+        self.write(|current| current.secrets = Some(secrets));
+        Ok(())
+    }
+
+    pub(super) fn secrets(&self, config: &Config) -> Result<SecretStore, SecretError> {
+        if let Some(secrets) = self.read(|current| current.secrets.clone()) {
+            return Ok(secrets);
+        }
+        let secrets = self.open_secrets(config)?;
+        self.write(|current| current.secrets = Some(secrets.clone()));
+        Ok(secrets)
+    }
+
+    fn open_secrets(&self, config: &Config) -> Result<SecretStore, SecretError> {
+        SecretStore::new(
+            config.secrets.store,
+            &self.instance,
+            self.paths.secrets.clone(),
+            self.environment.clone(),
+        )
+        .map_err(|_| SecretError::Stopped)
+    }
+}
+
+impl NewSecrets {
+    pub(super) fn is_empty(&self) -> bool {
+        self.digible_password.is_none() && self.sql_password.is_none()
+    }
+
+    /// With another password the old session ends, too. A token names its account by itself, so that
+    /// another account needs no change of it.
+    fn into_changes(self) -> Vec<SecretChange> {
+        let change = |name, secret: SecretString| SecretChange {
+            name,
+            secret: Some(secret).filter(|secret| !secret.expose_secret().is_empty()),
+        };
+        let token = self.digible_password.is_some().then_some(SecretChange {
+            name: SecretName::DigibleToken,
+            secret: None,
+        });
+        let digible = self
+            .digible_password
+            .map(|secret| change(SecretName::DigiblePassword, secret));
+        let sql = self
+            .sql_password
+            .map(|secret| change(SecretName::SqlPassword, secret));
+        digible.into_iter().chain(sql).chain(token).collect()
+    }
+}
+
+/// The token in what was kept, if it is this account's: the file may name another address by now,
+/// and a token is shown to nobody but who issued it.
+pub(super) fn token_of(account: &str, kept: &SecretString) -> Option<SecretString> {
+    let token = kept.expose_secret().strip_prefix(account)?;
+    token.strip_prefix('\n').map(SecretString::from)
+}
+
+/// Called while a login is under way, which must not wait for the store.
+pub(super) fn keep_token(secrets: &SecretStore, account: &str, token: &SecretString) {
+    let secrets = secrets.clone();
+    let token = SecretString::from(format!("{account}\n{}", token.expose_secret()));
+    tokio::spawn(async move {
+        if let Err(error) = secrets.set(SecretName::DigibleToken, token).await {
+            tracing::warn!(error = with_causes(&error), "the session could not be kept");
+        }
+    });
+}
