@@ -46,10 +46,13 @@ pub fn duration_text(duration: Option<&prost_types::Duration>) -> String {
 
 /// Reads `30m`, `2h`, `1h30m`, `90s`: more than zero.
 pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
-    text.parse::<SignedDuration>()
-        .ok()
-        .filter(SignedDuration::is_positive)
-        .ok_or_else(|| "not a duration: use `90s`, `30m`, `2h` or `1h30m`".to_owned())
+    let Ok(duration) = text.parse::<SignedDuration>() else {
+        return Err("not a duration: use `90s`, `30m`, `2h` or `1h30m`".to_owned());
+    };
+    if !duration.is_positive() {
+        return Err("too short: use more than zero".to_owned());
+    }
+    Ok(duration)
 }
 
 /// Reads `14:30` (local time; tomorrow when it is past today) or an RFC 3339 time in the future.
@@ -109,6 +112,14 @@ mod tests {
     fn what_is_no_time_is_said_so() {
         for bad in ["", "noon", "25:00", "14", "14:30:xx", "2026-11-21"] {
             assert!(at(bad).unwrap_err().starts_with("not a time"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_too_short() {
+        for text in ["0s", "-5m"] {
+            let error = parse_duration(text).unwrap_err();
+            assert_eq!(error, "too short: use more than zero", "{text}");
         }
     }
 

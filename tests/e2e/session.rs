@@ -103,8 +103,9 @@ async fn a_wrong_password_is_tried_once_and_told() -> Tested {
         .set("sync.probe", "100ms")
         .set("sync.interval", "1s")
         .env(PASSWORD, "");
-    let world = captured(builder).await?;
+    let world = builder.start().await?;
     set_password(&world, "wrong").await?;
+    world.install_capture().await?;
     world.shop.set_price(&id(1), "77.10")?;
     let expired = world
         .wait_status(|status| issue(status, "SESSION_EXPIRED").is_some())
