@@ -8,7 +8,7 @@ use shopmaster_testkit::{
     world::World,
 };
 
-use crate::help::{Tested, captured, id, ids, price, ready, status, uploaded};
+use crate::help::{Tested, captured, id, ids, issue, price, ready, status, uploaded};
 
 #[tokio::test]
 async fn a_sync_sends_what_changed_and_nothing_else() -> Tested {
@@ -443,5 +443,23 @@ async fn what_a_sync_reports_adds_up() -> Tested {
     assert_eq!(last, run);
     let result = world.assert_equal().await?;
     assert_eq!((result.equal, result.removed, result.parked), (9, 1, 1));
+    Ok(())
+}
+
+/// What was captured is sent, but nobody may take that for everything.
+#[tokio::test]
+async fn a_sync_says_that_capture_is_broken() -> Tested {
+    let world = uploaded(World::builder().products(3)).await?;
+    let shop = world.shop.connection();
+    shop.execute_batch("DROP TRIGGER shopmaster_capture_update")?;
+    world.shop.set_price(&id(1), "7.00")?;
+    let run = world.sync().await?;
+    assert_eq!(run.outcome(), RunOutcome::Failed);
+    assert!(run.message.contains("capture install"), "{}", run.message);
+    assert!(issue(&status(&world).await?, "CAPTURE_DRIFTED").is_some());
+    world.install_capture().await?;
+    assert!(issue(&status(&world).await?, "NEVER_UPLOADED").is_some());
+    world.upload().await?;
+    assert_eq!(world.assert_equal().await?.equal, 3);
     Ok(())
 }

@@ -243,7 +243,7 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     let (verdict, text, remedy) = match engine.catalog().capture().await {
         Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), ""),
         Ok(NotInstalled) => (
-            Verdict::Failed,
+            Verdict::Warning,
             "changes are not captured yet".to_owned(),
             "Run `shopmasterctl capture install`",
         ),

@@ -35,7 +35,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
         Cause::Requested => TRIES_WHEN_REQUESTED,
         Cause::Scheduled | Cause::Resumed => 1,
     };
-    let Some(()) = pass::patiently(core, live, tries, || prepare(core)).await? else {
+    let Some(captured) = pass::patiently(core, live, tries, || prepare(core)).await? else {
         return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
     };
     let evidence = Evidence::default();
@@ -60,7 +60,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
                     continue;
                 }
                 core.note_nothing_left();
-                return Ok((Outcome::Completed, String::new()));
+                return Ok(completed(live, &captured));
             }
             Some(Halt::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),
             Some(Halt::Hold { wait, .. }) => {
@@ -99,13 +99,29 @@ pub(super) fn next_try(core: &Core) -> Instant {
     earliest.max(Instant::now() + backoff::delay(1))
 }
 
-async fn prepare(core: &Core) -> Result<(), StepError> {
+/// Everything that was captured is sent. Who asked for the sync must not take it for everything
+/// that changed.
+fn completed(live: &Live, captured: &CaptureStatus) -> Ending {
+    match captured {
+        CaptureStatus::Drifted(lines) if live.now().cause == Cause::Requested => (
+            Outcome::Failed,
+            format!(
+                "Changes may be lost: {}; run `shopmasterctl capture install`, then `shopmasterctl upload`",
+                lines.join("; ")
+            ),
+        ),
+        _ => (Outcome::Completed, String::new()),
+    }
+}
+
+async fn prepare(core: &Core) -> Result<CaptureStatus, StepError> {
     let status = core.catalog.capture().await?;
     if status == CaptureStatus::NotInstalled {
         return Err(CatalogError::NotInstalled.into());
     }
     core.catalog.claim().await?;
-    owner::check(core, &status).await
+    owner::check(core, &status).await?;
+    Ok(status)
 }
 
 /// The ChangeLog once, then what the journal holds due.

@@ -42,6 +42,8 @@ pub(super) fn issues(facts: &Facts) -> Vec<Issue> {
         .chain(upload(facts))
         .chain(parked(facts))
         .chain(busy(facts))
+        .chain(config_replaced(facts))
+        .chain(journal_replaced(facts))
         .collect();
     let codes: Vec<_> = all.iter().map(|issue| issue.code).collect();
     all.retain(|issue| issue.depends_on.is_none_or(|code| !codes.contains(&code)));
@@ -136,7 +138,7 @@ fn upload(facts: &Facts) -> Option<Issue> {
         facts,
         "NEVER_UPLOADED",
         Severity::Warning,
-        "No upload has finished yet: Digible may lack products".to_owned(),
+        "An upload is due: Digible may lack products or changes".to_owned(),
         "Run `shopmasterctl upload`",
     ))
 }
@@ -152,6 +154,32 @@ fn parked(facts: &Facts) -> Option<Issue> {
         Severity::Warning,
         format!("{} refused", products(count)),
         "See the reasons with `shopmasterctl parked`, mend the products, or run `shopmasterctl parked discard`",
+    ))
+}
+
+fn config_replaced(facts: &Facts) -> Option<Issue> {
+    let why = facts.config_replaced.as_ref()?;
+    Some(new(
+        facts,
+        "CONFIG_REPLACED",
+        Severity::Info,
+        format!("The configuration began anew: {why}"),
+        "Look at `shopmasterctl configure --show`, and set what is missing",
+    ))
+}
+
+fn journal_replaced(facts: &Facts) -> Option<Issue> {
+    let why = facts.journal_replaced.as_ref()?;
+    // An upload has made up for it.
+    if facts.checked_at.is_some() {
+        return None;
+    }
+    Some(new(
+        facts,
+        "JOURNAL_REPLACED",
+        Severity::Info,
+        format!("The journal began anew: {why}"),
+        "Run `shopmasterctl upload`",
     ))
 }
 

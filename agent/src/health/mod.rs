@@ -50,6 +50,10 @@ pub struct Facts {
     pub catalog: CatalogFacts,
     /// When every product was last sent or compared; none when that never happened.
     pub checked_at: Option<Timestamp>,
+    /// Why the agent began anew with its configuration file, and where the old one is.
+    pub config_replaced: Option<String>,
+    /// Why the agent began anew with its journal, and where the old one is.
+    pub journal_replaced: Option<String>,
     /// Until when Digible asked us to wait.
     pub blocked_until: Option<Timestamp>,
     /// What fails, by area: one trouble explains an area.
@@ -221,6 +225,8 @@ impl Facts {
             capture: None,
             catalog: CatalogFacts::default(),
             checked_at: None,
+            config_replaced: None,
+            journal_replaced: None,
             blocked_until: None,
             troubles: BTreeMap::new(),
             since: BTreeMap::new(),

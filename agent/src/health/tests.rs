@@ -235,3 +235,17 @@ fn ages_and_times_are_short() {
         "2026-12-24 06:00"
     );
 }
+
+#[test]
+fn a_new_journal_is_told_until_an_upload_has_finished() {
+    let facts = Facts {
+        journal_replaced: Some("it could not be read; the old one is `x`".to_owned()),
+        ..healthy()
+    };
+    assert!(see(&facts).3.is_empty());
+    let facts = Facts {
+        checked_at: None,
+        ..facts
+    };
+    assert_eq!(see(&facts).3, vec!["NEVER_UPLOADED", "JOURNAL_REPLACED"]);
+}

@@ -120,6 +120,10 @@ impl Supervisor {
                 "started an empty journal and kept the old one aside; run `shopmasterctl upload`"
             );
             opened.journal.set_pause(pause).await?;
+            let (reason, path) = (&kept.reason, kept.path.display());
+            let why = format!("{reason}; the old one is `{path}`");
+            self.board
+                .update(|facts| facts.journal_replaced = Some(why));
         }
         let cloud = Digible::new(
             DigibleOptions {

@@ -59,13 +59,14 @@ impl Supervisor {
         }
         // First, because a login of the old engine may keep a token until then.
         self.stop_engine().await;
+        let aside = file.aside().map(std::path::Path::to_owned);
         // The environment may say something else than the file.
         let after = config::load(&self.paths.config, self.environment.clone());
         let after = after.map_or(config, |loaded| loaded.config);
         let kept = self.keep(&before, &after, new).await;
         match &kept {
             Ok(()) => {
-                if let Some(path) = file.aside() {
+                if let Some(path) = &aside {
                     tracing::warn!(path = %path.display(), "kept the broken configuration file aside");
                 }
                 self.reload();
@@ -80,6 +81,13 @@ impl Supervisor {
         // Whatever became of the secrets: without an engine nothing goes on.
         self.build().await;
         kept?;
+        if let Some(path) = aside {
+            let why = format!(
+                "the file was not valid; the old one is `{}`",
+                path.display()
+            );
+            self.board.update(|facts| facts.config_replaced = Some(why));
+        }
         Ok(changed)
     }
 
