@@ -4,7 +4,7 @@
 //! - [`shop`]: a SQLite shop and a till that keeps changing it;
 //! - [`programs`]: the two programs, built by cargo, never stale;
 //! - [`world`]: all of them together around a real agent, for end-to-end tests.
-//! - [`bench`]: the numbers of the design, measured, also as the binary `bench`.
+//! - [`mod@bench`]: the numbers of the design, measured, also as the binary `bench`.
 
 pub mod bench;
 pub mod digible;
