@@ -16,6 +16,7 @@ pub mod journal;
 pub mod logging;
 pub mod paths;
 pub mod product;
+pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod supervisor;

@@ -12,7 +12,7 @@ use super::{
     streams::{Answers, Sink, stream},
 };
 use crate::{
-    engine::run::{Cause, Kind, Run, State},
+    run::{Cause, Kind, Run, State},
     supervisor::Supervisor,
 };
 

@@ -15,7 +15,7 @@ use super::{
     core::Core,
     evidence::Evidence,
     halt::{Halt, StepError},
-    run::Live,
+    live::Live,
     waits::Strikes,
 };
 use crate::{

@@ -11,10 +11,11 @@ use super::{
     evidence::Evidence,
     halt::{Halt, StepError},
     lane::Moment,
+    live::Live,
     page::{Cursor, Source},
-    run::{Live, State},
     step::{self, Mode, Prepared},
 };
+use crate::run::State;
 use crate::{health, journal::Pause};
 
 /// What came of a walk.

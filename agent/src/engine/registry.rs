@@ -8,15 +8,11 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{
-    core::Core,
-    halt::StepError,
-    run::{Cause, Kind, Live, Outcome, Run, State},
-    sync, upload,
-};
+use super::{core::Core, halt::StepError, live::Live, sync, upload};
 use crate::{
     health,
     journal::{JournalError, StoredRun},
+    run::{Cause, Kind, Outcome, Run, State},
 };
 
 type Going = Arc<Mutex<Vec<Arc<Live>>>>;

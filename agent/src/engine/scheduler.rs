@@ -6,11 +6,9 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{
-    Engine, backoff,
-    run::{Cause, Kind, Outcome, Run},
-};
+use super::{Engine, backoff};
 use crate::journal::Pause;
+use crate::run::{Cause, Kind, Outcome, Run};
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_LOOK: Duration = Duration::from_secs(30);

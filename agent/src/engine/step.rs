@@ -12,17 +12,17 @@ use super::{
     deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
+    live::Live,
     page::{Candidate, Cursor, Gone, Page, Source},
     recorder::Recorder,
-    run::Live,
     witness::{self, Testimony},
 };
 use crate::{
     catalog::ChangeIdentity,
     digible::{Digest, Fate, Item},
-    health,
     journal::{DigestBytes, Doubt, Known, Parking, Settlement, UploadProgress},
     product::ProductId,
+    run::shortened,
 };
 
 /// The most characters of a reason that are kept with a parked product.
@@ -531,7 +531,7 @@ fn parking(id: ProductId, digest: DigestBytes, reason: &str) -> Parking {
     Parking {
         id,
         digest,
-        reason: health::shortened(reason, LONGEST_REASON),
+        reason: shortened(reason, LONGEST_REASON),
     }
 }
 

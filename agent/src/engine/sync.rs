@@ -9,15 +9,16 @@ use super::{
     core::Core,
     evidence::Evidence,
     halt::{Halt, StepError},
+    live::Live,
     owner,
     page::{Cursor, Source},
     pass::{self, Passed},
-    run::{Cause, Live, Outcome},
     step::Mode,
 };
 use crate::{
     catalog::{CaptureStatus, CatalogError},
     health,
+    run::{Cause, Outcome},
 };
 
 /// How often a sync that somebody asked for tries again what failed. The scheduler's own ones leave

@@ -9,10 +9,10 @@ use super::{
     core::Core,
     evidence::Evidence,
     halt::{Halt, StepError},
+    live::Live,
     owner,
     page::{Cursor, Source},
     pass::{self, Passed},
-    run::{Live, Outcome},
     step::Mode,
     sync::{self, Ending},
 };
@@ -20,6 +20,7 @@ use crate::{
     catalog::{CaptureStatus, Lookup},
     journal::Settlement,
     product::ProductId,
+    run::Outcome,
 };
 
 /// So often in a row, without any progress, before an upload gives up; its checkpoint stays.

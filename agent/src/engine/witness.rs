@@ -6,7 +6,7 @@ use super::{
     core::Core,
     evidence::Evidence,
     halt::{Halt, StepError},
-    run::Live,
+    live::Live,
 };
 use crate::{
     catalog::Lookup,

@@ -7,8 +7,8 @@ use super::{
     words::{age, clock, grouped, noun, products, upper_first},
 };
 use crate::{
-    engine::run::{Kind, Run, State as RunState},
     journal::Pause,
+    run::{Kind, Run, State as RunState},
 };
 
 pub(super) fn headline(

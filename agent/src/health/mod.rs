@@ -13,13 +13,13 @@ mod words;
 use crate::{
     catalog::CaptureStatus,
     digible::Session,
-    engine::run::Run,
     journal::{Counts, Pause},
+    run::Run,
 };
 
 pub use issues::{Issue, Severity};
 pub use words::{age, clock};
-pub(crate) use words::{lower_first, products, shortened};
+pub(crate) use words::{lower_first, products};
 
 /// All that is known now. Products count, not changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -173,7 +173,7 @@ fn state(facts: &Facts, issues: &[Issue]) -> State {
     let sends = facts
         .current_run
         .as_ref()
-        .is_some_and(|run| run.total > run.done || run.kind == crate::engine::run::Kind::Upload);
+        .is_some_and(|run| run.total > run.done || run.kind == crate::run::Kind::Upload);
     if facts.paused.is_some() && facts.missing.is_empty() {
         return State::Paused;
     }

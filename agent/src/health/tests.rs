@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     digible::SessionState,
-    engine::run::{Cause, Kind},
+    run::{Cause, Kind},
 };
 
 fn at(text: &str) -> Timestamp {

@@ -54,14 +54,6 @@ pub fn clock(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     local.strftime(format).to_string()
 }
 
-/// At most so many characters of a text, which somebody else wrote.
-pub(crate) fn shortened(text: &str, characters: usize) -> String {
-    match text.char_indices().nth(characters) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 /// A sentence as it stands behind a semicolon.
 pub(crate) fn lower_first(sentence: &str) -> String {
     let mut letters = sentence.chars();

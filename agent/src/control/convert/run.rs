@@ -3,7 +3,7 @@
 use shopmaster_proto::v1;
 
 use super::time::timestamp;
-use crate::engine::run::{Cause, Kind, Outcome, Run, State};
+use crate::run::{Cause, Kind, Outcome, Run, State};
 
 /// As one of many: without the products that it parked, so that a list stays small.
 pub(in crate::control) fn listed(run: &Run) -> v1::Run {

@@ -10,7 +10,7 @@ use std::{
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{
-    super::{Options, run::Outcome},
+    super::Options,
     World,
     cloud::{self, Applied, FakeCloud, Reaction, Request},
     id, options,
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     digible::{Answer, Digest, Fate},
     product::ProductId,
+    run::Outcome,
 };
 
 /// A price that the cloud always refuses.

@@ -1,9 +1,7 @@
 //! Changes that nobody captured: an upload is due, whoever mends capture.
 
-use super::{
-    super::run::{Cause, Kind, Outcome},
-    World,
-};
+use super::World;
+use crate::run::{Cause, Kind, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_is_due_before_capture_is_mended() {

@@ -2,13 +2,8 @@
 
 use std::time::Duration;
 
-use super::{
-    super::{
-        Options,
-        run::{Cause, Kind, Outcome},
-    },
-    World, id, options,
-};
+use super::{super::Options, World, id, options};
+use crate::run::{Cause, Kind, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_was_read_ahead_is_thrown_away_when_a_sync_ran_in_between() {

@@ -4,14 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 
-use super::{
-    Engine, Options,
-    board::Board,
-    run::{Cause, Kind, Run},
-};
+use super::{Engine, Options, board::Board};
 use crate::{
     journal::{Binding, Journal, Known},
     product::ProductId,
+    run::{Cause, Kind, Run},
 };
 use cloud::FakeCloud;
 use shop::FakeShop;

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    super::{
-        Options,
-        run::{Cause, Kind, Outcome},
-    },
+    super::Options,
     World,
     cloud::{self, Applied, Endpoint},
     id, options, shop,
 };
 use crate::journal::Doubt;
+use crate::run::{Cause, Kind, Outcome};
 
 /// A product that Digible acknowledged.
 async fn with_a_witness(options: Options) -> World {

@@ -5,15 +5,11 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{
-        Engine, Options,
-        board::Board,
-        registry::StartError,
-        run::{Cause, Kind, Live, Outcome, Run, State},
-    },
+    super::{Engine, Options, board::Board, live::Live, registry::StartError},
     World, cloud, engine, options,
 };
 use crate::journal::Pause;
+use crate::run::{Cause, Kind, Outcome, Run, State};
 
 fn begin(world: &World, kind: Kind) -> (Arc<Live>, bool) {
     let begun = world.engine.runs.begin(kind, Cause::Requested, false);

@@ -6,17 +6,13 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use super::{
-    super::{
-        Options,
-        backoff::Jitter,
-        run::{Cause, Kind},
-        waits::Strikes,
-    },
+    super::{Options, backoff::Jitter, waits::Strikes},
     World,
     cloud::{self, Applied},
     id, options,
 };
 use crate::journal::{Doubt, Pause};
+use crate::run::{Cause, Kind};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

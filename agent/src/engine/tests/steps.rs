@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::{
-    super::{Options, run::Outcome},
+    super::Options,
     World,
     cloud::{self, Applied},
     options,
 };
-use crate::{catalog::CatalogError, digible::Answer, health, journal::Doubt};
+use crate::{catalog::CatalogError, digible::Answer, health, journal::Doubt, run::Outcome};
 
 /// Pages of two.
 fn small() -> Options {

@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    super::{
-        Options,
-        backoff::Jitter,
-        run::{Cause, Kind, Outcome},
-        waits::Strikes,
-    },
+    super::{Options, backoff::Jitter, waits::Strikes},
     World, cloud, id, options,
 };
 use crate::journal::{Doubt, Settlement, UploadProgress};
+use crate::run::{Cause, Kind, Outcome};
 
 /// A first page of two, then pages of four and more.
 fn small() -> Options {
