@@ -1,7 +1,8 @@
 //! The shopMaster agent: keeps a Digible catalogue equal to a shop's product database.
 //!
 //! Imports point one way: `main -> control -> engine -> catalog, digible, journal`. The three at the
-//! end know nothing of each other; `product` is the vocabulary that they share.
+//! end know nothing of each other; `product` is the vocabulary that they share, `run` and `health`
+//! what the engine shows of itself.
 
 pub mod args;
 pub mod catalog;
