@@ -116,8 +116,7 @@ impl Core {
             return;
         }
         *hold = Some(until);
-        let shown = Timestamp::now()
-            .saturating_add(jiff::SignedDuration::try_from(wait).unwrap_or_default());
+        let shown = Timestamp::now().saturating_add(wait);
         self.board.update(|facts| facts.blocked_until = shown.ok());
     }
 
@@ -170,13 +169,17 @@ impl Core {
 
     pub(super) fn note_catalog_failure(&self, error: &CatalogError) {
         let trouble = Trouble::new(error.code(), with_causes(error), error.remedy());
-        let passing = matches!(
+        let may_be_hiccup = matches!(
             error,
             CatalogError::Busy(_)
                 | CatalogError::Unreachable { .. }
                 | CatalogError::Statement { .. }
         );
-        let trouble = if passing { trouble } else { trouble.lasting() };
+        let trouble = if may_be_hiccup {
+            trouble
+        } else {
+            trouble.lasting()
+        };
         let unreachable = error.code() == "DATABASE_UNREACHABLE";
         self.board.update(|facts| {
             facts.fails(Area::Catalog, trouble);

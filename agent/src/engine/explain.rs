@@ -103,9 +103,7 @@ impl Engine {
             .map(|item| item.digest);
         let retry_at = self.core.waits.until(&id).and_then(|until| {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
-            Timestamp::now()
-                .saturating_add(jiff::SignedDuration::try_from(left).unwrap_or_default())
-                .ok()
+            Timestamp::now().saturating_add(left).ok()
         });
         let mut explained = Explained {
             id,

@@ -1,7 +1,5 @@
 //! A restored database, a copied journal or a second computer: told by who served the table last.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{core::Core, halt::StepError};
@@ -9,7 +7,7 @@ use crate::catalog::{CaptureStatus, Owner};
 
 /// How often a new generation is written: a database restored from a copy that is older than this
 /// is noticed.
-const RENEWAL: Duration = Duration::from_secs(3_600);
+const RENEWAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// Compares the database's owner with the journal's own, and renews the generation from time to
 /// time. On a difference everything published is in doubt and an upload is due.
@@ -80,9 +78,5 @@ async fn need_upload_after_gap(core: &Core, status: &CaptureStatus) -> Result<()
 }
 
 fn is_due(renewed: Option<Timestamp>) -> bool {
-    let Some(renewed) = renewed else {
-        return true;
-    };
-    let renewal = SignedDuration::try_from(RENEWAL).unwrap_or_default();
-    Timestamp::now().duration_since(renewed) >= renewal
+    renewed.is_none_or(|renewed| Timestamp::now().duration_since(renewed) >= RENEWAL)
 }

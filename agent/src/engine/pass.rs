@@ -15,8 +15,8 @@ use super::{
     page::{Cursor, Source},
     step::{self, Mode, Prepared},
 };
+use crate::health;
 use crate::run::State;
-use crate::{health, journal::Pause};
 
 /// What came of a walk.
 #[derive(Debug, Default)]
@@ -195,7 +195,9 @@ async fn ready(core: &Core, live: &Live) -> Option<Halt> {
         let Some(paused) = *pause.borrow_and_update() else {
             break;
         };
-        live.set_state(State::Waiting, &paused_text(paused));
+        let zone = jiff::tz::TimeZone::system();
+        let text = health::paused(Some(paused), jiff::Timestamp::now(), &zone);
+        live.set_state(State::Waiting, &text);
         tokio::select! {
             () = live.cancel.cancelled() => {}
             changed = pause.changed() => if changed.is_err() { break },
@@ -223,22 +225,10 @@ pub(super) async fn wait(live: &Live, until: Instant, why: &str) -> bool {
 /// `Digible asks us to wait until 12:40`.
 pub(super) fn hold_text(wait: Duration) -> String {
     let now = jiff::Timestamp::now();
-    let wait = jiff::SignedDuration::try_from(wait).unwrap_or_default();
     let until = now.saturating_add(wait).unwrap_or(now);
     let zone = jiff::tz::TimeZone::system();
     format!(
         "Digible asks us to wait until {}",
         health::clock(until, now, &zone)
     )
-}
-
-fn paused_text(pause: Pause) -> String {
-    match pause {
-        Pause::UntilResumed => "Paused".to_owned(),
-        Pause::Until(until) => {
-            let zone = jiff::tz::TimeZone::system();
-            let now = jiff::Timestamp::now();
-            format!("Paused until {}", health::clock(until, now, &zone))
-        }
-    }
 }

@@ -215,7 +215,6 @@ impl Schedule {
     fn next(&self) -> Option<Timestamp> {
         let at = self.full.max(self.not_before);
         let left = at.saturating_duration_since(Instant::now());
-        let left = jiff::SignedDuration::try_from(left).unwrap_or_default();
         let next = Timestamp::now().saturating_add(left).ok()?;
         Timestamp::from_second(next.as_second()).ok()
     }

@@ -57,7 +57,8 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
-fn paused(pause: Option<Pause>, now: Timestamp, zone: &TimeZone) -> String {
+/// `Paused until 14:30`, `Paused`.
+pub(crate) fn paused(pause: Option<Pause>, now: Timestamp, zone: &TimeZone) -> String {
     match pause {
         Some(Pause::Until(until)) => format!("Paused until {}", clock(until, now, zone)),
         _ => "Paused".to_owned(),

@@ -17,6 +17,7 @@ use crate::{
     run::Run,
 };
 
+pub(crate) use headline::paused;
 pub use issues::{Issue, Severity};
 pub use words::{age, clock};
 pub(crate) use words::{lower_first, products};
