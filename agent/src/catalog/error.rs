@@ -1,6 +1,8 @@
 //! Why the shop's database could not be asked, in a small set of causes with their remedies.
 
-use std::{error, path::PathBuf};
+use std::{borrow::Cow, error, path::PathBuf};
+
+use super::ConnectError;
 
 /// Why a call to the catalog failed.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +13,39 @@ pub enum CatalogError {
         /// Which one.
         database: String,
         /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The server cannot be reached, or does not let us in.
+    #[error("the shop's database server `{server}` cannot be used")]
+    Connect {
+        /// Which one, as configured.
+        server: String,
+        /// What exactly is wrong.
+        #[source]
+        cause: ConnectError,
+    },
+    /// The connection ended in the middle of a call. Nothing is lost, it is tried again.
+    #[error("the connection to the shop's database was lost while trying to {operation}")]
+    ConnectionLost {
+        /// What it was to do: `read the pending changes`.
+        operation: &'static str,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The database did not answer in time. Nothing is lost, it is tried again.
+    #[error("the shop's database did not answer in time while trying to {0}")]
+    TimedOut(&'static str),
+    /// The database chose us to give way to another transaction. Nothing is lost, it is tried again.
+    #[error("the shop's database made us give way in a deadlock while trying to {0}")]
+    Deadlock(&'static str),
+    /// This login may not do what the operation needs.
+    #[error("this login may not {operation} in the shop's database")]
+    Denied {
+        /// What it was to do: `read the pending changes`.
+        operation: &'static str,
+        /// What the database said.
         #[source]
         source: Box<dyn error::Error + Send + Sync>,
     },
@@ -38,6 +73,35 @@ pub enum CatalogError {
         /// What it lacks, for people.
         reason: String,
     },
+    /// The price column holds no prices.
+    #[error("`{column}` cannot be the price of `{table}`: {reason}")]
+    UnfitPrice {
+        /// The product table.
+        table: String,
+        /// The price column.
+        column: String,
+        /// What is wrong with it, for people.
+        reason: String,
+    },
+    /// The table cannot be captured, only scanned.
+    #[error("`{table}` cannot be captured, only scanned: {reason}")]
+    ScanOnly {
+        /// The product table.
+        table: String,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Installing would break the shop's own programs.
+    #[error("capture cannot be installed on `{table}`: {reason}")]
+    Unsafe {
+        /// The product table.
+        table: String,
+        /// What would break, for people.
+        reason: String,
+    },
+    /// This kind of database has nothing of the kind.
+    #[error("{0}")]
+    NotApplicable(&'static str),
     /// This user may not write where capture and the lock need it.
     #[error("this user may not write the shop's database `{database}`")]
     NoRights {
@@ -77,13 +141,63 @@ impl CatalogError {
     /// Whether the same is worth trying again at once: somebody else holds the database just now.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Busy(_))
+        matches!(self, Self::Busy(_) | Self::Deadlock(_))
+    }
+
+    /// Whether the database did not answer at all.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::NoFile(_)
+                | Self::Connect { .. }
+                | Self::ConnectionLost { .. }
+                | Self::TimedOut(_)
+        )
+    }
+
+    /// Whether it may be gone by itself at the next try, and so is no reason to alarm anybody at once.
+    #[must_use]
+    pub fn may_be_hiccup(&self) -> bool {
+        match self {
+            Self::Connect { cause, .. } => cause.may_be_hiccup(),
+            Self::Busy(_)
+            | Self::Deadlock(_)
+            | Self::TimedOut(_)
+            | Self::ConnectionLost { .. }
+            | Self::Unreachable { .. }
+            | Self::Statement { .. } => true,
+            _ => false,
+        }
     }
 
     /// What to do about it, for people.
     #[must_use]
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> Cow<'static, str> {
         match self {
+            Self::Connect { cause, .. } => cause.remedy(),
+            _ => Cow::Borrowed(self.fixed_remedy()),
+        }
+    }
+
+    fn fixed_remedy(&self) -> &'static str {
+        match self {
+            Self::Connect { .. } => "",
+            Self::Denied { .. } => {
+                "Grant the login what docs/sql-server.md lists under \"Rights\", then run `shopmasterctl test`"
+            }
+            Self::UnfitPrice { .. } => {
+                "Name a column with numbers as the price with `shopmasterctl configure --column-price NAME`"
+            }
+            Self::ScanOnly { .. } => "Run `shopmasterctl configure --capture scan`",
+            Self::Unsafe { .. } => {
+                "Mend what is named, or run `shopmasterctl configure --capture scan`"
+            }
+            Self::NotApplicable(_) => "Nothing",
+            Self::ConnectionLost { .. } | Self::TimedOut(_) => {
+                "Nothing, if it was once; else check the network and the database server's load"
+            }
             Self::Unreachable { .. } => {
                 "Check that the database runs and that this user may open it, then run `shopmasterctl test`"
             }
@@ -104,7 +218,7 @@ impl CatalogError {
             }
             Self::Claimed(_) => "Stop the other agent: one agent serves one shop",
             Self::NameTaken(_) => "Rename the shop's own object; shopMaster does not touch it",
-            Self::Busy(_) => "Nothing: it is tried again",
+            Self::Busy(_) | Self::Deadlock(_) => "Nothing: it is tried again",
             Self::NotInstalled => "Run `shopmasterctl capture install`",
             Self::Unproven(_) => {
                 "Run `shopmasterctl capture remove`, then `shopmasterctl capture install`; if it stays, send support the output of both"
@@ -118,6 +232,15 @@ impl CatalogError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } | Self::NoFile(_) => "DATABASE_UNREACHABLE",
+            Self::Connect { cause, .. } => cause.code(),
+            Self::ConnectionLost { .. } => "CONNECTION_LOST",
+            Self::TimedOut(_) => "DATABASE_TIMEOUT",
+            Self::Deadlock(_) => "DATABASE_DEADLOCK",
+            Self::Denied { .. } => "DATABASE_DENIED",
+            Self::UnfitPrice { .. } => "PRICE_UNFIT",
+            Self::ScanOnly { .. } => "SCAN_ONLY",
+            Self::Unsafe { .. } => "CAPTURE_UNSAFE",
+            Self::NotApplicable(_) => "NOT_APPLICABLE",
             Self::NoTable(_) => "TABLE_MISSING",
             Self::NoColumn { .. } => "COLUMN_MISSING",
             Self::UnfitKey { .. } => "KEY_UNFIT",

@@ -1,6 +1,6 @@
 //! The shop's product table, seen through one trait, and the change capture in its database.
 //!
-//! Behind the trait: `sqlite`. SQL lives here and nowhere else.
+//! Behind the trait: `sqlserver` and `sqlite`. SQL lives here and nowhere else.
 
 use std::time::Duration;
 
@@ -11,9 +11,12 @@ use crate::product::{ProductId, Row};
 
 #[cfg(test)]
 mod conformance;
+mod connect_error;
 mod error;
 pub mod sqlite;
+pub mod sqlserver;
 
+pub use connect_error::ConnectError;
 pub use error::CatalogError;
 
 /// What every call may answer.
@@ -52,6 +55,28 @@ pub trait Catalog: Send + Sync {
 
     /// Whether capture is as it was installed.
     async fn capture(&self) -> Result<CaptureStatus>;
+
+    /// What of the old program is in the database, and what adopting would do about it, a line each.
+    /// Read only.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::NotApplicable`] where the old program never ran.
+    async fn adoption(&self) -> Result<Adoption> {
+        Err(CatalogError::NotApplicable(
+            "the old program never kept products in this kind of database",
+        ))
+    }
+
+    /// Takes over an installation of the old program. It can be called again after a failure at any
+    /// point: it goes on where it stopped.
+    ///
+    /// # Errors
+    ///
+    /// As [`adoption`](Self::adoption).
+    async fn adopt(&self) -> Result<Adoption> {
+        self.adoption().await
+    }
 
     /// Who served this table last; none when nobody did or capture is not installed.
     async fn owner(&self) -> Result<Option<Owner>>;
@@ -169,6 +194,18 @@ pub enum CaptureStatus {
     Installed,
     /// There, but different; what differs, a line each, for people.
     Drifted(Vec<String>),
+    /// It cannot be captured, only scanned: a view. Why, for people.
+    ScanOnly(String),
+}
+
+/// What of the old program was found in a database.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Adoption {
+    /// What was recognised and what is, or was, done about it; and what only looks like it and is left
+    /// alone. A line each, for people.
+    pub steps: Vec<String>,
+    /// Something is left to adopt.
+    pub is_needed: bool,
 }
 
 /// Who served a table last.

@@ -1,6 +1,6 @@
 //! The service `Config`.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use secrecy::SecretString;
 use shopmaster_proto::v1;
@@ -199,7 +199,7 @@ async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
             name: "catalog.open",
             verdict: Verdict::Failed,
             text: crate::engine::with_causes(&error),
-            remedy: error.remedy().to_owned(),
+            remedy: error.remedy().into_owned(),
         }],
     };
     for check in &checks {
@@ -229,7 +229,7 @@ async fn send(sink: &Sink<v1::TestConnectionResponse>, check: &Check) -> Result<
 }
 
 async fn capture_check(engine: &Engine, reachable: bool) -> Check {
-    use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled};
+    use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled, ScanOnly};
     let name = "catalog.capture";
     if !reachable {
         let text = "not tried, because an earlier check failed".to_owned();
@@ -240,17 +240,23 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
             remedy: String::new(),
         };
     }
-    let (verdict, text, remedy) = match engine.catalog().capture().await {
-        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), ""),
+    let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
+    {
+        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), "".into()),
         Ok(NotInstalled) => (
             Verdict::Warning,
             "changes are not captured yet".to_owned(),
-            "Run `shopmasterctl capture install`",
+            "Run `shopmasterctl capture install`".into(),
+        ),
+        Ok(ScanOnly(reason)) => (
+            Verdict::Ok,
+            format!("the table is walked and compared: {reason}"),
+            "".into(),
         ),
         Ok(Drifted(lines)) => (
             Verdict::Failed,
             lines.join("; "),
-            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
+            "Run `shopmasterctl capture install`, then `shopmasterctl upload`".into(),
         ),
         Err(error) => (
             Verdict::Failed,
@@ -262,7 +268,7 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
         name,
         verdict,
         text,
-        remedy: remedy.to_owned(),
+        remedy: remedy.into_owned(),
     }
 }
 

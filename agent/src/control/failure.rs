@@ -82,11 +82,12 @@ fn no_engine(supervisor: &Supervisor) -> Status {
 
 pub(super) fn catalog(error: &CatalogError) -> Status {
     let code = match error {
-        CatalogError::Busy(_) | CatalogError::Unreachable { .. } => Code::Unavailable,
+        CatalogError::Busy(_) | CatalogError::Deadlock(_) => Code::Unavailable,
+        error if error.is_unreachable() => Code::Unavailable,
         CatalogError::Statement { .. } | CatalogError::Unproven(_) => Code::Internal,
         _ => Code::FailedPrecondition,
     };
-    failure(code, error.code(), with_causes(error), error.remedy())
+    failure(code, error.code(), with_causes(error), &error.remedy())
 }
 
 pub(super) fn journal(error: &JournalError) -> Status {
@@ -94,7 +95,7 @@ pub(super) fn journal(error: &JournalError) -> Status {
         Code::Internal,
         "JOURNAL_FAILED",
         with_causes(error),
-        error.remedy(),
+        &error.remedy(),
     )
 }
 

@@ -168,19 +168,13 @@ impl Core {
     }
 
     pub(super) fn note_catalog_failure(&self, error: &CatalogError) {
-        let trouble = Trouble::new(error.code(), with_causes(error), error.remedy());
-        let may_be_hiccup = matches!(
-            error,
-            CatalogError::Busy(_)
-                | CatalogError::Unreachable { .. }
-                | CatalogError::Statement { .. }
-        );
-        let trouble = if may_be_hiccup {
+        let trouble = Trouble::new(error.code(), with_causes(error), &error.remedy());
+        let trouble = if error.may_be_hiccup() {
             trouble
         } else {
             trouble.lasting()
         };
-        let unreachable = error.code() == "DATABASE_UNREACHABLE";
+        let unreachable = error.is_unreachable();
         self.board.update(|facts| {
             facts.fails(Area::Catalog, trouble);
             if unreachable {
@@ -213,7 +207,7 @@ impl Core {
         let status = self.catalog.capture().await?;
         owner::note_gap(self, &status).await?;
         let backlog = match status {
-            CaptureStatus::NotInstalled => Backlog::default(),
+            CaptureStatus::NotInstalled | CaptureStatus::ScanOnly(_) => Backlog::default(),
             _ => self.catalog.backlog().await?,
         };
         let counts = self.journal.counts().await?;

@@ -314,12 +314,12 @@ fn read(stored: &StoredRun) -> Option<Run> {
 fn failure(error: &StepError) -> String {
     let remedy = match error {
         StepError::Catalog(error) => error.remedy(),
-        StepError::Journal(error) => error.remedy(),
+        StepError::Journal(error) => error.remedy().into(),
     };
     format!(
         "{}; {}",
         super::with_causes(error),
-        health::lower_first(remedy)
+        health::lower_first(&remedy)
     )
 }
 

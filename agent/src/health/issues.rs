@@ -105,7 +105,7 @@ fn capture(facts: &Facts) -> Option<Issue> {
         return None;
     }
     let (code, severity, text, remedy) = match facts.capture.as_ref()? {
-        CaptureStatus::Installed => return None,
+        CaptureStatus::Installed | CaptureStatus::ScanOnly(_) => return None,
         CaptureStatus::NotInstalled => (
             "CAPTURE_NOT_INSTALLED",
             Severity::Error,

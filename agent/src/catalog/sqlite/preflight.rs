@@ -273,7 +273,7 @@ fn failure(name: &'static str, error: &CatalogError) -> Check {
         name,
         verdict: Verdict::Failed,
         text,
-        remedy: error.remedy().to_owned(),
+        remedy: error.remedy().into_owned(),
     }
 }
 

@@ -9,6 +9,7 @@ pub(in crate::control) fn capture(status: Option<&CaptureStatus>) -> v1::Capture
         None => (v1::CaptureState::Unknown, Vec::new()),
         Some(CaptureStatus::NotInstalled) => (v1::CaptureState::NotInstalled, Vec::new()),
         Some(CaptureStatus::Installed) => (v1::CaptureState::Installed, Vec::new()),
+        Some(CaptureStatus::ScanOnly(_)) => (v1::CaptureState::NotInstalled, Vec::new()),
         Some(CaptureStatus::Drifted(lines)) => (v1::CaptureState::Drifted, lines.clone()),
     };
     v1::Capture {

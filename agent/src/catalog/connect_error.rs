@@ -1,0 +1,204 @@
+//! Why a database server does not let us in, in a small set of causes with their remedies.
+
+use std::{borrow::Cow, error};
+
+/// Why a connection to a server could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The configured text is no server.
+    #[error("`{0}` is no server's name")]
+    BadServer(String),
+    /// No computer has this name.
+    #[error("no computer of the name `{0}` is known")]
+    NameNotFound(String),
+    /// The computer answers, but nothing listens there.
+    #[error("nothing listens on port {port} of `{host}`")]
+    PortClosed {
+        /// The computer.
+        host: String,
+        /// The TCP port.
+        port: u16,
+    },
+    /// The computer did not answer in time.
+    #[error("`{0}` does not answer")]
+    Silent(String),
+    /// The network says no.
+    #[error("there is no way to `{host}`")]
+    NoRoute {
+        /// The computer.
+        host: String,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQL Server Browser, which knows the instances' ports, did not answer.
+    #[error(
+        "SQL Server Browser on `{host}` does not answer, so that the port of instance `{instance}` is not known"
+    )]
+    BrowserSilent {
+        /// The computer.
+        host: String,
+        /// The instance.
+        instance: String,
+    },
+    /// SQL Server Browser answered, but does not know the instance, or it has no TCP port.
+    #[error("SQL Server Browser on `{host}` knows no TCP port of an instance `{instance}`")]
+    InstanceUnknown {
+        /// The computer.
+        host: String,
+        /// The instance.
+        instance: String,
+    },
+    /// The server does not encrypt, and we insist.
+    #[error("the server does not offer encryption")]
+    EncryptionRefused,
+    /// The server insists on encryption, and we are told not to.
+    #[error("the server insists on encryption")]
+    EncryptionDemanded,
+    /// The TLS handshake failed.
+    #[error("the server and this program have no way to encrypt in common")]
+    TlsRefused {
+        /// What the TLS library said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The server shows a certificate that is not trusted.
+    #[error(
+        "the server's certificate is not trusted: {reason}; its SHA-256 fingerprint is {fingerprint}"
+    )]
+    CertificateNotTrusted {
+        /// Of the certificate, as 64 hexadecimal digits.
+        fingerprint: String,
+        /// Why not, for people.
+        reason: String,
+    },
+    /// The login was refused (error 18456 and its kin).
+    #[error("the login `{login}` was refused (error {number}, state {state}): {message}")]
+    LoginFailed {
+        /// Its name; of Windows logins, of the user that runs the agent.
+        login: String,
+        /// The server's error number.
+        number: u32,
+        /// The server's state; most servers hide the cause behind 1.
+        state: u8,
+        /// What the server said.
+        message: String,
+    },
+    /// The database does not exist, or the login may not open it (error 4060).
+    #[error("the server has no database `{0}` that this login may open")]
+    DatabaseMissing(String),
+    /// Windows logins from a computer without Windows.
+    #[error("a Windows login needs an agent that runs on Windows")]
+    NoWindows,
+    /// The SQL login's password is not set.
+    #[error("the password of the SQL login is not set")]
+    NoPassword,
+    /// What answered is no SQL Server, or the connection broke before the login was done.
+    #[error("what answers there does not talk like SQL Server")]
+    NoSqlServer {
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+}
+
+impl ConnectError {
+    /// A stable code, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadServer(_) => "SERVER_NAME_INVALID",
+            Self::NameNotFound(_) => "SERVER_NOT_FOUND",
+            Self::PortClosed { .. } => "SERVER_PORT_CLOSED",
+            Self::Silent(_) | Self::NoRoute { .. } => "SERVER_SILENT",
+            Self::BrowserSilent { .. } => "BROWSER_SILENT",
+            Self::InstanceUnknown { .. } => "INSTANCE_UNKNOWN",
+            Self::EncryptionRefused => "ENCRYPTION_REFUSED",
+            Self::EncryptionDemanded => "ENCRYPTION_DEMANDED",
+            Self::TlsRefused { .. } => "TLS_REFUSED",
+            Self::CertificateNotTrusted { .. } => "CERTIFICATE_NOT_TRUSTED",
+            Self::LoginFailed { .. } => "LOGIN_FAILED",
+            Self::DatabaseMissing(_) => "DATABASE_MISSING",
+            Self::NoWindows => "WINDOWS_LOGIN_UNAVAILABLE",
+            Self::NoPassword => "SQL_PASSWORD_MISSING",
+            Self::NoSqlServer { .. } => "NOT_SQL_SERVER",
+        }
+    }
+
+    /// Whether it may be gone by itself at the next try.
+    #[must_use]
+    pub fn may_be_hiccup(&self) -> bool {
+        matches!(
+            self,
+            Self::PortClosed { .. }
+                | Self::Silent(_)
+                | Self::NoRoute { .. }
+                | Self::NameNotFound(_)
+                | Self::BrowserSilent { .. }
+                | Self::NoSqlServer { .. }
+        )
+    }
+
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> Cow<'static, str> {
+        let text = match self {
+            Self::CertificateNotTrusted { fingerprint, .. } => {
+                return format!(
+                    "Compare the fingerprint with the server's own certificate; when it is the same, run `shopmasterctl configure --trust pin:{fingerprint}`"
+                )
+                .into();
+            }
+            Self::BadServer(_) => {
+                r"Write the server as `host`, `host,port` or `host\instance` with `shopmasterctl configure --server`"
+            }
+            Self::NameNotFound(_) => {
+                "Check the name with `shopmasterctl configure --server HOST`, or use the computer's address"
+            }
+            Self::PortClosed { .. } => {
+                "Check that SQL Server runs. SQL Server Express is installed with TCP/IP off: in SQL Server Configuration Manager enable TCP/IP under \"Protocols\" of the instance, give it a port, and restart the instance"
+            }
+            Self::Silent(_) | Self::NoRoute { .. } => {
+                "Check that the computer is on, that its firewall lets SQL Server's port through, and that the name is right"
+            }
+            Self::BrowserSilent { .. } => {
+                "Start the service \"SQL Server Browser\" on that computer and let UDP port 1434 through its firewall, or name the port: `shopmasterctl configure --server HOST,PORT`"
+            }
+            Self::InstanceUnknown { .. } => {
+                "Check the instance's name, and that TCP/IP is enabled for it in SQL Server Configuration Manager"
+            }
+            Self::EncryptionRefused => {
+                "Install a certificate on the server; or, where the network is trusted, run `shopmasterctl configure --encryption none`"
+            }
+            Self::EncryptionDemanded => "Run `shopmasterctl configure --encryption required`",
+            Self::TlsRefused { .. } => {
+                "Servers older than SQL Server 2016 speak only old TLS versions: install the server's updates that bring TLS 1.2; or, where the network is trusted, run `shopmasterctl configure --encryption none`"
+            }
+            Self::LoginFailed { state: 7, .. } => "The login is disabled: enable it on the server",
+            Self::LoginFailed { state: 58, .. } => {
+                "The server takes Windows logins only: allow SQL logins (\"SQL Server and Windows Authentication mode\"), or use a Windows login"
+            }
+            Self::LoginFailed { state: 38 | 46, .. } => {
+                "The login may not open the database: create a user for it there"
+            }
+            Self::LoginFailed {
+                number: 18488 | 18487,
+                ..
+            } => {
+                "The password has expired or must be changed: set a new one on the server, then run `shopmasterctl configure --sql-password-stdin`"
+            }
+            Self::LoginFailed { .. } => {
+                "Check name and password with `shopmasterctl configure --username NAME --sql-password-stdin`; the server's own error log names the cause"
+            }
+            Self::DatabaseMissing(_) => {
+                "Check the name with `shopmasterctl configure --database NAME`, and that the login has a user in it"
+            }
+            Self::NoWindows => {
+                "Use a SQL login: `shopmasterctl configure --auth sql --username NAME --sql-password-stdin`"
+            }
+            Self::NoPassword => "Run `shopmasterctl configure --sql-password-stdin`",
+            Self::NoSqlServer { .. } => "Check the port: is it SQL Server that listens there?",
+        };
+        Cow::Borrowed(text)
+    }
+}
