@@ -6,15 +6,20 @@ mod change;
 mod figure;
 mod idle;
 mod process;
+mod reading;
 mod samples;
+mod server;
 mod status;
 mod sync;
 mod table;
+mod till;
 mod upload;
 
 use std::io;
 
 use shopmaster_proto::v1::{Run, RunOutcome};
+
+use server::Server;
 
 pub use figure::{Figure, Target, Unit};
 pub use table::table;
@@ -41,6 +46,10 @@ pub enum Bench {
     Idle,
     /// From a committed change to the cloud
     Change,
+    /// What capture costs a till; needs a T-SQL engine
+    Till,
+    /// An upload of 1,000,000 products from a T-SQL engine
+    Reading,
 }
 
 /// Why there is no figure.
@@ -66,6 +75,14 @@ pub enum BenchError {
     /// The client to compare with could not send.
     #[error("the client to compare with failed")]
     Bare(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No T-SQL engine is named.
+    #[error(
+        "`SHOPMASTER_TEST_SQLSERVER` names no server; it takes a connection string such as `Server=127.0.0.1,1433;User Id=sa;Password=…`"
+    )]
+    NoEngine,
+    /// The T-SQL engine failed.
+    #[error("the T-SQL engine failed")]
+    Engine(#[from] tiberius::error::Error),
     /// `shopmasterctl` did not start.
     #[error("`shopmasterctl` cannot be run")]
     Ctl(#[source] io::Error),
@@ -76,12 +93,14 @@ pub enum BenchError {
 
 impl Bench {
     /// All, in the order of the table.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Sync,
         Self::Upload,
         Self::Status,
         Self::Idle,
         Self::Change,
+        Self::Till,
+        Self::Reading,
     ];
 
     /// Its name, in the table and on the command line.
@@ -93,6 +112,8 @@ impl Bench {
             Self::Status => "status",
             Self::Idle => "idle",
             Self::Change => "change",
+            Self::Till => "till",
+            Self::Reading => "reading",
         }
     }
 
@@ -108,8 +129,15 @@ impl Bench {
             Self::Status => status::measure().await,
             Self::Idle => idle::measure().await,
             Self::Change => change::measure().await,
+            Self::Till => till::measure(engine()?).await,
+            Self::Reading => reading::measure(engine()?).await,
         }
     }
+}
+
+/// The T-SQL engine that the environment names.
+fn engine() -> Result<Server, BenchError> {
+    Server::from_environment().ok_or(BenchError::NoEngine)
 }
 
 /// The run, when it did all of its work.
