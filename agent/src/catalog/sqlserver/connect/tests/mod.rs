@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, UdpSocket},
+    sync::oneshot,
 };
 
 use self::peer::{Peer, Seen, Way, error, go_to, self_signed, welcome};
@@ -124,38 +125,45 @@ async fn a_closed_port() {
     assert_eq!(code(&set).await, "SERVER_PORT_CLOSED");
 }
 
-#[tokio::test]
-async fn a_peer_that_says_nothing() {
+/// Says each of these after it was asked something, and nothing after one more question.
+async fn staller(words: Vec<Vec<u8>>) -> (SocketAddr, oneshot::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let place = listener.local_addr().unwrap();
-    let limits = Limits {
-        whole: Duration::from_millis(50),
-        browser: Browser::default(),
-    };
-    let set = options(place, Required, Trust::Any);
-    let error = enter(&set, &limits).await.err().unwrap();
-    assert_eq!(error.code(), "NOT_SQL_SERVER");
+    let (stalled, until_stalled) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut question = [0; 1000];
+        for words in words {
+            stream.read(&mut question).await.unwrap();
+            stream.write_all(&words).await.unwrap();
+        }
+        stream.read(&mut question).await.unwrap();
+        stalled.send(()).unwrap();
+        std::future::pending::<()>().await;
+    });
+    (place, until_stalled)
 }
 
 #[tokio::test]
-async fn a_peer_that_stalls_in_its_handshake() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let place = listener.local_addr().unwrap();
-    let stalls = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let _ = stream.read(&mut [0; 1000]).await;
-        let answer = packet::whole(packet::RESULT, &prelogin::options(ON));
-        let _ = stream.write_all(&answer).await;
-        std::future::pending::<()>().await;
-    });
-    let limits = Limits {
-        whole: Duration::from_millis(500),
-        browser: Browser::default(),
-    };
-    let set = options(place, Required, Trust::Any);
-    let error = enter(&set, &limits).await.err().unwrap();
-    assert_eq!(error.code(), "TLS_REFUSED");
-    stalls.abort();
+async fn a_peer_that_stalls_is_given_up() {
+    let words = |encryption| packet::whole(packet::RESULT, &prelogin::options(encryption));
+    for (said, wanted, expected) in [
+        (vec![], Required, "NOT_SQL_SERVER"),
+        (vec![words(ON)], Required, "TLS_REFUSED"),
+        (
+            vec![words(NOT_SUPPORTED)],
+            Encryption::None,
+            "SERVER_SILENT",
+        ),
+    ] {
+        let (place, stalled) = staller(said).await;
+        let set = options(place, wanted, Trust::Any);
+        let entering = tokio::spawn(async move { code(&set).await });
+        stalled.await.unwrap();
+        tokio::time::pause();
+        assert_eq!(entering.await.unwrap(), expected);
+        tokio::time::resume();
+    }
 }
 
 #[tokio::test]
