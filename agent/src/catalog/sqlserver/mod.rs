@@ -13,6 +13,8 @@ mod connect;
 mod fault;
 mod quote;
 mod session;
+#[cfg(test)]
+pub(crate) mod tests;
 
 /// Which products, and how to reach them.
 #[derive(Clone)]

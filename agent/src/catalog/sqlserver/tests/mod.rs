@@ -1,0 +1,3 @@
+//! What the tests of this catalog share.
+
+pub(crate) mod server;
