@@ -28,6 +28,7 @@ mod sync;
 mod tests;
 mod upload;
 mod waits;
+mod watch;
 mod witness;
 
 use crate::{
@@ -101,6 +102,8 @@ impl Engine {
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::end_pauses(&engine).await });
+        let core = Arc::clone(&self.core);
+        self.tasks.spawn(async move { watch::run(&core).await });
     }
 
     /// Stops everything: what is under way is recorded first.
