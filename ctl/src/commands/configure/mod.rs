@@ -2,13 +2,14 @@
 
 mod dialogue;
 mod sources;
+mod trust;
 
 use std::{io, path::PathBuf};
 
 use clap::ValueHint;
 use shopmaster_proto::{
     Client,
-    v1::{ConfigureResponse, GetConfigRequest, GetConfigResponse},
+    v1::{ConfigureResponse, GetConfigRequest, GetConfigResponse, GetInfoRequest},
 };
 
 use super::{Ctl, answer, test};
@@ -94,14 +95,28 @@ async fn show(ctl: &Ctl) -> Result<Exit, Error> {
 
 async fn by_dialogue(ctl: &Ctl) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
-    let configuration = current(&mut client).await?;
-    let passwords = sources::environment();
-    let changes = prompt::aside(move || dialogue::hold(&configuration, passwords)).await?;
+    let info = answer(client.agent.get_info(GetInfoRequest {})).await?;
+    let known = dialogue::Known {
+        current: current(&mut client).await?,
+        environment: sources::environment(),
+        platform: info.into_inner().platform,
+    };
+    let changes = prompt::aside(move || dialogue::hold(known)).await?;
     change(ctl, &mut client, changes, Vec::new()).await?;
-    if prompt::aside(|| prompt::confirm("Try the connections now?", true)).await? {
-        return test::run(ctl).await;
+    if !prompt::aside(|| prompt::confirm("Try the connections now?", true)).await? {
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    let checks = test::checks(ctl).await?;
+    let Some(fingerprint) = trust::untrusted(&checks).map(str::to_owned) else {
+        return Ok(test::exit(&checks));
+    };
+    let settings = current(&mut client).await?.settings.unwrap_or_default();
+    let trusted = settings.catalog.unwrap_or_default().trust;
+    match prompt::aside(move || trust::ask(&fingerprint, &trusted)).await? {
+        Some(changes) => change(ctl, &mut client, changes, Vec::new()).await?,
+        None => return Ok(test::exit(&checks)),
+    }
+    test::run(ctl).await
 }
 
 async fn current(client: &mut Client) -> Result<GetConfigResponse, Error> {
