@@ -227,48 +227,41 @@ impl v1::config_server::Config for Service {
 /// The database first, then capture, then Digible.
 async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
     let checks = match engine.catalog().inspect().await {
-        Ok(checks) => checks.iter().map(capture::check).collect(),
-        Err(error) => vec![capture::failed("catalog.open", &error)],
+        Ok(checks) => checks,
+        Err(error) => vec![Check::failed("catalog.open", &error)],
     };
-    let reachable = !checks
-        .iter()
-        .any(|check| check.verdict() == v1::Verdict::Failed);
-    for check in checks {
+    for check in &checks {
         if send(&sink, check).await.is_err() {
             return;
         }
     }
-    if send(&sink, capture_check(&engine, reachable).await)
+    let reachable = !checks.iter().any(|check| check.verdict == Verdict::Failed);
+    if send(&sink, &capture_check(&engine, reachable).await)
         .await
         .is_err()
     {
         return;
     }
-    let login = capture::check(&login_check(&engine).await);
+    let login = login_check(&engine).await;
     // Before the last message: whoever has read that sees the state that it speaks of.
     engine.refresh().await;
     // A client that has left needs no answer.
-    let _ = send(&sink, login).await;
+    let _ = send(&sink, &login).await;
 }
 
-async fn send(sink: &Sink<v1::TestConnectionResponse>, check: v1::Check) -> Result<(), ()> {
-    let check = Some(check);
+async fn send(sink: &Sink<v1::TestConnectionResponse>, check: &Check) -> Result<(), ()> {
+    let check = Some(capture::check(check));
     sink.send(Ok(v1::TestConnectionResponse { check }))
         .await
         .map_err(|_| ())
 }
 
-async fn capture_check(engine: &Engine, reachable: bool) -> v1::Check {
+async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled, ScanOnly};
     let name = "catalog.capture";
     if !reachable {
         let text = "not tried, because an earlier check failed".to_owned();
-        return capture::check(&Check {
-            name,
-            verdict: Verdict::Skipped,
-            text,
-            remedy: String::new(),
-        });
+        return Check::new(name, Verdict::Skipped, text, String::new());
     }
     let (verdict, text, remedy) = match engine.catalog().capture().await {
         Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), ""),
@@ -287,14 +280,9 @@ async fn capture_check(engine: &Engine, reachable: bool) -> v1::Check {
             lines.join("; "),
             "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
         ),
-        Err(error) => return capture::failed(name, &error),
+        Err(error) => return Check::failed(name, &error),
     };
-    capture::check(&Check {
-        name,
-        verdict,
-        text,
-        remedy: remedy.to_owned(),
-    })
+    Check::new(name, verdict, text, remedy.to_owned())
 }
 
 async fn login_check(engine: &Engine) -> Check {
@@ -320,10 +308,5 @@ async fn login_check(engine: &Engine) -> Check {
             "Check this computer's internet connection and `digible.base_url`",
         ),
     };
-    Check {
-        name: "digible.login",
-        verdict,
-        text,
-        remedy: remedy.to_owned(),
-    }
+    Check::new("digible.login", verdict, text, remedy.to_owned())
 }

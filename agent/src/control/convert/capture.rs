@@ -2,10 +2,7 @@
 
 use shopmaster_proto::v1;
 
-use crate::{
-    catalog::{CaptureStatus, CatalogError, Check, ConnectError, Verdict},
-    engine::with_causes,
-};
+use crate::catalog::{CaptureStatus, Check, Verdict};
 
 pub(in crate::control) fn capture(status: Option<&CaptureStatus>) -> v1::Capture {
     let (state, drift) = match status {
@@ -34,37 +31,15 @@ pub(in crate::control) fn check(check: &Check) -> v1::Check {
         .into(),
         text: check.text.clone(),
         remedy: check.remedy.clone(),
-        code: String::new(),
-        fingerprint: String::new(),
-    }
-}
-
-/// A check that could not be made.
-pub(in crate::control) fn failed(name: &str, error: &CatalogError) -> v1::Check {
-    v1::Check {
-        name: name.to_owned(),
-        verdict: v1::Verdict::Failed.into(),
-        text: with_causes(error),
-        remedy: error.remedy().into_owned(),
-        code: error.code().to_owned(),
-        fingerprint: fingerprint(error).unwrap_or_default().to_owned(),
-    }
-}
-
-/// Of the certificate that is not trusted.
-fn fingerprint(error: &CatalogError) -> Option<&str> {
-    match error {
-        CatalogError::Connect {
-            cause: ConnectError::CertificateNotTrusted { fingerprint, .. },
-            ..
-        } => Some(fingerprint),
-        _ => None,
+        code: check.code.to_owned(),
+        fingerprint: check.fingerprint.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{CatalogError, ConnectError};
 
     #[test]
     fn a_certificate_can_be_pinned_without_reading_text() {
@@ -76,7 +51,7 @@ mod tests {
                 reason: "it is self-signed".to_owned(),
             },
         };
-        let check = failed("catalog.open", &error);
+        let check = check(&Check::failed("catalog.open", &error));
         assert_eq!(check.code, "CERTIFICATE_NOT_TRUSTED");
         assert_eq!(check.fingerprint, fingerprint);
         assert!(check.text.contains("self-signed"), "{}", check.text);
