@@ -195,13 +195,6 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
     let answers = [
         ("Verify", runs.start_run(verify).await.unwrap_err()),
         (
-            "Adopting",
-            config
-                .adopt(AdoptRequest { confirm: false })
-                .await
-                .unwrap_err(),
-        ),
-        (
             "The report",
             agent
                 .create_report(CreateReportRequest {})

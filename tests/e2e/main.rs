@@ -14,6 +14,7 @@ mod changes;
 mod configuration;
 mod control;
 mod ctl;
+mod dialogue;
 mod full_disk;
 mod help;
 mod kill;

@@ -194,7 +194,7 @@ impl CatalogError {
             Self::Unsafe { .. } => {
                 "Mend what is named, or run `shopmasterctl configure --capture scan`"
             }
-            Self::NotApplicable(_) => "Nothing",
+            Self::NotApplicable(_) => "",
             Self::ConnectionLost { .. } | Self::TimedOut(_) => {
                 "Nothing, if it was once; else check the network and the database server's load"
             }

@@ -1,6 +1,6 @@
 //! The service `Config`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use shopmaster_proto::v1;
@@ -17,6 +17,11 @@ use crate::{
     engine::Engine,
     supervisor::{NewSecrets, Supervisor},
 };
+
+/// The last step of an adoption.
+const UPLOAD_IS_DUE: &str = "An upload is due: run `shopmasterctl upload`";
+/// The last step of one that is only shown.
+const UPLOAD_WILL_BE_DUE: &str = "Afterwards an upload is due: run `shopmasterctl upload`";
 
 pub(super) struct Service {
     supervisor: Arc<Supervisor>,
@@ -185,9 +190,37 @@ impl v1::config_server::Config for Service {
 
     async fn adopt(
         &self,
-        _request: Request<v1::AdoptRequest>,
+        request: Request<v1::AdoptRequest>,
     ) -> Result<Response<v1::AdoptResponse>, Status> {
-        Err(failure::unimplemented("Adopting an old installation"))
+        let engine = failure::engine(&self.supervisor).await?;
+        let catalog = engine.catalog();
+        let (found, advice) = if request.into_inner().confirm {
+            let adopted = engine
+                .adopt()
+                .await
+                .map_err(|error| failure::step(&error))?;
+            (
+                adopted.adoption,
+                adopted.was_needed.then_some(UPLOAD_IS_DUE),
+            )
+        } else {
+            let found = catalog
+                .adoption()
+                .await
+                .map_err(|error| failure::catalog(&error))?;
+            let advice = found.is_needed.then_some(UPLOAD_WILL_BE_DUE);
+            (found, advice)
+        };
+        let status = catalog
+            .capture()
+            .await
+            .map_err(|error| failure::catalog(&error))?;
+        let advice = advice.map(str::to_owned);
+        Ok(Response::new(v1::AdoptResponse {
+            steps: found.steps.into_iter().chain(advice).collect(),
+            capture: Some(capture::capture(Some(&status))),
+            needed: found.is_needed,
+        }))
     }
 }
 
@@ -195,12 +228,7 @@ impl v1::config_server::Config for Service {
 async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
     let checks = match engine.catalog().inspect().await {
         Ok(checks) => checks,
-        Err(error) => vec![Check {
-            name: "catalog.open",
-            verdict: Verdict::Failed,
-            text: crate::engine::with_causes(&error),
-            remedy: error.remedy().into_owned(),
-        }],
+        Err(error) => vec![Check::failed("catalog.open", &error)],
     };
     for check in &checks {
         if send(&sink, check).await.is_err() {
@@ -233,43 +261,28 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     let name = "catalog.capture";
     if !reachable {
         let text = "not tried, because an earlier check failed".to_owned();
-        return Check {
-            name,
-            verdict: Verdict::Skipped,
-            text,
-            remedy: String::new(),
-        };
+        return Check::new(name, Verdict::Skipped, text, String::new());
     }
-    let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
-    {
-        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), "".into()),
+    let (verdict, text, remedy) = match engine.catalog().capture().await {
+        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), ""),
         Ok(NotInstalled) => (
             Verdict::Warning,
             "changes are not captured yet".to_owned(),
-            "Run `shopmasterctl capture install`".into(),
+            "Run `shopmasterctl capture install`",
         ),
         Ok(ScanOnly(reason)) => (
             Verdict::Ok,
             format!("the table is walked and compared: {reason}"),
-            "".into(),
+            "",
         ),
         Ok(Drifted(lines)) => (
             Verdict::Failed,
             lines.join("; "),
-            "Run `shopmasterctl capture install`, then `shopmasterctl upload`".into(),
+            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
         ),
-        Err(error) => (
-            Verdict::Failed,
-            crate::engine::with_causes(&error),
-            error.remedy(),
-        ),
+        Err(error) => return Check::failed(name, &error),
     };
-    Check {
-        name,
-        verdict,
-        text,
-        remedy: remedy.into_owned(),
-    }
+    Check::new(name, verdict, text, remedy.to_owned())
 }
 
 async fn login_check(engine: &Engine) -> Check {
@@ -295,10 +308,5 @@ async fn login_check(engine: &Engine) -> Check {
             "Check this computer's internet connection and `digible.base_url`",
         ),
     };
-    Check {
-        name: "digible.login",
-        verdict,
-        text,
-        remedy: remedy.to_owned(),
-    }
+    Check::new("digible.login", verdict, text, remedy.to_owned())
 }

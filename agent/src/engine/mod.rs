@@ -28,10 +28,11 @@ mod sync;
 mod tests;
 mod upload;
 mod waits;
+mod watch;
 mod witness;
 
 use crate::{
-    catalog::{CaptureStatus, Catalog},
+    catalog::{Adoption, CaptureStatus, Catalog},
     digible::{Answer, Cloud},
     journal::{Journal, JournalError, Pause},
 };
@@ -49,6 +50,15 @@ pub struct Engine {
     runs: registry::Registry,
     tasks: TaskTracker,
     scheduler: Mutex<Option<Arc<tokio::sync::Notify>>>,
+}
+
+/// What adopting did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// What was done, and what is left.
+    pub adoption: Adoption,
+    /// There was something to take over: an upload is due.
+    pub was_needed: bool,
 }
 
 impl Engine {
@@ -101,6 +111,8 @@ impl Engine {
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::end_pauses(&engine).await });
+        let core = Arc::clone(&self.core);
+        self.tasks.spawn(async move { watch::run(&core).await });
     }
 
     /// Stops everything: what is under way is recorded first.
@@ -192,6 +204,34 @@ impl Engine {
         }
         self.refresh().await;
         Ok(changed)
+    }
+
+    /// Takes over an installation of the old program. What that one never sent, or sent and Digible
+    /// lost, nobody knows, so that an upload is due.
+    ///
+    /// # Errors
+    ///
+    /// When this kind of database has none, or the database or the journal fails. It can be called
+    /// again.
+    pub async fn adopt(&self) -> Result<Adopted, StepError> {
+        self.core.catalog.claim().await?;
+        let was_needed = self.core.catalog.adoption().await?.is_needed;
+        if was_needed {
+            // First, so that it is not forgotten when the agent ends in between.
+            self.core.journal.need_upload().await?;
+        }
+        let adoption = self.core.catalog.adopt().await?;
+        if was_needed {
+            tracing::info!(
+                finished = !adoption.is_needed,
+                "an installation of the old program was taken over"
+            );
+        }
+        self.refresh().await;
+        Ok(Adopted {
+            adoption,
+            was_needed,
+        })
     }
 
     /// Logs in to Digible, whatever the state of the session.

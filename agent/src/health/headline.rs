@@ -42,9 +42,27 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         "SECRETS_UNAVAILABLE" => "The credential store does not answer",
         "JOURNAL_FAILED" => "The journal cannot be written",
         "JOURNAL_NEWER" => "The journal is from a newer version",
-        "DATABASE_UNREACHABLE" => "Database not reachable",
-        "DATABASE_BUSY" => "Database busy",
+        "DATABASE_UNREACHABLE"
+        | "SERVER_NOT_FOUND"
+        | "SERVER_PORT_CLOSED"
+        | "SERVER_SILENT"
+        | "BROWSER_SILENT"
+        | "INSTANCE_UNKNOWN"
+        | "NOT_SQL_SERVER"
+        | "CONNECTION_LOST"
+        | "DATABASE_TIMEOUT" => "Database not reachable",
+        "SERVER_NAME_INVALID" => "The database server's name is not valid",
+        "ENCRYPTION_REFUSED" | "ENCRYPTION_DEMANDED" | "TLS_REFUSED" => {
+            "Database server: no encryption in common"
+        }
+        "CERTIFICATE_NOT_TRUSTED" => "Database server's certificate not trusted",
+        "LOGIN_FAILED" | "WINDOWS_LOGIN_UNAVAILABLE" => "Database refuses the login",
+        "SQL_PASSWORD_MISSING" => return "SQL password not set: run Configure".to_owned(),
+        "DATABASE_MISSING" => "Database not found",
+        "DATABASE_DENIED" | "DATABASE_READ_ONLY" => "Database: rights are missing",
+        "DATABASE_BUSY" | "DATABASE_DEADLOCK" => "Database busy",
         "DATABASE_FAILED" => "Database fails",
+        "CATALOG_CLAIMED" => "Another agent serves this shop",
         "CAPTURE_DRIFTED" => "Changes may be lost",
         "DIGIBLE_UNREACHABLE" => "Digible not reachable",
         "DIGIBLE_REFUSES" => "Digible refuses everything",

@@ -120,12 +120,15 @@ fn capture(facts: &Facts) -> Option<Issue> {
         ),
     };
     Some(Issue {
-        depends_on: facts
-            .troubles
-            .get(&Area::Catalog)
-            .map(|trouble| trouble.code),
+        depends_on: catalog_trouble(facts),
         ..new(facts, code, severity, text, remedy)
     })
+}
+
+/// Code of what is wrong with the shop's database.
+fn catalog_trouble(facts: &Facts) -> Option<&'static str> {
+    let trouble = facts.troubles.get(&Area::Catalog);
+    trouble.map(|trouble| trouble.code)
 }
 
 fn upload(facts: &Facts) -> Option<Issue> {
@@ -134,13 +137,16 @@ fn upload(facts: &Facts) -> Option<Issue> {
     if facts.checked_at.is_some() || !facts.missing.is_empty() || unknown {
         return None;
     }
-    Some(new(
-        facts,
-        "NEVER_UPLOADED",
-        Severity::Warning,
-        "An upload is due: Digible may lack products or changes".to_owned(),
-        "Run `shopmasterctl upload`",
-    ))
+    Some(Issue {
+        depends_on: catalog_trouble(facts),
+        ..new(
+            facts,
+            "NEVER_UPLOADED",
+            Severity::Warning,
+            "An upload is due: Digible may lack products or changes".to_owned(),
+            "Run `shopmasterctl upload`",
+        )
+    })
 }
 
 fn parked(facts: &Facts) -> Option<Issue> {

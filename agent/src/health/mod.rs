@@ -87,7 +87,7 @@ pub struct Trouble {
     pub text: String,
     /// What to do about it, for people.
     pub remedy: String,
-    /// How often in a row. Once may be a hiccup.
+    /// How often in a row the area failed, for whatever reason. Once may be a hiccup.
     pub failures: u32,
     /// Whether it is shown at the first failure, because trying again does not help.
     pub lasting: bool,
@@ -234,21 +234,18 @@ impl Facts {
         }
     }
 
-    /// Notes a failure in an area. The same one again keeps its beginning.
+    /// Notes a failure in an area. The same one again keeps its beginning, and so do hiccups of any
+    /// kind in a row: a server that goes away is lost, then silent, then refuses.
     pub fn fails(&mut self, area: Area, trouble: Trouble) {
         let Some(before) = self.troubles.get_mut(&area) else {
             self.troubles.insert(area, trouble);
             return;
         };
-        let same = before.code == trouble.code;
-        let failures = if same {
-            before.failures + 1
-        } else {
-            trouble.failures
-        };
-        let since = if same { before.since } else { trouble.since };
+        let are_hiccups = !before.lasting && !trouble.lasting;
+        let goes_on = before.code == trouble.code || are_hiccups;
+        let since = if goes_on { before.since } else { trouble.since };
         *before = Trouble {
-            failures,
+            failures: before.failures.saturating_add(1),
             since,
             ..trouble
         };

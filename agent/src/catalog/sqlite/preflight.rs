@@ -1,6 +1,6 @@
 //! The preflight: whether the table can be served and captured, a verdict for each check. Read only.
 
-use std::{error::Error as _, path::Path};
+use std::path::Path;
 
 use rusqlite::Connection;
 
@@ -53,7 +53,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check
         failed = found.is_err();
         checks.push(match found {
             Ok(finding) => check(name, finding),
-            Err(fault) => failure(name, &fault.into_error("be inspected", options)),
+            Err(fault) => Check::failed(name, &fault.into_error("be inspected", options)),
         });
     }
     checks
@@ -62,7 +62,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check
 /// Every check when the file cannot be opened.
 pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
     let skipped = CHECKS.iter().map(|(name, _)| skipped(name));
-    [failure("catalog.open", error)]
+    [Check::failed("catalog.open", error)]
         .into_iter()
         .chain(skipped)
         .collect()
@@ -256,32 +256,15 @@ fn warning(text: String, remedy: &'static str) -> Finding {
 }
 
 fn check(name: &'static str, finding: Finding) -> Check {
-    Check {
+    Check::new(
         name,
-        verdict: finding.verdict,
-        text: finding.text,
-        remedy: finding.remedy.to_owned(),
-    }
-}
-
-fn failure(name: &'static str, error: &CatalogError) -> Check {
-    let text = match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
-    Check {
-        name,
-        verdict: Verdict::Failed,
-        text,
-        remedy: error.remedy().into_owned(),
-    }
+        finding.verdict,
+        finding.text,
+        finding.remedy.to_owned(),
+    )
 }
 
 fn skipped(name: &'static str) -> Check {
-    Check {
-        name,
-        verdict: Verdict::Skipped,
-        text: "not tried, because an earlier check failed".to_owned(),
-        remedy: String::new(),
-    }
+    let text = "not tried, because an earlier check failed".to_owned();
+    Check::new(name, Verdict::Skipped, text, String::new())
 }

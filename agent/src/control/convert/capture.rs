@@ -31,5 +31,31 @@ pub(in crate::control) fn check(check: &Check) -> v1::Check {
         .into(),
         text: check.text.clone(),
         remedy: check.remedy.clone(),
+        code: check.code.to_owned(),
+        fingerprint: check.fingerprint.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{CatalogError, ConnectError};
+
+    #[test]
+    fn a_certificate_can_be_pinned_without_reading_text() {
+        let fingerprint = "5e".repeat(32);
+        let error = CatalogError::Connect {
+            server: "shop".to_owned(),
+            cause: ConnectError::CertificateNotTrusted {
+                fingerprint: fingerprint.clone(),
+                reason: "it is self-signed".to_owned(),
+            },
+        };
+        let check = check(&Check::failed("catalog.open", &error));
+        assert_eq!(check.code, "CERTIFICATE_NOT_TRUSTED");
+        assert_eq!(check.fingerprint, fingerprint);
+        assert!(check.text.contains("self-signed"), "{}", check.text);
+        let trust: Result<crate::config::Trust, _> = format!("pin:{fingerprint}").parse();
+        trust.unwrap();
     }
 }

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use super::id;
 use crate::{
     catalog::{
-        Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-        ChangeKind, Check, Lookup, Owner, Result,
+        Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change,
+        ChangeIdentity, ChangeKind, Check, Lookup, Owner, Result,
     },
     digible::Item,
     product::{Price, Problem, ProductId, Row},
@@ -48,6 +48,9 @@ struct Table {
     missing_trigger: bool,
     install_fails: bool,
     unfit_key: bool,
+    /// The old program is still at work.
+    old_program: bool,
+    adoption_fails: bool,
 }
 
 impl FakeShop {
@@ -131,6 +134,13 @@ impl FakeShop {
     /// Lets acknowledgements fail from now on, or work again.
     pub(super) fn fail_with(&self, failing: Option<fn() -> CatalogError>) {
         self.table().failing = failing;
+    }
+
+    /// Puts the old program to work. Adopting it fails once.
+    pub(super) fn has_old_program(&self) {
+        let mut table = self.table();
+        table.old_program = true;
+        table.adoption_fails = true;
     }
 
     /// As somebody does who runs the plan's text. False when it is there.
@@ -274,6 +284,22 @@ impl Catalog for FakeShop {
             (false, true) => CaptureStatus::Drifted(vec!["a trigger is missing".to_owned()]),
             (false, false) => CaptureStatus::Installed,
         })
+    }
+
+    async fn adoption(&self) -> Result<Adoption> {
+        let is_needed = self.table().old_program;
+        Ok(Adoption {
+            steps: vec![format!("the old program is there: {is_needed}")],
+            is_needed,
+        })
+    }
+
+    async fn adopt(&self) -> Result<Adoption> {
+        if std::mem::take(&mut self.table().adoption_fails) {
+            return Err(CatalogError::Busy("drop the old triggers"));
+        }
+        self.table().old_program = false;
+        self.adoption().await
     }
 
     async fn owner(&self) -> Result<Option<Owner>> {
