@@ -1,6 +1,6 @@
 //! What is configured as the server, understood.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use crate::catalog::ConnectError;
 
@@ -76,9 +76,9 @@ impl Address {
     }
 
     /// Whether the name alone says that it is this computer.
-    #[cfg_attr(not(windows), allow(dead_code))]
+    #[cfg(any(windows, test))]
     pub(super) fn names_this_computer(&self) -> bool {
-        if let Ok(ip) = self.host.parse::<IpAddr>() {
+        if let Ok(ip) = self.host.parse::<std::net::IpAddr>() {
             return ip.is_loopback();
         }
         self.host.eq_ignore_ascii_case("localhost")

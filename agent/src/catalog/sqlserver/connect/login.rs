@@ -48,6 +48,8 @@ pub(super) fn config(
     }
     config.authentication(method);
     config.encryption(EncryptionLevel::NotSupported);
+    // Half a character in a name, as a till may leave it behind, must not lose a page.
+    config.lossy_utf16_decoding(true);
     config.handshake_timeout(None);
     config.command_timeout(None);
     config

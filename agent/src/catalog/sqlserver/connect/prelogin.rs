@@ -186,4 +186,11 @@ mod tests {
             assert_eq!(encryption_in(garbage), None);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_fall_over(bytes: Vec<u8>) {
+            let _ = encryption_in(&bytes);
+        }
+    }
 }

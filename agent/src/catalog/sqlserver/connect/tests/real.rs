@@ -13,6 +13,9 @@ async fn answers(options: &SqlServerOptions) {
     let stream = client.simple_query(text).await.unwrap();
     let row = stream.into_row().await.unwrap().unwrap();
     assert_eq!(row.get::<&str, _>(0).unwrap().chars().count(), 20_000);
+    let stream = client.simple_query("select app_name()").await.unwrap();
+    let row = stream.into_row().await.unwrap().unwrap();
+    assert_eq!(row.get::<&str, _>(0), Some("shopMaster"));
 }
 
 #[tokio::test]
