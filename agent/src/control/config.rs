@@ -1,6 +1,6 @@
 //! The service `Config`.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use secrecy::SecretString;
 use shopmaster_proto::v1;
@@ -263,26 +263,27 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
         let text = "not tried, because an earlier check failed".to_owned();
         return Check::new(name, Verdict::Skipped, text, String::new());
     }
-    let (verdict, text, remedy) = match engine.catalog().capture().await {
-        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), ""),
+    let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
+    {
+        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), "".into()),
         Ok(NotInstalled) => (
             Verdict::Warning,
             "changes are not captured yet".to_owned(),
-            "Run `shopmasterctl capture install`",
+            "Run `shopmasterctl capture install`".into(),
         ),
         Ok(ScanOnly(reason)) => (
             Verdict::Ok,
             format!("the table is walked and compared: {reason}"),
-            "",
+            "".into(),
         ),
         Ok(Drifted(lines)) => (
             Verdict::Failed,
             lines.join("; "),
-            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
+            "Run `shopmasterctl capture install`, then `shopmasterctl upload`".into(),
         ),
         Err(error) => return Check::failed(name, &error),
     };
-    Check::new(name, verdict, text, remedy.to_owned())
+    Check::new(name, verdict, text, remedy.into_owned())
 }
 
 async fn login_check(engine: &Engine) -> Check {

@@ -204,8 +204,7 @@ impl Core {
     pub(super) async fn look(&self) -> Result<(), StepError> {
         // Of no product: whether the table and its columns are there at all.
         self.catalog.read(&[]).await?;
-        let status = self.catalog.capture().await?;
-        owner::note_gap(self, &status).await?;
+        let status = self.look_at_capture().await?;
         let backlog = match status {
             CaptureStatus::NotInstalled | CaptureStatus::ScanOnly(_) => Backlog::default(),
             _ => self.catalog.backlog().await?,
@@ -216,7 +215,6 @@ impl Core {
         let now = Timestamp::now();
         self.board.update(|facts| {
             facts.catalog.reachable = Some(true);
-            facts.capture = Some(status);
             facts.pending = backlog.products;
             facts.oldest_pending_at = backlog.oldest_at;
             facts.oldest_age = backlog.oldest_age.map(|age| (age, now));
@@ -225,6 +223,15 @@ impl Core {
             facts.session = Some(session);
         });
         Ok(())
+    }
+
+    /// Whether capture is as it was installed. An upload is due from then on when it was not.
+    pub(super) async fn look_at_capture(&self) -> Result<CaptureStatus, StepError> {
+        let status = self.catalog.capture().await?;
+        owner::note_gap(self, &status).await?;
+        self.board
+            .update(|facts| facts.capture = Some(status.clone()));
+        Ok(status)
     }
 }
 

@@ -108,11 +108,11 @@ impl Engine {
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::run(&engine, &wake).await });
+        let core = Arc::clone(&self.core);
+        self.tasks.spawn(async move { watch::run(&core).await });
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::end_pauses(&engine).await });
-        let core = Arc::clone(&self.core);
-        self.tasks.spawn(async move { watch::run(&core).await });
     }
 
     /// Stops everything: what is under way is recorded first.
