@@ -181,6 +181,9 @@ impl Page {
             return Ok(());
         }
         let keys: Vec<_> = missing.iter().map(|missing| missing.key.clone()).collect();
+        if core.scans() {
+            return self.look_again_without_changes(core, keys).await;
+        }
         // Their changes first, so that a change which comes after the look stays pending.
         let (_, mut all) = by_key(core.catalog.changes_of(&keys).await?);
         let lookups = core.catalog.read(&keys).await?;
@@ -199,6 +202,24 @@ impl Page {
                         .is_some_and(|change| change.kind == ChangeKind::Insert),
                     changes: identities(Some(changes)),
                 }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where nothing is captured, a walk over the table says what is gone; until then it stays as it is.
+    async fn look_again_without_changes(
+        &mut self,
+        core: &Core,
+        keys: Vec<ProductId>,
+    ) -> Result<(), StepError> {
+        let lookups = core.catalog.read(&keys).await?;
+        let mut places = self.places();
+        for (key, lookup) in keys.into_iter().zip(lookups) {
+            match lookup {
+                Lookup::Found(row) => self.add(row, key, Vec::new(), &mut places),
+                Lookup::Locked => self.locked += 1,
+                Lookup::Gone => {}
             }
         }
         Ok(())

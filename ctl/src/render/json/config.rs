@@ -249,6 +249,7 @@ mod tests {
                 mode: CaptureMode::Trigger.into(),
                 state: CaptureState::NotInstalled.into(),
                 drift: Vec::new(),
+                reason: String::new(),
             }),
             changed: true,
             checks: vec![check()],
@@ -256,7 +257,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(CaptureChangeJson::from(answer)).unwrap(),
             json!({
-                "capture": {"mode": "trigger", "state": "not_installed", "drift": []},
+                "capture": {"mode": "trigger", "state": "not_installed", "drift": [], "reason": null},
                 "changed": true,
                 "checks": [{
                     "name": "catalog.key",
@@ -281,6 +282,7 @@ mod tests {
                 "mode": null,
                 "state": null,
                 "drift": [],
+                "reason": null,
                 "changes": 4,
                 "pending": 3,
                 "oldest_pending_at": null,
