@@ -106,9 +106,9 @@ impl Missing {
         self.lock().len() as u64
     }
 
-    /// Everything is as the shop says: an upload has looked.
-    pub(super) fn clear(&self) {
-        self.lock().clear();
+    /// Forgets all of them. Gives how many they were.
+    fn clear(&self) -> u64 {
+        std::mem::take(&mut *self.lock()).len() as u64
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ProductId, Instant>> {
@@ -152,11 +152,17 @@ pub(super) async fn after_upload(
     let unchanged = live.now().unchanged;
     let (passed, _) = compare(core, live, evidence).await?;
     recount(live, unchanged);
-    // What is gone, the upload finds by its own rule.
-    core.missing.clear();
     let whole = passed.halt.is_none() && passed.deferred == 0;
     note(core, whole.then_some(began), passed.deferred);
     Ok(passed)
+}
+
+/// An upload has found by its own rule what is gone: nothing is missing that has to be looked for again.
+pub(super) fn settle_missing(core: &Core) {
+    let missing = core.missing.clear();
+    note_shrank(core, None);
+    core.board
+        .update(|facts| facts.pending = facts.pending.saturating_sub(missing));
 }
 
 async fn compare(

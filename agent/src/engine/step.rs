@@ -353,9 +353,15 @@ impl Step<'_> {
             .iter()
             .map(|parcel| parcel.item.id.clone())
             .collect();
+        let sent: HashSet<_> = ids.iter().cloned().collect();
         if !ids.is_empty() {
             self.core.journal.hand_over(ids).await?;
         }
+        // Of a walk, the page may be the whole shop: who is equal may be asked as a witness.
+        let aboard = match self.mode {
+            Mode::Compared(_) => &sent,
+            Mode::Changed | Mode::Everything { .. } => aboard,
+        };
         let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
         let recorder = Recorder {
             core: self.core,

@@ -112,6 +112,9 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
     let Some(()) = pass::patiently(core, live, TRIES, find).await? else {
         return Ok(cancelled());
     };
+    if behind == Behind::Scanned {
+        scan::settle_missing(core);
+    }
     if behind != Behind::Lost {
         core.journal.finish_upload(number).await?;
     } else {

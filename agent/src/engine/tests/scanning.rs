@@ -223,7 +223,8 @@ async fn what_digible_refuses_is_parked_and_its_end_is_noticed() {
     let world = uploaded(20, scanning()).await;
     world.cloud.refuses(&[666]);
     world.shop.put("p0003", 666);
-    assert_eq!(world.sync().await.parked, 1);
+    let run = world.sync().await;
+    assert_eq!(run.parked, 1, "{run:?}");
     assert_eq!(world.sync().await.requests, 0);
     world.shop.put("p0003", 5);
     assert_eq!(world.sync().await.sent, 1);

@@ -288,6 +288,7 @@ impl Catalog for FakeShop {
     }
 
     async fn install(&self) -> Result<bool> {
+        self.plan().await?;
         let installed = self.install_by_hand();
         match std::mem::take(&mut self.table().install_fails) {
             true => Err(CatalogError::Unproven("no change".to_owned())),
