@@ -188,6 +188,34 @@ async fn a_view_as_the_product_table_is_walked() -> Tested {
     Ok(())
 }
 
+/// Wherever the pages end: 200 products are in the first one.
+#[tokio::test]
+async fn a_product_that_a_view_gives_twice_is_parked() -> Tested {
+    let builder = World::builder()
+        .products(210)
+        .set("digible.batch_size", 25)
+        .set("digible.max_in_flight", 8);
+    let mut world = builder.prepare().await?;
+    world.shop.connection().execute_batch(
+        "ALTER TABLE Products RENAME TO Goods;
+         CREATE VIEW Products AS SELECT * FROM Goods UNION ALL
+         SELECT ProductID, 'Other', 1, QrCode, Status FROM Goods
+         WHERE ProductID IN ('P0000001', 'P0000199', 'P0000200', 'P0000210')",
+    )?;
+    world.launch().await?;
+    uploaded(&world).await?;
+    for _ in 0..2 {
+        let now = status(&world).await?;
+        assert_eq!((now.parked, now.published), (4, 206), "{now:?}");
+        for number in [1, 199, 200, 210] {
+            assert_eq!(world.state_of(&id(number)).await?, ProductState::Parked);
+        }
+        let run = world.sync().await?;
+        assert_eq!((run.sent, run.unchanged, run.parked), (0, 210, 0));
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_table_that_shrinks_is_asked_about() -> Tested {
     let world = scanning(World::builder()).await?;

@@ -126,6 +126,12 @@ impl Core {
         self.board.read(|facts| facts.scan.is_some())
     }
 
+    /// Whether nothing keeps the table from giving one key several times: a view.
+    pub(super) fn may_repeat_keys(&self) -> bool {
+        self.board
+            .read(|facts| matches!(facts.capture, Some(CaptureStatus::ScanOnly(_))))
+    }
+
     /// An empty settlement of a step that begins to send now.
     pub(super) fn settlement(&self) -> Settlement {
         Settlement {
