@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     super::trim::{Trimmer, trim},
-    World, cloud, id, options,
+    World, cloud, id,
 };
 use crate::{
     catalog::{Change, ChangeIdentity, ChangeKind},
