@@ -326,6 +326,7 @@ async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<Produ
 /// Marks those that still are without a row.
 async fn remove(core: &Core, live: &Live, keys: &[ProductId]) -> Result<(), StepError> {
     let _turn = core.lane.turn().await;
+    core.catalog.claim().await?;
     let gone = upload::gone(core, keys.to_vec()).await?;
     core.missing.remove(keys);
     record(core, live, gone).await
