@@ -12,13 +12,17 @@ use crate::words::Word as _;
 const SEPARATOR: &str =
     "-- ---- Everything below REMOVES capture: do not run it together with the above ----";
 
-/// `trigger, installed`.
+/// `trigger, installed`; `scan, not needed: it is a view`.
 pub fn now(capture: &Capture) -> String {
-    format!(
+    let text = format!(
         "{}, {}",
         capture.mode().plain_word(),
         capture.state().plain_word()
-    )
+    );
+    match capture.reason.as_str() {
+        "" => text,
+        reason => format!("{text}: {}", plain(reason)),
+    }
 }
 
 /// What installing runs, and what removing runs, both exactly as they are.
@@ -110,12 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn why_a_table_is_only_walked_is_told() {
+        let capture = Capture {
+            mode: CaptureMode::Scan.into(),
+            state: CaptureState::NotNeeded.into(),
+            reason: "it is a view".to_owned(),
+            ..Capture::default()
+        };
+        assert_eq!(now(&capture), "scan, not needed: it is a view");
+    }
+
+    #[test]
     fn what_differs_is_told() {
         let answer = GetCaptureResponse {
             capture: Some(Capture {
                 mode: CaptureMode::Trigger.into(),
                 state: CaptureState::Drifted.into(),
                 drift: vec!["the trigger is gone".to_owned()],
+                reason: String::new(),
             }),
             changes: 5,
             pending: 3,

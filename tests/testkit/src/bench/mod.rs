@@ -7,6 +7,7 @@ mod figure;
 mod idle;
 mod process;
 mod samples;
+mod scan;
 mod status;
 mod sync;
 mod table;
@@ -35,6 +36,8 @@ pub enum Bench {
     Sync,
     /// An upload of 1,000,000 products
     Upload,
+    /// A walk over 1,000,000 products in scan mode, of which none has changed
+    Scan,
     /// `shopmasterctl status --json` as a whole process
     Status,
     /// The agent with nothing to do
@@ -76,9 +79,10 @@ pub enum BenchError {
 
 impl Bench {
     /// All, in the order of the table.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Sync,
         Self::Upload,
+        Self::Scan,
         Self::Status,
         Self::Idle,
         Self::Change,
@@ -90,6 +94,7 @@ impl Bench {
         match self {
             Self::Sync => "sync",
             Self::Upload => "upload",
+            Self::Scan => "scan",
             Self::Status => "status",
             Self::Idle => "idle",
             Self::Change => "change",
@@ -105,6 +110,7 @@ impl Bench {
         match self {
             Self::Sync => sync::measure().await,
             Self::Upload => upload::measure().await,
+            Self::Scan => scan::measure().await,
             Self::Status => status::measure().await,
             Self::Idle => idle::measure().await,
             Self::Change => change::measure().await,
