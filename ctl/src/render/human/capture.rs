@@ -82,13 +82,14 @@ pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
     table::pairs(&lines)
 }
 
-/// What was, or would be, taken over from the old program.
+/// What was, or would be, taken over from the old program. A step may show the text of a trigger.
 pub fn adoption(answer: &AdoptResponse) -> String {
-    answer
-        .steps
-        .iter()
-        .map(|step| format!("{}\n", plain(step)))
-        .collect()
+    let steps = answer.steps.iter().map(|step| {
+        let lines = step.lines().map(|line| plain(&line.replace('\t', "    ")));
+        let lines: Vec<_> = lines.collect();
+        format!("{}\n", lines.join("\n    ").trim_end())
+    });
+    steps.collect()
 }
 
 #[cfg(test)]
@@ -122,6 +123,21 @@ mod tests {
             ..Capture::default()
         };
         assert_eq!(now(&capture), "scan, not needed: it is a view");
+    }
+
+    #[test]
+    fn a_step_may_have_lines_of_its_own() {
+        let answer = AdoptResponse {
+            steps: vec![
+                "`t` is dropped:\nCREATE TRIGGER t\r\n\tON a\u{1b}".to_owned(),
+                "done".to_owned(),
+            ],
+            ..AdoptResponse::default()
+        };
+        assert_eq!(
+            adoption(&answer),
+            "`t` is dropped:\n    CREATE TRIGGER t\n        ON a\u{fffd}\ndone\n"
+        );
     }
 
     #[test]
