@@ -12,6 +12,8 @@ const UNKNOWN_TO_THE_GRAMMAR = [
     [/\bEXECUTE AS USER = N?'[^'\n]*'/gi, "EXECUTE AS SELF"],
     [/\bGRANT [A-Z ,]+ ON (OBJECT::)?[^;\n]+ TO [^;\n]+/gi, "SET NOCOUNT ON"],
     [/\bWITHOUT LOGIN\b/gi, ""],
+    [/\bSET [A-Z_]+(, [A-Z_]+)+ (ON|OFF)\b/g, "SET NOCOUNT ON"],
+    [/\bSET TEXTSIZE \d+/gi, "SET NOCOUNT ON"],
 ];
 
 /** Capitals to the lexer, which knows no others, and the text as it is to everybody else. */

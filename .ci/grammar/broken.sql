@@ -63,3 +63,6 @@ EXEC (N'CREATE TRIGGER t ON a AFTER INSERT, UPSERT AS SELECT 1');
 
 -- file: a view in a text that is executed
 EXEC (N'SET NOCOUNT ON; CREATE VIEW v AS SELECT 1 AS x');
+
+-- file: a setting without its value
+SET NOCOUNT;

@@ -175,13 +175,6 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
         }),
         ..Default::default()
     };
-    let scan = Settings {
-        catalog: Some(CatalogSettings {
-            capture: "scan".to_owned(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
     let listen = Settings {
         remote: Some(RemoteSettings {
             listen: "127.0.0.1:7443".to_owned(),
@@ -205,13 +198,6 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
             "SQL Server",
             config
                 .configure(configure(sql_server, "catalog.kind"))
-                .await
-                .unwrap_err(),
-        ),
-        (
-            "scan mode",
-            config
-                .configure(configure(scan, "catalog.capture"))
                 .await
                 .unwrap_err(),
         ),

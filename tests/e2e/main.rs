@@ -21,6 +21,7 @@ mod kill;
 mod parking;
 mod pauses;
 mod postponed;
+mod scan;
 mod session;
 mod support;
 mod uploads;

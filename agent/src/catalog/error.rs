@@ -91,6 +91,9 @@ pub enum CatalogError {
         /// Why, for people.
         reason: String,
     },
+    /// Somebody chose scan mode, in which nothing is installed.
+    #[error("scan mode is on: nothing is installed in the shop's database")]
+    ScanChosen,
     /// Installing would break the shop's own programs.
     #[error("capture cannot be installed on `{table}`: {reason}")]
     Unsafe {
@@ -191,6 +194,9 @@ impl CatalogError {
                 "Name a column with numbers as the price with `shopmasterctl configure --column-price NAME`"
             }
             Self::ScanOnly { .. } => "Run `shopmasterctl configure --capture scan`",
+            Self::ScanChosen => {
+                "Nothing: each interval the table is walked and compared. To capture changes instead, run `shopmasterctl configure --capture trigger` first"
+            }
             Self::Unsafe { .. } => {
                 "Mend what is named, or run `shopmasterctl configure --capture scan`"
             }
@@ -239,6 +245,7 @@ impl CatalogError {
             Self::Denied { .. } => "DATABASE_DENIED",
             Self::UnfitPrice { .. } => "PRICE_UNFIT",
             Self::ScanOnly { .. } => "SCAN_ONLY",
+            Self::ScanChosen => "SCAN_CHOSEN",
             Self::Unsafe { .. } => "CAPTURE_UNSAFE",
             Self::NotApplicable(_) => "NOT_APPLICABLE",
             Self::NoTable(_) => "TABLE_MISSING",

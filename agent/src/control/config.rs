@@ -1,6 +1,6 @@
 //! The service `Config`.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use secrecy::SecretString;
 use shopmaster_proto::v1;
@@ -135,7 +135,7 @@ impl v1::config_server::Config for Service {
             .await
             .map_err(|error| failure::catalog(&error))?;
         Ok(Response::new(v1::InstallCaptureResponse {
-            capture: Some(capture::capture(Some(&status))),
+            capture: Some(capture::capture(Some(&status), engine.scans())),
             changed,
             checks: checks.iter().map(capture::check).collect(),
         }))
@@ -156,7 +156,7 @@ impl v1::config_server::Config for Service {
             .await
             .map_err(|error| failure::catalog(&error))?;
         Ok(Response::new(v1::RemoveCaptureResponse {
-            capture: Some(capture::capture(Some(&status))),
+            capture: Some(capture::capture(Some(&status), engine.scans())),
             changed,
         }))
     }
@@ -165,7 +165,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::GetCaptureRequest>,
     ) -> Result<Response<v1::GetCaptureResponse>, Status> {
-        use crate::catalog::CaptureStatus::NotInstalled;
+        use crate::catalog::CaptureStatus::{Drifted, Installed};
         let engine = failure::engine(&self.supervisor).await?;
         engine.refresh().await;
         let catalog = engine.catalog();
@@ -173,15 +173,16 @@ impl v1::config_server::Config for Service {
             .capture()
             .await
             .map_err(|error| failure::catalog(&error))?;
+        // One that nobody reads is told all the same: it grows.
         let backlog = match status {
-            NotInstalled => crate::catalog::Backlog::default(),
-            _ => catalog
+            Installed | Drifted(_) => catalog
                 .backlog()
                 .await
                 .map_err(|error| failure::catalog(&error))?,
+            _ => crate::catalog::Backlog::default(),
         };
         Ok(Response::new(v1::GetCaptureResponse {
-            capture: Some(capture::capture(Some(&status))),
+            capture: Some(capture::capture(Some(&status), engine.scans())),
             changes: backlog.changes,
             pending: backlog.products,
             oldest_pending_at: backlog.oldest_at.map(time::timestamp),
@@ -218,7 +219,7 @@ impl v1::config_server::Config for Service {
         let advice = advice.map(str::to_owned);
         Ok(Response::new(v1::AdoptResponse {
             steps: found.steps.into_iter().chain(advice).collect(),
-            capture: Some(capture::capture(Some(&status))),
+            capture: Some(capture::capture(Some(&status), engine.scans())),
             needed: found.is_needed,
         }))
     }
@@ -226,7 +227,7 @@ impl v1::config_server::Config for Service {
 
 /// The database first, then capture, then Digible.
 async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
-    let checks = match engine.catalog().inspect().await {
+    let checks = match engine.inspect().await {
         Ok(checks) => checks,
         Err(error) => vec![Check::failed("catalog.open", &error)],
     };
@@ -263,26 +264,37 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
         let text = "not tried, because an earlier check failed".to_owned();
         return Check::new(name, Verdict::Skipped, text, String::new());
     }
-    let (verdict, text, remedy) = match engine.catalog().capture().await {
-        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), ""),
+    let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
+    {
+        Ok(Installed | Drifted(_)) if engine.scans() => (
+            Verdict::Warning,
+            "scan mode is on, and capture is still installed".to_owned(),
+            "Run `shopmasterctl capture remove`".into(),
+        ),
+        Ok(NotInstalled) if engine.scans() => (
+            Verdict::Ok,
+            "scan mode is on: the table is walked and compared, nothing is installed".to_owned(),
+            "".into(),
+        ),
+        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), "".into()),
         Ok(NotInstalled) => (
             Verdict::Warning,
             "changes are not captured yet".to_owned(),
-            "Run `shopmasterctl capture install`",
+            "Run `shopmasterctl capture install`".into(),
         ),
         Ok(ScanOnly(reason)) => (
             Verdict::Ok,
             format!("the table is walked and compared: {reason}"),
-            "",
+            "".into(),
         ),
         Ok(Drifted(lines)) => (
             Verdict::Failed,
             lines.join("; "),
-            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
+            "Run `shopmasterctl capture install`, then `shopmasterctl upload`".into(),
         ),
         Err(error) => return Check::failed(name, &error),
     };
-    Check::new(name, verdict, text, remedy.to_owned())
+    Check::new(name, verdict, text, remedy.into_owned())
 }
 
 async fn login_check(engine: &Engine) -> Check {

@@ -21,28 +21,34 @@ mod page;
 mod pass;
 mod recorder;
 mod registry;
+mod scan;
 mod scheduler;
 mod step;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod upload;
 mod waits;
 mod watch;
 mod witness;
 
 use crate::{
-    catalog::{Adoption, CaptureStatus, Catalog},
+    catalog::{Adoption, CaptureStatus, Catalog, CatalogError, Check, Verdict},
     digible::{Answer, Cloud},
+    health::ScanFacts,
     journal::{Journal, JournalError, Pause},
 };
 use board::Board;
 use core::Core;
 
-pub use core::{Options, with_causes};
+pub use core::{GONE_AFTER, Options, with_causes};
 pub use explain::{Explained, ProductState};
 pub use halt::StepError;
 pub use registry::{StartError, Started};
+
+/// The checks of the preflight that say nothing about walking the table.
+const ONLY_FOR_CAPTURE: [&str; 2] = ["catalog.triggers", "catalog.names"];
 
 /// Keeps one catalog equal at one Digible account, until it is stopped.
 pub struct Engine {
@@ -79,7 +85,9 @@ impl Engine {
         let kind = catalog.kind();
         let checked_at = journal.uploaded_at().await?;
         let session = cloud.session();
+        let scan = options.scan.then(ScanFacts::default);
         board.update(|facts| {
+            facts.scan = scan;
             facts.paused = pause;
             facts.counts = counts;
             facts.catalog.kind = kind;
@@ -108,11 +116,14 @@ impl Engine {
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::run(&engine, &wake).await });
+        let core = Arc::clone(&self.core);
+        self.tasks.spawn(async move { watch::run(&core).await });
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::end_pauses(&engine).await });
         let core = Arc::clone(&self.core);
-        self.tasks.spawn(async move { watch::run(&core).await });
+        self.tasks
+            .spawn(async move { trim::while_blocked(&core).await });
     }
 
     /// Stops everything: what is under way is recorded first.
@@ -130,6 +141,11 @@ impl Engine {
     /// The shop's product table.
     pub fn catalog(&self) -> &dyn Catalog {
         self.core.catalog.as_ref()
+    }
+
+    /// Whether the table is walked and compared, so that nothing of ours belongs into the database.
+    pub fn scans(&self) -> bool {
+        self.core.scans()
     }
 
     /// Parked and removed products.
@@ -170,13 +186,35 @@ impl Engine {
         }
     }
 
+    /// The preflight. Where the table is walked, nothing is said of what only capture needs.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn inspect(&self) -> Result<Vec<Check>, CatalogError> {
+        let mut checks = self.core.catalog.inspect().await?;
+        if self.scans() {
+            let of_capture = checks.iter_mut();
+            for check in of_capture.filter(|check| ONLY_FOR_CAPTURE.contains(&check.name)) {
+                check.verdict = Verdict::Skipped;
+                check.text = "not needed, because nothing is installed in scan mode".to_owned();
+                check.remedy.clear();
+            }
+        }
+        Ok(checks)
+    }
+
     /// Installs or mends capture. What changed before it was installed is not captured, so that an
     /// upload is due. False when everything was already as planned.
     ///
     /// # Errors
     ///
-    /// When the preflight refuses it, or the database or the journal fails.
+    /// When the preflight refuses it, or the database or the journal fails;
+    /// [`CatalogError::ScanChosen`] in scan mode.
     pub async fn install_capture(&self) -> Result<bool, StepError> {
+        if self.core.options.scan {
+            return Err(CatalogError::ScanChosen.into());
+        }
         self.core.catalog.claim().await?;
         if self.core.catalog.capture().await? != CaptureStatus::Installed {
             // First, so that it is not forgotten when the agent ends in between.
@@ -199,7 +237,10 @@ impl Engine {
         self.core.catalog.claim().await?;
         let changed = self.core.catalog.remove().await?;
         if changed {
-            self.core.journal.need_upload().await?;
+            // Who walks the table misses nothing by it.
+            if !self.core.scans() {
+                self.core.journal.need_upload().await?;
+            }
             tracing::info!("capture removed");
         }
         self.refresh().await;
@@ -212,10 +253,14 @@ impl Engine {
     /// # Errors
     ///
     /// When this kind of database has none, or the database or the journal fails. It can be called
-    /// again.
+    /// again. [`CatalogError::ScanChosen`] in scan mode.
     pub async fn adopt(&self) -> Result<Adopted, StepError> {
         self.core.catalog.claim().await?;
         let was_needed = self.core.catalog.adoption().await?.is_needed;
+        if was_needed && self.core.options.scan {
+            // It ends with capture in the old program's place.
+            return Err(CatalogError::ScanChosen.into());
+        }
         if was_needed {
             // First, so that it is not forgotten when the agent ends in between.
             self.core.journal.need_upload().await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{core::Core, halt::StepError, owner};
+use super::{core::Core, halt::StepError};
 
 /// From one look to the next: people are told within a minute.
 const LOOK: Duration = Duration::from_secs(45);
@@ -23,12 +23,8 @@ pub(super) async fn run(core: &Core) {
 }
 
 async fn look(core: &Core) -> Result<(), StepError> {
-    let status = core.catalog.capture().await?;
-    owner::note_gap(core, &status).await?;
+    core.look_at_capture().await?;
     let checked_at = core.journal.uploaded_at().await?;
-    core.board.update(|facts| {
-        facts.capture = Some(status);
-        facts.checked_at = checked_at;
-    });
+    core.board.update(|facts| facts.checked_at = checked_at);
     Ok(())
 }

@@ -105,6 +105,10 @@ fn pending(facts: &Facts, now: Timestamp) -> String {
             products(facts.counts.in_doubt)
         );
     }
+    let read = facts.catalog.reachable == Some(true);
+    if facts.pending == 0 && read && facts.scan.is_some() {
+        return "Waiting for the next look at all products".to_owned();
+    }
     if facts.pending == 0 {
         return "Waiting for the shop's database to answer".to_owned();
     }
@@ -117,7 +121,9 @@ fn pending(facts: &Facts, now: Timestamp) -> String {
 }
 
 fn up_to_date(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
-    let equal = match facts.checked_at {
+    // A walk has compared every product since.
+    let compared_at = facts.scan.and_then(|scan| scan.compared_at);
+    let equal = match compared_at.or(facts.checked_at) {
         Some(checked) => format!(
             "All {} equal, checked {}",
             products(facts.counts.published),

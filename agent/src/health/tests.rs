@@ -309,3 +309,72 @@ fn a_new_journal_is_told_until_an_upload_has_finished() {
     };
     assert_eq!(see(&facts).3, vec!["NEVER_UPLOADED", "JOURNAL_REPLACED"]);
 }
+
+/// As [`healthy`], by walking the table.
+fn walked() -> Facts {
+    Facts {
+        capture: Some(CaptureStatus::NotInstalled),
+        scan: Some(ScanFacts {
+            compared_at: Some(at("11:58:00")),
+            shrank: None,
+        }),
+        ..healthy()
+    }
+}
+
+#[test]
+fn a_walked_table_is_green_as_of_the_last_walk() {
+    assert_eq!(
+        see(&walked()),
+        (
+            State::UpToDate,
+            Icon::Green,
+            "All 12,431 products equal, checked 11:58".to_owned(),
+            vec![]
+        )
+    );
+    let mut facts = walked();
+    facts.scan = Some(ScanFacts::default());
+    assert_eq!(
+        see(&facts),
+        (
+            State::Pending,
+            Icon::Amber,
+            "Waiting for the next look at all products".to_owned(),
+            vec![]
+        )
+    );
+    facts.checked_at = None;
+    assert_eq!(see(&facts).3, ["NEVER_UPLOADED"]);
+}
+
+#[test]
+fn capture_that_nobody_reads_is_told() {
+    let mut facts = walked();
+    for (status, codes) in [
+        (CaptureStatus::Installed, vec!["CAPTURE_UNUSED"]),
+        (CaptureStatus::Drifted(vec![]), vec!["CAPTURE_UNUSED"]),
+        (CaptureStatus::ScanOnly("a view".to_owned()), vec![]),
+    ] {
+        facts.capture = Some(status);
+        assert_eq!(see(&facts).3, codes);
+    }
+}
+
+#[test]
+fn a_table_that_shrank_is_told_with_its_numbers() {
+    let mut facts = walked();
+    facts.scan = Some(ScanFacts {
+        shrank: Some(Shrank {
+            missing: 2_000,
+            known: 12_431,
+        }),
+        ..walked().scan.unwrap()
+    });
+    let (state, _, headline, codes) = see(&facts);
+    assert_eq!((state, codes), (State::Attention, vec!["CATALOG_SHRANK"]));
+    assert!(
+        headline.starts_with("2,000 of 12,431 products are missing"),
+        "{headline}"
+    );
+}

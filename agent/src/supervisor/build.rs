@@ -12,9 +12,9 @@ use crate::{
         Columns,
         sqlite::{SqliteCatalog, SqliteOptions},
     },
-    config::{CatalogKind, Config},
+    config::{CaptureMode, CatalogKind, Config},
     digible::{Digible, DigibleOptions},
-    engine::{Engine, Options, with_causes},
+    engine::{Engine, GONE_AFTER, Options, with_causes},
     health::{Area, Facts, Trouble},
     journal::{Binding, Journal, JournalError},
     secrets::{SecretError, SecretName},
@@ -221,5 +221,7 @@ fn options(config: &Config) -> Options {
         automatic: config.sync.automatic,
         interval: config.sync.interval,
         probe: config.sync.probe,
+        scan: config.catalog.capture == CaptureMode::Scan,
+        gone_after: GONE_AFTER,
     }
 }

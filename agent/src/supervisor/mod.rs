@@ -15,7 +15,7 @@ mod configure;
 mod secrets;
 
 use crate::{
-    config::{self, CaptureMode, CatalogKind, Config, ConfigError},
+    config::{self, CatalogKind, Config, ConfigError},
     engine::{Engine, board::Board, with_causes},
     health::{Area, Facts, Trouble},
     logging::Logging,
@@ -168,9 +168,6 @@ fn note_invalid(facts: &mut Facts, error: &ConfigError) {
 pub(crate) fn unsupported(config: &Config) -> Option<&'static str> {
     if config.catalog.kind == Some(CatalogKind::SqlServer) {
         return Some("SQL Server");
-    }
-    if config.catalog.capture == CaptureMode::Scan {
-        return Some("scan mode");
     }
     if config.remote.listen.is_some() {
         return Some("the remote listener");

@@ -260,6 +260,7 @@ mod tests {
                 mode: CaptureMode::Trigger.into(),
                 state: CaptureState::NotInstalled.into(),
                 drift: Vec::new(),
+                reason: String::new(),
             }),
             changed: true,
             checks: vec![check()],
@@ -267,7 +268,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(CaptureChangeJson::from(answer)).unwrap(),
             json!({
-                "capture": {"mode": "trigger", "state": "not_installed", "drift": []},
+                "capture": {"mode": "trigger", "state": "not_installed", "drift": [], "reason": null},
                 "changed": true,
                 "checks": [{
                     "name": "catalog.key",
@@ -292,7 +293,7 @@ mod tests {
             serde_json::to_value(AdoptionJson::new(answer, false)).unwrap(),
             json!({
                 "steps": ["`dbo.trgAfterInsert` is dropped"],
-                "capture": {"mode": null, "state": null, "drift": []},
+                "capture": {"mode": null, "state": null, "drift": [], "reason": null},
                 "adopted": false,
                 "needed": true,
             })
@@ -312,6 +313,7 @@ mod tests {
                 "mode": null,
                 "state": null,
                 "drift": [],
+                "reason": null,
                 "changes": 4,
                 "pending": 3,
                 "oldest_pending_at": null,
