@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     board::Board,
+    gone::Missing,
     halt::{Halt, StepError},
     lane::Lane,
     owner,
-    scan::Missing,
     waits::Waits,
 };
 use crate::{

@@ -13,6 +13,7 @@ mod courier;
 mod deletions;
 mod evidence;
 mod explain;
+mod gone;
 mod halt;
 mod lane;
 mod live;

@@ -70,7 +70,7 @@ pub(super) async fn while_blocked(core: &Core) {
         match trim(core).await {
             Ok(0) => {}
             Ok(deleted) => {
-                tracing::info!(deleted, "kept the ChangeLog small while sending is blocked")
+                tracing::info!(deleted, "kept the ChangeLog small while sending is blocked");
             }
             // What is wrong with the database, those tell who need it.
             Err(error) => tracing::debug!(%error, "the ChangeLog could not be kept small"),

@@ -8,6 +8,7 @@ use super::{
     backoff,
     core::Core,
     evidence::Evidence,
+    gone,
     halt::{Halt, StepError},
     live::Live,
     owner,
@@ -113,7 +114,7 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         return Ok(cancelled());
     };
     if behind == Behind::Scanned {
-        scan::settle_missing(core);
+        gone::settle_missing(core);
     }
     if behind != Behind::Lost {
         core.journal.finish_upload(number).await?;
@@ -216,7 +217,7 @@ async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepErro
         };
         after = Some(last);
         let _turn = core.lane.turn().await;
-        let gone = gone(core, gone(core, keys).await?).await?;
+        let gone = without_row(core, without_row(core, keys).await?).await?;
         let removed = gone.len() as u64;
         core.journal
             .settle(Settlement {
@@ -229,7 +230,10 @@ async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepErro
 }
 
 /// Those without a row that spells them so.
-pub(super) async fn gone(core: &Core, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
+pub(super) async fn without_row(
+    core: &Core,
+    keys: Vec<ProductId>,
+) -> Result<Vec<ProductId>, StepError> {
     if keys.is_empty() {
         return Ok(keys);
     }

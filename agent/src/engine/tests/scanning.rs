@@ -435,7 +435,7 @@ async fn act_out(acts: Vec<Act>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn nothing_is_lost_by_walking(acts in vec(act(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread()
