@@ -15,6 +15,7 @@ mod connect_error;
 mod error;
 pub mod sqlite;
 pub mod sqlserver;
+mod template;
 
 pub use connect_error::ConnectError;
 pub use error::CatalogError;

@@ -11,6 +11,7 @@ use super::Columns;
 
 mod connect;
 mod fault;
+mod names;
 mod quote;
 mod session;
 
