@@ -10,7 +10,9 @@ use secrecy::SecretString;
 use super::Columns;
 
 mod connect;
+mod facts;
 mod fault;
+mod key;
 mod names;
 mod quote;
 mod session;
