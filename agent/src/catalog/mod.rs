@@ -12,6 +12,7 @@ use crate::product::{ProductId, Row};
 #[cfg(test)]
 mod conformance;
 mod connect_error;
+mod decimal;
 mod error;
 pub mod sqlite;
 pub mod sqlserver;

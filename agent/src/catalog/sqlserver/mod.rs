@@ -14,6 +14,7 @@ mod facts;
 mod fault;
 mod key;
 mod names;
+mod price;
 mod quote;
 mod session;
 
