@@ -177,6 +177,15 @@ impl KeyType {
         }
     }
 
+    /// Some value of the column, where any will do.
+    pub(super) fn any(&self) -> KeyParameter {
+        match self.form {
+            Form::Integer(..) => KeyParameter::Integer(0),
+            Form::Unicode(_) | Form::CodePage(_) => KeyParameter::Text(String::new()),
+            Form::Guid => KeyParameter::Text("00000000-0000-0000-0000-000000000000".to_owned()),
+        }
+    }
+
     /// The key in a column that was [`selected`](Self::selected); none for NULL.
     pub(super) fn read(&self, row: &Row, index: usize) -> Work<Option<ProductId>> {
         let read = match self.form {

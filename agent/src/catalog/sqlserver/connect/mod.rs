@@ -36,6 +36,8 @@ pub(super) async fn open(options: &SqlServerOptions) -> Work<Client<Compat<Strea
     config.port(port);
     config.database(&options.database);
     config.encryption(EncryptionLevel::NotSupported);
+    // Half a character in a name, as a till may leave it behind, must not lose a page.
+    config.lossy_utf16_decoding(true);
     config.authentication(AuthMethod::sql_server(username, password.expose_secret()));
     let stream = TcpStream::connect((host, port)).await.map_err(|_| {
         failed(ConnectError::PortClosed {

@@ -1,0 +1,1 @@
+//! The SQL Server catalog, tried as a whole.
