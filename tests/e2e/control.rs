@@ -168,13 +168,6 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
         }),
         secrets: None,
     };
-    let sql_server = Settings {
-        catalog: Some(CatalogSettings {
-            kind: "sqlserver".to_owned(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
     let scan = Settings {
         catalog: Some(CatalogSettings {
             capture: "scan".to_owned(),
@@ -205,13 +198,6 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
             "The report",
             agent
                 .create_report(CreateReportRequest {})
-                .await
-                .unwrap_err(),
-        ),
-        (
-            "SQL Server",
-            config
-                .configure(configure(sql_server, "catalog.kind"))
                 .await
                 .unwrap_err(),
         ),
