@@ -5,6 +5,16 @@ use super::{
 };
 use crate::product::{ProductId, Row};
 
+mod racing;
+
+pub(super) use racing::nothing_is_lost_while_tills_write;
+
+/// A program of the shop's own that writes.
+pub(super) trait Till {
+    /// Runs SQL.
+    async fn run(&mut self, sql: &str);
+}
+
 /// A fresh database with an empty table
 /// `Products (ProductID VARCHAR(25) NOT NULL PRIMARY KEY, ProductName VARCHAR(100), SellPrice NUMERIC(18,2))`
 /// and without capture.
@@ -22,6 +32,9 @@ pub(super) trait Shop: Sized {
 
     /// The catalog over `Products`.
     fn catalog(&self) -> &dyn Catalog;
+
+    /// Another program of the shop's own, over a connection of its own.
+    async fn another_till(&self) -> impl Till;
 
     /// Runs SQL as the till.
     async fn till(&self, sql: &str);
@@ -69,6 +82,7 @@ macro_rules! conforms {
             without_capture_there_are_no_changes
             the_owner_is_remembered
             a_second_catalog_is_refused
+            nothing_is_lost_while_tills_write
         );
     };
     ($shop:ty: $($behaviour:ident)*) => {

@@ -1,6 +1,6 @@
 //! The behaviours of every catalog.
 
-use super::shop::{self, Shop};
+use super::shop::{self, Shop, Till};
 use crate::catalog::{
     Catalog,
     conformance::{self, conforms},
@@ -51,6 +51,10 @@ impl conformance::Shop for Shop {
         Shop::catalog(self)
     }
 
+    async fn another_till(&self) -> impl conformance::Till {
+        Shop::another_till(self).await
+    }
+
     async fn till(&self, sql: &str) {
         self.run(sql).await;
     }
@@ -64,6 +68,12 @@ impl conformance::Shop for Shop {
              SELECT 'P' + RIGHT('0000' + CAST(n.i AS VARCHAR(10)), 5), 'Soap', 1500 FROM n WHERE n.i <= {products}"
         ))
         .await;
+    }
+}
+
+impl conformance::Till for Till {
+    async fn run(&mut self, sql: &str) {
+        Till::run(self, sql).await;
     }
 }
 

@@ -1,5 +1,10 @@
 //! The SQL Server catalog, tried as a whole over a real server, where there is one.
 
 mod conforming;
+mod names;
+mod racing;
 pub(crate) mod server;
 mod shop;
+mod types;
+mod views;
+mod volume;

@@ -22,6 +22,9 @@ pub(super) const PRODUCTS: &str = "CREATE TABLE Products (
     ProductID VARCHAR(25) NOT NULL PRIMARY KEY, ProductName VARCHAR(100), SellPrice NUMERIC(18,2)
 )";
 
+/// How long making and dropping a database is tried.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A database, its till, and the catalog over it. It is gone when this is dropped.
 pub(super) struct Shop {
     pub(super) options: SqlServerOptions,
@@ -63,12 +66,7 @@ impl Shop {
     /// With a table of any name, made by some batches.
     pub(super) async fn named(batches: &[&str], table: &str, [id, name, price]: [&str; 3]) -> Self {
         let mut options = server::configured().unwrap();
-        let database = new_name();
-        let mut master = Till::open(&options).await;
-        master
-            .run(&format!("CREATE DATABASE {}", identifier(&database)))
-            .await;
-        options.database = database;
+        options.database = create_database(&options).await;
         options.table = table.to_owned();
         options.columns.id = id.to_owned();
         options.columns.name = name.to_owned();
@@ -91,6 +89,18 @@ impl Shop {
 
     pub(super) fn catalog(&self) -> &SqlServerCatalog {
         &self.parts.as_ref().unwrap().catalog
+    }
+
+    /// A catalog over another table of the same columns.
+    pub(super) fn over(&self, table: &str) -> SqlServerCatalog {
+        let mut options = self.options.clone();
+        options.table = table.to_owned();
+        self.with(options)
+    }
+
+    /// Another catalog, which is to be dropped before the shop is.
+    pub(super) fn with(&self, options: SqlServerOptions) -> SqlServerCatalog {
+        SqlServerCatalog::new(options)
     }
 
     /// Runs a batch as the till.
@@ -142,13 +152,43 @@ impl Till {
     }
 }
 
+/// An engine makes one database at a time, and refuses who comes second.
+async fn create_database(options: &SqlServerOptions) -> String {
+    let mut master = Till::open(options).await;
+    let begun = Instant::now();
+    loop {
+        let name = new_name();
+        match master
+            .try_run(&format!("CREATE DATABASE {}", identifier(&name)))
+            .await
+        {
+            Ok(_) => return name,
+            Err(error) if begun.elapsed() > PATIENCE => panic!("{error}"),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Key, name and price, or why they cannot be sent.
+pub(super) fn row_texts(row: &crate::product::Row) -> [String; 3] {
+    let name = row
+        .name
+        .clone()
+        .unwrap_or_else(|problem| problem.to_string());
+    let price = match &row.price {
+        Ok(price) => price.to_string(),
+        Err(problem) => problem.to_string(),
+    };
+    [row.id.to_string(), name, price]
+}
+
 /// The server notices late that a connection is closed.
 async fn drop_database(options: &SqlServerOptions) -> bool {
     let mut elsewhere = options.clone();
     elsewhere.database = "master".to_owned();
     let name = identifier(&options.database);
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(20) {
+    while begun.elapsed() < PATIENCE {
         let Ok(master) = connect::open(&elsewhere).await else {
             continue;
         };
