@@ -19,14 +19,13 @@ pub(in crate::catalog) async fn nothing_is_lost_while_tills_write<S: Shop>() {
     let shop = stocked::<S>().await;
     let mut copy = by_id(scan(&shop, 100).await);
     let seed = fastrand::u64(..);
-    println!("seed {seed}");
     let writing = AtomicUsize::new(2);
     tokio::join!(
         write(&shop, 'A', seed, &writing),
         write(&shop, 'B', seed.wrapping_add(1), &writing),
         drain(&shop, &mut copy, &writing),
     );
-    assert_eq!(copy, by_id(scan(&shop, 100).await));
+    assert_eq!(copy, by_id(scan(&shop, 100).await), "seed {seed}");
 }
 
 async fn write<S: Shop>(shop: &S, who: char, seed: u64, writing: &AtomicUsize) {

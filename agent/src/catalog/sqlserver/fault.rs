@@ -154,3 +154,39 @@ impl From<Error> for Fault {
         Self::Sql(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_word_of_the_server_is_a_lost_connection() {
+        let cut = Error::from(io::Error::from(io::ErrorKind::UnexpectedEof));
+        for error in [cut, Error::Protocol("garbage".into())] {
+            let error = named(Fault::Sql(error), "read products");
+            assert!(
+                matches!(
+                    error,
+                    CatalogError::ConnectionLost {
+                        operation: "read products",
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_understood_is_no_lost_connection() {
+        let error = named(Fault::Sql(Error::Conversion("odd".into())), "read products");
+        assert!(matches!(error, CatalogError::Statement { .. }), "{error}");
+        let error = named(Fault::TimedOut, "read products");
+        assert!(
+            matches!(error, CatalogError::TimedOut("read products")),
+            "{error}"
+        );
+    }
+}

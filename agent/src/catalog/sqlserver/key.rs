@@ -224,3 +224,125 @@ fn is_guid(text: &str) -> bool {
             _ => byte.is_ascii_hexdigit(),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, max_length: i32, precision: u8, scale: u8) -> DataType {
+        let is_text = name.ends_with("char");
+        DataType {
+            name: name.to_owned(),
+            max_length,
+            precision,
+            scale,
+            collation: is_text.then(|| "Latin1_General_CI_AS".to_owned()),
+        }
+    }
+
+    fn key(name: &str, max_length: i32, precision: u8) -> KeyType {
+        KeyType::of(&column(name, max_length, precision, 0)).unwrap()
+    }
+
+    fn text(text: &str) -> ProductId {
+        ProductId::Text(text.to_owned())
+    }
+
+    #[test]
+    fn parameters_are_cast_to_the_columns_own_type() {
+        for (key, cast) in [
+            (key("int", 4, 10), "CAST(@P1 AS int)"),
+            (key("numeric", 9, 18), "CAST(@P1 AS numeric(18,0))"),
+            (
+                key("varchar", 25, 0),
+                "CAST(@P1 AS varchar(25)) COLLATE Latin1_General_CI_AS",
+            ),
+            (
+                key("nvarchar", 50, 0),
+                "CAST(@P1 AS nvarchar(25)) COLLATE Latin1_General_CI_AS",
+            ),
+            (
+                key("uniqueidentifier", 16, 0),
+                "CAST(@P1 AS uniqueidentifier)",
+            ),
+        ] {
+            assert_eq!(key.cast("@P1"), cast);
+        }
+        let key = key("nchar", 20, 0);
+        assert_eq!(key.column(), "nchar(10) COLLATE Latin1_General_CI_AS");
+        assert_eq!(key.selected("k"), "CAST(k AS nvarchar(10))");
+        assert_eq!(key.exact("k"), "CAST(k AS varbinary(20))");
+    }
+
+    #[test]
+    fn a_long_key_is_read_whole() {
+        let selected = key("varchar", 8_000, 0).selected("k");
+        assert_eq!(selected, "CAST(k AS nvarchar(max))");
+    }
+
+    #[test]
+    fn other_types_are_no_keys() {
+        for (column, reason) in [
+            (column("float", 8, 53, 0), "its type is float"),
+            (column("datetime", 8, 23, 3), "its type is datetime"),
+            (column("varchar", -1, 0, 0), "its type is varchar(max)"),
+            (column("nvarchar", -1, 0, 0), "its type is nvarchar(max)"),
+            (column("decimal", 13, 19, 0), "it has more than 18 digits"),
+            (
+                column("decimal", 9, 18, 2),
+                "it has digits behind the point",
+            ),
+            (
+                column("sql_variant", 8_016, 0, 0),
+                "its type is sql_variant",
+            ),
+        ] {
+            assert_eq!(KeyType::of(&column).unwrap_err(), reason);
+        }
+    }
+
+    #[test]
+    fn what_no_value_of_the_column_can_be_is_not_asked_for() {
+        let number = ProductId::Integer;
+        for (key, fits, id) in [
+            (key("tinyint", 1, 3), true, number(255)),
+            (key("tinyint", 1, 3), false, number(256)),
+            (key("tinyint", 1, 3), false, number(-1)),
+            (key("int", 4, 10), false, number(1 << 31)),
+            (key("bigint", 8, 19), true, number(i64::MIN)),
+            (key("decimal", 5, 3), true, number(-999)),
+            (key("decimal", 5, 3), false, number(1_000)),
+            (key("int", 4, 10), false, text("7")),
+            (key("varchar", 3, 0), false, number(7)),
+            (key("varchar", 3, 0), true, text("äöü")),
+            (key("varchar", 3, 0), false, text("abcd")),
+            (key("nvarchar", 4, 0), true, text("😀")),
+            (key("nvarchar", 2, 0), false, text("😀")),
+            (
+                key("uniqueidentifier", 16, 0),
+                true,
+                text("6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+            ),
+            (
+                key("uniqueidentifier", 16, 0),
+                false,
+                text("6f9619ff-8b86-d011-b42d-00c04fc964fg"),
+            ),
+            (
+                key("uniqueidentifier", 16, 0),
+                false,
+                text("6f9619ff8b86d011b42d00c04fc964ff"),
+            ),
+        ] {
+            assert_eq!(key.parameter(&id).is_some(), fits, "{key:?} {id}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_the_code_page_lacks_is_another_text() {
+        let narrow = key("char", 5, 0);
+        assert!(narrow.survives(&text("P1"), &text("P1   ")));
+        assert!(!narrow.survives(&text("P☃"), &text("P?")));
+        assert!(!key("nchar", 10, 0).is_lossy());
+    }
+}

@@ -15,6 +15,7 @@ use super::{
 use crate::product::{ProductId, Row};
 use claim::Claim;
 use fault::Over;
+use names::one_spelling;
 use pool::Pool;
 
 mod changes;
@@ -125,7 +126,7 @@ impl Catalog for SqlServerCatalog {
     fn identity(&self) -> String {
         let options = &self.pool.options;
         let parts = [
-            canonical(&options.server),
+            one_spelling(&options.server),
             options.database.clone(),
             options.table.clone(),
             options.columns.id.clone(),
@@ -263,17 +264,4 @@ fn none_without_capture<T: Default>(answer: Result<T>) -> Result<T> {
         Err(CatalogError::NotInstalled) => Ok(T::default()),
         answer => answer,
     }
-}
-
-/// One spelling for each server: names of computers and instances know no case, and this computer has many
-/// names.
-fn canonical(server: &str) -> String {
-    let server = server.trim().to_lowercase();
-    let end = server.find(['\\', ',']).unwrap_or(server.len());
-    let (host, rest) = server.split_at(end);
-    let host = match host.trim() {
-        "." | "(local)" => "localhost",
-        host => host,
-    };
-    format!("{host}{}", rest.replace(' ', ""))
 }

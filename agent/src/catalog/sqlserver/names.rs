@@ -1,4 +1,4 @@
-//! The configured product table, as SQL Server reads a name.
+//! The configured names, as SQL Server reads them.
 
 use super::quote::identifier;
 use crate::catalog::{CatalogError, Result};
@@ -97,6 +97,19 @@ fn quoted(text: &str, end: char) -> Option<(String, &str)> {
     }
 }
 
+/// One spelling for each server: names of computers and instances know no case, and this computer has many
+/// names.
+pub(super) fn one_spelling(server: &str) -> String {
+    let server = server.trim().to_lowercase();
+    let end = server.find(['\\', ',']).unwrap_or(server.len());
+    let (host, rest) = server.split_at(end);
+    let host = match host.trim() {
+        "." | "(local)" => "localhost",
+        host => host,
+    };
+    format!("{host}{}", rest.replace(' ', ""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,5 +171,20 @@ mod tests {
         let quoted = |text| TableName::parse(text).unwrap().quoted();
         assert_eq!(quoted("[my schema].[a]]b.c]"), "[my schema].[a]]b.c]");
         assert_eq!(quoted("Products"), "[Products]");
+    }
+
+    #[test]
+    fn a_server_has_one_spelling() {
+        for (server, expected) in [
+            (".", "localhost"),
+            ("(local)", "localhost"),
+            (" LOCALHOST ", "localhost"),
+            (".\\SQLEXPRESS", "localhost\\sqlexpress"),
+            ("(local) \\ SqlExpress", "localhost\\sqlexpress"),
+            ("Till-1, 1433", "till-1,1433"),
+            ("192.168.0.5", "192.168.0.5"),
+        ] {
+            assert_eq!(one_spelling(server), expected, "{server}");
+        }
     }
 }

@@ -23,27 +23,26 @@ pub(super) enum Locked {
 /// The texts over one product table.
 #[derive(Debug)]
 pub(super) struct Statements {
-    table: String,
-    is_view: bool,
-    id: String,
     key: KeyType,
-    name: NameType,
-    price: PriceType,
-    names: String,
-    price_column: String,
+    is_view: bool,
+    table: String,
+    id: String,
+    selected_key: String,
+    selected_name: String,
+    selected_price: String,
 }
 
 impl Statements {
     pub(super) fn new(table: &Table, key: &KeyType, name: NameType, price: PriceType) -> Self {
+        let column = |name: &str| format!("p.{}", identifier(name));
         Self {
-            table: table.quoted(),
-            is_view: table.kind == Kind::View,
-            id: identifier(&table.id.name),
             key: key.clone(),
-            name,
-            price,
-            names: identifier(&table.names.name),
-            price_column: identifier(&table.price.name),
+            is_view: table.kind == Kind::View,
+            table: table.quoted(),
+            id: identifier(&table.id.name),
+            selected_key: key.selected(&column(&table.id.name)),
+            selected_name: name.selected(&column(&table.names.name)),
+            selected_price: price.selected(&column(&table.price.name)),
         }
     }
 
@@ -99,15 +98,12 @@ impl Statements {
     }
 
     fn over(&self, template: &str, more: &[(&str, &str)]) -> String {
-        let key = self.key.selected(&format!("p.{}", self.id));
-        let name = self.name.selected(&format!("p.{}", self.names));
-        let price = self.price.selected(&format!("p.{}", self.price_column));
         let mut places = vec![
             ("table", self.table.as_str()),
             ("id", &self.id),
-            ("selected_key", &key),
-            ("selected_name", &name),
-            ("selected_price", &price),
+            ("selected_key", &self.selected_key),
+            ("selected_name", &self.selected_name),
+            ("selected_price", &self.selected_price),
         ];
         places.extend(more);
         fill(template.trim_end(), &places)
@@ -146,4 +142,87 @@ pub(super) fn acknowledge(key: &KeyType, size: usize) -> String {
             ("exact_key", &key.exact("k.id")),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::facts::{Column, DataType},
+        *,
+    };
+
+    fn column(name: &str, data_type: &str) -> Column {
+        Column {
+            column_id: 1,
+            name: name.to_owned(),
+            data_type: DataType {
+                name: data_type.to_owned(),
+                max_length: 25,
+                precision: 18,
+                scale: 2,
+                collation: Some("Latin1_General_CI_AS".to_owned()),
+            },
+            is_nullable: false,
+            is_computed: false,
+            is_identity: false,
+            is_unique: true,
+        }
+    }
+
+    fn texts(kind: Kind) -> Vec<String> {
+        let table = Table {
+            object_id: 1,
+            schema: "d]bo".to_owned(),
+            name: "{id} Products".to_owned(),
+            kind,
+            owner_id: None,
+            owner: None,
+            id: column("ID", "varchar"),
+            names: column("{table}", "nvarchar"),
+            price: column("Price", "money"),
+        };
+        let key = KeyType::of(&table.id.data_type).unwrap();
+        let name = NameType::of(&table.names.data_type).unwrap();
+        let price = PriceType::of(&table.price.data_type).unwrap();
+        let statements = Statements::new(&table, &key, name, price);
+        vec![
+            statements.read(10, Locked::Wait),
+            statements.read(10, Locked::Skip),
+            statements.read(1, Locked::Fail),
+            statements.scan_start(),
+            statements.scan_behind(),
+            statements.view_keys(),
+            statements.count(),
+            pending(&key),
+            changes_of(&key, 10),
+            acknowledge(&key, 10),
+        ]
+    }
+
+    #[test]
+    fn every_text_names_itself_and_has_no_place_left() {
+        for text in [texts(Kind::Table), texts(Kind::View)].concat() {
+            assert!(text.starts_with("/* shopmaster "), "{text}");
+            let (first, _) = text.split_once('\n').unwrap();
+            assert!(first.ends_with(" */"), "{text}");
+            let rest = text.replace("[{id} Products]", "").replace("[{table}]", "");
+            assert!(!rest.contains('{'), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_that_others_have_not_committed() {
+        for text in [texts(Kind::Table), texts(Kind::View)].concat() {
+            assert!(
+                !text.contains("NOLOCK") && !text.contains("UNCOMMITTED"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_shops_own_view_is_joined_as_its_author_meant_it() {
+        assert!(texts(Kind::Table)[0].ends_with("OPTION (LOOP JOIN, FORCE ORDER)"));
+        assert!(!texts(Kind::View)[0].contains("OPTION"));
+    }
 }

@@ -3,6 +3,7 @@
 mod conforming;
 mod names;
 mod racing;
+mod rights;
 pub(crate) mod server;
 mod shop;
 mod types;

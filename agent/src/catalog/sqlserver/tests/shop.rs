@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio_util::compat::Compat;
 
 use super::{
-    super::{SqlServerCatalog, SqlServerOptions, connect, quote::identifier},
+    super::{Login, SqlServerCatalog, SqlServerOptions, connect, quote::identifier},
     server,
 };
 
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Shop {
     pub(super) options: SqlServerOptions,
     parts: Option<Parts>,
+    /// It has a login of its own, of the same name.
+    has_stranger: bool,
 }
 
 struct Parts {
@@ -75,6 +77,7 @@ impl Shop {
         let mut shop = Self {
             options: options.clone(),
             parts: None,
+            has_stranger: false,
         };
         let mut till = Till::open(&options).await;
         for batch in batches {
@@ -103,6 +106,24 @@ impl Shop {
         SqlServerCatalog::new(options)
     }
 
+    /// The options for a login that may open the database, and nothing else. As a user it is named as the
+    /// database.
+    pub(super) async fn stranger(&mut self) -> SqlServerOptions {
+        let name = identifier(&self.options.database);
+        let password = format!("Aa1-{:016x}", fastrand::u64(..));
+        self.run(&format!("CREATE LOGIN {name} WITH PASSWORD = '{password}'"))
+            .await;
+        self.has_stranger = true;
+        self.run(&format!("CREATE USER {name} FOR LOGIN {name}"))
+            .await;
+        let mut options = self.options.clone();
+        options.login = Login::Sql {
+            username: self.options.database.clone(),
+            password: Some(password.into()),
+        };
+        options
+    }
+
     /// Runs a batch as the till.
     pub(super) async fn run(&self, sql: &str) -> Vec<Row> {
         let mut till = self.parts.as_ref().unwrap().till.lock().await;
@@ -119,13 +140,13 @@ impl Drop for Shop {
     fn drop(&mut self) {
         // Its connections first: a database that is in use cannot be dropped.
         self.parts = None;
-        let options = self.options.clone();
+        let (options, has_stranger) = (self.options.clone(), self.has_stranger);
         let dropped = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(drop_database(&options))
+            runtime.block_on(drop_database(&options, has_stranger))
         })
         .join();
         if !matches!(dropped, Ok(true)) && !thread::panicking() {
@@ -183,7 +204,7 @@ pub(super) fn row_texts(row: &crate::product::Row) -> [String; 3] {
 }
 
 /// The server notices late that a connection is closed.
-async fn drop_database(options: &SqlServerOptions) -> bool {
+async fn drop_database(options: &SqlServerOptions, has_stranger: bool) -> bool {
     let mut elsewhere = options.clone();
     elsewhere.database = "master".to_owned();
     let name = identifier(&options.database);
@@ -201,7 +222,8 @@ async fn drop_database(options: &SqlServerOptions) -> bool {
             .await
             .is_ok()
         {
-            return true;
+            let drop = format!("DROP LOGIN {name}");
+            return !has_stranger || master.try_run(&drop).await.is_ok();
         }
     }
     false
