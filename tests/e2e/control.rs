@@ -168,13 +168,6 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
         }),
         secrets: None,
     };
-    let sql_server = Settings {
-        catalog: Some(CatalogSettings {
-            kind: "sqlserver".to_owned(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
     let listen = Settings {
         remote: Some(RemoteSettings {
             listen: "127.0.0.1:7443".to_owned(),
@@ -191,13 +184,6 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
             "The report",
             agent
                 .create_report(CreateReportRequest {})
-                .await
-                .unwrap_err(),
-        ),
-        (
-            "SQL Server",
-            config
-                .configure(configure(sql_server, "catalog.kind"))
                 .await
                 .unwrap_err(),
         ),

@@ -55,6 +55,14 @@ pub enum CatalogError {
     /// The product table does not exist.
     #[error("the shop's database has no table `{0}`")]
     NoTable(String),
+    /// The configured name, or what it names, is no product table.
+    #[error("`{table}` cannot be the product table: {reason}")]
+    UnfitTable {
+        /// As configured.
+        table: String,
+        /// Why not, for people.
+        reason: String,
+    },
     /// A mapped column does not exist.
     #[error("the table `{table}` has no column `{column}`")]
     NoColumn {
@@ -210,7 +218,7 @@ impl CatalogError {
             Self::NoFile(_) => {
                 "Set the path of the shop's database file with `shopmasterctl configure --path FILE`"
             }
-            Self::NoTable(_) => {
+            Self::NoTable(_) | Self::UnfitTable { .. } => {
                 "Set the name of the product table with `shopmasterctl configure --table NAME`"
             }
             Self::NoColumn { .. } => {
@@ -249,6 +257,7 @@ impl CatalogError {
             Self::Unsafe { .. } => "CAPTURE_UNSAFE",
             Self::NotApplicable(_) => "NOT_APPLICABLE",
             Self::NoTable(_) => "TABLE_MISSING",
+            Self::UnfitTable { .. } => "TABLE_UNFIT",
             Self::NoColumn { .. } => "COLUMN_MISSING",
             Self::UnfitKey { .. } => "KEY_UNFIT",
             Self::NoRights { .. } => "DATABASE_READ_ONLY",

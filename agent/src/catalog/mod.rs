@@ -12,9 +12,11 @@ use crate::product::{ProductId, Row};
 #[cfg(test)]
 mod conformance;
 mod connect_error;
+mod decimal;
 mod error;
 pub mod sqlite;
 pub mod sqlserver;
+mod template;
 
 pub use connect_error::ConnectError;
 pub use error::CatalogError;

@@ -10,10 +10,10 @@ use super::{
     open::Database,
     pending::newest,
     preflight,
-    quote::{fill, identifier},
+    quote::identifier,
     statements::over,
 };
-use crate::catalog::{CapturePlan, CaptureStatus, CatalogError};
+use crate::catalog::{CapturePlan, CaptureStatus, CatalogError, template::fill};
 
 const REMOVE: &str = include_str!("sql/remove.sql");
 
