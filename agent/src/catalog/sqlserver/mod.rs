@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::{
-    Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    Columns, Lookup, Owner, Result,
+    Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
+    Check, Columns, Lookup, Owner, Result,
 };
 use crate::product::{ProductId, Row};
 use claim::Claim;
@@ -18,6 +18,7 @@ use fault::Over;
 use names::one_spelling;
 use pool::Pool;
 
+mod adopt;
 mod capture;
 mod changes;
 mod claim;
@@ -28,6 +29,7 @@ mod key;
 mod keyed;
 mod names;
 mod objects;
+mod old;
 mod output;
 mod pool;
 mod preflight;
@@ -194,6 +196,27 @@ impl Catalog for SqlServerCatalog {
             .call("look at capture", Over::Products, async |session| {
                 let table = self.pool.look(session).await?;
                 capture::status(session, &table).await
+            })
+            .await
+    }
+
+    async fn adoption(&self) -> Result<Adoption> {
+        self.pool
+            .call(
+                "look for the old program",
+                Over::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    adopt::adoption(session, &table).await
+                },
+            )
+            .await
+    }
+
+    async fn adopt(&self) -> Result<Adoption> {
+        self.pool
+            .call("adopt the old program", Over::Products, async |session| {
+                adopt::adopt(session, &self.pool.options).await
             })
             .await
     }
