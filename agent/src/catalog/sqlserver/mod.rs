@@ -44,6 +44,10 @@ mod statements;
 mod surroundings;
 #[cfg(test)]
 mod tests;
+mod texts;
+
+#[doc(hidden)]
+pub use texts::texts;
 mod tokens;
 
 /// Which products, and how to reach them.
