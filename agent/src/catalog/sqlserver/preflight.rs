@@ -1,7 +1,5 @@
 //! The preflight: whether the table can be served and captured, a verdict for each check. Read only.
 
-use std::error::Error as _;
-
 use super::{
     SqlServerOptions,
     facts::{Kind, Table},
@@ -300,7 +298,7 @@ impl Report {
             (Some(finding), _) => check(name, finding),
             (None, Some(failed)) => {
                 error = None;
-                failure(name, failed)
+                Check::failed(name, failed)
             }
             (None, None) => skipped(name),
         };
@@ -339,32 +337,10 @@ fn warning(text: String, remedy: &str) -> Finding {
 }
 
 fn check(name: &'static str, finding: Finding) -> Check {
-    Check {
-        name,
-        verdict: finding.verdict,
-        text: finding.text,
-        remedy: finding.remedy,
-    }
-}
-
-fn failure(name: &'static str, error: &CatalogError) -> Check {
-    let text = match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
-    Check {
-        name,
-        verdict: Verdict::Failed,
-        text,
-        remedy: error.remedy().into_owned(),
-    }
+    Check::new(name, finding.verdict, finding.text, finding.remedy)
 }
 
 fn skipped(name: &'static str) -> Check {
-    Check {
-        name,
-        verdict: Verdict::Skipped,
-        text: "not tried, because an earlier check failed".to_owned(),
-        remedy: String::new(),
-    }
+    let text = "not tried, because an earlier check failed".to_owned();
+    Check::new(name, Verdict::Skipped, text, String::new())
 }
