@@ -16,7 +16,7 @@ use shopmaster_testkit::{
 };
 use tokio_stream::StreamExt as _;
 
-use crate::support::{codes, wait_issue, wait_up_to_date};
+use crate::support::{codes, is_over_tds, needs_a_shop_file, wait_issue, wait_up_to_date};
 
 async fn with_file(text: &str) -> World {
     let mut world = World::builder().products(3).prepare().await.unwrap();
@@ -260,6 +260,9 @@ async fn a_wrong_shop_is_described() {
             "no column `Cost`",
         ),
     ] {
+        if key == "catalog.path" && needs_a_shop_file("it names another file") {
+            continue;
+        }
         world
             .reconfigure(|config| {
                 config.set(key, value);
@@ -384,7 +387,8 @@ async fn a_product_that_cannot_be_sent_waits_with_its_reason_until_it_is_mended(
 async fn odd_names_and_ids_arrive_byte_for_byte() {
     let world = World::builder().products(2).start().await.unwrap();
     world.install_capture().await.unwrap();
-    let long = "x".repeat(100);
+    // SQLite keeps more than the 25 characters that the column is declared with.
+    let long = "x".repeat(if is_over_tds() { 25 } else { 100 });
     let ids = [
         "with space",
         " led",
