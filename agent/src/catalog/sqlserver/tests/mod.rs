@@ -2,6 +2,8 @@
 
 mod adopt;
 mod conforming;
+#[cfg(feature = "demo")]
+mod locked;
 mod names;
 mod plan;
 mod preflight;
