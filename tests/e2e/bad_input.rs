@@ -68,7 +68,10 @@ async fn what_a_later_version_brings_is_named() {
 #[tokio::test]
 async fn a_sql_login_without_a_password_is_an_issue_with_its_remedy() {
     let text = "[catalog]\nkind = \"sqlserver\"\nserver = \"127.0.0.1,1\"\ndatabase = \"Shop\"\ntable = \"dbo.Products\"\nauth = \"sql\"\nusername = \"shop\"\n[digible]\nemail = \"shop@example.com\"\n";
-    let world = with_file(text).await;
+    let mut world = World::builder().products(3).prepare().await.unwrap();
+    fs::write(world.config_file(), text).unwrap();
+    world.set_env("SHOPMASTER_SQL_PASSWORD", "");
+    world.launch().await.unwrap();
     let issue = wait_issue(&world, "SQL_PASSWORD_MISSING").await;
     assert!(issue.remedy.contains("--sql-password-stdin"), "{issue:?}");
 }

@@ -25,13 +25,6 @@ async fn failed_check(world: &World) -> Result<[String; 3], Box<dyn std::error::
     Ok(["name", "text", "remedy"].map(|key| check[key].as_str().unwrap_or_default().to_owned()))
 }
 
-/// Makes the agent connect anew. It learns that a connection is gone when it next uses it.
-async fn disconnect(world: &World) -> Tested {
-    world.sql_server()?.disconnect_all();
-    world.ctl(&["test"]).await?;
-    Ok(())
-}
-
 #[tokio::test]
 async fn each_cause_why_no_login_is_made_is_named() -> Tested {
     let world = uploaded(World::builder().products(3)).await?;
@@ -77,7 +70,7 @@ async fn each_cause_why_no_login_is_made_is_named() -> Tested {
         ),
     ] {
         server.inject(fault);
-        disconnect(&world).await?;
+        world.sql_server()?.disconnect_all();
         let [name, found, advice] = failed_check(&world).await?;
         assert_eq!(name, "catalog.open", "{code}");
         assert!(found.contains(text), "{code}: {found}");
@@ -98,11 +91,25 @@ async fn each_cause_why_no_login_is_made_is_named() -> Tested {
 }
 
 #[tokio::test]
+async fn a_sync_after_the_server_dropped_everybody_connects_anew() -> Tested {
+    let world = uploaded(World::builder().products(3)).await?;
+    world.shop.set_price(&id(1), "77.10")?;
+    world.sql_server()?.disconnect_all();
+    let run = world.sync().await?;
+    assert_eq!(
+        (run.outcome(), run.sent),
+        (RunOutcome::Completed, 1),
+        "{run:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_server_that_is_away_is_named_and_comes_back() -> Tested {
     let world = uploaded(World::builder().products(3)).await?;
     let server = world.sql_server()?;
     server.go_offline().await;
-    disconnect(&world).await?;
+    world.sql_server()?.disconnect_all();
     let [_, text, remedy] = failed_check(&world).await?;
     assert!(text.contains("nothing listens on port"), "{text}");
     assert!(remedy.contains("TCP/IP"), "{remedy}");
@@ -122,7 +129,7 @@ async fn encryption_is_not_given_up_in_silence() -> Tested {
     let server = world.sql_server()?.clone();
     let demand = |encryption| server.configure(|settings| settings.encryption = encryption);
     demand(Encryption::Required);
-    disconnect(&world).await?;
+    world.sql_server()?.disconnect_all();
     let [_, text, remedy] = failed_check(&world).await?;
     assert!(text.contains("insists on encryption"), "{text}");
     assert!(remedy.contains("--encryption required"), "{remedy}");

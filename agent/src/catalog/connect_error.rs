@@ -151,6 +151,15 @@ impl ConnectError {
         )
     }
 
+    /// Whether a server that is being started again says so, and quickly.
+    #[must_use]
+    pub fn passes_soon(&self) -> bool {
+        matches!(
+            self,
+            Self::PortClosed { .. } | Self::NoSqlServer { .. } | Self::NotReady { .. }
+        )
+    }
+
     /// What to do about it, for people.
     #[must_use]
     pub fn remedy(&self) -> Cow<'static, str> {

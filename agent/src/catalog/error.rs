@@ -149,10 +149,15 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
-    /// Whether the same is worth trying again at once: somebody else holds the database just now.
+    /// Whether the same is worth trying again in a moment: somebody else holds the database just now, or
+    /// it is being started again.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Deadlock(_))
+        match self {
+            Self::Busy(_) | Self::Deadlock(_) | Self::ConnectionLost { .. } => true,
+            Self::Connect { cause, .. } => cause.passes_soon(),
+            _ => false,
+        }
     }
 
     /// Whether the database did not answer at all.

@@ -99,21 +99,23 @@ pub(super) fn named(fault: Fault, operation: &'static str) -> CatalogError {
             operation,
             source: Box::new(error),
         },
-        (Error::Server(token), _) if token.class() < 20 => CatalogError::Statement {
+        _ if lost(&error) => CatalogError::ConnectionLost {
             operation,
             source: Box::new(error),
         },
-        (Error::Conversion(_) | Error::Utf8 | Error::Utf16 | Error::ParseInt(_), _) => {
-            CatalogError::Statement {
-                operation,
-                source: Box::new(error),
-            }
-        }
-        // The server ended the connection, the network did, or what came is not the protocol.
-        _ => CatalogError::ConnectionLost {
+        _ => CatalogError::Statement {
             operation,
             source: Box::new(error),
         },
+    }
+}
+
+/// Whether the server ended the connection, the network did, or what came is not the protocol.
+fn lost(error: &Error) -> bool {
+    match error {
+        Error::Server(token) => token.class() >= 20,
+        Error::Conversion(_) | Error::Utf8 | Error::Utf16 | Error::ParseInt(_) => false,
+        _ => true,
     }
 }
 

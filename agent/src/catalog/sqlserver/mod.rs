@@ -161,6 +161,8 @@ impl Catalog for SqlServerCatalog {
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
+        // Whoever asks for a test asks whether it can be connected to.
+        self.pool.hang_up();
         let checks = self
             .pool
             .call("be inspected", Over::Nothing, async |session| {
@@ -181,7 +183,7 @@ impl Catalog for SqlServerCatalog {
 
     async fn install(&self) -> Result<bool> {
         self.pool
-            .call("install capture", Over::Products, async |session| {
+            .long_call("install capture", Over::Products, async |session| {
                 capture::install(session, &self.pool.options).await
             })
             .await
@@ -189,7 +191,7 @@ impl Catalog for SqlServerCatalog {
 
     async fn remove(&self) -> Result<bool> {
         self.pool
-            .call("remove capture", Over::Nothing, async |session| {
+            .long_call("remove capture", Over::Nothing, async |session| {
                 capture::remove(session).await
             })
             .await
@@ -219,7 +221,7 @@ impl Catalog for SqlServerCatalog {
 
     async fn adopt(&self) -> Result<Adoption> {
         self.pool
-            .call("adopt the old program", Over::Products, async |session| {
+            .long_call("adopt the old program", Over::Products, async |session| {
                 adopt::adopt(session, &self.pool.options).await
             })
             .await

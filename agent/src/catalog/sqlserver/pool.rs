@@ -15,6 +15,9 @@ use crate::catalog::Result;
 
 /// How long a call may take as a whole, whatever the number of its statements.
 const CALL: Duration = Duration::from_secs(120);
+/// The same for work that a person asked for and that may have much to copy: each statement of it has a
+/// deadline of its own.
+const LONG_CALL: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many connections are kept for the next call. The engine seldom makes more calls at once.
 const KEPT: usize = 4;
 
@@ -45,11 +48,36 @@ impl Pool {
         over: Over,
         work: impl AsyncFnOnce(&mut Session) -> Work<T>,
     ) -> Result<T> {
+        self.call_within(CALL, operation, over, work).await
+    }
+
+    /// The same for work that may have much to copy.
+    pub(super) async fn long_call<T>(
+        &self,
+        operation: &'static str,
+        over: Over,
+        work: impl AsyncFnOnce(&mut Session) -> Work<T>,
+    ) -> Result<T> {
+        self.call_within(LONG_CALL, operation, over, work).await
+    }
+
+    /// Makes the next call connect anew.
+    pub(super) fn hang_up(&self) {
+        lock(&self.idle).clear();
+    }
+
+    async fn call_within<T>(
+        &self,
+        limit: Duration,
+        operation: &'static str,
+        over: Over,
+        work: impl AsyncFnOnce(&mut Session) -> Work<T>,
+    ) -> Result<T> {
         let mut session = match self.session().await {
             Ok(session) => session,
             Err(fault) => return Err(named(fault, operation)),
         };
-        let done = tokio::time::timeout(CALL, work(&mut session)).await;
+        let done = tokio::time::timeout(limit, work(&mut session)).await;
         let fault = match done {
             Ok(Ok(value)) => {
                 self.keep(session);
@@ -65,7 +93,7 @@ impl Pool {
         self.forget();
         if session.is_spoiled() {
             // What broke this connection may have broken the others, too.
-            lock(&self.idle).clear();
+            self.hang_up();
             return Err(named(fault, operation));
         }
         let error = fault.explained(&mut session, &self.options, over, operation);
@@ -96,10 +124,16 @@ impl Pool {
     }
 
     async fn session(&self) -> Work<Session> {
-        let idle = lock(&self.idle).pop();
-        match idle {
-            Some(session) => Ok(session),
-            None => Session::open(&self.options).await,
+        loop {
+            let idle = lock(&self.idle).pop();
+            let Some(mut session) = idle else {
+                return Session::open(&self.options).await;
+            };
+            // After a restart of the server all that were kept are dead, and none of them knows.
+            if session.is_alive().await {
+                return Ok(session);
+            }
+            self.hang_up();
         }
     }
 

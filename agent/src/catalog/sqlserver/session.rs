@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tiberius::{Client, Row, ToSql, error::Error};
+use tokio::time::Instant;
 use tokio_util::compat::Compat;
 
 use super::{
@@ -18,11 +19,18 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// were the other way round.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(1_000);
 
+/// For how long a connection that was not used is taken for alive.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long it may take to say that it is.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
 /// One connection. After a failure other than the database's own word it is of no more use: the driver
 /// leaves it out of step.
 pub(super) struct Session {
     client: Client<Compat<Stream>>,
     spoiled: bool,
+    /// When it last answered.
+    answered: Instant,
 }
 
 impl Session {
@@ -33,6 +41,7 @@ impl Session {
         let mut session = Self {
             client,
             spoiled: false,
+            answered: Instant::now(),
         };
         let lock_timeout = LOCK_TIMEOUT.as_millis().to_string();
         let settings = fill(
@@ -41,6 +50,18 @@ impl Session {
         );
         session.batch(&settings).await?;
         Ok(session)
+    }
+
+    /// Whether it still works. One that was used just now is not asked.
+    pub(super) async fn is_alive(&mut self) -> bool {
+        if self.answered.elapsed() < FRESH {
+            return true;
+        }
+        let sign = self.within(SIGN_OF_LIFE, async |client| {
+            let stream = client.simple_query(include_str!("sql/alive.sql")).await?;
+            stream.into_results().await
+        });
+        sign.await.is_ok()
     }
 
     /// Makes this its last use: it is left in another state than statements expect.
@@ -92,6 +113,7 @@ impl Session {
         match answer {
             Ok(Ok(value)) => {
                 self.spoiled = retired;
+                self.answered = Instant::now();
                 Ok(value)
             }
             Ok(Err(error)) => {

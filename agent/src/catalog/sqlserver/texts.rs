@@ -14,7 +14,8 @@ use super::{
 use crate::catalog::template::fill;
 
 /// The texts that are the same for every shop.
-const CONSTANT: [(&str, &str); 18] = [
+const CONSTANT: [(&str, &str); 19] = [
+    ("alive", include_str!("sql/alive.sql")),
     ("table", include_str!("sql/table.sql")),
     ("columns", include_str!("sql/columns.sql")),
     ("installed", include_str!("sql/installed.sql")),

@@ -1,0 +1,2 @@
+/* shopmaster alive */
+SELECT 1
