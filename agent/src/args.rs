@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use shopmaster_proto::InstanceName;
+use shopmaster_proto::{Endpoint, InstanceName};
 
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
@@ -29,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the agent (the default)
     Run(RunArgs),
+    /// Show the tray icon alone, for an agent that runs as a service
+    Tray(TrayArgs),
     #[cfg(feature = "demo")]
     /// Try everything with a made-up shop and a stand-in for Digible, in a fresh folder
     Demo(DemoArgs),
@@ -37,7 +39,7 @@ pub enum Command {
 /// How to run.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Run without a tray icon; this version has none yet, so it always does
+    /// Run without a tray icon, and log to standard error
     #[arg(long)]
     pub headless: bool,
     /// Configuration file, instead of the one in the instance's own folder
@@ -46,4 +48,15 @@ pub struct RunArgs {
     /// Name of this agent; everything that is per agent carries it
     #[arg(long, value_name = "NAME", default_value_t = InstanceName::default())]
     pub instance: InstanceName,
+}
+
+/// Which agent to show an icon for.
+#[derive(Debug, Clone, Args)]
+pub struct TrayArgs {
+    /// Name of the agent
+    #[arg(long, value_name = "NAME", default_value_t = InstanceName::default())]
+    pub instance: InstanceName,
+    /// Where it listens, instead of where this user's own agent of that name does
+    #[arg(long, value_name = "unix:PATH|pipe:NAME")]
+    pub agent: Option<Endpoint>,
 }

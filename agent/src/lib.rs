@@ -5,8 +5,10 @@
 //! what the engine shows of itself.
 
 pub mod args;
+pub mod autostart;
 pub mod catalog;
 pub mod config;
+pub mod console;
 pub mod control;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -21,3 +23,4 @@ pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod supervisor;
+pub mod tray;

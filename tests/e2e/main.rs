@@ -22,4 +22,6 @@ mod pauses;
 mod postponed;
 mod session;
 mod support;
+#[cfg(target_os = "linux")]
+mod tray;
 mod uploads;

@@ -26,6 +26,7 @@ pub struct WorldBuilder {
     edits: Config,
     environment: Vec<(String, String)>,
     configured: bool,
+    icon: bool,
 }
 
 impl World {
@@ -38,6 +39,7 @@ impl World {
             edits: Config::default(),
             environment: Vec::new(),
             configured: true,
+            icon: false,
         }
     }
 }
@@ -84,6 +86,14 @@ impl WorldBuilder {
         self
     }
 
+    /// The agent shows an icon on the session bus at this address, and keeps its login item in the
+    /// world's own folder.
+    #[must_use]
+    pub fn icon(mut self, bus: &str) -> Self {
+        self.icon = true;
+        self.env("DBUS_SESSION_BUS_ADDRESS", bus)
+    }
+
     /// Makes everything and starts the agent.
     ///
     /// # Errors
@@ -120,6 +130,11 @@ impl WorldBuilder {
         fs::create_dir_all(&folders.config).map_err(WorldError::Files)?;
         let mut config = defaults(shop.path(), &digible);
         config.extend(self.edits);
+        if self.icon {
+            let home = folder.path().to_string_lossy().into_owned();
+            environment.push(("HOME".to_owned(), home.clone()));
+            environment.push(("XDG_CONFIG_HOME".to_owned(), format!("{home}/.config")));
+        }
         let world = World {
             agent: None,
             client: None,
@@ -128,6 +143,7 @@ impl WorldBuilder {
             programs,
             config,
             environment,
+            icon: self.icon,
             folders,
             folder,
         };

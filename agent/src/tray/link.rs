@@ -1,0 +1,62 @@
+//! The connection to the agent: what it says, and that it went away.
+
+use std::sync::Arc;
+
+use shopmaster_proto::{
+    Client, Endpoint, Failure,
+    v1::{GetInfoRequest, GetInfoResponse, Status, WatchStatusRequest},
+};
+use tokio::{sync::Notify, sync::mpsc::UnboundedSender, time::sleep};
+
+use super::{backoff::Backoff, desk::Event};
+
+/// What is new about the agent.
+#[derive(Debug)]
+pub(super) enum News {
+    /// It answers.
+    Up(Client, Box<GetInfoResponse>),
+    /// How it is now.
+    Status(Box<Status>),
+    /// It does not answer, or no more.
+    Gone,
+}
+
+/// Follows the agent at `endpoint` for ever; when it is away, tries again later and later, and at once when
+/// `hurry` says so.
+pub(super) async fn follow(
+    endpoint: Endpoint,
+    hurry: Arc<Notify>,
+    events: UnboundedSender<Event>,
+) -> Option<()> {
+    let mut backoff = Backoff::new();
+    loop {
+        if let Ok(client) = Client::connect(&endpoint).await {
+            // It ends with the agent, cleanly or not: to the icon that is the same.
+            let _ended = listen(client, &mut backoff, &events).await;
+        }
+        events.send(Event::News(News::Gone)).ok()?;
+        tokio::select! {
+            () = sleep(backoff.next()) => {}
+            () = hurry.notified() => {}
+        }
+    }
+}
+
+async fn listen(
+    mut client: Client,
+    backoff: &mut Backoff,
+    events: &UnboundedSender<Event>,
+) -> Result<(), Failure> {
+    let info = client.agent.get_info(GetInfoRequest {}).await?.into_inner();
+    let watched = client.agent.watch_status(WatchStatusRequest {}).await?;
+    let mut states = watched.into_inner();
+    let up = News::Up(client, Box::new(info));
+    // Nobody listens only when the process ends.
+    let _sent = events.send(Event::News(up));
+    while let Some(message) = states.message().await? {
+        backoff.reset();
+        let status = Box::new(message.status.unwrap_or_default());
+        let _sent = events.send(Event::News(News::Status(status)));
+    }
+    Ok(())
+}
