@@ -38,7 +38,7 @@ pub(super) async fn perform(deed: Deed, client: Client) -> Result<(), String> {
         let text = pages::refused(client, &Zoned::now())
             .await
             .map_err(|failure| told(what, &failure))?;
-        return show(folder, "refused products.txt", text).await;
+        return show(what, folder, "refused products.txt", text).await;
     }
     call(deed, client)
         .await
@@ -101,7 +101,7 @@ pub(super) async fn open_log(folder: PathBuf) -> Result<(), String> {
     blocking(move || {
         let target = if file.exists() { file } else { folder };
         opener::open(&target)
-            .map_err(|error| format!("{} does not open: {error}", target.display()))
+            .map_err(|error| format!("Open log: {} does not open: {error}", target.display()))
     })
     .await
 }
@@ -109,18 +109,24 @@ pub(super) async fn open_log(folder: PathBuf) -> Result<(), String> {
 /// Says what this is and where its files are.
 pub(super) async fn show_about(setup: Setup, info: Option<GetInfoResponse>) -> Result<(), String> {
     let text = pages::about(&setup, info.as_ref(), &Zoned::now());
-    show(setup.folders.data, "about.txt", text).await
+    show("About", setup.folders.data, "about.txt", text).await
 }
 
 /// Shows a text in whatever opens texts here. A page for the browser would be prettier, but browsers in a
 /// sandbox may not read the user's hidden folders.
-async fn show(folder: PathBuf, name: &'static str, text: String) -> Result<(), String> {
+async fn show(
+    what: &'static str,
+    folder: PathBuf,
+    name: &'static str,
+    text: String,
+) -> Result<(), String> {
     blocking(move || {
         let file = folder.join(name);
         create_private(&folder)
             .and_then(|()| std::fs::write(&file, text))
-            .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
-        opener::open(&file).map_err(|error| format!("{} does not open: {error}", file.display()))
+            .map_err(|error| format!("{what}: {} cannot be written: {error}", file.display()))?;
+        opener::open(&file)
+            .map_err(|error| format!("{what}: {} does not open: {error}", file.display()))
     })
     .await
 }

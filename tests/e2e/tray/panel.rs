@@ -1,6 +1,11 @@
 //! A stand-in for the panel: it takes icons, looks at them and clicks their menus.
 
-use std::{collections::HashMap, error::Error, time::Duration};
+use std::{
+    collections::HashMap,
+    error::Error,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::StreamExt as _;
@@ -37,10 +42,10 @@ pub struct Icon {
 pub struct Look {
     /// The line beside the pointer.
     pub tooltip: String,
-    /// Width, height and pixels of the smallest picture.
-    pub picture: (i32, i32, Vec<u8>),
-    /// How many sizes there are.
-    pub sizes: usize,
+    /// Width and height of each picture.
+    pub sizes: Vec<(i32, i32)>,
+    /// A digest of all their pixels.
+    pub pictures: u64,
     /// The visible items.
     pub items: Vec<Item>,
 }
@@ -107,10 +112,11 @@ impl Panel {
 
     /// The next icon that comes.
     pub async fn icon(&mut self) -> Answer<Icon> {
-        let name = timeout(PATIENCE, self.registered.recv()).await;
-        let name = name
-            .map_err(|_| "no icon comes")?
-            .ok_or("the bus is gone")?;
+        let Ok(name) = timeout(PATIENCE, self.registered.recv()).await else {
+            // A panic shows the agent's log.
+            panic!("no icon comes");
+        };
+        let name = name.ok_or("the bus is gone")?;
         Ok(Icon {
             connection: self.connection.clone(),
             name,
@@ -139,8 +145,11 @@ impl Icon {
         pictures.sort_by_key(|(width, ..)| *width);
         Ok(Look {
             tooltip,
-            sizes: pictures.len(),
-            picture: pictures.into_iter().next().ok_or("no picture")?,
+            sizes: pictures
+                .iter()
+                .map(|(width, height, _)| (*width, *height))
+                .collect(),
+            pictures: digest(&pictures),
             items: self.items().await?,
         })
     }
@@ -160,7 +169,8 @@ impl Icon {
             match timeout(PATIENCE, signals.next()).await {
                 Ok(Some(signal)) => drop(signal?),
                 Ok(None) => return Err("the bus is gone".into()),
-                Err(_) => return Err(format!("in vain, it looks like {look:?}").into()),
+                // A panic shows the agent's log.
+                Err(_) => panic!("waited in vain, it looks like {look:?}"),
             }
         }
     }
@@ -248,6 +258,12 @@ impl Icon {
         let answer = timeout(PATIENCE, answer).await.map_err(|_| "no answer")??;
         Ok(answer.body().deserialize()?)
     }
+}
+
+fn digest(pictures: &[(i32, i32, Vec<u8>)]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    pictures.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Look {

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ksni::{
-    Category, Icon, MenuItem, Status, ToolTip, Tray,
+    Category, Icon, MenuItem, OfflineReason, Status, ToolTip, Tray,
     menu::{CheckmarkItem, StandardItem},
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -119,6 +119,12 @@ impl Tray for TrayItem {
 
     fn menu(&self) -> Vec<MenuItem<Self>> {
         Id::ALL.map(|id| self.entry(id)).into()
+    }
+
+    /// It ends with its panel; the next one gets a new one. Left alone, it would register there on its own,
+    /// with what it showed last.
+    fn watcher_offline(&self, _reason: OfflineReason) -> bool {
+        false
     }
 
     fn menu_about_to_show(&mut self) {

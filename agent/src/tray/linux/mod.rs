@@ -123,12 +123,27 @@ impl Bus {
         events: &UnboundedSender<Event>,
         said: &mut Said,
     ) -> Option<()> {
-        let mut item = if self.has_panel().await {
-            register(menus, events).await
-        } else {
-            None
+        let mut item = None;
+        let served = self.serve_panels(&mut item, menus, events, said).await;
+        dismiss(item);
+        served
+    }
+
+    async fn serve_panels(
+        &mut self,
+        item: &mut Option<Handle<TrayItem>>,
+        menus: &mut watch::Receiver<Menu>,
+        events: &UnboundedSender<Event>,
+        said: &mut Said,
+    ) -> Option<()> {
+        let Some(has_panel) = while_alive(&mut self.life, has_panel(&self.proxy)).await else {
+            return Some(());
         };
-        if item.is_none() && !said.no_panel {
+        if has_panel {
+            *item = while_alive(&mut self.life, register(menus, events))
+                .await
+                .flatten();
+        } else if !said.no_panel {
             said.no_panel = true;
             tracing::info!("no panel shows icons: none until one comes");
         }
@@ -136,40 +151,49 @@ impl Bus {
             tokio::select! {
                 message = self.life.next() => match message {
                     Some(Ok(_)) => {}
-                    Some(Err(_)) | None => break,
+                    Some(Err(_)) | None => return Some(()),
                 },
                 change = self.panels.next() => {
-                    let change = change?;
+                    // The other stream says what its end means.
+                    let Some(change) = change else { return Some(()) };
                     let Ok(change) = change.args() else { continue };
-                    let was = change.old_owner().is_some();
-                    let is = change.new_owner().is_some();
+                    let is_there = change.new_owner().is_some();
                     // From one owner to the next ksni goes by itself.
-                    if !is {
-                        dismiss(item.take());
-                    } else if !was || item.is_none() {
-                        dismiss(item.take());
-                        item = register(menus, events).await;
+                    if is_there && item.as_ref().is_some_and(|item| !item.is_closed()) {
+                        continue;
+                    }
+                    dismiss(item.take());
+                    if is_there {
+                        let registered = register(menus, events);
+                        *item = while_alive(&mut self.life, registered).await.flatten();
                     }
                 }
                 changed = menus.changed() => {
                     if changed.is_err() {
-                        dismiss(item.take());
                         return None;
                     }
-                    draw(item.as_ref(), menus).await;
+                    let drawn = draw(item.as_ref(), menus);
+                    while_alive(&mut self.life, drawn).await;
                 }
             }
         }
-        dismiss(item);
-        Some(())
     }
+}
 
-    async fn has_panel(&self) -> bool {
-        let Ok(name) = BusName::try_from(WATCHER) else {
-            return false;
-        };
-        self.proxy.name_has_owner(name).await.unwrap_or_default()
+/// What `work` gives; none when the bus dies before, for then some of its answers never come.
+async fn while_alive<T>(life: &mut MessageStream, work: impl Future<Output = T>) -> Option<T> {
+    let died = async { while let Some(Ok(_)) = life.next().await {} };
+    tokio::select! {
+        done = work => Some(done),
+        () = died => None,
     }
+}
+
+async fn has_panel(proxy: &DBusProxy<'_>) -> bool {
+    let Ok(name) = BusName::try_from(WATCHER) else {
+        return false;
+    };
+    proxy.name_has_owner(name).await.unwrap_or_default()
 }
 
 /// Puts the icon on the panel.
