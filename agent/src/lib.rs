@@ -5,6 +5,7 @@
 //! what the engine shows of itself.
 
 pub mod args;
+pub mod autostart;
 pub mod catalog;
 pub mod config;
 pub mod control;
