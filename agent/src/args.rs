@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use shopmaster_proto::InstanceName;
 
+use crate::autostart::AutostartArgs;
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
 
@@ -29,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the agent (the default)
     Run(RunArgs),
+    /// Make the agent start by itself, or no longer; `shopmasterctl autostart` does the same
+    Autostart(AutostartArgs),
     #[cfg(feature = "demo")]
     /// Try everything with a made-up shop and a stand-in for Digible, in a fresh folder
     Demo(DemoArgs),

@@ -9,6 +9,7 @@ use std::{
 use clap::Parser as _;
 use shopmaster_agent::{
     args::{Cli, Command},
+    autostart,
     engine::with_causes,
     service,
 };
@@ -26,13 +27,13 @@ fn main() -> ExitCode {
     // Dropped, it would wait for them without limit.
     runtime.shutdown_timeout(PATIENCE);
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(message) => failed(&message),
     }
 }
 
-async fn run(cli: Cli) -> Result<(), String> {
-    match cli.command.unwrap_or(Command::Run(cli.run)) {
+async fn run(cli: Cli) -> Result<ExitCode, String> {
+    let result = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(args) => service::run(args)
             .await
             .map_err(|error| with_causes(&error)),
@@ -40,7 +41,9 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::Demo(args) => shopmaster_agent::demo::run(args)
             .await
             .map_err(|error| with_causes(&error)),
-    }
+        Command::Autostart(args) => return Ok(autostart::run(&args)),
+    };
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 fn failed(message: &str) -> ExitCode {

@@ -41,15 +41,19 @@ pub enum Starts {
 }
 
 /// What is there now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
 pub enum LoginState {
     /// Nothing of this instance.
     Absent,
     /// It is there, but somebody told the desktop not to start it.
     SwitchedOff,
-    /// The desktop starts this. None: neither of what we would write, because the program has moved or
-    /// somebody changed the command.
-    On(Option<Starts>),
+    /// The desktop starts it.
+    On {
+        /// What it starts. None: neither of what we would write, because the program has moved or somebody
+        /// changed the command.
+        starts: Option<Starts>,
+    },
 }
 
 /// An item as it is, before anybody judges it.
@@ -95,13 +99,13 @@ impl LoginItem {
         Ok(match found {
             None => LoginState::Absent,
             Some(found) if !found.switched_on => LoginState::SwitchedOff,
-            Some(found) if found.command == desktop::command_line(&self.agent) => {
-                LoginState::On(Some(Starts::Agent))
-            }
-            Some(found) if found.command == desktop::command_line(&self.icon) => {
-                LoginState::On(Some(Starts::Icon))
-            }
-            Some(_) => LoginState::On(None),
+            Some(found) if found.command == desktop::command_line(&self.agent) => LoginState::On {
+                starts: Some(Starts::Agent),
+            },
+            Some(found) if found.command == desktop::command_line(&self.icon) => LoginState::On {
+                starts: Some(Starts::Icon),
+            },
+            Some(_) => LoginState::On { starts: None },
         })
     }
 
