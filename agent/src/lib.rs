@@ -18,6 +18,8 @@ pub mod journal;
 pub mod logging;
 pub mod paths;
 pub mod product;
+#[cfg(target_os = "linux")]
+mod readiness;
 pub mod run;
 pub mod secrets;
 pub mod service;
