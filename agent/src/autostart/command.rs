@@ -164,13 +164,9 @@ fn text(now: &Autostart) -> String {
     let login = match now.login.state {
         LoginState::Absent => "no",
         LoginState::SwitchedOff => "switched off in the desktop's settings",
-        LoginState::On {
-            starts: Some(Starts::Agent),
-        } => "starts the agent",
-        LoginState::On {
-            starts: Some(Starts::Icon),
-        } => "starts the icon of a service's agent",
-        LoginState::On { starts: None } => "starts something else",
+        LoginState::On(Some(Starts::Agent)) => "starts the agent",
+        LoginState::On(Some(Starts::Icon)) => "starts the icon of a service's agent",
+        LoginState::On(None) => "starts something else",
     };
     let mut text = format!("login item      {login}  ({})", now.login.place);
     for service in &now.services {

@@ -144,18 +144,13 @@ fn problems(login: &LoginState, services: &[ServiceState]) -> Vec<String> {
             first.place, second.place
         ));
     }
-    let starts_agent = matches!(
-        login,
-        LoginState::On {
-            starts: Some(Starts::Agent) | None
-        }
-    );
+    let starts_agent = matches!(login, LoginState::On(Some(Starts::Agent) | None));
     match starting.first() {
         Some(service) if starts_agent => problems.push(format!(
             "the login item and {} start the same agent, and only one can run: enable one of them again",
             service.place
         )),
-        _ if *login == LoginState::On { starts: None } => problems.push(
+        _ if *login == LoginState::On(None) => problems.push(
             "the login item starts something else than this program: enable it again".to_owned(),
         ),
         _ => {}
@@ -216,7 +211,7 @@ mod tests {
     }
 
     fn on(starts: Option<Starts>) -> LoginState {
-        LoginState::On { starts }
+        LoginState::On(starts)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Written by us and not by a crate: those that do it put the program's path into command lines
 //! unquoted, know no `XDG_CONFIG_HOME`, and take an item that was switched off by hand for one that is on.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use shopmaster_proto::InstanceName;
 
 use super::{AutostartError, Start};
@@ -41,19 +41,15 @@ pub enum Starts {
 }
 
 /// What is there now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginState {
     /// Nothing of this instance.
     Absent,
     /// It is there, but somebody told the desktop not to start it.
     SwitchedOff,
-    /// The desktop starts it.
-    On {
-        /// What it starts. None: neither of what we would write, because the program has moved or somebody
-        /// changed the command.
-        starts: Option<Starts>,
-    },
+    /// The desktop starts this. None: neither of what we would write, because the program has moved or
+    /// somebody changed the command.
+    On(Option<Starts>),
 }
 
 /// An item as it is, before anybody judges it.
@@ -63,6 +59,21 @@ struct Found {
     command: String,
     /// Whether the desktop runs it.
     switched_on: bool,
+}
+
+impl Serialize for LoginState {
+    /// `{"state": …, "starts": …}`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (state, starts) = match self {
+            Self::Absent => ("absent", None),
+            Self::SwitchedOff => ("switched_off", None),
+            Self::On(starts) => ("on", *starts),
+        };
+        let mut object = serializer.serialize_struct("LoginState", 2)?;
+        object.serialize_field("state", state)?;
+        object.serialize_field("starts", &starts)?;
+        object.end()
+    }
 }
 
 impl LoginItem {
@@ -99,13 +110,13 @@ impl LoginItem {
         Ok(match found {
             None => LoginState::Absent,
             Some(found) if !found.switched_on => LoginState::SwitchedOff,
-            Some(found) if found.command == desktop::command_line(&self.agent) => LoginState::On {
-                starts: Some(Starts::Agent),
-            },
-            Some(found) if found.command == desktop::command_line(&self.icon) => LoginState::On {
-                starts: Some(Starts::Icon),
-            },
-            Some(_) => LoginState::On { starts: None },
+            Some(found) if found.command == desktop::command_line(&self.agent) => {
+                LoginState::On(Some(Starts::Agent))
+            }
+            Some(found) if found.command == desktop::command_line(&self.icon) => {
+                LoginState::On(Some(Starts::Icon))
+            }
+            Some(_) => LoginState::On(None),
         })
     }
 
