@@ -16,6 +16,7 @@ pub mod engine;
 pub mod health;
 pub mod journal;
 pub mod logging;
+pub mod notices;
 pub mod paths;
 pub mod product;
 #[cfg(target_os = "linux")]
