@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use shopmaster_proto::{Endpoint, InstanceName};
 
+use crate::autostart::AutostartArgs;
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
 
@@ -31,6 +32,8 @@ pub enum Command {
     Run(RunArgs),
     /// Show the tray icon alone, for an agent that runs as a service
     Tray(TrayArgs),
+    /// Make the agent start by itself, or no longer; `shopmasterctl autostart` does the same
+    Autostart(AutostartArgs),
     #[cfg(feature = "demo")]
     /// Try everything with a made-up shop and a stand-in for Digible, in a fresh folder
     Demo(DemoArgs),

@@ -17,8 +17,11 @@ pub mod engine;
 pub mod health;
 pub mod journal;
 pub mod logging;
+pub mod notices;
 pub mod paths;
 pub mod product;
+#[cfg(target_os = "linux")]
+mod readiness;
 pub mod run;
 pub mod secrets;
 pub mod service;

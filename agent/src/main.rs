@@ -12,7 +12,7 @@ use std::{
 use clap::Parser as _;
 use shopmaster_agent::{
     args::{Cli, Command, TrayArgs},
-    console,
+    autostart, console,
     engine::with_causes,
     logging, service, tray,
 };
@@ -33,13 +33,13 @@ fn main() -> ExitCode {
     // Dropped, it would wait for them without limit.
     runtime.shutdown_timeout(PATIENCE);
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(message) => failed(&message),
     }
 }
 
-fn run(cli: Cli, runtime: &Runtime) -> Result<(), String> {
-    match cli.command.unwrap_or(Command::Run(cli.run)) {
+fn run(cli: Cli, runtime: &Runtime) -> Result<ExitCode, String> {
+    let result = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(args) => with_icon(runtime, args.headless, |icon| {
             let agent = service::run(args, icon);
             runtime.block_on(agent).map_err(|error| with_causes(&error))
@@ -50,7 +50,9 @@ fn run(cli: Cli, runtime: &Runtime) -> Result<(), String> {
             let demo = shopmaster_agent::demo::run(args, icon);
             runtime.block_on(demo).map_err(|error| with_causes(&error))
         }),
-    }
+        Command::Autostart(args) => return Ok(autostart::run(&args)),
+    };
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs `work`, which tells the icon when and for whom it is to appear.

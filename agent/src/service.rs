@@ -6,6 +6,8 @@ use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceN
 use tokio::{signal, sync::oneshot, task::JoinError, time::timeout};
 use tracing_subscriber::util::TryInitError;
 
+#[cfg(target_os = "linux")]
+use crate::readiness;
 use crate::{
     args::RunArgs,
     config,
@@ -156,6 +158,8 @@ async fn serve(
         incoming,
         ending.clone().cancelled_owned(),
     ));
+    #[cfg(target_os = "linux")]
+    readiness::ready(supervisor.board.watch(), ending.clone());
     // Beside the server: somebody may already ask how the start goes.
     let start = tokio::spawn({
         let supervisor = Arc::clone(supervisor);
@@ -169,6 +173,8 @@ async fn serve(
     };
     tracing::info!("the agent is ending");
     ending.cancel();
+    #[cfg(target_os = "linux")]
+    readiness::stopping();
     let finish = async {
         // It fails only by a panic, which is logged.
         let _ = start.await;

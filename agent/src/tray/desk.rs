@@ -3,7 +3,7 @@
 //! Nothing here waits for the agent: a click that takes time is done beside, and only its failure comes
 //! back.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{Timestamp, Zoned};
 use shopmaster_proto::{
@@ -25,7 +25,10 @@ use super::{
     menu::{Id, Link, Menu, Place, View, menu, uploading},
     words::next_midnight,
 };
-use crate::autostart::{AutostartError, LoginItem, LoginState, Starts};
+use crate::{
+    autostart::{AutostartError, LoginItem, LoginState, Starts},
+    paths::Paths,
+};
 
 /// Which agent an icon is for.
 #[derive(Debug, Clone)]
@@ -89,6 +92,11 @@ impl Desk {
     /// Where the agent listens.
     pub(super) fn endpoint(&self) -> Endpoint {
         self.setup.endpoint.clone()
+    }
+
+    /// Where it is kept what notifications have told.
+    pub(super) fn told_notices(&self) -> PathBuf {
+        Paths::new(self.setup.folders.clone(), None).notices
     }
 
     /// The menu as it is now.
@@ -214,7 +222,7 @@ impl Desk {
         }
     }
 
-    fn log_folder(&self) -> std::path::PathBuf {
+    fn log_folder(&self) -> PathBuf {
         match &self.info {
             Some(info) => info.log_dir.clone().into(),
             None => self.setup.folders.log.clone(),

@@ -1,6 +1,6 @@
 //! The connection to the agent: what it says, and that it went away.
 
-use std::sync::Arc;
+use std::{future::pending, path::PathBuf, sync::Arc};
 
 use shopmaster_proto::{
     Client, Endpoint, Failure,
@@ -9,6 +9,7 @@ use shopmaster_proto::{
 use tokio::{sync::Notify, sync::mpsc::UnboundedSender, time::sleep};
 
 use super::{backoff::Backoff, desk::Event};
+use crate::notices;
 
 /// What is new about the agent.
 #[derive(Debug)]
@@ -21,18 +22,28 @@ pub(super) enum News {
     Gone,
 }
 
-/// Follows the agent at `endpoint` for ever; when it is away, tries again later and later, and at once when
-/// `hurry` says so.
+/// Follows the agent at `endpoint` for ever, and notifies of what needs a person; `told` is where it is
+/// kept what was told. When the agent is away, tries again later and later, and at once when `hurry` says
+/// so.
 pub(super) async fn follow(
     endpoint: Endpoint,
+    told: PathBuf,
     hurry: Arc<Notify>,
     events: UnboundedSender<Event>,
 ) -> Option<()> {
     let mut backoff = Backoff::new();
     loop {
         if let Ok(client) = Client::connect(&endpoint).await {
+            let notify = async {
+                // It ends with the agent, as the other does.
+                let _ended = notices::run(client.clone(), told.clone()).await;
+                pending::<()>().await;
+            };
             // It ends with the agent, cleanly or not: to the icon that is the same.
-            let _ended = listen(client, &mut backoff, &events).await;
+            tokio::select! {
+                _ended = listen(client.clone(), &mut backoff, &events) => {}
+                () = notify => {}
+            }
         }
         events.send(Event::News(News::Gone)).ok()?;
         tokio::select! {

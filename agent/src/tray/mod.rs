@@ -83,7 +83,12 @@ impl Parts {
 
     /// Works until somebody quits the icon.
     async fn run(self, backend: impl Future<Output = ()>) {
-        let follow = link::follow(self.desk.endpoint(), self.hurry, self.events);
+        let follow = link::follow(
+            self.desk.endpoint(),
+            self.desk.told_notices(),
+            self.hurry,
+            self.events,
+        );
         tokio::select! {
             () = self.desk.run(self.happening, self.menus) => {}
             // Neither ends before the desk.
