@@ -170,13 +170,14 @@ impl Desk {
 
     fn hear(&mut self, news: News) {
         match news {
-            News::Up(client, info) => {
-                self.client = Some(client);
-                self.info = Some(*info);
+            News::Up(peer) => {
+                self.client = Some(peer.client);
+                self.info = Some(peer.info);
                 self.gone = false;
             }
             News::Status(status) => {
-                if uploading(&status).is_some() {
+                // Answered elsewhere, or to be asked again another day.
+                if status.paused || uploading(&status).is_some() {
                     self.asking = false;
                 }
                 self.status = Some(*status);

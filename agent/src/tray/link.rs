@@ -15,11 +15,20 @@ use crate::notices;
 #[derive(Debug)]
 pub(super) enum News {
     /// It answers.
-    Up(Client, Box<GetInfoResponse>),
+    Up(Box<Peer>),
     /// How it is now.
     Status(Box<Status>),
     /// It does not answer, or no more.
     Gone,
+}
+
+/// An agent that answers.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// The connection to it.
+    pub(super) client: Client,
+    /// What it is.
+    pub(super) info: GetInfoResponse,
 }
 
 /// Follows the agent at `endpoint` for ever, and notifies of what needs a person; `told` is where it is
@@ -61,9 +70,9 @@ async fn listen(
     let info = client.agent.get_info(GetInfoRequest {}).await?.into_inner();
     let watched = client.agent.watch_status(WatchStatusRequest {}).await?;
     let mut states = watched.into_inner();
-    let up = News::Up(client, Box::new(info));
+    let peer = Box::new(Peer { client, info });
     // Nobody listens only when the process ends.
-    let _sent = events.send(Event::News(up));
+    let _sent = events.send(Event::News(News::Up(peer)));
     while let Some(message) = states.message().await? {
         backoff.reset();
         let status = Box::new(message.status.unwrap_or_default());
