@@ -23,6 +23,8 @@ const MENU_PATH: &str = "/MenuBar";
 /// Far longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Width, height, and pixels.
+type Picture = (i32, i32, Vec<u8>);
 type Answer<T> = Result<T, Box<dyn Error>>;
 
 /// A panel on a bus; icons leave it when it is dropped.
@@ -138,10 +140,10 @@ impl Panel {
 impl Icon {
     /// What it looks like now.
     pub async fn look(&self) -> Answer<Look> {
-        let (_, pictures, tooltip, _): (String, Vec<(i32, i32, Vec<u8>)>, String, String) =
+        let (_, pictures, tooltip, _): (String, Vec<Picture>, String, String) =
             self.property("ToolTip").await?;
         assert!(pictures.is_empty(), "a tooltip needs no picture");
-        let mut pictures: Vec<(i32, i32, Vec<u8>)> = self.property("IconPixmap").await?;
+        let mut pictures: Vec<Picture> = self.property("IconPixmap").await?;
         pictures.sort_by_key(|(width, ..)| *width);
         Ok(Look {
             tooltip,
@@ -260,7 +262,7 @@ impl Icon {
     }
 }
 
-fn digest(pictures: &[(i32, i32, Vec<u8>)]) -> u64 {
+fn digest(pictures: &[Picture]) -> u64 {
     let mut hasher = DefaultHasher::new();
     pictures.hash(&mut hasher);
     hasher.finish()
