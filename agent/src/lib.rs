@@ -25,3 +25,5 @@ pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod supervisor;
+#[cfg(windows)]
+pub mod windows_service;

@@ -41,6 +41,10 @@ async fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Demo(args) => shopmaster_agent::demo::run(args)
             .await
             .map_err(|error| with_causes(&error)),
+        #[cfg(windows)]
+        Command::Service(args) => {
+            shopmaster_agent::windows_service::run(args).map_err(|error| with_causes(&error))
+        }
         Command::Autostart(args) => return Ok(autostart::run(&args)),
     };
     result.map(|()| ExitCode::SUCCESS)

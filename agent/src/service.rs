@@ -73,6 +73,9 @@ pub struct Place {
     pub config: Option<PathBuf>,
     /// Whether it logs to standard error, too, when that is no terminal.
     pub headless: bool,
+    /// Windows: the security identifier of the user for whom it runs as a service, who may use it too.
+    #[cfg(windows)]
+    pub owner: Option<String>,
 }
 
 /// Runs the agent until a signal or a client asks it to end.
@@ -86,6 +89,8 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         instance: args.instance,
         config: args.config,
         headless: true,
+        #[cfg(windows)]
+        owner: None,
     };
     run_at(place, asked_to_end()).await
 }
@@ -109,6 +114,9 @@ pub async fn run_at(place: Place, end: impl Future<Output = ()>) -> Result<(), R
     if let Err(error) = &loaded {
         tracing::error!(error = with_causes(error), "the configuration is not valid");
     }
+    #[cfg(windows)]
+    let incoming = listener::listen(&endpoint, &lock, place.owner.as_deref())?;
+    #[cfg(not(windows))]
     let incoming = listener::listen(&endpoint, &lock)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

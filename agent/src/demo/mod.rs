@@ -112,6 +112,8 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
         folders,
         config: Some(config),
         headless: false,
+        #[cfg(windows)]
+        owner: None,
     };
     let mut agent = tokio::spawn(service::run_at(place, async {
         // Dropped or used, it means the same.
