@@ -207,7 +207,7 @@ impl Service<'_> {
             name: unit,
             scope: self.scope,
             state,
-            running: active.map(|word| word == "active" || word == "activating"),
+            running: active.map(|word| word == "active"),
             changed,
             place: format!("`{}`", path.display()),
             account: account_name,
@@ -256,7 +256,11 @@ impl Service<'_> {
             )),
             // Also when it is active: the new unit has to be taken into use.
             _ => {
-                self.systemctl(&["restart", &unit])?;
+                if let Err(error) = self.systemctl(&["restart", &unit]) {
+                    // One that cannot start would be tried for ever. The first error says why.
+                    let _ = self.remove(&mut Changes::default());
+                    return Err(error);
+                }
                 changes.done.push(format!("started `{unit}`"));
             }
         }
