@@ -24,7 +24,7 @@ use windows_service::{
 
 use super::{Changes, Registered, Scope, ServiceState, name, other_agent, shop_folder};
 use crate::{
-    autostart::AutostartError, control::listener::user_sid, paths::Paths,
+    autostart::AutostartError, control::listener::user_sid, engine::with_causes, paths::Paths,
     windows_service::ServiceArgs,
 };
 
@@ -112,7 +112,12 @@ pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, Au
             service
         }
     };
-    start_again_when_it_fails(&service)?;
+    if let Err(error) = start_again_when_it_fails(&service) {
+        changes.notes.push(format!(
+            "it is not started again after a failure: {}",
+            with_causes(&error)
+        ));
+    }
     for folder in granted(&folders) {
         icacls(
             &folder,
