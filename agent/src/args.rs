@@ -8,6 +8,8 @@ use shopmaster_proto::{Endpoint, InstanceName};
 use crate::autostart::AutostartArgs;
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
+#[cfg(windows)]
+use crate::windows_service::ServiceArgs;
 
 /// Keeps a Digible catalogue equal to a shop's product database.
 #[derive(Debug, Parser)]
@@ -34,6 +36,10 @@ pub enum Command {
     Tray(TrayArgs),
     /// Make the agent start by itself, or no longer; `shopmasterctl autostart` does the same
     Autostart(AutostartArgs),
+    /// Run as a service of Windows, which only its service control manager can start
+    #[cfg(windows)]
+    #[command(hide = true)]
+    Service(ServiceArgs),
     #[cfg(feature = "demo")]
     /// Try everything with a made-up shop and a stand-in for Digible, in a fresh folder
     Demo(DemoArgs),

@@ -27,3 +27,5 @@ pub mod secrets;
 pub mod service;
 pub mod supervisor;
 pub mod tray;
+#[cfg(windows)]
+pub mod windows_service;

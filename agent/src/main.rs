@@ -50,6 +50,10 @@ fn run(cli: Cli, runtime: &Runtime) -> Result<ExitCode, String> {
             let demo = shopmaster_agent::demo::run(args, icon);
             runtime.block_on(demo).map_err(|error| with_causes(&error))
         }),
+        #[cfg(windows)]
+        Command::Service(args) => {
+            shopmaster_agent::windows_service::run(args).map_err(|error| with_causes(&error))
+        }
         Command::Autostart(args) => return Ok(autostart::run(&args)),
     };
     result.map(|()| ExitCode::SUCCESS)

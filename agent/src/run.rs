@@ -105,6 +105,9 @@ pub struct Run {
     /// One sentence for people.
     #[serde(default)]
     pub message: String,
+    /// It walked the whole table: products that it found unchanged are no news.
+    #[serde(default)]
+    pub walked: bool,
     /// Parked by it, at most the first hundred.
     #[serde(default)]
     pub refused: Vec<Refused>,
@@ -172,6 +175,7 @@ impl Run {
             removed: 0,
             requests: 0,
             message: String::new(),
+            walked: false,
             refused: Vec::new(),
         }
     }
@@ -180,8 +184,11 @@ impl Run {
     pub fn is_idle(&self) -> bool {
         self.cause == Cause::Scheduled
             && self.outcome == Some(Outcome::Completed)
-            && self.done == 0
             && self.requests == 0
+            && match self.walked {
+                true => self.parked == 0 && self.removed == 0,
+                false => self.done == 0,
+            }
     }
 
     /// Ends it.

@@ -76,6 +76,9 @@ pub struct Place {
     pub headless: bool,
     /// Who shows an icon for it, once it listens.
     pub icon: Option<oneshot::Sender<tray::Setup>>,
+    /// Windows: the security identifier of the user for whom it runs as a service, who may use it too.
+    #[cfg(windows)]
+    pub owner: Option<String>,
 }
 
 /// Runs the agent until a signal or a client asks it to end; `icon` is told where it listens.
@@ -93,6 +96,8 @@ pub async fn run(
         config: args.config,
         headless: args.headless,
         icon,
+        #[cfg(windows)]
+        owner: None,
     };
     run_at(place, asked_to_end()).await
 }
@@ -122,6 +127,9 @@ pub async fn run_at(place: Place, end: impl Future<Output = ()>) -> Result<(), R
     if let Err(error) = &loaded {
         tracing::error!(error = with_causes(error), "the configuration is not valid");
     }
+    #[cfg(windows)]
+    let incoming = listener::listen(&endpoint, &lock, place.owner.as_deref())?;
+    #[cfg(not(windows))]
     let incoming = listener::listen(&endpoint, &lock)?;
     if let Some(icon) = place.icon {
         // Not before: a second agent of this instance shows no icon.

@@ -271,6 +271,9 @@ fn a_service_that_does_not_start_is_told_in_the_service_managers_words() {
         answer.stderr,
         "error: `systemctl --user restart shopmaster-default.service` failed: Job failed.\n"
     );
+    // It would be tried for ever.
+    let now = home.json("autostart status");
+    assert_eq!(now["services"][0]["state"], "absent");
 }
 
 #[test]

@@ -53,13 +53,13 @@ async fn an_unknown_key_is_named_with_the_one_that_was_meant() {
 
 #[tokio::test]
 async fn what_a_later_version_brings_is_named() {
-    let text = "[catalog]\nkind = \"sqlserver\"\nserver = \"localhost\"\ndatabase = \"Shop\"\ntable = \"dbo.Products\"\n[digible]\nemail = \"shop@example.com\"\n";
+    let text = "[catalog]\nkind = \"sqlite\"\npath = \"/shop.db\"\ntable = \"Products\"\n[remote]\nlisten = \"127.0.0.1:7443\"\n[digible]\nemail = \"shop@example.com\"\n";
     let world = with_file(text).await;
     wait_issue(&world, "NOT_SUPPORTED").await;
     let refused = world.ctl(&["sync", "--json"]).await.unwrap();
     for part in [
         "\"UNIMPLEMENTED\"",
-        "SQL Server is not part of this version",
+        "the remote listener is not part of this version",
     ] {
         assert!(refused.stderr.contains(part), "{refused:?}");
     }

@@ -168,20 +168,6 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
         }),
         secrets: None,
     };
-    let sql_server = Settings {
-        catalog: Some(CatalogSettings {
-            kind: "sqlserver".to_owned(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
-    let scan = Settings {
-        catalog: Some(CatalogSettings {
-            capture: "scan".to_owned(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
     let listen = Settings {
         remote: Some(RemoteSettings {
             listen: "127.0.0.1:7443".to_owned(),
@@ -195,30 +181,9 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
     let answers = [
         ("Verify", runs.start_run(verify).await.unwrap_err()),
         (
-            "Adopting",
-            config
-                .adopt(AdoptRequest { confirm: false })
-                .await
-                .unwrap_err(),
-        ),
-        (
             "The report",
             agent
                 .create_report(CreateReportRequest {})
-                .await
-                .unwrap_err(),
-        ),
-        (
-            "SQL Server",
-            config
-                .configure(configure(sql_server, "catalog.kind"))
-                .await
-                .unwrap_err(),
-        ),
-        (
-            "scan mode",
-            config
-                .configure(configure(scan, "catalog.capture"))
                 .await
                 .unwrap_err(),
         ),

@@ -16,12 +16,14 @@ mod changes;
 mod configuration;
 mod control;
 mod ctl;
+mod dialogue;
 mod full_disk;
 mod help;
 mod kill;
 mod parking;
 mod pauses;
 mod postponed;
+mod scan;
 mod session;
 mod support;
 #[cfg(target_os = "linux")]

@@ -66,6 +66,14 @@ pub enum AutostartError {
         /// What it answered.
         said: String,
     },
+    /// Services are for administrators.
+    #[cfg(windows)]
+    #[error("only an administrator may change services")]
+    NotAdministrator,
+    /// The service control manager said no.
+    #[cfg(windows)]
+    #[error("the service control manager refuses")]
+    ServiceManager(#[source] windows_service::Error),
     /// A program that it takes is not there.
     #[error("cannot run `{program}`")]
     Start {
@@ -91,6 +99,10 @@ impl AutostartError {
             | Self::Remove { .. }
             | Self::Refused { .. }
             | Self::Start { .. } => "AUTOSTART_FAILED",
+            #[cfg(windows)]
+            Self::ServiceManager(_) => "AUTOSTART_FAILED",
+            #[cfg(windows)]
+            Self::NotAdministrator => "NOT_ADMINISTRATOR",
         }
     }
 
@@ -105,6 +117,9 @@ impl AutostartError {
             }
             Self::OtherService { remedy, .. } => remedy,
             Self::NoAccount | Self::UnknownAccount(_) => "name one with `--run-as USER`",
+            #[cfg(windows)]
+            Self::NotAdministrator => "run it in a terminal that was started as administrator",
+            #[cfg(unix)]
             Self::Read { source, .. }
             | Self::Write { source, .. }
             | Self::Remove { source, .. }

@@ -153,6 +153,10 @@ fn problems(login: &LoginState, services: &[ServiceState]) -> Vec<String> {
         _ if *login == LoginState::On(None) => problems.push(
             "the login item starts something else than this program: enable it again".to_owned(),
         ),
+        None if *login == LoginState::On(Some(Starts::Icon)) => problems.push(
+            "the login item starts the icon alone, and no service starts the agent: enable one of them again"
+                .to_owned(),
+        ),
         _ => {}
     }
     for service in services.iter().filter(|service| service.changed) {
@@ -257,5 +261,6 @@ mod tests {
         };
         assert_eq!(problems(&LoginState::Absent, &[changed]).len(), 1);
         assert_eq!(problems(&on(None), &[]).len(), 1);
+        assert_eq!(problems(&on(Some(Starts::Icon)), &[]).len(), 1);
     }
 }

@@ -87,6 +87,15 @@ pub enum ConnectError {
     /// The database does not exist, or the login may not open it (error 4060).
     #[error("the server has no database `{0}` that this login may open")]
     DatabaseMissing(String),
+    /// The server answers, but takes nobody in just now.
+    #[error("the server is not ready: {message}")]
+    NotReady {
+        /// What the server said.
+        message: String,
+    },
+    /// The server sends us to another one, where we do not go.
+    #[error("the server sends us on to `{0}`")]
+    SentOn(String),
     /// Windows logins from a computer without Windows.
     #[error("a Windows login needs an agent that runs on Windows")]
     NoWindows,
@@ -119,6 +128,8 @@ impl ConnectError {
             Self::CertificateNotTrusted { .. } => "CERTIFICATE_NOT_TRUSTED",
             Self::LoginFailed { .. } => "LOGIN_FAILED",
             Self::DatabaseMissing(_) => "DATABASE_MISSING",
+            Self::NotReady { .. } => "SERVER_NOT_READY",
+            Self::SentOn(_) => "SERVER_SENDS_ON",
             Self::NoWindows => "WINDOWS_LOGIN_UNAVAILABLE",
             Self::NoPassword => "SQL_PASSWORD_MISSING",
             Self::NoSqlServer { .. } => "NOT_SQL_SERVER",
@@ -136,6 +147,7 @@ impl ConnectError {
                 | Self::NameNotFound(_)
                 | Self::BrowserSilent { .. }
                 | Self::NoSqlServer { .. }
+                | Self::NotReady { .. }
         )
     }
 
@@ -172,15 +184,30 @@ impl ConnectError {
             }
             Self::EncryptionDemanded => "Run `shopmasterctl configure --encryption required`",
             Self::TlsRefused { .. } => {
-                "Servers older than SQL Server 2016 speak only old TLS versions: install the server's updates that bring TLS 1.2; or, where the network is trusted, run `shopmasterctl configure --encryption none`"
+                "Old servers speak only old TLS: TLS 1.2 with forward secrecy needs SQL Server 2016 or later (or the last service pack of 2008 to 2014) on Windows 10 or Windows Server 2016 or later; or, where the network is trusted, run `shopmasterctl configure --encryption none`"
             }
-            Self::LoginFailed { state: 7, .. } => "The login is disabled: enable it on the server",
-            Self::LoginFailed { state: 58, .. } => {
+            Self::LoginFailed { number: 18470, .. }
+            | Self::LoginFailed {
+                number: 18456,
+                state: 7,
+                ..
+            } => "The login is disabled: enable it on the server",
+            Self::LoginFailed { number: 18486, .. } => {
+                "The login is locked after too many wrong passwords: unlock it on the server, then set the right password with `shopmasterctl configure --sql-password-stdin`"
+            }
+            Self::LoginFailed { number: 18452, .. }
+            | Self::LoginFailed {
+                number: 18456,
+                state: 58,
+                ..
+            } => {
                 "The server takes Windows logins only: allow SQL logins (\"SQL Server and Windows Authentication mode\"), or use a Windows login"
             }
-            Self::LoginFailed { state: 38 | 46, .. } => {
-                "The login may not open the database: create a user for it there"
-            }
+            Self::LoginFailed {
+                number: 18456,
+                state: 38 | 40 | 46,
+                ..
+            } => "The login may not open the database: create a user for it there",
             Self::LoginFailed {
                 number: 18488 | 18487,
                 ..
@@ -193,11 +220,19 @@ impl ConnectError {
             Self::DatabaseMissing(_) => {
                 "Check the name with `shopmasterctl configure --database NAME`, and that the login has a user in it"
             }
+            Self::NotReady { .. } => {
+                "Nothing, if it was once: it is tried again; else look at the server's own error log"
+            }
+            Self::SentOn(_) => {
+                "Name that server with `shopmasterctl configure --server`, or run `shopmasterctl configure --encryption required`: with all encrypted, it is gone to once"
+            }
             Self::NoWindows => {
                 "Use a SQL login: `shopmasterctl configure --auth sql --username NAME --sql-password-stdin`"
             }
             Self::NoPassword => "Run `shopmasterctl configure --sql-password-stdin`",
-            Self::NoSqlServer { .. } => "Check the port: is it SQL Server that listens there?",
+            Self::NoSqlServer { .. } => {
+                "Check the port: is it SQL Server that listens there? A server that forces strict encryption (TDS 8.0) is not supported"
+            }
         };
         Cow::Borrowed(text)
     }

@@ -55,6 +55,14 @@ pub enum CatalogError {
     /// The product table does not exist.
     #[error("the shop's database has no table `{0}`")]
     NoTable(String),
+    /// The configured name, or what it names, is no product table.
+    #[error("`{table}` cannot be the product table: {reason}")]
+    UnfitTable {
+        /// As configured.
+        table: String,
+        /// Why not, for people.
+        reason: String,
+    },
     /// A mapped column does not exist.
     #[error("the table `{table}` has no column `{column}`")]
     NoColumn {
@@ -91,6 +99,9 @@ pub enum CatalogError {
         /// Why, for people.
         reason: String,
     },
+    /// Somebody chose scan mode, in which nothing is installed.
+    #[error("scan mode is on: nothing is installed in the shop's database")]
+    ScanChosen,
     /// Installing would break the shop's own programs.
     #[error("capture cannot be installed on `{table}`: {reason}")]
     Unsafe {
@@ -191,10 +202,13 @@ impl CatalogError {
                 "Name a column with numbers as the price with `shopmasterctl configure --column-price NAME`"
             }
             Self::ScanOnly { .. } => "Run `shopmasterctl configure --capture scan`",
+            Self::ScanChosen => {
+                "Nothing: each interval the table is walked and compared. To capture changes instead, run `shopmasterctl configure --capture trigger` first"
+            }
             Self::Unsafe { .. } => {
                 "Mend what is named, or run `shopmasterctl configure --capture scan`"
             }
-            Self::NotApplicable(_) => "Nothing",
+            Self::NotApplicable(_) => "",
             Self::ConnectionLost { .. } | Self::TimedOut(_) => {
                 "Nothing, if it was once; else check the network and the database server's load"
             }
@@ -204,7 +218,7 @@ impl CatalogError {
             Self::NoFile(_) => {
                 "Set the path of the shop's database file with `shopmasterctl configure --path FILE`"
             }
-            Self::NoTable(_) => {
+            Self::NoTable(_) | Self::UnfitTable { .. } => {
                 "Set the name of the product table with `shopmasterctl configure --table NAME`"
             }
             Self::NoColumn { .. } => {
@@ -239,9 +253,11 @@ impl CatalogError {
             Self::Denied { .. } => "DATABASE_DENIED",
             Self::UnfitPrice { .. } => "PRICE_UNFIT",
             Self::ScanOnly { .. } => "SCAN_ONLY",
+            Self::ScanChosen => "SCAN_CHOSEN",
             Self::Unsafe { .. } => "CAPTURE_UNSAFE",
             Self::NotApplicable(_) => "NOT_APPLICABLE",
             Self::NoTable(_) => "TABLE_MISSING",
+            Self::UnfitTable { .. } => "TABLE_UNFIT",
             Self::NoColumn { .. } => "COLUMN_MISSING",
             Self::UnfitKey { .. } => "KEY_UNFIT",
             Self::NoRights { .. } => "DATABASE_READ_ONLY",

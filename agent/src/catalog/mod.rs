@@ -12,9 +12,11 @@ use crate::product::{ProductId, Row};
 #[cfg(test)]
 mod conformance;
 mod connect_error;
+mod decimal;
 mod error;
 pub mod sqlite;
 pub mod sqlserver;
+mod template;
 
 pub use connect_error::ConnectError;
 pub use error::CatalogError;
@@ -228,6 +230,48 @@ pub struct Check {
     pub text: String,
     /// What to do about it; empty when nothing is to be done.
     pub remedy: String,
+    /// Why it failed, for programs; empty where it did not.
+    pub code: &'static str,
+    /// Of a server's certificate that is not trusted, as 64 hexadecimal digits; else empty.
+    pub fingerprint: String,
+}
+
+impl Check {
+    /// A check that did not fail, or that was not tried.
+    #[must_use]
+    pub fn new(name: &'static str, verdict: Verdict, text: String, remedy: String) -> Self {
+        Self {
+            name,
+            verdict,
+            text,
+            remedy,
+            code: "",
+            fingerprint: String::new(),
+        }
+    }
+
+    /// A check that could not be made, or whose answer was no.
+    #[must_use]
+    pub fn failed(name: &'static str, error: &CatalogError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        let fingerprint = match error {
+            CatalogError::Connect {
+                cause: ConnectError::CertificateNotTrusted { fingerprint, .. },
+                ..
+            } => fingerprint.clone(),
+            _ => String::new(),
+        };
+        Self {
+            code: error.code(),
+            fingerprint,
+            ..Self::new(name, Verdict::Failed, text, error.remedy().into_owned())
+        }
+    }
 }
 
 /// A check's verdict.

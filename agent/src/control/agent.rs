@@ -101,6 +101,7 @@ impl v1::agent_server::Agent for Service {
             journal_file: supervisor.paths.journal.display().to_string(),
             log_dir: supervisor.paths.log_dir.display().to_string(),
             endpoints: vec![supervisor.endpoint.to_string()],
+            platform: std::env::consts::OS.to_owned(),
         }))
     }
 

@@ -18,6 +18,11 @@ use crate::{
     supervisor::{NewSecrets, Supervisor},
 };
 
+/// The last step of an adoption.
+const UPLOAD_IS_DUE: &str = "An upload is due: run `shopmasterctl upload`";
+/// The last step of one that is only shown.
+const UPLOAD_WILL_BE_DUE: &str = "Afterwards an upload is due: run `shopmasterctl upload`";
+
 pub(super) struct Service {
     supervisor: Arc<Supervisor>,
 }
@@ -130,7 +135,7 @@ impl v1::config_server::Config for Service {
             .await
             .map_err(|error| failure::catalog(&error))?;
         Ok(Response::new(v1::InstallCaptureResponse {
-            capture: Some(capture::capture(Some(&status))),
+            capture: Some(capture::capture(Some(&status), engine.scans())),
             changed,
             checks: checks.iter().map(capture::check).collect(),
         }))
@@ -151,7 +156,7 @@ impl v1::config_server::Config for Service {
             .await
             .map_err(|error| failure::catalog(&error))?;
         Ok(Response::new(v1::RemoveCaptureResponse {
-            capture: Some(capture::capture(Some(&status))),
+            capture: Some(capture::capture(Some(&status), engine.scans())),
             changed,
         }))
     }
@@ -160,7 +165,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::GetCaptureRequest>,
     ) -> Result<Response<v1::GetCaptureResponse>, Status> {
-        use crate::catalog::CaptureStatus::NotInstalled;
+        use crate::catalog::CaptureStatus::{Drifted, Installed};
         let engine = failure::engine(&self.supervisor).await?;
         engine.refresh().await;
         let catalog = engine.catalog();
@@ -168,15 +173,16 @@ impl v1::config_server::Config for Service {
             .capture()
             .await
             .map_err(|error| failure::catalog(&error))?;
+        // One that nobody reads is told all the same: it grows.
         let backlog = match status {
-            NotInstalled => crate::catalog::Backlog::default(),
-            _ => catalog
+            Installed | Drifted(_) => catalog
                 .backlog()
                 .await
                 .map_err(|error| failure::catalog(&error))?,
+            _ => crate::catalog::Backlog::default(),
         };
         Ok(Response::new(v1::GetCaptureResponse {
-            capture: Some(capture::capture(Some(&status))),
+            capture: Some(capture::capture(Some(&status), engine.scans())),
             changes: backlog.changes,
             pending: backlog.products,
             oldest_pending_at: backlog.oldest_at.map(time::timestamp),
@@ -185,22 +191,45 @@ impl v1::config_server::Config for Service {
 
     async fn adopt(
         &self,
-        _request: Request<v1::AdoptRequest>,
+        request: Request<v1::AdoptRequest>,
     ) -> Result<Response<v1::AdoptResponse>, Status> {
-        Err(failure::unimplemented("Adopting an old installation"))
+        let engine = failure::engine(&self.supervisor).await?;
+        let catalog = engine.catalog();
+        let (found, advice) = if request.into_inner().confirm {
+            let adopted = engine
+                .adopt()
+                .await
+                .map_err(|error| failure::step(&error))?;
+            (
+                adopted.adoption,
+                adopted.was_needed.then_some(UPLOAD_IS_DUE),
+            )
+        } else {
+            let found = catalog
+                .adoption()
+                .await
+                .map_err(|error| failure::catalog(&error))?;
+            let advice = found.is_needed.then_some(UPLOAD_WILL_BE_DUE);
+            (found, advice)
+        };
+        let status = catalog
+            .capture()
+            .await
+            .map_err(|error| failure::catalog(&error))?;
+        let advice = advice.map(str::to_owned);
+        Ok(Response::new(v1::AdoptResponse {
+            steps: found.steps.into_iter().chain(advice).collect(),
+            capture: Some(capture::capture(Some(&status), engine.scans())),
+            needed: found.is_needed,
+        }))
     }
 }
 
 /// The database first, then capture, then Digible.
 async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
-    let checks = match engine.catalog().inspect().await {
+    let checks = match engine.inspect().await {
         Ok(checks) => checks,
-        Err(error) => vec![Check {
-            name: "catalog.open",
-            verdict: Verdict::Failed,
-            text: crate::engine::with_causes(&error),
-            remedy: error.remedy().into_owned(),
-        }],
+        Err(error) => vec![Check::failed("catalog.open", &error)],
     };
     for check in &checks {
         if send(&sink, check).await.is_err() {
@@ -233,15 +262,20 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     let name = "catalog.capture";
     if !reachable {
         let text = "not tried, because an earlier check failed".to_owned();
-        return Check {
-            name,
-            verdict: Verdict::Skipped,
-            text,
-            remedy: String::new(),
-        };
+        return Check::new(name, Verdict::Skipped, text, String::new());
     }
     let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
     {
+        Ok(Installed | Drifted(_)) if engine.scans() => (
+            Verdict::Warning,
+            "scan mode is on, and capture is still installed".to_owned(),
+            "Run `shopmasterctl capture remove`".into(),
+        ),
+        Ok(NotInstalled) if engine.scans() => (
+            Verdict::Ok,
+            "scan mode is on: the table is walked and compared, nothing is installed".to_owned(),
+            "".into(),
+        ),
         Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), "".into()),
         Ok(NotInstalled) => (
             Verdict::Warning,
@@ -258,18 +292,9 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
             lines.join("; "),
             "Run `shopmasterctl capture install`, then `shopmasterctl upload`".into(),
         ),
-        Err(error) => (
-            Verdict::Failed,
-            crate::engine::with_causes(&error),
-            error.remedy(),
-        ),
+        Err(error) => return Check::failed(name, &error),
     };
-    Check {
-        name,
-        verdict,
-        text,
-        remedy: remedy.into_owned(),
-    }
+    Check::new(name, verdict, text, remedy.into_owned())
 }
 
 async fn login_check(engine: &Engine) -> Check {
@@ -295,10 +320,5 @@ async fn login_check(engine: &Engine) -> Check {
             "Check this computer's internet connection and `digible.base_url`",
         ),
     };
-    Check {
-        name: "digible.login",
-        verdict,
-        text,
-        remedy: remedy.to_owned(),
-    }
+    Check::new("digible.login", verdict, text, remedy.to_owned())
 }

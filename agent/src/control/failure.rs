@@ -95,7 +95,7 @@ pub(super) fn journal(error: &JournalError) -> Status {
         Code::Internal,
         "JOURNAL_FAILED",
         with_causes(error),
-        &error.remedy(),
+        error.remedy(),
     )
 }
 

@@ -122,6 +122,8 @@ pub async fn run(
         config: Some(config),
         headless: false,
         icon,
+        #[cfg(windows)]
+        owner: None,
     };
     let mut agent = tokio::spawn(service::run_at(place, async {
         // Dropped or used, it means the same.

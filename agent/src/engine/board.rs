@@ -53,6 +53,11 @@ impl Board {
         self.posted.borrow().facts.clone()
     }
 
+    /// One thing of the facts as they are now.
+    pub fn read<T>(&self, look: impl FnOnce(&Facts) -> T) -> T {
+        look(&self.posted.borrow().facts)
+    }
+
     /// The facts and their changes. A slow reader gets the newest, never a queue.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Posted> {

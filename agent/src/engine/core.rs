@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     board::Board,
+    gone::Missing,
     halt::{Halt, StepError},
     lane::Lane,
     owner,
@@ -40,6 +41,11 @@ pub struct Options {
     pub interval: Duration,
     /// From one look for changes to the next.
     pub probe: Duration,
+    /// Changes are found by walking the table, also where they could be captured.
+    pub scan: bool,
+    /// A product that a walk does not meet counts as gone when another walk, so much later, does not
+    /// meet it either: [`GONE_AFTER`] but in tests.
+    pub gone_after: Duration,
 }
 
 /// What every run works with.
@@ -51,6 +57,7 @@ pub(super) struct Core {
     pub(super) options: Options,
     pub(super) waits: Waits,
     pub(super) lane: Lane,
+    pub(super) missing: Missing,
     pub(super) pause: watch::Sender<Option<Pause>>,
     /// Ends everything.
     pub(super) stop: CancellationToken,
@@ -60,6 +67,8 @@ pub(super) struct Core {
     pub(super) owner_renewed: tokio::sync::Mutex<Option<Timestamp>>,
 }
 
+/// From the look that misses a product to the one after which it counts as gone.
+pub const GONE_AFTER: Duration = Duration::from_secs(600);
 /// The fewest products of a step, so that small batches do not make small steps. Tests want many steps.
 const SMALLEST_PAGE: usize = if cfg!(test) { 1 } else { 200 };
 
@@ -92,11 +101,35 @@ impl Core {
             options,
             waits: Waits::default(),
             lane: Lane::default(),
+            missing: Missing::default(),
             pause: watch::Sender::new(pause),
             stop: CancellationToken::new(),
             hold: Mutex::new(None),
             owner_renewed: tokio::sync::Mutex::new(None),
         }
+    }
+
+    /// Whether capture is as it was installed, for people, too. Says from then on whether the table is
+    /// walked instead: somebody chose it, or it cannot be captured.
+    pub(super) async fn capture(&self) -> Result<CaptureStatus, CatalogError> {
+        let status = self.catalog.capture().await?;
+        let scans = self.options.scan || matches!(status, CaptureStatus::ScanOnly(_));
+        self.board.update(|facts| {
+            facts.capture = Some(status.clone());
+            facts.scan = scans.then(|| facts.scan.unwrap_or_default());
+        });
+        Ok(status)
+    }
+
+    /// Whether the table is walked, so that nothing of ours is in the shop's database.
+    pub(super) fn scans(&self) -> bool {
+        self.board.read(|facts| facts.scan.is_some())
+    }
+
+    /// Whether nothing keeps the table from giving one key several times: a view.
+    pub(super) fn may_repeat_keys(&self) -> bool {
+        self.board
+            .read(|facts| matches!(facts.capture, Some(CaptureStatus::ScanOnly(_))))
     }
 
     /// An empty settlement of a step that begins to send now.
@@ -204,10 +237,11 @@ impl Core {
     pub(super) async fn look(&self) -> Result<(), StepError> {
         // Of no product: whether the table and its columns are there at all.
         self.catalog.read(&[]).await?;
-        let status = self.catalog.capture().await?;
-        owner::note_gap(self, &status).await?;
+        let status = self.look_at_capture().await?;
+        let scans = self.scans();
         let backlog = match status {
-            CaptureStatus::NotInstalled | CaptureStatus::ScanOnly(_) => Backlog::default(),
+            _ if scans => Backlog::default(),
+            CaptureStatus::NotInstalled => Backlog::default(),
             _ => self.catalog.backlog().await?,
         };
         let counts = self.journal.counts().await?;
@@ -216,8 +250,11 @@ impl Core {
         let now = Timestamp::now();
         self.board.update(|facts| {
             facts.catalog.reachable = Some(true);
-            facts.capture = Some(status);
-            facts.pending = backlog.products;
+            // What a walk has found stays until the next one.
+            if !scans {
+                facts.pending = backlog.products;
+            }
+            facts.changes = backlog.changes;
             facts.oldest_pending_at = backlog.oldest_at;
             facts.oldest_age = backlog.oldest_age.map(|age| (age, now));
             facts.counts = counts;
@@ -225,6 +262,15 @@ impl Core {
             facts.session = Some(session);
         });
         Ok(())
+    }
+
+    /// Whether capture is as it was installed. An upload is due from then on when it was not.
+    pub(super) async fn look_at_capture(&self) -> Result<CaptureStatus, StepError> {
+        let status = self.capture().await?;
+        if !self.scans() {
+            owner::note_gap(self, &status).await?;
+        }
+        Ok(status)
     }
 }
 

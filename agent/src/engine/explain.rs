@@ -117,7 +117,10 @@ impl Engine {
             removed,
             retry_at,
         };
-        (explained.state, explained.text) = judge(&explained);
+        (explained.state, explained.text) = match self.core.scans() {
+            true => judge_scanned(&explained).unwrap_or_else(|| judge(&explained)),
+            false => judge(&explained),
+        };
         Ok(explained)
     }
 
@@ -132,6 +135,9 @@ impl Engine {
 
     async fn changes_of(&self, key: &ProductId) -> Result<Vec<Change>, StepError> {
         use crate::catalog::CatalogError::NotInstalled;
+        if self.core.scans() {
+            return Ok(Vec::new());
+        }
         match self
             .core
             .catalog
@@ -159,6 +165,31 @@ impl Engine {
             .or_else(|| meanings.into_iter().next())
             .unwrap_or(ProductId::Integer(0)))
     }
+}
+
+/// What only a walk over the table finds.
+fn judge_scanned(explained: &Explained) -> Option<(ProductState, String)> {
+    let Explained {
+        row,
+        current,
+        known,
+        parked,
+        removed,
+        ..
+    } = explained;
+    if known.doubt != Doubt::None || (removed.is_some() && row.is_none()) {
+        return None;
+    }
+    let text = match row {
+        None if known.published.is_some() || parked.is_some() => {
+            "It is not in the shop's table any more; it counts as removed after two looks, ten minutes apart"
+        }
+        Some(_) if parked.is_none() && current.is_none_or(|now| known.published != Some(now.0)) => {
+            "Digible does not have it as it is in the shop; it is sent after the next look at all products"
+        }
+        _ => return None,
+    };
+    Some((ProductState::Pending, text.to_owned()))
 }
 
 fn judge(explained: &Explained) -> (ProductState, String) {

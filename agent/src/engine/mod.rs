@@ -13,6 +13,7 @@ mod courier;
 mod deletions;
 mod evidence;
 mod explain;
+mod gone;
 mod halt;
 mod lane;
 mod live;
@@ -21,27 +22,34 @@ mod page;
 mod pass;
 mod recorder;
 mod registry;
+mod scan;
 mod scheduler;
 mod step;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod upload;
 mod waits;
+mod watch;
 mod witness;
 
 use crate::{
-    catalog::{CaptureStatus, Catalog},
+    catalog::{Adoption, CaptureStatus, Catalog, CatalogError, Check, Verdict},
     digible::{Answer, Cloud},
+    health::ScanFacts,
     journal::{Journal, JournalError, Pause},
 };
 use board::Board;
 use core::Core;
 
-pub use core::{Options, with_causes};
+pub use core::{GONE_AFTER, Options, with_causes};
 pub use explain::{Explained, ProductState};
 pub use halt::StepError;
 pub use registry::{StartError, Started};
+
+/// The checks of the preflight that say nothing about walking the table.
+const ONLY_FOR_CAPTURE: [&str; 2] = ["catalog.triggers", "catalog.names"];
 
 /// Keeps one catalog equal at one Digible account, until it is stopped.
 pub struct Engine {
@@ -49,6 +57,15 @@ pub struct Engine {
     runs: registry::Registry,
     tasks: TaskTracker,
     scheduler: Mutex<Option<Arc<tokio::sync::Notify>>>,
+}
+
+/// What adopting did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// What was done, and what is left.
+    pub adoption: Adoption,
+    /// There was something to take over: an upload is due.
+    pub was_needed: bool,
 }
 
 impl Engine {
@@ -69,7 +86,9 @@ impl Engine {
         let kind = catalog.kind();
         let checked_at = journal.uploaded_at().await?;
         let session = cloud.session();
+        let scan = options.scan.then(ScanFacts::default);
         board.update(|facts| {
+            facts.scan = scan;
             facts.paused = pause;
             facts.counts = counts;
             facts.catalog.kind = kind;
@@ -98,9 +117,14 @@ impl Engine {
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::run(&engine, &wake).await });
+        let core = Arc::clone(&self.core);
+        self.tasks.spawn(async move { watch::run(&core).await });
         let engine = Arc::clone(self);
         self.tasks
             .spawn(async move { scheduler::end_pauses(&engine).await });
+        let core = Arc::clone(&self.core);
+        self.tasks
+            .spawn(async move { trim::while_blocked(&core).await });
     }
 
     /// Stops everything: what is under way is recorded first.
@@ -118,6 +142,11 @@ impl Engine {
     /// The shop's product table.
     pub fn catalog(&self) -> &dyn Catalog {
         self.core.catalog.as_ref()
+    }
+
+    /// Whether the table is walked and compared, so that nothing of ours belongs into the database.
+    pub fn scans(&self) -> bool {
+        self.core.scans()
     }
 
     /// Parked and removed products.
@@ -158,13 +187,35 @@ impl Engine {
         }
     }
 
+    /// The preflight. Where the table is walked, nothing is said of what only capture needs.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn inspect(&self) -> Result<Vec<Check>, CatalogError> {
+        let mut checks = self.core.catalog.inspect().await?;
+        if self.scans() {
+            let of_capture = checks.iter_mut();
+            for check in of_capture.filter(|check| ONLY_FOR_CAPTURE.contains(&check.name)) {
+                check.verdict = Verdict::Skipped;
+                check.text = "not needed, because nothing is installed in scan mode".to_owned();
+                check.remedy.clear();
+            }
+        }
+        Ok(checks)
+    }
+
     /// Installs or mends capture. What changed before it was installed is not captured, so that an
     /// upload is due. False when everything was already as planned.
     ///
     /// # Errors
     ///
-    /// When the preflight refuses it, or the database or the journal fails.
+    /// When the preflight refuses it, or the database or the journal fails;
+    /// [`CatalogError::ScanChosen`] in scan mode.
     pub async fn install_capture(&self) -> Result<bool, StepError> {
+        if self.core.options.scan {
+            return Err(CatalogError::ScanChosen.into());
+        }
         self.core.catalog.claim().await?;
         if self.core.catalog.capture().await? != CaptureStatus::Installed {
             // First, so that it is not forgotten when the agent ends in between.
@@ -187,11 +238,46 @@ impl Engine {
         self.core.catalog.claim().await?;
         let changed = self.core.catalog.remove().await?;
         if changed {
-            self.core.journal.need_upload().await?;
+            // Who walks the table misses nothing by it.
+            if !self.core.scans() {
+                self.core.journal.need_upload().await?;
+            }
             tracing::info!("capture removed");
         }
         self.refresh().await;
         Ok(changed)
+    }
+
+    /// Takes over an installation of the old program. What that one never sent, or sent and Digible
+    /// lost, nobody knows, so that an upload is due.
+    ///
+    /// # Errors
+    ///
+    /// When this kind of database has none, or the database or the journal fails. It can be called
+    /// again. [`CatalogError::ScanChosen`] in scan mode.
+    pub async fn adopt(&self) -> Result<Adopted, StepError> {
+        self.core.catalog.claim().await?;
+        let was_needed = self.core.catalog.adoption().await?.is_needed;
+        if was_needed && self.core.options.scan {
+            // It ends with capture in the old program's place.
+            return Err(CatalogError::ScanChosen.into());
+        }
+        if was_needed {
+            // First, so that it is not forgotten when the agent ends in between.
+            self.core.journal.need_upload().await?;
+        }
+        let adoption = self.core.catalog.adopt().await?;
+        if was_needed {
+            tracing::info!(
+                finished = !adoption.is_needed,
+                "an installation of the old program was taken over"
+            );
+        }
+        self.refresh().await;
+        Ok(Adopted {
+            adoption,
+            was_needed,
+        })
     }
 
     /// Logs in to Digible, whatever the state of the session.

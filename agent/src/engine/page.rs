@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{core::Core, halt::StepError};
 use crate::{
     catalog::{Change, ChangeIdentity, ChangeKind, Lookup},
-    product::{ProductId, Row},
+    product::{Problem, ProductId, Row},
 };
 
 /// Where products come from.
@@ -95,12 +95,13 @@ impl Page {
     }
 
     async fn of_rows(core: &Core, from: &Cursor, limit: usize) -> Result<Self, StepError> {
-        let rows = core.catalog.scan(from.key(), limit).await?;
+        let mut rows = core.catalog.scan(from.key(), limit).await?;
+        let is_full = rows.len() == limit;
+        if core.may_repeat_keys() {
+            rows = once_each(rows, is_full);
+        }
         let last = rows.last().map(|row| row.id.clone());
-        let next = last
-            .clone()
-            .filter(|_| rows.len() == limit)
-            .map(Cursor::Key);
+        let next = last.clone().filter(|_| is_full).map(Cursor::Key);
         let candidates = rows
             .into_iter()
             .map(|row| Candidate {
@@ -181,6 +182,9 @@ impl Page {
             return Ok(());
         }
         let keys: Vec<_> = missing.iter().map(|missing| missing.key.clone()).collect();
+        if core.scans() {
+            return self.look_again_without_changes(core, keys).await;
+        }
         // Their changes first, so that a change which comes after the look stays pending.
         let (_, mut all) = by_key(core.catalog.changes_of(&keys).await?);
         let lookups = core.catalog.read(&keys).await?;
@@ -199,6 +203,24 @@ impl Page {
                         .is_some_and(|change| change.kind == ChangeKind::Insert),
                     changes: identities(Some(changes)),
                 }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where nothing is captured, a walk over the table says what is gone; until then it stays as it is.
+    async fn look_again_without_changes(
+        &mut self,
+        core: &Core,
+        keys: Vec<ProductId>,
+    ) -> Result<(), StepError> {
+        let lookups = core.catalog.read(&keys).await?;
+        let mut places = self.places();
+        for (key, lookup) in keys.into_iter().zip(lookups) {
+            match lookup {
+                Lookup::Found(row) => self.add(row, key, Vec::new(), &mut places),
+                Lookup::Locked => self.locked += 1,
+                Lookup::Gone => {}
             }
         }
         Ok(())
@@ -254,6 +276,25 @@ impl Cursor {
             _ => None,
         }
     }
+}
+
+/// A view may give a key several times, and nobody knows which row counts: such a product cannot be
+/// sent. The last key of a full page belongs to the next one, because more rows of it may follow.
+fn once_each(rows: Vec<Row>, is_full: bool) -> Vec<Row> {
+    let mut once: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match once.last_mut() {
+            Some(before) if before.id == row.id => {
+                let problem = "several rows of the view have this key";
+                before.name = Err(Problem(problem.to_owned()));
+            }
+            _ => once.push(row),
+        }
+    }
+    if is_full && once.len() > 1 {
+        once.pop();
+    }
+    once
 }
 
 /// Distinct keys in the order of their first change, and the changes of each, oldest first.

@@ -33,6 +33,20 @@ pub(super) struct Passed {
     pub(super) at: Cursor,
 }
 
+impl Passed {
+    /// This walk and the one after it, as one.
+    pub(super) fn and(self, next: Self) -> Self {
+        Self {
+            halt: next.halt,
+            // A product may wait in both.
+            deferred: self.deferred.max(next.deferred),
+            reason: next.reason.or(self.reason),
+            progressed: self.progressed || next.progressed,
+            at: next.at,
+        }
+    }
+}
+
 /// Walks through `source` from `from` to its end, or until something stops it. A database that is
 /// busy stops it, too.
 pub(super) async fn walk(
@@ -116,11 +130,13 @@ async fn steps(
         passed.deferred += delivered.deferred;
         passed.progressed |= delivered.progressed;
         passed.reason = delivered.reason.or(passed.reason.take());
-        if let Mode::Everything { already, .. } = mode {
-            match delivered.halt {
+        match mode {
+            Mode::Everything { already, .. } => match delivered.halt {
                 Some(_) => already.extend(delivered.through),
                 None => already.retain(|id| !page.aboard.contains(id)),
-            }
+            },
+            Mode::Compared(met) => met.add(&page.aboard),
+            Mode::Changed => {}
         }
         if let Some(halt) = delivered.halt {
             return Ok(Some(halt));

@@ -126,7 +126,8 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
     if Instant::now() >= schedule.full {
         return true;
     }
-    if engine.core.held().is_some() {
+    // A walk over the whole table is for each interval, and for nothing in between.
+    if engine.core.held().is_some() || engine.core.scans() {
         return false;
     }
     let began = schedule.began;
@@ -161,7 +162,10 @@ fn all_wait(engine: &Engine) -> bool {
 /// Starts a sync, or waits for the one that goes.
 async fn sync(engine: &Engine, schedule: &mut Schedule) {
     // What comes later than this is news, whether the sync still meets it or not.
-    let newest = engine.core.catalog.newest_change().await.ok().flatten();
+    let newest = match engine.core.scans() {
+        true => None,
+        false => engine.core.catalog.newest_change().await.ok().flatten(),
+    };
     schedule.began = Some(Began::now());
     if let Ok((live, _)) = engine.runs.begin(Kind::Sync, Cause::Scheduled, false) {
         let run = live.ended().await;

@@ -15,6 +15,7 @@ use super::{
     live::Live,
     page::{Candidate, Cursor, Gone, Page, Source},
     recorder::Recorder,
+    scan::Met,
     witness::{self, Testimony},
 };
 use crate::{
@@ -33,6 +34,8 @@ const LONGEST_REASON: usize = 1_000;
 pub(super) enum Mode {
     /// What Digible already has is not sent.
     Changed,
+    /// The same for each row of the table, and notes which ones there are.
+    Compared(Met),
     /// All are sent: an upload.
     Everything {
         /// The upload's number.
@@ -40,6 +43,12 @@ pub(super) enum Mode {
         /// What an unfinished step of it already sent.
         already: HashSet<ProductId>,
     },
+}
+
+impl Mode {
+    fn sends_all(&self) -> bool {
+        matches!(self, Self::Everything { .. })
+    }
 }
 
 /// What came of a step.
@@ -235,7 +244,7 @@ impl Sorter<'_> {
             return;
         }
         // An upload passes by each product once, and must not pass by one that waits.
-        if matches!(self.mode, Mode::Changed) && !self.core.waits.is_ready(&item.id) {
+        if !self.mode.sends_all() && !self.core.waits.is_ready(&item.id) {
             sorted.waiting += 1;
             return;
         }
@@ -263,16 +272,14 @@ impl Sorter<'_> {
     }
 
     fn is_equal(&self, item: &Item, known: &Known) -> bool {
-        matches!(self.mode, Mode::Changed)
+        !self.mode.sends_all()
             && known.doubt == Doubt::None
             && known.published == Some(item.digest.0)
             && !known.retry
     }
 
     fn is_update(&self, known: &Known) -> bool {
-        matches!(self.mode, Mode::Changed)
-            && known.published.is_some()
-            && known.doubt == Doubt::None
+        !self.mode.sends_all() && known.published.is_some() && known.doubt == Doubt::None
     }
 
     async fn sort_gone(&self, gone: Vec<Gone>, sorted: &mut Sorted) -> Result<(), StepError> {
@@ -346,9 +353,15 @@ impl Step<'_> {
             .iter()
             .map(|parcel| parcel.item.id.clone())
             .collect();
+        let sent: HashSet<_> = ids.iter().cloned().collect();
         if !ids.is_empty() {
             self.core.journal.hand_over(ids).await?;
         }
+        // Of a walk, the page may be the whole shop: who is equal may be asked as a witness.
+        let aboard = match self.mode {
+            Mode::Compared(_) => &sent,
+            Mode::Changed | Mode::Everything { .. } => aboard,
+        };
         let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
         let recorder = Recorder {
             core: self.core,
@@ -503,7 +516,7 @@ impl Step<'_> {
     /// An upload goes on behind this page only when nothing stopped it. Products of the page that are
     /// left over then stay in doubt, so that they are found again even after a crash.
     fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
-        if matches!(self.mode, Mode::Changed) {
+        if !self.mode.sends_all() {
             return None;
         }
         let (None, Some(cursor)) = (&delivered.halt, cursor) else {
@@ -520,7 +533,7 @@ impl Step<'_> {
         Settlement {
             upload: match self.mode {
                 Mode::Everything { number, .. } => Some(*number),
-                Mode::Changed => None,
+                Mode::Changed | Mode::Compared(_) => None,
             },
             ..self.core.settlement()
         }

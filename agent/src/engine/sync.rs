@@ -13,6 +13,7 @@ use super::{
     owner,
     page::{Cursor, Source},
     pass::{self, Passed},
+    scan,
     step::Mode,
 };
 use crate::{
@@ -27,6 +28,14 @@ const TRIES_WHEN_REQUESTED: u32 = 4;
 /// How long a sync of the scheduler waits for products that failed. Meanwhile it reads no changes.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Where a sync finds what changed.
+enum Finding {
+    /// In the ChangeLog.
+    Captured(CaptureStatus),
+    /// By walking the table.
+    Scanned,
+}
+
 /// How a run ended, and one sentence about it.
 pub(super) type Ending = (Outcome, String);
 
@@ -36,14 +45,14 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
         Cause::Requested => TRIES_WHEN_REQUESTED,
         Cause::Scheduled | Cause::Resumed => 1,
     };
-    let Some(captured) = pass::patiently(core, live, tries, || prepare(core)).await? else {
+    let Some(finding) = pass::patiently(core, live, tries, || prepare(core)).await? else {
         return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
     };
     let evidence = Evidence::default();
     let mut failures = 0;
     let mut fewest = u64::MAX;
     loop {
-        let passed = round(core, live, &evidence).await?;
+        let passed = round(core, live, &evidence, &finding).await?;
         // New changes pass all day long: only fewer that wait are progress for those who wait.
         let fewer = passed.deferred < fewest;
         let progressed = match passed.halt {
@@ -61,7 +70,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
                     continue;
                 }
                 core.note_nothing_left();
-                return Ok(completed(live, &captured));
+                return Ok(completed(live, &finding));
             }
             Some(Halt::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),
             Some(Halt::Hold { wait, .. }) => {
@@ -102,45 +111,71 @@ pub(super) fn next_try(core: &Core) -> Instant {
 
 /// Everything that was captured is sent. Who asked for the sync must not take it for everything
 /// that changed.
-fn completed(live: &Live, captured: &CaptureStatus) -> Ending {
-    match captured {
-        CaptureStatus::Drifted(lines) if live.now().cause == Cause::Requested => (
-            Outcome::Failed,
-            format!(
-                "Changes may be lost: {}; run `shopmasterctl capture install`, then `shopmasterctl upload`",
-                lines.join("; ")
-            ),
-        ),
+fn completed(live: &Live, finding: &Finding) -> Ending {
+    match finding {
+        Finding::Captured(CaptureStatus::Drifted(lines))
+            if live.now().cause == Cause::Requested =>
+        {
+            (
+                Outcome::Failed,
+                format!(
+                    "Changes may be lost: {}; run `shopmasterctl capture install`, then `shopmasterctl upload`",
+                    lines.join("; ")
+                ),
+            )
+        }
         _ => (Outcome::Completed, String::new()),
     }
 }
 
-async fn prepare(core: &Core) -> Result<CaptureStatus, StepError> {
-    let status = core.catalog.capture().await?;
+async fn prepare(core: &Core) -> Result<Finding, StepError> {
+    let status = core.capture().await?;
+    if core.scans() {
+        core.catalog.claim().await?;
+        check_key(core).await?;
+        return Ok(Finding::Scanned);
+    }
     if status == CaptureStatus::NotInstalled {
         return Err(CatalogError::NotInstalled.into());
     }
     core.catalog.claim().await?;
     owner::check(core, &status).await?;
-    Ok(status)
+    Ok(Finding::Captured(status))
+}
+
+/// Refuses a key that is not unique: a page would jump over rows with the last one's key. That the
+/// key of a view is unique, only the shop can know.
+pub(super) async fn check_key(core: &Core) -> Result<(), StepError> {
+    match core.catalog.plan().await {
+        Ok(_) | Err(CatalogError::ScanOnly { .. }) => Ok(()),
+        // Why it could not be installed says nothing about walking the table.
+        Err(
+            CatalogError::Unsafe { .. }
+            | CatalogError::NameTaken(_)
+            | CatalogError::NoRights { .. }
+            | CatalogError::Denied { .. },
+        ) if core.scans() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The ChangeLog once, then what the journal holds due.
-async fn round(core: &Core, live: &Live, evidence: &Evidence) -> Result<Passed, StepError> {
+async fn round(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    finding: &Finding,
+) -> Result<Passed, StepError> {
+    if let Finding::Scanned = finding {
+        return scan::round(core, live, evidence).await;
+    }
     let mode = &mut Mode::Changed;
     let changes = pass::walk(core, live, evidence, Source::Changes, Cursor::Start, mode).await?;
     if changes.halt.is_some() {
         return Ok(changes);
     }
     let due = pass::walk(core, live, evidence, Source::Due, Cursor::Start, mode).await?;
-    Ok(Passed {
-        halt: due.halt,
-        // A product may wait in both.
-        deferred: changes.deferred.max(due.deferred),
-        reason: due.reason.or(changes.reason),
-        progressed: changes.progressed || due.progressed,
-        at: due.at,
-    })
+    Ok(changes.and(due))
 }
 
 pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {

@@ -8,11 +8,13 @@ use super::{
     backoff,
     core::Core,
     evidence::Evidence,
+    gone,
     halt::{Halt, StepError},
     live::Live,
     owner,
     page::{Cursor, Source},
     pass::{self, Passed},
+    scan,
     step::Mode,
     sync::{self, Ending},
 };
@@ -32,8 +34,19 @@ const GONE_PAGE: u32 = 1_000;
 struct Shop {
     /// Products.
     total: u64,
-    /// Its changes are captured.
-    captured: bool,
+    /// What becomes of a product that changes behind the upload.
+    behind: Behind,
+}
+
+/// What becomes of a product that changes behind an upload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    /// It is captured.
+    Captured,
+    /// The next walk finds it.
+    Scanned,
+    /// Nobody notices.
+    Lost,
 }
 
 /// Sends every product. Goes on by itself in the next process when this one ends before; one that
@@ -48,8 +61,7 @@ pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<En
 }
 
 async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
-    let Some(Shop { total, captured }) =
-        pass::patiently(core, live, TRIES, || prepare(core)).await?
+    let Some(Shop { total, behind }) = pass::patiently(core, live, TRIES, || prepare(core)).await?
     else {
         return Ok(cancelled());
     };
@@ -82,7 +94,13 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
     if let Some(ending) = all(core, live, &evidence, Source::Due, Cursor::Start, &mut mode).await? {
         return Ok(ending);
     }
-    if captured {
+    if behind == Behind::Scanned {
+        let passed = scan::after_upload(core, live, &evidence).await?;
+        if passed.halt == Some(Halt::Cancelled) {
+            return Ok(cancelled());
+        }
+    }
+    if behind == Behind::Captured {
         // What it covered is no longer pending; what is left stays so, and is shown.
         let mut mode = Mode::Changed;
         let (changes, start) = (Source::Changes, Cursor::Start);
@@ -95,7 +113,10 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
     let Some(()) = pass::patiently(core, live, TRIES, find).await? else {
         return Ok(cancelled());
     };
-    if captured {
+    if behind == Behind::Scanned {
+        gone::settle_missing(core);
+    }
+    if behind != Behind::Lost {
         core.journal.finish_upload(number).await?;
     } else {
         // What changed behind it meanwhile is nowhere.
@@ -107,13 +128,20 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
 /// Makes sure that the shop is ours to serve.
 async fn prepare(core: &Core) -> Result<Shop, StepError> {
     core.catalog.claim().await?;
-    // It refuses a key that is not unique: a page would jump over rows with the last one's key.
-    core.catalog.plan().await?;
-    let status = core.catalog.capture().await?;
-    owner::check(core, &status).await?;
+    sync::check_key(core).await?;
+    let status = core.capture().await?;
+    let behind = if core.scans() {
+        Behind::Scanned
+    } else {
+        owner::check(core, &status).await?;
+        match status {
+            CaptureStatus::Installed => Behind::Captured,
+            _ => Behind::Lost,
+        }
+    };
     Ok(Shop {
         total: core.catalog.count().await?,
-        captured: status == CaptureStatus::Installed,
+        behind,
     })
 }
 
@@ -189,7 +217,7 @@ async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepErro
         };
         after = Some(last);
         let _turn = core.lane.turn().await;
-        let gone = gone(core, gone(core, keys).await?).await?;
+        let gone = without_row(core, without_row(core, keys).await?).await?;
         let removed = gone.len() as u64;
         core.journal
             .settle(Settlement {
@@ -202,7 +230,10 @@ async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepErro
 }
 
 /// Those without a row that spells them so.
-async fn gone(core: &Core, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
+pub(super) async fn without_row(
+    core: &Core,
+    keys: Vec<ProductId>,
+) -> Result<Vec<ProductId>, StepError> {
     if keys.is_empty() {
         return Ok(keys);
     }

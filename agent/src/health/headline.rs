@@ -42,9 +42,27 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         "SECRETS_UNAVAILABLE" => "The credential store does not answer",
         "JOURNAL_FAILED" => "The journal cannot be written",
         "JOURNAL_NEWER" => "The journal is from a newer version",
-        "DATABASE_UNREACHABLE" => "Database not reachable",
-        "DATABASE_BUSY" => "Database busy",
+        "DATABASE_UNREACHABLE"
+        | "SERVER_NOT_FOUND"
+        | "SERVER_PORT_CLOSED"
+        | "SERVER_SILENT"
+        | "BROWSER_SILENT"
+        | "INSTANCE_UNKNOWN"
+        | "NOT_SQL_SERVER"
+        | "CONNECTION_LOST"
+        | "DATABASE_TIMEOUT" => "Database not reachable",
+        "SERVER_NAME_INVALID" => "The database server's name is not valid",
+        "ENCRYPTION_REFUSED" | "ENCRYPTION_DEMANDED" | "TLS_REFUSED" => {
+            "Database server: no encryption in common"
+        }
+        "CERTIFICATE_NOT_TRUSTED" => "Database server's certificate not trusted",
+        "LOGIN_FAILED" | "WINDOWS_LOGIN_UNAVAILABLE" => "Database refuses the login",
+        "SQL_PASSWORD_MISSING" => return "SQL password not set: run Configure".to_owned(),
+        "DATABASE_MISSING" => "Database not found",
+        "DATABASE_DENIED" | "DATABASE_READ_ONLY" => "Database: rights are missing",
+        "DATABASE_BUSY" | "DATABASE_DEADLOCK" => "Database busy",
         "DATABASE_FAILED" => "Database fails",
+        "CATALOG_CLAIMED" => "Another agent serves this shop",
         "CAPTURE_DRIFTED" => "Changes may be lost",
         "DIGIBLE_UNREACHABLE" => "Digible not reachable",
         "DIGIBLE_REFUSES" => "Digible refuses everything",
@@ -87,6 +105,10 @@ fn pending(facts: &Facts, now: Timestamp) -> String {
             products(facts.counts.in_doubt)
         );
     }
+    let read = facts.catalog.reachable == Some(true);
+    if facts.pending == 0 && read && facts.scan.is_some() {
+        return "Waiting for the next look at all products".to_owned();
+    }
     if facts.pending == 0 {
         return "Waiting for the shop's database to answer".to_owned();
     }
@@ -99,7 +121,9 @@ fn pending(facts: &Facts, now: Timestamp) -> String {
 }
 
 fn up_to_date(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
-    let equal = match facts.checked_at {
+    // A walk has compared every product since.
+    let compared_at = facts.scan.and_then(|scan| scan.compared_at);
+    let equal = match compared_at.or(facts.checked_at) {
         Some(checked) => format!(
             "All {} equal, checked {}",
             products(facts.counts.published),

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Area, Facts, words::products};
+use super::{
+    Area, Facts,
+    words::{grouped, noun, products},
+};
 use crate::{catalog::CaptureStatus, digible::SessionState};
 
 /// One thing that is wrong now.
@@ -22,6 +25,10 @@ pub struct Issue {
     pub depends_on: Option<&'static str>,
 }
 
+/// With so many changes in it, the ChangeLog is an issue, long before it can hurt anybody: some tens
+/// of megabytes in the shop's database.
+const LARGE_CHANGE_LOG: u64 = 100_000;
+
 /// How bad an issue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -39,6 +46,9 @@ pub(super) fn issues(facts: &Facts) -> Vec<Issue> {
         .chain(configuration(facts))
         .chain(session(facts))
         .chain(capture(facts))
+        .chain(capture_unused(facts))
+        .chain(catalog_shrank(facts))
+        .chain(change_log_large(facts))
         .chain(upload(facts))
         .chain(parked(facts))
         .chain(busy(facts))
@@ -101,7 +111,7 @@ fn session(facts: &Facts) -> Option<Issue> {
 }
 
 fn capture(facts: &Facts) -> Option<Issue> {
-    if !facts.missing.is_empty() {
+    if !facts.missing.is_empty() || facts.scan.is_some() {
         return None;
     }
     let (code, severity, text, remedy) = match facts.capture.as_ref()? {
@@ -120,12 +130,63 @@ fn capture(facts: &Facts) -> Option<Issue> {
         ),
     };
     Some(Issue {
-        depends_on: facts
-            .troubles
-            .get(&Area::Catalog)
-            .map(|trouble| trouble.code),
+        depends_on: catalog_trouble(facts),
         ..new(facts, code, severity, text, remedy)
     })
+}
+
+/// Code of what is wrong with the shop's database.
+fn catalog_trouble(facts: &Facts) -> Option<&'static str> {
+    let trouble = facts.troubles.get(&Area::Catalog);
+    trouble.map(|trouble| trouble.code)
+}
+
+/// The till pays for it, and its ChangeLog only grows.
+fn capture_unused(facts: &Facts) -> Option<Issue> {
+    facts.scan?;
+    match facts.capture.as_ref()? {
+        CaptureStatus::NotInstalled | CaptureStatus::ScanOnly(_) => return None,
+        CaptureStatus::Installed | CaptureStatus::Drifted(_) => {}
+    }
+    Some(new(
+        facts,
+        "CAPTURE_UNUSED",
+        Severity::Warning,
+        "Scan mode is on, and capture is still installed: its ChangeLog grows and nobody reads it"
+            .to_owned(),
+        "Run `shopmasterctl capture remove`, or `shopmasterctl configure --capture trigger` to use it",
+    ))
+}
+
+fn catalog_shrank(facts: &Facts) -> Option<Issue> {
+    let shrank = facts.scan?.shrank?;
+    Some(new(
+        facts,
+        "CATALOG_SHRANK",
+        Severity::Warning,
+        format!(
+            "{} of {} are missing from the shop's table at once; none of them counts as removed",
+            grouped(shrank.missing),
+            products(shrank.known)
+        ),
+        "Check the shop's table or view with its own program; if the products are really gone, run `shopmasterctl upload`",
+    ))
+}
+
+fn change_log_large(facts: &Facts) -> Option<Issue> {
+    if facts.changes < LARGE_CHANGE_LOG {
+        return None;
+    }
+    Some(new(
+        facts,
+        "CHANGELOG_LARGE",
+        Severity::Warning,
+        format!(
+            "{} wait in the shop's database, more than are sent in the same time",
+            noun(facts.changes, "change")
+        ),
+        "Mend what keeps them from being sent, as the other issues say, or end the pause with `shopmasterctl resume`; `shopmasterctl runs` shows whether they are going down",
+    ))
 }
 
 fn upload(facts: &Facts) -> Option<Issue> {
@@ -134,13 +195,16 @@ fn upload(facts: &Facts) -> Option<Issue> {
     if facts.checked_at.is_some() || !facts.missing.is_empty() || unknown {
         return None;
     }
-    Some(new(
-        facts,
-        "NEVER_UPLOADED",
-        Severity::Warning,
-        "An upload is due: Digible may lack products or changes".to_owned(),
-        "Run `shopmasterctl upload`",
-    ))
+    Some(Issue {
+        depends_on: catalog_trouble(facts),
+        ..new(
+            facts,
+            "NEVER_UPLOADED",
+            Severity::Warning,
+            "An upload is due: Digible may lack products or changes".to_owned(),
+            "Run `shopmasterctl upload`",
+        )
+    })
 }
 
 fn parked(facts: &Facts) -> Option<Issue> {

@@ -47,6 +47,10 @@ pub struct Facts {
     pub session: Option<Session>,
     /// Whether changes are captured; none before the database was asked.
     pub capture: Option<CaptureStatus>,
+    /// What walking the table has found; none where changes are captured.
+    pub scan: Option<ScanFacts>,
+    /// ChangeLog rows.
+    pub changes: u64,
     /// The shop's database.
     pub catalog: CatalogFacts,
     /// When every product was last sent or compared; none when that never happened.
@@ -87,7 +91,7 @@ pub struct Trouble {
     pub text: String,
     /// What to do about it, for people.
     pub remedy: String,
-    /// How often in a row. Once may be a hiccup.
+    /// How often in a row the area failed, for whatever reason. Once may be a hiccup.
     pub failures: u32,
     /// Whether it is shown at the first failure, because trying again does not help.
     pub lasting: bool,
@@ -102,6 +106,25 @@ pub struct CatalogFacts {
     pub kind: &'static str,
     /// Whether it answered; none before it was asked.
     pub reachable: Option<bool>,
+}
+
+/// What walking the table and comparing it has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScanFacts {
+    /// When the last walk began that left nothing to be sent; none when the last one left something,
+    /// and before the first one of this process.
+    pub compared_at: Option<Timestamp>,
+    /// More products were missing than can be believed.
+    pub shrank: Option<Shrank>,
+}
+
+/// A table that gave far fewer products than it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shrank {
+    /// Products that the table did not give.
+    pub missing: u64,
+    /// Products that it should have given.
+    pub known: u64,
 }
 
 /// What people see.
@@ -192,7 +215,8 @@ fn state(facts: &Facts, issues: &[Issue]) -> State {
     }
     // Green is a claim about the shop: only who could read it may make it.
     let unread = facts.catalog.reachable != Some(true);
-    if facts.pending > 0 || facts.counts.in_doubt > 0 || unread {
+    let uncompared = facts.scan.is_some_and(|scan| scan.compared_at.is_none());
+    if facts.pending > 0 || facts.counts.in_doubt > 0 || unread || uncompared {
         return State::Pending;
     }
     State::UpToDate
@@ -224,6 +248,8 @@ impl Facts {
             next_sync_at: None,
             session: None,
             capture: None,
+            scan: None,
+            changes: 0,
             catalog: CatalogFacts::default(),
             checked_at: None,
             config_replaced: None,
@@ -234,21 +260,18 @@ impl Facts {
         }
     }
 
-    /// Notes a failure in an area. The same one again keeps its beginning.
+    /// Notes a failure in an area. The same one again keeps its beginning, and so do hiccups of any
+    /// kind in a row: a server that goes away is lost, then silent, then refuses.
     pub fn fails(&mut self, area: Area, trouble: Trouble) {
         let Some(before) = self.troubles.get_mut(&area) else {
             self.troubles.insert(area, trouble);
             return;
         };
-        let same = before.code == trouble.code;
-        let failures = if same {
-            before.failures + 1
-        } else {
-            trouble.failures
-        };
-        let since = if same { before.since } else { trouble.since };
+        let are_hiccups = !before.lasting && !trouble.lasting;
+        let goes_on = before.code == trouble.code || are_hiccups;
+        let since = if goes_on { before.since } else { trouble.since };
         *before = Trouble {
-            failures,
+            failures: before.failures.saturating_add(1),
             since,
             ..trouble
         };

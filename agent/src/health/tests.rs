@@ -185,6 +185,62 @@ fn a_hiccup_is_not_shown_but_a_failure_is() {
 }
 
 #[test]
+fn hiccups_of_any_kind_in_a_row_are_one_trouble() {
+    let mut facts = healthy();
+    let trouble = |code, since| Trouble {
+        since: at(since),
+        ..Trouble::new(code, "the connection was lost".to_owned(), "")
+    };
+    facts.fails(Area::Catalog, trouble("CONNECTION_LOST", "10:02:00"));
+    assert_eq!(see(&facts).3, [""; 0]);
+    facts.fails(Area::Catalog, trouble("SERVER_PORT_CLOSED", "10:03:00"));
+    facts.fails(Area::Catalog, trouble("SERVER_SILENT", "10:04:00"));
+    let (state, _, headline, codes) = see(&facts);
+    assert_eq!(
+        (state, headline.as_str(), codes),
+        (
+            State::Broken,
+            "Database not reachable since 10:02",
+            vec!["SERVER_SILENT"]
+        )
+    );
+    // What does not pass by itself has a beginning of its own.
+    facts.fails(Area::Catalog, trouble("LOGIN_FAILED", "10:05:00").lasting());
+    assert_eq!(see(&facts).2, "Database refuses the login since 10:05");
+    // And who fails after that is no hiccup.
+    facts.fails(Area::Catalog, trouble("SERVER_SILENT", "10:06:00"));
+    assert_eq!(see(&facts).2, "Database not reachable since 10:06");
+}
+
+/// Texts in double quotes that are codes: `DATABASE_BUSY`.
+fn codes_in(source: &str) -> Vec<&str> {
+    let is_code = |text: &&str| {
+        text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    };
+    source.split('"').filter(is_code).collect()
+}
+
+#[test]
+fn every_code_is_documented() {
+    let documented = include_str!("../../../docs/issues.md");
+    for source in [
+        include_str!("../catalog/error.rs"),
+        include_str!("../catalog/connect_error.rs"),
+        include_str!("../engine/core.rs"),
+        include_str!("../engine/halt.rs"),
+        include_str!("../supervisor/build.rs"),
+        include_str!("../supervisor/mod.rs"),
+        include_str!("issues.rs"),
+        include_str!("headline.rs"),
+    ] {
+        for code in codes_in(source) {
+            assert!(documented.contains(&format!("`{code}`")), "{code}");
+        }
+    }
+    assert!(codes_in(include_str!("../catalog/error.rs")).len() > 15);
+}
+
+#[test]
 fn a_headline_begins_with_a_capital() {
     let mut facts = healthy();
     let trouble = Trouble::new("TABLE_MISSING", "the shop's database fails".to_owned(), "");
@@ -200,7 +256,11 @@ fn a_headline_begins_with_a_capital() {
 fn a_dead_database_hides_what_depends_on_it() {
     let mut facts = healthy();
     facts.capture = Some(CaptureStatus::NotInstalled);
-    assert_eq!(see(&facts).3, vec!["CAPTURE_NOT_INSTALLED"]);
+    facts.checked_at = None;
+    assert_eq!(
+        see(&facts).3,
+        vec!["CAPTURE_NOT_INSTALLED", "NEVER_UPLOADED"]
+    );
     let trouble = Trouble::new("DATABASE_UNREACHABLE", String::new(), "");
     facts.fails(Area::Catalog, trouble.lasting());
     assert_eq!(see(&facts).3, vec!["DATABASE_UNREACHABLE"]);
@@ -248,4 +308,73 @@ fn a_new_journal_is_told_until_an_upload_has_finished() {
         ..facts
     };
     assert_eq!(see(&facts).3, vec!["NEVER_UPLOADED", "JOURNAL_REPLACED"]);
+}
+
+/// As [`healthy`], by walking the table.
+fn walked() -> Facts {
+    Facts {
+        capture: Some(CaptureStatus::NotInstalled),
+        scan: Some(ScanFacts {
+            compared_at: Some(at("11:58:00")),
+            shrank: None,
+        }),
+        ..healthy()
+    }
+}
+
+#[test]
+fn a_walked_table_is_green_as_of_the_last_walk() {
+    assert_eq!(
+        see(&walked()),
+        (
+            State::UpToDate,
+            Icon::Green,
+            "All 12,431 products equal, checked 11:58".to_owned(),
+            vec![]
+        )
+    );
+    let mut facts = walked();
+    facts.scan = Some(ScanFacts::default());
+    assert_eq!(
+        see(&facts),
+        (
+            State::Pending,
+            Icon::Amber,
+            "Waiting for the next look at all products".to_owned(),
+            vec![]
+        )
+    );
+    facts.checked_at = None;
+    assert_eq!(see(&facts).3, ["NEVER_UPLOADED"]);
+}
+
+#[test]
+fn capture_that_nobody_reads_is_told() {
+    let mut facts = walked();
+    for (status, codes) in [
+        (CaptureStatus::Installed, vec!["CAPTURE_UNUSED"]),
+        (CaptureStatus::Drifted(vec![]), vec!["CAPTURE_UNUSED"]),
+        (CaptureStatus::ScanOnly("a view".to_owned()), vec![]),
+    ] {
+        facts.capture = Some(status);
+        assert_eq!(see(&facts).3, codes);
+    }
+}
+
+#[test]
+fn a_table_that_shrank_is_told_with_its_numbers() {
+    let mut facts = walked();
+    facts.scan = Some(ScanFacts {
+        shrank: Some(Shrank {
+            missing: 2_000,
+            known: 12_431,
+        }),
+        ..walked().scan.unwrap()
+    });
+    let (state, _, headline, codes) = see(&facts);
+    assert_eq!((state, codes), (State::Attention, vec!["CATALOG_SHRANK"]));
+    assert!(
+        headline.starts_with("2,000 of 12,431 products are missing"),
+        "{headline}"
+    );
 }

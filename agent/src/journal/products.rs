@@ -123,6 +123,28 @@ impl Journal {
         .await
     }
 
+    /// Products behind `after` that the shop had: published, in doubt or parked.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn in_shop(&self, after: Option<ProductId>, limit: u32) -> Result<Vec<ProductId>> {
+        self.read("list the products of the shop", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id FROM product WHERE id > ?1
+                     UNION
+                     SELECT id FROM handed_over WHERE id > ?1
+                     UNION
+                     SELECT id FROM parked WHERE id > ?1
+                     ORDER BY 1 LIMIT ?2",
+                )?
+                .query_map((behind(after), limit), |row| row.get(0))?
+                .collect()
+        })
+        .await
+    }
+
     /// A product that Digible acknowledged and that is neither in doubt nor parked, other than `ids`.
     ///
     /// # Errors

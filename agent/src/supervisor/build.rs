@@ -3,18 +3,14 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
-    Supervisor,
+    Supervisor, catalog,
     secrets::{keep_token, token_of},
     unsupported,
 };
 use crate::{
-    catalog::{
-        Columns,
-        sqlite::{SqliteCatalog, SqliteOptions},
-    },
-    config::{CatalogKind, Config},
+    config::{CaptureMode, CatalogKind, Config},
     digible::{Digible, DigibleOptions},
-    engine::{Engine, Options, with_causes},
+    engine::{Engine, GONE_AFTER, Options, with_causes},
     health::{Area, Facts, Trouble},
     journal::{Binding, Journal, JournalError},
     secrets::{SecretError, SecretName},
@@ -96,18 +92,10 @@ impl Supervisor {
             .get(SecretName::DigibleToken)
             .await?
             .and_then(|kept| token_of(&account, &kept));
-        let catalog = SqliteCatalog::new(SqliteOptions {
-            path: PathBuf::from(&config.catalog.path),
-            table: config.catalog.table.clone(),
-            columns: Columns {
-                id: config.catalog.columns.id.clone(),
-                name: config.catalog.columns.name.clone(),
-                price: config.catalog.columns.price.clone(),
-            },
-        });
+        let catalog = catalog::of(&config.catalog, &secrets).await?;
         let binding = Binding {
             account: account.clone(),
-            catalog: crate::catalog::Catalog::identity(&catalog),
+            catalog: catalog.identity(),
         };
         let path = self.paths.journal.clone();
         let opened = tokio::task::spawn_blocking(move || Journal::open(&path, &binding))
@@ -140,7 +128,7 @@ impl Supervisor {
             Box::new(move |token| keep_token(&secrets, &account, token)),
         );
         let engine = Engine::new(
-            Arc::new(catalog),
+            catalog,
             Arc::new(cloud),
             opened.journal,
             Arc::clone(&self.board),
@@ -221,5 +209,7 @@ fn options(config: &Config) -> Options {
         automatic: config.sync.automatic,
         interval: config.sync.interval,
         probe: config.sync.probe,
+        scan: config.catalog.capture == CaptureMode::Scan,
+        gone_after: GONE_AFTER,
     }
 }

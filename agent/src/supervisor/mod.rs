@@ -11,11 +11,12 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 mod build;
+mod catalog;
 mod configure;
 mod secrets;
 
 use crate::{
-    config::{self, CaptureMode, CatalogKind, Config, ConfigError},
+    config::{self, Config, ConfigError},
     engine::{Engine, board::Board, with_causes},
     health::{Area, Facts, Trouble},
     logging::Logging,
@@ -166,12 +167,6 @@ fn note_invalid(facts: &mut Facts, error: &ConfigError) {
 
 /// What of these settings is not part of this version.
 pub(crate) fn unsupported(config: &Config) -> Option<&'static str> {
-    if config.catalog.kind == Some(CatalogKind::SqlServer) {
-        return Some("SQL Server");
-    }
-    if config.catalog.capture == CaptureMode::Scan {
-        return Some("scan mode");
-    }
     if config.remote.listen.is_some() {
         return Some("the remote listener");
     }

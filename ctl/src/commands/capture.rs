@@ -53,7 +53,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
         Action::Install => install(ctl).await,
         Action::Remove { yes } => remove(ctl, yes).await,
         Action::Status => status(ctl).await,
-        Action::Adopt { yes } => adopt(ctl, yes).await,
+        Action::Adopt { yes } => return adopt(ctl, yes).await,
     }?;
     Ok(Exit::Done)
 }
@@ -106,29 +106,38 @@ async fn status(ctl: &Ctl) -> Result<(), Error> {
 }
 
 /// Shows what would be done; does it when a person or `--yes` agrees.
-async fn adopt(ctl: &Ctl, yes: bool) -> Result<(), Error> {
+async fn adopt(ctl: &Ctl, yes: bool) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
-    let mut confirm = yes;
     if !yes {
-        let plan = answer(client.config.adopt(AdoptRequest { confirm: false }))
+        let found = answer(client.config.adopt(AdoptRequest { confirm: false }))
             .await?
             .into_inner();
-        let text = human::capture::adoption(&plan);
-        ctl.output.show(&AdoptionJson::new(plan, false), || text)?;
-        confirm = prompt::is_interactive()
-            && !ctl.output.json
-            && prompt::aside(|| prompt::confirm("Do this?", false)).await?;
-    }
-    if !confirm {
-        ctl.output.hint(&format!(
-            "nothing was changed; {} does it",
-            ctl.target.ctl("capture adopt --yes")
-        ));
-        return Ok(());
+        let needed = found.needed;
+        let text = human::capture::adoption(&found);
+        ctl.output.show(&AdoptionJson::new(found, false), || text)?;
+        if !needed {
+            return Ok(Exit::Done);
+        }
+        if ctl.output.json || !prompt::is_interactive() {
+            ctl.output.hint(&format!(
+                "nothing was changed; {} does it",
+                ctl.target.ctl("capture adopt --yes")
+            ));
+            return Ok(Exit::Failed);
+        }
+        if !prompt::aside(|| prompt::confirm("Do this?", false)).await? {
+            return Err(Error::Declined("the database was left as it is"));
+        }
     }
     let done = answer(client.config.adopt(AdoptRequest { confirm: true }))
         .await?
         .into_inner();
+    let exit = if done.needed {
+        Exit::Failed
+    } else {
+        Exit::Done
+    };
     let text = human::capture::adoption(&done);
-    ctl.output.show(&AdoptionJson::new(done, true), || text)
+    ctl.output.show(&AdoptionJson::new(done, true), || text)?;
+    Ok(exit)
 }

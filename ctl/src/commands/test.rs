@@ -1,6 +1,6 @@
 //! `test`: try the database and Digible.
 
-use shopmaster_proto::v1::{TestConnectionRequest, Verdict};
+use shopmaster_proto::v1::{Check, TestConnectionRequest, Verdict};
 
 use super::{Ctl, answer};
 use crate::{
@@ -9,8 +9,18 @@ use crate::{
     render::{human, json::ChecksJson},
 };
 
-/// Tries the connections; each check is told as it ends.
+/// Tries the connections.
 pub async fn run(ctl: &Ctl) -> Result<Exit, Error> {
+    let checks = checks(ctl).await?;
+    let exit = exit(&checks);
+    if ctl.output.json {
+        ctl.output.show(&ChecksJson::from(checks), String::new)?;
+    }
+    Ok(exit)
+}
+
+/// Tries the connections. People are told of each check as it ends.
+pub async fn checks(ctl: &Ctl) -> Result<Vec<Check>, Error> {
     let mut client = ctl.connect().await?;
     let request = TestConnectionRequest {};
     let mut stream = answer(client.config.test_connection(request))
@@ -24,11 +34,13 @@ pub async fn run(ctl: &Ctl) -> Result<Exit, Error> {
         }
         checks.push(check);
     }
+    Ok(checks)
+}
+
+/// How a command ends that made them.
+pub fn exit(checks: &[Check]) -> Exit {
     let failed = checks
         .iter()
         .any(|check| check.verdict() == Verdict::Failed);
-    if ctl.output.json {
-        ctl.output.show(&ChecksJson::from(checks), String::new)?;
-    }
-    Ok(if failed { Exit::Failed } else { Exit::Done })
+    if failed { Exit::Failed } else { Exit::Done }
 }

@@ -1,4 +1,5 @@
-//! The old program's `.env`: `key=value` lines, values unquoted as they were typed.
+//! The old program's `.env`: `key=value` lines, values unquoted as they were typed; or as a person
+//! writes them by hand, with spaces and quotes around.
 
 use super::{Changes, FIELDS, lines::unquoted};
 
@@ -23,14 +24,18 @@ pub fn read(text: &str) -> OldProgram {
         if line.trim().is_empty() || line.trim_start().starts_with('#') {
             continue;
         }
-        let Some((key, value)) = line.split_once('=') else {
+        let Some((name, value)) = line.split_once('=') else {
             // It may be part of a password: it is not repeated.
             file.note("a line without `=` was left out".to_owned());
             continue;
         };
-        let key = key.trim();
+        let key = name.trim();
+        let lower = key.to_ascii_lowercase();
+        // A password may begin and end with spaces, unless the line is written with spaces anyway.
+        let is_exact = lower == "password" && !name.ends_with(char::is_whitespace);
+        let value = if is_exact { value } else { value.trim() };
         let value = unquoted(unquoted(value, '"'), '\'');
-        match key.to_ascii_lowercase().as_str() {
+        match lower.as_str() {
             _ if value.is_empty() => {}
             "server_name" => file.set("catalog.server", value),
             "db_name" => file.set("catalog.database", value),
@@ -45,16 +50,29 @@ pub fn read(text: &str) -> OldProgram {
             _ => file.note(format!("unknown key `{key}` was left out")),
         }
     }
+    file.guess_security(password.is_some());
     file.keep_password(password);
     file
 }
 
 impl OldProgram {
     fn security(&mut self, value: &str) {
-        match value.trim() {
-            "Windows Authentication" => self.set("catalog.auth", "windows"),
-            "Password" => self.set("catalog.auth", "sql"),
-            other => self.note(format!("unknown `security` `{other}` was left out")),
+        match value.to_ascii_lowercase().as_str() {
+            "windows authentication" => self.set("catalog.auth", "windows"),
+            "password" => self.set("catalog.auth", "sql"),
+            _ => self.note(format!("unknown `security` `{value}` was left out")),
+        }
+    }
+
+    /// Who has a name and a password and does not say what for, logs in with them.
+    fn guess_security(&mut self, has_password: bool) {
+        let is_said = self.value("catalog.auth").is_some();
+        if !is_said && has_password && self.value("catalog.username").is_some() {
+            self.set("catalog.auth", "sql");
+            self.note(
+                "`security` is not said: taken for a SQL login, because there are a name and a password"
+                    .to_owned(),
+            );
         }
     }
 
@@ -139,6 +157,34 @@ mod tests {
             file.notes,
             ["`password` was left out: Windows authentication needs none"]
         );
+    }
+
+    #[test]
+    fn spaces_and_quotes_of_a_person_are_no_part_of_values() {
+        let file = read(
+            "server_name = \"srv\\SHOP\" \n db_name= Products DB \nsecurity=password \n\
+             username = 'shop'\npassword = secret \n",
+        );
+        assert_eq!(file.value("catalog.server").unwrap(), "srv\\SHOP");
+        assert_eq!(file.value("catalog.database").unwrap(), "Products DB");
+        assert_eq!(file.value("catalog.auth").unwrap(), "sql");
+        assert_eq!(file.value("catalog.username").unwrap(), "shop");
+        assert_eq!(file.changes.secrets.sql_password.as_deref(), Some("secret"));
+        assert!(file.notes.is_empty(), "{:?}", file.notes);
+    }
+
+    #[test]
+    fn spaces_of_a_password_stay() {
+        let file = read("security=Password\npassword= a b \n");
+        assert_eq!(file.changes.secrets.sql_password.as_deref(), Some(" a b "));
+    }
+
+    #[test]
+    fn a_name_and_a_password_without_security_are_a_sql_login() {
+        let file = read("username=shop\npassword=x\n");
+        assert_eq!(file.value("catalog.auth").unwrap(), "sql");
+        assert_eq!(file.notes.len(), 1);
+        assert_eq!(read("username=shop\n").value("catalog.auth"), None);
     }
 
     #[test]

@@ -1,19 +1,33 @@
 //! The service: what the machine's service manager starts, with nobody logged in.
 
+#[cfg(any(windows, target_os = "linux"))]
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
-use shopmaster_proto::InstanceName;
+#[cfg(any(windows, target_os = "linux"))]
+use shopmaster_proto::{Folders, InstanceName};
+
+#[cfg(any(windows, target_os = "linux"))]
+use crate::{
+    config::CatalogKind,
+    control::listener::{InstanceLock, LockError},
+};
 
 #[cfg(not(any(windows, target_os = "linux")))]
 mod none;
 #[cfg(target_os = "linux")]
 mod systemd;
-#[cfg(any(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
 mod unit;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(not(any(windows, target_os = "linux")))]
 pub use none::{LOGIN_ITEM_SHOWS_ICON, ServiceOptions, disable, enable, states};
 #[cfg(target_os = "linux")]
 pub use systemd::{LOGIN_ITEM_SHOWS_ICON, ServiceOptions, disable, enable, states};
+#[cfg(windows)]
+pub use windows::{LOGIN_ITEM_SHOWS_ICON, ServiceOptions, disable, enable, states};
 
 /// One service of an instance, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,6 +89,41 @@ impl ServiceState {
 }
 
 /// The name of an instance's service.
+#[cfg(any(windows, target_os = "linux"))]
 fn name(instance: &InstanceName) -> String {
     format!("shopmaster-{instance}")
+}
+
+/// The folder of a SQLite shop: the agent writes the ChangeLog there, and a lock file beside it.
+#[cfg(any(windows, target_os = "linux"))]
+fn shop_folder(folders: &Folders) -> Option<PathBuf> {
+    let file = folders.config.join("config.toml");
+    let loaded = crate::config::load(&file, []).ok()?;
+    let catalog = loaded.config.catalog;
+    if catalog.kind != Some(CatalogKind::Sqlite) {
+        return None;
+    }
+    Path::new(&catalog.path)
+        .parent()
+        .filter(|folder| folder.is_absolute())
+        .map(Path::to_owned)
+}
+
+/// The agent of these folders that runs now, for people.
+#[cfg(any(windows, target_os = "linux"))]
+fn other_agent(folders: &Folders) -> Option<String> {
+    let lock = folders.run.join("agent.lock");
+    // Taking the lock would create it, and as root for somebody else.
+    if !lock.exists() {
+        return None;
+    }
+    match InstanceLock::acquire(&lock) {
+        Err(LockError::AlreadyRunning { pid: Some(pid) }) => {
+            Some(format!("an agent of this instance (process {pid})"))
+        }
+        Err(LockError::AlreadyRunning { pid: None }) => {
+            Some("an agent of this instance".to_owned())
+        }
+        _ => None,
+    }
 }

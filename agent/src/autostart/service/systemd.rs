@@ -12,13 +12,12 @@ use directories::BaseDirs;
 use shopmaster_proto::{Folders, InstanceName};
 
 use super::{
-    Changes, Registered, Scope, ServiceState, name,
+    Changes, Registered, Scope, ServiceState, name, other_agent, shop_folder,
     unit::{Unit, account, outermost},
 };
 use crate::{
     autostart::{AutostartError, HOME_VARIABLE, Start},
-    config::{self, CatalogKind},
-    control::listener::{InstanceLock, LockError},
+    config,
 };
 
 /// Where an administrator's units are.
@@ -208,7 +207,7 @@ impl Service<'_> {
             name: unit,
             scope: self.scope,
             state,
-            running: active.map(|word| word == "active" || word == "activating"),
+            running: active.map(|word| word == "active"),
             changed,
             place: format!("`{}`", path.display()),
             account: account_name,
@@ -257,7 +256,11 @@ impl Service<'_> {
             )),
             // Also when it is active: the new unit has to be taken into use.
             _ => {
-                self.systemctl(&["restart", &unit])?;
+                if let Err(error) = self.systemctl(&["restart", &unit]) {
+                    // One that cannot start would be tried for ever. The first error says why.
+                    let _ = self.remove(&mut Changes::default());
+                    return Err(error);
+                }
                 changes.done.push(format!("started `{unit}`"));
             }
         }
@@ -373,38 +376,6 @@ impl Service<'_> {
 
     fn command(&self, arguments: &[&str]) -> String {
         format!("systemctl {}", self.arguments(arguments).join(" "))
-    }
-}
-
-/// The folder of a SQLite shop: the agent writes the ChangeLog there, and a lock file beside it.
-fn shop_folder(folders: &Folders) -> Option<PathBuf> {
-    let file = folders.config.join("config.toml");
-    let loaded = config::load(&file, []).ok()?;
-    let catalog = loaded.config.catalog;
-    if catalog.kind != Some(CatalogKind::Sqlite) {
-        return None;
-    }
-    Path::new(&catalog.path)
-        .parent()
-        .filter(|folder| folder.is_absolute())
-        .map(Path::to_owned)
-}
-
-/// The agent of these folders that runs now, for people.
-fn other_agent(folders: &Folders) -> Option<String> {
-    let lock = folders.run.join("agent.lock");
-    // Taking the lock would create it, and as root for somebody else.
-    if !lock.exists() {
-        return None;
-    }
-    match InstanceLock::acquire(&lock) {
-        Err(LockError::AlreadyRunning { pid: Some(pid) }) => {
-            Some(format!("an agent of this instance (process {pid})"))
-        }
-        Err(LockError::AlreadyRunning { pid: None }) => {
-            Some("an agent of this instance".to_owned())
-        }
-        _ => None,
     }
 }
 

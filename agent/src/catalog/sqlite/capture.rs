@@ -10,10 +10,10 @@ use super::{
     open::Database,
     pending::newest,
     preflight,
-    quote::{fill, identifier},
+    quote::identifier,
     statements::over,
 };
-use crate::catalog::{CapturePlan, CaptureStatus, CatalogError};
+use crate::catalog::{CapturePlan, CaptureStatus, CatalogError, template::fill};
 
 const REMOVE: &str = include_str!("sql/remove.sql");
 
@@ -52,10 +52,11 @@ pub(super) fn remove(connection: &Connection) -> Work<bool> {
 pub(super) fn status(connection: &Connection, database: &Database) -> Work<CaptureStatus> {
     let options = &database.options;
     let found = Found::read(connection)?;
-    if found.is_empty() {
-        return Ok(CaptureStatus::NotInstalled);
-    }
-    let table = Table::read(connection, options)?;
+    let table = match Table::read(connection, options) {
+        Ok(table) if table.is_view() => return Ok(CaptureStatus::ScanOnly(reason(&found))),
+        _ if found.is_empty() => return Ok(CaptureStatus::NotInstalled),
+        table => table?,
+    };
     preflight::is_table(&table, options)?;
     let column = table.column(options, &options.columns.id)?;
     let key = table.key(connection, options)?;
@@ -70,6 +71,17 @@ pub(super) fn status(connection: &Connection, database: &Database) -> Work<Captu
         return Ok(CaptureStatus::Installed);
     }
     Ok(CaptureStatus::Drifted(lines))
+}
+
+/// Why a view is only walked, and what is left of an earlier table's capture.
+fn reason(found: &Found) -> String {
+    if found.is_empty() {
+        return preflight::VIEW.to_owned();
+    }
+    format!(
+        "{}; capture of another table is still installed: run `shopmasterctl capture remove`",
+        preflight::VIEW
+    )
 }
 
 fn planned(connection: &Connection, options: &SqliteOptions) -> Work<Planned> {

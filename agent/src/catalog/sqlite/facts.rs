@@ -66,6 +66,10 @@ impl Table {
         })
     }
 
+    pub(super) fn is_view(&self) -> bool {
+        self.kind == "view"
+    }
+
     /// A column by its mapped name; names differ in more than the case of ASCII letters.
     pub(super) fn column(&self, options: &SqliteOptions, name: &str) -> Work<&Column> {
         let column = self

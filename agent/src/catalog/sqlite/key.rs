@@ -10,7 +10,10 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use crate::product::{Problem, ProductId};
+use crate::{
+    catalog::decimal::shortened,
+    product::{Problem, ProductId},
+};
 
 /// A key's value as it is bound.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,14 +109,6 @@ pub(super) fn real(number: f64) -> String {
     // What SQLite itself writes for the infinities; NaN is stored as NULL.
     let sign = if number < 0.0 { "-" } else { "" };
     format!("{sign}9e999")
-}
-
-/// The first 60 characters of a value, for messages.
-pub(super) fn shortened(value: &str) -> String {
-    match value.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &value[..end]),
-        None => value.to_owned(),
-    }
 }
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {

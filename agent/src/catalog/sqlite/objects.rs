@@ -2,10 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::{
-    SqliteOptions, facts::KeyColumn, fault::Work, quote::fill, quote::identifier, statements::over,
-};
-use crate::catalog::CatalogError;
+use super::{SqliteOptions, facts::KeyColumn, fault::Work, quote::identifier, statements::over};
+use crate::catalog::{CatalogError, template::fill};
 
 /// The queue.
 pub(super) const CHANGE_LOG: &str = "shopmaster_ChangeLog";

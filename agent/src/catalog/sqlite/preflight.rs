@@ -1,6 +1,6 @@
 //! The preflight: whether the table can be served and captured, a verdict for each check. Read only.
 
-use std::{error::Error as _, path::Path};
+use std::path::Path;
 
 use rusqlite::Connection;
 
@@ -26,6 +26,9 @@ const CHECKS: [(&str, Probe); 9] = [
     ("catalog.names", names),
     ("catalog.rights", rights),
 ];
+
+/// Why a view is only walked.
+pub(super) const VIEW: &str = "it is a view, which has no rows of its own to capture";
 
 type Probe = fn(&Connection, &SqliteOptions) -> Work<Finding>;
 
@@ -53,7 +56,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check
         failed = found.is_err();
         checks.push(match found {
             Ok(finding) => check(name, finding),
-            Err(fault) => failure(name, &fault.into_error("be inspected", options)),
+            Err(fault) => Check::failed(name, &fault.into_error("be inspected", options)),
         });
     }
     checks
@@ -62,7 +65,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check
 /// Every check when the file cannot be opened.
 pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
     let skipped = CHECKS.iter().map(|(name, _)| skipped(name));
-    [failure("catalog.open", error)]
+    [Check::failed("catalog.open", error)]
         .into_iter()
         .chain(skipped)
         .collect()
@@ -79,6 +82,13 @@ pub(super) fn refuse(connection: &Connection, database: &Database) -> Work<()> {
 pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> Work<Table> {
     let table = Table::read(connection, options)?;
     is_table(&table, options)?;
+    if table.is_view() {
+        return Err(CatalogError::ScanOnly {
+            table: options.table.clone(),
+            reason: VIEW.to_owned(),
+        }
+        .into());
+    }
     let column = table.column(options, &options.columns.id)?;
     let key = table.key(connection, options)?;
     match table.unfit(column, &key) {
@@ -87,19 +97,28 @@ pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> Work<Tabl
     }
 }
 
-/// Whether it is a table at all.
+/// Whether it is a table at all, or a view, which can only be walked.
 pub(super) fn is_table(table: &Table, options: &SqliteOptions) -> Work<()> {
-    let reason = match table.kind.as_str() {
-        "table" => return Ok(()),
-        "view" => "it is a view, which has no rows of its own to capture",
-        _ => "it is a virtual table, which cannot have triggers",
-    };
-    Err(unfit(options, reason.to_owned()))
+    match table.kind.as_str() {
+        "table" => Ok(()),
+        _ if table.is_view() => Ok(()),
+        _ => {
+            let reason = "it is a virtual table, which cannot have triggers";
+            Err(unfit(options, reason.to_owned()))
+        }
+    }
 }
 
 fn found_table(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    is_table(&Table::read(connection, options)?, options)?;
-    Ok(good(format!("the table `{}` is there", options.table)))
+    let table = Table::read(connection, options)?;
+    is_table(&table, options)?;
+    Ok(good(match table.is_view() {
+        true => format!(
+            "the view `{}` is there; it is walked and compared, because {VIEW}",
+            options.table
+        ),
+        false => format!("the table `{}` is there", options.table),
+    }))
 }
 
 fn found_columns(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
@@ -115,6 +134,15 @@ fn found_columns(connection: &Connection, options: &SqliteOptions) -> Work<Findi
 }
 
 fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    if Table::read(connection, options)?.is_view() {
+        return Ok(warning(
+            format!(
+                "whether the view gives each `{}` once, only the shop knows",
+                options.columns.id
+            ),
+            "Nothing, if it does; of a product that it gives twice, shopMaster cannot know which one counts",
+        ));
+    }
     let key = fit(connection, options)?.key(connection, options)?;
     Ok(good(format!(
         "`{}` is never NULL and unique by itself, compared as {}",
@@ -256,32 +284,15 @@ fn warning(text: String, remedy: &'static str) -> Finding {
 }
 
 fn check(name: &'static str, finding: Finding) -> Check {
-    Check {
+    Check::new(
         name,
-        verdict: finding.verdict,
-        text: finding.text,
-        remedy: finding.remedy.to_owned(),
-    }
-}
-
-fn failure(name: &'static str, error: &CatalogError) -> Check {
-    let text = match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
-    Check {
-        name,
-        verdict: Verdict::Failed,
-        text,
-        remedy: error.remedy().into_owned(),
-    }
+        finding.verdict,
+        finding.text,
+        finding.remedy.to_owned(),
+    )
 }
 
 fn skipped(name: &'static str) -> Check {
-    Check {
-        name,
-        verdict: Verdict::Skipped,
-        text: "not tried, because an earlier check failed".to_owned(),
-        remedy: String::new(),
-    }
+    let text = "not tried, because an earlier check failed".to_owned();
+    Check::new(name, Verdict::Skipped, text, String::new())
 }

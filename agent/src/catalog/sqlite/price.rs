@@ -4,8 +4,11 @@ use std::str;
 
 use rusqlite::types::ValueRef;
 
-use super::key::{hexadecimal, shortened};
-use crate::product::{Price, Problem};
+use super::key::hexadecimal;
+use crate::{
+    catalog::decimal::{Fault, exact, float},
+    product::{Price, Problem},
+};
 
 /// The digits behind the decimal point that a declared type asks for: 2 in `NUMERIC(18,2)`.
 pub(super) fn declared_scale(declared: &str) -> Option<u8> {
@@ -42,64 +45,6 @@ pub(super) fn price(value: ValueRef<'_>, scale: Option<u8>) -> Result<Price, Pro
             hexadecimal(&bytes[..bytes.len().min(40)])
         ))),
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    NoNumber,
-    TooLong,
-}
-
-impl Fault {
-    fn of(self, value: &str) -> Problem {
-        let value = shortened(value);
-        Problem(match self {
-            Self::NoNumber => format!("the price is not a number: `{value}`"),
-            Self::TooLong => format!("the price has more than 38 digits: `{value}`"),
-        })
-    }
-}
-
-fn float(number: f64, scale: Option<u8>) -> Result<Price, Fault> {
-    if !number.is_finite() {
-        return Err(Fault::NoNumber);
-    }
-    // Never with an exponent, and the shortest that reads back.
-    let shortest = number.to_string();
-    let Some(scale) = scale else {
-        return exact(&shortest, None);
-    };
-    let (whole, fraction) = shortest.split_once('.').unwrap_or((&shortest, ""));
-    let Some((kept, dropped)) = fraction.split_at_checked(usize::from(scale)) else {
-        return exact(&shortest, Some(scale));
-    };
-    let down = exact(&format!("{whole}.{kept}"), Some(scale))?;
-    if !dropped.starts_with(['5', '6', '7', '8', '9']) {
-        return Ok(down);
-    }
-    let away = if number < 0.0 { -1 } else { 1 };
-    Price::new(down.units() + away, scale).ok_or(Fault::TooLong)
-}
-
-/// A plain decimal: a sign perhaps, digits, a point perhaps.
-fn exact(text: &str, scale: Option<u8>) -> Result<Price, Fault> {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let digits = || whole.bytes().chain(fraction.bytes());
-    if digits().next().is_none() || !digits().all(|digit| digit.is_ascii_digit()) {
-        return Err(Fault::NoNumber);
-    }
-    let scale = usize::from(scale.unwrap_or(0)).max(fraction.len());
-    let padding = scale - fraction.len();
-    let units = digits()
-        .chain(std::iter::repeat_n(b'0', padding))
-        .try_fold(0_i128, |units, digit| {
-            units.checked_mul(10)?.checked_add(i128::from(digit - b'0'))
-        })
-        .ok_or(Fault::TooLong)?;
-    let units = if text.starts_with('-') { -units } else { units };
-    let scale = u8::try_from(scale).map_err(|_| Fault::TooLong)?;
-    Price::new(units, scale).ok_or(Fault::TooLong)
 }
 
 #[cfg(test)]

@@ -1,33 +1,10 @@
-//! Names in SQL, and marked places in SQL texts.
+//! Names in SQL.
 
 /// A name as an SQL identifier, whatever is in it.
 ///
 /// Source: <https://www.sqlite.org/lang_keywords.html>.
 pub(super) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Fills the places `{like_this}` of `template` in one pass, so that a value may hold what looks like a
-/// place. A place without a value stays.
-pub(super) fn fill(template: &str, places: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(template.len() * 2);
-    let mut rest = template;
-    while let Some(start) = rest.find('{') {
-        let (before, marked) = rest.split_at(start);
-        filled.push_str(before);
-        let place = places.iter().find(|(name, _)| {
-            marked[1..].starts_with(name) && marked[1 + name.len()..].starts_with('}')
-        });
-        let Some((name, value)) = place else {
-            filled.push('{');
-            rest = &marked[1..];
-            continue;
-        };
-        filled.push_str(value);
-        rest = &marked[name.len() + 2..];
-    }
-    filled.push_str(rest);
-    filled
 }
 
 #[cfg(test)]
@@ -38,14 +15,5 @@ mod tests {
     fn a_quote_in_a_name_is_doubled() {
         assert_eq!(identifier("Products"), r#""Products""#);
         assert_eq!(identifier(r#"a"b]c'd.e"#), r#""a""b]c'd.e""#);
-    }
-
-    #[test]
-    fn a_value_may_look_like_a_place() {
-        let filled = fill(
-            "SELECT {id}, {odd}, {id} FROM {table}",
-            &[("id", "{table}"), ("table", "t{")],
-        );
-        assert_eq!(filled, "SELECT {table}, {odd}, {table} FROM t{");
     }
 }

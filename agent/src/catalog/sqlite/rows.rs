@@ -6,12 +6,12 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, types::Value
 
 use super::{
     fault::Work,
-    key::{Key, hexadecimal, real, shortened},
+    key::{Key, hexadecimal, real},
     open::Database,
     price::{declared_scale, price},
 };
 use crate::{
-    catalog::Lookup,
+    catalog::{Lookup, decimal::shortened},
     product::{Problem, ProductId, Row},
 };
 

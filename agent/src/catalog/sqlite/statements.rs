@@ -1,9 +1,7 @@
 //! The SQL texts that hold the shop's own names, made once: constant texts are prepared once.
 
-use super::{
-    SqliteOptions,
-    quote::{fill, identifier},
-};
+use super::{SqliteOptions, quote::identifier};
+use crate::catalog::template::fill;
 
 /// The texts over one product table.
 #[derive(Debug)]

@@ -1,5 +1,10 @@
-//! From what the driver says to what the catalog says.
+//! From what the server and the driver say to what the catalog says.
+//!
+//! Sources: <https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/database-engine-events-and-errors>.
 
+use tiberius::error::Error;
+
+use super::{SqlServerOptions, facts::Table, session::Session};
 use crate::catalog::CatalogError;
 
 /// Why a piece of work on a session failed.
@@ -8,7 +13,7 @@ pub(super) enum Fault {
     /// Known by name already.
     Known(CatalogError),
     /// The server or the driver said so.
-    Sql(tiberius::error::Error),
+    Sql(Error),
     /// The deadline passed.
     TimedOut,
 }
@@ -16,14 +21,172 @@ pub(super) enum Fault {
 /// What a piece of work on a session gives.
 pub(super) type Work<T> = Result<T, Fault>;
 
+/// What a piece of work is over: which object it is that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// The product table.
+    Products,
+    /// The ChangeLog and its view.
+    ChangeLog,
+    /// The owner's table.
+    Owner,
+    /// Neither.
+    Nothing,
+}
+
+impl Fault {
+    /// Whether it is the server's own word, after which the connection goes on.
+    pub(super) fn is_server(&self) -> bool {
+        self.number().is_some()
+    }
+
+    /// The server's error number.
+    pub(super) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Sql(error) => error.code(),
+            Self::Known(_) | Self::TimedOut => None,
+        }
+    }
+
+    /// Whether the server says that this login may not: on an object, a column, in a database, on the
+    /// server, or because it cannot find what we name.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(
+            self.number(),
+            Some(229 | 230 | 262 | 297 | 300 | 916 | 15151 | 15247)
+        )
+    }
+
+    /// Whether somebody else held a lock for longer than we wait.
+    pub(super) fn is_lock_timeout(&self) -> bool {
+        self.number() == Some(1222)
+    }
+
+    /// The cause that the callers know. What the number leaves open is looked at: engines that speak the
+    /// same protocol have one number for most errors.
+    pub(super) async fn explained(
+        self,
+        session: &mut Session,
+        options: &SqlServerOptions,
+        over: Over,
+        operation: &'static str,
+    ) -> CatalogError {
+        let is_open = self.is_server() && !self.is_denied() && !self.is_passing();
+        if is_open && let Some(error) = missing(session, options, over).await {
+            return error;
+        }
+        named(self, operation)
+    }
+
+    /// Whether somebody else was in the way: a deadlock, a lock, a snapshot that is not the newest any more.
+    fn is_passing(&self) -> bool {
+        matches!(self.number(), Some(1204 | 1205 | 1222 | 3960))
+    }
+}
+
+/// The cause by its number alone.
+pub(super) fn named(fault: Fault, operation: &'static str) -> CatalogError {
+    let is_denied = fault.is_denied();
+    let error = match fault {
+        Fault::Known(error) => return error,
+        Fault::TimedOut => return CatalogError::TimedOut(operation),
+        Fault::Sql(error) => error,
+    };
+    match (&error, error.code()) {
+        (_, Some(1205)) => CatalogError::Deadlock(operation),
+        (_, Some(1204 | 1222 | 3960)) => CatalogError::Busy(operation),
+        _ if is_denied => CatalogError::Denied {
+            operation,
+            source: Box::new(error),
+        },
+        (Error::Server(token), _) if token.class() < 20 => CatalogError::Statement {
+            operation,
+            source: Box::new(error),
+        },
+        (Error::Conversion(_) | Error::Utf8 | Error::Utf16 | Error::ParseInt(_), _) => {
+            CatalogError::Statement {
+                operation,
+                source: Box::new(error),
+            }
+        }
+        // The server ended the connection, the network did, or what came is not the protocol.
+        _ => CatalogError::ConnectionLost {
+            operation,
+            source: Box::new(error),
+        },
+    }
+}
+
+/// What is not there, or not as it has to be.
+async fn missing(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    over: Over,
+) -> Option<CatalogError> {
+    let installed = match over {
+        Over::Nothing => return None,
+        Over::Products => {
+            return match Table::read(session, options).await {
+                Err(Fault::Known(error)) => Some(error),
+                _ => None,
+            };
+        }
+        Over::ChangeLog => [0, 1].as_slice(),
+        Over::Owner => &[2],
+    };
+    let rows = session.rows(include_str!("sql/installed.sql"), &[]).await;
+    let row = rows.ok()?.into_iter().next()?;
+    let is_missing = |index: &usize| matches!(row.try_get::<i32, _>(*index), Ok(Some(0)));
+    installed
+        .iter()
+        .any(is_missing)
+        .then_some(CatalogError::NotInstalled)
+}
+
 impl From<CatalogError> for Fault {
     fn from(error: CatalogError) -> Self {
         Self::Known(error)
     }
 }
 
-impl From<tiberius::error::Error> for Fault {
-    fn from(error: tiberius::error::Error) -> Self {
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
         Self::Sql(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_word_of_the_server_is_a_lost_connection() {
+        let cut = Error::from(io::Error::from(io::ErrorKind::UnexpectedEof));
+        for error in [cut, Error::Protocol("garbage".into())] {
+            let error = named(Fault::Sql(error), "read products");
+            assert!(
+                matches!(
+                    error,
+                    CatalogError::ConnectionLost {
+                        operation: "read products",
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_understood_is_no_lost_connection() {
+        let error = named(Fault::Sql(Error::Conversion("odd".into())), "read products");
+        assert!(matches!(error, CatalogError::Statement { .. }), "{error}");
+        let error = named(Fault::TimedOut, "read products");
+        assert!(
+            matches!(error, CatalogError::TimedOut("read products")),
+            "{error}"
+        );
     }
 }

@@ -3,16 +3,37 @@
 //! The till comes first: statements are short, every one has a deadline, and we are the ones who give way.
 //! T-SQL lives in `sql/`, as constant texts: their first line names them for whoever looks at the server.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::Columns;
+use super::{
+    Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
+    Columns, Lookup, Owner, Result,
+};
+use crate::product::{ProductId, Row};
+use claim::Claim;
+use fault::Over;
+use names::one_spelling;
+use pool::Pool;
 
+mod changes;
+mod claim;
 mod connect;
+mod facts;
 mod fault;
+mod key;
+mod keyed;
+mod names;
+mod pool;
+mod price;
+mod products;
 mod quote;
 mod session;
+mod statements;
+#[cfg(test)]
+mod tests;
 
 /// Which products, and how to reach them.
 #[derive(Clone)]
@@ -75,5 +96,172 @@ impl fmt::Debug for Login {
             Self::Windows => f.write_str("Windows"),
             Self::Sql { username, .. } => write!(f, "Sql({username})"),
         }
+    }
+}
+
+/// The products of a SQL Server database.
+#[derive(Clone)]
+pub struct SqlServerCatalog {
+    pool: Arc<Pool>,
+    claim: Arc<Claim>,
+}
+
+impl SqlServerCatalog {
+    /// Connects to nothing yet: every call opens what it needs, and keeps it.
+    #[must_use]
+    pub fn new(options: SqlServerOptions) -> Self {
+        Self {
+            pool: Arc::new(Pool::new(options)),
+            claim: Arc::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Catalog for SqlServerCatalog {
+    fn kind(&self) -> &'static str {
+        "sqlserver"
+    }
+
+    fn identity(&self) -> String {
+        let options = &self.pool.options;
+        let parts = [
+            one_spelling(&options.server),
+            options.database.clone(),
+            options.table.clone(),
+            options.columns.id.clone(),
+            options.columns.name.clone(),
+            options.columns.price.clone(),
+        ];
+        format!("sqlserver:{}", serde_json::Value::from_iter(parts))
+    }
+
+    async fn claim(&self) -> Result<()> {
+        let pool = &self.pool;
+        pool.call("be claimed", Over::Products, async |session| {
+            let table = pool.table(session).await?;
+            self.claim.hold(&pool.options, &table).await
+        })
+        .await
+    }
+
+    async fn inspect(&self) -> Result<Vec<Check>> {
+        Err(CatalogError::NotInstalled)
+    }
+
+    async fn plan(&self) -> Result<CapturePlan> {
+        Err(CatalogError::NotInstalled)
+    }
+
+    async fn install(&self) -> Result<bool> {
+        Err(CatalogError::NotInstalled)
+    }
+
+    async fn remove(&self) -> Result<bool> {
+        Err(CatalogError::NotInstalled)
+    }
+
+    async fn capture(&self) -> Result<CaptureStatus> {
+        Ok(CaptureStatus::NotInstalled)
+    }
+
+    async fn owner(&self) -> Result<Option<Owner>> {
+        let owner = self
+            .pool
+            .call("read its owner", Over::Owner, async |session| {
+                changes::owner(session).await
+            })
+            .await;
+        none_without_capture(owner)
+    }
+
+    async fn set_owner(&self, owner: &Owner) -> Result<()> {
+        let done = self
+            .pool
+            .call("record its owner", Over::Owner, async |session| {
+                changes::set_owner(session, owner).await
+            })
+            .await;
+        none_without_capture(done)
+    }
+
+    async fn newest_change(&self) -> Result<Option<i64>> {
+        self.pool
+            .call("read the newest change", Over::ChangeLog, async |session| {
+                changes::newest(session).await
+            })
+            .await
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        self.pool
+            .call(
+                "count the pending changes",
+                Over::ChangeLog,
+                async |session| changes::backlog(session).await,
+            )
+            .await
+    }
+
+    async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
+        self.pool
+            .call(
+                "read the pending changes",
+                Over::ChangeLog,
+                async |session| changes::page(&self.pool, session, after, limit).await,
+            )
+            .await
+    }
+
+    async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
+        self.pool
+            .call(
+                "read the changes of products",
+                Over::ChangeLog,
+                async |session| changes::of_keys(&self.pool, session, keys).await,
+            )
+            .await
+    }
+
+    async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
+        self.pool
+            .call("read products", Over::Products, async |session| {
+                products::read(&self.pool, session, keys).await
+            })
+            .await
+    }
+
+    async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
+        self.pool
+            .call(
+                "delete acknowledged changes",
+                Over::ChangeLog,
+                async |session| changes::acknowledge(&self.pool, session, changes).await,
+            )
+            .await
+    }
+
+    async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
+        self.pool
+            .call("read a page of products", Over::Products, async |session| {
+                products::scan(&self.pool, session, after, limit).await
+            })
+            .await
+    }
+
+    async fn count(&self) -> Result<u64> {
+        self.pool
+            .call("count the products", Over::Products, async |session| {
+                products::count(&self.pool, session).await
+            })
+            .await
+    }
+}
+
+/// Without capture there is no owner, and nowhere to record one.
+fn none_without_capture<T: Default>(answer: Result<T>) -> Result<T> {
+    match answer {
+        Err(CatalogError::NotInstalled) => Ok(T::default()),
+        answer => answer,
     }
 }

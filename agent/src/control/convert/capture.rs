@@ -4,18 +4,32 @@ use shopmaster_proto::v1;
 
 use crate::catalog::{CaptureStatus, Check, Verdict};
 
-pub(in crate::control) fn capture(status: Option<&CaptureStatus>) -> v1::Capture {
-    let (state, drift) = match status {
-        None => (v1::CaptureState::Unknown, Vec::new()),
-        Some(CaptureStatus::NotInstalled) => (v1::CaptureState::NotInstalled, Vec::new()),
-        Some(CaptureStatus::Installed) => (v1::CaptureState::Installed, Vec::new()),
-        Some(CaptureStatus::ScanOnly(_)) => (v1::CaptureState::NotInstalled, Vec::new()),
-        Some(CaptureStatus::Drifted(lines)) => (v1::CaptureState::Drifted, lines.clone()),
+/// `scans`: the table is walked, whatever is in the database.
+pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -> v1::Capture {
+    use v1::CaptureState::{Drifted, Installed, NotInstalled, NotNeeded, Unknown};
+    let state = match status {
+        None => Unknown,
+        Some(CaptureStatus::NotInstalled) if scans => NotNeeded,
+        Some(CaptureStatus::NotInstalled) => NotInstalled,
+        Some(CaptureStatus::Installed) => Installed,
+        Some(CaptureStatus::ScanOnly(_)) => NotNeeded,
+        Some(CaptureStatus::Drifted(_)) => Drifted,
+    };
+    let mode = match scans {
+        true => v1::CaptureMode::Scan,
+        false => v1::CaptureMode::Trigger,
     };
     v1::Capture {
-        mode: v1::CaptureMode::Trigger.into(),
+        mode: mode.into(),
         state: state.into(),
-        drift,
+        drift: match status {
+            Some(CaptureStatus::Drifted(lines)) => lines.clone(),
+            _ => Vec::new(),
+        },
+        reason: match status {
+            Some(CaptureStatus::ScanOnly(reason)) => reason.clone(),
+            _ => String::new(),
+        },
     }
 }
 
@@ -31,5 +45,31 @@ pub(in crate::control) fn check(check: &Check) -> v1::Check {
         .into(),
         text: check.text.clone(),
         remedy: check.remedy.clone(),
+        code: check.code.to_owned(),
+        fingerprint: check.fingerprint.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{CatalogError, ConnectError};
+
+    #[test]
+    fn a_certificate_can_be_pinned_without_reading_text() {
+        let fingerprint = "5e".repeat(32);
+        let error = CatalogError::Connect {
+            server: "shop".to_owned(),
+            cause: ConnectError::CertificateNotTrusted {
+                fingerprint: fingerprint.clone(),
+                reason: "it is self-signed".to_owned(),
+            },
+        };
+        let check = check(&Check::failed("catalog.open", &error));
+        assert_eq!(check.code, "CERTIFICATE_NOT_TRUSTED");
+        assert_eq!(check.fingerprint, fingerprint);
+        assert!(check.text.contains("self-signed"), "{}", check.text);
+        let trust: Result<crate::config::Trust, _> = format!("pin:{fingerprint}").parse();
+        trust.unwrap();
     }
 }

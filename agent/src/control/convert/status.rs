@@ -34,7 +34,7 @@ pub(in crate::control) fn status(facts: &Facts, secrets_store: &str) -> v1::Stat
         last_sync: facts.last_sync.as_ref().map(run),
         current_run: facts.current_run.as_ref().map(run),
         session: Some(session(facts)),
-        capture: Some(capture(facts.capture.as_ref())),
+        capture: Some(capture(facts.capture.as_ref(), facts.scan.is_some())),
         catalog: Some(catalog(facts)),
         issues: report.issues.iter().map(issue).collect(),
         icon: icon(report.icon).into(),

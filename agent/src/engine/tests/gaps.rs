@@ -83,3 +83,20 @@ async fn an_upload_during_which_capture_is_mended_does_not_count() {
         assert!(!is_uploaded(&world).await);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_due_before_the_old_program_is_taken_over() {
+    let world = World::new().await;
+    world.upload().await;
+    let nothing = world.engine.adopt().await.unwrap();
+    assert!(!nothing.was_needed);
+    assert!(is_uploaded(&world).await);
+    world.shop.has_old_program();
+    world.engine.adopt().await.unwrap_err();
+    assert!(!is_uploaded(&world).await);
+    let again = world.engine.adopt().await.unwrap();
+    assert!(again.was_needed && !again.adoption.is_needed);
+    assert!(!is_uploaded(&world).await);
+    world.upload().await;
+    assert!(is_uploaded(&world).await);
+}

@@ -20,9 +20,11 @@ mod gaps;
 mod lane;
 mod poison;
 mod registry;
+mod scanning;
 mod scheduling;
 mod shop;
 mod steps;
+mod trimming;
 mod uploads;
 
 /// A shop, a cloud, and the engine between them.
@@ -136,6 +138,8 @@ fn options() -> Options {
         automatic: true,
         interval: Duration::from_secs(120),
         probe: Duration::from_secs(2),
+        scan: false,
+        gone_after: super::GONE_AFTER,
     }
 }
 

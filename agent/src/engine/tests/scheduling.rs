@@ -294,3 +294,50 @@ async fn no_sync_starts_before_a_product_may_be_tried() {
     assert_eq!(world.shop.pending(), 0);
     world.engine.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_trigger_is_told_within_a_minute_whatever_goes_on() {
+    let hourly = Options {
+        interval: HOUR,
+        ..options()
+    };
+    let by_hand = Options {
+        automatic: false,
+        ..hourly.clone()
+    };
+    for (options, is_paused) in [(&hourly, false), (&hourly, true), (&by_hand, false)] {
+        let world = started(options.clone()).await;
+        sleep(seconds(5)).await;
+        if is_paused {
+            world.engine.pause(Pause::UntilResumed).await.unwrap();
+        }
+        world.shop.has_trigger(false);
+        sleep(seconds(55)).await;
+        assert!(
+            world.codes().contains(&"CAPTURE_DRIFTED"),
+            "{options:?} {is_paused}"
+        );
+        world.shop.has_trigger(true);
+        sleep(seconds(55)).await;
+        assert!(!world.codes().contains(&"CAPTURE_DRIFTED"));
+        world.engine.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_trigger_is_told_while_a_run_waits() {
+    let world = started(options()).await;
+    sleep(seconds(5)).await;
+    world.cloud.rule(|_| cloud::asked_to_wait(900));
+    world.shop.put("a", 1);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Upload, Cause::Requested, false);
+    begun.unwrap();
+    world.cloud.arrived(1).await;
+    world.shop.has_trigger(false);
+    sleep(seconds(55)).await;
+    assert!(world.codes().contains(&"CAPTURE_DRIFTED"));
+    world.engine.stop().await;
+}

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use super::id;
 use crate::{
     catalog::{
-        Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-        ChangeKind, Check, Lookup, Owner, Result,
+        Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change,
+        ChangeIdentity, ChangeKind, Check, Lookup, Owner, Result,
     },
     digible::Item,
     product::{Price, Problem, ProductId, Row},
@@ -48,6 +48,11 @@ struct Table {
     missing_trigger: bool,
     install_fails: bool,
     unfit_key: bool,
+    /// The old program is still at work.
+    old_program: bool,
+    adoption_fails: bool,
+    is_view: bool,
+    is_hidden: bool,
 }
 
 impl FakeShop {
@@ -133,6 +138,13 @@ impl FakeShop {
         self.table().failing = failing;
     }
 
+    /// Puts the old program to work. Adopting it fails once.
+    pub(super) fn has_old_program(&self) {
+        let mut table = self.table();
+        table.old_program = true;
+        table.adoption_fails = true;
+    }
+
     /// As somebody does who runs the plan's text. False when it is there.
     pub(super) fn install_by_hand(&self) -> bool {
         std::mem::take(&mut self.table().missing_capture)
@@ -158,6 +170,19 @@ impl FakeShop {
     /// Its key is not unique.
     pub(super) fn has_unfit_key(&self) {
         self.table().unfit_key = true;
+    }
+
+    /// It is a view, over which nothing can be captured.
+    pub(super) fn is_a_view(&self) {
+        let mut table = self.table();
+        table.is_view = true;
+        table.missing_capture = true;
+        table.log.clear();
+    }
+
+    /// Gives no rows, as a view whose filter is wrong, or gives them again.
+    pub(super) fn hide(&self, is_hidden: bool) {
+        self.table().is_hidden = is_hidden;
     }
 
     pub(super) fn rows(&self) -> Vec<Row> {
@@ -200,6 +225,9 @@ impl Table {
     }
 
     fn note(&mut self, kind: ChangeKind, key: ProductId) {
+        if self.missing_capture {
+            return;
+        }
         self.last_change += 1;
         self.log.push(Change {
             identity: ChangeIdentity {
@@ -211,7 +239,15 @@ impl Table {
         });
     }
 
+    /// Nobody may ask for the objects of ours where none can be.
+    fn check_captured(&self) {
+        assert!(!self.is_view, "nothing of ours is in this database");
+    }
+
     fn find(&self, id: &ProductId) -> Lookup {
+        if self.is_hidden {
+            return Lookup::Gone;
+        }
         let key = fold(&id.to_string());
         if self.locked.contains(&key) {
             return Lookup::Locked;
@@ -249,6 +285,12 @@ impl Catalog for FakeShop {
                 reason: "it is not unique".to_owned(),
             });
         }
+        if self.table().is_view {
+            return Err(CatalogError::ScanOnly {
+                table: "Products".to_owned(),
+                reason: "it is a view".to_owned(),
+            });
+        }
         Ok(CapturePlan {
             install: String::new(),
             remove: String::new(),
@@ -256,6 +298,7 @@ impl Catalog for FakeShop {
     }
 
     async fn install(&self) -> Result<bool> {
+        self.plan().await?;
         let installed = self.install_by_hand();
         match std::mem::take(&mut self.table().install_fails) {
             true => Err(CatalogError::Unproven("no change".to_owned())),
@@ -269,6 +312,9 @@ impl Catalog for FakeShop {
 
     async fn capture(&self) -> Result<CaptureStatus> {
         let table = self.table();
+        if table.is_view {
+            return Ok(CaptureStatus::ScanOnly("it is a view".to_owned()));
+        }
         Ok(match (table.missing_capture, table.missing_trigger) {
             (true, _) => CaptureStatus::NotInstalled,
             (false, true) => CaptureStatus::Drifted(vec!["a trigger is missing".to_owned()]),
@@ -276,12 +322,31 @@ impl Catalog for FakeShop {
         })
     }
 
+    async fn adoption(&self) -> Result<Adoption> {
+        let is_needed = self.table().old_program;
+        Ok(Adoption {
+            steps: vec![format!("the old program is there: {is_needed}")],
+            is_needed,
+        })
+    }
+
+    async fn adopt(&self) -> Result<Adoption> {
+        if std::mem::take(&mut self.table().adoption_fails) {
+            return Err(CatalogError::Busy("drop the old triggers"));
+        }
+        self.table().old_program = false;
+        self.adoption().await
+    }
+
     async fn owner(&self) -> Result<Option<Owner>> {
-        Ok(self.table().owner.clone())
+        let table = self.table();
+        table.check_captured();
+        Ok(table.owner.clone())
     }
 
     async fn set_owner(&self, owner: &Owner) -> Result<()> {
         let mut table = self.table();
+        table.check_captured();
         if !table.missing_capture {
             table.owner = Some(owner.clone());
         }
@@ -290,11 +355,13 @@ impl Catalog for FakeShop {
 
     async fn newest_change(&self) -> Result<Option<i64>> {
         let table = self.table();
+        table.check_captured();
         Ok(table.log.last().map(|change| change.identity.change))
     }
 
     async fn backlog(&self) -> Result<Backlog> {
         let table = self.table();
+        table.check_captured();
         let keys: BTreeSet<_> = table.log.iter().map(|c| &c.identity.key).collect();
         Ok(Backlog {
             changes: table.log.len() as u64,
@@ -310,6 +377,7 @@ impl Catalog for FakeShop {
         }
         let after = after.map_or(0, |identity| identity.change);
         let table = self.table();
+        table.check_captured();
         let behind = table.log.iter().filter(|c| c.identity.change > after);
         Ok(behind.take(limit).cloned().collect())
     }
@@ -317,6 +385,7 @@ impl Catalog for FakeShop {
     async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
         let keys: BTreeSet<_> = keys.iter().map(|key| fold(&key.to_string())).collect();
         let table = self.table();
+        table.check_captured();
         let theirs = table
             .log
             .iter()
@@ -335,6 +404,7 @@ impl Catalog for FakeShop {
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
         let mut table = self.table();
+        table.check_captured();
         if let Some(failure) = table.failing {
             return Err(failure());
         }
@@ -349,10 +419,8 @@ impl Catalog for FakeShop {
         self.scans.fetch_add(1, Ordering::SeqCst);
         let after = after.map(|id| fold(&id.to_string()));
         let table = self.table();
-        let behind = table
-            .rows
-            .iter()
-            .filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
+        let shown = table.rows.iter().filter(|_| !table.is_hidden);
+        let behind = shown.filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
         Ok(behind.map(|(_, row)| row.clone()).take(limit).collect())
     }
 

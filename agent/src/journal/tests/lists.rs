@@ -3,6 +3,22 @@
 use super::*;
 
 #[tokio::test]
+async fn what_the_shop_had_is_listed_once_each_in_pages() {
+    let shop = Fixture::new();
+    let [published, open, parked, both, gone] = [1, 2, 3, 4, 5].map(number);
+    let spelled = text("1");
+    shop.publish(&[&published, &both, &gone, &spelled], 7).await;
+    shop.hand_over(&[&open, &both]).await;
+    shop.park(&parked, 1, "no").await;
+    shop.park(&both, 1, "no").await;
+    shop.remove(&gone).await;
+    let page = async |after| shop.journal.in_shop(after, 3).await.unwrap();
+    assert_eq!(page(None).await, [published, open, parked.clone()]);
+    assert_eq!(page(Some(parked)).await, [both, spelled.clone()]);
+    assert!(page(Some(spelled)).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_parked_product_shows_why_and_since_when() {
     let shop = Fixture::new();
     let id = text("P 1");

@@ -9,115 +9,158 @@ use crate::{
 };
 
 const SQLITE: [&str; 2] = ["catalog.path", "catalog.table"];
-const SQL_SERVER: [&str; 4] = [
-    "catalog.server",
-    "catalog.database",
-    "catalog.table",
-    "catalog.auth",
-];
-const REST: [&str; 4] = [
+const SQL_SERVER: [&str; 3] = ["catalog.server", "catalog.database", "catalog.table"];
+const COLUMNS: [&str; 3] = [
     "catalog.columns.id",
     "catalog.columns.name",
     "catalog.columns.price",
-    "digible.email",
 ];
+/// What most shops have.
+const USUAL_KIND: &str = "sqlserver";
 
-/// Asks for settings and for the passwords that the environment does not give.
-pub fn hold(current: &GetConfigResponse, environment: Secrets) -> Result<Changes, Error> {
+/// What is known before anything is asked.
+pub struct Known {
+    /// The configuration in use.
+    pub current: GetConfigResponse,
+    /// Passwords that the environment gives: nobody is asked for them.
+    pub environment: Secrets,
+    /// The operating system of the agent; empty when it does not tell.
+    pub platform: String,
+}
+
+/// Asks the person at the terminal for settings and passwords.
+pub fn hold(known: Known) -> Result<Changes, Error> {
     prompt::say("Enter keeps the value in brackets");
-    let settings = current.settings.clone().unwrap_or_default();
-    let mut changes = ask_settings(&settings, &mut prompt::line)?;
-    let set = current.secrets.clone().unwrap_or_default();
-    changes.secrets.digible_password = match environment.digible_password {
-        Some(password) => Some(password),
-        None => ask_password("Password of the Digible account", set.digible_password)?,
-    };
-    if value(&changes, &settings, "catalog.kind") == "sqlserver"
-        && value(&changes, &settings, "catalog.auth") == "sql"
-    {
-        changes.secrets.sql_password = match environment.sql_password {
-            Some(password) => Some(password),
-            None => ask_password("Password of the SQL login", set.sql_password)?,
-        };
+    Dialogue {
+        settings: known.current.settings.clone().unwrap_or_default(),
+        known,
+        changes: Changes::default(),
+        person: Terminal,
     }
-    Ok(changes)
+    .hold()
 }
 
-/// Asks for each setting that matters for the kind of database that is chosen first.
-fn ask_settings(
-    settings: &Settings,
-    line: &mut impl FnMut(&str) -> Result<String, Error>,
-) -> Result<Changes, Error> {
-    let mut changes = Changes::default();
-    ask(&mut changes, settings, "catalog.kind", line)?;
-    if value(&changes, settings, "catalog.kind") == "sqlite" {
-        ask_all(&mut changes, settings, &SQLITE, line)?;
-    } else {
-        ask_all(&mut changes, settings, &SQL_SERVER, line)?;
-        if value(&changes, settings, "catalog.auth") == "sql" {
-            ask(&mut changes, settings, "catalog.username", line)?;
+/// Who answers.
+trait Person {
+    fn line(&mut self, question: &str) -> Result<String, Error>;
+    fn password(&mut self, question: &str) -> Result<String, Error>;
+}
+
+struct Terminal;
+
+struct Dialogue<P> {
+    known: Known,
+    settings: Settings,
+    changes: Changes,
+    person: P,
+}
+
+impl Person for Terminal {
+    fn line(&mut self, question: &str) -> Result<String, Error> {
+        prompt::line(question)
+    }
+
+    fn password(&mut self, question: &str) -> Result<String, Error> {
+        prompt::password(question)
+    }
+}
+
+impl<P: Person> Dialogue<P> {
+    fn hold(mut self) -> Result<Changes, Error> {
+        self.ask("catalog.kind", USUAL_KIND)?;
+        if self.value("catalog.kind") == "sqlite" {
+            self.ask_all(&SQLITE)?;
+        } else {
+            self.ask_all(&SQL_SERVER)?;
+            self.ask_login()?;
         }
+        self.ask_all(&COLUMNS)?;
+        self.ask("digible.email", "")?;
+        let set = self.known.current.secrets.clone().unwrap_or_default();
+        self.changes.secrets.digible_password = match self.known.environment.digible_password.take()
+        {
+            Some(password) => Some(password),
+            None => self.ask_password("Password of the Digible account", set.digible_password)?,
+        };
+        Ok(self.changes)
     }
-    ask_all(&mut changes, settings, &REST, line)?;
-    Ok(changes)
-}
 
-fn ask_all(
-    changes: &mut Changes,
-    settings: &Settings,
-    paths: &[&str],
-    line: &mut impl FnMut(&str) -> Result<String, Error>,
-) -> Result<(), Error> {
-    paths
-        .iter()
-        .try_for_each(|path| ask(changes, settings, path, line))
-}
-
-/// Asks until the answer makes sense.
-fn ask(
-    changes: &mut Changes,
-    settings: &Settings,
-    path: &str,
-    line: &mut impl FnMut(&str) -> Result<String, Error>,
-) -> Result<(), Error> {
-    let Some(field) = field(path) else {
-        return Ok(());
-    };
-    let now = field.text(settings);
-    loop {
-        let answer = line(&question(field, &now))?;
-        if answer.is_empty() || answer == now {
+    /// How to log in to SQL Server. Windows logins need an agent that runs on Windows.
+    fn ask_login(&mut self) -> Result<(), Error> {
+        let has_windows = matches!(self.known.platform.as_str(), "windows" | "");
+        if has_windows {
+            self.ask("catalog.auth", "")?;
+        } else if self.value("catalog.auth") != "sql" {
+            self.set("catalog.auth", "sql");
+        }
+        if self.value("catalog.auth") != "sql" {
             return Ok(());
         }
-        match changes.set(field, &answer) {
-            Ok(()) => return Ok(()),
-            Err(problem) => prompt::say(&problem),
+        self.ask("catalog.username", "")?;
+        let set = self.known.current.secrets.clone().unwrap_or_default();
+        self.changes.secrets.sql_password = match self.known.environment.sql_password.take() {
+            Some(password) => Some(password),
+            None => self.ask_password("Password of the SQL login", set.sql_password)?,
+        };
+        Ok(())
+    }
+
+    fn ask_all(&mut self, paths: &[&str]) -> Result<(), Error> {
+        paths.iter().try_for_each(|path| self.ask(path, ""))
+    }
+
+    /// Asks until the answer makes sense. An empty one keeps the value in use, or takes `usual`
+    /// where none is.
+    fn ask(&mut self, path: &str, usual: &str) -> Result<(), Error> {
+        let Some(field) = field(path) else {
+            return Ok(());
+        };
+        let now = field.text(&self.settings);
+        let offer = if now.is_empty() { usual } else { &now };
+        loop {
+            let answer = self.person.line(&question(field, offer))?;
+            let answer = if answer.is_empty() { offer } else { &answer };
+            if *answer == now {
+                return Ok(());
+            }
+            match self.changes.set(field, answer) {
+                Ok(()) => return Ok(()),
+                Err(problem) => prompt::say(&problem),
+            }
         }
+    }
+
+    fn ask_password(&mut self, question: &str, is_set: bool) -> Result<Option<String>, Error> {
+        let keeps = if is_set { " [keep]" } else { "" };
+        let answer = self.person.password(&format!("{question}{keeps}"))?;
+        Ok(Some(answer).filter(|answer| !answer.is_empty()))
+    }
+
+    fn set(&mut self, path: &str, word: &str) {
+        if let Some(field) = field(path) {
+            // Words of ours are accepted.
+            let _ = self.changes.set(field, word);
+        }
+    }
+
+    fn value(&self, path: &str) -> String {
+        let text = |field| self.changes.get(field);
+        field(path)
+            .map(|field| text(field).unwrap_or_else(|| field.text(&self.settings)))
+            .unwrap_or_default()
     }
 }
 
-fn question(field: &Field, now: &str) -> String {
+fn question(field: &Field, offer: &str) -> String {
     let words = match field.words() {
         [] => String::new(),
         words => format!(" ({})", words.join(" or ")),
     };
-    let now = match now {
+    let offer = match offer {
         "" => String::new(),
-        now => format!(" [{now}]"),
+        offer => format!(" [{offer}]"),
     };
-    format!("{}{words}{now}", field.help)
-}
-
-fn ask_password(question: &str, is_set: bool) -> Result<Option<String>, Error> {
-    let keeps = if is_set { " [keep]" } else { "" };
-    let answer = prompt::password(&format!("{question}{keeps}"))?;
-    Ok(Some(answer).filter(|answer| !answer.is_empty()))
-}
-
-fn value(changes: &Changes, settings: &Settings, path: &str) -> String {
-    field(path)
-        .map(|field| changes.get(field).unwrap_or_else(|| field.text(settings)))
-        .unwrap_or_default()
+    format!("{}{words}{offer}", field.help)
 }
 
 fn field(path: &str) -> Option<&'static Field> {
@@ -126,41 +169,83 @@ fn field(path: &str) -> Option<&'static Field> {
 
 #[cfg(test)]
 mod tests {
-    use shopmaster_proto::v1::CatalogSettings;
+    use shopmaster_proto::v1::{CatalogSettings, SecretsSet};
 
     use super::*;
 
-    fn settings() -> Settings {
-        Settings {
-            catalog: Some(CatalogSettings {
-                kind: "sqlserver".to_owned(),
-                table: "dbo.Products".to_owned(),
-                auth: "windows".to_owned(),
-                ..CatalogSettings::default()
-            }),
-            ..Settings::default()
+    const KIND: &str = "Kind of the shop's database (sqlserver or sqlite) [sqlserver]";
+
+    /// Answers in this order, and then keeps everything.
+    struct Script {
+        answers: Vec<&'static str>,
+        asked: Vec<String>,
+    }
+
+    impl Person for &mut Script {
+        fn line(&mut self, question: &str) -> Result<String, Error> {
+            self.asked.push(question.to_owned());
+            let answer = match self.answers.is_empty() {
+                true => "",
+                false => self.answers.remove(0),
+            };
+            Ok(answer.to_owned())
+        }
+
+        fn password(&mut self, question: &str) -> Result<String, Error> {
+            self.line(question)
         }
     }
 
-    /// The questions that were asked, and the paths that change.
-    fn hold(answers: &[&str]) -> (Vec<String>, Vec<String>) {
-        let mut asked = Vec::new();
-        let mut answers = answers.iter();
-        let changes = ask_settings(&settings(), &mut |question| {
-            asked.push(question.to_owned());
-            Ok(answers.next().copied().unwrap_or_default().to_owned())
-        });
-        let request = changes.unwrap().into_request();
-        (asked, request.update_mask.unwrap().paths)
+    fn known(platform: &str) -> Known {
+        let catalog = CatalogSettings {
+            table: "dbo.Products".to_owned(),
+            auth: "windows".to_owned(),
+            ..CatalogSettings::default()
+        };
+        Known {
+            current: GetConfigResponse {
+                settings: Some(Settings {
+                    catalog: Some(catalog),
+                    ..Settings::default()
+                }),
+                secrets: Some(SecretsSet {
+                    digible_password: true,
+                    ..SecretsSet::default()
+                }),
+                ..GetConfigResponse::default()
+            },
+            environment: Secrets::default(),
+            platform: platform.to_owned(),
+        }
+    }
+
+    /// The questions that were asked, and what changes.
+    fn hold(known: Known, answers: &[&'static str]) -> (Vec<String>, Changes) {
+        let mut script = Script {
+            answers: answers.to_vec(),
+            asked: Vec::new(),
+        };
+        let dialogue = Dialogue {
+            settings: known.current.settings.clone().unwrap(),
+            known,
+            changes: Changes::default(),
+            person: &mut script,
+        };
+        let changes = dialogue.hold().unwrap();
+        (script.asked, changes)
+    }
+
+    fn paths(changes: Changes) -> Vec<String> {
+        changes.into_request().update_mask.unwrap().paths
     }
 
     #[test]
-    fn enter_keeps_everything() {
-        let (asked, changed) = hold(&[]);
+    fn on_windows_a_shop_with_a_windows_login_is_the_default() {
+        let (asked, changes) = hold(known("windows"), &[]);
         assert_eq!(
             asked,
             [
-                "Kind of the shop's database (sqlserver or sqlite) [sqlserver]",
+                KIND,
                 r"SQL Server: host, host\instance or host,port",
                 "SQL Server: the database",
                 "The product table, with its schema where it has one [dbo.Products]",
@@ -169,28 +254,68 @@ mod tests {
                 "Column of its name",
                 "Column of its price",
                 "Email of the Digible account",
+                "Password of the Digible account [keep]",
             ]
         );
-        assert!(changed.is_empty(), "{changed:?}");
+        assert_eq!(changes.secrets, Secrets::default());
+        assert_eq!(paths(changes), ["catalog.kind"]);
     }
 
     #[test]
-    fn only_what_matters_is_asked() {
-        let (asked, changed) = hold(&["sqlite", "/shop.db", "Products"]);
-        assert_eq!(asked.len(), 7);
-        assert_eq!(changed, ["catalog.kind", "catalog.path", "catalog.table"]);
-        let (asked, changed) = hold(&["", "srv", "", "dbo.Products", "sql", "shop"]);
-        assert_eq!(asked.len(), 10);
+    fn elsewhere_only_sql_logins_are_offered() {
+        let (asked, changes) = hold(known("linux"), &["", "srv", "db", "", "shop", " secret "]);
         assert_eq!(
-            changed,
-            ["catalog.server", "catalog.auth", "catalog.username"]
+            asked[4..6],
+            ["SQL Server: the login's name", "Password of the SQL login"]
         );
+        assert_eq!(changes.secrets.sql_password.as_deref(), Some(" secret "));
+        assert_eq!(
+            paths(changes),
+            [
+                "catalog.kind",
+                "catalog.server",
+                "catalog.database",
+                "catalog.auth",
+                "catalog.username"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sql_login_can_be_chosen_on_windows_and_on_an_agent_that_does_not_tell() {
+        for platform in ["windows", ""] {
+            let (asked, changes) = hold(known(platform), &["", "srv", "db", "", "sql", "shop"]);
+            assert_eq!(asked[6], "Password of the SQL login");
+            assert!(paths(changes).contains(&"catalog.username".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_sqlite_shop_has_a_file_and_no_login() {
+        let (asked, changes) = hold(known("linux"), &["sqlite", "/shop.db", "Products"]);
+        assert_eq!(asked[1], "SQLite: the database file");
+        assert_eq!(asked.len(), 8);
+        assert_eq!(
+            paths(changes),
+            ["catalog.kind", "catalog.path", "catalog.table"]
+        );
+    }
+
+    #[test]
+    fn passwords_of_the_environment_are_not_asked_for() {
+        let mut known = known("linux");
+        known.environment.sql_password = Some("one".to_owned());
+        known.environment.digible_password = Some("two".to_owned());
+        let (asked, changes) = hold(known, &[]);
+        assert!(!asked.iter().any(|question| question.contains("Password")));
+        assert_eq!(changes.secrets.sql_password.as_deref(), Some("one"));
+        assert_eq!(changes.secrets.digible_password.as_deref(), Some("two"));
     }
 
     #[test]
     fn an_answer_that_makes_no_sense_is_asked_again() {
-        let (asked, changed) = hold(&["oracle", "sqlite"]);
+        let (asked, changes) = hold(known("linux"), &["oracle", "sqlite"]);
         assert_eq!(asked[0], asked[1]);
-        assert_eq!(changed, ["catalog.kind"]);
+        assert_eq!(paths(changes), ["catalog.kind"]);
     }
 }

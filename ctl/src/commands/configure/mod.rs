@@ -2,13 +2,14 @@
 
 mod dialogue;
 mod sources;
+mod trust;
 
 use std::{io, path::PathBuf};
 
 use clap::ValueHint;
 use shopmaster_proto::{
     Client,
-    v1::{ConfigureResponse, GetConfigRequest, GetConfigResponse},
+    v1::{ConfigureResponse, GetConfigRequest, GetConfigResponse, GetInfoRequest},
 };
 
 use super::{Ctl, answer, test};
@@ -94,14 +95,28 @@ async fn show(ctl: &Ctl) -> Result<Exit, Error> {
 
 async fn by_dialogue(ctl: &Ctl) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
-    let configuration = current(&mut client).await?;
-    let passwords = sources::environment();
-    let changes = prompt::aside(move || dialogue::hold(&configuration, passwords)).await?;
+    let info = answer(client.agent.get_info(GetInfoRequest {})).await?;
+    let known = dialogue::Known {
+        current: current(&mut client).await?,
+        environment: sources::environment(),
+        platform: info.into_inner().platform,
+    };
+    let changes = prompt::aside(move || dialogue::hold(known)).await?;
     change(ctl, &mut client, changes, Vec::new()).await?;
-    if prompt::aside(|| prompt::confirm("Try the connections now?", true)).await? {
-        return test::run(ctl).await;
+    if !prompt::aside(|| prompt::confirm("Try the connections now?", true)).await? {
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    let checks = test::checks(ctl).await?;
+    let Some(fingerprint) = trust::untrusted(&checks).map(str::to_owned) else {
+        return Ok(test::exit(&checks));
+    };
+    let settings = current(&mut client).await?.settings.unwrap_or_default();
+    let trusted = settings.catalog.unwrap_or_default().trust;
+    match prompt::aside(move || trust::ask(&fingerprint, &trusted)).await? {
+        Some(changes) => change(ctl, &mut client, changes, Vec::new()).await?,
+        None => return Ok(test::exit(&checks)),
+    }
+    test::run(ctl).await
 }
 
 async fn current(client: &mut Client) -> Result<GetConfigResponse, Error> {
@@ -129,29 +144,33 @@ async fn change(
             .into_inner()
     };
     let text = human::config::configured(&done, &changes.secrets);
-    let missing = missing_password(&done);
+    let missing = missing(&done);
     ctl.output
         .show(&ConfiguredJson::new(done, notes), || text)?;
     if let Some(missing) = missing {
         ctl.output.hint(&format!(
-            "the {missing} password is not set; {} on a terminal asks for it",
+            "the {missing} is not set; {} on a terminal asks for it",
             ctl.target.ctl("configure")
         ));
     }
     Ok(())
 }
 
-/// The first password that is needed and not set.
-fn missing_password(done: &ConfigureResponse) -> Option<&'static str> {
+/// The first that is needed and that no file of the old program holds.
+fn missing(done: &ConfigureResponse) -> Option<&'static str> {
     let secrets = done.secrets.clone().unwrap_or_default();
     let settings = done.settings.clone().unwrap_or_default();
     let email = settings.digible.unwrap_or_default().email;
-    if !email.is_empty() && !secrets.digible_password {
-        return Some("Digible");
-    }
     let catalog = settings.catalog.unwrap_or_default();
+    if email.is_empty() {
+        // Who has not even named a shop has just begun.
+        return (!catalog.kind.is_empty()).then_some("email of the Digible account");
+    }
+    if !secrets.digible_password {
+        return Some("Digible password");
+    }
     let needs_sql = catalog.kind == "sqlserver" && catalog.auth == "sql";
-    (needs_sql && !secrets.sql_password).then_some("SQL")
+    (needs_sql && !secrets.sql_password).then_some("SQL password")
 }
 
 #[cfg(test)]
@@ -161,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_missed_only_where_it_is_needed() {
+    fn only_what_is_needed_is_missed() {
         let done = |email: &str, auth: &str, digible_password| ConfigureResponse {
             settings: Some(Settings {
                 catalog: Some(CatalogSettings {
@@ -182,10 +201,15 @@ mod tests {
             changed: Vec::new(),
         };
         assert_eq!(
-            missing_password(&done("a@b", "sql", false)),
-            Some("Digible")
+            missing(&done("a@b", "sql", false)),
+            Some("Digible password")
         );
-        assert_eq!(missing_password(&done("a@b", "sql", true)), Some("SQL"));
-        assert_eq!(missing_password(&done("", "windows", false)), None);
+        assert_eq!(missing(&done("a@b", "sql", true)), Some("SQL password"));
+        assert_eq!(missing(&done("a@b", "windows", true)), None);
+        assert_eq!(
+            missing(&done("", "windows", false)),
+            Some("email of the Digible account")
+        );
+        assert_eq!(missing(&ConfigureResponse::default()), None);
     }
 }

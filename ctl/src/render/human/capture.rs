@@ -12,13 +12,17 @@ use crate::words::Word as _;
 const SEPARATOR: &str =
     "-- ---- Everything below REMOVES capture: do not run it together with the above ----";
 
-/// `trigger, installed`.
+/// `trigger, installed`; `scan, not needed: it is a view`.
 pub fn now(capture: &Capture) -> String {
-    format!(
+    let text = format!(
         "{}, {}",
         capture.mode().plain_word(),
         capture.state().plain_word()
-    )
+    );
+    match capture.reason.as_str() {
+        "" => text,
+        reason => format!("{text}: {}", plain(reason)),
+    }
 }
 
 /// What installing runs, and what removing runs, both exactly as they are.
@@ -78,13 +82,14 @@ pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
     table::pairs(&lines)
 }
 
-/// What was, or would be, taken over from the old program.
+/// What was, or would be, taken over from the old program. A step may show the text of a trigger.
 pub fn adoption(answer: &AdoptResponse) -> String {
-    answer
-        .steps
-        .iter()
-        .map(|step| format!("{}\n", plain(step)))
-        .collect()
+    let steps = answer.steps.iter().map(|step| {
+        let lines = step.lines().map(|line| plain(&line.replace('\t', "    ")));
+        let lines: Vec<_> = lines.collect();
+        format!("{}\n", lines.join("\n    ").trim_end())
+    });
+    steps.collect()
 }
 
 #[cfg(test)]
@@ -110,12 +115,39 @@ mod tests {
     }
 
     #[test]
+    fn why_a_table_is_only_walked_is_told() {
+        let capture = Capture {
+            mode: CaptureMode::Scan.into(),
+            state: CaptureState::NotNeeded.into(),
+            reason: "it is a view".to_owned(),
+            ..Capture::default()
+        };
+        assert_eq!(now(&capture), "scan, not needed: it is a view");
+    }
+
+    #[test]
+    fn a_step_may_have_lines_of_its_own() {
+        let answer = AdoptResponse {
+            steps: vec![
+                "`t` is dropped:\nCREATE TRIGGER t\r\n\tON a\u{1b}".to_owned(),
+                "done".to_owned(),
+            ],
+            ..AdoptResponse::default()
+        };
+        assert_eq!(
+            adoption(&answer),
+            "`t` is dropped:\n    CREATE TRIGGER t\n        ON a\u{fffd}\ndone\n"
+        );
+    }
+
+    #[test]
     fn what_differs_is_told() {
         let answer = GetCaptureResponse {
             capture: Some(Capture {
                 mode: CaptureMode::Trigger.into(),
                 state: CaptureState::Drifted.into(),
                 drift: vec!["the trigger is gone".to_owned()],
+                reason: String::new(),
             }),
             changes: 5,
             pending: 3,

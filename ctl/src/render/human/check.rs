@@ -38,12 +38,14 @@ mod tests {
                 verdict: Verdict::Ok.into(),
                 text: "connected".to_owned(),
                 remedy: String::new(),
+                ..Check::default()
             },
             Check {
                 name: "catalog.key".to_owned(),
                 verdict: Verdict::Failed.into(),
                 text: "the key is not unique".to_owned(),
                 remedy: "add a unique index".to_owned(),
+                ..Check::default()
             },
         ];
         assert_eq!(

@@ -186,6 +186,7 @@ mod tests {
                 mode: CaptureMode::Trigger.into(),
                 state: CaptureState::Installed.into(),
                 drift: Vec::new(),
+                reason: String::new(),
             }),
             catalog: Some(CatalogState {
                 kind: "sqlite".to_owned(),
@@ -247,6 +248,7 @@ agent      0.1.0
                 mode: CaptureMode::Trigger.into(),
                 state: CaptureState::Drifted.into(),
                 drift: vec!["the trigger is disabled".to_owned()],
+                reason: String::new(),
             }),
             issues: vec![
                 Issue {

@@ -58,6 +58,10 @@ pub struct CheckJson {
     text: String,
     /// What to do about it, for people; empty when nothing is to be done.
     remedy: String,
+    /// Why it failed; none where there is no code for it.
+    code: Option<String>,
+    /// SHA-256 of a certificate that is not trusted.
+    fingerprint: Option<String>,
 }
 
 /// All checks.
@@ -112,6 +116,8 @@ pub struct AdoptionJson {
     capture: CaptureJson,
     /// False when this only shows what would be done.
     adopted: bool,
+    /// Whether something is left to take over.
+    needed: bool,
 }
 
 impl From<GetConfigResponse> for ConfigJson {
@@ -158,6 +164,8 @@ impl From<Check> for CheckJson {
             name: check.name,
             text: check.text,
             remedy: check.remedy,
+            code: Some(check.code).filter(|code| !code.is_empty()),
+            fingerprint: Some(check.fingerprint).filter(|digits| !digits.is_empty()),
         }
     }
 }
@@ -218,6 +226,7 @@ impl AdoptionJson {
             steps: answer.steps,
             capture: answer.capture.unwrap_or_default().into(),
             adopted,
+            needed: answer.needed,
         }
     }
 }
@@ -239,6 +248,8 @@ mod tests {
             verdict: Verdict::Failed.into(),
             text: "the key is not unique".to_owned(),
             remedy: "add a unique index".to_owned(),
+            code: "KEY_UNFIT".to_owned(),
+            fingerprint: String::new(),
         }
     }
 
@@ -249,6 +260,7 @@ mod tests {
                 mode: CaptureMode::Trigger.into(),
                 state: CaptureState::NotInstalled.into(),
                 drift: Vec::new(),
+                reason: String::new(),
             }),
             changed: true,
             checks: vec![check()],
@@ -256,14 +268,34 @@ mod tests {
         assert_eq!(
             serde_json::to_value(CaptureChangeJson::from(answer)).unwrap(),
             json!({
-                "capture": {"mode": "trigger", "state": "not_installed", "drift": []},
+                "capture": {"mode": "trigger", "state": "not_installed", "drift": [], "reason": null},
                 "changed": true,
                 "checks": [{
                     "name": "catalog.key",
                     "verdict": "failed",
                     "text": "the key is not unique",
                     "remedy": "add a unique index",
+                    "code": "KEY_UNFIT",
+                    "fingerprint": null,
                 }],
+            })
+        );
+    }
+
+    #[test]
+    fn an_adoption_has_all_of_its_keys() {
+        let answer = AdoptResponse {
+            steps: vec!["`dbo.trgAfterInsert` is dropped".to_owned()],
+            capture: None,
+            needed: true,
+        };
+        assert_eq!(
+            serde_json::to_value(AdoptionJson::new(answer, false)).unwrap(),
+            json!({
+                "steps": ["`dbo.trgAfterInsert` is dropped"],
+                "capture": {"mode": null, "state": null, "drift": [], "reason": null},
+                "adopted": false,
+                "needed": true,
             })
         );
     }
@@ -281,6 +313,7 @@ mod tests {
                 "mode": null,
                 "state": null,
                 "drift": [],
+                "reason": null,
                 "changes": 4,
                 "pending": 3,
                 "oldest_pending_at": null,

@@ -79,10 +79,12 @@ struct SessionJson {
 pub struct CaptureJson {
     /// `trigger` or `scan`.
     mode: Option<String>,
-    /// `unknown`, `not_installed`, `installed` or `drifted`.
+    /// `unknown`, `not_installed`, `installed`, `drifted` or `not_needed`.
     state: Option<String>,
     /// What differs from what was installed.
     drift: Vec<String>,
+    /// Why the table can only be walked; null when it can be captured.
+    reason: Option<String>,
 }
 
 /// The shop's database.
@@ -164,6 +166,7 @@ impl From<Capture> for CaptureJson {
             mode: capture.mode().word(),
             state: capture.state().word(),
             drift: capture.drift,
+            reason: Some(capture.reason).filter(|reason| !reason.is_empty()),
         }
     }
 }
@@ -225,6 +228,7 @@ mod tests {
                 mode: CaptureMode::Trigger.into(),
                 state: CaptureState::Drifted.into(),
                 drift: vec!["the trigger is disabled".to_owned()],
+                reason: String::new(),
             }),
             catalog: Some(CatalogState {
                 kind: "sqlite".to_owned(),
@@ -272,6 +276,7 @@ mod tests {
                     "mode": "trigger",
                     "state": "drifted",
                     "drift": ["the trigger is disabled"],
+                    "reason": null,
                 },
                 "catalog": {"kind": "sqlite", "state": "reachable"},
                 "issues": [{

@@ -8,6 +8,7 @@ mod idle;
 mod process;
 mod reading;
 mod samples;
+mod scan;
 mod server;
 mod status;
 mod sync;
@@ -40,6 +41,8 @@ pub enum Bench {
     Sync,
     /// An upload of 1,000,000 products
     Upload,
+    /// A walk over 1,000,000 products in scan mode, of which none has changed
+    Scan,
     /// `shopmasterctl status --json` as a whole process
     Status,
     /// The agent with nothing to do
@@ -93,9 +96,10 @@ pub enum BenchError {
 
 impl Bench {
     /// All, in the order of the table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sync,
         Self::Upload,
+        Self::Scan,
         Self::Status,
         Self::Idle,
         Self::Change,
@@ -109,6 +113,7 @@ impl Bench {
         match self {
             Self::Sync => "sync",
             Self::Upload => "upload",
+            Self::Scan => "scan",
             Self::Status => "status",
             Self::Idle => "idle",
             Self::Change => "change",
@@ -126,6 +131,7 @@ impl Bench {
         match self {
             Self::Sync => sync::measure().await,
             Self::Upload => upload::measure().await,
+            Self::Scan => scan::measure().await,
             Self::Status => status::measure().await,
             Self::Idle => idle::measure().await,
             Self::Change => change::measure().await,

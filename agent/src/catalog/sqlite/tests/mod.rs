@@ -136,6 +136,14 @@ struct Conforming {
     catalog: SqliteCatalog,
 }
 
+struct AnotherTill(Connection);
+
+impl conformance::Till for AnotherTill {
+    async fn run(&mut self, sql: &str) {
+        self.0.execute_batch(sql).unwrap();
+    }
+}
+
 impl conformance::Shop for Conforming {
     async fn open() -> Self {
         let shop = Shop::usual();
@@ -151,6 +159,11 @@ impl conformance::Shop for Conforming {
 
     fn catalog(&self) -> &dyn Catalog {
         &self.catalog
+    }
+
+    async fn another_till(&self) -> impl conformance::Till {
+        let path = self.shop.lock().unwrap().path();
+        AnotherTill(Connection::open(path).unwrap())
     }
 
     async fn till(&self, sql: &str) {

@@ -1,7 +1,10 @@
 //! The preflight's verdicts.
 
 use super::{PRODUCTS, Shop};
-use crate::catalog::{Catalog as _, CatalogError, Check, Verdict};
+use crate::{
+    catalog::{CaptureStatus, Catalog as _, CatalogError, Check, Lookup, Verdict},
+    product::{ProductId, Row},
+};
 
 async fn checks(schema: &str) -> (Shop, Vec<Check>) {
     let shop = Shop::new(schema);
@@ -176,12 +179,65 @@ async fn what_is_no_table_is_refused() {
     )
     .await;
     assert!(matches!(error, CatalogError::NoTable(_)), "{error}");
-    let view =
-        "CREATE VIEW Products AS SELECT 'a' AS ProductID, 'b' AS ProductName, 1 AS SellPrice";
-    refused(view, "catalog.table", "is a view").await;
     let virtual_table =
         "CREATE VIRTUAL TABLE Products USING fts5 (ProductID, ProductName, SellPrice)";
     refused(virtual_table, "catalog.table", "virtual table").await;
+}
+
+#[tokio::test]
+async fn a_view_is_only_walked() {
+    let (shop, checks) = checks(
+        "PRAGMA journal_mode = WAL;
+         CREATE TABLE Goods (Code TEXT NOT NULL PRIMARY KEY, Name TEXT, Price NUMERIC(18,2), Sold INT);
+         INSERT INTO Goods VALUES ('a', 'Soap', 1.5, 1), ('b', 'Salt', 2, 0), ('c', 'Tea', 3, 1);
+         CREATE VIEW Products AS
+         SELECT Code AS ProductID, Name AS ProductName, Price AS SellPrice FROM Goods WHERE Sold",
+    )
+    .await;
+    let verdict = |name| of(&checks, name);
+    assert_eq!(verdict("catalog.table").verdict, Verdict::Ok);
+    assert!(verdict("catalog.table").text.contains("it is a view"));
+    assert_eq!(verdict("catalog.key").verdict, Verdict::Warning);
+    assert!(checks.iter().all(|check| check.verdict != Verdict::Failed));
+
+    let catalog = &shop.catalog;
+    for refused in [
+        catalog.plan().await.map(drop),
+        catalog.install().await.map(drop),
+    ] {
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(refused, CatalogError::ScanOnly { .. }),
+            "{refused}"
+        );
+    }
+    let CaptureStatus::ScanOnly(reason) = catalog.capture().await.unwrap() else {
+        panic!("a view cannot be captured");
+    };
+    assert!(reason.starts_with("it is a view"), "{reason}");
+    let spelled = |rows: &[Row]| {
+        rows.iter()
+            .map(|row| row.id.to_string())
+            .collect::<String>()
+    };
+    assert_eq!(spelled(&catalog.scan(None, 1).await.unwrap()), "a");
+    let a = ProductId::Text("a".to_owned());
+    assert_eq!(spelled(&catalog.scan(Some(&a), 9).await.unwrap()), "c");
+    assert_eq!(catalog.count().await.unwrap(), 2);
+    let b = ProductId::Text("b".to_owned());
+    let looks = catalog.read(&[a, b]).await.unwrap();
+    assert!(matches!(&looks[..], [Lookup::Found(row), Lookup::Gone] if row.price.is_ok()));
+}
+
+#[tokio::test]
+async fn what_is_left_of_the_capture_of_another_table_is_told() {
+    let shop = Shop::usual().captured().await;
+    shop.run("ALTER TABLE Products RENAME TO Goods; CREATE VIEW Products AS SELECT * FROM Goods");
+    let CaptureStatus::ScanOnly(reason) = shop.catalog.capture().await.unwrap() else {
+        panic!("a view cannot be captured");
+    };
+    assert!(reason.contains("still installed"), "{reason}");
+    assert!(shop.catalog.remove().await.unwrap());
 }
 
 #[tokio::test]

@@ -1,0 +1,2 @@
+/* shopmaster count */
+SELECT COUNT_BIG(*) FROM {table} AS p

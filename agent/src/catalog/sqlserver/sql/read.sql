@@ -1,0 +1,10 @@
+/* shopmaster read */
+SELECT
+    k.n,
+    {selected_key},
+    {selected_name},
+    {selected_price},
+    {read_back}
+FROM (VALUES {keys}) AS k (n, id)
+INNER JOIN {table} AS p{hints} ON p.{id} = k.id
+{option}

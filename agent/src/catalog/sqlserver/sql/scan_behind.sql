@@ -1,0 +1,8 @@
+/* shopmaster scan_behind */
+SELECT TOP (@P2)
+    {selected_key},
+    {selected_name},
+    {selected_price}
+FROM {table} AS p
+WHERE p.{id} > {key}
+ORDER BY p.{id}

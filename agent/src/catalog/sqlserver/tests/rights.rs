@@ -1,0 +1,55 @@
+//! Logins that may not.
+
+use super::shop::{Shop, is_there};
+use crate::{
+    catalog::{Catalog, CatalogError, Lookup},
+    product::ProductId,
+};
+
+#[tokio::test]
+async fn a_login_without_rights_is_told_and_changes_nothing() {
+    if !is_there() {
+        return;
+    }
+    let mut shop = Shop::usual().await;
+    let stranger = shop.stranger().await;
+    let catalog = shop.with(stranger);
+    // An engine may hide from a login what it may not use.
+    let refused = |error: &CatalogError| {
+        matches!(
+            error,
+            CatalogError::Denied { .. } | CatalogError::NoTable(_)
+        )
+    };
+    let error = catalog.scan(None, 10).await.unwrap_err();
+    assert!(refused(&error), "{error}");
+    let error = catalog.read(&[]).await.unwrap_err();
+    assert!(refused(&error), "{error}");
+    let error = catalog.pending(None, 10).await.unwrap_err();
+    assert!(refused(&error), "{error}");
+}
+
+#[tokio::test]
+async fn reading_needs_no_more_than_the_right_to_select() {
+    if !is_there() {
+        return;
+    }
+    let mut shop = Shop::usual().await;
+    shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)")
+        .await;
+    let stranger = shop.stranger().await;
+    let user = super::super::quote::identifier(&shop.options.database);
+    shop.run(&format!("GRANT SELECT ON dbo.Products TO {user}"))
+        .await;
+    let catalog = shop.with(stranger);
+    catalog.claim().await.unwrap();
+    assert_eq!(catalog.count().await.unwrap(), 1);
+    assert_eq!(catalog.scan(None, 10).await.unwrap().len(), 1);
+    let id = ProductId::Text("P1".to_owned());
+    let read = catalog.read(&[id]).await.unwrap();
+    assert!(matches!(&read[..], [Lookup::Found(_)]), "{read:?}");
+    assert!(matches!(
+        catalog.newest_change().await,
+        Err(CatalogError::NotInstalled)
+    ));
+}

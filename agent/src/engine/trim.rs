@@ -1,0 +1,133 @@
+//! Keeps the ChangeLog small while sending is blocked.
+//!
+//! What a product is sent as is read from its row, so that changes between its first and its newest one
+//! say nothing. The first one stays whatever it is: it says whether the product was new, also among
+//! keys that only the database knows to be equal, and how long the product waits.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{
+    core::Core,
+    halt::StepError,
+    lane::{Moment, Turn},
+};
+use crate::{
+    catalog::{Change, ChangeIdentity},
+    digible::SessionState,
+    health::Area,
+    product::ProductId,
+};
+
+/// From one look to the next.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// Fewer changes than this are not worth it.
+const FEWEST: u64 = 1_000;
+/// Changes read and deleted in one turn.
+const PAGE: usize = 1_000;
+/// Keys that are remembered from page to page, some megabytes. With more, some changes stay that
+/// could go.
+const MOST_KEYS: usize = 50_000;
+
+/// Which changes may go, told while the ChangeLog is read in its order.
+#[derive(Default)]
+pub(super) struct Trimmer {
+    /// Of each key whose first change was read: the newest one behind it.
+    newest: HashMap<ProductId, Option<ChangeIdentity>>,
+}
+
+impl Trimmer {
+    /// Reads on. Gives the changes that lie between a key's first and its newest one.
+    pub(super) fn read(&mut self, changes: Vec<Change>) -> Vec<ChangeIdentity> {
+        let mut between = Vec::new();
+        for Change { identity, .. } in changes {
+            if self.newest.len() >= MOST_KEYS && !self.newest.contains_key(&identity.key) {
+                self.newest.clear();
+            }
+            match self.newest.get_mut(&identity.key) {
+                None => {
+                    self.newest.insert(identity.key, None);
+                }
+                Some(newest) => {
+                    let before = newest.replace(identity.clone());
+                    between.extend(before.filter(|before| *before != identity));
+                }
+            }
+        }
+        between
+    }
+}
+
+/// Trims the ChangeLog from time to time, as long as the agent runs.
+pub(super) async fn while_blocked(core: &Core) {
+    loop {
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
+        if core.scans() || !is_blocked(core) {
+            continue;
+        }
+        match trim(core).await {
+            Ok(0) => {}
+            Ok(deleted) => {
+                tracing::info!(deleted, "kept the ChangeLog small while sending is blocked");
+            }
+            // What is wrong with the database, those tell who need it.
+            Err(error) => tracing::debug!(%error, "the ChangeLog could not be kept small"),
+        }
+    }
+}
+
+/// Whether changes cannot be sent just now.
+fn is_blocked(core: &Core) -> bool {
+    core.pause.borrow().is_some()
+        || core.held().is_some()
+        || core.board.read(|facts| {
+            let session = facts.session.as_ref().map(|session| session.state);
+            facts.troubles.contains_key(&Area::Digible) || session == Some(SessionState::Expired)
+        })
+}
+
+/// Deletes what lies between the first and the newest change of a key, in small lots, each in a turn
+/// of its own. Gives how many changes went.
+pub(super) async fn trim(core: &Core) -> Result<u64, StepError> {
+    let backlog = core.catalog.backlog().await?;
+    // At most two of each key would stay.
+    if backlog.changes < FEWEST || backlog.changes < backlog.products.saturating_mul(3) {
+        return Ok(0);
+    }
+    let mut trimmer = Trimmer::default();
+    let mut after: Option<ChangeIdentity> = None;
+    let mut last: Option<Moment> = None;
+    let mut deleted = 0;
+    while !core.stop.is_cancelled() {
+        let turn = core.lane.turn().await;
+        core.catalog.claim().await?;
+        if !goes_on(&turn, last) {
+            // A step has dealt with changes meanwhile: a first one may be gone.
+            trimmer = Trimmer::default();
+        }
+        let changes = core.catalog.pending(after.as_ref(), PAGE).await?;
+        let ended = changes.len() < PAGE;
+        after = changes.last().map(|change| change.identity.clone());
+        let between = trimmer.read(changes);
+        if !between.is_empty() {
+            deleted += core.catalog.acknowledge(&between).await?;
+        }
+        last = Some(turn.moment());
+        drop(turn);
+        if ended {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    if deleted > 0 {
+        core.look().await?;
+    }
+    Ok(deleted)
+}
+
+/// Whether no step ran since the turn before.
+fn goes_on(turn: &Turn<'_>, last: Option<Moment>) -> bool {
+    last.is_some_and(|moment| turn.follows(moment))
+}

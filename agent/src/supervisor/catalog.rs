@@ -1,0 +1,74 @@
+//! The catalog that the configuration names.
+
+use std::{path::PathBuf, sync::Arc};
+
+use secrecy::SecretString;
+
+use crate::{
+    catalog::{
+        Catalog, Columns,
+        sqlite::{SqliteCatalog, SqliteOptions},
+        sqlserver::{self, SqlServerCatalog, SqlServerOptions},
+    },
+    config::{self, CatalogConfig, CatalogKind},
+    secrets::{SecretError, SecretName, SecretStore},
+};
+
+/// The catalog. It connects to nothing yet: a database that cannot be reached, or a password that is not
+/// set, is an issue as soon as it is asked.
+pub(super) async fn of(
+    config: &CatalogConfig,
+    secrets: &SecretStore,
+) -> Result<Arc<dyn Catalog>, SecretError> {
+    let columns = Columns {
+        id: config.columns.id.clone(),
+        name: config.columns.name.clone(),
+        price: config.columns.price.clone(),
+    };
+    if config.kind != Some(CatalogKind::SqlServer) {
+        return Ok(Arc::new(SqliteCatalog::new(SqliteOptions {
+            path: PathBuf::from(&config.path),
+            table: config.table.clone(),
+            columns,
+        })));
+    }
+    let password = match config.auth {
+        config::Auth::Windows => None,
+        config::Auth::Sql => secrets.get(SecretName::SqlPassword).await?,
+    };
+    Ok(Arc::new(SqlServerCatalog::new(SqlServerOptions {
+        server: config.server.clone(),
+        database: config.database.clone(),
+        table: config.table.clone(),
+        columns,
+        login: login(config, password),
+        encryption: config.encryption.map(encryption),
+        trust: config.trust.map(trust),
+    })))
+}
+
+fn login(config: &CatalogConfig, password: Option<SecretString>) -> sqlserver::Login {
+    match config.auth {
+        config::Auth::Windows => sqlserver::Login::Windows,
+        config::Auth::Sql => sqlserver::Login::Sql {
+            username: config.username.clone(),
+            password,
+        },
+    }
+}
+
+fn encryption(encryption: config::Encryption) -> sqlserver::Encryption {
+    match encryption {
+        config::Encryption::Required => sqlserver::Encryption::Required,
+        config::Encryption::LoginOnly => sqlserver::Encryption::LoginOnly,
+        config::Encryption::None => sqlserver::Encryption::None,
+    }
+}
+
+fn trust(trust: config::Trust) -> sqlserver::Trust {
+    match trust {
+        config::Trust::System => sqlserver::Trust::System,
+        config::Trust::Pin(digest) => sqlserver::Trust::Pin(digest),
+        config::Trust::Any => sqlserver::Trust::Any,
+    }
+}
