@@ -9,11 +9,24 @@ use shopmaster_proto::{
     Failure,
     v1::{Issue, ListRunsRequest, Run, State, Status},
 };
-use shopmaster_testkit::world::World;
+use shopmaster_testkit::world::{ShopKind, World};
 use tokio::io::AsyncWriteExt as _;
 
 /// How long a process or a stream may take to end: far more than it does.
 pub const SECONDS: Duration = Duration::from_secs(20);
+
+/// Whether this program runs the tests over TDS.
+pub fn is_over_tds() -> bool {
+    ShopKind::of_this_program() == ShopKind::SqlServer
+}
+
+/// Whether a test is left out here, because it is about a shop that is a file and not about a shop. Few are.
+pub fn needs_a_shop_file(reason: &str) -> bool {
+    if is_over_tds() {
+        println!("left out over TDS: {reason}");
+    }
+    is_over_tds()
+}
 
 /// The issue with this code.
 pub fn issue<'a>(status: &'a Status, code: &str) -> Option<&'a Issue> {

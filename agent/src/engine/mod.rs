@@ -49,7 +49,14 @@ pub use halt::StepError;
 pub use registry::{StartError, Started};
 
 /// The checks of the preflight that say nothing about walking the table.
-const ONLY_FOR_CAPTURE: [&str; 2] = ["catalog.triggers", "catalog.names"];
+const ONLY_FOR_CAPTURE: [&str; 4] = [
+    "catalog.table_kind",
+    "catalog.triggers",
+    "catalog.output",
+    "catalog.names",
+];
+/// The check of rights: some of them are for capture alone, and which, only the catalog knows.
+const RIGHTS: &str = "catalog.rights";
 
 /// Keeps one catalog equal at one Digible account, until it is stopped.
 pub struct Engine {
@@ -193,16 +200,11 @@ impl Engine {
     ///
     /// When the database cannot be asked.
     pub async fn inspect(&self) -> Result<Vec<Check>, CatalogError> {
-        let mut checks = self.core.catalog.inspect().await?;
-        if self.scans() {
-            let of_capture = checks.iter_mut();
-            for check in of_capture.filter(|check| ONLY_FOR_CAPTURE.contains(&check.name)) {
-                check.verdict = Verdict::Skipped;
-                check.text = "not needed, because nothing is installed in scan mode".to_owned();
-                check.remedy.clear();
-            }
-        }
-        Ok(checks)
+        let checks = self.core.catalog.inspect().await?;
+        Ok(match self.scans() {
+            true => checks.into_iter().map(for_walking).collect(),
+            false => checks,
+        })
     }
 
     /// Installs or mends capture. What changed before it was installed is not captured, so that an
@@ -316,6 +318,18 @@ impl Engine {
             wake.notify_one();
         }
     }
+}
+
+/// What a check of the preflight says where nothing is installed.
+fn for_walking(check: Check) -> Check {
+    if ONLY_FOR_CAPTURE.contains(&check.name) {
+        let text = "not needed, because nothing is installed in scan mode".to_owned();
+        return Check::new(check.name, Verdict::Skipped, text, String::new());
+    }
+    if check.name == RIGHTS && check.verdict == Verdict::Failed {
+        return Check::new(check.name, Verdict::Warning, check.text, check.remedy);
+    }
+    check
 }
 
 fn has_ended(pause: Pause) -> bool {

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::{
-    Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    Columns, Lookup, Owner, Result,
+    Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
+    Check, Columns, Lookup, Owner, Result,
 };
 use crate::product::{ProductId, Row};
 use claim::Claim;
@@ -18,6 +18,8 @@ use fault::Over;
 use names::one_spelling;
 use pool::Pool;
 
+mod adopt;
+mod capture;
 mod changes;
 mod claim;
 mod connect;
@@ -26,14 +28,27 @@ mod fault;
 mod key;
 mod keyed;
 mod names;
+mod objects;
+mod old;
+mod output;
 mod pool;
+mod preflight;
 mod price;
 mod products;
+mod prove;
 mod quote;
+mod rights;
+mod script;
 mod session;
 mod statements;
+mod surroundings;
 #[cfg(test)]
 mod tests;
+mod texts;
+
+#[doc(hidden)]
+pub use texts::texts;
+mod tokens;
 
 /// Which products, and how to reach them.
 #[derive(Clone)]
@@ -146,23 +161,68 @@ impl Catalog for SqlServerCatalog {
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
-        Err(CatalogError::NotInstalled)
+        let checks = self
+            .pool
+            .call("be inspected", Over::Nothing, async |session| {
+                Ok(preflight::inspect(session, &self.pool.options).await)
+            })
+            .await;
+        Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
     }
 
     async fn plan(&self) -> Result<CapturePlan> {
-        Err(CatalogError::NotInstalled)
+        self.pool
+            .call("plan capture", Over::Products, async |session| {
+                let table = self.pool.look(session).await?;
+                capture::plan(session, &table).await
+            })
+            .await
     }
 
     async fn install(&self) -> Result<bool> {
-        Err(CatalogError::NotInstalled)
+        self.pool
+            .call("install capture", Over::Products, async |session| {
+                capture::install(session, &self.pool.options).await
+            })
+            .await
     }
 
     async fn remove(&self) -> Result<bool> {
-        Err(CatalogError::NotInstalled)
+        self.pool
+            .call("remove capture", Over::Nothing, async |session| {
+                capture::remove(session).await
+            })
+            .await
     }
 
     async fn capture(&self) -> Result<CaptureStatus> {
-        Ok(CaptureStatus::NotInstalled)
+        self.pool
+            .call("look at capture", Over::Products, async |session| {
+                let table = self.pool.look(session).await?;
+                capture::status(session, &table).await
+            })
+            .await
+    }
+
+    async fn adoption(&self) -> Result<Adoption> {
+        self.pool
+            .call(
+                "look for the old program",
+                Over::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    adopt::adoption(session, &table).await
+                },
+            )
+            .await
+    }
+
+    async fn adopt(&self) -> Result<Adoption> {
+        self.pool
+            .call("adopt the old program", Over::Products, async |session| {
+                adopt::adopt(session, &self.pool.options).await
+            })
+            .await
     }
 
     async fn owner(&self) -> Result<Option<Owner>> {

@@ -13,7 +13,7 @@ use super::{
     shop::body,
 };
 use crate::{
-    catalog::CatalogError,
+    catalog::{CatalogError, Check, Verdict},
     engine::StepError,
     health::State,
     journal::Doubt,
@@ -445,6 +445,17 @@ proptest! {
             .unwrap();
         runtime.block_on(act_out(acts));
     }
+}
+
+#[test]
+fn what_only_capture_needs_fails_no_check() {
+    let verdict = |name| {
+        let failed = Check::new(name, Verdict::Failed, "no".to_owned(), "yes".to_owned());
+        super::super::for_walking(failed).verdict
+    };
+    assert_eq!(verdict("catalog.output"), Verdict::Skipped);
+    assert_eq!(verdict("catalog.rights"), Verdict::Warning);
+    assert_eq!(verdict("catalog.key"), Verdict::Failed);
 }
 
 #[test]

@@ -5,20 +5,23 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use shopmaster_proto::{Folders, InstanceName};
 
-use super::{Config, World, WorldError};
+use super::{Config, ShopKind, World, WorldError};
 use crate::{
     digible::{DigibleSim, SimOptions},
     programs::Programs,
     shop::Shop,
+    tds::{Settings, SqlServerSim, SqliteShop},
 };
 
 /// The environment variable with the password of the Digible account.
 const PASSWORD: &str = "SHOPMASTER_DIGIBLE_PASSWORD";
+/// The environment variable with the password of the SQL login.
+const SQL_PASSWORD: &str = "SHOPMASTER_SQL_PASSWORD";
 
 /// How a test's world is made.
 ///
 /// Without further words: a shop of 100 products, the stand-in with its default settings, and an agent
-/// that knows its password and syncs only when asked.
+/// that knows its password and syncs only when asked. The shop is of the kind that the test program is for.
 #[derive(Debug, Clone)]
 pub struct WorldBuilder {
     products: usize,
@@ -27,6 +30,7 @@ pub struct WorldBuilder {
     environment: Vec<(String, String)>,
     configured: bool,
     icon: bool,
+    kind: ShopKind,
 }
 
 impl World {
@@ -40,6 +44,7 @@ impl World {
             environment: Vec::new(),
             configured: true,
             icon: false,
+            kind: ShopKind::of_this_program(),
         }
     }
 }
@@ -94,6 +99,13 @@ impl WorldBuilder {
         self.env("DBUS_SESSION_BUS_ADDRESS", bus)
     }
 
+    /// How the agent reaches the shop.
+    #[must_use]
+    pub fn kind(mut self, kind: ShopKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Makes everything and starts the agent.
     ///
     /// # Errors
@@ -123,12 +135,28 @@ impl WorldBuilder {
                 (PASSWORD.to_owned(), self.digible.settings.password.clone()),
             );
         }
+        let sql_server = match self.kind {
+            ShopKind::Sqlite => None,
+            ShopKind::SqlServer => {
+                let model = SqliteShop::open(shop.path()).map_err(WorldError::Model)?;
+                let server = SqlServerSim::start(Settings::default(), model).await;
+                Some(server.map_err(WorldError::SqlServer)?)
+            }
+        };
+        if let Some(server) = sql_server.as_ref().filter(|_| self.configured) {
+            let password = server.settings().password;
+            environment.insert(0, (SQL_PASSWORD.to_owned(), password));
+        }
         let digible = DigibleSim::start(self.digible)
             .await
             .map_err(WorldError::Digible)?;
         let folders = Folders::below(folder.path(), &InstanceName::default());
         fs::create_dir_all(&folders.config).map_err(WorldError::Files)?;
-        let mut config = defaults(shop.path(), &digible);
+        let mut config = defaults(&digible);
+        config.extend(match &sql_server {
+            Some(server) => over_tds(server),
+            None => in_a_file(shop.path()),
+        });
         config.extend(self.edits);
         if self.icon {
             let home = folder.path().to_string_lossy().into_owned();
@@ -138,6 +166,7 @@ impl WorldBuilder {
         let world = World {
             agent: None,
             client: None,
+            sql_server,
             digible,
             shop,
             programs,
@@ -154,11 +183,30 @@ impl WorldBuilder {
     }
 }
 
-fn defaults(shop: &Path, digible: &DigibleSim) -> Config {
+fn in_a_file(shop: &Path) -> Config {
     let mut config = Config::default();
     config
         .set("catalog.kind", "sqlite")
-        .set("catalog.path", shop.to_string_lossy())
+        .set("catalog.path", shop.to_string_lossy());
+    config
+}
+
+fn over_tds(server: &SqlServerSim) -> Config {
+    let settings = server.settings();
+    let mut config = Config::default();
+    config
+        .set("catalog.kind", "sqlserver")
+        .set("catalog.server", server.server_name())
+        .set("catalog.database", settings.database)
+        .set("catalog.auth", "sql")
+        .set("catalog.username", settings.username)
+        .set("catalog.encryption", "none");
+    config
+}
+
+fn defaults(digible: &DigibleSim) -> Config {
+    let mut config = Config::default();
+    config
         .set("catalog.table", "Products")
         .set("digible.base_url", digible.base_url())
         .set("digible.email", digible.settings().email)

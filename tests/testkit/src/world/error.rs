@@ -18,6 +18,12 @@ pub enum WorldError {
     /// The stand-in for Digible did not start.
     #[error("the stand-in for Digible does not start")]
     Digible(#[source] io::Error),
+    /// The model behind the stand-in for SQL Server cannot read the shop.
+    #[error("the stand-in for SQL Server has no shop")]
+    Model(#[source] rusqlite::Error),
+    /// The stand-in for SQL Server does not start.
+    #[error("the stand-in for SQL Server does not start")]
+    SqlServer(#[source] io::Error),
     /// The programs cannot be built.
     #[error("there are no programs to test")]
     Programs(#[from] &'static ProgramsError),
@@ -44,6 +50,9 @@ pub enum WorldError {
     /// The test asked for something that needs a running agent.
     #[error("no agent is running")]
     NotRunning,
+    /// The test asked for the stand-in for SQL Server, and the agent reads the shop's file itself.
+    #[error("there is no SQL Server")]
+    NoSqlServer,
     /// The agent refused a call.
     #[error("the agent refused `{call}`")]
     Refused {

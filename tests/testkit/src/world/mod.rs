@@ -22,6 +22,7 @@ mod calls;
 mod config;
 mod conservation;
 mod error;
+mod kind;
 mod process;
 
 use std::{
@@ -39,9 +40,10 @@ pub use builder::WorldBuilder;
 pub use config::Config;
 pub use conservation::Conservation;
 pub use error::WorldError;
+pub use kind::ShopKind;
 pub use process::CtlOutput;
 
-use crate::{digible::DigibleSim, programs::Programs, shop::Shop};
+use crate::{digible::DigibleSim, programs::Programs, shop::Shop, tds::SqlServerSim};
 use process::AgentProcess;
 
 /// How long anything may take; far more than it does, so that only a defect reaches it.
@@ -57,6 +59,7 @@ const LINES_SHOWN: usize = 60;
 pub struct World {
     agent: Option<AgentProcess>,
     client: Option<Client>,
+    sql_server: Option<SqlServerSim>,
     /// The stand-in for Digible.
     pub digible: DigibleSim,
     /// The shop.
@@ -70,6 +73,15 @@ pub struct World {
 }
 
 impl World {
+    /// The stand-in for SQL Server.
+    ///
+    /// # Errors
+    ///
+    /// When the agent reads the shop's file itself.
+    pub fn sql_server(&self) -> Result<&SqlServerSim, WorldError> {
+        self.sql_server.as_ref().ok_or(WorldError::NoSqlServer)
+    }
+
     /// The folder that holds everything: `SHOPMASTER_HOME`.
     #[must_use]
     pub fn home(&self) -> &Path {
@@ -269,8 +281,18 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        let unknown = self.sql_server.as_ref().map(SqlServerSim::unknown);
+        let unknown = unknown.unwrap_or_default();
         if !std::thread::panicking() {
+            assert!(
+                unknown.is_empty(),
+                "the stand-in for SQL Server does not know:\n{}",
+                unknown.join("\n")
+            );
             return;
+        }
+        for text in unknown {
+            eprintln!("--- the stand-in for SQL Server does not know\n{text}");
         }
         for (what, text) in [("standard error", self.stderr()), ("log", self.log())] {
             let lines: Vec<_> = text.lines().collect();

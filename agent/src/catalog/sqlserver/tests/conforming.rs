@@ -7,27 +7,6 @@ use crate::catalog::{
     sqlserver::SqlServerCatalog,
 };
 
-/// Capture made by hand.
-const CAPTURE: [&str; 6] = [
-    "CREATE SCHEMA shopmaster",
-    "CREATE TABLE shopmaster.ChangeLog (
-        ChangeID rowversion NOT NULL, ChangeType nvarchar(10) NOT NULL,
-        ProductID varchar(25) NOT NULL, ChangeDateTime datetime NOT NULL
-    )",
-    "CREATE CLUSTERED INDEX ChangeLog_ChangeID ON shopmaster.ChangeLog (ChangeID)",
-    "CREATE VIEW shopmaster.Pending WITH SCHEMABINDING AS
-     SELECT c.ChangeID, c.ChangeType, c.ProductID, c.ChangeDateTime FROM shopmaster.ChangeLog AS c",
-    "CREATE TABLE shopmaster.Owner (Journal nvarchar(64) NOT NULL, Generation bigint NOT NULL)",
-    "CREATE TRIGGER shopmaster_capture ON Products AFTER INSERT, UPDATE, DELETE AS
-     BEGIN
-        SET NOCOUNT ON;
-        INSERT INTO shopmaster.ChangeLog (ChangeType, ProductID, ChangeDateTime)
-        SELECT CASE WHEN d.ProductID IS NULL THEN N'INSERT' WHEN i.ProductID IS NULL THEN N'DELETE' ELSE N'UPDATE' END,
-            COALESCE(i.ProductID, d.ProductID), GETUTCDATE()
-        FROM inserted AS i FULL JOIN deleted AS d ON d.ProductID = i.ProductID;
-     END",
-];
-
 impl conformance::Shop for Shop {
     fn is_there() -> bool {
         shop::is_there()
@@ -35,12 +14,6 @@ impl conformance::Shop for Shop {
 
     async fn open() -> Self {
         Self::usual().await
-    }
-
-    async fn capture(&self) {
-        for batch in CAPTURE {
-            self.run(batch).await;
-        }
     }
 
     fn another(&self) -> Box<dyn Catalog> {

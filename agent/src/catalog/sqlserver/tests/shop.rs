@@ -168,6 +168,18 @@ impl Till {
         }
     }
 
+    /// Every result of a batch.
+    pub(super) async fn results(&mut self, sql: &str) -> Vec<Vec<Row>> {
+        let stream = self.0.simple_query(sql).await.unwrap();
+        stream.into_results().await.unwrap()
+    }
+
+    /// The row counts of a statement, as a program sees them.
+    pub(super) async fn counts(&mut self, sql: &str) -> Vec<u64> {
+        let done = self.0.execute(sql, &[]).await.unwrap();
+        done.rows_affected().to_vec()
+    }
+
     pub(super) async fn try_run(&mut self, sql: &str) -> tiberius::Result<Vec<Row>> {
         self.0.simple_query(sql).await?.into_first_result().await
     }

@@ -136,10 +136,10 @@ async fn staller(words: Vec<Vec<u8>>) -> (SocketAddr, oneshot::Receiver<()>) {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut question = [0; 1000];
         for words in words {
-            stream.read(&mut question).await.unwrap();
+            assert!(stream.read(&mut question).await.unwrap() > 0);
             stream.write_all(&words).await.unwrap();
         }
-        stream.read(&mut question).await.unwrap();
+        assert!(stream.read(&mut question).await.unwrap() > 0);
         stalled.send(()).unwrap();
         std::future::pending::<()>().await;
     });

@@ -1,0 +1,289 @@
+//! Taking over an installation of the old program, so that no change is lost at any point.
+//!
+//! Our trigger comes first, then what waits in the old log, then the old triggers go, then what came in
+//! between, and the old log is renamed and kept. Each step looks at what is there: after a failure the next
+//! call goes on, and a change that is taken over twice is sent once more, no more.
+
+use std::collections::HashSet;
+
+use tiberius::ToSql;
+
+use super::{
+    SqlServerOptions, capture,
+    facts::Table,
+    fault::Work,
+    key::{KeyParameter, KeyType},
+    old::{Log, Old, OldTrigger},
+    preflight,
+    quote::literal,
+    script::patiently,
+    session::Session,
+};
+use crate::{
+    catalog::{Adoption, CatalogError, template::fill},
+    product::ProductId,
+};
+
+/// Rows of the old log that are read at once.
+const PAGE: i64 = 1_000;
+/// Rows that are written at once: one text for each size, and the largest is far from the number of locks at
+/// which the server locks a whole table.
+const SIZES: [usize; 4] = [500, 100, 10, 1];
+/// How many odd keys are named.
+const NAMED: usize = 10;
+
+/// What was taken over so far.
+#[derive(Debug, Default)]
+struct Taken {
+    /// The rows of the old log that are done with, by their numbers.
+    rows: HashSet<i64>,
+    changes: usize,
+    /// Rows without a key.
+    keyless: usize,
+    /// Keys that the product table's key column cannot have.
+    odd: Vec<String>,
+}
+
+/// What of the old program is there, and what adopting would do about it. Read only.
+pub(super) async fn adoption(session: &mut Session, table: &Table) -> Work<Adoption> {
+    preflight::fit(table)?;
+    let old = Old::read(session, table).await?;
+    let mut steps = Vec::new();
+    if !old.triggers.is_empty() || old.log.is_some() {
+        steps.push("shopMaster's own trigger is installed first".to_owned());
+    }
+    if let Some(log) = &old.log {
+        steps.push(format!(
+            "the keys that wait in the old program's `{}` are taken over",
+            log.label()
+        ));
+    }
+    for trigger in &old.triggers {
+        steps.push(format!(
+            "the old program's trigger `{}.{}` is dropped:\n{}",
+            trigger.schema,
+            trigger.name,
+            trigger.definition.trim()
+        ));
+    }
+    if let Some(log) = &old.log {
+        steps.push(match old.users.is_empty() {
+            true => format!("`{}` is renamed to `{}` and kept", log.label(), old.kept),
+            false => stays(log, &old),
+        });
+    }
+    let is_needed = old.is_needed();
+    steps.extend(old.lookalikes);
+    Ok(Adoption { steps, is_needed })
+}
+
+/// Adopts what is there, and tells what was done.
+pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> Work<Adoption> {
+    let table = Table::read(session, options).await?;
+    preflight::fit(&table)?;
+    let old = Old::read(session, &table).await?;
+    let mut steps = Vec::new();
+    if old.triggers.is_empty() && old.log.is_none() {
+        return Ok(Adoption {
+            steps: old.lookalikes,
+            is_needed: false,
+        });
+    }
+    steps.push(match capture::install(session, options).await? {
+        true => "shopMaster's own trigger was installed".to_owned(),
+        false => "shopMaster's own trigger was there already".to_owned(),
+    });
+    let mut taken = Taken::default();
+    if let Some(log) = &old.log {
+        take_over(session, log, &table, &mut taken).await?;
+    }
+    if !old.triggers.is_empty() {
+        let quoted: Vec<_> = old.triggers.iter().map(OldTrigger::quoted).collect();
+        patiently(session, &drop_text(&quoted)).await?;
+        let names = old
+            .triggers
+            .iter()
+            .map(|trigger| format!("`{}`", trigger.name));
+        let names: Vec<_> = names.collect();
+        steps.push(format!(
+            "the old triggers were dropped: {}",
+            names.join(", ")
+        ));
+    }
+    if let Some(log) = &old.log {
+        // What the old triggers wrote between the two: from here on nobody writes there.
+        take_over(session, log, &table, &mut taken).await?;
+        steps.extend(taken.steps(log));
+        steps.push(put_aside(session, log, &old).await?);
+    }
+    steps.extend(old.lookalikes);
+    Ok(Adoption {
+        steps,
+        is_needed: false,
+    })
+}
+
+/// Copies what is not copied yet: of each key the first entry, so that one that was only ever inserted stays
+/// an INSERT.
+async fn take_over(session: &mut Session, log: &Log, table: &Table, taken: &mut Taken) -> Work<()> {
+    let key = KeyType::of(&table.id.data_type).map_err(|reason| CatalogError::UnfitKey {
+        table: table.name.clone(),
+        column: table.id.name.clone(),
+        reason,
+    })?;
+    let page = rows_text(&log.quoted());
+    let mut seen = HashSet::new();
+    let mut after = i64::from(i32::MIN);
+    loop {
+        let rows = session.rows(&page, &[&after, &PAGE]).await?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.try_get(0)?.unwrap_or(i64::MAX);
+        let mut changes = Vec::new();
+        for row in &rows {
+            let number: Option<i64> = row.try_get(0)?;
+            if number.is_none_or(|number| !taken.rows.insert(number)) {
+                continue;
+            }
+            let Some(id) = row.try_get::<&str, _>(2)? else {
+                taken.keyless += 1;
+                continue;
+            };
+            if !seen.insert(id.to_owned()) {
+                continue;
+            }
+            match parameter(&key, id) {
+                Some(id) => changes.push((kind(row.try_get(1)?), id)),
+                None => taken.odd.push(id.to_owned()),
+            }
+        }
+        taken.changes += changes.len();
+        write(session, &key, &changes).await?;
+    }
+}
+
+async fn write(
+    session: &mut Session,
+    key: &KeyType,
+    changes: &[(String, KeyParameter)],
+) -> Work<()> {
+    let mut rest = changes;
+    while let Some(size) = SIZES.into_iter().find(|size| *size <= rest.len()) {
+        let (now, later) = rest.split_at(size);
+        let parameters: Vec<&dyn ToSql> = now
+            .iter()
+            .flat_map(|(kind, id)| [kind as &dyn ToSql, id as &dyn ToSql])
+            .collect();
+        session
+            .rows(&take_over_text(key, size), &parameters)
+            .await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Writes so many changes; parameters: the kind and the key of each.
+pub(super) fn take_over_text(key: &KeyType, size: usize) -> String {
+    let places = (1..=size).map(|n| {
+        let id = key.cast(&format!("@P{}", 2 * n));
+        format!("(CAST(@P{} AS nvarchar(10)), {id})", 2 * n - 1)
+    });
+    let changes = places.collect::<Vec<_>>().join(", ");
+    fill(
+        include_str!("sql/take_over.sql").trim_end(),
+        &[("changes", &changes)],
+    )
+}
+
+/// A page of the old log; parameters: the row to go on behind, and its length.
+pub(super) fn rows_text(log: &str) -> String {
+    fill(include_str!("sql/old_rows.sql").trim_end(), &[("log", log)])
+}
+
+/// Drops triggers, all or none.
+pub(super) fn drop_text(triggers: &[String]) -> String {
+    let drops = triggers.iter().map(|quoted| {
+        let place = literal(quoted);
+        format!("IF OBJECT_ID({place}, N'TR') IS NOT NULL DROP TRIGGER {quoted};\n")
+    });
+    fill(
+        include_str!("sql/drop_old_triggers.sql"),
+        &[("drops", &drops.collect::<String>())],
+    )
+}
+
+/// Renames the old log.
+pub(super) fn rename_text(log: &str, name: &str) -> String {
+    fill(
+        include_str!("sql/rename_old_log.sql"),
+        &[("log", &literal(log)), ("name", &literal(name))],
+    )
+}
+
+async fn put_aside(session: &mut Session, log: &Log, old: &Old) -> Work<String> {
+    if !old.users.is_empty() {
+        return Ok(stays(log, old));
+    }
+    patiently(session, &rename_text(&log.quoted(), &old.kept)).await?;
+    Ok(format!(
+        "`{}` was renamed to `{}` and is kept",
+        log.label(),
+        old.kept
+    ))
+}
+
+impl Taken {
+    fn steps(&self, log: &Log) -> Vec<String> {
+        let mut steps = vec![format!(
+            "{} changes that waited in `{}` were taken over",
+            self.changes,
+            log.label()
+        )];
+        if self.keyless > 0 {
+            steps.push(format!(
+                "{} rows without a ProductID were left behind",
+                self.keyless
+            ));
+        }
+        if !self.odd.is_empty() {
+            let names = self.odd.iter().take(NAMED).map(|id| format!("`{id}`"));
+            let names: Vec<_> = names.collect();
+            let more = match self.odd.len() - names.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            steps.push(format!(
+                "these ProductIDs cannot be keys of the product table and were left behind: {}{more}",
+                names.join(", ")
+            ));
+        }
+        steps
+    }
+}
+
+/// Renaming would break what names it.
+fn stays(log: &Log, old: &Old) -> String {
+    let users = old.users.iter().map(|user| format!("`{user}`"));
+    let users: Vec<_> = users.collect();
+    format!(
+        "`{}` keeps its name, because {} would fail without it",
+        log.label(),
+        users.join(", ")
+    )
+}
+
+/// A text as a key; the old log has every key as a text.
+fn parameter(key: &KeyType, id: &str) -> Option<KeyParameter> {
+    let as_number = || id.trim().parse().ok().map(ProductId::Integer);
+    key.parameter(&ProductId::Text(id.to_owned()))
+        .or_else(|| key.parameter(&as_number()?))
+}
+
+fn kind(written: Option<&str>) -> String {
+    let kind = written.unwrap_or_default().trim().to_uppercase();
+    match kind.as_str() {
+        "INSERT" | "DELETE" => kind,
+        _ => "UPDATE".to_owned(),
+    }
+}

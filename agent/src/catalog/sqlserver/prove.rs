@@ -1,0 +1,139 @@
+//! The proof that capture works: one row is written over itself, and that is taken back.
+
+use super::{
+    facts::{Column, Table},
+    fault::{Fault, Work},
+    key::KeyType,
+    quote::identifier,
+    script::patiently,
+    session::Session,
+};
+use crate::catalog::{CatalogError, template::fill};
+
+/// Tries capture as ourselves and, where the engine and our rights allow it, as a user without rights.
+///
+/// A shop that refuses the write by a rule of its own, or has no row, leaves nothing to prove.
+///
+/// # Errors
+///
+/// [`CatalogError::Unproven`] when a row was written and no change appeared.
+pub(super) async fn prove(session: &mut Session, table: &Table) -> Work<()> {
+    let Some(column) = writable(table) else {
+        return Ok(());
+    };
+    let key = KeyType::of(&table.id.data_type).map_err(CatalogError::Unproven)?;
+    let [(_, text), (_, without_rights)] = texts(table, &key, column);
+    match attempt(session, &text).await {
+        Ok(Proof::Missed) => return Err(unproven("a row was written, and no change appeared")),
+        Ok(Proof::Seen) => {}
+        Ok(Proof::NoRow) => return Ok(()),
+        Err(fault) if is_the_shops_own(&fault) => {
+            tracing::warn!(?fault, "the write that would prove capture is refused");
+            return Ok(());
+        }
+        Err(fault) => return Err(fault),
+    }
+    prove_without_rights(session, &without_rights).await
+}
+
+/// The trial as ourselves, and as a user without rights.
+pub(super) fn texts(table: &Table, key: &KeyType, column: &Column) -> [(&'static str, String); 2] {
+    let places = [
+        ("type", key.declared().to_owned()),
+        ("table", table.quoted()),
+        ("id", identifier(&table.id.name)),
+        ("column", identifier(&column.name)),
+    ];
+    let places = places
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    [
+        ("prove", include_str!("sql/prove.sql")),
+        (
+            "prove_without_rights",
+            include_str!("sql/prove_without_rights.sql"),
+        ),
+    ]
+    .map(|(name, template)| (name, fill(template, &places)))
+}
+
+/// What became of a trial.
+enum Proof {
+    /// The change was there.
+    Seen,
+    /// It was not.
+    Missed,
+    /// No row could be written.
+    NoRow,
+}
+
+/// A till's login often has no right on anything of ours: it needs none, for one owner has it all.
+async fn prove_without_rights(session: &mut Session, text: &str) -> Work<()> {
+    let can = session
+        .rows(include_str!("sql/can_impersonate.sql"), &[])
+        .await?;
+    let can = can
+        .first()
+        .map(|row| row.try_get::<i32, _>(0))
+        .transpose()?;
+    if can.flatten() != Some(1) {
+        return Ok(());
+    }
+    let proof = attempt(session, text).await;
+    // Whoever it runs as now: nobody uses it again.
+    if proof.is_err() {
+        session.retire();
+    }
+    match proof {
+        Ok(Proof::Missed) => Err(unproven(
+            "a user without rights on shopMaster's tables wrote a row, and no change appeared",
+        )),
+        Ok(_) => Ok(()),
+        Err(fault) if fault.is_server() => {
+            tracing::debug!(
+                ?fault,
+                "capture could not be tried as a user without rights"
+            );
+            Ok(())
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn attempt(session: &mut Session, text: &str) -> Work<Proof> {
+    let answer = patiently(session, text).await;
+    if answer.is_err() && !session.is_spoiled() {
+        session.batch(include_str!("sql/take_back.sql")).await?;
+    }
+    let results = answer?;
+    let Some(row) = results.iter().rev().find_map(|rows| rows.first()) else {
+        return Ok(Proof::NoRow);
+    };
+    let (written, seen): (Option<i32>, Option<i32>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(match (written.unwrap_or(0), seen.unwrap_or(0)) {
+        (0, _) => Proof::NoRow,
+        (_, 0) => Proof::Missed,
+        _ => Proof::Seen,
+    })
+}
+
+/// A column that can be written over itself.
+fn writable(table: &Table) -> Option<&Column> {
+    [&table.id, &table.names, &table.price]
+        .into_iter()
+        .find(|column| !column.is_computed && !column.is_identity)
+}
+
+/// A right that we lack, a constraint, a rule of a trigger's, or a trigger that ended the transaction.
+fn is_the_shops_own(fault: &Fault) -> bool {
+    match fault.number() {
+        // Engines of other makers say so of whatever has no number.
+        Some(33_557_097) | None => false,
+        Some(515 | 547 | 2601 | 2627 | 3609 | 50_000..) => true,
+        Some(_) => fault.is_denied(),
+    }
+}
+
+fn unproven(reason: &str) -> Fault {
+    CatalogError::Unproven(reason.to_owned()).into()
+}

@@ -1,0 +1,6 @@
+/* shopmaster create_owner */
+-- Which agent serves the product table.
+CREATE TABLE [shopmaster].[Owner] (
+    [Journal] nvarchar(64) NOT NULL,
+    [Generation] bigint NOT NULL
+);

@@ -1,0 +1,5 @@
+/* shopmaster drop_old_triggers */
+SET XACT_ABORT ON;
+SET LOCK_TIMEOUT 2000;
+BEGIN TRANSACTION;
+{drops}COMMIT TRANSACTION;

@@ -1,0 +1,2 @@
+/* shopmaster drop_owner */
+DROP TABLE [shopmaster].[Owner];

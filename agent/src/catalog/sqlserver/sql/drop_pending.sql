@@ -1,0 +1,2 @@
+/* shopmaster drop_pending */
+DROP VIEW [shopmaster].[Pending];

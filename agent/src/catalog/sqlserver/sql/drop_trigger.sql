@@ -1,0 +1,2 @@
+/* shopmaster drop_trigger */
+DROP TRIGGER {trigger};

@@ -1,0 +1,2 @@
+/* shopmaster remove_trigger */
+IF OBJECT_ID({literal}, N'TR') IS NOT NULL DROP TRIGGER {trigger};

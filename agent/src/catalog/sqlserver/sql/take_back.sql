@@ -1,0 +1,2 @@
+/* shopmaster take_back */
+IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;

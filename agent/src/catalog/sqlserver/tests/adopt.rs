@@ -1,0 +1,287 @@
+//! The old program's objects are taken over, and only its own.
+
+use super::{
+    changes, objects,
+    shop::{Shop, is_there},
+};
+use crate::catalog::{CaptureStatus, Catalog as _};
+
+const LOG: &str = "CREATE TABLE ChangeLog (
+    LogID INT IDENTITY(1,1) PRIMARY KEY, ChangeType NVARCHAR(10), ProductID VARCHAR(25), ProductName VARCHAR(75),
+    SellPrice NUMERIC(18,2), QrCode VARCHAR(100), Status INT, ChangeDateTime DATETIME DEFAULT GETDATE()
+)";
+const INSERT: &str = "CREATE TRIGGER trgAfterInsert ON Products AFTER INSERT AS
+BEGIN
+    SET NOCOUNT ON;
+    IF NOT EXISTS (SELECT 1 FROM ChangeLog WHERE ChangeType = 'INSERT' AND ProductID IN (SELECT ProductID FROM inserted))
+    BEGIN
+        INSERT INTO ChangeLog (ChangeType, ProductID, ProductName, SellPrice, QrCode, Status)
+        SELECT 'INSERT', ProductID, ProductName, SellPrice, QrCode, Status FROM inserted;
+    END
+END";
+const UPDATE: &str = "CREATE TRIGGER trgAfterUpdate ON Products AFTER UPDATE AS
+BEGIN
+    SET NOCOUNT ON;
+    INSERT INTO [dbo].[ChangeLog] (ChangeType, ProductID, ProductName, SellPrice, QrCode, Status)
+    SELECT 'UPDATE', i.ProductID, i.ProductName, i.SellPrice, i.QrCode, i.Status
+    FROM inserted AS i INNER JOIN deleted d ON i.ProductID = d.ProductID
+    WHERE NOT EXISTS (SELECT 1 FROM dbo.ChangeLog cl WHERE cl.ProductID = i.ProductID AND cl.ChangeType = 'UPDATE');
+END";
+const DELETE: &str = "CREATE TRIGGER trgAfterDelete ON Products AFTER DELETE AS
+BEGIN
+    SET NOCOUNT ON;
+    INSERT INTO ChangeLog (ChangeType, ProductID) SELECT 'DELETE', ProductID FROM deleted;
+END";
+
+async fn shop(key: &str) -> Shop {
+    Shop::new(&format!(
+        "CREATE TABLE Products (
+            ProductID {key} NOT NULL PRIMARY KEY, ProductName VARCHAR(75), SellPrice NUMERIC(18,2), QrCode VARCHAR(100), Status INT
+        )"
+    ))
+    .await
+}
+
+/// With the old program's objects, and changes that wait in its log.
+async fn old_shop() -> Shop {
+    let shop = shop("VARCHAR(25)").await;
+    for batch in [
+        LOG,
+        INSERT,
+        UPDATE,
+        DELETE,
+        "INSERT INTO Products VALUES ('P1', 'Soap', 1, '', 1), ('P2', 'Tea', 2, '', 1)",
+        "INSERT INTO Products VALUES ('P3', 'Salt', 3, '', 1)",
+        "UPDATE Products SET SellPrice = 5 WHERE ProductID <> 'P3'",
+        "DELETE FROM Products WHERE ProductID = 'P2'",
+        "DELETE FROM ChangeLog WHERE ChangeType = 'INSERT' AND ProductID = 'P1'",
+    ] {
+        shop.run(batch).await;
+    }
+    shop
+}
+
+async fn has(shop: &Shop, name: &str) -> bool {
+    let name = name.to_lowercase();
+    objects(shop)
+        .await
+        .iter()
+        .any(|object| object.to_lowercase().contains(&name))
+}
+
+async fn sorted(shop: &Shop) -> Vec<String> {
+    let mut changes = changes(shop).await;
+    changes.sort_unstable();
+    changes
+}
+
+#[tokio::test]
+async fn an_old_installation_is_adopted() {
+    if !is_there() {
+        return;
+    }
+    let shop = old_shop().await;
+    let before = objects(&shop).await;
+    let found = shop.catalog().adoption().await.unwrap();
+    assert!(found.is_needed);
+    let told = found.steps.join("\n");
+    assert!(
+        told.contains("SELECT 'DELETE', ProductID FROM deleted"),
+        "{told}"
+    );
+    assert!(
+        told.to_lowercase()
+            .contains("renamed to `changelog_shopmaster_old`"),
+        "{told}"
+    );
+    assert_eq!(objects(&shop).await, before);
+
+    let done = shop.catalog().adopt().await.unwrap();
+    assert!(!done.is_needed);
+    assert!(
+        done.steps.iter().any(|step| step.starts_with("3 changes")),
+        "{:?}",
+        done.steps
+    );
+    // Of each key the first entry that waited.
+    assert_eq!(sorted(&shop).await, ["INSERT P2", "INSERT P3", "UPDATE P1"]);
+    assert!(!has(&shop, "trgAfter").await);
+    assert!(has(&shop, "ChangeLog_shopmaster_old U").await);
+    assert_eq!(
+        shop.catalog().capture().await.unwrap(),
+        CaptureStatus::Installed
+    );
+
+    shop.run("UPDATE Products SET SellPrice = 6 WHERE ProductID = 'P1'")
+        .await;
+    assert_eq!(changes(&shop).await.len(), 4);
+    let rows = shop.run("SELECT LogID FROM ChangeLog_shopmaster_old").await;
+    assert_eq!(rows.len(), 5, "the old log is kept as it was");
+    for again in [
+        shop.catalog().adoption().await.unwrap(),
+        shop.catalog().adopt().await.unwrap(),
+    ] {
+        assert_eq!(
+            (again.is_needed, again.steps.len()),
+            (false, 0),
+            "{again:?}"
+        );
+    }
+    assert_eq!(changes(&shop).await.len(), 4);
+}
+
+/// Whatever was done before it stopped, the next call does the rest.
+#[tokio::test]
+async fn adopting_goes_on_where_it_stopped() {
+    if !is_there() {
+        return;
+    }
+    let drop_triggers =
+        "DROP TRIGGER trgAfterInsert; DROP TRIGGER trgAfterUpdate; DROP TRIGGER trgAfterDelete";
+    for stopped in 0..5 {
+        let shop = old_shop().await;
+        if stopped >= 1 {
+            assert!(shop.catalog().install().await.unwrap());
+            shop.run("INSERT INTO Products VALUES ('P4', 'Oil', 4, '', 1)")
+                .await;
+        }
+        if stopped >= 2 {
+            shop.run(
+                "INSERT INTO shopmaster.ChangeLog (ChangeType, ProductID, ChangeDateTime)
+                 VALUES (N'UPDATE', 'P1', GETUTCDATE())",
+            )
+            .await;
+        }
+        if stopped >= 3 {
+            shop.run(drop_triggers).await;
+        }
+        if stopped >= 4 {
+            shop.run("EXEC sp_rename N'dbo.ChangeLog', N'ChangeLog_shopmaster_old', N'OBJECT'")
+                .await;
+        }
+        let found = shop.catalog().adoption().await.unwrap();
+        assert_eq!(found.is_needed, stopped < 4, "{stopped}: {found:?}");
+        shop.catalog().adopt().await.unwrap();
+        assert!(!has(&shop, "trgAfter").await, "{stopped}");
+        assert!(has(&shop, "ChangeLog_shopmaster_old U").await, "{stopped}");
+        let mut keys = sorted(&shop).await;
+        keys.dedup();
+        let expected: &[&str] = match stopped {
+            0 => &["INSERT P2", "INSERT P3", "UPDATE P1"],
+            1..=3 => &["INSERT P2", "INSERT P3", "INSERT P4", "UPDATE P1"],
+            _ => &["INSERT P4", "UPDATE P1"],
+        };
+        assert_eq!(keys, expected, "{stopped}");
+    }
+}
+
+#[tokio::test]
+async fn what_only_looks_like_the_old_program_is_left_alone() {
+    if !is_there() {
+        return;
+    }
+    let shop = shop("VARCHAR(25)").await;
+    for batch in [
+        "CREATE TABLE ChangeLog (LogID INT IDENTITY(1,1) PRIMARY KEY, What VARCHAR(10), ProductID VARCHAR(25))",
+        "CREATE TABLE Audit (ProductID VARCHAR(25))",
+        "CREATE TABLE Staff (a INT)",
+        "CREATE TRIGGER trgAfterInsert ON Products AFTER INSERT AS
+         BEGIN SET NOCOUNT ON; INSERT INTO ChangeLog (What, ProductID) SELECT 'INSERT', ProductID FROM inserted; END",
+        "CREATE TRIGGER trgAfterUpdate ON Products AFTER UPDATE AS
+         BEGIN
+            SET NOCOUNT ON;
+            INSERT INTO Audit SELECT ProductID FROM inserted;
+            INSERT INTO ChangeLog (What, ProductID) SELECT 'UPDATE', ProductID FROM inserted;
+         END",
+        "CREATE TRIGGER trgAfterDelete ON Staff AFTER DELETE AS BEGIN SET NOCOUNT ON; END",
+    ] {
+        shop.run(batch).await;
+    }
+    let before = objects(&shop).await;
+    for adoption in [
+        shop.catalog().adoption().await.unwrap(),
+        shop.catalog().adopt().await.unwrap(),
+    ] {
+        assert!(!adoption.is_needed, "{adoption:?}");
+        assert_eq!(adoption.steps.len(), 4, "{adoption:?}");
+        for step in &adoption.steps {
+            assert!(step.ends_with("it is the shop's own and stays"), "{step}");
+        }
+    }
+    assert_eq!(objects(&shop).await, before);
+}
+
+/// A report of the shop's own over the old log would fail without it.
+#[tokio::test]
+async fn a_log_that_others_use_keeps_its_name() {
+    if !is_there() {
+        return;
+    }
+    let shop = old_shop().await;
+    shop.run("CREATE PROCEDURE history AS SELECT * FROM ChangeLog")
+        .await;
+    let done = shop.catalog().adopt().await.unwrap();
+    assert!(
+        done.steps
+            .iter()
+            .any(|step| step.contains("keeps its name, because `dbo.history`")),
+        "{:?}",
+        done.steps
+    );
+    assert!(!has(&shop, "trgAfter").await);
+    assert!(!has(&shop, "shopmaster_old").await);
+    assert_eq!(sorted(&shop).await, ["INSERT P2", "INSERT P3", "UPDATE P1"]);
+    assert!(!shop.catalog().adoption().await.unwrap().is_needed);
+}
+
+#[tokio::test]
+async fn keys_that_do_not_convert_are_named() {
+    if !is_there() {
+        return;
+    }
+    let shop = shop("INT").await;
+    shop.run(LOG).await;
+    shop.run(
+        "INSERT INTO ChangeLog (ChangeType, ProductID) VALUES
+            ('INSERT', '7'), ('UPDATE', 'abc'), ('DELETE', ' 12'), ('UPDATE', NULL), ('UPDATE', '99999999999'), ('UPDATE', '7')",
+    )
+    .await;
+    let done = shop.catalog().adopt().await.unwrap();
+    let told = done.steps.join("\n");
+    assert!(told.contains("left behind: `abc`, `99999999999`"), "{told}");
+    assert!(told.contains("1 rows without a ProductID"), "{told}");
+    assert_eq!(sorted(&shop).await, ["DELETE 12", "INSERT 7"]);
+    let rows = shop.run("SELECT LogID FROM ChangeLog_shopmaster_old").await;
+    assert_eq!(rows.len(), 6);
+}
+
+#[tokio::test]
+async fn many_rows_are_taken_over() {
+    if !is_there() {
+        return;
+    }
+    let shop = shop("VARCHAR(25)").await;
+    shop.run(LOG).await;
+    shop.run(
+        "WITH d AS (SELECT v.d FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS v (d)),
+         n AS (SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS i
+               FROM d AS a CROSS JOIN d AS b CROSS JOIN d AS c CROSS JOIN d AS e)
+         INSERT INTO ChangeLog (ChangeType, ProductID)
+         SELECT 'UPDATE', 'P' + CAST(n.i % 2345 AS VARCHAR(10)) FROM n WHERE n.i < 5678",
+    )
+    .await;
+    // One left over from a first time.
+    shop.run("CREATE TABLE ChangeLog_shopmaster_old (a INT)")
+        .await;
+    let done = shop.catalog().adopt().await.unwrap();
+    assert!(
+        done.steps
+            .iter()
+            .any(|step| step.starts_with("2345 changes")),
+        "{:?}",
+        done.steps
+    );
+    let backlog = shop.catalog().backlog().await.unwrap();
+    assert_eq!((backlog.changes, backlog.products), (2345, 2345));
+    assert!(has(&shop, "ChangeLog_shopmaster_old_2 U").await);
+}

@@ -1,0 +1,110 @@
+//! The words of a T-SQL text, as far as it takes to tell what it touches.
+
+/// A word of T-SQL; comments and texts are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token {
+    /// In upper case.
+    Word(String),
+    /// What stood in brackets or double quotes.
+    Quoted(String),
+    Sign(char),
+}
+
+impl Token {
+    pub(super) fn is(&self, word: &str) -> bool {
+        matches!(self, Self::Word(own) if own == word)
+    }
+
+    pub(super) fn names(&self, name: &str) -> bool {
+        match self {
+            Self::Word(own) => *own == name.to_uppercase(),
+            Self::Quoted(own) => own.to_uppercase() == name.to_uppercase(),
+            Self::Sign(_) => false,
+        }
+    }
+
+    pub(super) fn names_same(&self, other: &Self) -> bool {
+        match other {
+            Self::Word(name) | Self::Quoted(name) => self.names(name),
+            Self::Sign(_) => false,
+        }
+    }
+
+    pub(super) fn is_number_or_parenthesis(&self) -> bool {
+        match self {
+            Self::Word(word) => {
+                word.starts_with(|first: char| first.is_ascii_digit() || first == '@')
+            }
+            Self::Sign(sign) => matches!(sign, '(' | ')'),
+            Self::Quoted(_) => false,
+        }
+    }
+}
+
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@' | '#' | '$');
+        rest = match first {
+            _ if first.is_whitespace() => rest.trim_start(),
+            '-' if rest.starts_with("--") => rest.split_once('\n').map_or("", |(_, rest)| rest),
+            '/' if rest.starts_with("/*") => behind_comment(rest),
+            '\'' => quoted(rest, '\'').1,
+            '[' | '"' => {
+                let (name, behind) = quoted(rest, if first == '[' { ']' } else { '"' });
+                tokens.push(Token::Quoted(name));
+                behind
+            }
+            _ if is_word(first) => {
+                let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                tokens.push(Token::Word(rest[..end].to_uppercase()));
+                &rest[end..]
+            }
+            _ => {
+                tokens.push(Token::Sign(first));
+                &rest[first.len_utf8()..]
+            }
+        };
+    }
+    tokens
+}
+
+/// Comments nest.
+fn behind_comment(text: &str) -> &str {
+    let (mut rest, mut depth) = (&text[2..], 1);
+    while depth > 0 {
+        let Some(at) = rest.find(['/', '*']) else {
+            return "";
+        };
+        rest = &rest[at..];
+        if let Some(inner) = rest.strip_prefix("/*") {
+            (rest, depth) = (inner, depth + 1);
+        } else if let Some(outer) = rest.strip_prefix("*/") {
+            (rest, depth) = (outer, depth - 1);
+        } else {
+            rest = &rest[1..];
+        }
+    }
+    rest
+}
+
+/// What stands between two `end`, which is doubled inside, and what is behind. The first one is left out.
+fn quoted(text: &str, end: char) -> (String, &str) {
+    let mut name = String::new();
+    let mut rest = &text[1..];
+    loop {
+        let Some((before, behind)) = rest.split_once(end) else {
+            name.push_str(rest);
+            return (name, "");
+        };
+        name.push_str(before);
+        match behind.strip_prefix(end) {
+            Some(behind) => {
+                name.push(end);
+                rest = behind;
+            }
+            None => return (name, behind),
+        }
+    }
+}

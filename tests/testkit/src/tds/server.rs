@@ -1,0 +1,57 @@
+//! The listener and its connections.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+use super::{conversation, shared::Shared};
+
+/// How long to wait when a connection cannot be accepted.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Listens on 127.0.0.1.
+pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+}
+
+/// Serves until it is aborted; all connections end with it. Those that are there end when `cut` changes.
+pub(super) async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut cut: watch::Receiver<u64>,
+    numbers: Arc<std::sync::atomic::AtomicU64>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else {
+                    // Out of file handles, or a client that is gone already: no reason to stop.
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                };
+                let number = numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+                connections.spawn(connection(stream, number, Arc::clone(&shared)));
+            }
+            Ok(()) = cut.changed() => connections.shutdown().await,
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, number: u64, shared: Arc<Shared>) {
+    // Without it small answers wait for the client's acknowledgement.
+    if stream.set_nodelay(true).is_ok() {
+        // How a connection ends is the client's business, or a fault's.
+        let _ended = conversation::hold(stream, number, shared).await;
+    }
+}

@@ -1,0 +1,34 @@
+//! Application locks: `sp_getapplock` and `APPLOCK_MODE`.
+
+use super::{
+    super::model::{Answer, ColumnType, ResultSet, SqlError, Statement, Value},
+    State, text_parameter,
+};
+
+/// What `sp_getapplock` gives: granted at once, and not granted in time.
+const GRANTED: i32 = 0;
+const TIMED_OUT: i32 = -1;
+
+pub(super) fn answer(
+    state: &mut State,
+    session: u64,
+    statement: &Statement,
+) -> Result<Answer, SqlError> {
+    let resource = text_parameter(statement, 1)?;
+    if statement.name.as_deref() == Some("claimed") {
+        let mode = match state.claims.get(&resource) {
+            Some(holder) if *holder == session => "Exclusive",
+            _ => "NoLock",
+        };
+        let result = ResultSet::new([("", ColumnType::Text)]);
+        return Ok(result.row([Value::Text(mode.to_owned())]).into());
+    }
+    let holder = *state.claims.entry(resource).or_insert(session);
+    let held = if holder == session {
+        GRANTED
+    } else {
+        TIMED_OUT
+    };
+    let result = ResultSet::new([("", ColumnType::Int)]);
+    Ok(result.row([Value::Int(held)]).into())
+}

@@ -1,0 +1,67 @@
+//! What the preflight asks of the server, and what else lives in the shop's database: nothing, and nothing of
+//! the old program's either.
+
+use super::super::model::{Answer, ColumnType, ResultSet, SqlError, Statement, Value};
+
+/// What the rights' statement asks for, behind the user's name.
+const RIGHTS: usize = 14;
+
+pub(super) fn answer(statement: &Statement) -> Result<Answer, SqlError> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    if statement.name.as_deref() == Some("old_found") {
+        return Ok(no_old_program());
+    }
+    Ok(match statement.name.as_deref().unwrap_or_default() {
+        "server" => {
+            let mut kinds = [ColumnType::Text; 7];
+            kinds[5] = ColumnType::Int;
+            kinds[6] = ColumnType::Int;
+            let result = ResultSet::new(kinds.map(|kind| ("", kind)));
+            result.row([
+                text("16.0.1000.6"),
+                text("Stand-in"),
+                text("STAND-IN"),
+                text("shopmaster"),
+                text("ProductsDB"),
+                Value::Int(0),
+                Value::Int(1),
+            ])
+        }
+        "encryption" => ResultSet::new([("", ColumnType::Text)]).row([text("FALSE")]),
+        "triggers" => ResultSet::new([
+            ("", ColumnType::Text),
+            ("", ColumnType::Int),
+            ("", ColumnType::Int),
+        ]),
+        "modules" => ResultSet::new([
+            ("", ColumnType::Text),
+            ("", ColumnType::Text),
+            ("", ColumnType::LongText),
+        ]),
+        "table_options" => {
+            ResultSet::new([("is_published", ColumnType::Bit)]).row([Value::Bit(false)])
+        }
+        "rights" => {
+            let mut result = ResultSet::new([("", ColumnType::Text)]);
+            result
+                .columns
+                .resize(1 + RIGHTS, (String::new(), ColumnType::Int));
+            let mut row = vec![text("shopmaster")];
+            row.resize(1 + RIGHTS, Value::Int(1));
+            result.rows.push(row);
+            result
+        }
+        "can_impersonate" => ResultSet::new([("", ColumnType::Int)]).row([Value::Int(1)]),
+        _ => return Err(SqlError::unknown(statement)),
+    }
+    .into())
+}
+
+/// No table, no trigger and no module of the old program's. The columns of results without rows are nobody's.
+fn no_old_program() -> Answer {
+    let nothing = ResultSet::new([("", ColumnType::Int)]);
+    Answer {
+        results: vec![nothing; 3],
+        affected: 0,
+    }
+}
