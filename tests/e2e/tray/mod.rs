@@ -7,7 +7,10 @@ use shopmaster_testkit::{
     digible::{Endpoint, Fault, HangEffect},
     world::{World, WorldBuilder},
 };
-use tokio::{process::Command, time::timeout};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
 
 use crate::help::{Tested, id, pause, price, status, uploaded};
 use bus::Bus;
@@ -335,14 +338,7 @@ async fn beside_a_service_it_comes_and_goes_alone() -> Tested {
     };
     let mut panel = Panel::start(&bus.address()).await?;
     let mut world = uploaded(World::builder().products(5)).await?;
-    let mut tray = Command::from(world.agent_command())
-        .arg("tray")
-        .env("DBUS_SESSION_BUS_ADDRESS", bus.address())
-        .env("XDG_CONFIG_HOME", world.home())
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()?;
+    let mut tray = icon_alone(&world, &bus)?;
     let icon = panel.icon().await?;
     let equal = icon
         .until(|look| look.tooltip.starts_with("shopMaster: All 5 products equal"))
@@ -362,6 +358,58 @@ async fn beside_a_service_it_comes_and_goes_alone() -> Tested {
     assert!(timeout(PATIENCE, tray.wait()).await??.success());
     status(&world).await?;
     Ok(())
+}
+
+/// `shopmaster-agent tray` beside an agent that shows none.
+fn icon_alone(world: &World, bus: &Bus) -> std::io::Result<Child> {
+    Command::from(world.agent_command())
+        .arg("tray")
+        .env("DBUS_SESSION_BUS_ADDRESS", bus.address())
+        .env("XDG_CONFIG_HOME", world.home())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+}
+
+#[tokio::test]
+async fn an_icon_with_nothing_to_show_sleeps() -> Tested {
+    /// Somebody who polls wakes up more often than that.
+    const MOST: u64 = 2;
+    const LOOK: Duration = Duration::from_secs(2);
+    let Some(bus) = Bus::start().await? else {
+        return Ok(());
+    };
+    let mut panel = Panel::start(&bus.address()).await?;
+    let world = uploaded(World::builder().products(5)).await?;
+    let tray = icon_alone(&world, &bus)?;
+    let icon = panel.icon().await?;
+    icon.until(|look| look.tooltip.starts_with("shopMaster: All 5 products equal"))
+        .await?;
+    let process = tray.id().ok_or("no process")?;
+    // The start dies away, and twice a minute the connection is tried.
+    for _ in 0..30 {
+        let before = wake_ups(process)?;
+        tokio::time::sleep(LOOK).await;
+        if wake_ups(process)? - before <= MOST {
+            return Ok(());
+        }
+    }
+    panic!("it never sleeps");
+}
+
+/// How often the threads of a process went to sleep by themselves, and so were woken.
+fn wake_ups(process: u32) -> Result<u64, Box<dyn Error>> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread may end between the two.
+        let status = text(&thread?.path().join("status"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        sum += line.map_or(Ok(0), |count| count.trim().parse::<u64>())?;
+    }
+    Ok(sum)
 }
 
 #[tokio::test]
