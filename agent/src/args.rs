@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use shopmaster_proto::InstanceName;
+use shopmaster_proto::{Endpoint, InstanceName};
 
+use crate::autostart::AutostartArgs;
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
+#[cfg(windows)]
+use crate::windows_service::ServiceArgs;
 
 /// Keeps a Digible catalogue equal to a shop's product database.
 #[derive(Debug, Parser)]
@@ -29,6 +32,14 @@ pub struct Cli {
 pub enum Command {
     /// Run the agent (the default)
     Run(RunArgs),
+    /// Show the tray icon alone, for an agent that runs as a service
+    Tray(TrayArgs),
+    /// Make the agent start by itself, or no longer; `shopmasterctl autostart` does the same
+    Autostart(AutostartArgs),
+    /// Run as a service of Windows, which only its service control manager can start
+    #[cfg(windows)]
+    #[command(hide = true)]
+    Service(ServiceArgs),
     #[cfg(feature = "demo")]
     /// Try everything with a made-up shop and a stand-in for Digible, in a fresh folder
     Demo(DemoArgs),
@@ -37,7 +48,7 @@ pub enum Command {
 /// How to run.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Run without a tray icon; this version has none yet, so it always does
+    /// Run without a tray icon, and log to standard error
     #[arg(long)]
     pub headless: bool,
     /// Configuration file, instead of the one in the instance's own folder
@@ -46,4 +57,15 @@ pub struct RunArgs {
     /// Name of this agent; everything that is per agent carries it
     #[arg(long, value_name = "NAME", default_value_t = InstanceName::default())]
     pub instance: InstanceName,
+}
+
+/// Which agent to show an icon for.
+#[derive(Debug, Clone, Args)]
+pub struct TrayArgs {
+    /// Name of the agent
+    #[arg(long, value_name = "NAME", default_value_t = InstanceName::default())]
+    pub instance: InstanceName,
+    /// Where it listens, instead of where this user's own agent of that name does
+    #[arg(long, value_name = "unix:PATH|pipe:NAME")]
+    pub agent: Option<Endpoint>,
 }

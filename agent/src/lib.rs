@@ -5,8 +5,10 @@
 //! what the engine shows of itself.
 
 pub mod args;
+pub mod autostart;
 pub mod catalog;
 pub mod config;
+pub mod console;
 pub mod control;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -15,9 +17,15 @@ pub mod engine;
 pub mod health;
 pub mod journal;
 pub mod logging;
+pub mod notices;
 pub mod paths;
 pub mod product;
+#[cfg(target_os = "linux")]
+mod readiness;
 pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod supervisor;
+pub mod tray;
+#[cfg(windows)]
+pub mod windows_service;

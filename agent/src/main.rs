@@ -1,5 +1,8 @@
 //! `shopmaster-agent` keeps a Digible catalogue equal to a shop's product database.
 
+// Started at login, it would open a console window that nobody wants.
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
+
 use std::{
     io::{self, Write as _},
     process::ExitCode,
@@ -8,39 +11,82 @@ use std::{
 
 use clap::Parser as _;
 use shopmaster_agent::{
-    args::{Cli, Command},
+    args::{Cli, Command, TrayArgs},
+    autostart, console,
     engine::with_causes,
-    service,
+    logging, service, tray,
 };
+use shopmaster_proto::{Endpoint, Folders};
+use tokio::{runtime::Runtime, sync::oneshot};
 
 /// How long a call that blocks, into a database that hangs, may hold up the end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    console::attach();
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("no thread can be started: {error}")),
     };
-    let result = runtime.block_on(run(cli));
+    let result = run(cli, &runtime);
     // Dropped, it would wait for them without limit.
     runtime.shutdown_timeout(PATIENCE);
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(message) => failed(&message),
     }
 }
 
-async fn run(cli: Cli) -> Result<(), String> {
-    match cli.command.unwrap_or(Command::Run(cli.run)) {
-        Command::Run(args) => service::run(args)
-            .await
-            .map_err(|error| with_causes(&error)),
+fn run(cli: Cli, runtime: &Runtime) -> Result<ExitCode, String> {
+    let result = match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => with_icon(runtime, args.headless, |icon| {
+            let agent = service::run(args, icon);
+            runtime.block_on(agent).map_err(|error| with_causes(&error))
+        }),
+        Command::Tray(args) => icon_alone(runtime, args),
         #[cfg(feature = "demo")]
-        Command::Demo(args) => shopmaster_agent::demo::run(args)
-            .await
-            .map_err(|error| with_causes(&error)),
+        Command::Demo(args) => with_icon(runtime, args.headless, |icon| {
+            let demo = shopmaster_agent::demo::run(args, icon);
+            runtime.block_on(demo).map_err(|error| with_causes(&error))
+        }),
+        #[cfg(windows)]
+        Command::Service(args) => {
+            shopmaster_agent::windows_service::run(args).map_err(|error| with_causes(&error))
+        }
+        Command::Autostart(args) => return Ok(autostart::run(&args)),
+    };
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// Runs `work`, which tells the icon when and for whom it is to appear.
+fn with_icon<T: Send>(
+    runtime: &Runtime,
+    headless: bool,
+    work: impl FnOnce(Option<oneshot::Sender<tray::Setup>>) -> T + Send,
+) -> T {
+    if headless {
+        return work(None);
     }
+    let (tell, told) = oneshot::channel();
+    tray::beside(runtime, told, || work(Some(tell)))
+}
+
+fn icon_alone(runtime: &Runtime, args: TrayArgs) -> Result<(), String> {
+    logging::to_stderr();
+    let folders = Folders::of(&args.instance).map_err(|error| with_causes(&error))?;
+    let endpoint = match args.agent {
+        Some(endpoint) => endpoint,
+        None => Endpoint::local(&args.instance, &folders).map_err(|error| with_causes(&error))?,
+    };
+    let setup = tray::Setup {
+        instance: args.instance,
+        endpoint,
+        folders,
+        place: tray::Place::Beside,
+    };
+    tray::alone(runtime, setup);
+    Ok(())
 }
 
 fn failed(message: &str) -> ExitCode {

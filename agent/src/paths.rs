@@ -16,6 +16,8 @@ pub struct Paths {
     pub journal: PathBuf,
     /// The secrets, where the operating system has no store for them.
     pub secrets: PathBuf,
+    /// What notifications were shown, for the tray.
+    pub notices: PathBuf,
     /// The log file's folder.
     pub log_dir: PathBuf,
     /// The lock file, which decides who is the one agent of an instance.
@@ -43,6 +45,7 @@ impl Paths {
             config: config.unwrap_or_else(|| folders.config.join("config.toml")),
             journal: folders.data.join("journal.sqlite"),
             secrets: folders.data.join("secrets.json"),
+            notices: folders.data.join("notices.json"),
             log_dir: folders.log.clone(),
             lock: folders.run.join("agent.lock"),
             folders: [folders.config, folders.data, folders.log, folders.run],

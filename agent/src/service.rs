@@ -3,9 +3,11 @@
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceName};
-use tokio::{signal, task::JoinError, time::timeout};
+use tokio::{signal, sync::oneshot, task::JoinError, time::timeout};
 use tracing_subscriber::util::TryInitError;
 
+#[cfg(target_os = "linux")]
+use crate::readiness;
 use crate::{
     args::RunArgs,
     config,
@@ -17,6 +19,7 @@ use crate::{
     logging,
     paths::{CreateError, Paths},
     supervisor::Supervisor,
+    tray,
 };
 
 /// How long what is under way may take to end. What is not recorded by then is in doubt at the next start.
@@ -71,19 +74,30 @@ pub struct Place {
     pub config: Option<PathBuf>,
     /// Whether it logs to standard error, too, when that is no terminal.
     pub headless: bool,
+    /// Who shows an icon for it, once it listens.
+    pub icon: Option<oneshot::Sender<tray::Setup>>,
+    /// Windows: the security identifier of the user for whom it runs as a service, who may use it too.
+    #[cfg(windows)]
+    pub owner: Option<String>,
 }
 
-/// Runs the agent until a signal or a client asks it to end.
+/// Runs the agent until a signal or a client asks it to end; `icon` is told where it listens.
 ///
 /// # Errors
 ///
 /// When it cannot start, or the control plane fails.
-pub async fn run(args: RunArgs) -> Result<(), RunError> {
+pub async fn run(
+    args: RunArgs,
+    icon: Option<oneshot::Sender<tray::Setup>>,
+) -> Result<(), RunError> {
     let place = Place {
         folders: Folders::of(&args.instance)?,
         instance: args.instance,
         config: args.config,
-        headless: true,
+        headless: args.headless,
+        icon,
+        #[cfg(windows)]
+        owner: None,
     };
     run_at(place, asked_to_end()).await
 }
@@ -96,6 +110,12 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
 pub async fn run_at(place: Place, end: impl Future<Output = ()>) -> Result<(), RunError> {
     let endpoint = Endpoint::local(&place.instance, &place.folders)?;
     let config_file = place.config.map(absolute).transpose()?;
+    let setup = tray::Setup {
+        instance: place.instance.clone(),
+        endpoint: endpoint.clone(),
+        folders: place.folders.clone(),
+        place: tray::Place::Inside,
+    };
     let paths = Paths::new(place.folders, config_file);
     paths.create()?;
     // First of all: a second agent touches nothing of the first one's.
@@ -107,7 +127,14 @@ pub async fn run_at(place: Place, end: impl Future<Output = ()>) -> Result<(), R
     if let Err(error) = &loaded {
         tracing::error!(error = with_causes(error), "the configuration is not valid");
     }
+    #[cfg(windows)]
+    let incoming = listener::listen(&endpoint, &lock, place.owner.as_deref())?;
+    #[cfg(not(windows))]
     let incoming = listener::listen(&endpoint, &lock)?;
+    if let Some(icon) = place.icon {
+        // Not before: a second agent of this instance shows no icon.
+        let _told = icon.send(setup);
+    }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         instance = %place.instance,
@@ -139,6 +166,8 @@ async fn serve(
         incoming,
         ending.clone().cancelled_owned(),
     ));
+    #[cfg(target_os = "linux")]
+    readiness::ready(supervisor.board.watch(), ending.clone());
     // Beside the server: somebody may already ask how the start goes.
     let start = tokio::spawn({
         let supervisor = Arc::clone(supervisor);
@@ -152,6 +181,8 @@ async fn serve(
     };
     tracing::info!("the agent is ending");
     ending.cancel();
+    #[cfg(target_os = "linux")]
+    readiness::stopping();
     let finish = async {
         // It fails only by a panic, which is logged.
         let _ = start.await;

@@ -52,6 +52,15 @@ pub enum Error {
     /// The agent's place cannot be told.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// The agent's program is not where it should be.
+    #[error("cannot run `{path}`")]
+    Program {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A file to read settings from.
     #[error("cannot read `{path}`")]
     ReadFile {
@@ -84,6 +93,7 @@ impl Error {
             Self::Declined(_) => "DECLINED",
             Self::Usage { .. } => "USAGE",
             Self::Folders(_) | Self::Endpoint(_) => "BAD_ADDRESS",
+            Self::Program { .. } => "NO_PROGRAM",
             Self::ReadFile { .. } | Self::Input(_) => "INPUT",
             Self::Output(_) | Self::Encode(_) => "OUTPUT",
         }
@@ -111,6 +121,9 @@ impl Error {
                 "{} cancels it",
                 target.ctl(&format!("runs cancel {id}"))
             )),
+            Self::Program { .. } => {
+                Some("install `shopmaster-agent` in the folder of `shopmasterctl`".to_owned())
+            }
             Self::Usage { remedy, .. } => Some(remedy.clone()),
             Self::Incomplete(_) => Some(
                 "install the same version of `shopmasterctl` and `shopmaster-agent`".to_owned(),

@@ -9,6 +9,8 @@
 
 mod agent_process;
 mod answers;
+#[cfg(target_os = "linux")]
+mod autostart;
 mod bad_input;
 mod changes;
 mod configuration;
@@ -24,4 +26,6 @@ mod postponed;
 mod scan;
 mod session;
 mod support;
+#[cfg(target_os = "linux")]
+mod tray;
 mod uploads;

@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// Every key with what is allowed for it, in the order of the documentation.
-pub(super) const KEYS: [(&str, &str); 29] = [
+pub(super) const KEYS: [(&str, &str); 30] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
     (
         "catalog.server",
@@ -64,6 +64,7 @@ pub(super) const KEYS: [(&str, &str); 29] = [
     ),
     ("secrets.store", "`auto`, `os` or `file`"),
     ("log.level", "`error`, `warn`, `info`, `debug` or `trace`"),
+    ("tray.notifications", "`true` or `false`"),
 ];
 
 /// Why a key cannot be set.

@@ -46,6 +46,8 @@ pub struct Config {
     pub secrets: SecretsConfig,
     /// Logging.
     pub log: LogConfig,
+    /// The tray icon.
+    pub tray: TrayConfig,
 }
 
 /// The shop's database. Empty texts are not set.
@@ -157,6 +159,14 @@ pub struct LogConfig {
     pub level: LogLevel,
 }
 
+/// The tray icon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrayConfig {
+    /// Whether what needs a person is also told by a notification.
+    pub notifications: bool,
+}
+
 impl Config {
     /// What has to be set before the agent can work, as `catalog.table`; empty when it is configured.
     ///
@@ -218,6 +228,14 @@ impl Default for SyncConfig {
             interval: Duration::from_secs(120),
             probe: Duration::from_secs(2),
             verify: Verify::default(),
+        }
+    }
+}
+
+impl Default for TrayConfig {
+    fn default() -> Self {
+        Self {
+            notifications: true,
         }
     }
 }

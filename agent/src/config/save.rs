@@ -232,7 +232,9 @@ mod tests {
                 "sync.interval" | "sync.probe" => (1..=86_399_u32, 0..1000_u32)
                     .prop_map(|(s, ms)| Value::from(format!("{s}s {ms}ms")))
                     .boxed(),
-                "sync.automatic" => any::<bool>().prop_map(Value::from).boxed(),
+                "sync.automatic" | "tray.notifications" => {
+                    any::<bool>().prop_map(Value::from).boxed()
+                }
                 "sync.verify" => prop_oneof![
                     Just(Value::from("off")),
                     (0..24, 0..60).prop_map(|(h, m)| Value::from(format!("{h:02}:{m:02}"))),

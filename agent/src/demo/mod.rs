@@ -25,7 +25,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::service::{self, Place, RunError};
+use crate::{
+    service::{self, Place, RunError},
+    tray,
+};
 
 mod balance;
 mod watch;
@@ -43,6 +46,9 @@ pub struct DemoArgs {
     /// End by itself after this time, such as `20s`, and say how many products are equal
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub exit_after: Option<Duration>,
+    /// Run without a tray icon
+    #[arg(long)]
+    pub headless: bool,
     /// How the printed commands call `shopmasterctl`
     #[arg(
         long,
@@ -85,12 +91,15 @@ pub enum DemoError {
     Unequal(usize),
 }
 
-/// Runs the demo until Ctrl-C, or for the time that was asked for.
+/// Runs the demo until Ctrl-C, or for the time that was asked for; `icon` is told where its agent listens.
 ///
 /// # Errors
 ///
 /// When a part of it cannot start, or the two sides differ at the end.
-pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
+pub async fn run(
+    args: DemoArgs,
+    icon: Option<oneshot::Sender<tray::Setup>>,
+) -> Result<(), DemoError> {
     let folder = tempfile::Builder::new()
         .prefix("shopmaster-demo-")
         .tempdir()
@@ -112,6 +121,9 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
         folders,
         config: Some(config),
         headless: false,
+        icon,
+        #[cfg(windows)]
+        owner: None,
     };
     let mut agent = tokio::spawn(service::run_at(place, async {
         // Dropped or used, it means the same.

@@ -63,6 +63,16 @@ pub fn start(folder: &Path, level: LogLevel, headless: bool) -> Result<Logging, 
     Ok(logging)
 }
 
+/// Logs to standard error alone: for what runs beside an agent, whose file is not ours to write.
+pub fn to_stderr() {
+    let wished = EnvFilter::try_from_env(FILTER_VARIABLE);
+    let subscriber = Registry::default()
+        .with(wished.unwrap_or_else(|_| filter(LogLevel::Info)))
+        .with(lines(io::stderr));
+    // It fails only when the process logs already.
+    let _started = subscriber.try_init();
+}
+
 impl Logging {
     /// The last lines, and those to come.
     #[must_use]

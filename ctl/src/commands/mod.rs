@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod autostart;
 mod capture;
 mod completions;
 mod configure;
@@ -56,6 +57,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Print the agent's log
     Logs(logs::Args),
+    /// Make the agent of this machine start by itself, or no longer
+    Autostart(autostart::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -87,6 +90,7 @@ impl Command {
             Self::Removed(args) => removed::run(ctl, args).await,
             Self::Explain(args) => explain::run(ctl, args).await,
             Self::Logs(args) => logs::run(ctl, args).await,
+            Self::Autostart(args) => autostart::run(ctl, &args),
             Self::Completions(args) => completions::run(ctl, &args),
         }
     }

@@ -5,7 +5,7 @@ use std::path;
 use serde_json::{Map, Value};
 use shopmaster_proto::v1::{
     CatalogSettings, ColumnSettings, DigibleSettings, LogSettings, SecretsSettings, Settings,
-    SyncSettings,
+    SyncSettings, TraySettings,
 };
 
 use crate::time::{duration_text, duration_to_proto, parse_duration};
@@ -43,7 +43,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 28] = [
+pub const FIELDS: [Field; 29] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -243,6 +243,13 @@ pub const FIELDS: [Field; 28] = [
             &["error", "warn", "info", "debug", "trace"],
         ),
     },
+    Field {
+        path: "tray.notifications",
+        flag: "notifications",
+        value: "BOOL",
+        help: "Whether notifications tell what needs a person",
+        slot: Slot::Switch(|s| &mut tray(s).notifications),
+    },
 ];
 
 impl Field {
@@ -369,6 +376,10 @@ fn log(settings: &mut Settings) -> &mut LogSettings {
     settings.log.get_or_insert_default()
 }
 
+fn tray(settings: &mut Settings) -> &mut TraySettings {
+    settings.tray.get_or_insert_default()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -454,6 +465,7 @@ mod tests {
                 "sync": {"automatic": false, "interval": "", "probe": "", "verify": ""},
                 "secrets": {"store": ""},
                 "log": {"level": ""},
+                "tray": {"notifications": false},
             })
         );
     }

@@ -57,6 +57,9 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
         log: Some(v1::LogSettings {
             level: text("log.level"),
         }),
+        tray: Some(v1::TraySettings {
+            notifications: config.tray.notifications,
+        }),
     }
 }
 
@@ -121,6 +124,7 @@ fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
         "remote.listen" => Value::Text(settings.remote.unwrap_or_default().listen),
         "secrets.store" => Value::Text(settings.secrets.unwrap_or_default().store),
         "log.level" => Value::Text(settings.log.unwrap_or_default().level),
+        "tray.notifications" => Value::Flag(settings.tray.unwrap_or_default().notifications),
         _ => return None,
     })
 }

@@ -37,7 +37,8 @@ pub struct Incoming {
 #[derive(Debug)]
 pub struct Connection(NamedPipeServer);
 
-/// Listens at `endpoint`: for this user and administrators, never over the network.
+/// Listens at `endpoint`: for this user, administrators, and the `owner` (a security identifier) for whom a
+/// service runs; never over the network.
 ///
 /// # Errors
 ///
@@ -46,7 +47,11 @@ pub struct Connection(NamedPipeServer);
 /// # Panics
 ///
 /// Outside of a tokio runtime.
-pub fn listen(endpoint: &Endpoint, lock: &InstanceLock) -> Result<Incoming, ListenError> {
+pub fn listen(
+    endpoint: &Endpoint,
+    lock: &InstanceLock,
+    owner: Option<&str>,
+) -> Result<Incoming, ListenError> {
     let Endpoint::Pipe(name) = endpoint else {
         return Err(ListenError::OtherSystem(endpoint.clone()));
     };
@@ -54,7 +59,7 @@ pub fn listen(endpoint: &Endpoint, lock: &InstanceLock) -> Result<Incoming, List
         endpoint: endpoint.clone(),
         source,
     };
-    let pipe = Pipe::new(name).map_err(refused)?;
+    let pipe = Pipe::new(name, owner).map_err(refused)?;
     let first = pipe.instance(true).map_err(refused)?;
     let state = (pipe, Some(first));
     Ok(Incoming {
@@ -73,12 +78,13 @@ struct Pipe {
 }
 
 impl Pipe {
-    fn new(name: &str) -> io::Result<Self> {
+    fn new(name: &str, owner: Option<&str>) -> io::Result<Self> {
         let user = user_sid()?;
+        let owner = owner.map_or_else(String::new, |owner| format!("(A;;GA;;;{owner})"));
         Ok(Self {
             name: name.to_owned(),
             // Protected from inheritance; network logons denied; administrators and this user allowed.
-            access: format!("D:P(D;;GA;;;NU)(A;;GA;;;BA)(A;;GA;;;{user})"),
+            access: format!("D:P(D;;GA;;;NU)(A;;GA;;;BA)(A;;GA;;;{user}){owner}"),
         })
     }
 

@@ -63,7 +63,11 @@ pub(super) fn create_pipe(
 }
 
 /// The security identifier of the user that runs this process, as text (`S-1-5-…`).
-pub(super) fn user_sid() -> io::Result<String> {
+///
+/// # Errors
+///
+/// When the operating system refuses it.
+pub fn user_sid() -> io::Result<String> {
     let mut token: HANDLE = ptr::null_mut();
     // SAFETY: the process handle is a constant that need not be closed; the call writes one handle.
     if unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token) } == 0 {

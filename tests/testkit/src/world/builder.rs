@@ -29,6 +29,7 @@ pub struct WorldBuilder {
     edits: Config,
     environment: Vec<(String, String)>,
     configured: bool,
+    icon: bool,
     kind: ShopKind,
 }
 
@@ -42,6 +43,7 @@ impl World {
             edits: Config::default(),
             environment: Vec::new(),
             configured: true,
+            icon: false,
             kind: ShopKind::of_this_program(),
         }
     }
@@ -87,6 +89,14 @@ impl WorldBuilder {
     pub fn unconfigured(mut self) -> Self {
         self.configured = false;
         self
+    }
+
+    /// The agent shows an icon on the session bus at this address, and keeps its login item in the
+    /// world's own folder.
+    #[must_use]
+    pub fn icon(mut self, bus: &str) -> Self {
+        self.icon = true;
+        self.env("DBUS_SESSION_BUS_ADDRESS", bus)
     }
 
     /// How the agent reaches the shop.
@@ -148,6 +158,11 @@ impl WorldBuilder {
             None => in_a_file(shop.path()),
         });
         config.extend(self.edits);
+        if self.icon {
+            let home = folder.path().to_string_lossy().into_owned();
+            environment.push(("HOME".to_owned(), home.clone()));
+            environment.push(("XDG_CONFIG_HOME".to_owned(), format!("{home}/.config")));
+        }
         let world = World {
             agent: None,
             client: None,
@@ -157,6 +172,7 @@ impl WorldBuilder {
             programs,
             config,
             environment,
+            icon: self.icon,
             folders,
             folder,
         };

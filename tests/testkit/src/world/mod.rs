@@ -28,7 +28,7 @@ mod process;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus},
     time::Duration,
 };
 
@@ -67,6 +67,7 @@ pub struct World {
     programs: &'static Programs,
     config: Config,
     environment: Vec<(String, String)>,
+    icon: bool,
     folders: Folders,
     folder: TempDir,
 }
@@ -166,7 +167,10 @@ impl World {
     /// When it ends, or does not answer.
     pub async fn launch(&mut self) -> Result<(), WorldError> {
         let mut command = self.agent_command();
-        command.args(["run", "--headless"]);
+        command.arg("run");
+        if !self.icon {
+            command.arg("--headless");
+        }
         let mut agent = AgentProcess::spawn(command, &self.stderr_file())
             .map_err(failed_process("shopmaster-agent"))?;
         let endpoint = self.endpoint()?;
@@ -192,6 +196,19 @@ impl World {
     pub fn kill9(&mut self) {
         self.client = None;
         self.agent = None;
+    }
+
+    /// Waits until the agent has ended by itself.
+    ///
+    /// # Errors
+    ///
+    /// When it goes on, or none runs.
+    pub async fn wait_end(&mut self) -> Result<ExitStatus, WorldError> {
+        let mut agent = self.agent.take().ok_or(WorldError::NotRunning)?;
+        self.client = None;
+        let ended = agent.wait(PATIENCE).await;
+        let ended = ended.map_err(failed_process("shopmaster-agent"))?;
+        ended.ok_or_else(|| WorldError::TimedOut("the agent's end".to_owned()))
     }
 
     /// Asks the agent to end and waits until it has; nothing when none runs.

@@ -1,0 +1,294 @@
+//! A service of Windows' own service control manager.
+//!
+//! It runs under a virtual account, `NT SERVICE\shopmaster-…`, which has no password and no rights but
+//! those that it is given here: on the agent's folders, and on that of a SQLite shop.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use clap::Args;
+use shopmaster_proto::{Folders, InstanceName};
+use windows_service::{
+    Error,
+    service::{
+        Service, ServiceAccess, ServiceAction, ServiceActionType, ServiceErrorControl,
+        ServiceFailureActions, ServiceFailureResetPeriod, ServiceInfo, ServiceStartType,
+        ServiceState as Running, ServiceType,
+    },
+    service_manager::{ServiceManager, ServiceManagerAccess},
+};
+
+use super::{Changes, Registered, Scope, ServiceState, name, other_agent, shop_folder};
+use crate::{
+    autostart::AutostartError, control::listener::user_sid, engine::with_causes, paths::Paths,
+    windows_service::ServiceArgs,
+};
+
+/// A service has no desktop: the icon is a program of its own in the user's session.
+pub const LOGIN_ITEM_SHOWS_ICON: bool = true;
+
+/// `ERROR_ACCESS_DENIED`.
+const ACCESS_DENIED: i32 = 5;
+/// `ERROR_SERVICE_ALREADY_RUNNING`.
+const RUNS_ALREADY: i32 = 1056;
+/// `ERROR_SERVICE_DOES_NOT_EXIST`.
+const DOES_NOT_EXIST: i32 = 1060;
+/// `ERROR_SERVICE_NOT_ACTIVE`.
+const NOT_ACTIVE: i32 = 1062;
+/// How long a service that failed waits before it starts again.
+const RESTART: Duration = Duration::from_secs(10);
+/// After how long a failure is forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+
+/// How to install it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServiceOptions {}
+
+/// The service of an instance.
+///
+/// # Errors
+///
+/// When the service control manager does not answer.
+pub fn states(instance: &InstanceName) -> Result<Vec<ServiceState>, AutostartError> {
+    let name = name(instance);
+    let mut state = ServiceState {
+        place: format!("service `{name}`"),
+        name,
+        scope: Scope::System,
+        state: Registered::Absent,
+        running: None,
+        changed: false,
+        account: None,
+    };
+    let access = ServiceAccess::QUERY_CONFIG | ServiceAccess::QUERY_STATUS;
+    let Some(service) = open(&state.name, access)? else {
+        return Ok(vec![state]);
+    };
+    let config = service.query_config().map_err(refused)?;
+    let running = service.query_status().map_err(refused)?;
+    state.state = if config.start_type == ServiceStartType::AutoStart {
+        Registered::Enabled
+    } else {
+        Registered::Disabled
+    };
+    state.running = Some(running.current_state == Running::Running);
+    state.changed = config.executable_path.as_os_str() != command_line(&info(instance)?);
+    state.account = config
+        .account_name
+        .map(|account| account.to_string_lossy().into_owned());
+    Ok(vec![state])
+}
+
+/// Installs the service, gives its account what it needs, and starts it.
+///
+/// # Errors
+///
+/// When this is no administrator, or something refuses.
+pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, AutostartError> {
+    let folders = folders(instance)?;
+    let paths = Paths::new(folders.clone(), None);
+    paths.create().map_err(|error| AutostartError::Write {
+        place: format!("`{}`", error.path.display()),
+        source: error.source,
+    })?;
+    let info = info(instance)?;
+    let manager = manager(ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE)?;
+    let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START | ServiceAccess::QUERY_STATUS;
+    let name = name(instance);
+    let mut changes = Changes::default();
+    let service = match open(&name, access)? {
+        Some(service) => {
+            service.change_config(&info).map_err(refused)?;
+            changes.done.push(format!("changed the service `{name}`"));
+            service
+        }
+        None => {
+            let service = manager.create_service(&info, access).map_err(refused)?;
+            changes.done.push(format!("installed the service `{name}`"));
+            service
+        }
+    };
+    if let Err(error) = start_again_when_it_fails(&service) {
+        changes.notes.push(format!(
+            "it is not started again after a failure: {}",
+            with_causes(&error)
+        ));
+    }
+    for folder in granted(&folders) {
+        icacls(
+            &folder,
+            &["/grant", &format!("{}:(OI)(CI)M", account(instance))],
+        )?;
+        let line = format!("let it write to `{}`", folder.display());
+        changes.done.push(line);
+    }
+    let running = service.query_status().map_err(refused)?.current_state == Running::Running;
+    match other_agent(&folders) {
+        Some(_) if running => changes.notes.push(format!(
+            "it runs already; `sc stop {name}` and `sc start {name}` take a change into use"
+        )),
+        Some(agent) => changes.notes.push(format!(
+            "{agent} runs already, so that the service was not started: stop that one, then run `sc start {name}`"
+        )),
+        None => {
+            start(&service)?;
+            changes.done.push("started it".to_owned());
+        }
+    }
+    changes.notes.push(format!(
+        "it has an account of its own, `{}`: set the passwords again with `shopmasterctl configure`, and let a SQL Server with Windows logins admit that account",
+        account(instance)
+    ));
+    Ok(changes)
+}
+
+/// Stops and removes the service.
+///
+/// # Errors
+///
+/// When this is no administrator, or something refuses.
+pub fn disable(instance: &InstanceName, changes: &mut Changes) -> Result<(), AutostartError> {
+    let name = name(instance);
+    let access = ServiceAccess::STOP | ServiceAccess::DELETE;
+    let Some(service) = open(&name, access)? else {
+        return Ok(());
+    };
+    match service.stop() {
+        Ok(_) => changes.done.push(format!("stopped the service `{name}`")),
+        Err(error) if code(&error) == Some(NOT_ACTIVE) => {}
+        Err(error) => return Err(refused(error)),
+    }
+    // Before it is gone: afterwards nobody knows its account.
+    for folder in granted(&folders(instance)?) {
+        // What is left over means nothing without the account.
+        let _ = icacls(&folder, &["/remove:g", &account(instance)]);
+    }
+    service.delete().map_err(refused)?;
+    changes.done.push(format!("removed the service `{name}`"));
+    Ok(())
+}
+
+fn info(instance: &InstanceName) -> Result<ServiceInfo, AutostartError> {
+    let folders = folders(instance)?;
+    let owner = user_sid().map_err(AutostartError::Program)?;
+    Ok(ServiceInfo {
+        name: name(instance).into(),
+        display_name: format!("shopMaster agent ({instance})").into(),
+        service_type: ServiceType::OWN_PROCESS,
+        start_type: ServiceStartType::AutoStart,
+        error_control: ServiceErrorControl::Normal,
+        executable_path: std::env::current_exe().map_err(AutostartError::Program)?,
+        launch_arguments: ServiceArgs::words(instance, &folders, &owner),
+        dependencies: Vec::new(),
+        account_name: Some(account(instance).into()),
+        account_password: None,
+    })
+}
+
+/// The command line as the service control manager keeps it.
+fn command_line(info: &ServiceInfo) -> OsString {
+    let words = [info.executable_path.as_os_str()].into_iter();
+    let words = words.chain(info.launch_arguments.iter().map(OsString::as_os_str));
+    let mut line = OsString::new();
+    for word in words {
+        if !line.is_empty() {
+            line.push(" ");
+        }
+        let spaces = word.as_encoded_bytes().contains(&b' ');
+        let quote = if spaces { "\"" } else { "" };
+        line.push(quote);
+        line.push(word);
+        line.push(quote);
+    }
+    line
+}
+
+fn account(instance: &InstanceName) -> String {
+    format!(r"NT SERVICE\{}", name(instance))
+}
+
+fn folders(instance: &InstanceName) -> Result<Folders, AutostartError> {
+    Folders::of(instance).map_err(|_| AutostartError::NoHome)
+}
+
+/// What the account may write.
+fn granted(folders: &Folders) -> Vec<PathBuf> {
+    let own = [&folders.config, &folders.data, &folders.log, &folders.run];
+    let own = own.into_iter().cloned();
+    own.chain(shop_folder(folders)).collect()
+}
+
+fn start_again_when_it_fails(service: &Service) -> Result<(), AutostartError> {
+    let again = ServiceAction {
+        action_type: ServiceActionType::Restart,
+        delay: RESTART,
+    };
+    service
+        .update_failure_actions(ServiceFailureActions {
+            reset_period: ServiceFailureResetPeriod::After(FORGOTTEN),
+            reboot_msg: None,
+            command: None,
+            // The last one holds for all that follow.
+            actions: Some(vec![again]),
+        })
+        .map_err(refused)?;
+    service
+        .set_failure_actions_on_non_crash_failures(true)
+        .map_err(refused)?;
+    service
+        .set_description("Keeps Digible equal to the shop's products")
+        .map_err(refused)
+}
+
+fn start(service: &Service) -> Result<(), AutostartError> {
+    match service.start::<&OsStr>(&[]) {
+        Err(error) if code(&error) != Some(RUNS_ALREADY) => Err(refused(error)),
+        _ => Ok(()),
+    }
+}
+
+fn manager(access: ServiceManagerAccess) -> Result<ServiceManager, AutostartError> {
+    ServiceManager::local_computer(None::<&OsStr>, access).map_err(refused)
+}
+
+fn open(name: &str, access: ServiceAccess) -> Result<Option<Service>, AutostartError> {
+    match manager(ServiceManagerAccess::CONNECT)?.open_service(name, access) {
+        Ok(service) => Ok(Some(service)),
+        Err(error) if code(&error) == Some(DOES_NOT_EXIST) => Ok(None),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn icacls(folder: &Path, arguments: &[&str]) -> Result<(), AutostartError> {
+    let mut command = Command::new("icacls");
+    let output = command.arg(folder).args(arguments).arg("/q").output();
+    let output = output.map_err(|source| AutostartError::Start {
+        program: "icacls".to_owned(),
+        source,
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(AutostartError::Refused {
+        command: format!("icacls {} {}", folder.display(), arguments.join(" ")),
+        said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
+
+fn refused(error: Error) -> AutostartError {
+    if code(&error) == Some(ACCESS_DENIED) {
+        return AutostartError::NotAdministrator;
+    }
+    AutostartError::ServiceManager(error)
+}
+
+fn code(error: &Error) -> Option<i32> {
+    match error {
+        Error::Winapi(error) => error.raw_os_error(),
+        _ => None,
+    }
+}

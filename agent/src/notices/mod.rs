@@ -1,0 +1,181 @@
+//! Notifications: what needs a person, and its end, each told once.
+//!
+//! Part of the tray's process and a client of the agent like it; it needs no icon and no panel.
+
+use std::path::PathBuf;
+
+use futures_util::{Stream, StreamExt as _, stream};
+use jiff::Timestamp;
+use shopmaster_proto::{
+    Client, Failure,
+    v1::{GetConfigRequest, GetInfoRequest, Status, WatchStatusRequest},
+};
+use tokio::time::sleep;
+
+mod desktop;
+mod memory;
+mod rules;
+
+pub use rules::Notice;
+use rules::{Memory, judge};
+
+/// Tells what needs a person until the connection to the agent ends; then it is to be called again with
+/// a new one. What was told already is kept in the file `memory`, so that a restart does not repeat it.
+///
+/// # Errors
+///
+/// When the agent goes away, or refuses to be watched.
+pub async fn run(mut client: Client, memory: PathBuf) -> Result<(), Failure> {
+    let info = client.agent.get_info(GetInfoRequest {}).await?.into_inner();
+    let agent = info.started_at.as_ref().and_then(timestamp);
+    let watched = client.agent.watch_status(WatchStatusRequest {}).await?;
+    let statuses = stream::unfold(watched.into_inner(), |mut watched| async {
+        // Any failure is the end of the connection: whoever calls makes a new one.
+        let change = watched.message().await.ok().flatten()?;
+        Some((change.status, watched))
+    });
+    let mut watch = Watch {
+        statuses: Box::pin(statuses.filter_map(async |status| status)),
+        agent,
+        told: memory::load(&memory),
+        last: None,
+        due: None,
+    };
+    while let Some(notices) = watch.next().await {
+        // First: what is told twice is worse than what a crash leaves untold.
+        memory::save(&memory, &watch.told);
+        if !notices.is_empty() && switched_on(&client).await {
+            for notice in &notices {
+                desktop::show(notice).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The states of an agent, and what was told of them.
+struct Watch<S> {
+    statuses: S,
+    /// When the agent that is watched started.
+    agent: Option<Timestamp>,
+    told: Memory,
+    last: Option<Status>,
+    /// When to judge the last state again.
+    due: Option<Timestamp>,
+}
+
+impl<S: Stream<Item = Status> + Unpin> Watch<S> {
+    /// Waits until what is told changes, and gives what is new of it; none when no state is to come.
+    ///
+    /// Judges each state, and the last one again when time alone makes a notice due.
+    async fn next(&mut self) -> Option<Vec<Notice>> {
+        loop {
+            let status = tokio::select! {
+                next = self.statuses.next() => next?,
+                Some(last) = again(&mut self.last, self.due) => last,
+            };
+            let verdict = judge(&self.told, &status, self.agent, Timestamp::now());
+            self.last = Some(status);
+            self.due = verdict.due;
+            if verdict.memory != self.told {
+                self.told = verdict.memory;
+                return Some(verdict.notices);
+            }
+        }
+    }
+}
+
+/// The last state, once its time has come; never, when nothing is due.
+async fn again(last: &mut Option<Status>, due: Option<Timestamp>) -> Option<Status> {
+    let left = due?.duration_since(Timestamp::now());
+    // A time that has passed meanwhile is no time to wait.
+    sleep(left.try_into().unwrap_or_default()).await;
+    last.take()
+}
+
+/// An agent that cannot say it, or does not know the setting, shows them.
+async fn switched_on(client: &Client) -> bool {
+    let mut config = client.config.clone();
+    let answer = config.get_config(GetConfigRequest {}).await;
+    let settings = answer.ok().and_then(|answer| answer.into_inner().settings);
+    let tray = settings.and_then(|settings| settings.tray);
+    tray.is_none_or(|tray| tray.notifications)
+}
+
+fn timestamp(at: &prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(at.seconds, at.nanos).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::stream;
+    use shopmaster_proto::v1::{
+        CatalogReach, CatalogState, Issue, Session, SessionState, Severity,
+    };
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn proto(at: Timestamp) -> prost_types::Timestamp {
+        prost_types::Timestamp {
+            seconds: at.as_second(),
+            nanos: at.subsec_nanosecond(),
+        }
+    }
+
+    fn away(since: Timestamp) -> Status {
+        Status {
+            catalog: Some(CatalogState {
+                kind: "sqlite".to_owned(),
+                state: CatalogReach::Unreachable.into(),
+            }),
+            issues: vec![Issue {
+                code: "DATABASE_UNREACHABLE".to_owned(),
+                severity: Severity::Error.into(),
+                text: "Database not reachable".to_owned(),
+                since: Some(proto(since)),
+                ..Issue::default()
+            }],
+            ..Status::default()
+        }
+    }
+
+    fn logged_in() -> Status {
+        Status {
+            session: Some(Session {
+                state: SessionState::Active.into(),
+                expires_at: None,
+            }),
+            ..Status::default()
+        }
+    }
+
+    /// A notice that only time makes due comes without another status.
+    #[tokio::test]
+    async fn a_database_that_stays_away_is_told_when_its_time_is_over() {
+        let almost = Timestamp::now() - Duration::from_millis(599_900);
+        let (statuses, mut receiver) = mpsc::unbounded_channel();
+        let mut watch = Watch {
+            statuses: stream::poll_fn(move |context| receiver.poll_recv(context)),
+            agent: None,
+            told: Memory::default(),
+            last: None,
+            due: None,
+        };
+        statuses.send(away(almost)).unwrap();
+        let notices = watch.next().await.unwrap();
+        assert_eq!(notices[0].title, "The shop's database does not answer");
+        statuses.send(logged_in()).unwrap();
+        // The connection ends, and with it the watching.
+        drop(statuses);
+        assert_eq!(watch.next().await, None);
+    }
+
+    #[test]
+    fn it_can_run_beside_the_tray() {
+        fn spawned(_: impl Future<Output = Result<(), Failure>> + Send + 'static) {}
+        let _ = |client: Client| spawned(run(client, PathBuf::new()));
+    }
+}

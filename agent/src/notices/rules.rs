@@ -1,0 +1,412 @@
+//! What to tell, from what was told before and the state now. Nothing here knows a clock or a desktop.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shopmaster_proto::v1::{CatalogReach, Issue, SessionState, Status};
+
+use super::timestamp;
+
+/// How long a database may be away before a person is told: computers restart, cables are moved.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// One notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What happened, in a few words.
+    pub title: String,
+    /// More of it, and what to do.
+    pub body: String,
+    /// Whether something is wrong; otherwise it is an end.
+    pub wrong: bool,
+}
+
+/// What needs a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// Digible refuses the login.
+    SessionExpired,
+    /// Digible refuses products.
+    ProductsRefused,
+    /// The shop's database does not answer.
+    DatabaseAway,
+}
+
+/// An occurrence that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Since when it was wrong, as the agent said.
+    pub since: Option<Timestamp>,
+    /// When that agent started: another one counts anew.
+    pub agent: Option<Timestamp>,
+}
+
+/// What was told and has not ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Memory(BTreeMap<Trouble, Told>);
+
+/// What follows from a status.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// To be shown now.
+    pub notices: Vec<Notice>,
+    /// What is told then.
+    pub memory: Memory,
+    /// When to judge the same status again; none when time alone changes nothing.
+    pub due: Option<Timestamp>,
+}
+
+/// How a trouble stands.
+enum Stands<'a> {
+    /// It is there.
+    Wrong(&'a Issue),
+    /// It is not there, and the agent has looked.
+    Over,
+    /// Nobody has looked yet.
+    Unknown,
+}
+
+/// What to tell, after `memory` was told, when the agent that started at `agent` is in this state.
+///
+/// An occurrence ends only when the agent has seen that it has: one that has just started knows
+/// nothing yet, and finds the same trouble again with another beginning.
+pub fn judge(
+    memory: &Memory,
+    status: &Status,
+    agent: Option<Timestamp>,
+    now: Timestamp,
+) -> Verdict {
+    let mut verdict = Verdict {
+        notices: Vec::new(),
+        memory: memory.clone(),
+        due: None,
+    };
+    for trouble in [
+        Trouble::SessionExpired,
+        Trouble::ProductsRefused,
+        Trouble::DatabaseAway,
+    ] {
+        let told = &mut verdict.memory.0;
+        match trouble.stands(status) {
+            Stands::Unknown => {}
+            Stands::Over => {
+                if told.remove(&trouble).is_some() {
+                    verdict.notices.push(trouble.end());
+                }
+            }
+            Stands::Wrong(issue) => {
+                let since = issue.since.as_ref().and_then(timestamp);
+                let from = since.unwrap_or(now);
+                let before = told.get(&trouble).copied();
+                if before.is_some_and(|before| before.is_same(since, agent)) {
+                    // The same, found again by another agent: from now on its beginning counts.
+                    told.insert(trouble, Told { since, agent });
+                } else if let Some(due) = trouble.due(from).filter(|due| *due > now) {
+                    verdict.due = Some(due);
+                } else {
+                    told.insert(trouble, Told { since, agent });
+                    verdict.notices.push(trouble.notice(issue));
+                }
+            }
+        }
+    }
+    verdict
+}
+
+impl Told {
+    fn is_same(self, since: Option<Timestamp>, agent: Option<Timestamp>) -> bool {
+        self.since == since || self.agent != agent
+    }
+}
+
+impl Trouble {
+    fn stands(self, status: &Status) -> Stands<'_> {
+        let mut issues = status.issues.iter();
+        let issue = issues.find(|issue| match self {
+            Self::SessionExpired => issue.code == "SESSION_EXPIRED",
+            Self::ProductsRefused => issue.code == "PRODUCTS_REFUSED",
+            Self::DatabaseAway => issue.code.starts_with("DATABASE_"),
+        });
+        if let Some(issue) = issue {
+            return Stands::Wrong(issue);
+        }
+        let reach = status.catalog.as_ref().map(|catalog| catalog.state());
+        let looked = match self {
+            Self::SessionExpired => status
+                .session
+                .as_ref()
+                .is_some_and(|session| session.state() == SessionState::Active),
+            // The journal was opened before the database was asked.
+            Self::ProductsRefused => {
+                matches!(
+                    reach,
+                    Some(CatalogReach::Reachable | CatalogReach::Unreachable)
+                )
+            }
+            Self::DatabaseAway => reach == Some(CatalogReach::Reachable),
+        };
+        if looked {
+            Stands::Over
+        } else {
+            Stands::Unknown
+        }
+    }
+
+    /// When it is to be told; none for at once.
+    fn due(self, since: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::DatabaseAway => since.checked_add(PATIENCE).ok(),
+            Self::SessionExpired | Self::ProductsRefused => None,
+        }
+    }
+
+    fn notice(self, issue: &Issue) -> Notice {
+        let title = match self {
+            Self::SessionExpired => "Digible refuses the login",
+            Self::ProductsRefused => "Digible refuses products",
+            Self::DatabaseAway => "The shop's database does not answer",
+        };
+        Notice {
+            title: title.to_owned(),
+            // Remedies name commands in backticks, which no desktop shows as such.
+            body: [&issue.text, &issue.remedy]
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .map(|text| text.replace('`', ""))
+                .collect::<Vec<_>>()
+                .join(". "),
+            wrong: true,
+        }
+    }
+
+    fn end(self) -> Notice {
+        let (title, body) = match self {
+            Self::SessionExpired => ("Back to normal", "Digible accepts the login again"),
+            Self::ProductsRefused => ("Back to normal", "No product is refused any more"),
+            Self::DatabaseAway => ("Back to normal", "The shop's database answers again"),
+        };
+        Notice {
+            title: title.to_owned(),
+            body: body.to_owned(),
+            wrong: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shopmaster_proto::v1::{CatalogState, Session, Severity};
+
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
+    }
+
+    fn issue(code: &str, minute: i64) -> Issue {
+        Issue {
+            code: code.to_owned(),
+            severity: Severity::Error.into(),
+            text: format!("{code} is there"),
+            remedy: "Run `shopmasterctl test`".to_owned(),
+            since: Some(prost_types::Timestamp {
+                seconds: at(minute).as_second(),
+                nanos: 0,
+            }),
+            depends_on: String::new(),
+        }
+    }
+
+    fn status(session: SessionState, reach: CatalogReach, issues: &[Issue]) -> Status {
+        Status {
+            session: Some(Session {
+                state: session.into(),
+                expires_at: None,
+            }),
+            catalog: Some(CatalogState {
+                kind: "sqlite".to_owned(),
+                state: reach.into(),
+            }),
+            issues: issues.to_vec(),
+            ..Status::default()
+        }
+    }
+
+    fn fine() -> Status {
+        status(SessionState::Active, CatalogReach::Reachable, &[])
+    }
+
+    /// As an agent is that has just started.
+    fn knows_nothing() -> Status {
+        status(SessionState::Unknown, CatalogReach::Unknown, &[])
+    }
+
+    fn with(code: &str, minute: i64) -> Status {
+        let issues = [issue(code, minute)];
+        match code {
+            "SESSION_EXPIRED" => status(SessionState::Expired, CatalogReach::Reachable, &issues),
+            "PRODUCTS_REFUSED" => status(SessionState::Active, CatalogReach::Reachable, &issues),
+            _ => status(SessionState::Active, CatalogReach::Unreachable, &issues),
+        }
+    }
+
+    /// Titles of what is told along these steps: minute, the agent's start, status.
+    fn told(steps: &[(i64, i64, Status)]) -> Vec<String> {
+        let mut memory = Memory::default();
+        let mut titles = Vec::new();
+        for (minute, agent, status) in steps {
+            let verdict = judge(&memory, status, Some(at(*agent)), at(*minute));
+            titles.extend(
+                verdict
+                    .notices
+                    .into_iter()
+                    .map(|notice| format!("{minute}: {}", notice.title)),
+            );
+            // As after a restart of the tray: what was told comes back from its file.
+            let text = serde_json::to_string(&verdict.memory).unwrap();
+            memory = serde_json::from_str(&text).unwrap();
+        }
+        titles
+    }
+
+    #[test]
+    fn a_quiet_agent_tells_nothing() {
+        assert_eq!(
+            told(&[(0, 0, knows_nothing()), (1, 0, fine()), (2, 0, fine())]),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn an_expired_session_is_told_once_and_so_is_its_end() {
+        let expired = with("SESSION_EXPIRED", 1);
+        assert_eq!(
+            told(&[
+                (0, 0, fine()),
+                (1, 0, expired.clone()),
+                (2, 0, expired),
+                (3, 0, fine()),
+                (4, 0, fine()),
+            ]),
+            ["1: Digible refuses the login", "3: Back to normal"]
+        );
+    }
+
+    #[test]
+    fn the_notice_says_what_is_wrong_and_what_to_do() {
+        let verdict = judge(&Memory::default(), &with("SESSION_EXPIRED", 1), None, at(1));
+        assert_eq!(
+            verdict.notices,
+            [Notice {
+                title: "Digible refuses the login".to_owned(),
+                body: "SESSION_EXPIRED is there. Run shopmasterctl test".to_owned(),
+                wrong: true,
+            }]
+        );
+    }
+
+    #[test]
+    fn refused_products_are_told_once_however_many_follow() {
+        let refused = with("PRODUCTS_REFUSED", 1);
+        let mut more = refused.clone();
+        more.parked = 7;
+        assert_eq!(
+            told(&[(1, 0, refused), (2, 0, more), (3, 0, fine())]),
+            ["1: Digible refuses products", "3: Back to normal"]
+        );
+    }
+
+    #[test]
+    fn a_database_is_told_after_ten_minutes_in_a_row() {
+        let away = with("DATABASE_UNREACHABLE", 0);
+        assert_eq!(
+            told(&[
+                (0, 0, away.clone()),
+                (9, 0, away.clone()),
+                (10, 0, away.clone()),
+                (30, 0, away),
+                (31, 0, fine()),
+            ]),
+            [
+                "10: The shop's database does not answer",
+                "31: Back to normal"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_database_that_comes_and_goes_is_not_told() {
+        let steps: Vec<_> = (0..20)
+            .flat_map(|n| {
+                let away = with("DATABASE_BUSY", n * 9);
+                [
+                    (n * 9, 0, away.clone()),
+                    (n * 9 + 8, 0, away),
+                    (n * 9 + 8, 0, fine()),
+                ]
+            })
+            .collect();
+        assert_eq!(told(&steps), Vec::<String>::new());
+    }
+
+    #[test]
+    fn time_alone_makes_a_database_due() {
+        let away = with("DATABASE_UNREACHABLE", 5);
+        let due = |minute| judge(&Memory::default(), &away, None, at(minute)).due;
+        assert_eq!(due(5), Some(at(15)));
+        assert_eq!(due(15), None);
+        assert_eq!(judge(&Memory::default(), &fine(), None, at(0)).due, None);
+    }
+
+    #[test]
+    fn a_restart_repeats_nothing() {
+        // The tray alone: the agent still says the same beginning.
+        let refused = with("PRODUCTS_REFUSED", 1);
+        assert_eq!(
+            told(&[(1, 0, refused.clone()), (2, 0, refused.clone())]).len(),
+            1
+        );
+        // The agent: it knows nothing first, and then finds the same with another beginning.
+        assert_eq!(
+            told(&[
+                (1, 0, refused),
+                (5, 5, knows_nothing()),
+                (6, 5, with("PRODUCTS_REFUSED", 6)),
+                (7, 5, with("PRODUCTS_REFUSED", 6)),
+                (8, 5, fine()),
+            ]),
+            ["1: Digible refuses products", "8: Back to normal"]
+        );
+    }
+
+    #[test]
+    fn what_ended_while_nobody_looked_and_came_back_is_told_again() {
+        assert_eq!(
+            told(&[
+                (1, 0, with("SESSION_EXPIRED", 1)),
+                (9, 0, with("SESSION_EXPIRED", 8)),
+            ]),
+            [
+                "1: Digible refuses the login",
+                "9: Digible refuses the login"
+            ]
+        );
+    }
+
+    #[test]
+    fn several_troubles_are_told_each() {
+        let mut both = with("SESSION_EXPIRED", 1);
+        both.issues.push(issue("PRODUCTS_REFUSED", 1));
+        assert_eq!(
+            told(&[(1, 0, both), (2, 0, with("SESSION_EXPIRED", 1))]),
+            [
+                "1: Digible refuses the login",
+                "1: Digible refuses products",
+                "2: Back to normal"
+            ]
+        );
+    }
+}

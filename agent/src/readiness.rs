@@ -1,0 +1,49 @@
+//! Tells systemd when the agent is ready and when it stops: `sd_notify(3)`, for a unit of `Type=notify`.
+//!
+//! Without `NOTIFY_SOCKET` in the environment nothing is told.
+
+use std::env;
+
+use jiff::{Timestamp, tz::TimeZone};
+use sd_notify::NotifyState;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{engine::board::Posted, health};
+
+/// The agent listens. From now on its headline is what `systemctl status` shows, until `ending`.
+pub fn ready(mut board: watch::Receiver<Posted>, ending: CancellationToken) {
+    if env::var_os("NOTIFY_SOCKET").is_none_or(|socket| socket.is_empty()) {
+        return;
+    }
+    tell(&[NotifyState::Ready]);
+    tokio::spawn(async move {
+        let mut told = String::new();
+        loop {
+            let headline = {
+                let facts = &board.borrow_and_update().facts;
+                health::report(facts, Timestamp::now(), &TimeZone::system()).headline
+            };
+            if headline != told {
+                tell(&[NotifyState::Status(&headline)]);
+                told = headline;
+            }
+            tokio::select! {
+                biased;
+                () = ending.cancelled() => return,
+                changed = board.changed() => if changed.is_err() { return },
+            }
+        }
+    });
+}
+
+/// The agent stops.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping, NotifyState::Status("Stopping")]);
+}
+
+fn tell(state: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "cannot tell the service manager");
+    }
+}

@@ -1,0 +1,403 @@
+//! What the tray shows, as one value that is made from the agent's status and compared as a whole.
+
+use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_proto::{
+    InstanceName,
+    v1::{Run, RunKind, RunOutcome, State, Status},
+};
+
+#[cfg(test)]
+mod tests;
+
+use super::words::{clipped, grouped, instant, plain, products, when};
+
+/// The longest line of the menu, in characters: wider ones cover the till's own window.
+const LONGEST_LINE: usize = 72;
+/// The longest tooltip, in characters. Windows takes 127 UTF-16 units.
+const LONGEST_TOOLTIP: usize = 100;
+
+/// Everything that the tray shows. Two equal ones look the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Menu {
+    /// Which picture.
+    pub icon: Icon,
+    /// The line beside the pointer.
+    pub tooltip: String,
+    /// From top to bottom; an item that is not there is not shown. In the order of [`Id::ALL`].
+    pub items: Vec<Item>,
+}
+
+/// Which picture. Each has a shape of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Icon {
+    /// Shop and cloud are equal.
+    UpToDate,
+    /// A run is sending.
+    Sending,
+    /// Somebody paused it.
+    Paused,
+    /// Changes wait, or it is not known yet how things are.
+    Waiting,
+    /// A person should look, or set it up.
+    Attention,
+    /// It does not work.
+    Broken,
+}
+
+/// One line of the menu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// What it is.
+    pub id: Id,
+    /// What it says; empty for a separator.
+    pub label: String,
+    /// Whether it can be clicked.
+    pub enabled: bool,
+    /// Whether it is checked; none for items that cannot be.
+    pub checked: Option<bool>,
+}
+
+/// What a line of the menu is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Id {
+    /// How it is.
+    Headline,
+    /// What to do about it, or what did not work.
+    Notice,
+    /// The last sync.
+    LastSync,
+    /// A separator.
+    Work,
+    /// Sync now.
+    SyncNow,
+    /// Pause for 30 minutes.
+    PauseShortly,
+    /// Pause until tomorrow.
+    PauseToday,
+    /// Pause until somebody resumes.
+    Pause,
+    /// Resume.
+    Resume,
+    /// Ask whether to upload.
+    Upload,
+    /// Upload.
+    UploadYes,
+    /// Do not upload.
+    UploadNo,
+    /// Cancel the upload.
+    UploadCancel,
+    /// Open the list of refused products.
+    Refused,
+    /// A separator.
+    Rest,
+    /// Open the log.
+    Log,
+    /// Start at login, or not.
+    StartAtLogin,
+    /// Say what this is.
+    About,
+    /// Quit.
+    Quit,
+}
+
+/// What the menu is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The agent's name.
+    pub instance: &'a InstanceName,
+    /// Whether the icon is the agent's own, or one beside it.
+    pub place: Place,
+    /// What the agent says.
+    pub link: Link<'a>,
+    /// Whether it starts at login; none when that cannot be told.
+    pub starts_at_login: Option<bool>,
+    /// Whether the question is open whether to upload.
+    pub asking: bool,
+    /// What the last click could not do.
+    pub notice: Option<&'a str>,
+}
+
+/// Where the icon lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the agent's own process: the two end together.
+    Inside,
+    /// In a process of its own, beside an agent that runs as a service.
+    Beside,
+}
+
+/// What the agent says.
+#[derive(Debug, Clone, Copy)]
+pub enum Link<'a> {
+    /// Nothing yet.
+    Starting,
+    /// This.
+    Up(&'a Status),
+    /// Nothing any more.
+    Gone,
+}
+
+/// What the tray shows for this view at this moment.
+#[must_use]
+pub fn menu(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> Menu {
+    let headline = headline(view, now, zone);
+    let mut items = vec![
+        line(Id::Headline, &headline),
+        separator(Id::Work),
+        separator(Id::Rest),
+        action(Id::Log, "Open log", true),
+        Item {
+            checked: Some(view.starts_at_login.unwrap_or_default()),
+            ..action(
+                Id::StartAtLogin,
+                "Start at login",
+                view.starts_at_login.is_some(),
+            )
+        },
+        action(Id::About, "About shopMaster", true),
+        action(Id::Quit, quit(view.place), true),
+    ];
+    let question = question(view);
+    let second = said(view).or(question.clone()).or_else(|| remedy(view));
+    if let Some(second) = second {
+        items.push(line(Id::Notice, &second));
+    }
+    match view.link {
+        Link::Up(status) => {
+            items.push(line(Id::LastSync, &last_sync(status, now, zone)));
+            items.extend(work(view, status));
+        }
+        Link::Starting | Link::Gone => items.push(action(Id::SyncNow, "Sync now", false)),
+    }
+    items.sort_by_key(|item| item.id);
+    Menu {
+        icon: icon(view),
+        tooltip: match question {
+            Some(question) => tooltip(view.instance, &format!("{question} Answer in the menu")),
+            None => tooltip(view.instance, &headline),
+        },
+        items,
+    }
+}
+
+/// What can be done with an agent that answers.
+fn work<'a>(view: &View<'_>, status: &'a Status) -> impl Iterator<Item = Item> + use<'a> {
+    let configured = status.state() != State::Unconfigured;
+    let free = is_free(status);
+    let mut items = vec![action(Id::SyncNow, "Sync now", free)];
+    if status.paused {
+        items.push(action(Id::Resume, "Resume", true));
+    } else {
+        items.extend([
+            action(Id::PauseShortly, "Pause for 30 minutes", configured),
+            action(Id::PauseToday, "Pause until tomorrow", configured),
+            action(Id::Pause, "Pause until I resume", configured),
+        ]);
+    }
+    if uploading(status).is_some() {
+        items.push(action(Id::UploadCancel, "Cancel the upload", true));
+    } else if may_answer(view, status) {
+        let yes = format!("Yes, upload {}", every_product(status));
+        items.push(action(Id::UploadYes, &yes, true));
+        items.push(action(Id::UploadNo, "No, do not upload", true));
+    } else {
+        items.push(action(Id::Upload, "Upload all products…", free));
+    }
+    if status.parked > 0 {
+        let ending = if status.parked == 1 { "" } else { "s" };
+        let refused = format!("{} refused product{ending}…", grouped(status.parked));
+        items.push(action(Id::Refused, &refused, true));
+    }
+    items.into_iter()
+}
+
+fn headline(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> String {
+    let status = match view.link {
+        Link::Starting => return "Connecting to the agent".to_owned(),
+        Link::Gone => return "The agent is not running".to_owned(),
+        Link::Up(status) => status,
+    };
+    match status.state() {
+        // A status that is hours old shall still be true.
+        State::Paused => match status.paused_until.and_then(instant) {
+            Some(until) => format!("Paused until {}", when(until, now, zone)),
+            None => "Paused".to_owned(),
+        },
+        State::Pending if status.pending > 0 => waiting(status, now, zone),
+        State::Unconfigured => "Not set up yet: run shopmasterctl configure".to_owned(),
+        _ => plain(&status.headline),
+    }
+}
+
+/// An age grows while nobody looks; the time when it began does not.
+fn waiting(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
+    let ending = if status.pending == 1 { "" } else { "s" };
+    let waiting = format!("{} change{ending} waiting", grouped(status.pending));
+    match status.oldest_pending_at.and_then(instant) {
+        Some(oldest) => format!("{waiting} since {}", when(oldest, now, zone)),
+        None => waiting,
+    }
+}
+
+/// What the last click could not do.
+fn said(view: &View<'_>) -> Option<String> {
+    view.notice.map(plain)
+}
+
+/// The open question.
+fn question(view: &View<'_>) -> Option<String> {
+    match view.link {
+        Link::Up(status) if may_answer(view, status) => {
+            Some(format!("Upload {}?", every_product(status)))
+        }
+        _ => None,
+    }
+}
+
+fn may_answer(view: &View<'_>, status: &Status) -> bool {
+    view.asking && is_free(status) && uploading(status).is_none()
+}
+
+/// Whether runs can be started.
+fn is_free(status: &Status) -> bool {
+    status.state() != State::Unconfigured && !status.paused
+}
+
+/// The way out of the worst issue.
+fn remedy(view: &View<'_>) -> Option<String> {
+    let Link::Up(status) = view.link else {
+        return None;
+    };
+    if !matches!(status.state(), State::Attention | State::Broken) {
+        return None;
+    }
+    let worst = status.issues.first()?;
+    // The menu itself has items for these.
+    let known = matches!(worst.code.as_str(), "PRODUCTS_REFUSED" | "NEVER_UPLOADED");
+    (!known && !worst.remedy.is_empty()).then(|| plain(&worst.remedy))
+}
+
+fn every_product(status: &Status) -> String {
+    match status.published {
+        0 => "all products".to_owned(),
+        1 => "the one product".to_owned(),
+        count => format!("all {}", products(count)),
+    }
+}
+
+fn last_sync(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
+    let Some(run) = &status.last_sync else {
+        return "No sync yet".to_owned();
+    };
+    let result = match run.outcome() {
+        RunOutcome::Completed if run.sent == 0 => "nothing to send".to_owned(),
+        RunOutcome::Completed => format!("{} sent", products(run.sent)),
+        RunOutcome::Cancelled => "cancelled".to_owned(),
+        RunOutcome::Interrupted => "interrupted".to_owned(),
+        RunOutcome::Failed | RunOutcome::Unspecified => "failed".to_owned(),
+    };
+    match run.finished_at.and_then(instant) {
+        Some(finished) => format!("Last sync: {}, {result}", when(finished, now, zone)),
+        None => format!("Last sync: {result}"),
+    }
+}
+
+/// The upload that is going.
+pub(super) fn uploading(status: &Status) -> Option<&Run> {
+    let run = status.current_run.as_ref()?;
+    (run.kind() == RunKind::Upload).then_some(run)
+}
+
+fn icon(view: &View<'_>) -> Icon {
+    let status = match view.link {
+        Link::Starting => return Icon::Waiting,
+        Link::Gone => return Icon::Broken,
+        Link::Up(status) => status,
+    };
+    match status.state() {
+        State::UpToDate => Icon::UpToDate,
+        State::Sending => Icon::Sending,
+        State::Paused => Icon::Paused,
+        State::Pending | State::Unspecified => Icon::Waiting,
+        State::Attention | State::Unconfigured => Icon::Attention,
+        State::Broken => Icon::Broken,
+    }
+}
+
+fn tooltip(instance: &InstanceName, headline: &str) -> String {
+    let text = if *instance == InstanceName::default() {
+        format!("shopMaster: {headline}")
+    } else {
+        format!("shopMaster ({instance}): {headline}")
+    };
+    clipped(&text, LONGEST_TOOLTIP)
+}
+
+fn quit(place: Place) -> &'static str {
+    match place {
+        Place::Inside => "Quit (syncing stops)",
+        Place::Beside => "Quit (only this icon: syncing goes on)",
+    }
+}
+
+fn line(id: Id, text: &str) -> Item {
+    action(id, text, false)
+}
+
+fn separator(id: Id) -> Item {
+    action(id, "", false)
+}
+
+fn action(id: Id, label: &str, enabled: bool) -> Item {
+    Item {
+        id,
+        label: clipped(label, LONGEST_LINE),
+        enabled,
+        checked: None,
+    }
+}
+
+impl Id {
+    /// From top to bottom.
+    pub const ALL: [Self; 19] = [
+        Self::Headline,
+        Self::Notice,
+        Self::LastSync,
+        Self::Work,
+        Self::SyncNow,
+        Self::PauseShortly,
+        Self::PauseToday,
+        Self::Pause,
+        Self::Resume,
+        Self::Upload,
+        Self::UploadYes,
+        Self::UploadNo,
+        Self::UploadCancel,
+        Self::Refused,
+        Self::Rest,
+        Self::Log,
+        Self::StartAtLogin,
+        Self::About,
+        Self::Quit,
+    ];
+
+    /// Whether it is a line between others.
+    #[must_use]
+    pub fn is_separator(self) -> bool {
+        matches!(self, Self::Work | Self::Rest)
+    }
+
+    /// Whether it can be checked.
+    #[must_use]
+    pub fn is_check(self) -> bool {
+        self == Self::StartAtLogin
+    }
+}
+
+impl Menu {
+    /// The item of this id, when it is shown.
+    #[must_use]
+    pub fn item(&self, id: Id) -> Option<&Item> {
+        self.items.iter().find(|item| item.id == id)
+    }
+}
