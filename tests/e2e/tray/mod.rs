@@ -18,6 +18,7 @@ use panel::Panel;
 
 mod bus;
 mod files;
+mod notices;
 mod panel;
 
 /// Far longer than anything takes.
