@@ -201,7 +201,7 @@ impl CatalogError {
         match self {
             Self::Connect { .. } => "",
             Self::Denied { .. } => {
-                "Grant the login what docs/sql-server.md lists under \"Rights\", then run `shopmasterctl test`"
+                "Grant the login what docs/sql-server.md lists under \"Rights to grant\", then run `shopmasterctl test`"
             }
             Self::UnfitPrice { .. } => {
                 "Name a column with numbers as the price with `shopmasterctl configure --column-price NAME`"
@@ -223,7 +223,10 @@ impl CatalogError {
             Self::NoFile(_) => {
                 "Set the path of the shop's database file with `shopmasterctl configure --path FILE`"
             }
-            Self::NoTable(_) | Self::UnfitTable { .. } => {
+            Self::NoTable(_) => {
+                "Set the name of the product table with `shopmasterctl configure --table NAME`; SQL Server hides a table from a login without rights on it: `GRANT SELECT, VIEW DEFINITION ON` it"
+            }
+            Self::UnfitTable { .. } => {
                 "Set the name of the product table with `shopmasterctl configure --table NAME`"
             }
             Self::NoColumn { .. } => {

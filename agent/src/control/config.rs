@@ -12,7 +12,7 @@ use super::{
     streams::{Answers, Sink, stream},
 };
 use crate::{
-    catalog::{Check, Verdict},
+    catalog::{Backlog, CatalogError, Check, Verdict},
     digible::Answer,
     engine::Engine,
     supervisor::{NewSecrets, Supervisor},
@@ -175,11 +175,12 @@ impl v1::config_server::Config for Service {
             .map_err(|error| failure::catalog(&error))?;
         // One that nobody reads is told all the same: it grows.
         let backlog = match status {
-            Installed | Drifted(_) => catalog
-                .backlog()
-                .await
-                .map_err(|error| failure::catalog(&error))?,
-            _ => crate::catalog::Backlog::default(),
+            Installed | Drifted(_) => match (catalog.backlog().await, &status) {
+                // What it is read through may be what is missing, and the drift says so.
+                (Err(CatalogError::NotInstalled), Drifted(_)) => Backlog::default(),
+                (backlog, _) => backlog.map_err(|error| failure::catalog(&error))?,
+            },
+            _ => Backlog::default(),
         };
         Ok(Response::new(v1::GetCaptureResponse {
             capture: Some(capture::capture(Some(&status), engine.scans())),

@@ -202,7 +202,7 @@ impl Engine {
     pub async fn inspect(&self) -> Result<Vec<Check>, CatalogError> {
         let checks = self.core.catalog.inspect().await?;
         Ok(match self.scans() {
-            true => checks.into_iter().map(for_walking).collect(),
+            true => for_walking(checks),
             false => checks,
         })
     }
@@ -320,16 +320,32 @@ impl Engine {
     }
 }
 
-/// What a check of the preflight says where nothing is installed.
-fn for_walking(check: Check) -> Check {
+/// What the preflight says where nothing is installed.
+fn for_walking(checks: Vec<Check>) -> Vec<Check> {
+    let mut checks: Vec<_> = checks.into_iter().map(without_capture).collect();
+    if checks.iter().all(|check| check.verdict != Verdict::Failed) {
+        // What was not tried then stands behind a check of capture alone.
+        let skipped = |check: &&mut Check| check.verdict == Verdict::Skipped;
+        for check in checks.iter_mut().filter(skipped) {
+            *check = not_needed(check.name);
+        }
+    }
+    checks
+}
+
+fn without_capture(check: Check) -> Check {
     if ONLY_FOR_CAPTURE.contains(&check.name) {
-        let text = "not needed, because nothing is installed in scan mode".to_owned();
-        return Check::new(check.name, Verdict::Skipped, text, String::new());
+        return not_needed(check.name);
     }
     if check.name == RIGHTS && check.verdict == Verdict::Failed {
         return Check::new(check.name, Verdict::Warning, check.text, check.remedy);
     }
     check
+}
+
+fn not_needed(name: &'static str) -> Check {
+    let text = "not needed, because nothing is installed in scan mode".to_owned();
+    Check::new(name, Verdict::Skipped, text, String::new())
 }
 
 fn has_ended(pause: Pause) -> bool {

@@ -119,13 +119,17 @@ fn build(
 }
 
 /// Our own records from `level` on. Of libraries no more than warnings: at finer levels some of them
-/// show headers and bodies, and with them secrets.
+/// show headers and bodies, and with them secrets. Of tiberius' connection only errors: the encryption
+/// is our own, beneath it, so that at each connection it would warn of a login in clear that is none.
 fn filter(level: LogLevel) -> EnvFilter {
     let libraries = match level {
         LogLevel::Error => "error",
         _ => "warn",
     };
-    EnvFilter::new(format!("{libraries},shopmaster={}", level.as_str()))
+    EnvFilter::new(format!(
+        "{libraries},tiberius::client::connection=error,shopmaster={}",
+        level.as_str()
+    ))
 }
 
 /// One line for each record, without colours.
@@ -213,6 +217,7 @@ mod tests {
         let lines = logged(LogLevel::Trace, "", |_| {
             tracing::info!(target: "hyper::client", "a header");
             tracing::warn!(target: "hyper::client", "a warning");
+            tracing::warn!(target: "tiberius::client::connection", "TLS encryption is not enabled");
         });
         assert_eq!(lines.len(), 1);
         assert!(lines[0].ends_with("a warning"));

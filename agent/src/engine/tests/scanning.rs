@@ -451,11 +451,26 @@ proptest! {
 fn what_only_capture_needs_fails_no_check() {
     let verdict = |name| {
         let failed = Check::new(name, Verdict::Failed, "no".to_owned(), "yes".to_owned());
-        super::super::for_walking(failed).verdict
+        super::super::for_walking(vec![failed])[0].verdict
     };
     assert_eq!(verdict("catalog.output"), Verdict::Skipped);
     assert_eq!(verdict("catalog.rights"), Verdict::Warning);
     assert_eq!(verdict("catalog.key"), Verdict::Failed);
+}
+
+#[test]
+fn what_was_not_tried_behind_a_check_of_capture_is_not_needed() {
+    let check = |name, verdict| Check::new(name, verdict, "said".to_owned(), String::new());
+    let text = |price| {
+        let checks = vec![
+            check("catalog.table_kind", Verdict::Failed),
+            check("catalog.key", Verdict::Skipped),
+            check("catalog.price_type", price),
+        ];
+        super::super::for_walking(checks)[1].text.clone()
+    };
+    assert!(text(Verdict::Ok).starts_with("not needed"));
+    assert_eq!(text(Verdict::Failed), "said");
 }
 
 #[test]
