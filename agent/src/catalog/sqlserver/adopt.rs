@@ -32,6 +32,15 @@ const SIZES: [usize; 4] = [500, 100, 10, 1];
 /// How many odd keys are named.
 const NAMED: usize = 10;
 
+/// What becomes of rows of the old log that somebody holds, a till or the old program.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Held {
+    /// They are left for the second time.
+    PassedBy,
+    /// They are waited for, for a moment.
+    WaitedFor,
+}
+
 /// What was taken over so far.
 #[derive(Debug, Default)]
 struct Taken {
@@ -95,7 +104,7 @@ pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> 
     });
     let mut taken = Taken::default();
     if let Some(log) = &old.log {
-        take_over(session, log, &table, &mut taken).await?;
+        take_over(session, log, &table, Held::PassedBy, &mut taken).await?;
     }
     if !old.triggers.is_empty() {
         let quoted: Vec<_> = old.triggers.iter().map(OldTrigger::quoted).collect();
@@ -111,8 +120,9 @@ pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> 
         ));
     }
     if let Some(log) = &old.log {
-        // What the old triggers wrote between the two: from here on nobody writes there.
-        take_over(session, log, &table, &mut taken).await?;
+        // What the old triggers wrote between the two: from here on nobody writes there. Nothing is passed by
+        // any more, because nobody looks again: whoever holds a row now ends this call, and the next one goes on.
+        take_over(session, log, &table, Held::WaitedFor, &mut taken).await?;
         steps.extend(taken.steps(log));
         steps.push(put_aside(session, log, &old).await?);
     }
@@ -125,13 +135,19 @@ pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> 
 
 /// Copies what is not copied yet: of each key the first entry, so that one that was only ever inserted stays
 /// an INSERT.
-async fn take_over(session: &mut Session, log: &Log, table: &Table, taken: &mut Taken) -> Work<()> {
+async fn take_over(
+    session: &mut Session,
+    log: &Log,
+    table: &Table,
+    held: Held,
+    taken: &mut Taken,
+) -> Work<()> {
     let key = KeyType::of(&table.id.data_type).map_err(|reason| CatalogError::UnfitKey {
         table: table.name.clone(),
         column: table.id.name.clone(),
         reason,
     })?;
-    let page = rows_text(&log.quoted());
+    let page = rows_text(&log.quoted(), held);
     let mut seen = HashSet::new();
     let mut after = i64::from(i32::MIN);
     loop {
@@ -197,8 +213,15 @@ pub(super) fn take_over_text(key: &KeyType, size: usize) -> String {
 }
 
 /// A page of the old log; parameters: the row to go on behind, and its length.
-pub(super) fn rows_text(log: &str) -> String {
-    fill(include_str!("sql/old_rows.sql").trim_end(), &[("log", log)])
+pub(super) fn rows_text(log: &str, held: Held) -> String {
+    let hints = match held {
+        Held::PassedBy => "READPAST, ROWLOCK, READCOMMITTEDLOCK",
+        Held::WaitedFor => "READCOMMITTEDLOCK",
+    };
+    fill(
+        include_str!("sql/old_rows.sql").trim_end(),
+        &[("log", log), ("hints", hints)],
+    )
 }
 
 /// Drops triggers, all or none.
@@ -285,5 +308,16 @@ fn kind(written: Option<&str>) -> String {
     match kind.as_str() {
         "INSERT" | "DELETE" => kind,
         _ => "UPDATE".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_is_passed_by_twice() {
+        assert!(rows_text("[ChangeLog]", Held::PassedBy).contains("READPAST"));
+        assert!(!rows_text("[ChangeLog]", Held::WaitedFor).contains("READPAST"));
     }
 }

@@ -117,8 +117,27 @@ impl KeyType {
     }
 
     /// A parameter as a value of the column.
+    ///
+    /// A text has its collation before the cast, too: it is by that one's code page that the server makes it
+    /// narrow, and by the database's otherwise.
+    ///
+    /// Source: <https://learn.microsoft.com/en-us/sql/t-sql/functions/cast-and-convert-transact-sql>.
     pub(super) fn cast(&self, parameter: &str) -> String {
-        format!("CAST({parameter} AS {}){}", self.declared, self.collate())
+        let collate = self.collate();
+        let before = match self.is_lossy() {
+            true => collate.as_str(),
+            false => "",
+        };
+        format!("CAST({parameter}{before} AS {}){collate}", self.declared)
+    }
+
+    /// A variable that holds any value of the column, whatever the database's own code page.
+    pub(super) fn variable(&self) -> String {
+        match self.form {
+            Form::CodePage(length) if length <= 4_000 => format!("nvarchar({length})"),
+            Form::CodePage(_) => "nvarchar(max)".to_owned(),
+            _ => self.declared.clone(),
+        }
     }
 
     /// A value of the column as it is read, see [`read`](Self::read).
@@ -255,7 +274,7 @@ mod tests {
             (key("numeric", 9, 18), "CAST(@P1 AS numeric(18,0))"),
             (
                 key("varchar", 25, 0),
-                "CAST(@P1 AS varchar(25)) COLLATE Latin1_General_CI_AS",
+                "CAST(@P1 COLLATE Latin1_General_CI_AS AS varchar(25)) COLLATE Latin1_General_CI_AS",
             ),
             (
                 key("nvarchar", 50, 0),
@@ -272,6 +291,18 @@ mod tests {
         assert_eq!(key.column(), "nchar(10) COLLATE Latin1_General_CI_AS");
         assert_eq!(key.selected("k"), "CAST(k AS nvarchar(10))");
         assert_eq!(key.exact("k"), "CAST(k AS varbinary(20))");
+    }
+
+    #[test]
+    fn a_variable_knows_every_character() {
+        for (key, variable) in [
+            (key("int", 4, 10), "int"),
+            (key("varchar", 25, 0), "nvarchar(25)"),
+            (key("char", 8_000, 0), "nvarchar(max)"),
+            (key("nchar", 20, 0), "nchar(10)"),
+        ] {
+            assert_eq!(key.variable(), variable);
+        }
     }
 
     #[test]

@@ -278,7 +278,7 @@ fn is_old_trigger(name: &str, definition: &str, table: &Table) -> bool {
         let target = tokens[place + 1..].iter().filter(|token| !token.is("INTO"));
         token.is("INSERT") && in_changelog(target)
     });
-    if !writes_log || !tokens.iter().all(is_known) {
+    if !writes_log || !tokens.iter().all(is_known) || may_write_table(&tokens, table) {
         return false;
     }
     if !name.eq_ignore_ascii_case("trgAfterInsert") {
@@ -290,6 +290,21 @@ fn is_old_trigger(name: &str, definition: &str, table: &Table) -> bool {
             .iter()
             .all(|word| has(word))
         && !["UPDATE", "DELETE", "deleted"].iter().any(|word| has(word))
+}
+
+/// Whether the product table is named behind the trigger's head, and something else than the log is written:
+/// the table, or an alias that may be its own.
+fn may_write_table(tokens: &[Token], table: &Table) -> bool {
+    let head = tokens.iter().position(|token| token.is("AS"));
+    let body = &tokens[head.map_or(0, |place| place + 1)..];
+    let writes_other = body.iter().enumerate().any(|(place, token)| {
+        let is_write = ["INSERT", "UPDATE", "DELETE"]
+            .iter()
+            .any(|word| token.is(word));
+        let behind = body[place + 1..].iter();
+        is_write && !in_changelog(behind.filter(|token| !token.is("INTO") && !token.is("FROM")))
+    });
+    writes_other && body.iter().any(|token| token.names(&table.name))
 }
 
 /// Whether a name begins with the log, after a schema or without.

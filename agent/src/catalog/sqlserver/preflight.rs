@@ -237,7 +237,7 @@ fn other_triggers(server: &Server, others: &[Trigger]) -> Finding {
             format!(
                 "{text}; the server's setting `nested triggers` is off: what another trigger writes into the table is not captured"
             ),
-            "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; where the shop's program allows it; else rely on the nightly verify",
+            "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; where the shop's program allows it; else run `shopmasterctl upload` from time to time",
         );
     }
     let instead = others.iter().filter(|other| other.is_instead_of);

@@ -25,12 +25,14 @@ const SERVE: [(usize, &str); 5] = [
     (11, "DELETE"),
     (12, "VIEW DEFINITION"),
 ];
-/// What installing needs of the database.
-const MAKE: [(usize, &str); 4] = [
+/// What installing needs of the database; the last one for the view that is bound to our own table, before
+/// anything can be granted on that.
+const MAKE: [(usize, &str); 5] = [
     (3, "CREATE SCHEMA"),
     (4, "CREATE TABLE"),
     (5, "CREATE VIEW"),
     (6, "ALTER ANY SCHEMA"),
+    (13, "REFERENCES"),
 ];
 const ALTER_TABLE: usize = 2;
 const IMPERSONATE: usize = 7;
@@ -47,7 +49,7 @@ impl Rights {
         if let Some(row) = rows.first() {
             user = row.try_get::<&str, _>(0)?.unwrap_or_default().to_owned();
             is_owner = row.try_get::<i32, _>(1)? == Some(1);
-            for index in 2..15 {
+            for index in 2..16 {
                 held.push(row.try_get::<i32, _>(index)? != Some(0));
             }
         }
@@ -126,23 +128,26 @@ mod tests {
             is_owner: false,
             table: "[dbo].[Products]".to_owned(),
             owner: "[dbo]".to_owned(),
-            held: (0..13).map(|place| !missing.contains(&place)).collect(),
+            held: (0..14).map(|place| !missing.contains(&place)).collect(),
         }
     }
 
     #[test]
     fn each_missing_right_is_named_with_its_grant() {
         assert_eq!(
-            rights(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]).missing(true, true),
+            rights(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]).missing(true, true),
             [
                 "GRANT SELECT, VIEW DEFINITION ON OBJECT::[dbo].[Products] TO [o'till]]]",
                 "GRANT SELECT, INSERT, UPDATE, DELETE, VIEW DEFINITION ON SCHEMA::[shopmaster] TO [o'till]]]",
                 "GRANT ALTER ON OBJECT::[dbo].[Products] TO [o'till]]]",
-                "GRANT CREATE SCHEMA, CREATE TABLE, CREATE VIEW, ALTER ANY SCHEMA TO [o'till]]]",
+                "GRANT CREATE SCHEMA, CREATE TABLE, CREATE VIEW, ALTER ANY SCHEMA, REFERENCES TO [o'till]]]",
                 "GRANT IMPERSONATE ON USER::[dbo] TO [o'till]]]",
             ]
         );
-        assert_eq!(rights(&[2, 3, 4, 5, 6, 7]).missing(false, true).len(), 0);
+        assert_eq!(
+            rights(&[2, 3, 4, 5, 6, 7, 13]).missing(false, true).len(),
+            0
+        );
         assert_eq!(rights(&[8, 9]).missing(true, false).len(), 0);
         assert!(rights(&[]).check(true, true).is_ok());
     }

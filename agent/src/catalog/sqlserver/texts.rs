@@ -1,7 +1,7 @@
 //! Every T-SQL text that is shipped or made, for a grammar to judge.
 
 use super::{
-    adopt,
+    adopt::{self, Held},
     facts::{Column, DataType, Kind, Table},
     key::KeyType,
     objects::{Found, Planned},
@@ -92,7 +92,11 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
         ("changes_of", statements::changes_of(&key, 10)),
         ("acknowledge", statements::acknowledge(&key, 10)),
         ("old_found", old::found_text(table)),
-        ("old_rows", adopt::rows_text(&log)),
+        (
+            "old_rows passing by",
+            adopt::rows_text(&log, Held::PassedBy),
+        ),
+        ("old_rows waiting", adopt::rows_text(&log, Held::WaitedFor)),
         ("take_over", adopt::take_over_text(&key, 10)),
         ("drop_old_triggers", adopt::drop_text(&[trigger])),
         ("rename_old_log", adopt::rename_text(&log, old::KEPT)),

@@ -73,8 +73,8 @@ pub(super) fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Follows packets as their bytes go by, to know where a message ends.
-#[derive(Debug, Default)]
+/// Follows packets as their bytes go by, to know where one of them or a message ends.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Follower {
     head: [u8; HEADER],
     known: usize,
@@ -89,6 +89,23 @@ impl Follower {
     ///
     /// When they are no packets.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> io::Result<(usize, bool)> {
+        self.follow_to(bytes, |last| last)
+    }
+
+    /// The same up to the end of a packet, whether its message ends with it or not.
+    ///
+    /// # Errors
+    ///
+    /// When they are no packets.
+    pub(super) fn follow_packet(&mut self, bytes: &[u8]) -> io::Result<(usize, bool)> {
+        self.follow_to(bytes, |_| true)
+    }
+
+    fn follow_to(
+        &mut self,
+        bytes: &[u8],
+        ends: impl Fn(bool) -> bool,
+    ) -> io::Result<(usize, bool)> {
         let mut taken = 0;
         while taken < bytes.len() {
             if self.known < HEADER {
@@ -106,7 +123,7 @@ impl Follower {
             self.left -= part;
             if self.left == 0 {
                 self.known = 0;
-                if self.last {
+                if ends(self.last) {
                     return Ok((taken, true));
                 }
             }
@@ -138,6 +155,27 @@ mod tests {
                     }
                 }
                 assert_eq!(at, message, "{length} {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_first_packet_is_found() {
+        for length in [0, 1, 4088, 4089, 10_000] {
+            let bytes = whole(PRELOGIN, &vec![7; length]);
+            let first = length.min(4088) + HEADER;
+            for step in [1, 7, 8, 9, 5000, 20_000] {
+                let mut follower = Follower::default();
+                let mut at = 0;
+                loop {
+                    let part = &bytes[at..bytes.len().min(at + step)];
+                    let (taken, ended) = follower.follow_packet(part).unwrap();
+                    at += taken;
+                    if ended {
+                        break;
+                    }
+                }
+                assert_eq!(at, first, "{length} {step}");
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::catalog::{ConnectError, sqlserver::Encryption};
 pub(super) enum Scope {
     /// All of it.
     All,
-    /// The login's message, and not even the answer to it.
+    /// The first packet of the login's message, and not even the answer to it.
     Login,
     /// Nothing.
     Nothing,

@@ -14,7 +14,7 @@ use super::{handshake::Encrypted, packet::Follower, prelogin, wire::Wire};
 pub(crate) struct Stream {
     way: Way,
     talk: Talk,
-    /// Whether TLS ends with the login's message.
+    /// Whether TLS ends with the first packet of the login's message.
     only_login: bool,
 }
 
@@ -31,9 +31,9 @@ enum Talk {
     Greeting(Follower),
     /// It gets the answer that it wants.
     Greeted { answer: Vec<u8>, given: usize },
-    /// It says its login's message.
+    /// It says the first packet of its login's message.
     LoggingIn(Follower),
-    /// That message is said, and may still be on its way out of TLS.
+    /// That packet is said, and may still be on its way out of TLS.
     LoggedIn,
     /// Everything goes through.
     Open,
@@ -45,7 +45,8 @@ impl Stream {
         Self::new(Way::Plain(wire), false)
     }
 
-    /// All is encrypted, or only the login's message.
+    /// All is encrypted, or only the first packet of the login's message, which has the password: a longer
+    /// message, as a Windows login may have, goes on in clear (MS-TDS 3.2.5.2).
     pub(super) fn encrypted(stream: Encrypted, only_login: bool) -> Self {
         Self::new(Way::Encrypted(Box::new(stream)), only_login)
     }
@@ -58,7 +59,7 @@ impl Stream {
         }
     }
 
-    /// Goes on without TLS, once the login's message is out.
+    /// Goes on without TLS, once that packet is out.
     fn poll_leave_tls(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.way.poll_flush(cx))?;
         self.way = match mem::replace(&mut self.way, Way::Closed) {
@@ -119,12 +120,10 @@ impl AsyncWrite for Stream {
                 Poll::Ready(Ok(taken))
             }
             Talk::LoggingIn(follower) => {
-                let taken = ready!(this.way.poll_write(cx, bytes))?;
-                let (of_login, ended) = follower.follow(&bytes[..taken])?;
-                if of_login < taken {
-                    // It would have gone through TLS, where the server expects none.
-                    return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
-                }
+                // Where the server expects no TLS any more, nothing may go through it.
+                let (encrypted, _) = follower.clone().follow_packet(bytes)?;
+                let taken = ready!(this.way.poll_write(cx, &bytes[..encrypted]))?;
+                let (_, ended) = follower.follow_packet(&bytes[..taken])?;
                 if ended {
                     this.talk = Talk::LoggedIn;
                 }

@@ -27,7 +27,7 @@ BEGIN
         WHERE COALESCE(i.{id}, d.{id}) IS NOT NULL;
     END TRY
     BEGIN CATCH
-        -- A sale is worth more than a change: verify finds what is missing here.
+        -- A sale is worth more than a change: an upload sends what is missing here.
         RETURN;
     END CATCH;
 END;

@@ -10,10 +10,10 @@ SELECT TOP (1) @key = p.{id}
 FROM {table} AS p WITH (UPDLOCK, ROWLOCK, READPAST, READCOMMITTEDLOCK);
 SELECT @before = MAX(c.[ChangeID])
 FROM [shopmaster].[ChangeLog] AS c WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK);
-UPDATE {table} SET {column} = {column} WHERE {id} = @key;
+UPDATE {table} SET {column} = {column} WHERE {id} = {key};
 SET @written = @@ROWCOUNT;
 SELECT @seen = COUNT(*)
 FROM [shopmaster].[ChangeLog] AS c WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK)
-WHERE c.[ChangeID] > COALESCE(@before, 0x0000000000000000) AND c.[ProductID] = @key;
+WHERE c.[ChangeID] > COALESCE(@before, 0x0000000000000000) AND c.[ProductID] = {key};
 ROLLBACK TRANSACTION;
 SELECT CAST(@written AS int), CAST(@seen AS int);

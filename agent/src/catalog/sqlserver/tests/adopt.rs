@@ -211,6 +211,41 @@ async fn what_only_looks_like_the_old_program_is_left_alone() {
     assert_eq!(objects(&shop).await, before);
 }
 
+/// What a shop added to a trigger of the old program must not go with it.
+#[tokio::test]
+async fn a_trigger_that_writes_the_products_is_the_shops_own() {
+    if !is_there() {
+        return;
+    }
+    let log =
+        "INSERT INTO ChangeLog (ChangeType, ProductID) SELECT 'UPDATE', ProductID FROM inserted;";
+    for (body, is_old) in [
+        (
+            "UPDATE Products SET Status = 1 WHERE Status IS NULL;",
+            false,
+        ),
+        (
+            "UPDATE p SET Status = 1 FROM dbo.Products AS p INNER JOIN inserted AS i ON i.ProductID = p.ProductID;",
+            false,
+        ),
+        ("DELETE FROM [Products] WHERE Status = 0;", false),
+        (
+            "DELETE FROM ChangeLog WHERE ProductID NOT IN (SELECT ProductID FROM Products);",
+            true,
+        ),
+    ] {
+        let shop = shop("VARCHAR(25)").await;
+        shop.run(LOG).await;
+        shop.run(&format!(
+            "CREATE TRIGGER trgAfterUpdate ON Products AFTER UPDATE AS BEGIN SET NOCOUNT ON; {log} {body} END"
+        ))
+        .await;
+        let told = shop.catalog().adoption().await.unwrap().steps.join("\n");
+        let stays = told.contains("does other things than the old program's");
+        assert_eq!(stays, !is_old, "{body}: {told}");
+    }
+}
+
 /// A report of the shop's own over the old log would fail without it.
 #[tokio::test]
 async fn a_log_that_others_use_keeps_its_name() {

@@ -69,6 +69,23 @@ async fn the_plan_by_hand_is_the_same_as_installing() {
     assert_eq!(objects(&shop).await, before);
 }
 
+/// The proof has settings of its own, `NOCOUNT` among them: nobody else is to find them.
+#[tokio::test]
+async fn installing_leaves_no_settings_behind() {
+    if !is_there() {
+        return;
+    }
+    let shop = Shop::usual().await;
+    let catalog = shop.catalog();
+    assert!(catalog.install().await.unwrap());
+    assert!(!catalog.install().await.unwrap());
+    shop.run("INSERT INTO Products VALUES ('P9', 'Oil', 4)")
+        .await;
+    let pending = catalog.pending(None, 10).await.unwrap();
+    let identities: Vec<_> = pending.into_iter().map(|change| change.identity).collect();
+    assert_eq!(catalog.acknowledge(&identities).await.unwrap(), 1);
+}
+
 /// Engines name their own constraints by numbers.
 fn without_ids(names: Vec<String>) -> Vec<String> {
     names

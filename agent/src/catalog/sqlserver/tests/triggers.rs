@@ -208,7 +208,7 @@ async fn the_change_log_cannot_be_dropped_or_altered_by_accident() {
     );
 }
 
-/// A change is worth less than a sale: verify finds it. Only an engine that lets a trigger catch an error can
+/// A change is worth less than a sale: an upload sends it. Only an engine that lets a trigger catch an error can
 /// show it.
 #[tokio::test]
 async fn a_sale_goes_through_when_its_change_is_refused() {

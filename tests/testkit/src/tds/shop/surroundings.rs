@@ -4,7 +4,7 @@
 use super::super::model::{Answer, ColumnType, ResultSet, SqlError, Statement, Value};
 
 /// What the rights' statement asks for, behind the user's name.
-const RIGHTS: usize = 14;
+const RIGHTS: usize = 15;
 
 pub(super) fn answer(statement: &Statement) -> Result<Answer, SqlError> {
     let text = |text: &str| Value::Text(text.to_owned());

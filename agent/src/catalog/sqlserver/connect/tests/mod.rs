@@ -284,6 +284,28 @@ async fn encryption_is_as_wanted_or_there_is_no_connection() {
     }
 }
 
+/// Where only the login is encrypted, a server takes no TLS behind its first packet (MS-TDS 3.2.5.2).
+#[tokio::test]
+async fn a_long_login_goes_on_in_clear() {
+    let (tls, _) = self_signed();
+    let peer = Peer {
+        encryption: OFF,
+        tls: Some(tls),
+        answer: welcome(),
+    };
+    let (place, seen) = peer.listen().await;
+    let mut set = options(place, LoginOnly, Trust::Any);
+    // Three packets, as a Windows login with many groups may have.
+    set.database = "s".repeat(5_000);
+    enters(&set).await;
+    let expected = Seen {
+        asked: OFF,
+        login: Way::Encrypted,
+        batch: Some(Way::Plain),
+    };
+    assert_eq!(seen.await.unwrap(), Some(expected));
+}
+
 #[tokio::test]
 async fn a_certificate_is_trusted_as_configured() {
     let (tls, certificate) = self_signed();

@@ -1,9 +1,15 @@
 //! A made-up peer that says as much TDS as a connection takes, once, and what it saw of it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
@@ -111,12 +117,16 @@ impl Peer {
             });
         };
         let acceptor = TlsAcceptor::from(config);
-        let mut tls = acceptor.accept(Wrapped::new(stream)).await.ok()?;
-        tls.get_mut().0.unwrap_next();
+        let wrapped = Records::of(Wrapped::new(stream));
+        let mut tls = acceptor.accept(wrapped).await.ok()?;
+        tls.get_mut().0.stream.unwrap_next();
         let only_login = asked == 0 && self.encryption == 0;
         let batch = if only_login {
-            message(&mut tls, LOGIN).await?;
-            let mut stream = tls.into_inner().0.into_inner();
+            let first = packet_of(&mut tls, LOGIN).await?;
+            let mut stream = tls.into_inner().0.stream.into_inner();
+            if !first {
+                message(&mut stream, LOGIN).await?;
+            }
             self.answer(&mut stream).await?;
             self.batch(&mut stream).await.then_some(Way::Plain)
         } else {
@@ -170,6 +180,84 @@ pub(super) struct Seen {
 pub(super) enum Way {
     Encrypted,
     Plain,
+}
+
+/// Reads TLS records to their ends and no further: what comes behind the last of them is not TLS.
+struct Records<S> {
+    stream: S,
+    head: [u8; 5],
+    known: usize,
+    left: usize,
+}
+
+impl<S> Records<S> {
+    fn of(stream: S) -> Self {
+        Self {
+            stream,
+            head: [0; 5],
+            known: 0,
+            left: 0,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Records<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let most = if this.known < 5 {
+            5 - this.known
+        } else {
+            this.left
+        };
+        let mut part = vec![0; most.min(buf.remaining())];
+        let mut part = ReadBuf::new(&mut part);
+        ready!(Pin::new(&mut this.stream).poll_read(cx, &mut part))?;
+        let part = part.filled();
+        buf.put_slice(part);
+        if this.known < 5 {
+            this.head[this.known..this.known + part.len()].copy_from_slice(part);
+            this.known += part.len();
+            this.left = usize::from(u16::from_be_bytes([this.head[3], this.head[4]]));
+        } else {
+            this.left -= part.len();
+            if this.left == 0 {
+                this.known = 0;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Records<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+/// Reads one packet, and tells whether it is the last of its message.
+async fn packet_of(stream: &mut (impl AsyncRead + Unpin), kind: u8) -> Option<bool> {
+    let mut head = [0; packet::HEADER];
+    stream.read_exact(&mut head).await.ok()?;
+    let header = packet::Header::parse(head).ok()?;
+    assert_eq!(header.kind, kind);
+    stream.read_exact(&mut vec![0; header.length]).await.ok()?;
+    Some(header.last)
 }
 
 async fn message(stream: &mut (impl AsyncRead + Unpin), kind: u8) -> Option<Vec<u8>> {
