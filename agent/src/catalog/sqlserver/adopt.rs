@@ -133,8 +133,7 @@ pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> 
     })
 }
 
-/// Copies what is not copied yet: of each key the first entry, so that one that was only ever inserted stays
-/// an INSERT.
+/// Copies what is not copied yet, each key once.
 async fn take_over(
     session: &mut Session,
     log: &Log,
@@ -303,10 +302,12 @@ fn parameter(key: &KeyType, id: &str) -> Option<KeyParameter> {
         .or_else(|| key.parameter(&as_number()?))
 }
 
+/// Never an INSERT: that would say that Digible has never heard of the product, and the old program's uploads
+/// took nothing out of its log.
 fn kind(written: Option<&str>) -> String {
     let kind = written.unwrap_or_default().trim().to_uppercase();
     match kind.as_str() {
-        "INSERT" | "DELETE" => kind,
+        "DELETE" => kind,
         _ => "UPDATE".to_owned(),
     }
 }

@@ -7,6 +7,7 @@ use super::{
     key::KeyType,
     objects::{Found, Planned},
     preflight, prove,
+    rights::Rights,
     script::Script,
     session::Session,
 };
@@ -54,7 +55,7 @@ pub(super) async fn status(session: &mut Session, table: &Table) -> Work<Capture
     if table.kind == Kind::View {
         return Ok(CaptureStatus::ScanOnly(preflight::A_VIEW.to_owned()));
     }
-    let found = Found::read(session).await?;
+    let mut found = Found::read(session).await?;
     if found.is_empty() {
         return Ok(CaptureStatus::NotInstalled);
     }
@@ -67,6 +68,9 @@ pub(super) async fn status(session: &mut Session, table: &Table) -> Work<Capture
     }
     if KeyType::of(&table.id.data_type).is_ok() {
         let planned = Planned::new(table)?;
+        if found.lacks_trigger(&planned) && !Rights::read(session, table).await?.sees_triggers() {
+            found.note_blind();
+        }
         lines.extend(found.differences(&planned));
         lines.extend(found.unseen(&planned));
     }

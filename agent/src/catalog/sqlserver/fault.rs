@@ -53,13 +53,32 @@ impl Fault {
     pub(super) fn is_denied(&self) -> bool {
         matches!(
             self.number(),
-            Some(229 | 230 | 262 | 297 | 300 | 916 | 15151 | 15247)
+            Some(
+                229 | 230
+                    | 262
+                    | 297
+                    | 300
+                    | 916
+                    | 1088
+                    | 2760
+                    | 3701
+                    | 4902
+                    | 8197
+                    | 15151
+                    | 15247
+                    | 15517
+            )
         )
     }
 
     /// Whether somebody else held a lock for longer than we wait.
     pub(super) fn is_lock_timeout(&self) -> bool {
         self.number() == Some(1222)
+    }
+
+    /// Whether an index allows no locks of single rows, which the statement asked for.
+    pub(super) fn is_without_row_locks(&self) -> bool {
+        self.number() == Some(651)
     }
 
     /// The cause that the callers know. What the number leaves open is looked at: engines that speak the

@@ -55,6 +55,8 @@ pub(super) struct Found {
     objects: Vec<Object>,
     columns: Vec<FoundColumn>,
     indexes: Vec<Index>,
+    /// This login may not see the product table's triggers.
+    is_blind: bool,
 }
 
 #[derive(Debug)]
@@ -291,6 +293,7 @@ impl Found {
             objects: objects.iter().map(object).collect::<Work<_>>()?,
             columns: columns.iter().map(column).collect::<Work<_>>()?,
             indexes: indexes.iter().map(index).collect::<Work<_>>()?,
+            is_blind: false,
         })
     }
 
@@ -421,7 +424,7 @@ impl Found {
         let name = &planned.trigger_name;
         let mut lines = Vec::new();
         match self.planned_trigger(planned) {
-            None if self.is_blind() => {}
+            None if self.is_blind => {}
             None => lines.push(format!("the trigger `{name}` is missing")),
             Some(trigger) => {
                 if trigger.is_disabled {
@@ -447,7 +450,7 @@ impl Found {
     pub(super) fn unseen(&self, planned: &Planned) -> Vec<String> {
         let is_hidden = match self.planned_trigger(planned) {
             Some(trigger) => trigger.definition.is_none(),
-            None => self.is_blind(),
+            None => self.is_blind,
         };
         let line = format!(
             "the trigger `{}` cannot be seen: a DBA has to run GRANT VIEW DEFINITION ON OBJECT::{} TO this login's user",
@@ -456,10 +459,15 @@ impl Found {
         is_hidden.then_some(line).into_iter().collect()
     }
 
-    /// Whether this login sees our objects, but not their texts; then it may not see our trigger either.
-    fn is_blind(&self) -> bool {
-        self.get(PENDING)
-            .is_some_and(|view| view.definition.is_none())
+    /// Whether our trigger is not there, as far as this login may see.
+    pub(super) fn lacks_trigger(&self, planned: &Planned) -> bool {
+        self.planned_trigger(planned).is_none()
+    }
+
+    /// Notes that this login may not see the product table's triggers, so that one that was not found may be
+    /// there all the same.
+    pub(super) fn note_blind(&mut self) {
+        self.is_blind = true;
     }
 
     fn log_differences(&self, planned: &Planned) -> Vec<String> {

@@ -103,8 +103,8 @@ impl<'a> Products<'a> {
     ///
     /// A row that is locked says nothing of itself. When the wait for one ends with error 1222 the others are
     /// read past it, and whoever is missing then is asked for alone: 1222 again is locked, and only a clean
-    /// miss is gone. (Locks of pages or of the whole table let nothing be read past them: then every key is
-    /// asked for alone.)
+    /// miss is gone. (Locks of pages or of the whole table let nothing be read past them, and an index that allows
+    /// no locks of rows refuses to be read so: then every key is asked for alone.)
     async fn chunk(
         &self,
         session: &mut Session,
@@ -115,7 +115,9 @@ impl<'a> Products<'a> {
             answer => return answer,
         }
         let mut answers = match self.ask(session, keys, Locked::Skip).await {
-            Err(fault) if fault.is_lock_timeout() => vec![Some(Lookup::Gone); keys.len()],
+            Err(fault) if fault.is_lock_timeout() || fault.is_without_row_locks() => {
+                vec![Some(Lookup::Gone); keys.len()]
+            }
             answer => answer?,
         };
         // Where it is not undone by itself, nobody else is to find the other lock time-out.

@@ -16,7 +16,8 @@ pub(super) struct Rights {
 }
 
 /// What shopMaster lives on once capture is installed; the place of each right in the statement.
-const READ: [(usize, &str); 2] = [(0, "SELECT"), (1, "VIEW DEFINITION")];
+const READ: [(usize, &str); 2] = [(0, "SELECT"), (VIEW_TABLE, "VIEW DEFINITION")];
+const VIEW_TABLE: usize = 1;
 /// The rights on our own schema.
 const SERVE: [(usize, &str); 5] = [
     (8, "SELECT"),
@@ -82,6 +83,11 @@ impl Rights {
             source: format!("{who}: {}", missing.join("; ")).into(),
         }
         .into())
+    }
+
+    /// Whether it may see the table's triggers.
+    pub(super) fn sees_triggers(&self) -> bool {
+        self.is_owner || self.held.get(VIEW_TABLE) != Some(&false)
     }
 
     /// For people.
