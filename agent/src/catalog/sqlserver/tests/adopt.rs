@@ -168,7 +168,13 @@ async fn adopting_goes_on_where_it_stopped() {
         keys.dedup();
         let expected: &[&str] = match stopped {
             0 => &["UPDATE P1", "UPDATE P2", "UPDATE P3"],
-            1..=3 => &["INSERT P2", "INSERT P3", "INSERT P4", "UPDATE P1"],
+            1..=3 => &[
+                "INSERT P4",
+                "UPDATE P1",
+                "UPDATE P2",
+                "UPDATE P3",
+                "UPDATE P4",
+            ],
             _ => &["INSERT P4", "UPDATE P1"],
         };
         assert_eq!(keys, expected, "{stopped}");
