@@ -4,6 +4,7 @@ use tiberius::Row;
 
 use super::{
     SqlServerOptions,
+    cells::{number, text},
     fault::{Fault, Work},
     key::KeyType,
     names::TableName,
@@ -85,7 +86,7 @@ impl Table {
         let Some(found) = found.first() else {
             return Err(missing(session, options, &configured).await);
         };
-        let object_id = required(found, 0)?;
+        let object_id = number(found, 0)?;
         let kind = kind(text(found, 3)?.trim(), options)?;
         let wanted = &options.columns;
         let columns = session
@@ -166,11 +167,11 @@ fn column(rows: &[Row], mark: usize, name: &str, options: &SqlServerOptions) -> 
             continue;
         }
         return Ok(Column {
-            column_id: required(row, 3)?,
+            column_id: number(row, 3)?,
             name: text(row, 4)?,
             data_type: DataType {
                 name: text(row, 5)?.to_lowercase(),
-                max_length: required(row, 6)?,
+                max_length: number(row, 6)?,
                 precision: small(row, 7)?,
                 scale: small(row, 8)?,
                 collation: Some(text(row, 9)?).filter(|name| !name.is_empty()),
@@ -188,20 +189,10 @@ fn column(rows: &[Row], mark: usize, name: &str, options: &SqlServerOptions) -> 
     Err(missing.into())
 }
 
-fn text(row: &Row, index: usize) -> Work<String> {
-    let text: Option<&str> = row.try_get(index)?;
-    Ok(text.unwrap_or_default().to_owned())
-}
-
-fn required(row: &Row, index: usize) -> Work<i32> {
-    let number: Option<i32> = row.try_get(index)?;
-    Ok(number.unwrap_or_default())
-}
-
 fn small(row: &Row, index: usize) -> Work<u8> {
-    Ok(u8::try_from(required(row, index)?).unwrap_or(0))
+    Ok(u8::try_from(number(row, index)?).unwrap_or(0))
 }
 
 fn flag(row: &Row, index: usize) -> Work<bool> {
-    Ok(required(row, index)? == 1)
+    Ok(number(row, index)? == 1)
 }

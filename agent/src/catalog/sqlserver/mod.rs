@@ -20,6 +20,7 @@ use pool::Pool;
 
 mod adopt;
 mod capture;
+mod cells;
 mod changes;
 mod claim;
 mod connect;
@@ -28,6 +29,7 @@ mod fault;
 mod key;
 mod keyed;
 mod names;
+mod object;
 mod objects;
 mod old;
 mod output;
@@ -45,10 +47,10 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod tokens;
 
 #[doc(hidden)]
 pub use texts::texts;
-mod tokens;
 
 /// Which products, and how to reach them.
 #[derive(Clone)]

@@ -1,27 +1,18 @@
 //! The objects of ours: how they should be, how they are, and what differs.
 
-use tiberius::Row;
-
 use super::{
     facts::{DataType, Table},
     fault::{Fault, Work},
     key::KeyType,
+    object::{
+        self, CHANGE_LOG, FoundColumn, Index, OWNER, Object, PENDING, SCHEMA, Schema, TRIGGER,
+        qualified,
+    },
     quote::{identifier, literal},
     script::Script,
     session::Session,
 };
 use crate::catalog::{CatalogError, template::fill};
-
-/// The schema of our own.
-pub(super) const SCHEMA: &str = "shopmaster";
-/// What is in it.
-const CHANGE_LOG: &str = "ChangeLog";
-const PENDING: &str = "Pending";
-const OWNER: &str = "Owner";
-/// What our triggers' names begin with.
-const TRIGGER: &str = "shopmaster_capture_";
-/// What is in our trigger's text and in nobody else's.
-const MARK: &str = "/* shopmaster capture */";
 
 /// Before the ChangeLog can be dropped.
 const DROP_VIEW: &str = "DROP VIEW [shopmaster].[Pending];\n";
@@ -57,41 +48,6 @@ pub(super) struct Found {
     indexes: Vec<Index>,
     /// This login may not see the product table's triggers.
     is_blind: bool,
-}
-
-#[derive(Debug)]
-struct Schema {
-    owner_id: Option<i32>,
-    owner: String,
-}
-
-#[derive(Debug)]
-struct Object {
-    schema: String,
-    name: String,
-    /// `U` a table, `V` a view, `TR` a trigger.
-    kind: String,
-    /// What it hangs on.
-    parent_id: i32,
-    parent: String,
-    /// None when this login may not see it.
-    definition: Option<String>,
-    is_disabled: bool,
-}
-
-#[derive(Debug)]
-struct FoundColumn {
-    table: String,
-    name: String,
-    data_type: DataType,
-}
-
-/// An index on our ChangeLog.
-#[derive(Debug)]
-struct Index {
-    name: String,
-    is_unique: bool,
-    is_on_change: bool,
 }
 
 impl Planned {
@@ -282,17 +238,12 @@ impl Found {
             .into_iter();
         let mut next = || results.next().unwrap_or_default();
         let (schemas, objects, columns, indexes) = (next(), next(), next(), next());
-        let schema = schemas.first().map(|row| -> Work<_> {
-            Ok(Schema {
-                owner_id: row.try_get(0)?,
-                owner: text(row, 1)?,
-            })
-        });
+        let schema = schemas.first().map(object::schema);
         Ok(Self {
             schema: schema.transpose()?,
-            objects: objects.iter().map(object).collect::<Work<_>>()?,
-            columns: columns.iter().map(column).collect::<Work<_>>()?,
-            indexes: indexes.iter().map(index).collect::<Work<_>>()?,
+            objects: objects.iter().map(object::object).collect::<Work<_>>()?,
+            columns: columns.iter().map(object::column).collect::<Work<_>>()?,
+            indexes: indexes.iter().map(object::index).collect::<Work<_>>()?,
             is_blind: false,
         })
     }
@@ -591,62 +542,6 @@ impl Found {
     }
 }
 
-impl Object {
-    fn is_named(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
-    }
-
-    fn is_in_our_schema(&self) -> bool {
-        self.schema.eq_ignore_ascii_case(SCHEMA)
-    }
-
-    fn is_ours(&self) -> bool {
-        let is = |name, kind| self.is_named(name) && self.kind == kind;
-        self.is_our_trigger()
-            || (self.is_in_our_schema()
-                && (is(CHANGE_LOG, "U") || is(PENDING, "V") || is(OWNER, "U")))
-    }
-
-    fn has_our_name(&self) -> bool {
-        [CHANGE_LOG, PENDING, OWNER]
-            .iter()
-            .any(|name| self.is_named(name))
-    }
-
-    /// A text that cannot be seen may be ours: nobody else gives such a name.
-    fn is_our_trigger(&self) -> bool {
-        let has_our_name = self
-            .name
-            .get(..TRIGGER.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(TRIGGER));
-        let has_our_mark = match &self.definition {
-            Some(definition) => definition.contains(MARK),
-            None => true,
-        };
-        self.kind == "TR" && has_our_name && has_our_mark
-    }
-
-    /// Whether its text is another than `planned`. What cannot be seen is not known to differ.
-    fn differs_from(&self, planned: &str) -> bool {
-        self.definition
-            .as_deref()
-            .is_some_and(|definition| body(definition) != body(planned))
-    }
-
-    fn quoted(&self) -> String {
-        qualified(&self.schema, &self.name)
-    }
-}
-
-/// A text from its `CREATE` on: engines differ in whether they keep the comment before it, and tools in how
-/// they end a line.
-fn body(definition: &str) -> String {
-    let start = definition.find("CREATE ").unwrap_or(0);
-    let lines = definition[start..].lines().map(str::trim_end);
-    let text = lines.collect::<Vec<_>>().join("\n");
-    text.trim_end_matches([';', '\n', ' ']).to_owned()
-}
-
 /// Equal to the last byte, so that a key that only changed its spelling is another key. The plain comparison
 /// is there for the server's joins, which know nothing of bytes.
 fn same_key(key: &KeyType, id: &str) -> String {
@@ -686,10 +581,6 @@ fn dropping(trigger: &Object) -> String {
     )
 }
 
-fn qualified(schema: &str, name: &str) -> String {
-    format!("{}.{}", identifier(schema), identifier(name))
-}
-
 /// The product table, for people.
 pub(super) fn label(table: &Table) -> String {
     format!("{}.{}", table.schema, table.name)
@@ -715,53 +606,4 @@ fn altered(name: &str) -> String {
 
 fn taken(name: String) -> Fault {
     CatalogError::NameTaken(name).into()
-}
-
-fn object(row: &Row) -> Work<Object> {
-    let definition: Option<&str> = row.try_get(5)?;
-    Ok(Object {
-        schema: text(row, 0)?,
-        name: text(row, 1)?,
-        kind: text(row, 2)?.trim().to_owned(),
-        parent_id: number(row, 3)?,
-        parent: text(row, 4)?,
-        // Engines exist that have no text to show for some.
-        definition: definition
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned),
-        is_disabled: number(row, 6)? == 1,
-    })
-}
-
-fn column(row: &Row) -> Work<FoundColumn> {
-    let small = |index| -> Work<u8> { Ok(u8::try_from(number(row, index)?).unwrap_or(0)) };
-    Ok(FoundColumn {
-        table: text(row, 0)?,
-        name: text(row, 1)?,
-        data_type: DataType {
-            name: text(row, 2)?.to_lowercase(),
-            max_length: number(row, 3)?,
-            precision: small(4)?,
-            scale: small(5)?,
-            collation: Some(text(row, 6)?).filter(|name| !name.is_empty()),
-        },
-    })
-}
-
-fn index(row: &Row) -> Work<Index> {
-    Ok(Index {
-        name: text(row, 0)?,
-        is_unique: number(row, 1)? == 1,
-        is_on_change: number(row, 2)? == 1,
-    })
-}
-
-fn text(row: &Row, index: usize) -> Work<String> {
-    let text: Option<&str> = row.try_get(index)?;
-    Ok(text.unwrap_or_default().to_owned())
-}
-
-fn number(row: &Row, index: usize) -> Work<i32> {
-    let number: Option<i32> = row.try_get(index)?;
-    Ok(number.unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 use tiberius::Row;
 
 use super::{
+    cells::text,
     facts::Table,
     fault::Work,
     quote::{identifier, literal},
@@ -339,9 +340,4 @@ fn free(taken: impl Fn(&str) -> bool) -> String {
         number += 1;
     }
     name
-}
-
-fn text(row: &Row, index: usize) -> Work<String> {
-    let text: Option<&str> = row.try_get(index)?;
-    Ok(text.unwrap_or_default().to_owned())
 }

@@ -2,7 +2,7 @@
 
 use tiberius::Row;
 
-use super::{facts::Table, fault::Work, objects::label, session::Session};
+use super::{cells::text, facts::Table, fault::Work, objects::label, session::Session};
 use crate::catalog::CatalogError;
 
 /// The server and its database.
@@ -172,9 +172,4 @@ pub(super) async fn modules(session: &mut Session, table: &Table) -> Work<Vec<Mo
         })
     };
     rows.iter().map(module).collect()
-}
-
-fn text(row: &Row, index: usize) -> Work<String> {
-    let text: Option<&str> = row.try_get(index)?;
-    Ok(text.unwrap_or_default().to_owned())
 }
