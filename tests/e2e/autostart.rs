@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
+    os::unix::{
+        fs::{PermissionsExt as _, symlink},
+        net::UnixDatagram,
+    },
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -274,6 +277,22 @@ fn a_service_that_does_not_start_is_told_in_the_service_managers_words() {
     // It would be tried for ever.
     let now = home.json("autostart status");
     assert_eq!(now["services"][0]["state"], "absent");
+}
+
+#[test]
+fn a_service_is_removed_whole_where_no_service_manager_answers() {
+    let home = Home::new("offline");
+    let unit = home.path("settings/systemd/user/shopmaster-default.service");
+    let wants = home.path("settings/systemd/user/default.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    fs::write(&unit, "[Service]\n").unwrap();
+    symlink(&unit, wants.join("shopmaster-default.service")).unwrap();
+    let before = home.json("autostart status");
+    assert_eq!(before["services"][0]["state"], "enabled");
+
+    home.json("autostart disable");
+    assert!(!unit.exists());
+    assert_eq!(fs::read_dir(&wants).unwrap().count(), 0);
 }
 
 #[test]

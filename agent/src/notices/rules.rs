@@ -128,7 +128,7 @@ impl Trouble {
         let issue = issues.find(|issue| match self {
             Self::SessionExpired => issue.code == "SESSION_EXPIRED",
             Self::ProductsRefused => issue.code == "PRODUCTS_REFUSED",
-            Self::DatabaseAway => issue.code.starts_with("DATABASE_"),
+            Self::DatabaseAway => is_about_database(&issue.code),
         });
         if let Some(issue) = issue {
             return Stands::Wrong(issue);
@@ -194,6 +194,25 @@ impl Trouble {
             wrong: false,
         }
     }
+}
+
+/// Whether an issue of this code says that the shop's database cannot be used.
+fn is_about_database(code: &str) -> bool {
+    ["DATABASE_", "SERVER_", "ENCRYPTION_"]
+        .iter()
+        .any(|start| code.starts_with(start))
+        || matches!(
+            code,
+            "BROWSER_SILENT"
+                | "INSTANCE_UNKNOWN"
+                | "NOT_SQL_SERVER"
+                | "CONNECTION_LOST"
+                | "TLS_REFUSED"
+                | "CERTIFICATE_NOT_TRUSTED"
+                | "LOGIN_FAILED"
+                | "WINDOWS_LOGIN_UNAVAILABLE"
+                | "SQL_PASSWORD_MISSING"
+        )
 }
 
 #[cfg(test)]
@@ -335,6 +354,28 @@ mod tests {
                 "31: Back to normal"
             ]
         );
+    }
+
+    #[test]
+    fn a_database_server_is_a_database_however_it_fails() {
+        for code in [
+            "SERVER_SILENT",
+            "SERVER_PORT_CLOSED",
+            "BROWSER_SILENT",
+            "CONNECTION_LOST",
+            "LOGIN_FAILED",
+            "CERTIFICATE_NOT_TRUSTED",
+        ] {
+            let away = with(code, 0);
+            assert_eq!(
+                told(&[(0, 0, away.clone()), (10, 0, away), (11, 0, fine())]),
+                [
+                    "10: The shop's database does not answer",
+                    "11: Back to normal"
+                ],
+                "{code}"
+            );
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use super::{
     words::next_midnight,
 };
 use crate::{
-    autostart::{AutostartError, LoginItem, LoginState, Starts},
+    autostart::{AutostartError, LoginItem, LoginState, Starts, enable_login},
     paths::Paths,
 };
 
@@ -256,14 +256,17 @@ impl Desk {
     }
 
     fn toggle_login_item(&self) {
-        let starts = match self.setup.place {
-            Place::Inside => Starts::Agent,
-            Place::Beside => Starts::Icon,
-        };
         if self.starts_at_login == Some(true) {
             self.with_login_item(|item| item.disable().map(drop));
-        } else {
-            self.with_login_item(move |item| item.enable(starts));
+            return;
+        }
+        match self.setup.place {
+            Place::Inside => {
+                let instance = self.setup.instance.clone();
+                // Not behind a service's back: one agent runs per instance.
+                self.with_login_item(move |_| enable_login(&instance).map(drop));
+            }
+            Place::Beside => self.with_login_item(|item| item.enable(Starts::Icon)),
         }
     }
 
@@ -278,8 +281,8 @@ impl Desk {
             let item = LoginItem::of(&instance);
             let changed = item
                 .as_ref()
-                .map_err(deeds::sentence)
-                .and_then(|item| change(item).map_err(|error| deeds::sentence(&error)));
+                .map_err(told)
+                .and_then(|item| change(item).map_err(|error| told(&error)));
             if let Err(why) = changed {
                 let _sent = events.send(Event::Failed(format!("Start at login: {why}")));
             }
@@ -287,6 +290,15 @@ impl Desk {
             let on = state.map(|state| matches!(state, LoginState::On(_)));
             let _sent = events.send(Event::StartsAtLogin(on));
         });
+    }
+}
+
+/// An error and the way out of it.
+fn told(error: &AutostartError) -> String {
+    let said = deeds::sentence(error);
+    match error.remedy() {
+        Some(remedy) => format!("{said}: {remedy}"),
+        None => said,
     }
 }
 

@@ -278,7 +278,12 @@ fn remedy(view: &View<'_>) -> Option<String> {
 }
 
 fn every_product(status: &Status) -> String {
-    match status.published {
+    // Until an upload has finished, the shop has more than were ever sent.
+    let uploaded = status
+        .issues
+        .iter()
+        .all(|issue| issue.code != "NEVER_UPLOADED");
+    match if uploaded { status.published } else { 0 } {
         0 => "all products".to_owned(),
         1 => "the one product".to_owned(),
         count => format!("all {}", products(count)),
@@ -290,8 +295,7 @@ fn last_sync(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
         return "No sync yet".to_owned();
     };
     let result = match run.outcome() {
-        RunOutcome::Completed if run.sent == 0 => "nothing to send".to_owned(),
-        RunOutcome::Completed => format!("{} sent", products(run.sent)),
+        RunOutcome::Completed => completed(run),
         RunOutcome::Cancelled => "cancelled".to_owned(),
         RunOutcome::Interrupted => "interrupted".to_owned(),
         RunOutcome::Failed | RunOutcome::Unspecified => "failed".to_owned(),
@@ -300,6 +304,27 @@ fn last_sync(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
         Some(finished) => format!("Last sync: {}, {result}", when(finished, now, zone)),
         None => format!("Last sync: {result}"),
     }
+}
+
+fn completed(run: &Run) -> String {
+    let counts = [
+        (run.sent, "sent"),
+        (run.parked, "refused"),
+        (run.failed, "failed"),
+    ];
+    let said: Vec<_> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .enumerate()
+        .map(|(index, (count, what))| match index {
+            0 => format!("{} {what}", products(count)),
+            _ => format!("{} {what}", grouped(count)),
+        })
+        .collect();
+    if said.is_empty() {
+        return "nothing to send".to_owned();
+    }
+    said.join(", ")
 }
 
 /// The upload that is going.

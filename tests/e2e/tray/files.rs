@@ -1,6 +1,9 @@
 //! What the menu opens in the user's own programs, and what it writes for the next login.
 
-use std::{os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::PathBuf,
+};
 
 use super::*;
 
@@ -113,5 +116,26 @@ async fn start_at_login_shows_what_is_there() -> Tested {
     icon.until(|look| look.menu().contains("\n> Start at login\n"))
         .await?;
     assert_eq!(fs::read_dir(&folder)?.count(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn beside_a_service_of_the_user_no_login_item_is_written() -> Tested {
+    let Some(bus) = Bus::start().await? else {
+        return Ok(());
+    };
+    let mut panel = Panel::start(&bus.address()).await?;
+    let world = shop(&bus).start().await?;
+    let icon = panel.icon().await?;
+    let units = world.home().join(".config/systemd/user");
+    let wants = units.join("default.target.wants");
+    fs::create_dir_all(&wants)?;
+    let unit = units.join("shopmaster-default.service");
+    fs::write(&unit, "[Service]\n")?;
+    symlink(&unit, wants.join("shopmaster-default.service"))?;
+    icon.click("Start at login").await?;
+    icon.until(|look| look.menu().contains("\n  Start at login: "))
+        .await?;
+    assert!(!world.home().join(".config/autostart").exists());
     Ok(())
 }

@@ -226,12 +226,16 @@ impl Service<'_> {
     }
 
     fn is_wanted(&self, path: &Path) -> bool {
+        self.link(path).is_some_and(|link| link.exists())
+    }
+
+    /// What `systemctl enable` writes beside the unit.
+    fn link(&self, path: &Path) -> Option<PathBuf> {
         let target = match self.scope {
             Scope::User => "default.target.wants",
             Scope::System => "multi-user.target.wants",
         };
-        path.parent()
-            .is_some_and(|folder| folder.join(target).join(self.unit_name()).exists())
+        Some(path.parent()?.join(target).join(self.unit_name()))
     }
 
     fn install(&self, account: &Account) -> Result<Changes, AutostartError> {
@@ -288,6 +292,9 @@ impl Service<'_> {
         if self.is_managed() {
             self.systemctl(&["disable", "--now", &unit])?;
             changes.done.push(format!("stopped and disabled `{unit}`"));
+        } else if let Some(link) = self.link(&path) {
+            // It would point nowhere. When there is none, there is nothing to do.
+            let _ = fs::remove_file(link);
         }
         fs::remove_file(&path).map_err(|source| AutostartError::Remove {
             place: format!("`{}`", path.display()),

@@ -129,10 +129,10 @@ pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, Au
     let running = service.query_status().map_err(refused)?.current_state == Running::Running;
     match other_agent(&folders) {
         Some(_) if running => changes.notes.push(format!(
-            "it runs already; `sc stop {name}` and `sc start {name}` take a change into use"
+            "it runs already; `sc.exe stop {name}` and `sc.exe start {name}` take a change into use"
         )),
         Some(agent) => changes.notes.push(format!(
-            "{agent} runs already, so that the service was not started: stop that one, then run `sc start {name}`"
+            "{agent} runs already, so that the service was not started: stop that one, then run `sc.exe start {name}`"
         )),
         None => {
             start(&service)?;

@@ -296,6 +296,30 @@ fn broken() {
 }
 
 #[test]
+fn the_last_sync_says_what_came_of_it() {
+    let mut status = status(State::UpToDate, "Up to date");
+    let run = Run {
+        outcome: RunOutcome::Completed.into(),
+        ..Run::default()
+    };
+    for (sent, parked, failed, said) in [
+        (0, 0, 0, "nothing to send"),
+        (1, 0, 0, "1 product sent"),
+        (0, 1, 0, "1 product refused"),
+        (1_200, 2, 3, "1,200 products sent, 2 refused, 3 failed"),
+    ] {
+        status.last_sync = Some(Run {
+            sent,
+            parked,
+            failed,
+            ..run.clone()
+        });
+        let shown = shown_status(&status);
+        assert!(shown.contains(&format!("  Last sync: {said}\n")), "{shown}");
+    }
+}
+
+#[test]
 fn without_an_agent() {
     let rest = "
   -
@@ -357,6 +381,10 @@ fn an_upload_asks_first() {
     status.published = 1;
     assert!(asking(&status).contains("\n> Yes, upload the one product\n"));
     status.published = 0;
+    assert!(asking(&status).contains("\n> Yes, upload all products\n"));
+    // What an upload that did not finish has sent is not what the shop has.
+    status.published = 200;
+    status.issues = issue("NEVER_UPLOADED", "Run `shopmasterctl upload`");
     assert!(asking(&status).contains("\n> Yes, upload all products\n"));
     // What was answered elsewhere is not asked any more.
     status.current_run = running(RunKind::Upload);
