@@ -23,6 +23,8 @@ pub struct Live {
     progress: watch::Sender<Run>,
     board: Arc<Board>,
     shown: Mutex<Instant>,
+    /// The board is to be told in a moment what it was not told at once.
+    owed: Arc<AtomicBool>,
     /// Ends it after what is under way.
     pub cancel: CancellationToken,
     door: Mutex<Door>,
@@ -46,6 +48,7 @@ impl Live {
             progress: watch::Sender::new(run),
             board,
             shown: Mutex::new(Instant::now()),
+            owed: Arc::default(),
             cancel,
             door: Mutex::new(Door::Open),
             left_over: AtomicBool::new(false),
@@ -113,6 +116,8 @@ impl Live {
         self.progress.send_modify(change);
         if self.is_time_to_show() {
             self.show();
+        } else if !self.owed.swap(true, Ordering::SeqCst) {
+            self.show_later();
         }
     }
 
@@ -135,6 +140,22 @@ impl Live {
     fn show(&self) {
         let run = self.now();
         self.board.update(|facts| facts.current_run = Some(run));
+    }
+
+    /// Otherwise the last of what came at once would not be seen while the next takes its time.
+    fn show_later(&self) {
+        let (progress, board) = (self.watch(), Arc::clone(&self.board));
+        let owed = Arc::clone(&self.owed);
+        tokio::spawn(async move {
+            tokio::time::sleep(BOARD_INTERVAL).await;
+            owed.store(false, Ordering::SeqCst);
+            let run = progress.borrow().clone();
+            board.update(|facts| match &mut facts.current_run {
+                // It may have ended meanwhile.
+                Some(shown) if shown.id == run.id => *shown = run,
+                _ => {}
+            });
+        });
     }
 
     fn is_time_to_show(&self) -> bool {
