@@ -250,6 +250,13 @@ impl Check {
         }
     }
 
+    /// A check that was not tried, because an earlier one failed.
+    #[must_use]
+    pub fn skipped(name: &'static str) -> Self {
+        let text = "not tried, because an earlier check failed".to_owned();
+        Self::new(name, Verdict::Skipped, text, String::new())
+    }
+
     /// A check that could not be made, or whose answer was no.
     #[must_use]
     pub fn failed(name: &'static str, error: &CatalogError) -> Self {

@@ -262,8 +262,7 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled, ScanOnly};
     let name = "catalog.capture";
     if !reachable {
-        let text = "not tried, because an earlier check failed".to_owned();
-        return Check::new(name, Verdict::Skipped, text, String::new());
+        return Check::skipped(name);
     }
     let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
     {

@@ -49,7 +49,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check
     let mut failed = false;
     for (name, probe) in CHECKS {
         if failed {
-            checks.push(skipped(name));
+            checks.push(Check::skipped(name));
             continue;
         }
         let found = probe(connection, options);
@@ -64,7 +64,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check
 
 /// Every check when the file cannot be opened.
 pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
-    let skipped = CHECKS.iter().map(|(name, _)| skipped(name));
+    let skipped = CHECKS.iter().map(|(name, _)| Check::skipped(name));
     [Check::failed("catalog.open", error)]
         .into_iter()
         .chain(skipped)
@@ -290,9 +290,4 @@ fn check(name: &'static str, finding: Finding) -> Check {
         finding.text,
         finding.remedy.to_owned(),
     )
-}
-
-fn skipped(name: &'static str) -> Check {
-    let text = "not tried, because an earlier check failed".to_owned();
-    Check::new(name, Verdict::Skipped, text, String::new())
 }

@@ -315,7 +315,7 @@ impl Report {
             (None, None) => match looked_at(name) {
                 Some((_, Ok(finding))) => check(name, finding),
                 Some((_, Err(Fault::Known(failed)))) => Check::failed(name, failed),
-                _ => skipped(name),
+                _ => Check::skipped(name),
             },
         };
         CHECKS.into_iter().map(check).collect()
@@ -359,9 +359,4 @@ fn check(name: &'static str, finding: &Finding) -> Check {
         finding.text.clone(),
         finding.remedy.clone(),
     )
-}
-
-fn skipped(name: &'static str) -> Check {
-    let text = "not tried, because an earlier check failed".to_owned();
-    Check::new(name, Verdict::Skipped, text, String::new())
 }
