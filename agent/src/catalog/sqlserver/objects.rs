@@ -77,7 +77,6 @@ impl Planned {
             ("table", &table.quoted()),
             ("id", &id),
             ("same", &same_key(&key, &id)),
-            ("key", &key.column()),
         ];
         Ok(Self {
             owner: identifier(owner),
@@ -86,7 +85,10 @@ impl Planned {
             table: label(table),
             quoted_table: table.quoted(),
             schema: table.schema.clone(),
-            change_log: fill(include_str!("sql/create_change_log.sql"), &places),
+            change_log: fill(
+                include_str!("sql/create_change_log.sql"),
+                &[("table", &change_log_table(&key))],
+            ),
             pending: include_str!("sql/create_pending.sql").to_owned(),
             owner_table: include_str!("sql/create_owner.sql").to_owned(),
             trigger: fill(include_str!("sql/create_trigger.sql"), &places),
@@ -168,10 +170,9 @@ impl Planned {
     /// The statements that only a repair needs.
     pub(super) fn repairs(&self) -> impl Iterator<Item = (&'static str, Script)> {
         let kept = self.key.cast("k.[ProductID]");
-        let key = self.key.column();
         let places = [
             ("drop_view", DROP_VIEW),
-            ("key", key.as_str()),
+            ("table", &change_log_table(&self.key)),
             ("kept", &kept),
             ("owner", &self.owner),
             ("trigger", &qualified(&self.schema, &self.trigger_name)),
@@ -201,11 +202,11 @@ impl Planned {
             Some(_) => DROP_VIEW,
             None => "",
         };
-        let key = self.key.column();
+        let table = change_log_table(&self.key);
         match self.kept(found) {
             Some(kept) if !moves => fill(
                 include_str!("sql/rebuild_change_log.sql"),
-                &[("drop_view", drop_view), ("key", &key), ("kept", &kept)],
+                &[("drop_view", drop_view), ("table", &table), ("kept", &kept)],
             ),
             _ => fill(
                 include_str!("sql/drop_change_log.sql"),
@@ -540,6 +541,14 @@ impl Found {
             .iter()
             .all(|word| self.column(&object.name, word).is_some())
     }
+}
+
+/// Makes the ChangeLog, be it the first one or another one in its place.
+fn change_log_table(key: &KeyType) -> String {
+    fill(
+        include_str!("sql/change_log_table.sql"),
+        &[("key", &key.column())],
+    )
 }
 
 /// Equal to the last byte, so that a key that only changed its spelling is another key. The plain comparison

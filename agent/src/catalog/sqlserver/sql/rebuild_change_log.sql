@@ -6,15 +6,7 @@ SELECT c.[ChangeType], c.[ProductID], c.[ChangeDateTime], CAST(c.[ChangeID] AS b
 INTO #shopmaster_kept
 FROM [shopmaster].[ChangeLog] AS c;
 {drop_view}DROP TABLE [shopmaster].[ChangeLog];
-CREATE TABLE [shopmaster].[ChangeLog] (
-    [ChangeID] rowversion NOT NULL,
-    [ChangeType] nvarchar(10) NOT NULL,
-    [ProductID] {key} NOT NULL,
-    [ChangeDateTime] datetime NOT NULL
-);
-CREATE CLUSTERED INDEX [ChangeLog_ChangeID] ON [shopmaster].[ChangeLog] ([ChangeID]);
-ALTER TABLE [shopmaster].[ChangeLog] SET (LOCK_ESCALATION = DISABLE);
-INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
+{table}INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
 SELECT k.[ChangeType], {kept}, k.[ChangeDateTime]
 FROM #shopmaster_kept AS k
 ORDER BY k.[Place];
