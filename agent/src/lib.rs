@@ -29,3 +29,4 @@ pub mod supervisor;
 pub mod tray;
 #[cfg(windows)]
 pub mod windows_service;
+mod words;

@@ -1,32 +1,11 @@
-//! Numbers, ages, times and sentences as people write them.
+//! Ages, times and sentences as people write them.
 
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-/// `12,431 products`, `1 product`.
-pub(crate) fn products(count: u64) -> String {
-    noun(count, "product")
-}
-
-/// `12,431 changes`, `1 change`.
-pub(super) fn noun(count: u64, word: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{} {word}{ending}", grouped(count))
-}
-
-/// `12,431`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(crate) use crate::words::products;
+pub(super) use crate::words::{grouped, noun};
 
 /// `40 s`, `3 min`, `2 h`, `4 days`.
 #[must_use]

@@ -1,25 +1,8 @@
-//! Numbers, times and sentences as the menu says them.
+//! Times and sentences as the menu says them.
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-/// `12,431 products`, `1 product`.
-pub(super) fn products(count: u64) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{} product{ending}", grouped(count))
-}
-
-/// `12,431`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(super) use crate::words::{grouped, products};
 
 /// `today 14:30`, `yesterday 23:59`, `tomorrow 00:00`, `Sat 14:30` within a week, else `2026-11-21 14:30`,
 /// in local time.
