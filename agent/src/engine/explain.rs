@@ -7,7 +7,7 @@ use crate::{
     catalog::{Change, Lookup},
     digible::{Digest, Item},
     health,
-    journal::{Doubt, Known, Parked, Removed},
+    journal::{Known, Parked, Removed},
     product::{ProductId, Row},
 };
 
@@ -177,14 +177,16 @@ fn judge_scanned(explained: &Explained) -> Option<(ProductState, String)> {
         removed,
         ..
     } = explained;
-    if known.doubt != Doubt::None || (removed.is_some() && row.is_none()) {
+    if known.is_in_doubt() || (removed.is_some() && row.is_none()) {
         return None;
     }
     let text = match row {
-        None if known.published.is_some() || parked.is_some() => {
+        None if known.published().is_some() || parked.is_some() => {
             "It is not in the shop's table any more; it counts as removed after two looks, ten minutes apart"
         }
-        Some(_) if parked.is_none() && current.is_none_or(|now| known.published != Some(now.0)) => {
+        Some(_)
+            if parked.is_none() && current.is_none_or(|now| known.published() != Some(now.0)) =>
+        {
             "Digible does not have it as it is in the shop; it is sent after the next look at all products"
         }
         _ => return None,
@@ -232,7 +234,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         );
         return (ProductState::Pending, text);
     }
-    if known.doubt != Doubt::None {
+    if known.is_in_doubt() {
         let text =
             "It was handed to the network and is sent once more, because an answer is missing";
         return (ProductState::InDoubt, text.to_owned());
@@ -246,7 +248,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
             "Neither the shop nor the journal knows it; ids are spelled as in the shop's database";
         return (ProductState::Unknown, text.to_owned());
     }
-    match (known.published, current) {
+    match (known.published(), current) {
         (Some(published), Some(current)) if current.0 == published => (
             ProductState::Equal,
             "Digible has what the shop has".to_owned(),

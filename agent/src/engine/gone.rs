@@ -21,7 +21,6 @@ use super::{
 use crate::{
     catalog::Lookup,
     health::{ScanFacts, Shrank},
-    journal::Settlement,
     product::ProductId,
 };
 
@@ -201,7 +200,7 @@ impl<'a> Unmet<'a> {
 /// Asks for products by their keys. Gives those without a row; one whose row spells it otherwise now
 /// is removed at once.
 async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
-    let _turn = core.lane.turn().await;
+    let _turn = core.turn().await?;
     let lookups = core.catalog.read(&keys).await?;
     let (mut gone, mut respelled) = (Vec::new(), Vec::new());
     for (key, lookup) in keys.into_iter().zip(lookups) {
@@ -217,7 +216,7 @@ async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<Produ
 
 /// Marks those that still are without a row.
 async fn remove(core: &Core, live: &Live, keys: &[ProductId]) -> Result<(), StepError> {
-    let _turn = core.lane.turn().await;
+    let _turn = core.turn().await?;
     core.catalog.claim().await?;
     let gone = upload::without_row(core, keys.to_vec()).await?;
     core.missing.remove(keys);
@@ -230,12 +229,7 @@ async fn record(core: &Core, live: &Live, removed: Vec<ProductId>) -> Result<(),
     for id in &removed {
         core.waits.clear(id);
     }
-    core.journal
-        .settle(Settlement {
-            removed,
-            ..core.settlement()
-        })
-        .await?;
+    core.journal.remove(removed).await?;
     live.update(|run| {
         run.removed += count;
         run.done += count;

@@ -48,6 +48,11 @@ impl Halt {
         )
     }
 
+    /// Whether it is about Digible as a whole.
+    pub(super) fn is_digible(&self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Busy(_))
+    }
+
     /// What people are told of Digible; nothing for what is no trouble of it.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let trouble = match self {

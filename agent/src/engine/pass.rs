@@ -104,7 +104,7 @@ async fn steps(
         if let Some(halt) = ready(core, live).await {
             return Ok(Some(halt));
         }
-        let turn = core.lane.turn().await;
+        let turn = core.turn().await?;
         if must_wait(core, live) {
             // Somebody else's step, or a person, said so meanwhile.
             ahead = None;
@@ -125,6 +125,9 @@ async fn steps(
         let moment = turn.moment();
         if let Some(Halt::Hold { wait, .. }) = delivered.halt {
             core.hold(wait);
+        }
+        if delivered.halt.as_ref().is_some_and(Halt::is_digible) {
+            core.begin_trial();
         }
         drop(turn);
         passed.deferred += delivered.deferred;

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     catalog::{CaptureStatus, Lookup},
-    journal::Settlement,
     product::ProductId,
     run::Outcome,
 };
@@ -216,15 +215,10 @@ async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepErro
             return Ok(());
         };
         after = Some(last);
-        let _turn = core.lane.turn().await;
+        let _turn = core.turn().await?;
         let gone = without_row(core, without_row(core, keys).await?).await?;
         let removed = gone.len() as u64;
-        core.journal
-            .settle(Settlement {
-                removed: gone,
-                ..core.settlement()
-            })
-            .await?;
+        core.journal.remove(gone).await?;
         live.update(|run| run.removed += removed);
     }
 }
