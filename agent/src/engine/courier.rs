@@ -27,8 +27,6 @@ pub(super) use fortune::Fortune;
 
 /// So often the same body may be answered with a fault that may be its own.
 pub(super) const MOST_STRIKES: u8 = 3;
-/// After so many answers in a row that nobody can read, it is not about products.
-const MOST_UNREADABLE: u32 = 2;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -203,7 +201,7 @@ impl<'a> Courier<'a> {
                 if strikes.update >= MOST_STRIKES {
                     return self.batch(parcels, vec![index], Fate::Unknown).await;
                 }
-                self.unreadable(&reason);
+                self.fault(&reason);
                 Fortune::Deferred {
                     reason,
                     fate: Fate::Unknown,
@@ -316,7 +314,7 @@ impl<'a> Courier<'a> {
                     strikes,
                 });
             }
-            self.unreadable(&reason);
+            self.fault(&reason);
             return Verdict::All(Fortune::Deferred {
                 reason,
                 fate: Fate::Unknown,
@@ -331,7 +329,7 @@ impl<'a> Courier<'a> {
                 suspect: Some(reason),
             };
         }
-        self.unreadable(&reason);
+        self.fault(&reason);
         Verdict::Each(Box::new(move |mut strikes| {
             strikes.grouped = strikes.grouped.saturating_add(1);
             Fortune::Deferred {
@@ -381,11 +379,6 @@ impl<'a> Courier<'a> {
     fn fault(&self, reason: &str) {
         let most = u32::try_from(self.core.options.max_in_flight).unwrap_or(u32::MAX);
         self.fail(reason, most.max(2));
-    }
-
-    /// The answer says nothing, so that more requests would not tell more.
-    fn unreadable(&self, reason: &str) {
-        self.fail(reason, MOST_UNREADABLE);
     }
 
     fn fail(&self, reason: &str, most: u32) {

@@ -1,6 +1,6 @@
 //! All that is known of one product, from the shop's row to the last acknowledgement.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Engine, halt::StepError};
 use crate::{
@@ -194,6 +194,28 @@ fn judge_scanned(explained: &Explained) -> Option<(ProductState, String)> {
     Some((ProductState::Pending, text.to_owned()))
 }
 
+/// Why Digible may have something else than what it last acknowledged, and until when.
+fn doubtful(explained: &Explained) -> String {
+    let known = &explained.known;
+    let Some(until) = known.confirmed_at() else {
+        return "It was sent but no answer arrived, so it will be sent again".to_owned();
+    };
+    let until = health::clock(until, Timestamp::now(), &TimeZone::system());
+    let what = match explained.row {
+        Some(_) => {
+            "Digible has accepted what the shop has, but an earlier request without an answer may still arrive there"
+        }
+        None => {
+            "It is no longer in the shop, but an earlier request without an answer may still arrive at Digible"
+        }
+    };
+    let then = match explained.row {
+        Some(_) => "it is sent once more then, to confirm it",
+        None => "it is listed as gone from the shop from then on",
+    };
+    format!("{what} until {until}; {then}")
+}
+
 fn judge(explained: &Explained) -> (ProductState, String) {
     let Explained {
         row,
@@ -234,14 +256,16 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         );
         return (ProductState::Pending, text);
     }
-    if known.is_in_doubt() {
-        let text =
-            "It was handed to the network and is sent once more, because an answer is missing";
-        return (ProductState::InDoubt, text.to_owned());
-    }
-    if removed.is_some() {
+    if removed.is_some() && row.is_none() {
         let text = "It is no longer in the shop and may still be at Digible: remove it there, then run `shopmasterctl removed forget`";
         return (ProductState::Removed, text.to_owned());
+    }
+    if known.is_in_doubt() {
+        return (ProductState::InDoubt, doubtful(explained));
+    }
+    if row.is_none() && known.published().is_some() {
+        let text = "It was sent, the shop no longer has it, and no change of it was captured; run `shopmasterctl upload`";
+        return (ProductState::Different, text.to_owned());
     }
     if row.is_none() {
         let text =

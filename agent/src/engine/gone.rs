@@ -14,7 +14,7 @@ use super::{
     core::Core,
     halt::{Halt, StepError},
     live::Live,
-    pass,
+    pass::{self, OnOutage},
     scan::Met,
     upload,
 };
@@ -86,7 +86,11 @@ impl Missing {
 
 /// Finds what is gone, and marks it when it is for long. Gives why it could not look.
 pub(super) async fn look(core: &Core, live: &Live, met: &Met) -> Result<Option<Halt>, StepError> {
-    match pass::patiently(core, live, TRIES, || find_gone(core, live, met)).await? {
+    match pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
+        find_gone(core, live, met)
+    })
+    .await?
+    {
         Some(()) => Ok(None),
         None => Ok(Some(Halt::Cancelled)),
     }

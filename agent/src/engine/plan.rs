@@ -35,6 +35,8 @@ pub(super) struct Plan {
     pub(super) settled: Vec<ChangeIdentity>,
     /// Products that Digible has as they are, or that nobody has.
     pub(super) unchanged: u64,
+    /// Products that the shop no longer has, and that were not listed as gone before.
+    pub(super) removed: u64,
     /// Products that are as they were refused.
     pub(super) still_parked: u64,
     /// Products that wait for another try, or that the shop's own programs hold.
@@ -70,12 +72,6 @@ impl Plan {
             .iter()
             .map(|parcel| parcel.item.id.clone())
             .collect()
-    }
-
-    /// Products that the shop no longer has.
-    pub(super) fn removed(&self) -> u64 {
-        let gone = |(_, finding): &&(ProductId, Finding)| *finding == Finding::Gone;
-        self.found.iter().filter(gone).count() as u64
     }
 
     /// Many updates go through the batch endpoint.
@@ -178,12 +174,14 @@ impl Planner<'_> {
         for (gone, known) in gone.into_iter().zip(known) {
             self.core.waits.clear(&gone.key);
             plan.settled.extend(gone.changes);
-            if decide::is_gone(&known, gone.born) {
-                plan.found.push((gone.key, Finding::Gone));
-                continue;
+            let is_gone = decide::is_gone(&known, gone.born);
+            match is_gone && !known.removed() {
+                true => plan.removed += 1,
+                false => plan.unchanged += 1,
             }
-            plan.unchanged += 1;
-            if known.parked().is_some() {
+            if is_gone {
+                plan.found.push((gone.key, Finding::Gone));
+            } else if known.parked().is_some() {
                 plan.found.push((gone.key, Finding::Unparked));
             }
         }
@@ -196,6 +194,7 @@ impl Planner<'_> {
         for (key, known) in keys.into_iter().zip(known) {
             self.core.waits.clear(&key);
             if known.may_be_at_digible() {
+                plan.removed += 1;
                 plan.found.push((key, Finding::Gone));
             } else if known.parked().is_some() {
                 plan.found.push((key, Finding::Unparked));

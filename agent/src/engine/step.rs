@@ -233,13 +233,12 @@ impl Step<'_> {
 
     /// Counts what needs no sending, each product once.
     fn count(&self, plan: &Plan) {
-        let removed = plan.removed();
-        let unsent = plan.unchanged + plan.still_parked + removed + plan.refusals.len() as u64;
+        let unsent = plan.unchanged + plan.still_parked + plan.removed + plan.refusals.len() as u64;
         let counted = unsent + plan.waiting + plan.parcels.len() as u64;
         self.live.update(|run| {
             run.total = run.total.max(run.done + counted);
             run.unchanged += plan.unchanged + plan.still_parked;
-            run.removed += removed;
+            run.removed += plan.removed;
             run.done += unsent;
         });
     }

@@ -16,6 +16,7 @@ use shop::FakeShop;
 mod board;
 mod cloud;
 mod coalescing;
+mod exhaustive;
 mod gaps;
 mod lane;
 mod poison;
