@@ -72,7 +72,7 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         .filter(|upload| upload.finished_at.is_none() && !from_start);
     let (number, cursor) = match unfinished {
         Some(upload) => {
-            live.update(|run| run.done = upload.done);
+            live.update(|run| run.earlier = upload.done);
             (
                 upload.number,
                 upload.cursor.map_or(Cursor::Start, Cursor::Key),

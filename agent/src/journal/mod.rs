@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use crate::product::ProductId;
+use crate::{blocking, product::ProductId};
 
 mod lists;
 mod meta;
@@ -49,8 +49,17 @@ pub struct Counts {
     pub published: u64,
     /// Handed to the network without a recorded answer; a parked one counts as parked.
     pub in_doubt: u64,
+    /// Those of them whose newest state was acknowledged since, and that only wait for the time when
+    /// nothing older can land any more.
+    pub confirming: u64,
+    /// When that time has come for the last of them.
+    pub confirming_until: Option<Timestamp>,
     /// Refused and shown.
     pub parked: u64,
+    /// Refused, and somebody chose not to see them any more.
+    pub discarded: u64,
+    /// Refused ones, shown or not, of which Digible has an earlier state: they count as published, too.
+    pub outdated: u64,
     /// Gone from the shop and shown.
     pub removed: u64,
 }
@@ -174,13 +183,12 @@ impl Journal {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         let connection = Arc::clone(&self.connection);
-        tokio::task::spawn_blocking(move || {
+        let answer = blocking::run(move || {
             // A panic cannot leave a transaction open (it rolls back on drop): the lock stays usable.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut connection).map_err(|source| JournalError::Statement { operation, source })
-        })
-        .await
-        .map_err(|_| JournalError::Stopped)?
+        });
+        answer.await.unwrap_or(Err(JournalError::Stopped))
     }
 
     /// How many products are in which state.
@@ -206,7 +214,15 @@ impl Journal {
                      WHERE NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id AND p.doubt > 0)
                        AND id NOT IN (SELECT id FROM parked WHERE retry = 0)",
                 )?,
+                confirming: 0,
+                confirming_until: None,
                 parked: count("SELECT count(*) FROM parked WHERE discarded = 0")?,
+                discarded: count("SELECT count(*) FROM parked WHERE discarded = 1")?,
+                outdated: count(
+                    "SELECT count(*) FROM parked AS k
+                     WHERE EXISTS (SELECT 1 FROM product AS p
+                                   WHERE p.id = k.id AND p.published IS NOT NULL)",
+                )?,
                 removed: count("SELECT count(*) FROM removed")?,
             })
         })

@@ -8,9 +8,10 @@ use super::{
     unsupported,
 };
 use crate::{
+    blocking,
     config::{CaptureMode, CatalogKind, Config},
     digible::{Digible, DigibleOptions},
-    engine::{Engine, GONE_AFTER, Options, with_causes},
+    engine::{Engine, GONE_AFTER, Options, tasks::guarded, with_causes},
     health::{Area, Facts, Trouble},
     journal::{Binding, Journal, JournalError},
     secrets::{SecretError, SecretName},
@@ -98,9 +99,8 @@ impl Supervisor {
             catalog: catalog.identity(),
         };
         let path = self.paths.journal.clone();
-        let opened = tokio::task::spawn_blocking(move || Journal::open(&path, &binding))
-            .await
-            .map_err(|_| BuildError::Ending)??;
+        let opened = blocking::run(move || Journal::open(&path, &binding)).await;
+        let opened = opened.ok_or(BuildError::Ending)??;
         if let Some(kept) = &opened.kept {
             tracing::warn!(
                 path = %kept.path.display(),
@@ -133,6 +133,7 @@ impl Supervisor {
             opened.journal,
             Arc::clone(&self.board),
             options(config),
+            self.crashed.clone(),
         );
         Ok(engine.await?)
     }
@@ -172,7 +173,7 @@ impl Supervisor {
             return;
         }
         let supervisor = Arc::clone(self);
-        tokio::spawn(async move {
+        let build_again = async move {
             tokio::select! {
                 () = supervisor.ending.cancelled() => return,
                 () = tokio::time::sleep(RETRY) => {}
@@ -183,7 +184,9 @@ impl Supervisor {
                 Box::pin(supervisor.build()).await;
             }
             drop(changing);
-        });
+        };
+        let crashed = self.crashed.clone();
+        tokio::spawn(guarded("build the engine again", crashed, build_again));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Options, board::Board};
 use crate::{
@@ -23,6 +24,7 @@ mod registry;
 mod scanning;
 mod scheduling;
 mod shop;
+mod shown;
 mod steps;
 mod trimming;
 mod uploads;
@@ -34,6 +36,8 @@ struct World {
     cloud: Arc<FakeCloud>,
     board: Arc<Board>,
     engine: Arc<Engine>,
+    /// Cancelled when a task of the engine panicked.
+    crashed: CancellationToken,
 }
 
 impl World {
@@ -46,13 +50,15 @@ impl World {
         let shop = Arc::new(FakeShop::default());
         let cloud = Arc::new(FakeCloud::default());
         let board = Arc::new(Board::new());
-        let engine = engine(&folder, &shop, &cloud, &board, options).await;
+        let crashed = CancellationToken::new();
+        let engine = watched(&folder, &shop, &cloud, &board, options, &crashed).await;
         Self {
             folder,
             shop,
             cloud,
             board,
             engine,
+            crashed,
         }
     }
 
@@ -111,6 +117,18 @@ async fn engine(
     board: &Arc<Board>,
     options: Options,
 ) -> Arc<Engine> {
+    let crashed = CancellationToken::new();
+    watched(folder, shop, cloud, board, options, &crashed).await
+}
+
+async fn watched(
+    folder: &TempDir,
+    shop: &Arc<FakeShop>,
+    cloud: &Arc<FakeCloud>,
+    board: &Arc<Board>,
+    options: Options,
+    crashed: &CancellationToken,
+) -> Arc<Engine> {
     let binding = Binding {
         account: "account".to_owned(),
         catalog: "catalog".to_owned(),
@@ -123,6 +141,7 @@ async fn engine(
         opened.journal,
         Arc::clone(board),
         options,
+        crashed.clone(),
     )
     .await
     .unwrap()

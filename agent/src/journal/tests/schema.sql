@@ -1,4 +1,4 @@
--- Format 1
+-- Format 2
 
 CREATE TABLE handed_over (
     id ANY NOT NULL PRIMARY KEY
@@ -37,7 +37,7 @@ CREATE TABLE run (
     started_at  INTEGER NOT NULL,
     finished_at INTEGER,
     record      TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+, sequence INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 
 CREATE TABLE upload (
     number      INTEGER NOT NULL PRIMARY KEY,
@@ -49,4 +49,4 @@ CREATE TABLE upload (
 
 CREATE INDEX product_doubt ON product (id, doubt, doubt_due) WHERE doubt > 0;
 
-CREATE INDEX run_started ON run (started_at);
+CREATE INDEX run_sequence ON run (sequence);
