@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod autostart;
+mod blocking;
 pub mod catalog;
 pub mod config;
 pub mod console;

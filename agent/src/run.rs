@@ -59,11 +59,29 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// One run, as people see it. The numbers count products.
+/// What became of products in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// Digible acknowledged them.
+    Sent,
+    /// They needed no sending.
+    Unchanged,
+    /// They are refused as before.
+    StillRefused,
+    /// They are gone from the shop.
+    Removed,
+}
+
+/// One run, as people see it. The numbers count products, each of them once: at any time
+/// `done` is `earlier + sent + unchanged + parked + still_parked + removed`, and `total` is never below
+/// `done`. A run that completed has done all of its total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Unique and readable: `sync-20261121-093012-5f0c9a`.
     pub id: String,
+    /// Grows with each run of a journal: the order of runs, whatever the clock says.
+    #[serde(default)]
+    pub sequence: u64,
     /// What it does.
     pub kind: Kind,
     /// Who asked for it.
@@ -78,12 +96,18 @@ pub struct Run {
     /// When it ended.
     #[serde(default)]
     pub finished_at: Option<Timestamp>,
+    /// How long it took, in milliseconds by a clock that nobody sets; none while it runs.
+    #[serde(default)]
+    pub took_ms: Option<u64>,
     /// Known to be in it.
     #[serde(default)]
     pub total: u64,
-    /// It is through with them.
+    /// Dealt with, whatever became of them.
     #[serde(default)]
     pub done: u64,
+    /// Dealt with by an earlier run of the same upload, where this one goes on.
+    #[serde(default)]
+    pub earlier: u64,
     /// Acknowledged.
     #[serde(default)]
     pub sent: u64,
@@ -96,6 +120,9 @@ pub struct Run {
     /// Parked by it.
     #[serde(default)]
     pub parked: u64,
+    /// Parked before, and refused as they are now: not sent again.
+    #[serde(default)]
+    pub still_parked: u64,
     /// Recorded as removed.
     #[serde(default)]
     pub removed: u64,
@@ -108,9 +135,22 @@ pub struct Run {
     /// It walked the whole table: products that it found unchanged are no news.
     #[serde(default)]
     pub walked: bool,
+    /// It met something to do. It is shown as sending from then on until it ends.
+    #[serde(default)]
+    pub found: bool,
     /// Parked by it, at most the first hundred.
     #[serde(default)]
     pub refused: Vec<Refused>,
+    /// The counts after the first look at everything, when it looks again.
+    #[serde(skip)]
+    first_look: Option<FirstLook>,
+}
+
+/// What a run counted in its first look at everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FirstLook {
+    unchanged: u64,
+    still_parked: u64,
 }
 
 /// A product that a run parked.
@@ -160,23 +200,29 @@ impl Run {
         );
         Self {
             id,
+            sequence: 0,
             kind,
             cause,
             state: State::Running,
             outcome: None,
             started_at: now,
             finished_at: None,
+            took_ms: None,
             total: 0,
             done: 0,
+            earlier: 0,
             sent: 0,
             unchanged: 0,
             failed: 0,
             parked: 0,
+            still_parked: 0,
             removed: 0,
             requests: 0,
             message: String::new(),
             walked: false,
+            found: false,
             refused: Vec::new(),
+            first_look: None,
         }
     }
 
@@ -191,17 +237,77 @@ impl Run {
             }
     }
 
+    /// Whether it sends, or may at any moment: an upload always, a sync once it has found something.
+    pub fn is_sending(&self) -> bool {
+        self.state != State::Finished && (self.found || self.kind == Kind::Upload)
+    }
+
+    /// Counts products that are dealt with.
+    pub fn count(&mut self, what: Count, products: u64) {
+        *match what {
+            Count::Sent => &mut self.sent,
+            Count::Unchanged => &mut self.unchanged,
+            Count::StillRefused => &mut self.still_parked,
+            Count::Removed => &mut self.removed,
+        } += products;
+        self.balance();
+    }
+
+    /// So many products, more than those that are dealt with, are known to be in it.
+    pub fn expect(&mut self, products: u64) {
+        self.total = self.total.max(self.done + products);
+        self.balance();
+    }
+
+    /// It has looked at everything, and looks again: for what changed behind it, or what was left over.
+    /// A product that needs no sending was counted when it was met first.
+    pub fn look_again(&mut self) {
+        self.first_look.get_or_insert(FirstLook {
+            unchanged: self.unchanged,
+            still_parked: self.still_parked,
+        });
+    }
+
+    /// Makes the numbers agree, whichever of them was changed.
+    pub fn balance(&mut self) {
+        if let Some(first) = self.first_look {
+            self.unchanged = first.unchanged;
+            self.still_parked = first.still_parked;
+        }
+        let (news, known) = (
+            self.sent + self.parked + self.removed,
+            self.unchanged + self.still_parked,
+        );
+        self.done = self.earlier + news + known;
+        self.total = self.total.max(self.done);
+        let met = match self.walked {
+            // Every product is met, and most of them are as they were.
+            true => news > 0,
+            false => news + known > 0,
+        };
+        self.found |= met || self.total > self.done;
+    }
+
     /// Ends it.
     pub fn finish(&mut self, outcome: Outcome, message: String) {
+        self.balance();
+        self.total = match outcome {
+            // What the shop had at first and has no more was never met.
+            Outcome::Completed => self.done + self.failed,
+            Outcome::Failed | Outcome::Cancelled | Outcome::Interrupted => {
+                self.total.max(self.done + self.failed)
+            }
+        };
         self.state = State::Finished;
         self.outcome = Some(outcome);
         self.finished_at = Some(Timestamp::now());
         self.message = message;
     }
 
-    /// Names a product that it parked.
+    /// Counts and names a product that it parked.
     pub fn refuse(&mut self, id: &ProductId, reason: &str) {
         self.parked += 1;
+        self.balance();
         if self.refused.len() < MOST_REFUSED {
             self.refused.push(Refused {
                 product_id: shortened(&id.to_string(), LONGEST_ID),
@@ -241,6 +347,74 @@ mod tests {
         let bare = r#"{"id":"s","kind":"sync","cause":"scheduled","state":"running",
                        "started_at":"2026-11-21T09:30:12Z","of_a_later_version":1}"#;
         assert_eq!(serde_json::from_str::<Run>(bare).unwrap().sent, 0);
+    }
+
+    #[test]
+    fn the_numbers_add_up() {
+        let mut run = Run::start(Kind::Sync, Cause::Requested);
+        run.expect(10);
+        assert_eq!((run.total, run.done), (10, 0));
+        for (what, products) in [
+            (Count::Sent, 4),
+            (Count::Unchanged, 3),
+            (Count::StillRefused, 1),
+            (Count::Removed, 1),
+        ] {
+            run.count(what, products);
+        }
+        run.refuse(&ProductId::Integer(7), "no");
+        assert_eq!((run.total, run.done, run.parked), (10, 10, 1));
+        // Somebody changes a number by hand.
+        run.done = 99;
+        run.sent += 2;
+        run.balance();
+        assert_eq!((run.total, run.done), (12, 12));
+        run.failed = 2;
+        run.finish(Outcome::Failed, String::new());
+        assert_eq!((run.total, run.done, run.failed), (14, 12, 2));
+    }
+
+    #[test]
+    fn a_product_that_needs_no_sending_is_counted_once() {
+        let mut run = Run::start(Kind::Upload, Cause::Resumed);
+        run.earlier = 100;
+        run.expect(20);
+        run.count(Count::Sent, 15);
+        run.count(Count::StillRefused, 5);
+        run.look_again();
+        // The changes that the upload has covered.
+        run.expect(15);
+        run.count(Count::Unchanged, 14);
+        run.count(Count::StillRefused, 5);
+        run.count(Count::Sent, 1);
+        run.finish(Outcome::Completed, String::new());
+        assert_eq!(
+            (run.earlier, run.sent, run.unchanged, run.still_parked),
+            (100, 16, 0, 5)
+        );
+        assert_eq!((run.total, run.done), (121, 121));
+    }
+
+    #[test]
+    fn a_run_that_found_something_sends_until_it_ends() {
+        let mut sync = Run::start(Kind::Sync, Cause::Scheduled);
+        assert!(!sync.is_sending());
+        sync.expect(2);
+        assert!(sync.is_sending());
+        sync.count(Count::Sent, 2);
+        assert!(
+            sync.is_sending(),
+            "between two pages, and while changes are deleted"
+        );
+        sync.finish(Outcome::Completed, String::new());
+        assert!(!sync.is_sending());
+        let mut walk = Run::start(Kind::Sync, Cause::Scheduled);
+        walk.walked = true;
+        walk.count(Count::Unchanged, 1_000);
+        assert!(!walk.is_sending());
+        walk.count(Count::Removed, 1);
+        assert!(walk.is_sending());
+        assert!(Run::start(Kind::Upload, Cause::Requested).is_sending());
     }
 
     #[test]

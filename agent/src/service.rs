@@ -15,7 +15,7 @@ use crate::{
         self, ServeError,
         listener::{self, InstanceLock, ListenError, LockError},
     },
-    engine::with_causes,
+    engine::{tasks::guarded, with_causes},
     logging,
     paths::{CreateError, Paths},
     supervisor::Supervisor,
@@ -61,6 +61,9 @@ pub enum RunError {
     /// The control plane broke off.
     #[error("the control plane broke off")]
     Server(#[source] JoinError),
+    /// A task of it panicked.
+    #[error("internal error: see the log")]
+    Crashed,
 }
 
 /// Where one agent runs, and who reads its log.
@@ -169,13 +172,15 @@ async fn serve(
     #[cfg(target_os = "linux")]
     readiness::ready(supervisor.board.watch(), ending.clone());
     // Beside the server: somebody may already ask how the start goes.
-    let start = tokio::spawn({
+    let start = tokio::spawn(guarded("start", supervisor.crashed.clone(), {
         let supervisor = Arc::clone(supervisor);
         async move { supervisor.start().await }
-    });
+    }));
     let ended_early = tokio::select! {
         () = end => None,
         () = ending.cancelled() => None,
+        // A new process does better than one without some of its parts.
+        () = supervisor.crashed.cancelled() => None,
         // Without it nobody can ask the agent anything, not even to end.
         served = &mut server => Some(served),
     };
@@ -184,7 +189,7 @@ async fn serve(
     #[cfg(target_os = "linux")]
     readiness::stopping();
     let finish = async {
-        // It fails only by a panic, which is logged.
+        // Its panics are noticed by their guard.
         let _ = start.await;
         supervisor.stop().await;
         match ended_early {
@@ -193,13 +198,14 @@ async fn serve(
         }
     };
     match timeout(PATIENCE, finish).await {
-        Ok(served) => Ok(served.map_err(RunError::Server)??),
-        Err(_) => {
-            tracing::warn!(
-                "what is under way takes too long to end; it is in doubt at the next start"
-            );
-            Ok(())
-        }
+        Ok(served) => served.map_err(RunError::Server)??,
+        Err(_) => tracing::warn!(
+            "what is under way takes too long to end; it is in doubt at the next start"
+        ),
+    }
+    match supervisor.crashed.is_cancelled() {
+        true => Err(RunError::Crashed),
+        false => Ok(()),
     }
 }
 

@@ -12,20 +12,25 @@ use tokio::{io::AsyncReadExt as _, time::timeout};
 
 use crate::support::{SECONDS, ctl_with, needs_a_shop_file, wait_up_to_date};
 
-const STATUS_KEYS: [(&str, &str); 23] = [
+const STATUS_KEYS: [(&str, &str); 28] = [
     ("version", "string"),
     ("state", "string"),
     ("headline", "string"),
     ("pending", "number"),
     ("oldest_pending_at", "time"),
     ("in_doubt", "number"),
+    ("confirming", "number"),
+    ("confirming_until", "time"),
     ("parked", "number"),
+    ("dismissed", "number"),
     ("removed", "number"),
     ("published", "number"),
     ("paused", "boolean"),
     ("paused_until", "time"),
     ("blocked_until", "time"),
     ("next_sync_at", "time"),
+    ("last_sent_at", "time"),
+    ("last_compared_at", "time"),
     ("last_sync", "run"),
     ("current_run", "run"),
     ("session", "object"),
@@ -37,7 +42,7 @@ const STATUS_KEYS: [(&str, &str); 23] = [
     ("session.state", "string"),
     ("session.expires_at", "time"),
 ];
-const RUN_KEYS: [(&str, &str); 17] = [
+const RUN_KEYS: [(&str, &str); 20] = [
     ("id", "string"),
     ("kind", "string"),
     ("state", "string"),
@@ -45,12 +50,15 @@ const RUN_KEYS: [(&str, &str); 17] = [
     ("cause", "string"),
     ("started_at", "time"),
     ("finished_at", "time"),
+    ("took_ms", "number or null"),
     ("total", "number"),
     ("done", "number"),
+    ("earlier", "number"),
     ("sent", "number"),
     ("unchanged", "number"),
     ("failed", "number"),
     ("parked", "number"),
+    ("still_parked", "number"),
     ("removed", "number"),
     ("requests", "number"),
     ("message", "string"),
@@ -104,6 +112,7 @@ fn assert_keys(value: &Value, keys: &[(&str, &str)]) {
         let fits = match *kind {
             "string" => value.is_string(),
             "number" => value.is_u64(),
+            "number or null" => value.is_null() || value.is_u64(),
             "boolean" => value.is_boolean(),
             "array" => value.is_array(),
             "object" => value.is_object(),
@@ -159,11 +168,14 @@ async fn status_has_every_documented_key() {
     assert_eq!(status["last_sync"]["sent"], 1);
     assert!(is_time(&status["session"]["expires_at"]));
     assert!(is_time(&status["last_sync"]["finished_at"]));
+    assert!(status["last_sync"]["took_ms"].is_number());
+    assert!(is_time(&status["last_sent_at"]));
+    assert!(is_time(&status["last_compared_at"]));
     assert!(
         status["headline"]
             .as_str()
             .unwrap()
-            .starts_with("All 5 products equal, checked ")
+            .starts_with("All 5 products up to date")
     );
 
     world
@@ -687,7 +699,20 @@ async fn parked_and_removed_products_are_listed_and_dealt_with() {
         json(&world, &["parked", "discard", "P0000002"]).await["count"],
         1
     );
-    assert_eq!(json(&world, &["status"]).await["parked"], 1);
+    let status = json(&world, &["status"]).await;
+    assert_eq!(
+        (&status["parked"], &status["dismissed"]),
+        (&1.into(), &1.into())
+    );
+    let all = json(&world, &["parked", "--all"]).await;
+    assert_eq!(
+        (&all["total"], &all["products"][1]["product_id"]),
+        (&2.into(), &"P0000002".into())
+    );
+    let discarded = |index: usize| all["products"][index]["discarded"].as_bool();
+    assert_eq!((discarded(0), discarded(1)), (Some(false), Some(true)));
+    let listed = done(&world, &["parked", "--all"]).await.stdout;
+    assert!(listed.contains("(dismissed)"), "{listed}");
     refused(&world, &["parked", "retry", "none"], 1, "PRODUCT_NOT_FOUND").await;
     world.digible.clear_faults();
     // All that are shown; the other one by its name.
@@ -710,7 +735,7 @@ async fn parked_and_removed_products_are_listed_and_dealt_with() {
         json(&world, &["status"]).await["headline"]
             .as_str()
             .unwrap()
-            .ends_with("(2 no longer in the shop)")
+            .ends_with(", 2 gone from the shop and still at Digible")
     );
     assert_eq!(
         json(&world, &["removed", "forget", "P0000007"]).await["count"],

@@ -28,4 +28,5 @@ mod session;
 mod support;
 #[cfg(target_os = "linux")]
 mod tray;
+mod truth;
 mod uploads;

@@ -95,7 +95,12 @@ async fn a_discarded_product_is_shown_again_when_it_changes() -> Tested {
     let discarded = world.ctl(&["parked", "discard", "--all"]).await?;
     assert_eq!(discarded.code, 0, "{}", discarded.stderr);
     let now = status(&world).await?;
-    assert_eq!((now.state(), now.parked), (State::UpToDate, 0), "{now:?}");
+    assert_eq!(
+        (now.state(), now.parked, now.dismissed),
+        (State::Attention, 0, 1),
+        "{now:?}"
+    );
+    assert_eq!(now.headline, "9 of 10 up to date, 1 dismissed");
     world.shop.rewrite(&poison)?;
     assert_eq!(world.sync().await?.requests, 0);
     assert_eq!(status(&world).await?.parked, 0);

@@ -64,7 +64,7 @@ async fn the_first_upload_sends_everything() -> Tested {
     );
     assert!(after.issues.is_empty(), "{:?}", after.issues);
     assert!(
-        after.headline.starts_with("All 100 products equal"),
+        after.headline.starts_with("All 100 products up to date"),
         "{}",
         after.headline
     );

@@ -50,7 +50,7 @@ impl v1::products_server::Products for Service {
         let engine = failure::engine(&self.supervisor).await?;
         let listed = engine
             .journal()
-            .list_parked(token, size(request.page_size))
+            .list_parked(token, size(request.page_size), request.include_discarded)
             .await;
         let page = listed.map_err(|error| failure::journal(&error))?;
         Ok(Response::new(v1::ListParkedResponse {

@@ -71,10 +71,14 @@ impl Default for Board {
     }
 }
 
-/// An issue that was not there before begins now.
+/// An issue that was not there before begins now. Until the first look of a new engine nothing is known:
+/// what was there before a change of the configuration may still be.
 fn note_beginnings(facts: &mut Facts) {
     let codes: Vec<_> = health::codes(facts).collect();
-    facts.since.retain(|code, _| codes.contains(code));
+    let is_known = facts.catalog.reachable.is_some() || !facts.missing.is_empty();
+    if is_known {
+        facts.since.retain(|code, _| codes.contains(code));
+    }
     for code in codes {
         facts.since.entry(code).or_insert_with(Timestamp::now);
     }

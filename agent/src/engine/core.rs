@@ -9,7 +9,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -18,11 +21,12 @@ use super::{
     halt::{Halt, StepError},
     lane::{Lane, Turn},
     owner,
+    state::{Reach, State},
     waits::Waits,
 };
 use crate::{
     catalog::{Backlog, CaptureStatus, Catalog, CatalogError},
-    digible::Cloud,
+    digible::{Answer, Cloud},
     health::{Area, Trouble},
     journal::{Journal, JournalError, Pause},
 };
@@ -56,6 +60,7 @@ pub(super) struct Core {
     pub(super) journal: Journal,
     pub(super) board: Arc<Board>,
     pub(super) options: Options,
+    pub(super) state: State,
     pub(super) waits: Waits,
     pub(super) lane: Lane,
     pub(super) missing: Missing,
@@ -64,9 +69,13 @@ pub(super) struct Core {
     pub(super) stop: CancellationToken,
     on_trial: AtomicBool,
     hold: Mutex<Option<Instant>>,
+    /// Nothing waits to be sent that would tell whether Digible is back: it is to be asked.
+    pub(super) ask_digible: Notify,
+    /// Held from asking until people are told: what was asked later is told later.
+    looking: tokio::sync::Mutex<()>,
     /// When this process last wrote the owner. Held while the owner is checked: two checks at once
     /// would each take the other's generation for a stranger's.
-    pub(super) owner_renewed: tokio::sync::Mutex<Option<Timestamp>>,
+    pub(super) owner_renewed: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// From the look that misses a product to the one after which it counts as gone.
@@ -94,12 +103,14 @@ impl Core {
         board: Arc<Board>,
         options: Options,
         pause: Option<Pause>,
+        sent_at: Option<Timestamp>,
     ) -> Self {
         Self {
             catalog,
             cloud,
             journal,
             board,
+            state: State::new(options.scan, sent_at),
             options,
             waits: Waits::default(),
             lane: Lane::default(),
@@ -108,15 +119,17 @@ impl Core {
             stop: CancellationToken::new(),
             on_trial: AtomicBool::new(false),
             hold: Mutex::new(None),
+            ask_digible: Notify::new(),
+            looking: tokio::sync::Mutex::new(()),
             owner_renewed: tokio::sync::Mutex::new(None),
         }
     }
 
-    /// Whether capture is as it was installed, for people, too. Says from then on whether the table is
-    /// walked instead: somebody chose it, or it cannot be captured.
+    /// Whether capture is as it was installed, for people, too. Decides from then on whether the table
+    /// is walked instead.
     pub(super) async fn capture(&self) -> Result<CaptureStatus, CatalogError> {
         let status = self.catalog.capture().await?;
-        let scans = self.options.scan || matches!(status, CaptureStatus::ScanOnly(_));
+        let scans = self.state.note_capture(&status);
         self.board.update(|facts| {
             facts.capture = Some(status.clone());
             facts.scan = scans.then(|| facts.scan.unwrap_or_default());
@@ -126,13 +139,12 @@ impl Core {
 
     /// Whether the table is walked, so that nothing of ours is in the shop's database.
     pub(super) fn scans(&self) -> bool {
-        self.board.read(|facts| facts.scan.is_some())
+        self.state.scans()
     }
 
     /// Whether nothing keeps the table from giving one key several times: a view.
     pub(super) fn may_repeat_keys(&self) -> bool {
-        self.board
-            .read(|facts| matches!(facts.capture, Some(CaptureStatus::ScanOnly(_))))
+        self.state.may_repeat_keys()
     }
 
     /// Waits for the right to do one step. What an earlier one left unsaid counts as given up.
@@ -187,32 +199,61 @@ impl Core {
         left
     }
 
-    /// Tells people how Digible is: after a step in which something passed, or one that halted.
+    /// Tells people how Digible is: after a step in which something was acknowledged (`passed`), or
+    /// one that halted.
     pub(super) fn note_digible(&self, passed: bool, halt: Option<&Halt>, fault: Option<&str>) {
         let trouble = match (halt, fault) {
             (Some(halt), _) => halt.trouble(),
             (None, Some(reason)) if !passed => Halt::Unreachable(reason.to_owned()).trouble(),
             (None, _) => None,
         };
+        if passed {
+            self.state.note_sent();
+        }
+        self.note_reach(passed, trouble);
+    }
+
+    /// Tells people what came of a login: after one, Digible is there.
+    pub(super) fn note_login(&self, answer: &Answer) {
+        let trouble = match answer {
+            Answer::Acknowledged => None,
+            Answer::Misconfigured { reason } => Halt::Misconfigured(reason.clone()).trouble(),
+            Answer::LoggedOut { reason } => Halt::LoggedOut(reason.clone()).trouble(),
+            Answer::Refused { reason }
+            | Answer::TooLarge { reason }
+            | Answer::Missing { reason }
+            | Answer::Broken { reason }
+            | Answer::Retry { reason, .. } => Halt::Unreachable(reason.clone()).trouble(),
+        };
+        self.note_reach(*answer == Answer::Acknowledged, trouble);
+    }
+
+    fn note_reach(&self, works: bool, trouble: Option<Trouble>) {
+        match &trouble {
+            Some(trouble) if trouble.lasting => self.state.note_digible(Reach::Broken),
+            Some(_) => self.state.note_digible(Reach::Lost),
+            None if works => self.state.note_digible(Reach::Works),
+            None => {}
+        }
         let session = self.cloud.session();
+        let sent_at = self.state.sent_at();
         self.board.update(|facts| {
             facts.session = Some(session);
+            facts.last_sent_at = sent_at;
             match trouble {
                 Some(trouble) => facts.fails(Area::Digible, trouble),
-                None if passed => facts.works(Area::Digible),
+                None if works => facts.works(Area::Digible),
                 None => {}
             }
         });
     }
 
-    /// Nothing waits to be sent: that Digible was not reachable keeps nothing back any more.
+    /// Nothing waits to be sent, so that nothing will tell whether Digible is back: when it was lost, it
+    /// has to be asked. Until it answers, it stays lost.
     pub(super) fn note_nothing_left(&self) {
-        self.board.update(|facts| {
-            let trouble = facts.troubles.get(&Area::Digible);
-            if trouble.is_some_and(|trouble| !trouble.lasting) {
-                facts.works(Area::Digible);
-            }
-        });
+        if self.state.digible() == Reach::Lost {
+            self.ask_digible.notify_one();
+        }
     }
 
     /// Tells people that the shop's database or the journal failed.
@@ -260,20 +301,28 @@ impl Core {
     pub(super) async fn look(&self) -> Result<(), StepError> {
         // Of no product: whether the table and its columns are there at all.
         self.catalog.read(&[]).await?;
-        let status = self.look_at_capture().await?;
-        let scans = self.scans();
-        let backlog = match status {
-            _ if scans => Backlog::default(),
-            CaptureStatus::NotInstalled => Backlog::default(),
-            _ => self.catalog.backlog().await?,
+        self.look_at_capture().await?;
+        self.look_at_numbers().await?;
+        self.board
+            .update(|facts| facts.catalog.reachable = Some(true));
+        Ok(())
+    }
+
+    /// Counts what is pending, in doubt, refused and removed, and tells people.
+    pub(super) async fn look_at_numbers(&self) -> Result<(), StepError> {
+        let _in_order = self.looking.lock().await;
+        let backlog = match self.state.has_change_log() {
+            true => self.catalog.backlog().await?,
+            false => Backlog::default(),
         };
         let counts = self.journal.counts().await?;
-        let checked_at = self.journal.uploaded_at().await?;
+        let uploaded_at = self.journal.uploaded_at().await?;
+        let compared_at = self.journal.compared_at().await?;
         let session = self.cloud.session();
         let now = Timestamp::now();
+        // What a walk has found stays until the next one.
+        let scans = self.scans();
         self.board.update(|facts| {
-            facts.catalog.reachable = Some(true);
-            // What a walk has found stays until the next one.
             if !scans {
                 facts.pending = backlog.products;
             }
@@ -281,7 +330,8 @@ impl Core {
             facts.oldest_pending_at = backlog.oldest_at;
             facts.oldest_age = backlog.oldest_age.map(|age| (age, now));
             facts.counts = counts;
-            facts.checked_at = checked_at;
+            facts.uploaded_at = uploaded_at;
+            facts.last_compared_at = compared_at;
             facts.session = Some(session);
         });
         Ok(())

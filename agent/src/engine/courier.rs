@@ -21,6 +21,7 @@ use super::{
 use crate::{
     digible::{Answer, Fate, Item},
     product::ProductId,
+    run::Count,
 };
 
 pub(super) use fortune::Fortune;
@@ -149,10 +150,8 @@ impl<'a> Courier<'a> {
         if !passed.is_empty() {
             self.core.end_trial();
         }
-        self.live.update(|run| {
-            run.sent += passed.len() as u64;
-            run.done += passed.len() as u64;
-        });
+        self.live
+            .update(|run| run.count(Count::Sent, passed.len() as u64));
         if acknowledged.send(passed).is_err() {
             self.stop(Halt::Cancelled);
         }

@@ -1,6 +1,6 @@
 //! Deletes the changes that are dealt with, while the next products are sent.
 
-use std::sync::Arc;
+use std::{panic, sync::Arc};
 
 use tokio::task::JoinHandle;
 
@@ -57,12 +57,17 @@ impl Deletions {
         let Some(going) = self.going.take() else {
             return;
         };
-        let ended = going.await.unwrap_or_else(|error| {
-            Err(CatalogError::Statement {
-                operation: "delete acknowledged changes",
-                source: Box::new(error),
-            })
-        });
+        let ended = match going.await {
+            Ok(ended) => ended,
+            Err(error) => match error.try_into_panic() {
+                // The run that it belongs to must not go on.
+                Ok(payload) => panic::resume_unwind(payload),
+                Err(error) => Err(CatalogError::Statement {
+                    operation: "delete acknowledged changes",
+                    source: Box::new(error),
+                }),
+            },
+        };
         self.failure = self.failure.take().or(ended.err());
     }
 }

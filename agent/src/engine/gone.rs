@@ -22,6 +22,7 @@ use crate::{
     catalog::Lookup,
     health::{ScanFacts, Shrank},
     product::ProductId,
+    run::Count,
 };
 
 /// So many may be missing from a small shop at once, whatever their share, as long as it has others.
@@ -234,10 +235,6 @@ async fn record(core: &Core, live: &Live, removed: Vec<ProductId>) -> Result<(),
         core.waits.clear(id);
     }
     core.journal.remove(removed).await?;
-    live.update(|run| {
-        run.removed += count;
-        run.done += count;
-        run.total += count;
-    });
+    live.update(|run| run.count(Count::Removed, count));
     Ok(())
 }

@@ -21,6 +21,8 @@ const BOARD_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Live {
     progress: watch::Sender<Run>,
+    /// By a clock that nobody sets.
+    began: Instant,
     board: Arc<Board>,
     shown: Mutex<Instant>,
     /// The board is to be told in a moment what it was not told at once.
@@ -43,9 +45,10 @@ enum Door {
 
 impl Live {
     pub(super) fn new(run: Run, board: Arc<Board>, cancel: CancellationToken) -> Self {
-        board.update(|facts| facts.current_run = Some(run.clone()));
+        board.update(|facts| facts.runs.push(run.clone()));
         Self {
             progress: watch::Sender::new(run),
+            began: Instant::now(),
             board,
             shown: Mutex::new(Instant::now()),
             owed: Arc::default(),
@@ -58,6 +61,14 @@ impl Live {
     /// The run as it is now.
     pub fn now(&self) -> Run {
         self.progress.borrow().clone()
+    }
+
+    /// The run as it is now, with the time that it took until now.
+    pub(super) fn so_far(&self) -> Run {
+        let took = self.began.elapsed().as_millis();
+        let mut run = self.now();
+        run.took_ms = Some(u64::try_from(took).unwrap_or(u64::MAX));
+        run
     }
 
     /// Its progress, to the end.
@@ -113,8 +124,14 @@ impl Live {
 
     /// Notes progress.
     pub(super) fn update(&self, change: impl FnOnce(&mut Run)) {
-        self.progress.send_modify(change);
-        if self.is_time_to_show() {
+        let was_sending = self.progress.borrow().is_sending();
+        self.progress.send_modify(|run| {
+            change(run);
+            run.balance();
+        });
+        let begins_to_send = !was_sending && self.progress.borrow().is_sending();
+        // That it sends is shown at once: nothing is up to date any more.
+        if self.is_time_to_show() || begins_to_send {
             self.show();
         } else if !self.owed.swap(true, Ordering::SeqCst) {
             self.show_later();
@@ -139,7 +156,7 @@ impl Live {
 
     fn show(&self) {
         let run = self.now();
-        self.board.update(|facts| facts.current_run = Some(run));
+        self.board.update(|facts| facts.show_run(&run));
     }
 
     /// Otherwise the last of what came at once would not be seen while the next takes its time.
@@ -150,11 +167,8 @@ impl Live {
             tokio::time::sleep(BOARD_INTERVAL).await;
             owed.store(false, Ordering::SeqCst);
             let run = progress.borrow().clone();
-            board.update(|facts| match &mut facts.current_run {
-                // It may have ended meanwhile.
-                Some(shown) if shown.id == run.id => *shown = run,
-                _ => {}
-            });
+            // It may have ended meanwhile.
+            board.update(|facts| facts.show_run(&run));
         });
     }
 

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
 
 mod backoff;
 pub mod board;
@@ -26,8 +26,10 @@ mod recorder;
 mod registry;
 mod scan;
 mod scheduler;
+mod state;
 mod step;
 mod sync;
+pub(crate) mod tasks;
 #[cfg(test)]
 mod tests;
 mod trim;
@@ -44,6 +46,7 @@ use crate::{
 };
 use board::Board;
 use core::Core;
+use tasks::Tasks;
 
 pub use core::{GONE_AFTER, Options, with_causes};
 pub use explain::{Explained, ProductState};
@@ -64,7 +67,7 @@ const RIGHTS: &str = "catalog.rights";
 pub struct Engine {
     core: Arc<Core>,
     runs: registry::Registry,
-    tasks: TaskTracker,
+    tasks: Tasks,
     scheduler: Mutex<Option<Arc<tokio::sync::Notify>>>,
 }
 
@@ -78,7 +81,8 @@ pub struct Adopted {
 }
 
 impl Engine {
-    /// An engine that does nothing yet.
+    /// An engine that does nothing yet. `crashed` is cancelled when one of its tasks panics: then the
+    /// process has to end.
     ///
     /// # Errors
     ///
@@ -89,11 +93,14 @@ impl Engine {
         journal: Journal,
         board: Arc<Board>,
         options: Options,
+        crashed: CancellationToken,
     ) -> Result<Arc<Self>, JournalError> {
         let pause = journal.pause().await?.filter(|pause| !has_ended(*pause));
         let counts = journal.counts().await?;
         let kind = catalog.kind();
-        let checked_at = journal.uploaded_at().await?;
+        let uploaded_at = journal.uploaded_at().await?;
+        let compared_at = journal.compared_at().await?;
+        let sent_at = journal.sent_at().await?;
         let session = cloud.session();
         let scan = options.scan.then(ScanFacts::default);
         board.update(|facts| {
@@ -101,11 +108,14 @@ impl Engine {
             facts.paused = pause;
             facts.counts = counts;
             facts.catalog.kind = kind;
-            facts.checked_at = checked_at;
+            facts.uploaded_at = uploaded_at;
+            facts.last_compared_at = compared_at;
+            facts.last_sent_at = sent_at;
             facts.session = Some(session);
         });
-        let core = Arc::new(Core::new(catalog, cloud, journal, board, options, pause));
-        let tasks = TaskTracker::new();
+        let core = Core::new(catalog, cloud, journal, board, options, pause, sent_at);
+        let core = Arc::new(core);
+        let tasks = Tasks::new(crashed);
         let runs = registry::Registry::new(Arc::clone(&core), tasks.clone());
         runs.note_interrupted().await?;
         Ok(Arc::new(Self {
@@ -123,24 +133,37 @@ impl Engine {
             .scheduler
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&wake));
-        let engine = Arc::clone(self);
-        self.tasks
-            .spawn(async move { scheduler::run(&engine, &wake).await });
-        let core = Arc::clone(&self.core);
-        self.tasks.spawn(async move { watch::run(&core).await });
-        let engine = Arc::clone(self);
-        self.tasks
-            .spawn(async move { scheduler::end_pauses(&engine).await });
-        let core = Arc::clone(&self.core);
-        self.tasks
-            .spawn(async move { trim::while_blocked(&core).await });
+        let engine = || Arc::clone(self);
+        self.tasks.spawn("scheduler", {
+            let engine = engine();
+            async move { scheduler::run(&engine, &wake).await }
+        });
+        self.tasks.spawn("end of pauses", {
+            let engine = engine();
+            async move { scheduler::end_pauses(&engine).await }
+        });
+        self.tasks.spawn("look at capture", {
+            let engine = engine();
+            async move { watch::capture(&engine.core).await }
+        });
+        self.tasks.spawn("look at runs", {
+            let engine = engine();
+            async move { watch::runs(&engine).await }
+        });
+        self.tasks.spawn("look at Digible", {
+            let engine = engine();
+            async move { watch::digible(&engine).await }
+        });
+        self.tasks.spawn("trimming", {
+            let engine = engine();
+            async move { trim::while_blocked(&engine.core).await }
+        });
     }
 
     /// Stops everything: what is under way is recorded first.
     pub async fn stop(&self) {
         self.core.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.tasks.ended().await;
     }
 
     /// Starts, joins, watches, cancels and lists runs.
@@ -291,7 +314,7 @@ impl Engine {
         if acknowledged {
             self.core.waits.clear_all();
         }
-        self.core.note_digible(acknowledged, None, None);
+        self.core.note_login(&answer);
         answer
     }
 

@@ -1,13 +1,15 @@
 //! A restored database, a copied journal or a second computer: told by who served the table last.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::{core::Core, halt::StepError};
 use crate::catalog::{CaptureStatus, Owner};
 
 /// How often a new generation is written: a database restored from a copy that is older than this
-/// is noticed.
-const RENEWAL: SignedDuration = SignedDuration::from_hours(1);
+/// is noticed. By a clock that nobody sets.
+const RENEWAL: Duration = Duration::from_secs(3_600);
 
 /// Compares the database's owner with the journal's own, and renews the generation from time to
 /// time. On a difference everything published is in doubt and an upload is due.
@@ -48,7 +50,7 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
         })
         .await?;
     core.journal.confirm_generation(generation).await?;
-    *renewed = Some(Timestamp::now());
+    *renewed = Some(Instant::now());
     Ok(())
 }
 
@@ -80,6 +82,6 @@ async fn need_upload_after_gap(core: &Core, status: &CaptureStatus) -> Result<()
     Ok(())
 }
 
-fn is_due(renewed: Option<Timestamp>) -> bool {
-    renewed.is_none_or(|renewed| Timestamp::now().duration_since(renewed) >= RENEWAL)
+fn is_due(renewed: Option<Instant>) -> bool {
+    renewed.is_none_or(|renewed| renewed.elapsed() >= RENEWAL)
 }

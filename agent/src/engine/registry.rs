@@ -2,32 +2,42 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
 
-use super::{core::Core, halt::StepError, live::Live, sync, upload};
+use super::{core::Core, halt::StepError, live::Live, sync, tasks::Tasks, upload};
 use crate::{
     health,
     journal::{JournalError, StoredRun},
     run::{Cause, Kind, Outcome, Run, State},
 };
 
-type Going = Arc<Mutex<Vec<Arc<Live>>>>;
-type Ended = Arc<Mutex<VecDeque<Run>>>;
-
 /// The most ended runs that are kept in memory.
 const MOST_UNSTORED: usize = 20;
+/// What is said of a run whose task panicked.
+const BROKE_OFF: &str = "Internal error: the agent ended, see its log; what was under way is sent again after the next start";
 
 /// Starts, joins, watches, cancels and lists runs.
 pub struct Registry {
+    shared: Arc<Shared>,
+    tasks: Tasks,
+}
+
+/// What the runs share.
+struct Shared {
     core: Arc<Core>,
-    tasks: TaskTracker,
-    live: Going,
+    going: watch::Sender<Vec<Arc<Live>>>,
     /// Ended runs that the journal could not store: who started one wants to know how it ended.
-    unstored: Ended,
+    unstored: Mutex<VecDeque<Run>>,
+    /// The sync that began last of those that ended.
+    last_sync: Mutex<Option<Run>>,
+    /// The number of the newest run.
+    newest: AtomicU64,
 }
 
 /// A run that goes now.
@@ -54,12 +64,16 @@ pub enum StartError {
 }
 
 impl Registry {
-    pub(super) fn new(core: Arc<Core>, tasks: TaskTracker) -> Self {
+    pub(super) fn new(core: Arc<Core>, tasks: Tasks) -> Self {
         Self {
-            core,
+            shared: Arc::new(Shared {
+                core,
+                going: watch::Sender::default(),
+                unstored: Mutex::default(),
+                last_sync: Mutex::default(),
+                newest: AtomicU64::default(),
+            }),
             tasks,
-            live: Arc::default(),
-            unstored: Arc::default(),
         }
     }
 
@@ -84,38 +98,49 @@ impl Registry {
         cause: Cause,
         from_start: bool,
     ) -> Result<(Arc<Live>, bool), StartError> {
-        if self.core.stop.is_cancelled() {
+        let shared = &self.shared;
+        if shared.core.stop.is_cancelled() {
             return Err(StartError::Stopping);
         }
-        if self.core.pause.borrow().is_some() {
+        if shared.core.pause.borrow().is_some() {
             return Err(StartError::Paused);
         }
-        let mut live = lock(&self.live);
-        let mut same_kind = live.iter().filter(|live| live.now().kind == kind);
-        if kind == Kind::Upload
-            && from_start
-            && let Some(going) = same_kind.next()
-        {
-            return Err(StartError::Going(going.now().id));
+        let mut begun = Err(StartError::Stopping);
+        shared.going.send_if_modified(|going| {
+            begun = shared.join_or_add(going, kind, cause, from_start);
+            matches!(begun, Ok((_, false)))
+        });
+        let (live, joined) = begun?;
+        if !joined {
+            tracing::info!(run = live.now().id, cause = cause.word(), "run started");
+            self.tasks.spawn_or(
+                "run",
+                perform(Arc::clone(shared), Arc::clone(&live), from_start),
+                break_off(Arc::clone(shared), Arc::clone(&live)),
+            );
         }
-        if let Some(going) = same_kind.find(|live| live.join()) {
-            return Ok((Arc::clone(going), true));
+        Ok((live, joined))
+    }
+
+    /// The runs that have not ended.
+    pub(super) fn going(&self) -> watch::Receiver<Vec<Arc<Live>>> {
+        self.shared.going.subscribe()
+    }
+
+    /// Stores how far the runs are, so that it is known even when the process is killed.
+    pub(super) async fn store_progress(&self) {
+        let going = self.shared.going.borrow().clone();
+        for live in going {
+            let Some(stored) = stored(&live.so_far()) else {
+                continue;
+            };
+            let core = &self.shared.core;
+            let sent_at = core.state.sent_at();
+            if let Err(error) = core.journal.store_progress(stored, sent_at).await {
+                // The run itself has to write, and tells.
+                tracing::debug!(%error, "it could not be stored how far a run is");
+            }
         }
-        let started = Arc::new(Live::new(
-            Run::start(kind, cause),
-            Arc::clone(&self.core.board),
-            self.core.stop.child_token(),
-        ));
-        live.push(Arc::clone(&started));
-        drop(live);
-        tracing::info!(run = started.now().id, cause = cause.word(), "run started");
-        self.tasks.spawn(perform(
-            Arc::clone(&self.core),
-            Arc::clone(&started),
-            (Arc::clone(&self.live), Arc::clone(&self.unstored)),
-            from_start,
-        ));
-        Ok((started, false))
     }
 
     /// The progress of a run that goes; none when it does not.
@@ -139,10 +164,10 @@ impl Registry {
         if let Some(live) = self.find(id) {
             return Ok(Some(live.now()));
         }
-        if let Some(run) = lock(&self.unstored).iter().find(|run| run.id == id) {
+        if let Some(run) = lock(&self.shared.unstored).iter().find(|run| run.id == id) {
             return Ok(Some(run.clone()));
         }
-        let stored = self.core.journal.stored_run(id.to_owned()).await?;
+        let stored = self.shared.core.journal.stored_run(id.to_owned()).await?;
         Ok(stored.and_then(|stored| read(&stored)))
     }
 
@@ -152,7 +177,7 @@ impl Registry {
     ///
     /// When the journal cannot be read.
     pub async fn list(&self, limit: u32) -> Result<Vec<Run>, JournalError> {
-        let stored = self.core.journal.stored_runs(limit).await?;
+        let stored = self.shared.core.journal.stored_runs(limit).await?;
         Ok(stored
             .iter()
             .filter_map(read)
@@ -162,8 +187,9 @@ impl Registry {
 
     /// Runs that an earlier process did not end were interrupted.
     pub(super) async fn note_interrupted(&self) -> Result<(), JournalError> {
-        let mut last_sync = None;
-        for stored in self.core.journal.stored_runs(u32::MAX).await? {
+        let shared = &self.shared;
+        for stored in shared.core.journal.stored_runs(u32::MAX).await? {
+            shared.newest.fetch_max(stored.sequence, Ordering::SeqCst);
             let Some(mut run) = read(&stored) else {
                 continue;
             };
@@ -172,37 +198,93 @@ impl Registry {
                     Outcome::Interrupted,
                     "The agent ended before the run did".to_owned(),
                 );
-                store(&self.core, &run).await?;
+                store(&shared.core, &run).await?;
             }
-            if run.kind == Kind::Sync && last_sync.is_none() {
-                last_sync = Some(run);
-            }
+            shared.note_last_sync(&run);
         }
-        self.core.board.update(|facts| facts.last_sync = last_sync);
         Ok(())
     }
 
     fn find(&self, id: &str) -> Option<Arc<Live>> {
-        lock(&self.live)
-            .iter()
-            .find(|live| live.now().id == id)
-            .cloned()
+        let going = self.shared.going.borrow();
+        going.iter().find(|live| live.now().id == id).cloned()
     }
 }
 
-async fn perform(
-    core: Arc<Core>,
-    live: Arc<Live>,
-    (all, unstored): (Going, Ended),
-    from_start: bool,
-) {
+impl Shared {
+    /// Joins a run of this kind, or adds a new one to those that have not ended: then false.
+    fn join_or_add(
+        &self,
+        going: &mut Vec<Arc<Live>>,
+        kind: Kind,
+        cause: Cause,
+        from_start: bool,
+    ) -> Result<(Arc<Live>, bool), StartError> {
+        let mut same_kind = going.iter().filter(|live| live.now().kind == kind);
+        if kind == Kind::Upload
+            && from_start
+            && let Some(going) = same_kind.next()
+        {
+            return Err(StartError::Going(going.now().id));
+        }
+        if let Some(going) = same_kind.find(|live| live.join()) {
+            return Ok((Arc::clone(going), true));
+        }
+        let mut run = Run::start(kind, cause);
+        run.sequence = self.newest.fetch_add(1, Ordering::SeqCst) + 1;
+        let started = Arc::new(Live::new(
+            run,
+            Arc::clone(&self.core.board),
+            self.core.stop.child_token(),
+        ));
+        going.push(Arc::clone(&started));
+        Ok((started, false))
+    }
+
+    /// Tells everybody that a run has ended.
+    async fn end(&self, live: &Arc<Live>, run: Run) {
+        log(&run);
+        if let Err(error) = keep(&self.core, &run).await {
+            self.core.note_journal_failure(&error);
+            let mut unstored = lock(&self.unstored);
+            unstored.truncate(MOST_UNSTORED - 1);
+            unstored.push_front(run.clone());
+        }
+        self.going
+            .send_modify(|going| going.retain(|other| !Arc::ptr_eq(other, live)));
+        self.core
+            .board
+            .update(|facts| facts.runs.retain(|other| other.id != run.id));
+        self.note_last_sync(&run);
+        // Last, so that who waits for the end finds everything as it is then.
+        live.end(run);
+    }
+
+    fn note_last_sync(&self, run: &Run) {
+        let mut last = lock(&self.last_sync);
+        let is_newest = last
+            .as_ref()
+            .is_none_or(|last| last.sequence < run.sequence);
+        if run.kind != Kind::Sync || !is_newest {
+            return;
+        }
+        *last = Some(run.clone());
+        self.core
+            .board
+            .update(|facts| facts.last_sync = last.clone());
+    }
+}
+
+/// One run from its beginning to its end.
+async fn perform(shared: Arc<Shared>, live: Arc<Live>, from_start: bool) {
+    let core = &shared.core;
     let kind = live.now().kind;
-    if let Err(error) = store(&core, &live.now()).await {
+    if let Err(error) = store(core, &live.now()).await {
         core.note_journal_failure(&error);
     }
     let result = match kind {
-        Kind::Sync => sync::run(&core, &live).await,
-        Kind::Upload => upload::run(&core, &live, from_start).await,
+        Kind::Sync => sync::run(core, &live).await,
+        Kind::Upload => upload::run(core, &live, from_start).await,
     };
     live.close();
     let refreshed = match &result {
@@ -227,30 +309,24 @@ async fn perform(
     {
         core.note_failure(&error);
     }
-    let mut run = live.now();
+    let mut run = live.so_far();
     run.finish(outcome, message);
     if run.message.is_empty() {
         run.message = summary(&run);
     }
-    log(&run);
-    if let Err(error) = keep(&core, &run).await {
-        core.note_journal_failure(&error);
-        let mut unstored = lock(&unstored);
-        unstored.truncate(MOST_UNSTORED - 1);
-        unstored.push_front(run.clone());
+    shared.end(&live, run).await;
+    show_end_of_hold(core).await;
+}
+
+/// Ends a run whose task panicked: nobody may join or wait for it any more.
+async fn break_off(shared: Arc<Shared>, live: Arc<Live>) {
+    live.close();
+    let mut run = live.so_far();
+    if run.state == State::Finished {
+        return;
     }
-    lock(&all).retain(|other| !Arc::ptr_eq(other, &live));
-    let next = lock(&all).last().map(|live| live.now());
-    core.board.update(|facts| {
-        facts.current_run = next;
-        let is_newest = |last: &Run| last.started_at <= run.started_at;
-        if run.kind == Kind::Sync && facts.last_sync.as_ref().is_none_or(is_newest) {
-            facts.last_sync = Some(run.clone());
-        }
-    });
-    // Last, so that who waits for the end finds everything as it is then.
-    live.end(run);
-    show_end_of_hold(&core).await;
+    run.finish(Outcome::Failed, BROKE_OFF.to_owned());
+    shared.end(&live, run).await;
 }
 
 /// A run that waits for Digible notes itself that it need not any more; one that was cancelled does not.
@@ -290,25 +366,31 @@ fn is_repetition(before: &Run, run: &Run) -> bool {
 }
 
 async fn store(core: &Core, run: &Run) -> Result<(), JournalError> {
-    let Ok(record) = serde_json::to_string(run) else {
-        return Ok(());
-    };
-    core.journal
-        .store_run(StoredRun {
-            id: run.id.clone(),
-            started_at: run.started_at.as_millisecond(),
-            finished_at: run.finished_at.map(jiff::Timestamp::as_millisecond),
-            record,
-        })
-        .await
+    match stored(run) {
+        Some(stored) => core.journal.store_run(stored, core.state.sent_at()).await,
+        None => Ok(()),
+    }
+}
+
+fn stored(run: &Run) -> Option<StoredRun> {
+    Some(StoredRun {
+        id: run.id.clone(),
+        sequence: run.sequence,
+        started_at: run.started_at.as_millisecond(),
+        finished_at: run.finished_at.map(jiff::Timestamp::as_millisecond),
+        record: serde_json::to_string(run).ok()?,
+    })
 }
 
 fn read(stored: &StoredRun) -> Option<Run> {
-    serde_json::from_str(&stored.record)
+    let mut run: Run = serde_json::from_str(&stored.record)
         .inspect_err(|error| {
             tracing::warn!(run = stored.id, %error, "a stored run cannot be read");
         })
-        .ok()
+        .ok()?;
+    // Earlier versions did not number them.
+    run.sequence = stored.sequence;
+    Some(run)
 }
 
 fn failure(error: &StepError) -> String {
@@ -325,7 +407,11 @@ fn failure(error: &StepError) -> String {
 
 fn summary(run: &Run) -> String {
     let mut text = format!("{} sent, {} unchanged", run.sent, run.unchanged);
-    for (count, word) in [(run.parked, "refused"), (run.removed, "removed")] {
+    for (count, word) in [
+        (run.parked, "refused"),
+        (run.still_parked, "still refused"),
+        (run.removed, "removed"),
+    ] {
         if count > 0 {
             text.push_str(&format!(", {count} {word}"));
         }

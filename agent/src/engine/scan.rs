@@ -14,7 +14,7 @@ use super::{
     pass::{self, OnOutage, Passed},
     step::Mode,
 };
-use crate::product::ProductId;
+use crate::{product::ProductId, run::Run};
 
 /// The products that a walk met: eight bytes for each, whatever its key.
 ///
@@ -57,13 +57,14 @@ pub(super) async fn round(
 ) -> Result<Passed, StepError> {
     let began = Timestamp::now();
     live.update(|run| run.walked = true);
-    // Another round of the same run: nobody wants to read that each product was unchanged twice.
-    recount(live, 0);
     let (rows, met) = compare(core, live, evidence, OnOutage::Fail).await?;
     if rows.halt.is_some() {
         note(core, None, rows.deferred);
         return Ok(rows);
     }
+    core.journal.note_compared(began).await?;
+    // Another round of the same run: each product that is unchanged was counted.
+    live.update(Run::look_again);
     let due = &mut Mode::Changed;
     let due = pass::walk(
         core,
@@ -91,9 +92,8 @@ pub(super) async fn after_upload(
     evidence: &Evidence,
 ) -> Result<Passed, StepError> {
     let began = Timestamp::now();
-    let unchanged = live.now().unchanged;
+    live.update(Run::look_again);
     let (passed, _) = compare(core, live, evidence, OnOutage::Wait).await?;
-    recount(live, unchanged);
     let whole = passed.halt.is_none() && passed.deferred == 0;
     note(core, whole.then_some(began), passed.deferred);
     Ok(passed)
@@ -124,15 +124,5 @@ fn note(core: &Core, compared_at: Option<Timestamp>, deferred: u64) {
         if let Some(scan) = &mut facts.scan {
             scan.compared_at = compared_at;
         }
-    });
-}
-
-/// Of the unchanged rows, counts only so many.
-fn recount(live: &Live, unchanged: u64) {
-    live.update(|run| {
-        let again = run.unchanged.saturating_sub(unchanged);
-        run.unchanged -= again;
-        run.done = run.done.saturating_sub(again);
-        run.total = run.total.saturating_sub(again);
     });
 }

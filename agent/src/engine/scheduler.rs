@@ -31,11 +31,18 @@ struct Schedule {
     stuck: Option<i64>,
 }
 
+/// When the next sync starts, as people were told.
+#[derive(Default)]
+struct Next {
+    shown: Option<Timestamp>,
+}
+
 pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
     let stop = &engine.core.stop;
     engine.refresh().await;
     let mut resumed = false;
     let mut schedule = Schedule::new();
+    let mut next = Next::default();
     loop {
         let mut woken = false;
         tokio::select! {
@@ -46,24 +53,24 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
         // Asking ends one whose time is over, also for those who look.
         engine.core.held();
         if engine.core.pause.borrow().is_some() {
-            look(engine).await;
+            look(engine, &mut next).await;
             continue;
         }
         resumed = resumed || resume_upload(engine).await;
         if !engine.core.options.automatic {
-            look(engine).await;
+            look(engine, &mut next).await;
             continue;
         }
         if woken {
             schedule.not_before = Instant::now();
             schedule.full = Instant::now();
         }
-        show_next(engine, Some(&schedule));
+        next.show(engine, schedule.next());
         if Instant::now() < schedule.not_before || !is_due(engine, &mut schedule).await {
             continue;
         }
         sync(engine, &mut schedule).await;
-        show_next(engine, Some(&schedule));
+        next.show(engine, schedule.next());
     }
 }
 
@@ -78,11 +85,11 @@ fn pace(engine: &Engine) -> Duration {
 }
 
 /// While no sync starts by itself, people still see what waits.
-async fn look(engine: &Engine) {
+async fn look(engine: &Engine, next: &mut Next) {
     if let Err(error) = engine.core.look().await {
         engine.core.note_failure(&error);
     }
-    show_next(engine, None);
+    next.show(engine, None);
 }
 
 /// Ends each pause when its time has come, also while the scheduler waits for a run that waits for
@@ -184,15 +191,17 @@ async fn resume_upload(engine: &Engine) -> bool {
     }
 }
 
-fn show_next(engine: &Engine, schedule: Option<&Schedule>) {
-    let next = schedule.and_then(Schedule::next);
-    let shown = engine.core.board.facts().next_sync_at;
-    let differs = match (shown, next) {
-        (Some(shown), Some(next)) => (next.as_second() - shown.as_second()).abs() > 1,
-        (shown, next) => shown != next,
-    };
-    if differs {
-        engine.core.board.update(|facts| facts.next_sync_at = next);
+impl Next {
+    /// Tells people, when it is another time: a second more or less is none.
+    fn show(&mut self, engine: &Engine, next: Option<Timestamp>) {
+        let differs = match (self.shown, next) {
+            (Some(shown), Some(next)) => (next.as_second() - shown.as_second()).abs() > 1,
+            (shown, next) => shown != next,
+        };
+        if differs {
+            self.shown = next;
+            engine.core.board.update(|facts| facts.next_sync_at = next);
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     digible::Fate,
     journal::{Landing, Settled, UploadProgress},
     product::ProductId,
-    run::shortened,
+    run::{Count, shortened},
 };
 
 /// How a run treats products.
@@ -236,10 +236,10 @@ impl Step<'_> {
         let unsent = plan.unchanged + plan.still_parked + plan.removed + plan.refusals.len() as u64;
         let counted = unsent + plan.waiting + plan.parcels.len() as u64;
         self.live.update(|run| {
-            run.total = run.total.max(run.done + counted);
-            run.unchanged += plan.unchanged + plan.still_parked;
-            run.removed += plan.removed;
-            run.done += unsent;
+            run.expect(counted);
+            run.count(Count::Unchanged, plan.unchanged);
+            run.count(Count::StillRefused, plan.still_parked);
+            run.count(Count::Removed, plan.removed);
         });
     }
 
@@ -278,7 +278,6 @@ impl Step<'_> {
                 }
                 Fortune::Refused { reason, fate, .. } => {
                     self.core.waits.clear(&id);
-                    self.live.update(|run| run.done += 1);
                     rest.changes.extend(changes);
                     delivered.through.push(id.clone());
                     let kept = shortened(&reason, LONGEST_REASON);

@@ -10,11 +10,11 @@ use super::{
     core::Core,
     halt::StepError,
     lane::{Moment, Turn},
+    state::Reach,
 };
 use crate::{
     catalog::{Change, ChangeIdentity},
     digible::SessionState,
-    health::Area,
     product::ProductId,
 };
 
@@ -82,10 +82,8 @@ pub(super) async fn while_blocked(core: &Core) {
 fn is_blocked(core: &Core) -> bool {
     core.pause.borrow().is_some()
         || core.held().is_some()
-        || core.board.read(|facts| {
-            let session = facts.session.as_ref().map(|session| session.state);
-            facts.troubles.contains_key(&Area::Digible) || session == Some(SessionState::Expired)
-        })
+        || core.state.digible() != Reach::Works
+        || core.cloud.session().state == SessionState::Expired
 }
 
 /// Deletes what lies between the first and the newest change of a key, in small lots, each in a turn

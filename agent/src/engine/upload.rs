@@ -21,7 +21,7 @@ use super::{
 use crate::{
     catalog::{CaptureStatus, Lookup},
     product::ProductId,
-    run::Outcome,
+    run::{Count, Outcome},
 };
 
 /// So often the shop's database is tried before an upload begins. Once it has begun, only what needs a person
@@ -73,7 +73,10 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         .filter(|upload| upload.finished_at.is_none() && !from_start);
     let (number, cursor) = match unfinished {
         Some(upload) => {
-            live.update(|run| run.done = upload.done);
+            live.update(|run| {
+                run.earlier = upload.done;
+                run.balance();
+            });
             (
                 upload.number,
                 upload.cursor.map_or(Cursor::Start, Cursor::Key),
@@ -81,7 +84,7 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         }
         None => (core.journal.begin_upload().await?, Cursor::Start),
     };
-    live.update(|run| run.total = total.max(run.done));
+    live.update(|run| run.expect(total.saturating_sub(run.done)));
     let evidence = Evidence::default();
     let mut mode = Mode::Everything {
         number,
@@ -241,7 +244,7 @@ async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepErro
         }
         let removed = gone.len() as u64;
         core.journal.remove(gone).await?;
-        live.update(|run| run.removed += removed);
+        live.update(|run| run.count(Count::Removed, removed));
     }
 }
 

@@ -1,30 +1,82 @@
-//! Whether capture is still as it was installed: asked all the time, also while nothing is sent.
+//! Looks at the shop and at Digible beside the runs: whether capture is still as it was installed, how
+//! much waits while a run goes on, and whether a Digible that was lost is back.
 
 use std::time::Duration;
 
-use super::{core::Core, halt::StepError};
+use tokio::time::Instant;
 
-/// From one look to the next: people are told within a minute.
-const LOOK: Duration = Duration::from_secs(45);
+use super::{Engine, core::Core};
+
+/// From one look at capture to the next: people are told within a minute.
+const CAPTURE: Duration = Duration::from_secs(45);
+/// From one look at the numbers to the next while a run goes on.
+const NUMBERS: Duration = Duration::from_secs(1);
+/// The next look comes after at least so many times as long as the last one took: a look at a long
+/// ChangeLog must cost neither the till nor the run more than a twentieth of the time.
+const SHARE: u32 = 20;
+/// How often it is stored how far a run is.
+const STORE: Duration = Duration::from_secs(2);
 
 /// Looks at capture until the engine stops. Syncs look too, but they may be an hour apart, and one
 /// run may wait for long.
-pub(super) async fn run(core: &Core) {
+pub(super) async fn capture(core: &Core) {
     loop {
         tokio::select! {
             () = core.stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(CAPTURE) => {}
         }
-        if let Err(error) = look(core).await {
+        let looked = async {
+            core.look_at_capture().await?;
+            core.look_at_numbers().await
+        };
+        if let Err(error) = looked.await {
             // Told by those who read and write next, and who know when it works again.
             tracing::debug!(%error, "capture could not be looked at");
         }
     }
 }
 
-async fn look(core: &Core) -> Result<(), StepError> {
-    core.look_at_capture().await?;
-    let checked_at = core.journal.uploaded_at().await?;
-    core.board.update(|facts| facts.checked_at = checked_at);
-    Ok(())
+/// While a run goes on, counts what waits, and stores how far it is, until the engine stops.
+pub(super) async fn runs(engine: &Engine) {
+    let core = &engine.core;
+    let mut going = engine.runs.going();
+    let mut stored_at: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            some = going.wait_for(|going| !going.is_empty()) => if some.is_err() { return },
+        }
+        let began = Instant::now();
+        if let Err(error) = core.look_at_numbers().await {
+            tracing::debug!(%error, "what waits could not be counted");
+        }
+        if stored_at.is_none_or(|at| at.elapsed() >= STORE) {
+            engine.runs.store_progress().await;
+            stored_at = Some(Instant::now());
+        }
+        let rest = NUMBERS.max(began.elapsed() * SHARE);
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}
+
+/// Asks a Digible that was lost whether it is back, when nothing is left whose sending would tell, until
+/// the engine stops. A login is the cheapest question that Digible documents.
+pub(super) async fn digible(engine: &Engine) {
+    let core = &engine.core;
+    loop {
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            () = core.ask_digible.notified() => {}
+        }
+        if core.pause.borrow().is_some() || core.held().is_some() {
+            continue;
+        }
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            answer = core.cloud.log_in() => core.note_login(&answer),
+        }
+    }
 }

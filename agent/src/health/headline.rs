@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Facts, Issue, State,
+    Facts, Issue, Severity, State,
     words::{age, clock, grouped, noun, products, upper_first},
 };
 use crate::{
@@ -18,7 +18,6 @@ pub(super) fn headline(
     now: Timestamp,
     zone: &TimeZone,
 ) -> String {
-    let worst = issues.first().map(|issue| issue.text.clone());
     match state {
         State::Unconfigured => "Not configured: run `shopmasterctl configure`".to_owned(),
         State::Paused => paused(facts.paused, now, zone),
@@ -26,9 +25,9 @@ pub(super) fn headline(
             .first()
             .map(|issue| broken(issue, now, zone))
             .unwrap_or_default(),
-        State::Sending => facts.current_run.as_ref().map(sending).unwrap_or_default(),
-        State::Attention => worst.unwrap_or_default(),
-        State::Pending => pending(facts, now),
+        State::Sending => facts.current_run().map(sending).unwrap_or_default(),
+        State::Attention => attention(facts, issues, now, zone),
+        State::Pending => pending(facts, now, zone),
         State::UpToDate => up_to_date(facts, now, zone),
     }
 }
@@ -98,20 +97,39 @@ fn sending(run: &Run) -> String {
     )
 }
 
-fn pending(facts: &Facts, now: Timestamp) -> String {
-    if facts.pending == 0 && facts.counts.in_doubt > 0 {
-        return format!(
-            "{} in doubt, to be sent once more",
-            products(facts.counts.in_doubt)
-        );
+fn attention(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> String {
+    match issues.first() {
+        Some(issue) if issue.code == "PRODUCTS_REFUSED" => {
+            let waiting = (facts.pending > 0).then(|| waiting(facts, now));
+            let parts = [Some(issue.text.clone()), waiting];
+            joined(parts.into_iter().flatten().chain(open(facts)))
+        }
+        Some(issue) if issue.severity == Severity::Warning => issue.text.clone(),
+        _ => up_to_date(facts, now, zone),
     }
-    let read = facts.catalog.reachable == Some(true);
-    if facts.pending == 0 && read && facts.scan.is_some() {
-        return "Waiting for the next look at all products".to_owned();
-    }
-    if facts.pending == 0 {
+}
+
+fn pending(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
+    let doubtful = facts
+        .counts
+        .in_doubt
+        .saturating_sub(facts.counts.confirming);
+    let first = if facts.pending > 0 {
+        waiting(facts, now)
+    } else if doubtful > 0 {
+        format!("{} being confirmed", products(doubtful))
+    } else if facts.catalog.reachable != Some(true) {
         return "Waiting for the shop's database to answer".to_owned();
-    }
+    } else if facts.scan.is_some_and(|scan| scan.compared_at.is_none()) {
+        return "Waiting for the next look at all products".to_owned();
+    } else {
+        return up_to_date(facts, now, zone);
+    };
+    joined([first].into_iter().chain(open(facts)))
+}
+
+/// `3 changes waiting (oldest 40 s)`.
+fn waiting(facts: &Facts, now: Timestamp) -> String {
     let waiting = format!("{} waiting", noun(facts.pending, "change"));
     let Some((then, asked_at)) = facts.oldest_age else {
         return waiting;
@@ -120,19 +138,56 @@ fn pending(facts: &Facts, now: Timestamp) -> String {
     format!("{waiting} (oldest {})", age(then.saturating_add(passed)))
 }
 
+/// What is up to date, and then everything that is not.
 fn up_to_date(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
-    // A walk has compared every product since.
-    let compared_at = facts.scan.and_then(|scan| scan.compared_at);
-    let equal = match compared_at.or(facts.checked_at) {
-        Some(checked) => format!(
-            "All {} equal, checked {}",
-            products(facts.counts.published),
-            clock(checked, now, zone)
-        ),
-        None => "Up to date".to_owned(),
+    let counts = &facts.counts;
+    let good = counts.published.saturating_sub(counts.outdated);
+    let refused = counts.parked + counts.discarded;
+    let first = if refused > 0 {
+        format!(
+            "{} of {} up to date",
+            grouped(good),
+            grouped(good + refused)
+        )
+    } else if counts.confirming > 0 || good == 0 {
+        "Up to date".to_owned()
+    } else if counts.removed > 0 {
+        format!("{} up to date", grouped(good))
+    } else if good == 1 {
+        "The one product is up to date".to_owned()
+    } else {
+        format!("All {} up to date", products(good))
     };
-    match facts.counts.removed {
-        0 => equal,
-        removed => format!("{equal} ({} no longer in the shop)", grouped(removed)),
-    }
+    let gone = (counts.removed > 0).then(|| {
+        format!(
+            "{} gone from the shop and still at Digible",
+            grouped(counts.removed)
+        )
+    });
+    let confirming = (counts.confirming > 0).then(|| match counts.confirming_until {
+        Some(until) => format!(
+            "confirming {} until {}",
+            products(counts.confirming),
+            clock(until, now, zone)
+        ),
+        None => format!("confirming {}", products(counts.confirming)),
+    });
+    let parts = [Some(first), dismissed(facts), gone, confirming];
+    joined(parts.into_iter().flatten())
+}
+
+/// What is open beside that which is waiting or refused, in few words.
+fn open(facts: &Facts) -> impl Iterator<Item = String> {
+    let removed = facts.counts.removed;
+    let gone = (removed > 0).then(|| format!("{} gone from the shop", grouped(removed)));
+    [dismissed(facts), gone].into_iter().flatten()
+}
+
+fn dismissed(facts: &Facts) -> Option<String> {
+    let dismissed = facts.counts.discarded;
+    (dismissed > 0).then(|| format!("{} dismissed", grouped(dismissed)))
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
 }

@@ -192,7 +192,11 @@ fn change_log_large(facts: &Facts) -> Option<Issue> {
 fn upload(facts: &Facts) -> Option<Issue> {
     // Before the first look nothing is known of the journal either.
     let unknown = facts.catalog.reachable.is_none();
-    if facts.checked_at.is_some() || !facts.missing.is_empty() || unknown {
+    if facts.uploaded_at.is_some() || !facts.missing.is_empty() || unknown {
+        return None;
+    }
+    // It is on its way.
+    if facts.is_uploading() {
         return None;
     }
     Some(Issue {
@@ -235,7 +239,7 @@ fn config_replaced(facts: &Facts) -> Option<Issue> {
 fn journal_replaced(facts: &Facts) -> Option<Issue> {
     let why = facts.journal_replaced.as_ref()?;
     // An upload has made up for it.
-    if facts.checked_at.is_some() {
+    if facts.uploaded_at.is_some() {
         return None;
     }
     Some(new(

@@ -6,6 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 mod headline;
 mod issues;
+mod state;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -14,7 +15,7 @@ use crate::{
     catalog::CaptureStatus,
     digible::Session,
     journal::{Counts, Pause},
-    run::Run,
+    run::{Kind, Run},
 };
 
 pub(crate) use headline::paused;
@@ -37,8 +38,8 @@ pub struct Facts {
     pub oldest_age: Option<(Duration, Timestamp)>,
     /// From the journal.
     pub counts: Counts,
-    /// The run that is going.
-    pub current_run: Option<Run>,
+    /// The runs that have not ended, the one that began last last.
+    pub runs: Vec<Run>,
     /// The last sync that ended.
     pub last_sync: Option<Run>,
     /// When the scheduler starts the next sync.
@@ -53,8 +54,13 @@ pub struct Facts {
     pub changes: u64,
     /// The shop's database.
     pub catalog: CatalogFacts,
-    /// When every product was last sent or compared; none when that never happened.
-    pub checked_at: Option<Timestamp>,
+    /// When an upload last finished; none when none did, or when one is due again.
+    pub uploaded_at: Option<Timestamp>,
+    /// When Digible last acknowledged something; none when it never did.
+    pub last_sent_at: Option<Timestamp>,
+    /// As of when every product was last compared, by an upload or by walking the table; none when that
+    /// never happened.
+    pub last_compared_at: Option<Timestamp>,
     /// Why the agent began anew with its configuration file, and where the old one is.
     pub config_replaced: Option<String>,
     /// Why the agent began anew with its journal, and where the old one is.
@@ -145,9 +151,9 @@ pub struct Report {
 pub enum State {
     /// No shop or no account is set.
     Unconfigured,
-    /// Equal.
+    /// Nothing is open.
     UpToDate,
-    /// Changes wait.
+    /// Changes wait, or are being confirmed.
     Pending,
     /// A run is sending.
     Sending,
@@ -178,7 +184,7 @@ pub enum Icon {
 #[must_use]
 pub fn report(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Report {
     let issues = issues::issues(facts);
-    let state = state(facts, &issues);
+    let state = state::state(facts, &issues);
     Report {
         state,
         headline: headline::headline(facts, state, &issues, now, zone),
@@ -190,36 +196,6 @@ pub fn report(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Report {
 /// The codes of the issues that are there now, so that their beginning can be noted.
 pub(crate) fn codes(facts: &Facts) -> impl Iterator<Item = &'static str> {
     issues::issues(facts).into_iter().map(|issue| issue.code)
-}
-
-fn state(facts: &Facts, issues: &[Issue]) -> State {
-    let worst = issues.iter().map(|issue| issue.severity).max();
-    let sends = facts
-        .current_run
-        .as_ref()
-        .is_some_and(|run| run.total > run.done || run.kind == crate::run::Kind::Upload);
-    if facts.paused.is_some() && facts.missing.is_empty() {
-        return State::Paused;
-    }
-    if worst == Some(Severity::Error) {
-        return State::Broken;
-    }
-    if !facts.missing.is_empty() {
-        return State::Unconfigured;
-    }
-    if sends {
-        return State::Sending;
-    }
-    if worst == Some(Severity::Warning) {
-        return State::Attention;
-    }
-    // Green is a claim about the shop: only who could read it may make it.
-    let unread = facts.catalog.reachable != Some(true);
-    let uncompared = facts.scan.is_some_and(|scan| scan.compared_at.is_none());
-    if facts.pending > 0 || facts.counts.in_doubt > 0 || unread || uncompared {
-        return State::Pending;
-    }
-    State::UpToDate
 }
 
 fn icon(state: State) -> Icon {
@@ -243,7 +219,7 @@ impl Facts {
             oldest_pending_at: None,
             oldest_age: None,
             counts: Counts::default(),
-            current_run: None,
+            runs: Vec::new(),
             last_sync: None,
             next_sync_at: None,
             session: None,
@@ -251,13 +227,33 @@ impl Facts {
             scan: None,
             changes: 0,
             catalog: CatalogFacts::default(),
-            checked_at: None,
+            uploaded_at: None,
+            last_sent_at: None,
+            last_compared_at: None,
             config_replaced: None,
             journal_replaced: None,
             blocked_until: None,
             troubles: BTreeMap::new(),
             since: BTreeMap::new(),
         }
+    }
+
+    /// The run that people are told of: one that sends, else the one that began last.
+    #[must_use]
+    pub fn current_run(&self) -> Option<&Run> {
+        let sends = self.runs.iter().rev().find(|run| run.is_sending());
+        sends.or(self.runs.last())
+    }
+
+    /// Shows a run as it is now; nothing when it is not one of those that are shown.
+    pub fn show_run(&mut self, run: &Run) {
+        if let Some(shown) = self.runs.iter_mut().find(|shown| shown.id == run.id) {
+            shown.clone_from(run);
+        }
+    }
+
+    fn is_uploading(&self) -> bool {
+        self.runs.iter().any(|run| run.kind == Kind::Upload)
     }
 
     /// Notes a failure in an area. The same one again keeps its beginning, and so do hiccups of any

@@ -25,7 +25,7 @@ fn healthy() -> Facts {
             kind: "sqlite",
             reachable: Some(true),
         },
-        checked_at: Some(at("03:10:00")),
+        uploaded_at: Some(at("03:10:00")),
         ..Facts::new()
     }
 }
@@ -37,13 +37,13 @@ fn see(facts: &Facts) -> (State, Icon, String, Vec<&'static str>) {
 }
 
 #[test]
-fn equal_is_green() {
+fn up_to_date_is_green() {
     assert_eq!(
         see(&healthy()),
         (
             State::UpToDate,
             Icon::Green,
-            "All 12,431 products equal, checked 03:10".to_owned(),
+            "All 12,431 products up to date".to_owned(),
             vec![]
         )
     );
@@ -61,26 +61,169 @@ fn what_the_shop_did_not_answer_is_not_green() {
     );
     assert_eq!(see(&facts), expected);
     // Nor is anything claimed about the journal before the first look.
-    facts.checked_at = None;
+    facts.uploaded_at = None;
     assert_eq!(see(&facts), expected);
     facts.catalog.reachable = Some(false);
     assert_eq!(see(&facts).3, ["NEVER_UPLOADED"]);
 }
 
+/// Facts that differ from healthy ones in the counts, and what people see of them.
+type Row = (fn(&mut Facts), State, &'static str);
+
 #[test]
-fn removed_products_are_told_beside_green() {
-    let mut facts = healthy();
-    facts.counts.removed = 2;
-    assert_eq!(
-        see(&facts).2,
-        "All 12,431 products equal, checked 03:10 (2 no longer in the shop)"
-    );
+fn green_is_for_nothing_open_and_the_sentence_says_what_is() {
+    let table: &[Row] = &[
+        (|_| {}, State::UpToDate, "All 12,431 products up to date"),
+        (
+            |facts| facts.counts.published = 1,
+            State::UpToDate,
+            "The one product is up to date",
+        ),
+        (
+            |facts| facts.counts.published = 0,
+            State::UpToDate,
+            "Up to date",
+        ),
+        (
+            |facts| {
+                facts.counts.discarded = 1;
+                facts.counts.outdated = 1;
+            },
+            State::Attention,
+            "12,430 of 12,431 up to date, 1 dismissed",
+        ),
+        (
+            // One that Digible never had.
+            |facts| facts.counts.discarded = 1,
+            State::Attention,
+            "12,431 of 12,432 up to date, 1 dismissed",
+        ),
+        (
+            |facts| facts.counts.removed = 2,
+            State::Attention,
+            "12,431 up to date, 2 gone from the shop and still at Digible",
+        ),
+        (
+            |facts| {
+                (facts.counts.discarded, facts.counts.outdated) = (1, 1);
+                facts.counts.removed = 2;
+            },
+            State::Attention,
+            "12,430 of 12,431 up to date, 1 dismissed, 2 gone from the shop and still at Digible",
+        ),
+        (
+            |facts| confirming(facts, 3),
+            State::Pending,
+            "Up to date, confirming 3 products until 12:41",
+        ),
+        (
+            |facts| {
+                confirming(facts, 1);
+                facts.counts.confirming_until = None;
+            },
+            State::Pending,
+            "Up to date, confirming 1 product",
+        ),
+        (
+            |facts| {
+                confirming(facts, 3);
+                facts.counts.removed = 2;
+            },
+            State::Attention,
+            "Up to date, 2 gone from the shop and still at Digible, confirming 3 products until 12:41",
+        ),
+        (
+            // One of them was never acknowledged.
+            |facts| {
+                confirming(facts, 3);
+                facts.counts.in_doubt = 4;
+            },
+            State::Pending,
+            "1 product being confirmed",
+        ),
+        (
+            |facts| {
+                facts.pending = 3;
+                facts.oldest_age = Some((Duration::from_secs(30), at("11:59:50")));
+            },
+            State::Pending,
+            "3 changes waiting (oldest 40 s)",
+        ),
+        (
+            |facts| {
+                facts.pending = 1;
+                facts.counts.discarded = 1;
+                facts.counts.removed = 2;
+            },
+            State::Pending,
+            "1 change waiting, 1 dismissed, 2 gone from the shop",
+        ),
+        (
+            |facts| facts.counts.parked = 2,
+            State::Attention,
+            "2 products refused",
+        ),
+        (
+            |facts| {
+                facts.counts.parked = 2;
+                facts.counts.discarded = 1;
+                facts.pending = 3;
+            },
+            State::Attention,
+            "2 products refused, 3 changes waiting, 1 dismissed",
+        ),
+        (
+            |facts| facts.uploaded_at = None,
+            State::Attention,
+            "An upload is due: Digible may lack products or changes",
+        ),
+        (
+            |facts| facts.catalog.reachable = Some(false),
+            State::Pending,
+            "Waiting for the shop's database to answer",
+        ),
+        (
+            |facts| {
+                facts.scan = Some(ScanFacts::default());
+                facts.capture = Some(CaptureStatus::NotInstalled);
+            },
+            State::Pending,
+            "Waiting for the next look at all products",
+        ),
+    ];
+    for (number, (change, state, headline)) in table.iter().enumerate() {
+        let mut facts = healthy();
+        change(&mut facts);
+        let (seen, icon, sentence, _) = see(&facts);
+        assert_eq!(
+            (seen, sentence.as_str()),
+            (*state, *headline),
+            "row {number}"
+        );
+        assert_eq!(icon == Icon::Green, seen == State::UpToDate, "row {number}");
+    }
+}
+
+fn confirming(facts: &mut Facts, count: u64) {
+    facts.counts.in_doubt = count;
+    facts.counts.confirming = count;
+    facts.counts.confirming_until = Some(at("12:41:00"));
+}
+
+#[test]
+fn times_are_not_in_the_headline() {
+    let facts = Facts {
+        last_sent_at: Some(at("11:19:00")),
+        last_compared_at: Some(at("11:05:00")),
+        ..healthy()
+    };
+    assert_eq!(see(&facts), see(&healthy()));
 }
 
 #[test]
 fn nothing_is_green_before_an_upload_has_finished() {
     let facts = Facts {
-        checked_at: None,
+        uploaded_at: None,
         ..healthy()
     };
     let (state, icon, _, codes) = see(&facts);
@@ -91,40 +234,54 @@ fn nothing_is_green_before_an_upload_has_finished() {
 }
 
 #[test]
-fn waiting_changes_are_amber_and_grow_older() {
-    let facts = Facts {
-        pending: 3,
-        oldest_age: Some((Duration::from_secs(30), at("11:59:50"))),
-        ..healthy()
-    };
-    assert_eq!(
-        see(&facts),
-        (
-            State::Pending,
-            Icon::Amber,
-            "3 changes waiting (oldest 40 s)".to_owned(),
-            vec![]
-        )
-    );
-}
-
-#[test]
-fn a_product_in_doubt_is_not_green() {
-    let mut facts = healthy();
-    facts.counts.in_doubt = 1;
-    assert_eq!(see(&facts).0, State::Pending);
-}
-
-#[test]
 fn sending_is_blue() {
     let mut run = Run::start(Kind::Sync, Cause::Scheduled);
-    (run.total, run.done) = (431, 120);
+    (run.total, run.sent) = (431, 120);
+    run.balance();
     let facts = Facts {
-        current_run: Some(run),
+        runs: vec![run],
         ..healthy()
     };
     assert_eq!(see(&facts).2, "Sending 120 of 431");
     assert_eq!(see(&facts).1, Icon::Blue);
+}
+
+#[test]
+fn what_has_found_something_sends_until_it_ends() {
+    let mut run = Run::start(Kind::Sync, Cause::Scheduled);
+    let seen = |run: &Run| {
+        let facts = Facts {
+            runs: vec![run.clone()],
+            ..healthy()
+        };
+        see(&facts).0
+    };
+    assert_eq!(seen(&run), State::UpToDate, "it only looks");
+    run.expect(2);
+    assert_eq!(seen(&run), State::Sending);
+    // Between two pages, and while changes are deleted.
+    run.count(crate::run::Count::Sent, 2);
+    assert_eq!(seen(&run), State::Sending);
+}
+
+#[test]
+fn an_upload_sends_whatever_runs_beside_it() {
+    let upload = Run::start(Kind::Upload, Cause::Requested);
+    let look = Run::start(Kind::Sync, Cause::Scheduled);
+    let facts = Facts {
+        runs: vec![upload, look],
+        uploaded_at: None,
+        ..healthy()
+    };
+    let (state, _, headline, codes) = see(&facts);
+    assert_eq!(
+        (state, headline.as_str()),
+        (State::Sending, "Uploading 0 of 0")
+    );
+    assert!(
+        codes.is_empty(),
+        "an upload is not due while one goes: {codes:?}"
+    );
 }
 
 #[test]
@@ -256,7 +413,7 @@ fn a_headline_begins_with_a_capital() {
 fn a_dead_database_hides_what_depends_on_it() {
     let mut facts = healthy();
     facts.capture = Some(CaptureStatus::NotInstalled);
-    facts.checked_at = None;
+    facts.uploaded_at = None;
     assert_eq!(
         see(&facts).3,
         vec!["CAPTURE_NOT_INSTALLED", "NEVER_UPLOADED"]
@@ -270,7 +427,7 @@ fn a_dead_database_hides_what_depends_on_it() {
 fn without_a_shop_it_is_unconfigured() {
     let facts = Facts {
         missing: vec!["catalog.kind"],
-        checked_at: None,
+        uploaded_at: None,
         ..Facts::new()
     };
     let (state, icon, headline, codes) = see(&facts);
@@ -304,7 +461,7 @@ fn a_new_journal_is_told_until_an_upload_has_finished() {
     };
     assert!(see(&facts).3.is_empty());
     let facts = Facts {
-        checked_at: None,
+        uploaded_at: None,
         ..facts
     };
     assert_eq!(see(&facts).3, vec!["NEVER_UPLOADED", "JOURNAL_REPLACED"]);
@@ -323,13 +480,13 @@ fn walked() -> Facts {
 }
 
 #[test]
-fn a_walked_table_is_green_as_of_the_last_walk() {
+fn a_walked_table_is_green_when_the_last_walk_left_nothing() {
     assert_eq!(
         see(&walked()),
         (
             State::UpToDate,
             Icon::Green,
-            "All 12,431 products equal, checked 11:58".to_owned(),
+            "All 12,431 products up to date".to_owned(),
             vec![]
         )
     );
@@ -344,7 +501,7 @@ fn a_walked_table_is_green_as_of_the_last_walk() {
             vec![]
         )
     );
-    facts.checked_at = None;
+    facts.uploaded_at = None;
     assert_eq!(see(&facts).3, ["NEVER_UPLOADED"]);
 }
 

@@ -42,23 +42,28 @@ pub struct Page<T> {
 }
 
 impl Journal {
-    /// Parked products that were not discarded.
+    /// Parked products, with the discarded ones or without.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
-    pub async fn list_parked(&self, after: Option<String>, limit: u32) -> Result<Page<Parked>> {
+    pub async fn list_parked(
+        &self,
+        after: Option<String>,
+        limit: u32,
+        discarded: bool,
+    ) -> Result<Page<Parked>> {
         self.read("list parked products", move |connection| {
             let entries = connection
                 .prepare_cached(
                     "SELECT id, digest, reason, since, discarded FROM parked
-                     WHERE discarded = 0 AND id > ?1 ORDER BY id LIMIT ?2",
+                     WHERE discarded <= ?3 AND id > ?1 ORDER BY id LIMIT ?2",
                 )?
-                .query_map((start(after), limit.saturating_add(1)), parked)?
+                .query_map((start(after), limit.saturating_add(1), discarded), parked)?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             let total: i64 = connection
-                .prepare_cached("SELECT count(*) FROM parked WHERE discarded = 0")?
-                .query_row([], |row| row.get(0))?;
+                .prepare_cached("SELECT count(*) FROM parked WHERE discarded <= ?1")?
+                .query_row([discarded], |row| row.get(0))?;
             Ok(page(entries, limit as usize, total, |entry| &entry.id))
         })
         .await

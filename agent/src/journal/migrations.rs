@@ -2,9 +2,10 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("migrations/0001-first.sql"),
     include_str!("migrations/0002-doubt.sql"),
+    include_str!("migrations/0003-run-sequence.sql"),
 ];
 
 /// The newest format that this version knows.

@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use crate::product::ProductId;
+use crate::{blocking, product::ProductId};
 
 mod clock;
 mod entry;
@@ -63,6 +63,8 @@ pub struct Counts {
     pub parked: u64,
     /// Refused and dismissed.
     pub discarded: u64,
+    /// Refused ones, shown or not, of which Digible has an earlier state: they count as published, too.
+    pub outdated: u64,
     /// Gone from the shop and shown.
     pub removed: u64,
 }
@@ -186,13 +188,12 @@ impl Journal {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         let connection = Arc::clone(&self.connection);
-        tokio::task::spawn_blocking(move || {
+        let answer = blocking::run(move || {
             // A panic cannot leave a transaction open (it rolls back on drop): the lock stays usable.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut connection).map_err(|source| JournalError::Statement { operation, source })
-        })
-        .await
-        .map_err(|_| JournalError::Stopped)?
+        });
+        answer.await.unwrap_or(Err(JournalError::Stopped))
     }
 
     /// How many products are in which state.
@@ -226,6 +227,10 @@ impl Journal {
                 confirming_until: Option::map(until, clock::shown),
                 parked: count("SELECT count(*) FROM parked WHERE discarded = 0")?,
                 discarded: count("SELECT count(*) FROM parked WHERE discarded = 1")?,
+                outdated: count(
+                    "SELECT count(*) FROM parked AS k
+                     WHERE EXISTS (SELECT 1 FROM published AS p WHERE p.id = k.id)",
+                )?,
                 removed: count("SELECT count(*) FROM removed")?,
             })
         })

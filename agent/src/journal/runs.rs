@@ -1,17 +1,22 @@
 //! Runs that ended, and the one that was going.
 
-use rusqlite::OptionalExtension as _;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{Journal, Result};
+use super::{Journal, Result, meta, time};
 
 /// How many ended runs are kept.
 const KEEP: u32 = 500;
+/// Key of the time at which Digible last acknowledged something.
+const SENT_AT: &str = "sent_at";
 
 /// A run as it is stored: what is needed to find it, and the rest as the engine wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRun {
     /// Its id.
     pub id: String,
+    /// Grows with each run: the order of runs, whatever the clock says.
+    pub sequence: u64,
     /// When it started, in milliseconds since 1970.
     pub started_at: i64,
     /// When it ended; none while it goes.
@@ -21,27 +26,63 @@ pub struct StoredRun {
 }
 
 impl Journal {
-    /// Stores a run, in place of an earlier state of it.
+    /// Stores a run, in place of an earlier state of it, and when Digible last acknowledged something.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
-    pub async fn store_run(&self, run: StoredRun) -> Result<()> {
+    pub async fn store_run(&self, run: StoredRun, sent_at: Option<Timestamp>) -> Result<()> {
         self.write("store a run", move |transaction| {
+            note_sent(transaction, sent_at)?;
             transaction
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO run (id, started_at, finished_at, record)
-                     VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR REPLACE INTO run (id, sequence, started_at, finished_at, record)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
-                .execute((&run.id, run.started_at, run.finished_at, &run.record))?;
+                .execute((
+                    &run.id,
+                    number(run.sequence),
+                    run.started_at,
+                    run.finished_at,
+                    &run.record,
+                ))?;
             transaction
                 .prepare_cached(
                     "DELETE FROM run WHERE id IN
                          (SELECT id FROM run WHERE finished_at IS NOT NULL
-                          ORDER BY started_at DESC, id DESC LIMIT -1 OFFSET ?1)",
+                          ORDER BY sequence DESC LIMIT -1 OFFSET ?1)",
                 )?
                 .execute([KEEP])?;
             Ok(())
+        })
+        .await
+    }
+
+    /// Stores how far a run is, so that its numbers are known when the agent is killed. Nothing when
+    /// it has ended meanwhile, or is not kept.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn store_progress(&self, run: StoredRun, sent_at: Option<Timestamp>) -> Result<()> {
+        self.write("store how far a run is", move |transaction| {
+            note_sent(transaction, sent_at)?;
+            transaction
+                .prepare_cached("UPDATE run SET record = ?2 WHERE id = ?1 AND finished_at IS NULL")?
+                .execute((&run.id, &run.record))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// When Digible last acknowledged something, as it was stored with a run; none before the first.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn sent_at(&self) -> Result<Option<Timestamp>> {
+        self.read("read when something was last sent", |connection| {
+            Ok(meta::get(connection, SENT_AT)?.map(time))
         })
         .await
     }
@@ -59,7 +100,7 @@ impl Journal {
         .await
     }
 
-    /// Runs, newest first.
+    /// Runs, the one that began last first.
     ///
     /// # Errors
     ///
@@ -68,8 +109,8 @@ impl Journal {
         self.read("list runs", move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT id, started_at, finished_at, record FROM run
-                     ORDER BY started_at DESC, id DESC LIMIT ?1",
+                    "SELECT id, sequence, started_at, finished_at, record FROM run
+                     ORDER BY sequence DESC LIMIT ?1",
                 )?
                 .query_map([limit], stored)?
                 .collect()
@@ -86,7 +127,7 @@ impl Journal {
         self.read("look up a run", move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT id, started_at, finished_at, record FROM run WHERE id = ?1",
+                    "SELECT id, sequence, started_at, finished_at, record FROM run WHERE id = ?1",
                 )?
                 .query_row([id], stored)
                 .optional()
@@ -98,8 +139,21 @@ impl Journal {
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredRun> {
     Ok(StoredRun {
         id: row.get(0)?,
-        started_at: row.get(1)?,
-        finished_at: row.get(2)?,
-        record: row.get(3)?,
+        sequence: row.get::<_, i64>(1)?.unsigned_abs(),
+        started_at: row.get(2)?,
+        finished_at: row.get(3)?,
+        record: row.get(4)?,
     })
+}
+
+/// Nothing was sent by this process yet: what an earlier one noted stays.
+fn note_sent(connection: &Connection, at: Option<Timestamp>) -> rusqlite::Result<()> {
+    match at {
+        Some(at) => meta::set(connection, SENT_AT, &at.as_millisecond()),
+        None => Ok(()),
+    }
+}
+
+fn number(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }

@@ -6,6 +6,9 @@ use rusqlite::{OptionalExtension as _, Transaction};
 use super::{Journal, Result, UploadProgress, exists, meta, now_ms, time};
 use crate::product::ProductId;
 
+/// Key of the time as of which every product was last compared.
+const COMPARED_AT: &str = "compared_at";
+
 /// The newest upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -85,7 +88,39 @@ impl Journal {
             if finished == 0 {
                 return Ok(());
             }
-            meta::set(transaction, "uploaded_at", &now_ms())
+            let now = now_ms();
+            meta::set(transaction, "uploaded_at", &now)?;
+            meta::set(transaction, COMPARED_AT, &now)
+        })
+        .await
+    }
+
+    /// Notes as of when every product was last compared.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn note_compared(&self, at: Timestamp) -> Result<()> {
+        self.write("note that every product was compared", move |transaction| {
+            meta::set(transaction, COMPARED_AT, &at.as_millisecond())
+        })
+        .await
+    }
+
+    /// As of when every product was last compared, by an upload or by walking the table; none when
+    /// that never happened. Stays when an upload is due again.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn compared_at(&self) -> Result<Option<Timestamp>> {
+        self.read("read when every product was compared", |connection| {
+            let at = match meta::get(connection, COMPARED_AT)? {
+                // Uploads of earlier versions noted only that they had finished.
+                None => meta::get(connection, "uploaded_at")?,
+                at => at,
+            };
+            Ok(at.map(time))
         })
         .await
     }

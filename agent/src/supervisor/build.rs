@@ -8,9 +8,10 @@ use super::{
     unsupported,
 };
 use crate::{
+    blocking,
     config::{CaptureMode, CatalogKind, Config},
     digible::{Digible, DigibleOptions},
-    engine::{Engine, GONE_AFTER, Options, with_causes},
+    engine::{Engine, GONE_AFTER, Options, tasks::guarded, with_causes},
     health::{Area, Facts, Trouble},
     journal::{Binding, Journal, JournalError},
     secrets::{SecretError, SecretName},
@@ -99,10 +100,8 @@ impl Supervisor {
         };
         let path = self.paths.journal.clone();
         let late_window = config.digible.late_window();
-        let opened =
-            tokio::task::spawn_blocking(move || Journal::open(&path, &binding, late_window))
-                .await
-                .map_err(|_| BuildError::Ending)??;
+        let opened = blocking::run(move || Journal::open(&path, &binding, late_window)).await;
+        let opened = opened.ok_or(BuildError::Ending)??;
         if let Some(kept) = &opened.kept {
             tracing::warn!(
                 path = %kept.path.display(),
@@ -135,6 +134,7 @@ impl Supervisor {
             opened.journal,
             Arc::clone(&self.board),
             options(config),
+            self.crashed.clone(),
         );
         Ok(engine.await?)
     }
@@ -174,7 +174,7 @@ impl Supervisor {
             return;
         }
         let supervisor = Arc::clone(self);
-        tokio::spawn(async move {
+        let build_again = async move {
             tokio::select! {
                 () = supervisor.ending.cancelled() => return,
                 () = tokio::time::sleep(RETRY) => {}
@@ -185,7 +185,9 @@ impl Supervisor {
                 Box::pin(supervisor.build()).await;
             }
             drop(changing);
-        });
+        };
+        let crashed = self.crashed.clone();
+        tokio::spawn(guarded("build the engine again", crashed, build_again));
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Supervisor {
     pub logging: Logging,
     /// Cancelled when the agent is to end.
     pub ending: CancellationToken,
+    /// Cancelled when a task of it panicked: the process has to end, with a failure code.
+    pub crashed: CancellationToken,
     environment: Vec<(String, String)>,
     current: RwLock<Current>,
     /// Whether building has come to its end, with an engine or without.
@@ -91,6 +93,7 @@ impl Supervisor {
             board,
             logging,
             ending: CancellationToken::new(),
+            crashed: CancellationToken::new(),
             environment,
             current: RwLock::new(Current {
                 config,

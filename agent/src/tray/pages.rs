@@ -30,6 +30,7 @@ pub(super) async fn refused(mut client: Client, now: &Zoned) -> Result<String, F
         let request = ListParkedRequest {
             page_size: PAGE,
             page_token,
+            include_discarded: false,
         };
         let answer = client.products.list_parked(request).await?.into_inner();
         named.extend(answer.products);

@@ -20,7 +20,11 @@ const PAGE: u32 = 1_000;
 
 /// What to do; with nothing, list them.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// List the dismissed ones, too
+    #[arg(long)]
+    all: bool,
     #[command(subcommand)]
     action: Option<Action>,
 }
@@ -36,17 +40,17 @@ enum Action {
 /// Does it.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     match args.action {
-        None => list(ctl).await,
+        None => list(ctl, args.all).await,
         Some(Action::Retry(which)) => retry(ctl, which).await,
         Some(Action::Discard(which)) => discard(ctl, which).await,
     }?;
     Ok(Exit::Done)
 }
 
-async fn list(ctl: &Ctl) -> Result<(), Error> {
-    let (parked, total) = all(ctl).await?;
+async fn list(ctl: &Ctl, dismissed: bool) -> Result<(), Error> {
+    let (parked, total) = all(ctl, dismissed).await?;
     if parked.is_empty() {
-        ctl.output.note("No product is parked");
+        ctl.output.note("No product is refused");
     }
     let text = human::product::parked(&parked, &Clock::local());
     let json = ParkedListJson {
@@ -56,7 +60,7 @@ async fn list(ctl: &Ctl) -> Result<(), Error> {
     ctl.output.show(&json, || text)
 }
 
-async fn all(ctl: &Ctl) -> Result<(Vec<ParkedProduct>, u64), Error> {
+async fn all(ctl: &Ctl, include_discarded: bool) -> Result<(Vec<ParkedProduct>, u64), Error> {
     let mut client = ctl.connect().await?;
     let mut found = Vec::new();
     let mut page_token = String::new();
@@ -64,6 +68,7 @@ async fn all(ctl: &Ctl) -> Result<(Vec<ParkedProduct>, u64), Error> {
         let request = ListParkedRequest {
             page_size: PAGE,
             page_token,
+            include_discarded,
         };
         let page = answer(client.products.list_parked(request))
             .await?
@@ -102,6 +107,9 @@ async fn discard(ctl: &Ctl, which: Selection) -> Result<(), Error> {
         .into_inner()
         .count;
     ctl.output.show(&CountJson { count }, || {
-        format!("{} no longer shown until they change", products(count))
+        format!(
+            "{} dismissed until they change: `shopmasterctl parked --all` lists them",
+            products(count)
+        )
     })
 }

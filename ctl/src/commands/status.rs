@@ -163,7 +163,7 @@ mod tests {
             lagged: true,
             ..WatchStatusResponse::default()
         };
-        assert!(news(&none, &first, None, &clock).contains("\npending "));
+        assert!(news(&none, &first, None, &clock).contains("\nwaiting "));
         assert_eq!(news(&none, &first, Some(&first), &clock), "");
         assert_eq!(
             news(&lagged, &first, Some(&first), &clock),

@@ -48,7 +48,7 @@ async fn icon_and_menu_are_seen() -> Tested {
     let look = icon
         .until(|look| {
             look.tooltip
-                .starts_with("shopMaster: All 5 products equal, checked ")
+                .starts_with("shopMaster: All 5 products up to date")
                 && look.items[1].label.starts_with("Last sync: ")
         })
         .await?;

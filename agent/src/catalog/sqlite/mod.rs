@@ -11,7 +11,6 @@ use std::{
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use tokio::task::spawn_blocking;
 
 use super::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
@@ -236,10 +235,10 @@ async fn blocking<T: Send + 'static>(
     operation: &'static str,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    spawn_blocking(work).await.unwrap_or_else(|error| {
+    crate::blocking::run(work).await.unwrap_or_else(|| {
         Err(CatalogError::Statement {
             operation,
-            source: Box::new(error),
+            source: "the agent is ending".into(),
         })
     })
 }

@@ -1,8 +1,10 @@
 //! Runs.
 
+use std::time::Duration;
+
 use shopmaster_proto::v1;
 
-use super::time::timestamp;
+use super::time::{length, timestamp};
 use crate::run::{Cause, Kind, Outcome, Run, State};
 
 /// As one of many: without the products that it parked, so that a list stays small.
@@ -52,6 +54,9 @@ pub(in crate::control) fn run(run: &Run) -> v1::Run {
         removed: run.removed,
         requests: run.requests,
         message: run.message.clone(),
+        still_parked: run.still_parked,
+        earlier: run.earlier,
+        took: run.took_ms.map(|took| length(Duration::from_millis(took))),
         refused: run
             .refused
             .iter()

@@ -32,7 +32,7 @@ pub(in crate::control) fn status(facts: &Facts, secrets_store: &str) -> v1::Stat
             .filter(|_| facts.paused.is_none())
             .map(timestamp),
         last_sync: facts.last_sync.as_ref().map(run),
-        current_run: facts.current_run.as_ref().map(run),
+        current_run: facts.current_run().map(run),
         session: Some(session(facts)),
         capture: Some(capture(facts.capture.as_ref(), facts.scan.is_some())),
         catalog: Some(catalog(facts)),
@@ -40,6 +40,11 @@ pub(in crate::control) fn status(facts: &Facts, secrets_store: &str) -> v1::Stat
         icon: icon(report.icon).into(),
         secrets_store: secrets_store.to_owned(),
         blocked_until: facts.blocked_until.map(timestamp),
+        dismissed: facts.counts.discarded,
+        confirming: facts.counts.confirming,
+        confirming_until: facts.counts.confirming_until.map(timestamp),
+        last_sent_at: facts.last_sent_at.map(timestamp),
+        last_compared_at: facts.last_compared_at.map(timestamp),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::board::Board;
 use crate::{
-    health::{Area, Trouble},
+    health::{Area, Facts, Trouble},
     journal::Pause,
 };
 
@@ -35,6 +35,7 @@ fn nobody_is_woken_when_nothing_changes() {
 #[test]
 fn an_issue_keeps_its_beginning_until_it_is_gone() {
     let board = Board::new();
+    board.update(|facts| facts.catalog.reachable = Some(true));
     let trouble = || Trouble::new("DIGIBLE_REFUSES", "no".to_owned(), "ask").lasting();
     board.update(|facts| facts.fails(Area::Digible, trouble()));
     let since = |code| board.facts().since.get(code).copied();
@@ -43,4 +44,27 @@ fn an_issue_keeps_its_beginning_until_it_is_gone() {
     assert_eq!(since("DIGIBLE_REFUSES"), Some(began));
     board.update(|facts| facts.works(Area::Digible));
     assert_eq!(since("DIGIBLE_REFUSES"), None);
+}
+
+#[test]
+fn an_issue_keeps_its_beginning_over_a_change_of_the_configuration() {
+    let board = Board::new();
+    let refused = |facts: &mut Facts| {
+        facts.catalog.reachable = Some(true);
+        facts.counts.parked = 1;
+    };
+    board.update(refused);
+    let since = || board.facts().since.get("PRODUCTS_REFUSED").copied();
+    let began = since().unwrap();
+    // A new engine, which has not looked yet.
+    board.update(|facts| {
+        *facts = Facts {
+            since: facts.since.clone(),
+            ..Facts::new()
+        };
+    });
+    board.update(refused);
+    assert_eq!(since(), Some(began));
+    board.update(|facts| facts.counts.parked = 0);
+    assert_eq!(since(), None);
 }

@@ -59,6 +59,8 @@ struct Memory {
     acknowledged: Vec<Sent>,
     holds: BTreeMap<ProductId, String>,
     late: Vec<Sent>,
+    logins: usize,
+    is_away: bool,
 }
 
 impl Default for FakeCloud {
@@ -71,6 +73,8 @@ impl Default for FakeCloud {
                 acknowledged: Vec::new(),
                 holds: BTreeMap::new(),
                 late: Vec::new(),
+                logins: 0,
+                is_away: false,
             }),
             arrived: watch::Sender::new(0),
         }
@@ -84,7 +88,19 @@ impl FakeCloud {
     }
 
     pub(super) fn is_well(&self) {
+        self.memory().is_away = false;
         self.rule(|_| good());
+    }
+
+    /// Nothing reaches it, not even a login.
+    pub(super) fn is_away(&self) {
+        self.memory().is_away = true;
+        self.rule(|_| turned_away());
+    }
+
+    /// How often somebody tried to log in.
+    pub(super) fn logins(&self) -> usize {
+        self.memory().logins
     }
 
     /// Refuses products of these prices, and every batch that they are in.
@@ -199,7 +215,12 @@ impl Cloud for FakeCloud {
     }
 
     async fn log_in(&self) -> Answer {
-        Answer::Acknowledged
+        let mut memory = self.memory();
+        memory.logins += 1;
+        match memory.is_away {
+            true => turned_away().answer,
+            false => Answer::Acknowledged,
+        }
     }
 
     fn session(&self) -> Session {

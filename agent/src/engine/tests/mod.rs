@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Options, board::Board};
 use crate::{
@@ -24,6 +25,7 @@ mod registry;
 mod scanning;
 mod scheduling;
 mod shop;
+mod shown;
 mod steps;
 mod trimming;
 mod uploads;
@@ -36,6 +38,8 @@ struct World {
     board: Arc<Board>,
     engine: Arc<Engine>,
     late_window: Duration,
+    /// Cancelled when a task of the engine panicked.
+    crashed: CancellationToken,
 }
 
 impl World {
@@ -53,7 +57,17 @@ impl World {
         let shop = Arc::new(FakeShop::default());
         let cloud = Arc::new(FakeCloud::default());
         let board = Arc::new(Board::new());
-        let engine = engine(&folder, &shop, &cloud, &board, options, late_window).await;
+        let crashed = CancellationToken::new();
+        let engine = watched(
+            &folder,
+            &shop,
+            &cloud,
+            &board,
+            options,
+            late_window,
+            &crashed,
+        )
+        .await;
         Self {
             folder,
             shop,
@@ -61,6 +75,7 @@ impl World {
             board,
             engine,
             late_window,
+            crashed,
         }
     }
 
@@ -128,6 +143,19 @@ async fn engine(
     options: Options,
     late_window: Duration,
 ) -> Arc<Engine> {
+    let crashed = CancellationToken::new();
+    watched(folder, shop, cloud, board, options, late_window, &crashed).await
+}
+
+async fn watched(
+    folder: &TempDir,
+    shop: &Arc<FakeShop>,
+    cloud: &Arc<FakeCloud>,
+    board: &Arc<Board>,
+    options: Options,
+    late_window: Duration,
+    crashed: &CancellationToken,
+) -> Arc<Engine> {
     let binding = Binding {
         account: "account".to_owned(),
         catalog: "catalog".to_owned(),
@@ -141,6 +169,7 @@ async fn engine(
         opened.journal,
         Arc::clone(board),
         options,
+        crashed.clone(),
     )
     .await
     .unwrap()

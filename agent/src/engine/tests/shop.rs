@@ -53,6 +53,7 @@ struct Table {
     adoption_fails: bool,
     is_view: bool,
     is_hidden: bool,
+    panics: bool,
 }
 
 impl FakeShop {
@@ -134,6 +135,11 @@ impl FakeShop {
     }
 
     /// Lets acknowledgements fail from now on, or work again.
+    /// Reading the ChangeLog hits a defect of ours.
+    pub(super) fn panic_when_read(&self) {
+        self.table().panics = true;
+    }
+
     pub(super) fn fail_with(&self, failing: Option<fn() -> CatalogError>) {
         self.table().failing = failing;
     }
@@ -375,6 +381,8 @@ impl Catalog for FakeShop {
         if after.is_none() {
             self.walks.fetch_add(1, Ordering::SeqCst);
         }
+        let panics = self.table().panics;
+        assert!(!panics, "on purpose");
         let after = after.map_or(0, |identity| identity.change);
         let table = self.table();
         table.check_captured();

@@ -48,12 +48,18 @@ async fn a_discarded_product_is_shown_again_when_another_body_is_refused() {
     assert_eq!(shop.journal.counts().await.unwrap().parked, 0);
     assert!(
         shop.journal
-            .list_parked(None, 9)
+            .list_parked(None, 9, false)
             .await
             .unwrap()
             .entries
             .is_empty()
     );
+
+    let all = shop.journal.list_parked(None, 9, true).await.unwrap();
+    assert_eq!((all.total, all.entries.len()), (1, 1));
+    assert!(all.entries[0].discarded);
+    let counts = shop.journal.counts().await.unwrap();
+    assert_eq!((counts.discarded, counts.outdated), (1, 0));
 
     shop.park(&id, 7, "400: much too dear").await;
     let parked = shop.journal.parked(id.clone()).await.unwrap().unwrap();
@@ -63,6 +69,27 @@ async fn a_discarded_product_is_shown_again_when_another_body_is_refused() {
     shop.park(&id, 8, "400: too dear").await;
     assert!(!shop.journal.parked(id).await.unwrap().unwrap().discarded);
     assert_eq!(shop.journal.counts().await.unwrap().parked, 1);
+}
+
+#[tokio::test]
+async fn refused_products_of_which_digible_has_an_earlier_state_are_counted() {
+    let shop = Fixture::new();
+    shop.publish(&[&number(1), &number(2), &number(3)], 7).await;
+    for id in [1, 2, 4].map(number) {
+        shop.park(&id, 8, "no").await;
+    }
+    let discarded = Some(vec![number(2)]);
+    shop.journal.discard_parked(discarded).await.unwrap();
+    let counts = shop.journal.counts().await.unwrap();
+    assert_eq!(
+        (
+            counts.published,
+            counts.parked,
+            counts.discarded,
+            counts.outdated
+        ),
+        (3, 2, 1, 2)
+    );
 }
 
 #[tokio::test]
@@ -142,7 +169,7 @@ async fn lists_come_in_pages_by_id() {
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let page = shop.journal.list_parked(after, size).await.unwrap();
+            let page = shop.journal.list_parked(after, size, false).await.unwrap();
             assert_eq!(page.total, 6);
             assert!(page.entries.len() <= size as usize);
             found.extend(page.entries.into_iter().map(|parked| parked.id));
@@ -153,7 +180,11 @@ async fn lists_come_in_pages_by_id() {
         }
         assert_eq!(found, ids, "pages of {size}");
     }
-    let all = shop.journal.list_parked(None, u32::MAX).await.unwrap();
+    let all = shop
+        .journal
+        .list_parked(None, u32::MAX, false)
+        .await
+        .unwrap();
     assert_eq!((all.entries.len(), all.next), (6, None));
 }
 

@@ -1,4 +1,4 @@
--- Format 2
+-- Format 3
 
 CREATE TABLE doubt (
     id          ANY NOT NULL PRIMARY KEY,
@@ -45,7 +45,7 @@ CREATE TABLE run (
     started_at  INTEGER NOT NULL,
     finished_at INTEGER,
     record      TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+, sequence INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 
 CREATE TABLE upload (
     number      INTEGER NOT NULL PRIMARY KEY,
@@ -57,4 +57,4 @@ CREATE TABLE upload (
 
 CREATE INDEX doubt_due ON doubt (due);
 
-CREATE INDEX run_started ON run (started_at);
+CREATE INDEX run_sequence ON run (sequence);

@@ -42,6 +42,7 @@ async fn generations_are_proposed_and_then_confirmed() {
 fn run(number: i64) -> StoredRun {
     StoredRun {
         id: format!("sync-{number:04}"),
+        sequence: number.unsigned_abs(),
         started_at: number,
         finished_at: None,
         record: format!("{{\"n\":{number}}}"),
@@ -51,13 +52,13 @@ fn run(number: i64) -> StoredRun {
 #[tokio::test]
 async fn a_run_is_stored_in_place_of_its_earlier_state() {
     let shop = Fixture::new();
-    shop.journal.store_run(run(1)).await.unwrap();
-    shop.journal.store_run(run(2)).await.unwrap();
+    shop.journal.store_run(run(1), None).await.unwrap();
+    shop.journal.store_run(run(2), None).await.unwrap();
     let ended = StoredRun {
         finished_at: Some(9),
         ..run(1)
     };
-    shop.journal.store_run(ended.clone()).await.unwrap();
+    shop.journal.store_run(ended.clone(), None).await.unwrap();
     let shop = shop.reopen();
     assert_eq!(
         shop.journal.stored_run(ended.id.clone()).await.unwrap(),
@@ -74,13 +75,13 @@ async fn the_newest_five_hundred_runs_are_kept() {
     execute(
         &shop.journal,
         "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
-         INSERT INTO run SELECT format('sync-%04d', n), n, iif(n = 7, NULL, n), '{}' FROM n",
+         INSERT INTO run SELECT format('sync-%04d', n), n, iif(n = 7, NULL, n), '{}', n FROM n",
     );
     let ended = StoredRun {
         finished_at: Some(601),
         ..run(601)
     };
-    shop.journal.store_run(ended.clone()).await.unwrap();
+    shop.journal.store_run(ended.clone(), None).await.unwrap();
     let runs = shop.journal.stored_runs(1000).await.unwrap();
     assert_eq!(runs.len(), 501);
     assert_eq!(runs.first(), Some(&ended));
@@ -91,4 +92,70 @@ async fn the_newest_five_hundred_runs_are_kept() {
         .take(2)
         .collect();
     assert_eq!(oldest, [7, 102], "one that has not ended is kept");
+}
+
+#[tokio::test]
+async fn runs_are_in_the_order_in_which_they_began_whatever_the_clock_said() {
+    let shop = Fixture::new();
+    let ahead = StoredRun {
+        started_at: i64::MAX,
+        ..run(1)
+    };
+    shop.journal.store_run(ahead.clone(), None).await.unwrap();
+    shop.journal.store_run(run(2), None).await.unwrap();
+    assert_eq!(shop.journal.stored_runs(9).await.unwrap(), [run(2), ahead]);
+}
+
+#[tokio::test]
+async fn progress_is_stored_for_a_run_that_goes_and_for_no_other() {
+    let shop = Fixture::new();
+    let further = |run: StoredRun| StoredRun {
+        record: "further".to_owned(),
+        ..run
+    };
+    shop.journal.store_run(run(1), None).await.unwrap();
+    let at = Timestamp::from_millisecond(7).unwrap();
+    let (progress, other) = (further(run(1)), further(run(2)));
+    shop.journal
+        .store_progress(progress.clone(), Some(at))
+        .await
+        .unwrap();
+    shop.journal.store_progress(other, None).await.unwrap();
+    assert_eq!(shop.journal.stored_runs(9).await.unwrap(), [progress]);
+    assert_eq!(shop.journal.sent_at().await.unwrap(), Some(at));
+    let ended = StoredRun {
+        finished_at: Some(9),
+        ..run(1)
+    };
+    shop.journal.store_run(ended.clone(), None).await.unwrap();
+    shop.journal
+        .store_progress(further(run(1)), None)
+        .await
+        .unwrap();
+    assert_eq!(shop.journal.stored_runs(9).await.unwrap(), [ended]);
+}
+
+#[tokio::test]
+async fn when_every_product_was_compared_stays_when_an_upload_is_due_again() {
+    let shop = Fixture::new();
+    assert_eq!(shop.journal.compared_at().await.unwrap(), None);
+    execute(&shop.journal, "INSERT INTO meta VALUES ('uploaded_at', 5)");
+    let compared = async || {
+        shop.journal
+            .compared_at()
+            .await
+            .unwrap()
+            .unwrap()
+            .as_millisecond()
+    };
+    assert_eq!(compared().await, 5, "as an earlier version noted it");
+    let number = shop.journal.begin_upload().await.unwrap();
+    shop.journal.finish_upload(number).await.unwrap();
+    let uploaded = shop.journal.uploaded_at().await.unwrap();
+    assert_eq!(shop.journal.compared_at().await.unwrap(), uploaded);
+    shop.journal.need_upload().await.unwrap();
+    assert_eq!(shop.journal.compared_at().await.unwrap(), uploaded);
+    let walk = Timestamp::from_millisecond(7).unwrap();
+    shop.journal.note_compared(walk).await.unwrap();
+    assert_eq!(compared().await, 7);
 }

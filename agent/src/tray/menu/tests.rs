@@ -99,12 +99,12 @@ const PAUSES: &str = "> Pause for 30 minutes
 
 #[test]
 fn up_to_date() {
-    let status = status(State::UpToDate, "All 12,431 products equal, checked 03:10");
+    let status = status(State::UpToDate, "All 12,431 products up to date");
     assert_eq!(
         shown_status(&status),
         format!(
-            "UpToDate: shopMaster: All 12,431 products equal, checked 03:10
-  All 12,431 products equal, checked 03:10
+            "UpToDate: shopMaster: All 12,431 products up to date
+  All 12,431 products up to date
   Last sync: today 11:58, 12 products sent
   -
 > Sync now
@@ -169,12 +169,9 @@ fn pending_names_the_time_and_not_the_age() {
     assert!(one.contains("  1 change waiting\n"), "{one}");
     // In doubt: the agent's own words.
     status.pending = 0;
-    status.headline = "2 products in doubt, to be sent once more".to_owned();
+    status.headline = "2 products being confirmed".to_owned();
     let doubt = shown_status(&status);
-    assert!(
-        doubt.contains("  2 products in doubt, to be sent once more\n"),
-        "{doubt}"
-    );
+    assert!(doubt.contains("  2 products being confirmed\n"), "{doubt}");
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn shop(row: Option<&ShopRow>) -> String {
 fn reason(product: &ParkedProduct) -> String {
     let reason = plain(&product.reason);
     if product.discarded {
-        return format!("{reason} (discarded)");
+        return format!("{reason} (dismissed)");
     }
     reason
 }
@@ -151,7 +151,7 @@ shop          P1 \"Soap\" 1500.00
 change        UPDATE today 14:20
 acknowledged  never
 digest now    ab12
-parked        since yesterday 09:00, name too long (discarded)
+parked        since yesterday 09:00, name too long (dismissed)
 "
         );
     }

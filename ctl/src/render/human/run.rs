@@ -21,8 +21,9 @@ pub fn counts(run: &Run) -> String {
         (run.sent, "sent"),
         (run.unchanged, "unchanged"),
         (run.parked, "refused"),
-        (run.failed, "still pending"),
-        (run.removed, "no longer in the shop"),
+        (run.still_parked, "still refused"),
+        (run.failed, "still waiting"),
+        (run.removed, "gone from the shop"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
@@ -33,6 +34,8 @@ pub fn counts(run: &Run) -> String {
     }
     match run.outcome() {
         RunOutcome::Completed | RunOutcome::Unspecified => "nothing to send",
+        // What it did after its numbers were last stored, nobody knows.
+        RunOutcome::Interrupted => "not counted",
         // It did not get that far: that there was nothing to send would be a guess.
         _ => "nothing sent",
     }

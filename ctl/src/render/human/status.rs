@@ -38,14 +38,17 @@ fn facts(status: &Status, clock: &Clock) -> String {
         ));
     }
     if let Some(until) = clock.at(status.blocked_until) {
-        lines.push(("waiting", format!("until {until}, as Digible asked")));
+        lines.push(("on hold", format!("until {until}, as Digible asked")));
     }
     lines.extend([
-        ("pending", pending(status, clock)),
-        ("in doubt", number(status.in_doubt)),
-        ("parked", number(status.parked)),
-        ("removed", number(status.removed)),
+        ("waiting", pending(status, clock)),
+        ("confirming", confirming(status, clock)),
+        ("refused", number(status.parked)),
+        ("dismissed", number(status.dismissed)),
+        ("gone", number(status.removed)),
         ("published", number(status.published)),
+        ("last sent", last_time(status.last_sent_at, clock)),
+        ("last compared", last_time(status.last_compared_at, clock)),
         ("last sync", last_sync(status.last_sync.as_ref(), clock)),
         ("next sync", next_sync(status, clock)),
         ("session", session(status, clock)),
@@ -72,6 +75,22 @@ fn pending(status: &Status, clock: &Clock) -> String {
             format!("{}, oldest {age}", number(status.pending))
         }
         _ => number(status.pending),
+    }
+}
+
+fn confirming(status: &Status, clock: &Clock) -> String {
+    match clock.at(status.confirming_until) {
+        Some(until) if status.confirming == status.in_doubt => {
+            format!("{}, until {until}", number(status.in_doubt))
+        }
+        _ => number(status.in_doubt),
+    }
+}
+
+fn last_time(time: Option<prost_types::Timestamp>, clock: &Clock) -> String {
+    match (clock.age(time), clock.at(time)) {
+        (Some(age), Some(at)) => format!("{age} ago ({at})"),
+        _ => "never".to_owned(),
     }
 }
 
@@ -167,7 +186,13 @@ mod tests {
         Status {
             version: "0.1.0".to_owned(),
             state: State::UpToDate.into(),
-            headline: "Up to date (2 no longer in the shop)".to_owned(),
+            headline: "12,430 of 12,431 up to date, 1 dismissed".to_owned(),
+            dismissed: 1,
+            in_doubt: 3,
+            confirming: 3,
+            confirming_until: local("2026-11-21T14:32:00"),
+            last_sent_at: local("2026-11-21T14:28:00"),
+            last_compared_at: local("2026-11-20T09:00:00"),
             removed: 2,
             published: 12_431,
             next_sync_at: local("2026-11-21T14:31:00"),
@@ -202,20 +227,23 @@ mod tests {
         assert_eq!(
             status(&good(), &clock()),
             "\
-Up to date (2 no longer in the shop)
+12,430 of 12,431 up to date, 1 dismissed
 
-pending    0
-in doubt   0
-parked     0
-removed    2
-published  12,431
-last sync  2 min ago (today 14:28), completed: 12 sent, 3 unchanged
-next sync  in 60 s (today 14:31)
-session    active, until tomorrow 08:00
-capture    trigger, installed
-catalog    sqlite, reachable
-secrets    in a file that only this user can read
-agent      0.1.0
+waiting        0
+confirming     3, until today 14:32
+refused        0
+dismissed      1
+gone           2
+published      12,431
+last sent      2 min ago (today 14:28)
+last compared  29 h ago (yesterday 09:00)
+last sync      2 min ago (today 14:28), completed: 12 sent, 3 unchanged
+next sync      in 60 s (today 14:31)
+session        active, until tomorrow 08:00
+capture        trigger, installed
+catalog        sqlite, reachable
+secrets        in a file that only this user can read
+agent          0.1.0
 "
         );
     }
@@ -227,8 +255,10 @@ agent      0.1.0
             state: State::Paused.into(),
             pending: 1_003,
             oldest_pending_at: local("2026-11-21T14:29:20"),
-            in_doubt: 1,
+            in_doubt: 4,
             parked: 2,
+            last_sent_at: None,
+            last_compared_at: None,
             paused: true,
             paused_until: local("2026-11-21T15:00:00"),
             blocked_until: local("2026-11-21T14:40:00"),
@@ -274,21 +304,24 @@ agent      0.1.0
             "\
 Paused until 15:00
 
-running    upload-1, 120 of 4,310 products
-paused     until today 15:00
-waiting    until today 14:40, as Digible asked
-pending    1,003, oldest 40 s
-in doubt   1
-parked     2
-removed    2
-published  12,431
-last sync  none yet
-next sync  none planned
-session    expired
-capture    trigger, drifted: the trigger is disabled
-catalog    sqlite, reachable
-secrets    in the operating system's store
-agent      0.1.0
+running        upload-1, 120 of 4,310 products
+paused         until today 15:00
+on hold        until today 14:40, as Digible asked
+waiting        1,003, oldest 40 s
+confirming     4
+refused        2
+dismissed      1
+gone           2
+published      12,431
+last sent      never
+last compared  never
+last sync      none yet
+next sync      none planned
+session        expired
+capture        trigger, drifted: the trigger is disabled
+catalog        sqlite, reachable
+secrets        in the operating system's store
+agent          0.1.0
 
 error: Digible refuses the login (since today 10:02) [SESSION_EXPIRED]
 hint: run `shopmasterctl configure`
@@ -301,7 +334,7 @@ warning: 2 products are refused [PRODUCTS_REFUSED]
     #[test]
     fn a_status_that_knows_nothing_yet() {
         let text = status(&Status::default(), &clock());
-        assert!(text.contains("session    unknown\n"), "{text}");
-        assert!(text.contains("catalog    unknown\n"), "{text}");
+        assert!(text.contains("session        unknown\n"), "{text}");
+        assert!(text.contains("catalog        unknown\n"), "{text}");
     }
 }

@@ -22,10 +22,14 @@ pub struct RunJson {
     started_at: Option<String>,
     /// When it ended; null while it goes.
     finished_at: Option<String>,
+    /// How long it took in milliseconds, by a clock that nobody sets; null while it goes.
+    took_ms: Option<u64>,
     /// Products known to be in it; grows while a sync finds more.
     total: u64,
-    /// Products that it is through with, whatever became of them.
+    /// Products processed so far, whatever the result.
     done: u64,
+    /// Products processed by an earlier run of the same upload, where this one goes on.
+    earlier: u64,
     /// Products acknowledged in it.
     sent: u64,
     /// Products that needed no sending.
@@ -34,6 +38,8 @@ pub struct RunJson {
     failed: u64,
     /// Products parked by it.
     parked: u64,
+    /// Products parked before it, and refused as they are now.
+    still_parked: u64,
     /// Products recorded as removed by it.
     removed: u64,
     /// Requests to Digible that it made, without logins.
@@ -80,18 +86,26 @@ impl From<Run> for RunJson {
             id: run.id,
             started_at: rfc3339(run.started_at),
             finished_at: rfc3339(run.finished_at),
+            took_ms: run.took.and_then(milliseconds),
             total: run.total,
             done: run.done,
+            earlier: run.earlier,
             sent: run.sent,
             unchanged: run.unchanged,
             failed: run.failed,
             parked: run.parked,
+            still_parked: run.still_parked,
             removed: run.removed,
             requests: run.requests,
             message: run.message,
             refused: run.refused.into_iter().map(RefusedJson::from).collect(),
         }
     }
+}
+
+fn milliseconds(duration: prost_types::Duration) -> Option<u64> {
+    let duration = std::time::Duration::try_from(duration).ok()?;
+    u64::try_from(duration.as_millis()).ok()
 }
 
 impl From<RefusedProduct> for RefusedJson {
@@ -122,13 +136,19 @@ mod tests {
                 nanos: 0,
             }),
             finished_at: None,
-            total: 16,
-            done: 15,
+            total: 26,
+            done: 25,
+            earlier: 5,
             sent: 12,
             unchanged: 3,
             failed: 1,
             parked: 1,
+            still_parked: 2,
             removed: 2,
+            took: Some(prost_types::Duration {
+                seconds: 1,
+                nanos: 500_000_000,
+            }),
             requests: 4,
             message: "done".to_owned(),
             cause: RunCause::Requested.into(),
@@ -151,12 +171,15 @@ mod tests {
                 "cause": "requested",
                 "started_at": "1970-01-01T00:00:00Z",
                 "finished_at": null,
-                "total": 16,
-                "done": 15,
+                "took_ms": 1500,
+                "total": 26,
+                "done": 25,
+                "earlier": 5,
                 "sent": 12,
                 "unchanged": 3,
                 "failed": 1,
                 "parked": 1,
+                "still_parked": 2,
                 "removed": 2,
                 "requests": 4,
                 "message": "done",
@@ -169,6 +192,9 @@ mod tests {
     #[test]
     fn a_run_that_goes_has_no_outcome() {
         let run = RunJson::from(Run::default());
-        assert_eq!((run.outcome, run.finished_at), (None, None));
+        assert_eq!(
+            (run.outcome, run.finished_at, run.took_ms),
+            (None, None, None)
+        );
     }
 }

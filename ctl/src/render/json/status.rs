@@ -21,8 +21,14 @@ pub struct StatusJson {
     oldest_pending_at: Option<String>,
     /// Products handed to the network whose answer is not recorded.
     in_doubt: u64,
+    /// Those of them that were acknowledged since, and only wait until nothing older can land.
+    confirming: u64,
+    /// Until when; null when nothing is being confirmed.
+    confirming_until: Option<String>,
     /// Products that Digible refuses, without the discarded ones.
     parked: u64,
+    /// Products that Digible refuses and that somebody discarded.
+    dismissed: u64,
     /// Products gone from the shop that may still be at Digible, without the forgotten ones.
     removed: u64,
     /// Products that Digible acknowledged at least once and that are not removed.
@@ -35,6 +41,10 @@ pub struct StatusJson {
     blocked_until: Option<String>,
     /// When the scheduler starts the next sync by itself.
     next_sync_at: Option<String>,
+    /// When Digible last acknowledged something; null before the first time.
+    last_sent_at: Option<String>,
+    /// As of when every product was last compared; null before the first time.
+    last_compared_at: Option<String>,
     /// The last sync that ended; null before the first.
     last_sync: Option<RunJson>,
     /// The run that is going now.
@@ -123,13 +133,18 @@ impl From<Status> for StatusJson {
             pending: status.pending,
             oldest_pending_at: rfc3339(status.oldest_pending_at),
             in_doubt: status.in_doubt,
+            confirming: status.confirming,
+            confirming_until: rfc3339(status.confirming_until),
             parked: status.parked,
+            dismissed: status.dismissed,
             removed: status.removed,
             published: status.published,
             paused: status.paused,
             paused_until: rfc3339(status.paused_until),
             blocked_until: rfc3339(status.blocked_until),
             next_sync_at: rfc3339(status.next_sync_at),
+            last_sent_at: rfc3339(status.last_sent_at),
+            last_compared_at: rfc3339(status.last_compared_at),
             last_sync: status.last_sync.map(RunJson::from),
             current_run: status.current_run.map(RunJson::from),
             session: status.session.unwrap_or_default().into(),
@@ -245,6 +260,11 @@ mod tests {
             icon: Icon::Amber.into(),
             secrets_store: "file".to_owned(),
             blocked_until: time(6),
+            dismissed: 4,
+            confirming: 1,
+            confirming_until: time(7),
+            last_sent_at: time(8),
+            last_compared_at: time(9),
         };
         let watched = WatchedStatusJson::from(WatchStatusResponse {
             sequence: 7,
@@ -262,13 +282,18 @@ mod tests {
                 "pending": 3,
                 "oldest_pending_at": "1970-01-01T00:00:01Z",
                 "in_doubt": 1,
+                "confirming": 1,
+                "confirming_until": "1970-01-01T00:00:07Z",
                 "parked": 1,
+                "dismissed": 4,
                 "removed": 2,
                 "published": 12431,
                 "paused": true,
                 "paused_until": "1970-01-01T00:00:02Z",
                 "blocked_until": "1970-01-01T00:00:06Z",
                 "next_sync_at": "1970-01-01T00:00:03Z",
+                "last_sent_at": "1970-01-01T00:00:08Z",
+                "last_compared_at": "1970-01-01T00:00:09Z",
                 "last_sync": null,
                 "current_run": null,
                 "session": {"state": "active", "expires_at": "1970-01-01T00:00:04Z"},

@@ -348,7 +348,7 @@ async fn compare_lists(shop: &Fixture, model: &Model) {
     }
     let mut after = None;
     loop {
-        let page = shop.journal.list_parked(after, 2).await.unwrap();
+        let page = shop.journal.list_parked(after, 2, false).await.unwrap();
         parked.extend(
             page.entries
                 .into_iter()

@@ -1,0 +1,137 @@
+//! What the engine knows of its surroundings, and decides by. The board receives what follows from it, and
+//! nobody decides by reading the board.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::catalog::CaptureStatus;
+
+/// What is known of the shop's database and of Digible.
+#[derive(Debug)]
+pub(super) struct State {
+    scan_chosen: bool,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// None before the database was asked.
+    capture: Option<CaptureStatus>,
+    scans: bool,
+    digible: Reach,
+    sent_at: Option<Timestamp>,
+}
+
+/// How Digible was when it was last tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// It worked, or was not tried yet.
+    Works,
+    /// It did not answer as it should, which may pass.
+    Lost,
+    /// It does not work until a person does something.
+    Broken,
+}
+
+impl State {
+    /// Nothing is known yet. `sent_at`: when Digible last acknowledged something, as an earlier
+    /// process noted it.
+    pub(super) fn new(scan_chosen: bool, sent_at: Option<Timestamp>) -> Self {
+        Self {
+            scan_chosen,
+            known: Mutex::new(Known {
+                capture: None,
+                scans: scan_chosen,
+                digible: Reach::Works,
+                sent_at,
+            }),
+        }
+    }
+
+    /// Notes how capture is. Gives whether the table is walked from now on: somebody chose it, or it
+    /// cannot be captured.
+    pub(super) fn note_capture(&self, status: &CaptureStatus) -> bool {
+        let mut known = self.known();
+        known.scans = self.scan_chosen || matches!(status, CaptureStatus::ScanOnly(_));
+        known.capture = Some(status.clone());
+        known.scans
+    }
+
+    /// Whether the table is walked, so that nothing of ours is in the shop's database.
+    pub(super) fn scans(&self) -> bool {
+        self.known().scans
+    }
+
+    /// Whether nothing keeps the table from giving one key several times: a view.
+    pub(super) fn may_repeat_keys(&self) -> bool {
+        matches!(self.known().capture, Some(CaptureStatus::ScanOnly(_)))
+    }
+
+    /// Whether there is a ChangeLog to count.
+    pub(super) fn has_change_log(&self) -> bool {
+        let known = self.known();
+        let installed = matches!(
+            known.capture,
+            Some(CaptureStatus::Installed | CaptureStatus::Drifted(_))
+        );
+        installed && !known.scans
+    }
+
+    /// Notes how Digible is.
+    pub(super) fn note_digible(&self, reach: Reach) {
+        self.known().digible = reach;
+    }
+
+    /// How Digible was when it was last tried.
+    pub(super) fn digible(&self) -> Reach {
+        self.known().digible
+    }
+
+    /// Notes that Digible acknowledged something now. As exact as it is stored.
+    pub(super) fn note_sent(&self) {
+        let now = Timestamp::now().as_millisecond();
+        self.known().sent_at = Timestamp::from_millisecond(now).ok();
+    }
+
+    /// When Digible last acknowledged something; none when it never did.
+    pub(super) fn sent_at(&self) -> Option<Timestamp> {
+        self.known().sent_at
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_changes_are_found_follows_from_capture_and_the_choice() {
+        let view = CaptureStatus::ScanOnly("a view".to_owned());
+        for (chosen, status, scans, may_repeat, has_change_log) in [
+            (false, CaptureStatus::NotInstalled, false, false, false),
+            (false, CaptureStatus::Installed, false, false, true),
+            (false, CaptureStatus::Drifted(vec![]), false, false, true),
+            (false, view.clone(), true, true, false),
+            (true, CaptureStatus::NotInstalled, true, false, false),
+            (true, CaptureStatus::Installed, true, false, false),
+            (true, view, true, true, false),
+        ] {
+            let state = State::new(chosen, None);
+            assert_eq!(state.scans(), chosen, "before the database was asked");
+            assert_eq!(state.note_capture(&status), scans);
+            assert_eq!(
+                (
+                    state.scans(),
+                    state.may_repeat_keys(),
+                    state.has_change_log()
+                ),
+                (scans, may_repeat, has_change_log),
+                "{chosen} {status:?}"
+            );
+        }
+    }
+}
