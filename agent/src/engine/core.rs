@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -21,7 +21,7 @@ use crate::{
     catalog::{Backlog, CaptureStatus, Catalog, CatalogError},
     digible::Cloud,
     health::{Area, Trouble},
-    journal::{Journal, JournalError, Pause, Settlement},
+    journal::{AgentState, Journal, JournalError, Settlement},
 };
 
 /// How a run works.
@@ -58,7 +58,8 @@ pub(super) struct Core {
     pub(super) waits: Waits,
     pub(super) lane: Lane,
     pub(super) missing: Missing,
-    pub(super) pause: watch::Sender<Option<Pause>>,
+    /// The pause that is on; it outlives this engine.
+    pub(super) pause: Arc<AgentState>,
     /// Ends everything.
     pub(super) stop: CancellationToken,
     hold: Mutex<Option<Instant>>,
@@ -91,7 +92,7 @@ impl Core {
         journal: Journal,
         board: Arc<Board>,
         options: Options,
-        pause: Option<Pause>,
+        pause: Arc<AgentState>,
     ) -> Self {
         Self {
             catalog,
@@ -102,7 +103,7 @@ impl Core {
             waits: Waits::default(),
             lane: Lane::default(),
             missing: Missing::default(),
-            pause: watch::Sender::new(pause),
+            pause,
             stop: CancellationToken::new(),
             hold: Mutex::new(None),
             owner_renewed: tokio::sync::Mutex::new(None),
@@ -217,7 +218,7 @@ impl Core {
     }
 
     pub(super) fn note_journal_failure(&self, error: &JournalError) {
-        let trouble = Trouble::new("JOURNAL_FAILED", with_causes(error), error.remedy()).lasting();
+        let trouble = Trouble::new(error.code(), with_causes(error), error.remedy()).lasting();
         self.board
             .update(|facts| facts.fails(Area::Journal, trouble));
     }
@@ -244,6 +245,7 @@ impl Core {
             CaptureStatus::NotInstalled => Backlog::default(),
             _ => self.catalog.backlog().await?,
         };
+        self.journal.check_in_place().await?;
         let counts = self.journal.counts().await?;
         let checked_at = self.journal.uploaded_at().await?;
         let session = self.cloud.session();

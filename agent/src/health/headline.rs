@@ -41,6 +41,7 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         "CONFIG_INVALID" => "The configuration file is not valid",
         "SECRETS_UNAVAILABLE" => "The credential store does not answer",
         "JOURNAL_FAILED" => "The journal cannot be written",
+        "JOURNAL_GONE" => "The journal was deleted",
         "JOURNAL_NEWER" => "The journal is from a newer version",
         "DATABASE_UNREACHABLE"
         | "SERVER_NOT_FOUND"
@@ -99,6 +100,9 @@ fn sending(run: &Run) -> String {
 }
 
 fn pending(facts: &Facts, now: Timestamp) -> String {
+    if facts.starting {
+        return "Starting".to_owned();
+    }
     if facts.pending == 0 && facts.counts.in_doubt > 0 {
         return format!(
             "{} in doubt, to be sent once more",

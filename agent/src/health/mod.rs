@@ -27,6 +27,9 @@ pub(crate) use words::{lower_first, products};
 pub struct Facts {
     /// What is not set yet; empty when configured.
     pub missing: Vec<&'static str>,
+    /// There is no engine yet, at the start and during a change of the configuration: what is known may be
+    /// old.
+    pub starting: bool,
     /// The pause that is on.
     pub paused: Option<Pause>,
     /// Products whose newest state was not acknowledged.
@@ -59,6 +62,8 @@ pub struct Facts {
     pub config_replaced: Option<String>,
     /// Why the agent began anew with its journal, and where the old one is.
     pub journal_replaced: Option<String>,
+    /// The product table is another one than before.
+    pub catalog_changed: bool,
     /// Until when Digible asked us to wait.
     pub blocked_until: Option<Timestamp>,
     /// What fails, by area: one trouble explains an area.
@@ -72,6 +77,8 @@ pub struct Facts {
 pub enum Area {
     /// The configuration file.
     Config,
+    /// The engine, which could not be built for a reason of its own.
+    Engine,
     /// The journal.
     Journal,
     /// The store of secrets.
@@ -214,7 +221,7 @@ fn state(facts: &Facts, issues: &[Issue]) -> State {
         return State::Attention;
     }
     // Green is a claim about the shop: only who could read it may make it.
-    let unread = facts.catalog.reachable != Some(true);
+    let unread = facts.starting || facts.catalog.reachable != Some(true);
     let uncompared = facts.scan.is_some_and(|scan| scan.compared_at.is_none());
     if facts.pending > 0 || facts.counts.in_doubt > 0 || unread || uncompared {
         return State::Pending;
@@ -238,6 +245,7 @@ impl Facts {
     pub fn new() -> Self {
         Self {
             missing: Vec::new(),
+            starting: false,
             paused: None,
             pending: 0,
             oldest_pending_at: None,
@@ -254,6 +262,7 @@ impl Facts {
             checked_at: None,
             config_replaced: None,
             journal_replaced: None,
+            catalog_changed: false,
             blocked_until: None,
             troubles: BTreeMap::new(),
             since: BTreeMap::new(),

@@ -1,5 +1,5 @@
 //! The agent's own SQLite file: what Digible acknowledged, what is in doubt, parked or removed, the
-//! runs, and where an upload goes on. Bound to one Digible account and one catalog.
+//! runs, and where an upload goes on. Bound to one Digible account.
 //!
 //! WAL with `synchronous = FULL`: a power cut never undoes what let us delete a change.
 
@@ -13,6 +13,8 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::product::ProductId;
 
+mod aside;
+mod identity;
 mod lists;
 mod meta;
 mod migrations;
@@ -20,26 +22,30 @@ mod open;
 mod products;
 mod runs;
 mod settle;
+mod state;
 #[cfg(test)]
 mod tests;
 mod uploads;
 mod values;
 
+pub use aside::{Kept, starts_over};
 pub use lists::{Page, Parked, Removed};
 pub use meta::{Pause, Stamp};
-pub use open::{Binding, Kept, Opened};
+pub use open::{Binding, Opened};
 pub use products::{Doubt, Known};
 pub use runs::StoredRun;
 pub use settle::{Acknowledged, Parking, Settlement, UploadProgress};
+pub use state::AgentState;
 pub use uploads::Checkpoint;
 
 /// SHA-256 of a body.
 pub type DigestBytes = [u8; 32];
 
-/// The journal of one account and one catalog. Cheap to clone.
+/// The journal of one account. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
+    place: Arc<identity::InPlace>,
 }
 
 /// How many products are in which state.
@@ -96,6 +102,19 @@ pub enum JournalError {
         #[source]
         source: std::io::Error,
     },
+    /// It was deleted or replaced while it was open: what is recorded in it is lost when the agent ends.
+    #[error("the journal `{path}` was deleted or replaced while the agent runs")]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// What is kept beside it, such as a pause, could not be written.
+    #[error("the pause could not be kept")]
+    KeepState {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A statement failed.
     #[error("the journal failed to {operation}")]
     Statement {
@@ -114,6 +133,21 @@ pub enum JournalError {
 pub type Result<T> = std::result::Result<T, JournalError>;
 
 impl JournalError {
+    /// Stable, upper case, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Newer { .. } => "JOURNAL_NEWER",
+            Self::Gone { .. } => "JOURNAL_GONE",
+            Self::Open { .. }
+            | Self::NoWal { .. }
+            | Self::KeepAside { .. }
+            | Self::KeepState { .. }
+            | Self::Statement { .. }
+            | Self::Stopped => "JOURNAL_FAILED",
+        }
+    }
+
     /// What to do about it, for people.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -127,7 +161,11 @@ impl JournalError {
             Self::NoWal { .. } => {
                 "Put the journal's folder on a local disk, not on a network share"
             }
-            Self::Open { .. } | Self::KeepAside { .. } | Self::Statement { .. } => {
+            Self::Gone { .. } => "Restart the agent, then run `shopmasterctl upload`",
+            Self::Open { .. }
+            | Self::KeepAside { .. }
+            | Self::KeepState { .. }
+            | Self::Statement { .. } => {
                 "Check that the disk is not full and that this user may write the journal's folder"
             }
             Self::Stopped => "Start the agent again",

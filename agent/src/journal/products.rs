@@ -181,9 +181,7 @@ impl Journal {
     /// When SQLite fails.
     pub async fn doubt_everything(&self) -> Result<()> {
         self.write("put everything in doubt", |transaction| {
-            transaction.execute("UPDATE product SET doubt = 1 WHERE doubt = 0", [])?;
-            transaction.execute("DELETE FROM upload", [])?;
-            meta::set(transaction, "uploaded_at", &None::<i64>)
+            doubt_everything(transaction)
         })
         .await
     }
@@ -263,4 +261,11 @@ impl Known {
     pub fn acknowledged_at(&self) -> Option<jiff::Timestamp> {
         self.acknowledged_at.map(time)
     }
+}
+
+/// Puts everything published in doubt, so that an upload is due. What is parked or removed stays so.
+pub(super) fn doubt_everything(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE product SET doubt = 1 WHERE doubt = 0", [])?;
+    connection.execute("DELETE FROM upload", [])?;
+    meta::set(connection, "uploaded_at", &None::<i64>)
 }

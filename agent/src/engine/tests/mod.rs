@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::{Engine, Options, board::Board};
 use crate::{
-    journal::{Binding, Journal, Known},
+    journal::{AgentState, Binding, Journal, Known},
     product::ProductId,
     run::{Cause, Kind, Run},
 };
@@ -122,6 +122,7 @@ async fn engine(
         Arc::clone(cloud) as _,
         opened.journal,
         Arc::clone(board),
+        Arc::new(AgentState::open(&folder.path().join("state.json"))),
         options,
     )
     .await
