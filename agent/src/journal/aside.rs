@@ -8,10 +8,13 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{JournalError, Result, exists, meta, migrations, open, products};
+use super::{JournalError, Result, exists, meta, migrations, open};
 
 /// What belongs to a journal beside its own file.
 pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
+
+/// Says in a journal that it was kept aside, and that nobody has doubted it since.
+pub(super) const TAKEN_UP: &str = "taken_up";
 
 /// A journal that was kept aside, because it was not ours to go on with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,17 +45,17 @@ pub(super) fn keep(path: &Path, reason: String) -> Result<Kept> {
 /// Puts the newest journal of `account` that was kept aside in the place of `path`, where none is. What it
 /// knows is old: all that is published in it is in doubt. Gives where it was kept; none when there is none.
 ///
-/// Everything is put in doubt before it is moved: cut short, this is begun again with the next start.
+/// That it is old is written into it before it is moved: cut short, this is begun again with the next start.
 pub(super) fn take_up(path: &Path, account: &str) -> Result<Option<PathBuf>> {
     let Some(found) = of(path, account) else {
         return Ok(None);
     };
-    let doubted = Connection::open(&found).and_then(|mut connection| {
+    let noted = Connection::open(&found).and_then(|mut connection| {
         let transaction = connection.transaction()?;
-        products::doubt_everything(&transaction)?;
+        meta::set(&transaction, TAKEN_UP, &1_i64)?;
         transaction.commit()
     });
-    doubted.map_err(|source| JournalError::Open {
+    noted.map_err(|source| JournalError::Open {
         path: found.clone(),
         source,
     })?;

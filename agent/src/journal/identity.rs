@@ -34,6 +34,12 @@ impl InPlace {
         }
     }
 
+    /// What tells this file from a copy of it; none where the operating system has no such number.
+    pub(super) fn number(&self) -> Option<u64> {
+        let (_, journal) = self.files.first()?;
+        journal.number()
+    }
+
     fn check(&self) -> Result<()> {
         for (file, opened) in &self.files {
             match FileId::of(file) {
@@ -78,6 +84,10 @@ struct FileId {
 
 #[cfg(unix)]
 impl FileId {
+    fn number(&self) -> Option<u64> {
+        Some(self.number)
+    }
+
     fn of(path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::MetadataExt as _;
 
@@ -96,6 +106,10 @@ struct FileId;
 
 #[cfg(not(unix))]
 impl FileId {
+    fn number(&self) -> Option<u64> {
+        None
+    }
+
     fn of(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|_| Self)
     }

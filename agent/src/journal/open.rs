@@ -156,8 +156,10 @@ fn take_over(connection: &mut Connection, binding: &Binding) -> rusqlite::Result
     if !matches!(content, Content::Foreign(_)) {
         recover(&transaction)?;
     }
-    if matches!(content, Content::OtherCatalog) {
+    let is_old = meta::get::<i64>(&transaction, aside::TAKEN_UP)?.is_some();
+    if is_old || matches!(content, Content::OtherCatalog) {
         products::doubt_everything(&transaction)?;
+        meta::set(&transaction, aside::TAKEN_UP, &None::<i64>)?;
     }
     transaction.commit()?;
     Ok(content)

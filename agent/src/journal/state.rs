@@ -6,7 +6,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -40,6 +40,9 @@ struct Kept {
     /// The id of the journal that is in use.
     #[serde(default)]
     journal: Option<String>,
+    /// What tells its file from a copy of it.
+    #[serde(default)]
+    file: Option<u64>,
     /// Nothing was kept yet: an earlier version kept the pause in the journal.
     #[serde(skip)]
     is_new: bool,
@@ -99,22 +102,31 @@ impl AgentState {
         Ok(())
     }
 
-    /// Notes the journal that is in use from now on. Gives whether another one was in use before. A pause
-    /// that an earlier version kept in it is taken over.
+    /// Notes the journal that is in use from now on, and says, for people, in what it is another one than
+    /// before. A copy may be old, so that everything published in it is in doubt. A pause that an earlier
+    /// version kept in the journal is taken over.
     ///
     /// # Errors
     ///
     /// When the file or the journal fails.
-    pub async fn use_journal(&self, journal: &Journal) -> Result<bool> {
+    pub async fn use_journal(&self, journal: &Journal) -> Result<Option<&'static str>> {
         let id = journal.stamp().await?.journal;
+        let file = journal.place.number();
+        let before = self.file.kept().clone();
+        let is_other = before.journal.as_ref().is_some_and(|before| *before != id);
+        let is_copy = !is_other && before.file.is_some() && file.is_some() && before.file != file;
+        if is_copy {
+            journal.doubt_everything().await?;
+        }
         let earlier = journal.pause().await?;
-        let (was_other, pause) = self
+        let pause = self
             .change(move |kept| {
                 if kept.is_new {
                     kept.set_pause(earlier);
                 }
-                let before = kept.journal.replace(id.clone());
-                (before.is_some_and(|before| before != id), kept.pause())
+                kept.journal = Some(id);
+                kept.file = file;
+                kept.pause()
             })
             .await?;
         self.pause.send_if_modified(|now| {
@@ -122,7 +134,11 @@ impl AgentState {
             *now = pause;
             changes
         });
-        Ok(was_other)
+        Ok(match (is_other, is_copy) {
+            (true, _) => Some("it was missing"),
+            (_, true) => Some("its file is a copy, which may be old"),
+            _ => None,
+        })
     }
 
     /// Changes what is kept, and writes it unless it stays the same.
@@ -139,8 +155,12 @@ impl AgentState {
 }
 
 impl StateFile {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> io::Result<T> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         let mut next = kept.clone();
         let value = change(&mut next);
         if next != *kept {

@@ -137,12 +137,12 @@ impl Supervisor {
 
     /// Tells people what became of the journal that was there.
     async fn note_opened(&self, opened: &Opened) -> Result<(), JournalError> {
-        let was_other = self.state.use_journal(&opened.journal).await?;
+        let other = self.state.use_journal(&opened.journal).await?;
         if opened.catalog_changed {
             tracing::warn!("the product table is another one: everything published is in doubt");
             self.board.update(|facts| facts.catalog_changed = true);
         }
-        let Some(why) = replaced(opened, was_other) else {
+        let Some(why) = replaced(opened, other) else {
             return Ok(());
         };
         tracing::warn!("the journal was replaced: {why}; run `shopmasterctl upload`");
@@ -205,7 +205,7 @@ impl Supervisor {
 }
 
 /// Why there is another journal than before; none when there is not.
-fn replaced(opened: &Opened, was_other: bool) -> Option<String> {
+fn replaced(opened: &Opened, other: Option<&str>) -> Option<String> {
     let aside = opened.kept.as_ref().map(|kept| {
         let (reason, path) = (&kept.reason, kept.path.display());
         format!("{reason}; the old one is `{path}`")
@@ -216,8 +216,7 @@ fn replaced(opened: &Opened, was_other: bool) -> Option<String> {
     });
     match (aside, taken_up) {
         (Some(aside), Some(taken_up)) => Some(format!("{aside}; {taken_up}")),
-        (None, None) if was_other => Some("it was missing".to_owned()),
-        (aside, taken_up) => aside.or(taken_up),
+        (aside, taken_up) => aside.or(taken_up).or(other.map(str::to_owned)),
     }
 }
 
