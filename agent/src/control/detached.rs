@@ -203,14 +203,14 @@ mod tests {
         assert!(answer.status().is_success());
     }
 
+    async fn defect() -> Result<Response<Body>, Infallible> {
+        panic!("a defect")
+    }
+
     #[tokio::test]
     async fn a_panic_is_the_calls_failure() {
         let tasks = TaskTracker::new();
-        let call = async {
-            let nothing: Option<Body> = None;
-            Ok(Response::new(nothing.unwrap()))
-        };
-        let answer = detached(&tasks, "/x".into(), call).await.unwrap();
+        let answer = detached(&tasks, "/x".into(), defect()).await.unwrap();
         let status = Status::from_header_map(answer.headers()).unwrap();
         assert_eq!(status.code(), tonic::Code::Internal);
     }
