@@ -1,6 +1,6 @@
 //! How to connect to an agent.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use tonic::transport::{self, Channel, Uri};
@@ -8,6 +8,7 @@ use tower::service_fn;
 
 use crate::{
     Endpoint,
+    liveness::{self, Answer, Server},
     v1::{
         agent_client::AgentClient, config_client::ConfigClient, products_client::ProductsClient,
         runs_client::RunsClient,
@@ -16,8 +17,11 @@ use crate::{
 
 /// How long to wait for the agent to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a silent connection is asked whether it still lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How often a connection with a call under way is asked whether the agent still lives: a call may take as
+/// long as it needs, but not longer than the agent lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How long the agent may take to answer that.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to one agent: one client for each service, all over the same channel.
 #[derive(Debug, Clone)]
@@ -34,39 +38,73 @@ pub struct Client {
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-#[error("no agent answers at `{endpoint}`")]
-pub struct ConnectError {
-    /// Where it was looked for.
-    pub endpoint: Endpoint,
-    /// What the operating system or the protocol said.
-    #[source]
-    pub source: transport::Error,
+pub enum ConnectError {
+    /// Nothing accepts there.
+    #[error("no agent answers at `{endpoint}`")]
+    Refused {
+        /// Where it was looked for.
+        endpoint: Endpoint,
+        /// What the operating system or the protocol said.
+        #[source]
+        source: transport::Error,
+    },
+    /// Something accepts there and then says nothing: the agent hangs or is stopped.
+    #[error("the agent at `{endpoint}` does not answer")]
+    Silent {
+        /// Where it listens.
+        endpoint: Endpoint,
+        /// The process that listens there, where the operating system tells.
+        process: Option<u32>,
+    },
+    /// It accepted and went away before its first answer.
+    #[error("the agent at `{endpoint}` went away")]
+    Left {
+        /// Where it listened.
+        endpoint: Endpoint,
+    },
 }
 
 impl Client {
-    /// Connects to the agent at `endpoint`.
+    /// Connects to the agent at `endpoint`, and makes sure that it answers. From then on a call may take as
+    /// long as it needs, and fails within half a minute when the agent hangs.
     ///
     /// # Errors
     ///
-    /// When nothing accepts there within five seconds.
+    /// When nothing accepts there within five seconds, or nothing answers within ten.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, ConnectError> {
         let target = endpoint.clone();
+        let server = Arc::new(Server::default());
+        let reached = Arc::clone(&server);
         // The URI is a formality: the connector below knows where to go.
         let channel = transport::Endpoint::from_static("http://agent")
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE)
-            .connect_with_connector(service_fn(move |_: Uri| open(target.clone())))
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            .connect_with_connector(service_fn(move |_: Uri| {
+                open(target.clone(), Arc::clone(&reached))
+            }))
             .await
-            .map_err(|source| ConnectError {
+            .map_err(|source| ConnectError::Refused {
                 endpoint: endpoint.clone(),
                 source,
             })?;
-        Ok(Self {
+        let mut client = Self {
             agent: AgentClient::new(channel.clone()),
             runs: RunsClient::new(channel.clone()),
             config: ConfigClient::new(channel.clone()),
             products: ProductsClient::new(channel),
-        })
+        };
+        let endpoint = || endpoint.clone();
+        match liveness::first_answer(&mut client.agent).await {
+            Answer::Given => Ok(client),
+            Answer::Broken => Err(ConnectError::Left {
+                endpoint: endpoint(),
+            }),
+            Answer::Missing => Err(ConnectError::Silent {
+                endpoint: endpoint(),
+                process: server.process(),
+            }),
+        }
     }
 }
 
@@ -75,12 +113,18 @@ type Stream = tokio::net::UnixStream;
 #[cfg(windows)]
 type Stream = tokio::net::windows::named_pipe::NamedPipeClient;
 
-async fn open(endpoint: Endpoint) -> io::Result<TokioIo<Stream>> {
+async fn open(endpoint: Endpoint, server: Arc<Server>) -> io::Result<TokioIo<Stream>> {
+    let stream = reach(endpoint).await?;
+    server.note(&stream);
+    Ok(TokioIo::new(stream))
+}
+
+async fn reach(endpoint: Endpoint) -> io::Result<Stream> {
     match endpoint {
         #[cfg(unix)]
-        Endpoint::Unix(path) => Stream::connect(path).await.map(TokioIo::new),
+        Endpoint::Unix(path) => Stream::connect(path).await,
         #[cfg(windows)]
-        Endpoint::Pipe(name) => open_pipe(&name).await.map(TokioIo::new),
+        Endpoint::Pipe(name) => open_pipe(&name).await,
         other => Err(io::Error::new(
             io::ErrorKind::Unsupported,
             format!("`{other}` does not exist on this operating system"),

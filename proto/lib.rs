@@ -7,6 +7,7 @@ mod client;
 mod endpoint;
 mod failure;
 mod folders;
+mod liveness;
 
 pub use client::{Client, ConnectError};
 pub use endpoint::{Endpoint, EndpointError};

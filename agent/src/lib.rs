@@ -26,6 +26,7 @@ mod readiness;
 pub mod run;
 pub mod secrets;
 pub mod service;
+pub mod signals;
 pub mod supervisor;
 pub mod tray;
 #[cfg(windows)]

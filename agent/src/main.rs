@@ -3,11 +3,7 @@
 // Started at login, it would open a console window that nobody wants.
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 use shopmaster_agent::{
@@ -90,7 +86,6 @@ fn icon_alone(runtime: &Runtime, args: TrayArgs) -> Result<(), String> {
 }
 
 fn failed(message: &str) -> ExitCode {
-    // Standard error may be closed, and then nobody reads it.
-    let _ = writeln!(io::stderr(), "error: {message}");
+    logging::last_words(&format!("error: {message}"));
     ExitCode::FAILURE
 }

@@ -16,6 +16,8 @@ pub struct Paths {
     pub journal: PathBuf,
     /// The secrets, where the operating system has no store for them.
     pub secrets: PathBuf,
+    /// What outlives every journal, such as a pause.
+    pub state: PathBuf,
     /// What notifications were shown, for the tray.
     pub notices: PathBuf,
     /// The log file's folder.
@@ -45,6 +47,7 @@ impl Paths {
             config: config.unwrap_or_else(|| folders.config.join("config.toml")),
             journal: folders.data.join("journal.sqlite"),
             secrets: folders.data.join("secrets.json"),
+            state: folders.data.join("state.json"),
             notices: folders.data.join("notices.json"),
             log_dir: folders.log.clone(),
             lock: folders.run.join("agent.lock"),

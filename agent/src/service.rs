@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceName};
-use tokio::{signal, sync::oneshot, task::JoinError, time::timeout};
+use tokio::{sync::oneshot, task::JoinError, time::timeout};
 use tracing_subscriber::util::TryInitError;
 
 #[cfg(target_os = "linux")]
@@ -18,6 +18,7 @@ use crate::{
     engine::{tasks::guarded, with_causes},
     logging,
     paths::{CreateError, Paths},
+    signals::Signals,
     supervisor::Supervisor,
     tray,
 };
@@ -49,6 +50,9 @@ pub enum RunError {
     /// Another one of this instance runs.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// It would not be told to end.
+    #[error("the operating system gives no signals")]
+    Signals(#[source] io::Error),
     /// Logging did not start.
     #[error("logging cannot start")]
     Logging(#[from] TryInitError),
@@ -102,7 +106,14 @@ pub async fn run(
         #[cfg(windows)]
         owner: None,
     };
-    run_at(place, asked_to_end()).await
+    // Before anything else: one that comes during the start ends it cleanly, too.
+    let signals = Signals::take().map_err(RunError::Signals)?;
+    run_at(place, async {
+        let mut signals = signals;
+        signals.end().await;
+        signals.end_at_once();
+    })
+    .await
 }
 
 /// Runs the agent until `end`, or until a client asks it to end.
@@ -155,6 +166,7 @@ pub async fn run_at(place: Place, end: impl Future<Output = ()>) -> Result<(), R
     );
     let result = serve(&supervisor, incoming, end).await;
     tracing::info!("agent ended");
+    logging::flush();
     result
 }
 
@@ -211,26 +223,4 @@ async fn serve(
 
 fn absolute(path: PathBuf) -> Result<PathBuf, RunError> {
     std::path::absolute(&path).map_err(|source| RunError::ConfigPath { path, source })
-}
-
-#[cfg(unix)]
-async fn asked_to_end() {
-    use signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut hang_up)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        let _ = signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn asked_to_end() {
-    let _ = signal::ctrl_c().await;
 }

@@ -9,7 +9,7 @@ use crate::{exit::Exit, target::Target};
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing accepts where the agent should be.
+    /// Nothing accepts where the agent should be, or nothing answers.
     #[error(transparent)]
     NoAgent(ConnectError),
     /// The connection broke, or a stream ended before its time.
@@ -85,6 +85,7 @@ impl Error {
     /// Stable, upper case, for programs.
     pub fn code(&self) -> &str {
         match self {
+            Self::NoAgent(ConnectError::Silent { .. }) => "AGENT_SILENT",
             Self::NoAgent(_) => "NO_AGENT",
             Self::AgentLeft | Self::AgentLeftRun { .. } => "AGENT_LEFT",
             Self::Refused(failure) => &failure.code,
@@ -111,6 +112,9 @@ impl Error {
     /// What to do about it, for people.
     pub fn remedy(&self, target: &Target) -> Option<String> {
         match self {
+            Self::NoAgent(ConnectError::Silent { process, .. }) => {
+                Some(end_and_start(*process, target))
+            }
             Self::NoAgent(_) => Some(format!("start the agent with {}", target.start())),
             Self::AgentLeft | Self::AgentLeftRun { .. } => Some(format!(
                 "if it was not stopped on purpose, start it with {}",
@@ -155,6 +159,19 @@ impl Error {
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+/// How to end an agent that cannot be asked to end, and what to do then.
+fn end_and_start(process: Option<u32>, target: &Target) -> String {
+    let end = match process {
+        Some(id) if cfg!(windows) => format!("end it with `taskkill /F /PID {id}`"),
+        Some(id) => format!("end it with `kill -KILL {id}`"),
+        None => "end the process `shopmaster-agent`".to_owned(),
+    };
+    format!(
+        "if it stays silent, {end} and start it again with {}; its work is safe",
+        target.start()
+    )
 }
 
 impl From<Failure> for Error {
@@ -202,6 +219,33 @@ mod tests {
             "start the agent with `shopmaster-agent --instance demo`"
         );
         assert_eq!((error.code(), error.exit()), ("NO_AGENT", Exit::NoAgent));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test(start_paused = true)]
+    async fn what_accepts_and_says_nothing_is_named_with_its_process() {
+        use shopmaster_proto::{Client, Endpoint};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.sock");
+        let _accepts = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let endpoint: Endpoint = format!("unix:{}", path.display()).parse().unwrap();
+        let error = Error::NoAgent(Client::connect(&endpoint).await.unwrap_err());
+        assert_eq!(
+            error.message(),
+            format!("the agent at `{endpoint}` does not answer")
+        );
+        assert_eq!(
+            (error.code(), error.exit()),
+            ("AGENT_SILENT", Exit::NoAgent)
+        );
+        let remedy = error.remedy(&target()).unwrap();
+        let id = std::process::id();
+        assert!(
+            remedy.contains(&format!("`kill -KILL {id}`"))
+                && remedy.contains("`shopmaster-agent --instance demo`"),
+            "{remedy}"
+        );
     }
 
     #[test]

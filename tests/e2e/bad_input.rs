@@ -150,6 +150,7 @@ fn with_password_in_a_file() -> ConfigureRequest {
             digible_password: Some("secret".to_owned()),
             sql_password: None,
         }),
+        ..ConfigureRequest::default()
     }
 }
 

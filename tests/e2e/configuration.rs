@@ -54,19 +54,49 @@ async fn assert_fresh(world: &World, kept: usize, products: u64) {
     wait_up_to_date(world).await;
 }
 
+/// Asserts that a journal that was kept aside is in use again, old as it is, and brings it up to date.
+async fn assert_taken_up(world: &World, kept: usize, products: u64) {
+    let issue = wait_issue(world, "NEVER_UPLOADED").await;
+    assert_eq!(issue.remedy, "Run `shopmasterctl upload`");
+    let replaced = wait_issue(world, "JOURNAL_REPLACED").await;
+    assert!(replaced.text.contains("is in use again"), "{replaced:?}");
+    let status = world.wait_status(|_| true).await.unwrap();
+    assert_eq!(
+        (status.published, status.in_doubt, status.state()),
+        (products, products, State::Attention),
+        "{status:?}"
+    );
+    assert_eq!(kept_aside(world).len(), kept);
+    assert_ne!(runs(world).await, []);
+    assert_eq!(world.upload().await.unwrap().sent, products);
+    wait_up_to_date(world).await;
+}
+
 #[tokio::test]
-async fn another_account_begins_anew_and_so_does_the_way_back() {
+async fn another_account_is_asked_for_and_the_way_back_forgets_nothing() {
     let world = uploaded(10).await;
     world
         .digible
         .configure(|settings| settings.email = "other@example.com".to_owned());
-    configure(&world, &["--email", "other@example.com"]).await;
+    let before = fs::read(world.config_file()).unwrap();
+    let refused = world
+        .ctl(&["configure", "--email", "other@example.com", "--json"])
+        .await
+        .unwrap();
+    assert_eq!(refused.code, 1, "{refused:?}");
+    for part in ["\"JOURNAL_STARTS_OVER\"", "`--yes`"] {
+        assert!(refused.stderr.contains(part), "{refused:?}");
+    }
+    assert_eq!(fs::read(world.config_file()).unwrap(), before);
+    wait_up_to_date(&world).await;
+    configure(&world, &["--email", "other@example.com", "--yes"]).await;
     assert_fresh(&world, 1, 10).await;
     world
         .digible
         .configure(|settings| settings.email = "shop@example.com".to_owned());
+    // What was known of this account is known again: nothing to ask.
     configure(&world, &["--email", "shop@example.com"]).await;
-    assert_fresh(&world, 2, 10).await;
+    assert_taken_up(&world, 1, 10).await;
     assert_eq!(world.assert_equal().await.unwrap().equal, 10);
 }
 
@@ -74,7 +104,7 @@ async fn another_account_begins_anew_and_so_does_the_way_back() {
 async fn another_address_begins_anew() {
     let mut world = uploaded(10).await;
     let other = DigibleSim::start(SimOptions::default()).await.unwrap();
-    configure(&world, &["--base-url", &other.base_url()]).await;
+    configure(&world, &["--base-url", &other.base_url(), "--yes"]).await;
     assert_fresh(&world, 1, 10).await;
     assert_eq!(other.count(), 10);
     // A token of the one was never shown to the other.
@@ -92,7 +122,7 @@ async fn another_address_begins_anew() {
         requests.map(|request| request.token).collect::<Vec<_>>()
     };
     assert!(!seen(&world).contains(&TokenSeen::Unknown));
-    assert_fresh(&world, 2, 10).await;
+    assert_taken_up(&world, 1, 10).await;
     assert!(!seen(&world).contains(&TokenSeen::Unknown));
     let plain = world.digible.base_url();
     world
@@ -102,11 +132,21 @@ async fn another_address_begins_anew() {
         .await
         .unwrap();
     wait_up_to_date(&world).await;
-    assert_eq!(kept_aside(&world).len(), 2);
+    assert_eq!(kept_aside(&world).len(), 1);
 }
 
 #[tokio::test]
-async fn another_table_begins_anew_and_wants_its_own_capture() {
+async fn an_account_that_was_never_used_is_corrected_without_a_question() {
+    let world = World::builder().products(3).start().await.unwrap();
+    world.install_capture().await.unwrap();
+    configure(&world, &["--email", "shpo@example.com"]).await;
+    configure(&world, &["--email", "shop@example.com"]).await;
+    assert_eq!(world.upload().await.unwrap().sent, 3);
+    wait_up_to_date(&world).await;
+}
+
+#[tokio::test]
+async fn another_table_keeps_the_journal_and_wants_its_own_capture() {
     let world = uploaded(10).await;
     world
         .shop
@@ -130,7 +170,22 @@ async fn another_table_begins_anew_and_wants_its_own_capture() {
     );
     let output = world.ctl(&["capture", "install"]).await.unwrap();
     assert_eq!(output.code, 0, "{output:?}");
-    assert_fresh(&world, 1, 4).await;
+    wait_issue(&world, "CATALOG_CHANGED").await;
+    let status = world.wait_status(|_| true).await.unwrap();
+    assert_eq!(
+        (status.published, status.in_doubt, status.state()),
+        (10, 10, State::Attention),
+        "{status:?}"
+    );
+    assert_eq!(kept_aside(&world).len(), 0);
+    assert_eq!(world.upload().await.unwrap().sent, 4);
+    // What was sent from the other table is at Digible, and nobody else knows of it.
+    let status = world
+        .wait_status(|status| status.removed > 0)
+        .await
+        .unwrap();
+    assert_eq!((status.published, status.removed), (4, 10));
+    assert_eq!(codes(&status), Vec::<&str>::new());
     world
         .shop
         .connection()
@@ -309,7 +364,7 @@ async fn a_pause_survives_a_restart_a_change_and_another_account() {
     is_paused(&world).await;
     configure(&world, &["--interval", "9s"]).await;
     is_paused(&world).await;
-    configure(&world, &["--email", "other@example.com"]).await;
+    configure(&world, &["--email", "other@example.com", "--yes"]).await;
     is_paused(&world).await;
     world.restart().await.unwrap();
     is_paused(&world).await;

@@ -166,7 +166,7 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
         update_mask: Some(prost_types::FieldMask {
             paths: vec![path.to_owned()],
         }),
-        secrets: None,
+        ..ConfigureRequest::default()
     };
     let listen = Settings {
         remote: Some(RemoteSettings {

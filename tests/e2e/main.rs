@@ -19,12 +19,17 @@ mod ctl;
 mod dialogue;
 mod full_disk;
 mod help;
+#[cfg(unix)]
+mod journal_file;
 mod kill;
+mod leaving;
 mod parking;
 mod pauses;
 mod postponed;
 mod scan;
 mod session;
+#[cfg(unix)]
+mod silent;
 mod support;
 #[cfg(target_os = "linux")]
 mod tray;

@@ -74,7 +74,7 @@ impl v1::config_server::Config for Service {
         };
         let changed = self
             .supervisor
-            .configure(edits, new)
+            .configure(edits, new, request.start_journal_over)
             .await
             .map_err(|error| failure::configure(&error))?;
         let (config, _) = self.supervisor.config();

@@ -63,12 +63,15 @@ fn no_engine(supervisor: &Supervisor) -> Status {
             &trouble.remedy,
         );
     }
+    if supervisor.ending.is_cancelled() {
+        return stopping();
+    }
     let missing = facts.missing.join(", ");
     if missing.is_empty() {
         return failure(
             Code::Unavailable,
             "NOT_READY",
-            "The agent is starting or ending".to_owned(),
+            "The agent is starting, or its configuration is being changed".to_owned(),
             "Try again in a moment",
         );
     }
@@ -93,7 +96,7 @@ pub(super) fn catalog(error: &CatalogError) -> Status {
 pub(super) fn journal(error: &JournalError) -> Status {
     failure(
         Code::Internal,
-        "JOURNAL_FAILED",
+        error.code(),
         with_causes(error),
         error.remedy(),
     )
@@ -120,13 +123,17 @@ pub(super) fn start(error: StartError) -> Status {
             format!("The upload `{id}` goes already and cannot begin anew"),
             &format!("Run `shopmasterctl runs cancel {id}`, then try again"),
         ),
-        StartError::Stopping => failure(
-            Code::Unavailable,
-            "STOPPING",
-            "The agent is ending".to_owned(),
-            "Start it again",
-        ),
+        StartError::Stopping => stopping(),
     }
+}
+
+fn stopping() -> Status {
+    failure(
+        Code::Unavailable,
+        "STOPPING",
+        "The agent is ending".to_owned(),
+        "Start it again",
+    )
 }
 
 pub(super) fn key(error: &KeyError) -> Status {
@@ -142,6 +149,13 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
     match error {
         ConfigureError::Key(error) => key(error),
         ConfigureError::Unsupported(what) => unimplemented(what),
+        ConfigureError::StartsOver => failure(
+            Code::FailedPrecondition,
+            "JOURNAL_STARTS_OVER",
+            with_causes(error),
+            "Nothing was changed; repeat with `--yes`, and run `shopmasterctl upload` afterwards",
+        ),
+        ConfigureError::Ending => stopping(),
         ConfigureError::Secret(source) => failure(
             Code::Unavailable,
             "SECRETS_UNAVAILABLE",

@@ -11,13 +11,16 @@ use tonic::transport::{self, Server};
 mod agent;
 mod config;
 mod convert;
+mod detached;
 mod failure;
 pub mod listener;
 mod products;
+mod rpcs;
 mod runs;
 mod streams;
 
 use crate::supervisor::Supervisor;
+use detached::Detached;
 use listener::Incoming;
 
 /// The largest message that a client may send: the largest configuration is far below.
@@ -36,7 +39,8 @@ pub enum ServeError {
     Transport(#[source] transport::Error),
 }
 
-/// Serves all services to `incoming` until `end`, then lets calls that are under way finish.
+/// Serves all services to `incoming` until `end`, then lets calls that are under way finish, those too whose
+/// clients have left.
 ///
 /// Every stream ends by itself when the supervisor is ending.
 ///
@@ -66,7 +70,9 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(ServeError::Reflection)?;
-    Server::builder()
+    let detached = Detached::default();
+    let served = Server::builder()
+        .layer(detached.clone())
         .max_concurrent_streams(MOST_STREAMS)
         .add_service(
             AgentServer::new(agent::Service::new(Arc::clone(&supervisor)))
@@ -87,6 +93,7 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection)
         .serve_with_incoming_shutdown(incoming, end)
-        .await
-        .map_err(ServeError::Transport)
+        .await;
+    detached.ended().await;
+    served.map_err(ServeError::Transport)
 }

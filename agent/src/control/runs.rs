@@ -12,6 +12,7 @@ use super::{
     streams::{Answers, Sink, stream},
 };
 use crate::{
+    engine::{StartError, Started},
     run::{Cause, Kind, Run, State},
     supervisor::Supervisor,
 };
@@ -28,6 +29,18 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(supervisor: Arc<Supervisor>) -> Self {
         Self { supervisor }
+    }
+
+    /// Starts a run in the engine that is there, or in the one that takes its place just now.
+    async fn start(&self, kind: Kind, from_start: bool) -> Result<Started, Status> {
+        loop {
+            let engine = failure::engine(&self.supervisor).await?;
+            match engine.runs().start(kind, Cause::Requested, from_start) {
+                // Its successor is waited for, unless there is to be none.
+                Err(StartError::Stopping) if !self.supervisor.ending.is_cancelled() => {}
+                started => return started.map_err(failure::start),
+            }
+        }
     }
 
     async fn find(&self, id: &str) -> Result<Run, Status> {
@@ -59,11 +72,7 @@ impl v1::runs_server::Runs for Service {
                 return Err(failure::invalid("Say which kind of run to start"));
             }
         };
-        let started = failure::engine(&self.supervisor)
-            .await?
-            .runs()
-            .start(kind, Cause::Requested, request.from_start)
-            .map_err(failure::start)?;
+        let started = self.start(kind, request.from_start).await?;
         Ok(Response::new(v1::StartRunResponse {
             run: Some(run::run(&started.run)),
             joined: started.joined,

@@ -235,6 +235,7 @@ async fn configure(
             digible_password: Some(account.password),
             sql_password: None,
         }),
+        start_journal_over: false,
     };
     let configured = client.config.configure(request).await;
     configured.map_err(|status| DemoError::Refused("take its configuration", status.into()))?;

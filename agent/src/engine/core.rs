@@ -9,10 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -28,7 +25,7 @@ use crate::{
     catalog::{Backlog, CaptureStatus, Catalog, CatalogError},
     digible::{Answer, Cloud},
     health::{Area, Trouble},
-    journal::{Journal, JournalError, Pause},
+    journal::{AgentState, Journal, JournalError},
 };
 
 /// How a run works.
@@ -64,7 +61,8 @@ pub(super) struct Core {
     pub(super) waits: Waits,
     pub(super) lane: Lane,
     pub(super) missing: Missing,
-    pub(super) pause: watch::Sender<Option<Pause>>,
+    /// The pause that is on; it outlives this engine.
+    pub(super) pause: Arc<AgentState>,
     /// Ends everything.
     pub(super) stop: CancellationToken,
     on_trial: AtomicBool,
@@ -102,7 +100,7 @@ impl Core {
         journal: Journal,
         board: Arc<Board>,
         options: Options,
-        pause: Option<Pause>,
+        pause: Arc<AgentState>,
         sent_at: Option<Timestamp>,
     ) -> Self {
         Self {
@@ -115,7 +113,7 @@ impl Core {
             waits: Waits::default(),
             lane: Lane::default(),
             missing: Missing::default(),
-            pause: watch::Sender::new(pause),
+            pause,
             stop: CancellationToken::new(),
             on_trial: AtomicBool::new(false),
             hold: Mutex::new(None),
@@ -281,7 +279,7 @@ impl Core {
     }
 
     pub(super) fn note_journal_failure(&self, error: &JournalError) {
-        let trouble = Trouble::new("JOURNAL_FAILED", with_causes(error), error.remedy()).lasting();
+        let trouble = Trouble::new(error.code(), with_causes(error), error.remedy()).lasting();
         self.board
             .update(|facts| facts.fails(Area::Journal, trouble));
     }
@@ -315,6 +313,7 @@ impl Core {
             true => self.catalog.backlog().await?,
             false => Backlog::default(),
         };
+        self.journal.check_in_place().await?;
         let counts = self.journal.counts().await?;
         let uploaded_at = self.journal.uploaded_at().await?;
         let compared_at = self.journal.compared_at().await?;

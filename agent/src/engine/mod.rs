@@ -42,7 +42,7 @@ use crate::{
     catalog::{Adoption, CaptureStatus, Catalog, CatalogError, Check, Verdict},
     digible::{Answer, Cloud},
     health::ScanFacts,
-    journal::{Journal, JournalError, Pause},
+    journal::{AgentState, Journal, JournalError, Pause},
 };
 use board::Board;
 use core::Core;
@@ -92,10 +92,15 @@ impl Engine {
         cloud: Arc<dyn Cloud>,
         journal: Journal,
         board: Arc<Board>,
+        state: Arc<AgentState>,
         options: Options,
         crashed: CancellationToken,
     ) -> Result<Arc<Self>, JournalError> {
-        let pause = journal.pause().await?.filter(|pause| !has_ended(*pause));
+        let kept = *state.borrow();
+        let pause = kept.filter(|pause| !has_ended(*pause));
+        if pause != kept {
+            state.set_pause(None).await?;
+        }
         let counts = journal.counts().await?;
         let kind = catalog.kind();
         let uploaded_at = journal.uploaded_at().await?;
@@ -113,7 +118,7 @@ impl Engine {
             facts.last_sent_at = sent_at;
             facts.session = Some(session);
         });
-        let core = Core::new(catalog, cloud, journal, board, options, pause, sent_at);
+        let core = Core::new(catalog, cloud, journal, board, options, state, sent_at);
         let core = Arc::new(core);
         let tasks = Tasks::new(crashed);
         let runs = registry::Registry::new(Arc::clone(&core), tasks.clone());
@@ -190,7 +195,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the journal cannot be written.
+    /// When it cannot be kept.
     pub async fn pause(&self, pause: Pause) -> Result<(), JournalError> {
         self.set_pause(Some(pause)).await
     }
@@ -199,15 +204,14 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the journal cannot be written.
+    /// When that cannot be kept.
     pub async fn resume(&self) -> Result<(), JournalError> {
         self.set_pause(None).await
     }
 
     async fn set_pause(&self, pause: Option<Pause>) -> Result<(), JournalError> {
-        self.core.journal.set_pause(pause).await?;
+        self.core.pause.set_pause(pause).await?;
         self.core.board.update(|facts| facts.paused = pause);
-        self.core.pause.send_replace(pause);
         self.wake();
         Ok(())
     }
@@ -243,17 +247,34 @@ impl Engine {
         if self.core.options.scan {
             return Err(CatalogError::ScanChosen.into());
         }
-        self.core.catalog.claim().await?;
-        if self.core.catalog.capture().await? != CaptureStatus::Installed {
+        let core = &self.core;
+        core.catalog.claim().await?;
+        let status = core.catalog.capture().await?;
+        let noted = status != CaptureStatus::Installed && self.can_be_captured(&status).await?;
+        if noted {
             // First, so that it is not forgotten when the agent ends in between.
-            self.core.journal.need_upload().await?;
+            core.journal.need_upload().await?;
         }
-        let changed = self.core.catalog.install().await?;
+        let changed = core.catalog.install().await?;
+        if changed && !noted {
+            core.journal.need_upload().await?;
+        }
         if changed {
             tracing::info!("capture installed");
         }
         self.refresh().await;
         Ok(changed)
+    }
+
+    /// Whether installing would pass the preflight. What it refuses changes nothing, and nothing may be
+    /// written down for it.
+    async fn can_be_captured(&self, status: &CaptureStatus) -> Result<bool, StepError> {
+        let catalog = &self.core.catalog;
+        if matches!(status, CaptureStatus::ScanOnly(_)) || catalog.plan().await.is_err() {
+            return Ok(false);
+        }
+        let checks = catalog.inspect().await?;
+        Ok(checks.iter().all(|check| check.verdict != Verdict::Failed))
     }
 
     /// Removes capture. False when nothing of ours was there.
@@ -283,17 +304,23 @@ impl Engine {
     /// When this kind of database has none, or the database or the journal fails. It can be called
     /// again. [`CatalogError::ScanChosen`] in scan mode.
     pub async fn adopt(&self) -> Result<Adopted, StepError> {
-        self.core.catalog.claim().await?;
-        let was_needed = self.core.catalog.adoption().await?.is_needed;
-        if was_needed && self.core.options.scan {
+        let core = &self.core;
+        core.catalog.claim().await?;
+        let was_needed = core.catalog.adoption().await?.is_needed;
+        if was_needed && core.options.scan {
             // It ends with capture in the old program's place.
             return Err(CatalogError::ScanChosen.into());
         }
-        if was_needed {
+        let status = core.catalog.capture().await?;
+        let noted = was_needed && self.can_be_captured(&status).await?;
+        if noted {
             // First, so that it is not forgotten when the agent ends in between.
-            self.core.journal.need_upload().await?;
+            core.journal.need_upload().await?;
         }
-        let adoption = self.core.catalog.adopt().await?;
+        let adoption = core.catalog.adopt().await?;
+        if was_needed && !noted {
+            core.journal.need_upload().await?;
+        }
         if was_needed {
             tracing::info!(
                 finished = !adoption.is_needed,

@@ -125,6 +125,7 @@ async fn steps(
             continue;
         }
         core.catalog.claim().await?;
+        core.journal.check_in_place().await?;
         let mut page = match ahead.take() {
             Some((page, moment)) if turn.follows(moment) => page,
             _ => step::prepare(core, mode, source, &passed.at, limit).await?,

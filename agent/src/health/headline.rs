@@ -40,6 +40,7 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         "CONFIG_INVALID" => "The configuration file is not valid",
         "SECRETS_UNAVAILABLE" => "The credential store does not answer",
         "JOURNAL_FAILED" => "The journal cannot be written",
+        "JOURNAL_GONE" => "The journal was deleted",
         "JOURNAL_NEWER" => "The journal is from a newer version",
         "DATABASE_UNREACHABLE"
         | "SERVER_NOT_FOUND"
@@ -110,6 +111,9 @@ fn attention(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -
 }
 
 fn pending(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
+    if facts.starting {
+        return "Starting".to_owned();
+    }
     let doubtful = facts
         .counts
         .in_doubt

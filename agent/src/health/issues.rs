@@ -54,6 +54,7 @@ pub(super) fn issues(facts: &Facts) -> Vec<Issue> {
         .chain(busy(facts))
         .chain(config_replaced(facts))
         .chain(journal_replaced(facts))
+        .chain(catalog_changed(facts))
         .collect();
     let codes: Vec<_> = all.iter().map(|issue| issue.code).collect();
     all.retain(|issue| issue.depends_on.is_none_or(|code| !codes.contains(&code)));
@@ -248,6 +249,21 @@ fn journal_replaced(facts: &Facts) -> Option<Issue> {
         Severity::Info,
         format!("The journal began anew: {why}"),
         "Run `shopmasterctl upload`",
+    ))
+}
+
+fn catalog_changed(facts: &Facts) -> Option<Issue> {
+    // An upload has found what is gone.
+    if !facts.catalog_changed || facts.uploaded_at.is_some() {
+        return None;
+    }
+    Some(new(
+        facts,
+        "CATALOG_CHANGED",
+        Severity::Info,
+        "The product table was changed: what was sent from the one before is confirmed by an upload"
+            .to_owned(),
+        "Run `shopmasterctl upload`: it also lists what the new table does not have",
     ))
 }
 

@@ -28,6 +28,9 @@ pub(crate) use words::{lower_first, products};
 pub struct Facts {
     /// What is not set yet; empty when configured.
     pub missing: Vec<&'static str>,
+    /// There is no engine yet, at the start and during a change of the configuration: what is known may be
+    /// old.
+    pub starting: bool,
     /// The pause that is on.
     pub paused: Option<Pause>,
     /// Products whose newest state was not acknowledged.
@@ -65,6 +68,8 @@ pub struct Facts {
     pub config_replaced: Option<String>,
     /// Why the agent began anew with its journal, and where the old one is.
     pub journal_replaced: Option<String>,
+    /// The product table is another one than before.
+    pub catalog_changed: bool,
     /// Until when Digible asked us to wait.
     pub blocked_until: Option<Timestamp>,
     /// What fails, by area: one trouble explains an area.
@@ -78,6 +83,8 @@ pub struct Facts {
 pub enum Area {
     /// The configuration file.
     Config,
+    /// The engine, which could not be built for a reason of its own.
+    Engine,
     /// The journal.
     Journal,
     /// The store of secrets.
@@ -214,6 +221,7 @@ impl Facts {
     pub fn new() -> Self {
         Self {
             missing: Vec::new(),
+            starting: false,
             paused: None,
             pending: 0,
             oldest_pending_at: None,
@@ -232,6 +240,7 @@ impl Facts {
             last_compared_at: None,
             config_replaced: None,
             journal_replaced: None,
+            catalog_changed: false,
             blocked_until: None,
             troubles: BTreeMap::new(),
             since: BTreeMap::new(),

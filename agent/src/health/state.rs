@@ -36,7 +36,7 @@ pub(super) fn state(facts: &Facts, issues: &[Issue]) -> State {
 /// Whether something is still to be sent, as far as is known.
 fn waits(facts: &Facts) -> bool {
     let counts = &facts.counts;
-    let unread = facts.catalog.reachable != Some(true);
+    let unread = facts.starting || facts.catalog.reachable != Some(true);
     let uncompared = facts.scan.is_some_and(|scan| scan.compared_at.is_none());
     facts.pending > 0
         || counts.in_doubt > counts.confirming

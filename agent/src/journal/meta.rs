@@ -26,7 +26,7 @@ pub struct Stamp {
 }
 
 impl Journal {
-    /// The pause that is on, ended ones included; none when there is none.
+    /// The pause that an earlier version kept here; today it is in [`AgentState`](super::AgentState).
     ///
     /// # Errors
     ///
@@ -39,22 +39,6 @@ impl Journal {
                     until => Pause::Until(time(until)),
                 }),
             )
-        })
-        .await
-    }
-
-    /// Keeps or ends a pause.
-    ///
-    /// # Errors
-    ///
-    /// When SQLite fails.
-    pub async fn set_pause(&self, pause: Option<Pause>) -> Result<()> {
-        self.write("keep the pause", move |transaction| {
-            let until = pause.map(|pause| match pause {
-                Pause::UntilResumed => i64::MAX,
-                Pause::Until(until) => until.as_millisecond(),
-            });
-            set(transaction, "paused_until", &until)
         })
         .await
     }

@@ -1,5 +1,5 @@
 //! The agent's own SQLite file: what Digible acknowledged, what is in doubt, parked or removed, the
-//! runs, and where an upload goes on. Bound to one Digible account and one catalog.
+//! runs, and where an upload goes on. Bound to one Digible account.
 //!
 //! WAL with `synchronous = FULL`: a power cut never undoes what let us delete a change.
 
@@ -13,8 +13,10 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::{blocking, product::ProductId};
 
+mod aside;
 mod clock;
 mod entry;
+mod identity;
 mod lists;
 mod meta;
 mod migrations;
@@ -22,29 +24,33 @@ mod open;
 mod products;
 mod runs;
 mod settle;
+mod state;
 mod stored;
 #[cfg(test)]
 mod tests;
 mod uploads;
 mod values;
 
+pub use aside::{Kept, starts_over};
 pub use entry::{Doubt, Entry, Event, Published, Refusal, Times};
 pub use lists::{Page, Parked, Removed};
 pub use meta::{Pause, Stamp};
-pub use open::{Binding, Kept, Opened};
+pub use open::{Binding, Opened};
 pub use products::Known;
 pub use runs::StoredRun;
 pub use settle::{Acknowledged, Finding, InFlight, Landing, Settled, UploadProgress};
+pub use state::AgentState;
 pub use uploads::Checkpoint;
 
 /// SHA-256 of a body.
 pub type DigestBytes = [u8; 32];
 
-/// The journal of one account and one catalog. Cheap to clone.
+/// The journal of one account. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
     steps: Arc<settle::Steps>,
+    place: Arc<identity::InPlace>,
 }
 
 /// How many products are in which state.
@@ -110,6 +116,19 @@ pub enum JournalError {
         #[source]
         source: std::io::Error,
     },
+    /// It was deleted or replaced while it was open: what is recorded in it is lost when the agent ends.
+    #[error("the journal `{path}` was deleted or replaced while the agent runs")]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// What is kept beside it, such as a pause, could not be written.
+    #[error("the pause could not be kept")]
+    KeepState {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A statement failed.
     #[error("the journal failed to {operation}")]
     Statement {
@@ -128,6 +147,21 @@ pub enum JournalError {
 pub type Result<T> = std::result::Result<T, JournalError>;
 
 impl JournalError {
+    /// Stable, upper case, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Newer { .. } => "JOURNAL_NEWER",
+            Self::Gone { .. } => "JOURNAL_GONE",
+            Self::Open { .. }
+            | Self::NoWal { .. }
+            | Self::KeepAside { .. }
+            | Self::KeepState { .. }
+            | Self::Statement { .. }
+            | Self::Stopped => "JOURNAL_FAILED",
+        }
+    }
+
     /// What to do about it, for people.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -141,7 +175,11 @@ impl JournalError {
             Self::NoWal { .. } => {
                 "Put the journal's folder on a local disk, not on a network share"
             }
-            Self::Open { .. } | Self::KeepAside { .. } | Self::Statement { .. } => {
+            Self::Gone { .. } => "Restart the agent, then run `shopmasterctl upload`",
+            Self::Open { .. }
+            | Self::KeepAside { .. }
+            | Self::KeepState { .. }
+            | Self::Statement { .. } => {
                 "Check that the disk is not full and that this user may write the journal's folder"
             }
             Self::Stopped => "Start the agent again",

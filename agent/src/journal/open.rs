@@ -1,28 +1,29 @@
-//! Opening a journal, and keeping one aside that is not ours to go on with.
+//! Opening a journal: whose it is, and what to do with one that is not ours to go on with.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
 use super::{
     Journal, JournalError, Result,
+    aside::{self, Kept},
     clock::{process, steady_ms},
-    is_damage, meta, migrations,
+    identity::InPlace,
+    is_damage, meta, migrations, products,
     settle::{Steps, milliseconds},
 };
 
-/// What a journal belongs to. Another account or catalog needs another journal.
+/// Whose products a journal knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// The Digible address and account.
+    /// The Digible address and account. Another one needs another journal.
     pub account: String,
-    /// The shop's database, table and columns.
+    /// The shop's database, table and columns. Another one keeps the journal: what was sent for the one
+    /// before is still at Digible.
     pub catalog: String,
 }
 
@@ -31,56 +32,63 @@ pub struct Binding {
 pub struct Opened {
     /// The journal.
     pub journal: Journal,
-    /// What was kept aside for it; none when it went on with its own.
+    /// What was kept aside for it.
     pub kept: Option<Kept>,
-}
-
-/// A journal that was kept aside, because it was not ours to go on with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Where it is now.
-    pub path: PathBuf,
-    /// Why, for people.
-    pub reason: String,
+    /// Where it was kept itself, when it was kept aside before and fits again. All that is published in it
+    /// is in doubt.
+    pub taken_up: Option<PathBuf>,
+    /// It was another catalog's until now. All that is published in it is in doubt.
+    pub catalog_changed: bool,
+    /// It was made now, and knows nothing.
+    pub is_new: bool,
 }
 
 enum Content {
+    /// Of this account and this catalog.
     Ours,
+    /// Made now.
+    New,
+    /// Of this account and another catalog, and ours from now on.
+    OtherCatalog,
+    /// Not ours to go on with.
     Foreign(String),
 }
 
 impl Journal {
     /// Opens the journal at `path` for `binding`, or starts an empty one.
     ///
-    /// One that belongs to another account or catalog, or that cannot be read, is kept aside. What
-    /// was on its way when an earlier process ended is in doubt from here on.
+    /// One that belongs to another account, or that cannot be read, is kept aside. Where none is left, one
+    /// of this account that was kept aside before is taken up again. What was on its way when an earlier
+    /// process ended is in doubt from here on; so is everything when the journal is old, or was of another
+    /// catalog: then an upload is due.
     ///
     /// # Errors
     ///
     /// [`JournalError::Newer`] when a newer version wrote it (it is left alone), and when the file
     /// cannot be opened for a reason that is not its content.
     pub fn open(path: &Path, binding: &Binding, late_window: Duration) -> Result<Opened> {
-        let kept = match Self::try_open(path, binding, late_window) {
-            Ok((journal, Content::Ours)) => {
-                return Ok(Opened {
-                    journal,
-                    kept: None,
-                });
-            }
-            Ok((journal, Content::Foreign(reason))) => {
-                // Closed first, so that its WAL is folded into the file that is moved.
-                drop(journal);
-                keep_aside(path, reason)?
-            }
-            Err(JournalError::Open { source, .. }) if is_damage(&source) => {
-                keep_aside(path, format!("it could not be read ({source})"))?
-            }
-            Err(error) => return Err(error),
+        let kept = match path.exists() {
+            true => match Self::try_open(path, binding, late_window) {
+                Ok((journal, Content::Foreign(reason))) => {
+                    // Closed first, so that its WAL is folded into the file that is moved.
+                    drop(journal);
+                    Some(aside::keep(path, reason)?)
+                }
+                Ok((journal, content)) => return Ok(Opened::of(journal, &content)),
+                Err(JournalError::Open { source, .. }) if is_damage(&source) => {
+                    let reason = format!("it could not be read ({source})");
+                    Some(aside::keep(path, reason)?)
+                }
+                Err(error) => return Err(error),
+            },
+            false => None,
         };
-        let (journal, _) = Self::try_open(path, binding, late_window)?;
+        let taken_up = aside::take_up(path, &binding.account)?;
+        let (journal, content) = Self::try_open(path, binding, late_window)?;
         Ok(Opened {
-            journal,
-            kept: Some(kept),
+            kept,
+            taken_up,
+            ..Opened::of(journal, &content)
         })
     }
 
@@ -101,7 +109,7 @@ impl Journal {
             });
         }
         if let Some(reason) = unusable(&connection, found).map_err(failed)? {
-            let journal = Self::over(connection, late_window, 0);
+            let journal = Self::over(path, connection, late_window, 0);
             return Ok((journal, Content::Foreign(reason)));
         }
         let mode = set_up(&connection).map_err(failed)?;
@@ -113,20 +121,33 @@ impl Journal {
         }
         let (content, others_until) =
             take_over(&mut connection, binding, late_window).map_err(failed)?;
-        let journal = Self::over(connection, late_window, others_until);
+        let journal = Self::over(path, connection, late_window, others_until);
         Ok((journal, content))
     }
 
-    fn over(connection: Connection, late_window: Duration, others_until: i64) -> Self {
+    fn over(path: &Path, connection: Connection, late_window: Duration, others_until: i64) -> Self {
         Self {
+            place: Arc::new(InPlace::of(path)),
             connection: Arc::new(Mutex::new(connection)),
             steps: Steps::new(late_window, others_until),
         }
     }
 }
 
+impl Opened {
+    fn of(journal: Journal, content: &Content) -> Self {
+        Self {
+            journal,
+            kept: None,
+            taken_up: None,
+            catalog_changed: matches!(content, Content::OtherCatalog),
+            is_new: matches!(content, Content::New),
+        }
+    }
+}
+
 /// Why the file is not one to go on with.
-fn unusable(connection: &Connection, format: i64) -> rusqlite::Result<Option<String>> {
+pub(super) fn unusable(connection: &Connection, format: i64) -> rusqlite::Result<Option<String>> {
     if !migrations::fits(connection, format)? {
         return Ok(Some("it is not a journal".to_owned()));
     }
@@ -144,9 +165,14 @@ fn take_over(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let content = bind(&transaction, binding)?;
     let others_until = match &content {
-        Content::Ours => recover(&transaction, late_window)?,
         Content::Foreign(_) => 0,
+        _ => recover(&transaction, late_window)?,
     };
+    let is_old = meta::get::<i64>(&transaction, aside::TAKEN_UP)?.is_some();
+    if is_old || matches!(content, Content::OtherCatalog) {
+        products::doubt_everything(&transaction)?;
+        meta::set(&transaction, aside::TAKEN_UP, &None::<i64>)?;
+    }
     transaction.commit()?;
     Ok((content, others_until))
 }
@@ -159,7 +185,7 @@ fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
 }
 
 /// Whether closing leaves the WAL as it is.
-fn keep_wal(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
+pub(super) fn keep_wal(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
     Ok(())
 }
@@ -178,7 +204,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<String> {
     Ok(mode)
 }
 
-/// Makes a journal without an owner ours, and tells whose another one is.
+/// Makes a journal without an owner ours, and one of this account this catalog's.
 fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content> {
     let account: Option<String> = meta::get(connection, "account")?;
     let catalog: Option<String> = meta::get(connection, "catalog")?;
@@ -186,7 +212,7 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
         meta::set(connection, "account", &binding.account)?;
         meta::set(connection, "catalog", &binding.catalog)?;
         meta::set(connection, "journal", &new_id())?;
-        return Ok(Content::Ours);
+        return Ok(Content::New);
     };
     if account != binding.account {
         return Ok(Content::Foreign(
@@ -194,9 +220,10 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
         ));
     }
     if catalog != binding.catalog {
-        return Ok(Content::Foreign(
-            "it belongs to another database, table or set of columns".to_owned(),
-        ));
+        meta::set(connection, "catalog", &binding.catalog)?;
+        if aside::holds_anything(connection)? {
+            return Ok(Content::OtherCatalog);
+        }
     }
     Ok(Content::Ours)
 }
@@ -232,36 +259,4 @@ fn recover(connection: &Connection, late_window: Duration) -> rusqlite::Result<i
 
 fn new_id() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
-}
-
-fn keep_aside(path: &Path, reason: String) -> Result<Kept> {
-    let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let mut aside = path.with_file_name(format!("{stem}-{stamp}.sqlite"));
-    let mut number = 2;
-    while aside.exists() {
-        aside = path.with_file_name(format!("{stem}-{stamp}-{number}.sqlite"));
-        number += 1;
-    }
-    for suffix in ["", "-wal", "-shm"] {
-        let with = |base: &Path| {
-            let mut name = base.as_os_str().to_owned();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        match fs::rename(with(path), with(&aside)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}
-            Err(source) => {
-                return Err(JournalError::KeepAside {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        }
-    }
-    Ok(Kept {
-        path: aside,
-        reason,
-    })
 }

@@ -1,11 +1,14 @@
-//! Logging: to a capped file, to standard error, and to whoever tails it.
+//! Logging: to a capped file, to standard error, and to whoever tails it. It never makes the program wait.
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     env,
     io::{self, IsTerminal as _, Write},
     panic,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{OnceLock, mpsc},
+    thread,
+    time::Duration,
 };
 
 use tracing::Subscriber;
@@ -20,10 +23,12 @@ use tracing_subscriber::{
 use crate::config::LogLevel;
 
 mod clock;
+mod outlet;
 mod rolling;
 mod tail;
 
 use clock::LocalTime;
+use outlet::{Outlet, StandardError};
 use rolling::RollingFile;
 pub use tail::LogTail;
 
@@ -33,6 +38,9 @@ pub const FILE_NAME: &str = "agent.log";
 /// The usual variable of Rust programs: it wins over the configured level.
 const FILTER_VARIABLE: &str = "RUST_LOG";
 
+/// How long what was logged last may hold up the end: a pipe that nobody reads never takes it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// The running log.
 #[derive(Debug, Clone)]
 pub struct Logging {
@@ -40,6 +48,7 @@ pub struct Logging {
     filter: reload::Handle<EnvFilter, Registry>,
     /// The level was set by the environment.
     fixed: bool,
+    file: Outlet,
 }
 
 /// Starts logging for the whole process: to `agent.log` in `folder`, and to standard error when that is
@@ -55,10 +64,19 @@ pub fn start(folder: &Path, level: LogLevel, headless: bool) -> Result<Logging, 
     let to_stderr = headless || io::stderr().is_terminal();
     let (subscriber, logging) = build(folder, level, &wish, to_stderr);
     subscriber.try_init()?;
-    let before = panic::take_hook();
+    // It is the first: a process logs once.
+    let _ = RUNNING.set(logging.clone());
+    // Instead of the standard one, which writes to standard error and may wait there.
     panic::set_hook(Box::new(move |info| {
-        tracing::error!(%info, "panic");
-        before(info);
+        let backtrace = Backtrace::capture();
+        let info = match backtrace.status() {
+            BacktraceStatus::Captured => format!("{info}\n{backtrace}"),
+            _ => info.to_string(),
+        };
+        tracing::error!(info, "panic");
+        if !to_stderr {
+            stderr().push(format!("{info}\n").as_bytes());
+        }
     }));
     Ok(logging)
 }
@@ -68,9 +86,50 @@ pub fn to_stderr() {
     let wished = EnvFilter::try_from_env(FILTER_VARIABLE);
     let subscriber = Registry::default()
         .with(wished.unwrap_or_else(|_| filter(LogLevel::Info)))
-        .with(lines(io::stderr));
+        .with(lines(stderr));
     // It fails only when the process logs already.
     let _started = subscriber.try_init();
+}
+
+/// A log that no process writes to.
+#[cfg(test)]
+pub(crate) fn for_tests(folder: &Path, level: LogLevel) -> Logging {
+    build(folder, level, "", false).1
+}
+
+/// Says something on standard error before the process ends, but does not wait there for long.
+pub fn last_words(text: &str) {
+    let text = format!("{text}\n");
+    let (written, done) = mpsc::channel();
+    let said = thread::Builder::new().spawn(move || {
+        if let Some(queued) = STDERR.get() {
+            queued.flush(LAST_WORDS);
+        }
+        // It may be closed, and then nobody reads it.
+        let _ = io::stderr().write_all(text.as_bytes());
+        let _ = written.send(());
+    });
+    if said.is_ok() {
+        let _ = done.recv_timeout(LAST_WORDS * 2);
+    }
+}
+
+/// Waits until everything that was logged is written, but not for long.
+pub fn flush() {
+    if let Some(logging) = RUNNING.get() {
+        logging.flush();
+    }
+}
+
+/// The log of this process.
+static RUNNING: OnceLock<Logging> = OnceLock::new();
+static STDERR: OnceLock<Outlet> = OnceLock::new();
+
+/// The one way to standard error.
+fn stderr() -> Outlet {
+    STDERR
+        .get_or_init(|| Outlet::start("stderr", StandardError))
+        .clone()
 }
 
 impl Logging {
@@ -78,6 +137,13 @@ impl Logging {
     #[must_use]
     pub fn tail(&self) -> &LogTail {
         &self.tail
+    }
+
+    fn flush(&self) {
+        self.file.flush(LAST_WORDS);
+        if let Some(stderr) = STDERR.get() {
+            stderr.flush(LAST_WORDS);
+        }
     }
 
     /// Takes another level into use, unless `RUST_LOG` has set one.
@@ -102,18 +168,20 @@ fn build(
     let fixed = wished.is_some();
     let (filter, handle) = reload::Layer::new(wished.unwrap_or_else(|| filter(level)));
     let tail = LogTail::default();
+    let file = Outlet::start("log", RollingFile::new(folder.join(FILE_NAME)));
     let sink = Sink {
-        file: Arc::new(Mutex::new(RollingFile::new(folder.join(FILE_NAME)))),
+        file: file.clone(),
         tail: tail.clone(),
     };
     let subscriber = Registry::default()
         .with(filter)
         .with(lines(move || sink.clone()))
-        .with(to_stderr.then(|| lines(io::stderr)));
+        .with(to_stderr.then(|| lines(stderr)));
     let logging = Logging {
         tail,
         filter: handle,
         fixed,
+        file,
     };
     (subscriber, logging)
 }
@@ -150,7 +218,7 @@ where
 /// The file and the tail. It never fails.
 #[derive(Clone)]
 struct Sink {
-    file: Arc<Mutex<RollingFile>>,
+    file: Outlet,
     tail: LogTail,
 }
 
@@ -158,8 +226,7 @@ impl Write for Sink {
     /// Called once for each record, with the whole of it.
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         self.tail.push(&String::from_utf8_lossy(record));
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write(record);
+        self.file.push(record);
         Ok(record.len())
     }
 
@@ -180,6 +247,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (subscriber, logging) = build(folder.path(), level, wish, false);
         with_default(subscriber, || work(&logging));
+        logging.flush();
         let text = fs::read_to_string(folder.path().join(FILE_NAME)).unwrap_or_default();
         let lines: Vec<_> = text.lines().map(str::to_owned).collect();
         assert_eq!(logging.tail().recent(1000), lines);

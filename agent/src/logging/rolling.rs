@@ -3,13 +3,19 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
+
+use super::outlet::{Out, missing};
 
 /// The size of one file, in bytes.
 const FULL: u64 = 10 * 1024 * 1024;
 /// How many old files are kept beside the current one: 50 MB in all.
 const OLD_FILES: u32 = 4;
+
+/// How often to look whether the file is still the one at its path: somebody may have deleted or moved it.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The file. Writing never fails: lines that the disk refuses are counted, and the number is written
 /// when it takes lines again.
@@ -18,6 +24,9 @@ pub(super) struct RollingFile {
     full: u64,
     /// Open, with its size; none at the start and after a failure.
     file: Option<(File, u64)>,
+    /// How often to look whether it is still in its place, and when that was last done.
+    look: Duration,
+    looked: Instant,
     /// Records that could not be written since the last one that could.
     lost: u64,
 }
@@ -28,6 +37,8 @@ impl RollingFile {
             path,
             full: FULL,
             file: None,
+            look: LOOK,
+            looked: Instant::now(),
             lost: 0,
         }
     }
@@ -47,7 +58,7 @@ impl RollingFile {
         let (mut file, mut size) = self.ready_for(record.len())?;
         if self.lost > 0 {
             // The last line that was tried may be there in part.
-            let notice = format!("\n{} log records are missing here\n", self.lost);
+            let notice = format!("\n{}", missing(self.lost));
             file.write_all(notice.as_bytes())?;
             size += notice.len() as u64;
         }
@@ -58,6 +69,10 @@ impl RollingFile {
 
     /// The open file, with room for `length` more bytes.
     fn ready_for(&mut self, length: usize) -> io::Result<(File, u64)> {
+        if self.looked.elapsed() >= self.look {
+            self.looked = Instant::now();
+            self.file = self.file.take().filter(|(file, _)| is_at(file, &self.path));
+        }
         let (file, size) = match self.file.take() {
             Some(open) => open,
             None => self.open()?,
@@ -96,6 +111,32 @@ impl RollingFile {
         name.push(format!(".{age}"));
         name.into()
     }
+}
+
+impl Out for RollingFile {
+    fn write(&mut self, record: &[u8], dropped: u64) {
+        self.lost += dropped;
+        RollingFile::write(self, record);
+    }
+}
+
+/// Whether the open file is the one at `path`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let identity = |found: fs::Metadata| (found.dev(), found.ino());
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(there)) => identity(open) == identity(there),
+        _ => false,
+    }
+}
+
+/// Whether the open file is the one at `path`. A deleted one keeps its name, closed to everybody, until it
+/// is closed here; it cannot be moved.
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &Path) -> bool {
+    fs::metadata(path).is_ok()
 }
 
 #[cfg(test)]
@@ -139,6 +180,21 @@ mod tests {
         assert_eq!(fixture.text("agent.log"), "record 40\nrecord 41\n");
         assert!(fixture.text("agent.log.1").starts_with("record 36\n"));
         assert!(fixture.text("agent.log.4").starts_with("record 24\n"));
+    }
+
+    #[test]
+    fn a_file_that_was_deleted_or_moved_is_begun_again() {
+        let mut fixture = Fixture::new();
+        fixture.log.look = Duration::ZERO;
+        let path = fixture.log.path.clone();
+        fixture.write(0..1);
+        fs::remove_file(&path).unwrap();
+        fixture.write(1..2);
+        assert_eq!(fixture.text("agent.log"), "record 01\n");
+        fs::rename(&path, path.with_extension("moved")).unwrap();
+        fixture.write(2..3);
+        assert_eq!(fixture.text("agent.log"), "record 02\n");
+        assert_eq!(fixture.text("agent.moved"), "record 01\n");
     }
 
     #[test]

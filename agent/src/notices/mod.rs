@@ -37,13 +37,13 @@ pub async fn run(mut client: Client, memory: PathBuf) -> Result<(), Failure> {
     let mut watch = Watch {
         statuses: Box::pin(statuses.filter_map(async |status| status)),
         agent,
-        told: memory::load(&memory),
+        told: memory::load(memory.clone()).await,
         last: None,
         due: None,
     };
     while let Some(notices) = watch.next().await {
         // First: what is told twice is worse than what a crash leaves untold.
-        memory::save(&memory, &watch.told);
+        memory::save(memory.clone(), watch.told.clone()).await;
         if !notices.is_empty() && switched_on(&client).await {
             for notice in &notices {
                 desktop::show(notice).await;

@@ -184,6 +184,24 @@ impl SecretStore {
         self.call(move |backends| backends.set(name, &secret)).await
     }
 
+    /// Keeps a secret if `is_wanted` when its turn has come: others may have changed something until then.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub async fn set_if(
+        &self,
+        name: SecretName,
+        secret: SecretString,
+        is_wanted: impl FnOnce() -> bool + Send + 'static,
+    ) -> Result<(), SecretError> {
+        self.call(move |backends| match is_wanted() {
+            true => backends.set(name, &secret),
+            false => Ok(()),
+        })
+        .await
+    }
+
     /// Forgets a secret; no error when it was never set.
     ///
     /// # Errors

@@ -1,11 +1,18 @@
 //! Building the engine, and saying why there is none.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Supervisor, catalog,
     secrets::{keep_token, token_of},
     unsupported,
+    vacancy::Vacancy,
 };
 use crate::{
     blocking,
@@ -13,7 +20,7 @@ use crate::{
     digible::{Digible, DigibleOptions},
     engine::{Engine, GONE_AFTER, Options, tasks::guarded, with_causes},
     health::{Area, Facts, Trouble},
-    journal::{Binding, Journal, JournalError},
+    journal::{Binding, Journal, JournalError, Opened},
     secrets::{SecretError, SecretName},
 };
 
@@ -35,15 +42,18 @@ enum BuildError {
 }
 
 impl Supervisor {
+    /// Builds the engine, or says why there is none. For [`Vacancy`](super::vacancy::Vacancy) alone.
     pub(super) async fn build(self: &Arc<Self>) {
+        let attempt = self.next_attempt();
         let config = self.config().0;
         let missing = config.missing();
-        let before = self.board.facts();
+        let pause = *self.state.borrow();
         self.board.update(|facts| {
             let kept = Facts {
                 missing: missing.clone(),
-                paused: facts.paused,
+                paused: pause,
                 since: facts.since.clone(),
+                starting: missing.is_empty(),
                 ..Facts::new()
             };
             let config_trouble = facts.troubles.remove(&Area::Config);
@@ -53,32 +63,29 @@ impl Supervisor {
                 facts.troubles.insert(Area::Config, trouble);
             }
         });
-        if missing.is_empty() {
-            match self.engine_of(&config, before.paused).await {
-                Ok(engine) => {
-                    // Before it starts, so that nobody sees signs of it and does not find it.
-                    self.write(|current| current.engine = Some(Arc::clone(&engine)));
-                    engine.start();
-                }
-                Err(error) => self.fail(&error),
+        if !missing.is_empty() {
+            return;
+        }
+        match self.engine_of(&config).await {
+            Ok(engine) => {
+                // Before it starts, so that nobody sees signs of it and does not find it.
+                self.write(|current| current.engine = Some(Arc::clone(&engine)));
+                self.board.update(|facts| facts.starting = false);
+                engine.start();
             }
-        }
-        self.built.send_replace(true);
-    }
-
-    pub(super) async fn stop_engine(&self) {
-        self.built.send_replace(false);
-        let engine = self.write(|current| current.engine.take());
-        if let Some(engine) = engine {
-            engine.stop().await;
+            Err(error) => self.fail(&error, attempt),
         }
     }
 
-    async fn engine_of(
-        &self,
-        config: &Config,
-        pause: Option<crate::journal::Pause>,
-    ) -> Result<Arc<Engine>, BuildError> {
+    /// From here on an earlier attempt is not repeated.
+    fn next_attempt(&self) -> CancellationToken {
+        let attempt = self.ending.child_token();
+        let mut current = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, attempt.clone()).cancel();
+        attempt
+    }
+
+    async fn engine_of(&self, config: &Config) -> Result<Arc<Engine>, BuildError> {
         if self.ending.is_cancelled() {
             return Err(BuildError::Ending);
         }
@@ -102,18 +109,8 @@ impl Supervisor {
         let late_window = config.digible.late_window();
         let opened = blocking::run(move || Journal::open(&path, &binding, late_window)).await;
         let opened = opened.ok_or(BuildError::Ending)??;
-        if let Some(kept) = &opened.kept {
-            tracing::warn!(
-                path = %kept.path.display(),
-                reason = kept.reason,
-                "started an empty journal and kept the old one aside; run `shopmasterctl upload`"
-            );
-            opened.journal.set_pause(pause).await?;
-            let (reason, path) = (&kept.reason, kept.path.display());
-            let why = format!("{reason}; the old one is `{path}`");
-            self.board
-                .update(|facts| facts.journal_replaced = Some(why));
-        }
+        self.note_opened(&opened).await?;
+        let logins = self.logins.login();
         let cloud = Digible::new(
             DigibleOptions {
                 base_url: config.digible.base_url.clone(),
@@ -126,26 +123,48 @@ impl Supervisor {
                     .filter(|path| !path.is_empty())
                     .map(PathBuf::from),
             },
-            Box::new(move |token| keep_token(&secrets, &account, token)),
+            Box::new(move |token| keep_token(&secrets, &account, &logins, token)),
         );
         let engine = Engine::new(
             catalog,
             Arc::new(cloud),
             opened.journal,
             Arc::clone(&self.board),
+            Arc::clone(&self.state),
             options(config),
             self.crashed.clone(),
         );
         Ok(engine.await?)
     }
 
+    /// Tells people what became of the journal that was there.
+    async fn note_opened(&self, opened: &Opened) -> Result<(), JournalError> {
+        let other = self.state.use_journal(&opened.journal).await?;
+        if opened.catalog_changed {
+            tracing::warn!("the product table is another one: everything published is in doubt");
+            self.board.update(|facts| facts.catalog_changed = true);
+        }
+        let Some(why) = replaced(opened, other) else {
+            return Ok(());
+        };
+        tracing::warn!("the journal was replaced: {why}; run `shopmasterctl upload`");
+        // What the agent of that journal had in flight, this one does not know.
+        opened.journal.expect_others().await?;
+        self.board
+            .update(|facts| facts.journal_replaced = Some(why));
+        Ok(())
+    }
+
     /// Says why there is no engine, and tries again later where that may help.
-    fn fail(self: &Arc<Self>, error: &BuildError) {
+    fn fail(self: &Arc<Self>, error: &BuildError, attempt: CancellationToken) {
         let (area, code, remedy, again) = match error {
             BuildError::Ending => return,
             BuildError::NoPassword => {
                 let missing = vec!["digible.password"];
-                self.board.update(|facts| facts.missing = missing);
+                self.board.update(|facts| {
+                    facts.missing = missing;
+                    facts.starting = false;
+                });
                 return;
             }
             BuildError::Unsupported(_) => (
@@ -157,17 +176,18 @@ impl Supervisor {
             BuildError::Secrets(error) => {
                 (Area::Secrets, "SECRETS_UNAVAILABLE", error.remedy(), true)
             }
-            BuildError::Journal(JournalError::Newer { .. }) => (
+            BuildError::Journal(error @ JournalError::Newer { .. }) => (
                 Area::Journal,
-                "JOURNAL_NEWER",
+                error.code(),
                 "Install that newer version again, or move the journal file away, restart the agent and run `shopmasterctl upload`",
                 false,
             ),
-            BuildError::Journal(error) => (Area::Journal, "JOURNAL_FAILED", error.remedy(), true),
+            BuildError::Journal(error) => (Area::Journal, error.code(), error.remedy(), true),
         };
         let text = with_causes(error);
         tracing::warn!(code, error = text, "the engine cannot start");
         self.board.update(|facts| {
+            facts.starting = false;
             facts.fails(area, Trouble::new(code, text, remedy).lasting());
         });
         if !again {
@@ -176,18 +196,33 @@ impl Supervisor {
         let supervisor = Arc::clone(self);
         let build_again = async move {
             tokio::select! {
-                () = supervisor.ending.cancelled() => return,
+                () = attempt.cancelled() => return,
                 () = tokio::time::sleep(RETRY) => {}
             }
-            let changing = supervisor.changing.lock().await;
-            if supervisor.current_engine().is_none() {
-                supervisor.board.update(|facts| facts.works(area));
-                Box::pin(supervisor.build()).await;
+            let changing = Arc::clone(&supervisor.changing).lock_owned().await;
+            // Whoever was quicker has built one, or knows better why there is none.
+            if !attempt.is_cancelled() {
+                Vacancy::begin(&supervisor, changing).fill().await;
             }
-            drop(changing);
         };
         let crashed = self.crashed.clone();
         tokio::spawn(guarded("build the engine again", crashed, build_again));
+    }
+}
+
+/// Why there is another journal than before; none when there is not.
+fn replaced(opened: &Opened, other: Option<&str>) -> Option<String> {
+    let aside = opened.kept.as_ref().map(|kept| {
+        let (reason, path) = (&kept.reason, kept.path.display());
+        format!("{reason}; the old one is `{path}`")
+    });
+    let taken_up = opened.taken_up.as_ref().map(|path| {
+        let path = path.display();
+        format!("the one of this account, which was kept as `{path}`, is in use again")
+    });
+    match (aside, taken_up) {
+        (Some(aside), Some(taken_up)) => Some(format!("{aside}; {taken_up}")),
+        (aside, taken_up) => aside.or(taken_up).or(other.map(str::to_owned)),
     }
 }
 
@@ -199,7 +234,7 @@ fn kind_word(kind: CatalogKind) -> &'static str {
 }
 
 /// As JSON, so that no two accounts make the same text.
-fn account(config: &Config) -> String {
+pub(super) fn account(config: &Config) -> String {
     let base_url = config.digible.base_url.trim_end_matches('/');
     serde_json::json!([base_url, config.digible.email]).to_string()
 }

@@ -1,12 +1,13 @@
 //! Changing the configuration, and taking the change into use.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use super::{NewSecrets, Supervisor, note_invalid, unsupported};
+use super::{NewSecrets, Supervisor, build::account, note_invalid, unsupported, vacancy::Vacancy};
 use crate::{
-    config::{self, Before, ConfigError, Edit, KeyError, SaveError},
+    config::{self, Before, Config, ConfigError, Edit, KeyError, SaveError},
     engine::with_causes,
     health::Area,
+    journal,
     secrets::SecretError,
 };
 
@@ -19,6 +20,14 @@ pub enum ConfigureError {
     /// Not part of this version.
     #[error("{0} is not part of this version")]
     Unsupported(&'static str),
+    /// It starts the journal over, and nobody said that it may.
+    #[error(
+        "Another Digible account or address starts the journal over: what is known of the products there is kept aside, and an upload is due"
+    )]
+    StartsOver,
+    /// The agent is ending.
+    #[error("the agent is ending")]
+    Ending,
     /// A password could not be kept.
     #[error("the password could not be kept")]
     Secret(#[from] SecretError),
@@ -37,29 +46,40 @@ impl Supervisor {
     /// # Errors
     ///
     /// When a key or value is refused, or something cannot be kept. A broken file is kept aside
-    /// only when the change itself is good.
+    /// only when the change itself is good. [`ConfigureError::StartsOver`] when the journal would be started
+    /// over and `may_start_over` does not allow it: then nothing is changed.
     pub async fn configure(
         self: &Arc<Self>,
         edits: Vec<Edit>,
         new: NewSecrets,
+        may_start_over: bool,
     ) -> Result<Vec<String>, ConfigureError> {
-        let _one_at_a_time = self.changing.lock().await;
+        let changing = Arc::clone(&self.changing).lock_owned().await;
         let (before, invalid) = self.read(|current| (current.config.clone(), current.invalid));
         let mut config = before.clone();
         let changed = config.edit(&edits)?;
         if let Some(what) = unsupported(&config) {
             return Err(ConfigureError::Unsupported(what));
         }
-        let file = match invalid && self.is_file_broken()? {
-            true => Before::begin_anew(&self.paths.config, &edits)?,
-            false => Before::save(&self.paths.config, &edits)?,
-        };
+        if !may_start_over && self.starts_over(&before, &edits).await? {
+            return Err(ConfigureError::StartsOver);
+        }
+        let broken = invalid && self.is_file_broken()?;
+        let file = blocking({
+            let path = self.paths.config.clone();
+            move || match broken {
+                true => Before::begin_anew(&path, &edits),
+                false => Before::save(&path, &edits),
+            }
+        });
+        let file = file.await??;
         if changed.is_empty() && new.is_empty() && !invalid {
             return Ok(changed);
         }
+        let mut vacancy = Vacancy::begin(self, changing);
         // First, because a login of the old engine may keep a token until then.
-        self.stop_engine().await;
-        let aside = file.aside().map(std::path::Path::to_owned);
+        vacancy.emptied().await;
+        let aside = file.aside().map(Path::to_owned);
         // The environment may say something else than the file.
         let after = config::load(&self.paths.config, self.environment.clone());
         let after = after.map_or(config, |loaded| loaded.config);
@@ -72,14 +92,13 @@ impl Supervisor {
                 self.reload();
             }
             Err(_) => {
-                if let Err(error) = file.put_back() {
+                if let Err(error) = blocking(move || file.put_back()).await? {
                     let error = with_causes(&error);
                     tracing::error!(error, "the configuration file could not be put back");
                 }
             }
         }
-        // Whatever became of the secrets: without an engine nothing goes on.
-        self.build().await;
+        vacancy.fill().await;
         kept?;
         if let Some(path) = aside {
             let why = format!(
@@ -89,6 +108,21 @@ impl Supervisor {
             self.board.update(|facts| facts.config_replaced = Some(why));
         }
         Ok(changed)
+    }
+
+    /// Whether a change leaves behind what the journal knows.
+    async fn starts_over(&self, before: &Config, edits: &[Edit]) -> Result<bool, ConfigureError> {
+        // What the environment says stays over the file.
+        let overridden = self.read(|current| current.overridden.clone());
+        let free = |edit: &&Edit| !overridden.contains(&edit.path);
+        let edits: Vec<_> = edits.iter().filter(free).cloned().collect();
+        let mut after = before.clone();
+        after.edit(&edits)?;
+        if !after.missing().is_empty() || account(&after) == account(before) {
+            return Ok(false);
+        }
+        let (path, account) = (self.paths.journal.clone(), account(&after));
+        blocking(move || journal::starts_over(&path, &account)).await
     }
 
     /// Whether the file is still broken: somebody may have mended it since it was read.
@@ -118,4 +152,13 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// On a thread that may wait for the disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ConfigureError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| ConfigureError::Ending)
 }

@@ -1,4 +1,4 @@
-//! Builds the engine from the configuration, and builds it anew when that changes.
+//! Builds the engine from the configuration, and builds another one when that changes.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -14,18 +14,24 @@ mod build;
 mod catalog;
 mod configure;
 mod secrets;
+#[cfg(test)]
+mod tests;
+mod vacancy;
 
 use crate::{
     config::{self, Config, ConfigError},
     engine::{Engine, board::Board, with_causes},
     health::{Area, Facts, Trouble},
+    journal::AgentState,
     logging::Logging,
     paths::Paths,
     secrets::SecretStore,
 };
 
 pub use configure::ConfigureError;
+use secrets::Logins;
 pub use secrets::{NewSecrets, SecretsSet};
+use vacancy::Vacancy;
 
 /// How long a call waits for an engine that is being built or replaced.
 const BUILDING: Duration = Duration::from_secs(5);
@@ -53,7 +59,14 @@ pub struct Supervisor {
     /// Whether building has come to its end, with an engine or without.
     built: watch::Sender<bool>,
     /// One change at a time.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
+    /// The pause, which outlives every engine and every journal.
+    state: Arc<AgentState>,
+    /// Cancelled when an engine that could not be built is not to be tried again, because another attempt
+    /// was made since.
+    attempt: std::sync::Mutex<CancellationToken>,
+    /// Which login's token may be kept.
+    logins: Logins,
 }
 
 #[derive(Clone)]
@@ -78,6 +91,11 @@ impl Supervisor {
         environment: Vec<(String, String)>,
     ) -> Arc<Self> {
         let board = Arc::new(Board::new());
+        let state = Arc::new(AgentState::open(&paths.state));
+        board.update(|facts| {
+            facts.starting = true;
+            facts.paused = *state.borrow();
+        });
         let (config, overridden, invalid) = match loaded {
             Ok(loaded) => (loaded.config, loaded.overridden, false),
             Err(error) => {
@@ -103,24 +121,27 @@ impl Supervisor {
                 engine: None,
             }),
             built: watch::Sender::new(false),
-            changing: Mutex::new(()),
+            changing: Arc::default(),
+            state,
+            attempt: std::sync::Mutex::default(),
+            logins: Logins::default(),
         })
     }
 
     /// Builds and starts the engine, if everything is there that it needs.
     pub async fn start(self: &Arc<Self>) {
-        let _one_at_a_time = self.changing.lock().await;
+        let changing = Arc::clone(&self.changing).lock_owned().await;
         // A client's change may have been quicker, and there is one engine at a time.
         if !*self.built.borrow() {
-            self.build().await;
+            Vacancy::begin(self, changing).fill().await;
         }
     }
 
     /// Ends the engine: what is under way is recorded first.
-    pub async fn stop(&self) {
+    pub async fn stop(self: &Arc<Self>) {
         self.ending.cancel();
-        let _one_at_a_time = self.changing.lock().await;
-        self.stop_engine().await;
+        let changing = Arc::clone(&self.changing).lock_owned().await;
+        Vacancy::begin(self, changing).leave().await;
     }
 
     /// The engine; none when the agent is not configured, or cannot work with what it has. While it

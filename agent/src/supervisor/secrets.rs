@@ -1,5 +1,10 @@
 //! The agent's secrets: which store they are in, and changing them.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Supervisor;
@@ -60,6 +65,8 @@ impl Supervisor {
         if new.is_empty() && !moves {
             return Ok(());
         }
+        // From here on no token of a login with the password before is kept, however late it comes.
+        self.logins.end();
         let old = self.secrets(before)?;
         if !moves {
             return secrets::change(&old, new.into_changes()).await;
@@ -127,13 +134,86 @@ pub(super) fn token_of(account: &str, kept: &SecretString) -> Option<SecretStrin
     token.strip_prefix('\n').map(SecretString::from)
 }
 
+/// Counts changes of the secrets, so that a token is kept only until the next one.
+#[derive(Debug, Default)]
+pub(super) struct Logins(Arc<AtomicU64>);
+
+/// Whether the token of a login may still be kept.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    changes: Arc<AtomicU64>,
+    before: u64,
+}
+
+impl Logins {
+    /// Logins with the secrets as they are now.
+    pub(super) fn login(&self) -> Login {
+        Login {
+            before: self.0.load(Ordering::SeqCst),
+            changes: Arc::clone(&self.0),
+        }
+    }
+
+    /// Ends them, because secrets change.
+    fn end(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Login {
+    fn is_current(&self) -> bool {
+        self.changes.load(Ordering::SeqCst) == self.before
+    }
+}
+
 /// Called while a login is under way, which must not wait for the store.
-pub(super) fn keep_token(secrets: &SecretStore, account: &str, token: &SecretString) {
-    let secrets = secrets.clone();
+pub(super) fn keep_token(
+    secrets: &SecretStore,
+    account: &str,
+    login: &Login,
+    token: &SecretString,
+) {
+    let (secrets, login) = (secrets.clone(), login.clone());
     let token = SecretString::from(format!("{account}\n{}", token.expose_secret()));
     tokio::spawn(async move {
-        if let Err(error) = secrets.set(SecretName::DigibleToken, token).await {
+        let kept = secrets.set_if(SecretName::DigibleToken, token, move || login.is_current());
+        if let Err(error) = kept.await {
             tracing::warn!(error = with_causes(&error), "the session could not be kept");
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use shopmaster_proto::InstanceName;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_that_comes_after_a_new_password_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets.json");
+        let store =
+            SecretStore::new(StoreChoice::File, &InstanceName::default(), file, []).unwrap();
+        let kept = async |store: &SecretStore| {
+            let token = store.get(SecretName::DigibleToken).await.unwrap();
+            token.map(|token| token.expose_secret().to_owned())
+        };
+        let logins = Logins::default();
+        let (before, token) = (logins.login(), SecretString::from("old"));
+        let set = |login: Login| {
+            store.set_if(SecretName::DigibleToken, token.clone(), move || {
+                login.is_current()
+            })
+        };
+        set(before.clone()).await.unwrap();
+        assert_eq!(kept(&store).await.as_deref(), Some("old"));
+        // As a new password does it.
+        logins.end();
+        store.remove(SecretName::DigibleToken).await.unwrap();
+        set(before).await.unwrap();
+        assert_eq!(kept(&store).await, None);
+        set(logins.login()).await.unwrap();
+        assert_eq!(kept(&store).await.as_deref(), Some("old"));
+    }
 }

@@ -71,6 +71,7 @@ impl Changes {
             settings: Some(self.settings),
             update_mask: Some(FieldMask { paths: self.paths }),
             secrets: Some(self.secrets),
+            start_journal_over: false,
         }
     }
 }

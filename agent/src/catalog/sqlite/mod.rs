@@ -3,11 +3,7 @@
 //! The till comes first: reads are a page long, writes are short, and a file that the till holds for two
 //! seconds is [`CatalogError::Busy`].
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -100,7 +96,8 @@ impl Catalog for SqliteCatalog {
     fn identity(&self) -> String {
         let options = &self.database.options;
         let parts = [
-            canonical(&options.path).to_string_lossy().into_owned(),
+            // As it was written: where a link leads is another question each time it is asked.
+            options.path.to_string_lossy().into_owned(),
             options.table.clone(),
             options.columns.id.clone(),
             options.columns.name.clone(),
@@ -241,20 +238,4 @@ async fn blocking<T: Send + 'static>(
             source: "the agent is ending".into(),
         })
     })
-}
-
-/// The path without links; of a missing file, as far as it can be told.
-fn canonical(path: &Path) -> PathBuf {
-    let absolute = || -> io::Result<PathBuf> {
-        let path = std::path::absolute(path)?;
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return Ok(path);
-        };
-        Ok(folder
-            .canonicalize()
-            .map_or_else(|_| path.clone(), |folder| folder.join(name)))
-    };
-    path.canonicalize()
-        .or_else(|_| absolute())
-        .unwrap_or_else(|_| path.to_path_buf())
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Options, board::Board};
 use crate::{
-    journal::{Binding, Journal, Known},
+    journal::{AgentState, Binding, Journal, Known},
     product::ProductId,
     run::{Cause, Kind, Run},
 };
@@ -168,6 +168,7 @@ async fn watched(
         Arc::clone(cloud) as _,
         opened.journal,
         Arc::clone(board),
+        Arc::new(AgentState::open(&folder.path().join("state.json"))),
         options,
         crashed.clone(),
     )

@@ -178,14 +178,11 @@ async fn a_pause_ends_by_itself_also_without_syncs() {
         world.shop.put("a", 1);
         sleep(HOUR).await;
         // As if that time had come.
-        world
-            .engine
-            .core
-            .pause
-            .send_replace(Some(Pause::Until(Timestamp::UNIX_EPOCH)));
+        let ended = Pause::Until(Timestamp::UNIX_EPOCH);
+        world.engine.pause(ended).await.unwrap();
         sleep(seconds(60)).await;
         assert_eq!(world.board.facts().paused, None);
-        assert_eq!(world.engine.journal().pause().await.unwrap(), None);
+        assert_eq!(*world.engine.core.pause.borrow(), None);
         assert_eq!(world.cloud.has("a", 1), automatic);
         world.engine.stop().await;
     }

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::*;
-use crate::journal::{JournalError, Kept, migrations};
+use crate::journal::{JournalError, Kept, migrations, starts_over};
 
 /// What the files of a folder hold. SQLite's index of a WAL holds nothing of its own.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -65,42 +65,158 @@ async fn it_survives_a_power_cut() {
     assert_eq!(pragma("synchronous"), 2.into());
 }
 
-#[tokio::test]
-async fn another_account_or_catalog_keeps_the_old_journal_aside() {
+/// A journal that knows of each kind of product.
+async fn known() -> Fixture {
     let shop = Fixture::new();
-    shop.publish(&[&number(1)], 7).await;
+    shop.publish(&[&number(1), &number(2)], 7).await;
+    shop.park(&number(3), 7, "no").await;
+    shop.remove(&number(2)).await;
     let upload = shop.journal.begin_upload().await.unwrap();
     shop.journal.finish_upload(upload).await.unwrap();
+    shop
+}
+
+/// Asserts that nothing of [`known`] was forgotten, and nothing of it counts as settled.
+async fn assert_known_and_doubted(journal: &Journal) {
+    let counts = journal.counts().await.unwrap();
+    assert_eq!(
+        (
+            counts.published,
+            counts.in_doubt,
+            counts.parked,
+            counts.removed
+        ),
+        (1, 1, 1, 1)
+    );
+    assert!(journal.uploaded_at().await.unwrap().is_none());
+}
+
+fn of_catalog(catalog: &str) -> Binding {
+    Binding {
+        catalog: catalog.to_owned(),
+        ..binding("a")
+    }
+}
+
+#[tokio::test]
+async fn another_catalog_of_the_account_keeps_the_journal_and_doubts_it() {
+    let shop = known().await;
     let id = shop.journal.stamp().await.unwrap().journal;
     let Fixture { folder, journal } = shop;
     drop(journal);
+    let opened = Journal::open(&file(&folder), &of_catalog("another"), WINDOW).unwrap();
+    assert!(opened.catalog_changed && !opened.is_new);
+    assert_eq!((opened.kept, opened.taken_up), (None, None));
+    assert_known_and_doubted(&opened.journal).await;
+    assert_eq!(opened.journal.stamp().await.unwrap().journal, id);
+    drop(opened.journal);
+    let again = Journal::open(&file(&folder), &of_catalog("another"), WINDOW).unwrap();
+    assert!(!again.catalog_changed);
+    assert_known_and_doubted(&again.journal).await;
+}
 
-    let others = [
-        (binding("b"), "another Digible account"),
-        (
-            Binding {
-                catalog: "another".to_owned(),
-                ..binding("b")
-            },
-            "another database",
-        ),
-        (binding("a"), "another Digible account"),
-    ];
-    let mut places = Vec::new();
-    for (other, reason) in others {
-        let opened = Journal::open(&file(&folder), &other, WINDOW).unwrap();
-        assert!(kept(&opened).reason.contains(reason), "{:?}", opened.kept);
-        assert_empty(&opened.journal).await;
-        assert_ne!(opened.journal.stamp().await.unwrap().journal, id);
-        places.push(kept(&opened).path.clone());
+#[test]
+fn another_catalog_of_a_journal_that_knows_nothing_is_no_change() {
+    let Fixture { folder, journal } = Fixture::new();
+    drop(journal);
+    let opened = Journal::open(&file(&folder), &of_catalog("another"), WINDOW).unwrap();
+    assert!(!opened.catalog_changed);
+}
+
+#[tokio::test]
+async fn another_account_keeps_the_journal_aside_until_it_fits_again() {
+    let shop = known().await;
+    let id = shop.journal.stamp().await.unwrap().journal;
+    let Fixture { folder, journal } = shop;
+    drop(journal);
+    assert!(!starts_over(&file(&folder), &binding("a").account));
+    assert!(starts_over(&file(&folder), &binding("b").account));
+
+    let other = Journal::open(&file(&folder), &binding("b"), WINDOW).unwrap();
+    assert!(other.is_new && other.taken_up.is_none());
+    let reason = &kept(&other).reason;
+    assert!(reason.contains("another Digible account"), "{reason}");
+    let aside = kept(&other).path.clone();
+    assert_empty(&other.journal).await;
+    assert_ne!(other.journal.stamp().await.unwrap().journal, id);
+    drop(other.journal);
+
+    // The way back leaves nothing behind that anybody knew, and is no loss.
+    assert!(!starts_over(&file(&folder), &binding("a").account));
+    let back = Journal::open(&file(&folder), &binding("a"), WINDOW).unwrap();
+    assert!(kept(&back).reason.contains("another Digible account"));
+    assert_eq!(back.taken_up.as_ref(), Some(&aside));
+    assert!(!aside.exists());
+    assert_eq!(back.journal.stamp().await.unwrap().journal, id);
+    assert_known_and_doubted(&back.journal).await;
+    // No more than the one of the other account is left over.
+    let left = contents(folder.path()).into_keys();
+    let left: Vec<_> = left.filter(|path| *path != file(&folder)).collect();
+    let aside = kept(&back).path.clone();
+    assert!(
+        left.iter()
+            .all(|path| *path == aside || path.to_string_lossy().ends_with("-wal")),
+        "{left:?}"
+    );
+}
+
+#[tokio::test]
+async fn of_several_that_fit_the_newest_is_taken_up_and_a_damaged_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ids = Vec::new();
+    for name in [
+        "journal-20261129-100000.sqlite",
+        "journal-20261129-100000-10.sqlite",
+        "journal-20261129-100000-9.sqlite",
+    ] {
+        let opened = Journal::open(&folder.path().join(name), &binding("a"), WINDOW).unwrap();
+        ids.push(opened.journal.stamp().await.unwrap().journal);
     }
+    let damaged = folder.path().join("journal-20261129-110000.sqlite");
+    fs::copy(
+        folder.path().join("journal-20261129-100000.sqlite"),
+        &damaged,
+    )
+    .unwrap();
+    let mut bytes = fs::read(&damaged).unwrap();
+    let length = bytes.len();
+    bytes[4096..length].fill(0xAA);
+    fs::write(&damaged, bytes).unwrap();
+    fs::write(folder.path().join("journal-newest.sqlite"), "mine").unwrap();
+    // As when the journal was deleted, and not what belongs to it.
+    fs::write(with_suffix(&file(&folder), "-wal"), "of another").unwrap();
+    let opened = Journal::open(&file(&folder), &binding("a"), WINDOW).unwrap();
+    assert_eq!(
+        opened.taken_up,
+        Some(folder.path().join("journal-20261129-100000-10.sqlite"))
+    );
+    assert_eq!(opened.journal.stamp().await.unwrap().journal, ids[1]);
+    assert!(damaged.exists());
+}
 
-    let old = Journal::open(&places[0], &binding("a"), WINDOW).unwrap();
-    assert_eq!(old.kept, None);
-    assert_eq!(old.journal.counts().await.unwrap().published, 1);
-    assert_eq!(old.journal.stamp().await.unwrap().journal, id);
-    places.dedup();
-    assert_eq!(places.len(), 3, "each under its own name");
+#[tokio::test]
+async fn a_journal_that_is_deleted_or_replaced_while_it_is_open_is_missed() {
+    for replaced in [false, true] {
+        let shop = known().await;
+        shop.journal.check_in_place().await.unwrap();
+        // The WAL folded into it is no other file.
+        execute(&shop.journal, "PRAGMA wal_checkpoint(TRUNCATE)");
+        shop.publish(&[&number(5)], 7).await;
+        shop.journal.check_in_place().await.unwrap();
+        let path = file(&shop.folder);
+        let copy = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        if replaced {
+            // Not at once: its number would be free for the next file.
+            let new = path.with_extension("new");
+            fs::write(&new, copy).unwrap();
+            fs::rename(new, &path).unwrap();
+        }
+        let error = shop.journal.check_in_place().await.unwrap_err();
+        assert!(matches!(error, JournalError::Gone { .. }), "{error}");
+        assert_eq!(error.code(), "JOURNAL_GONE");
+        assert!(error.remedy().contains("shopmasterctl upload"));
+    }
 }
 
 #[tokio::test]

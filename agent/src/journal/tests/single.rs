@@ -3,18 +3,46 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::journal::{Pause, Stamp, StoredRun};
+use crate::journal::{AgentState, Pause, Stamp, StoredRun};
 
 #[tokio::test]
-async fn a_pause_survives_a_restart() {
-    let mut shop = Fixture::new();
-    assert_eq!(shop.journal.pause().await.unwrap(), None);
+async fn a_pause_that_an_earlier_version_kept_is_taken_over_once() {
+    let shop = Fixture::new();
+    let path = shop.folder.path().join("state.json");
     let until = Timestamp::from_millisecond(1_800_000_000_123).unwrap();
-    for pause in [Some(Pause::Until(until)), Some(Pause::UntilResumed), None] {
-        shop.journal.set_pause(pause).await.unwrap();
-        shop = shop.reopen();
-        assert_eq!(shop.journal.pause().await.unwrap(), pause);
-    }
+    let state = AgentState::open(&path);
+    execute(
+        &shop.journal,
+        "INSERT INTO meta (key, value) VALUES ('paused_until', 1800000000123)",
+    );
+    assert_eq!(state.use_journal(&shop.journal).await.unwrap(), None);
+    assert_eq!(*state.borrow(), Some(Pause::Until(until)));
+    state.set_pause(None).await.unwrap();
+    let state = AgentState::open(&path);
+    assert_eq!(state.use_journal(&shop.journal).await.unwrap(), None);
+    assert_eq!(*state.borrow(), None);
+    let other = Fixture::new();
+    let replaced = state.use_journal(&other.journal).await.unwrap();
+    assert_eq!(replaced, Some("it was missing"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_copy_of_the_journal_in_its_place_is_doubted() {
+    let shop = Fixture::new();
+    shop.publish(&[&number(1)], 7).await;
+    let state = AgentState::open(&shop.folder.path().join("state.json"));
+    assert_eq!(state.use_journal(&shop.journal).await.unwrap(), None);
+    let Fixture { folder, journal } = shop;
+    drop(journal);
+    let copy = folder.path().join("copy");
+    std::fs::copy(file(&folder), &copy).unwrap();
+    std::fs::rename(copy, file(&folder)).unwrap();
+    let journal = open(&folder).journal;
+    let replaced = state.use_journal(&journal).await.unwrap();
+    assert_eq!(replaced, Some("its file is a copy, which may be old"));
+    assert_eq!(journal.counts().await.unwrap().in_doubt, 1);
+    assert_eq!(state.use_journal(&journal).await.unwrap(), None);
 }
 
 #[tokio::test]

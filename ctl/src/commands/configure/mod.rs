@@ -9,7 +9,9 @@ use std::{io, path::PathBuf};
 use clap::ValueHint;
 use shopmaster_proto::{
     Client,
-    v1::{ConfigureResponse, GetConfigRequest, GetConfigResponse, GetInfoRequest},
+    v1::{
+        ConfigureRequest, ConfigureResponse, GetConfigRequest, GetConfigResponse, GetInfoRequest,
+    },
 };
 
 use super::{Ctl, answer, test};
@@ -47,6 +49,9 @@ pub struct Args {
     /// Read the SQL password from a line of standard input, after the Digible password if both are read
     #[arg(long)]
     sql_password_stdin: bool,
+    /// Do not ask before another Digible account starts the journal over
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     flags: SettingFlags,
 }
@@ -57,7 +62,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
         return show(ctl).await;
     }
     if args.names_nothing() && !ctl.output.json && prompt::is_interactive() {
-        return by_dialogue(ctl).await;
+        return by_dialogue(ctl, args.yes).await;
     }
     // Read before connecting: whoever writes to standard input may take its time.
     let given = sources::gather(&args, &mut io::stdin().lock())?;
@@ -73,7 +78,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
         ctl.output.note(&format!("note: {note}"));
     }
     let mut client = ctl.connect().await?;
-    change(ctl, &mut client, given.changes, given.notes).await?;
+    change(ctl, &mut client, given.changes, given.notes, args.yes).await?;
     Ok(Exit::Done)
 }
 
@@ -93,7 +98,7 @@ async fn show(ctl: &Ctl) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-async fn by_dialogue(ctl: &Ctl) -> Result<Exit, Error> {
+async fn by_dialogue(ctl: &Ctl, yes: bool) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let info = answer(client.agent.get_info(GetInfoRequest {})).await?;
     let known = dialogue::Known {
@@ -102,7 +107,7 @@ async fn by_dialogue(ctl: &Ctl) -> Result<Exit, Error> {
         platform: info.into_inner().platform,
     };
     let changes = prompt::aside(move || dialogue::hold(known)).await?;
-    change(ctl, &mut client, changes, Vec::new()).await?;
+    change(ctl, &mut client, changes, Vec::new(), yes).await?;
     if !prompt::aside(|| prompt::confirm("Try the connections now?", true)).await? {
         return Ok(Exit::Done);
     }
@@ -113,7 +118,7 @@ async fn by_dialogue(ctl: &Ctl) -> Result<Exit, Error> {
     let settings = current(&mut client).await?.settings.unwrap_or_default();
     let trusted = settings.catalog.unwrap_or_default().trust;
     match prompt::aside(move || trust::ask(&fingerprint, &trusted)).await? {
-        Some(changes) => change(ctl, &mut client, changes, Vec::new()).await?,
+        Some(changes) => change(ctl, &mut client, changes, Vec::new(), yes).await?,
         None => return Ok(test::exit(&checks)),
     }
     test::run(ctl).await
@@ -130,6 +135,7 @@ async fn change(
     client: &mut Client,
     changes: Changes,
     notes: Vec<String>,
+    yes: bool,
 ) -> Result<(), Error> {
     let done = if changes.is_empty() {
         let now = current(client).await?;
@@ -139,9 +145,11 @@ async fn change(
             changed: Vec::new(),
         }
     } else {
-        answer(client.config.configure(changes.clone().into_request()))
-            .await?
-            .into_inner()
+        let request = ConfigureRequest {
+            start_journal_over: yes,
+            ..changes.clone().into_request()
+        };
+        configure(ctl, client, request).await?
     };
     let text = human::config::configured(&done, &changes.secrets);
     let missing = missing(&done);
@@ -154,6 +162,29 @@ async fn change(
         ));
     }
     Ok(())
+}
+
+/// Asks before it lets the journal be started over, where somebody is there to answer.
+async fn configure(
+    ctl: &Ctl,
+    client: &mut Client,
+    mut request: ConfigureRequest,
+) -> Result<ConfigureResponse, Error> {
+    let refused = match answer(client.config.configure(request.clone())).await {
+        Ok(done) => return Ok(done.into_inner()),
+        Err(Error::Refused(refused)) if refused.code == "JOURNAL_STARTS_OVER" => refused,
+        Err(error) => return Err(error),
+    };
+    if ctl.output.json || !prompt::is_interactive() {
+        return Err(Error::Refused(refused));
+    }
+    let question = format!("{}. Continue?", refused.message);
+    if !prompt::aside(move || prompt::confirm(&question, false)).await? {
+        return Err(Error::Declined("nothing was changed"));
+    }
+    request.start_journal_over = true;
+    let done = answer(client.config.configure(request)).await?;
+    Ok(done.into_inner())
 }
 
 /// The first that is needed and that no file of the old program holds.

@@ -39,7 +39,8 @@ async fn two_paths_to_one_shop_are_one() {
     let mut options = shop.catalog.database.options.clone();
     options.path = link;
     let second = SqliteCatalog::new(options);
-    assert_eq!(second.identity(), shop.catalog.identity());
+    // One to claim, and two to a journal: where a link leads may change.
+    assert_ne!(second.identity(), shop.catalog.identity());
     shop.catalog.claim().await.unwrap();
     assert!(matches!(
         second.claim().await,

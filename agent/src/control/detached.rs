@@ -1,0 +1,217 @@
+//! Calls that change something run to their end, whoever leaves.
+//!
+//! The transport drops a call when its client leaves. What is dropped in the middle of a change leaves half
+//! of it behind, so each call of that kind runs in a task of its own, and the transport only waits for its
+//! answer. This stands around all services, and the table of rpcs decides: no handler can forget it.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tokio_util::task::TaskTracker;
+use tonic::{Status, body::Body};
+use tower::{Layer, Service};
+
+use super::rpcs::{self, Kind};
+
+/// Around all services.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Detached {
+    tasks: TaskTracker,
+}
+
+impl Detached {
+    /// Waits until every change has come to its end. No call may come any more.
+    pub(super) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl<S> Layer<S> for Detached {
+    type Service = Detaching<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Detaching {
+            inner,
+            tasks: self.tasks.clone(),
+        }
+    }
+}
+
+/// The services behind it.
+#[derive(Debug, Clone)]
+pub(super) struct Detaching<S> {
+    inner: S,
+    tasks: TaskTracker,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl<S> Service<Request<Body>> for Detaching<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let path: Arc<str> = request.uri().path().into();
+        let kind = rpcs::kind(&path);
+        let call = self.inner.call(request);
+        match kind {
+            Some(Kind::Changes) => Box::pin(detached(&self.tasks, path, call)),
+            Some(Kind::Reads | Kind::Streams) | None => Box::pin(call),
+        }
+    }
+}
+
+/// Runs `call` in a task of its own. A panic in it is the call's failure and nobody else's.
+fn detached(
+    tasks: &TaskTracker,
+    path: Arc<str>,
+    call: impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static {
+    let own = Arc::clone(&path);
+    let task = tasks.spawn(async move {
+        tracing::debug!(call = %own, "a change begins");
+        let answer = call.await;
+        tracing::debug!(call = %own, "a change has ended");
+        answer
+    });
+    let mut watch = Watch {
+        path,
+        answered: false,
+    };
+    async move {
+        let ended = task.await;
+        watch.end();
+        match ended {
+            Ok(answer) => answer,
+            Err(_) => {
+                Ok(Status::internal("the call failed; the agent's log says more").into_http())
+            }
+        }
+    }
+}
+
+/// Tells the log that a client did not wait.
+struct Watch {
+    path: Arc<str>,
+    answered: bool,
+}
+
+impl Watch {
+    fn end(&mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.answered {
+            tracing::info!(call = %self.path, "its client has left; the change runs to its end");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::poll;
+    use tokio::sync::Notify;
+
+    use super::{super::rpcs::RPCS, *};
+
+    /// Stops in the middle of each call until it may go on.
+    #[derive(Clone, Default)]
+    struct Slow {
+        begun: Arc<AtomicUsize>,
+        ended: Arc<AtomicUsize>,
+        go_on: Arc<Notify>,
+    }
+
+    impl Service<Request<Body>> for Slow {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = Answer;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<Body>) -> Answer {
+            let Self {
+                begun,
+                ended,
+                go_on,
+            } = self.clone();
+            Box::pin(async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                go_on.notified().await;
+                ended.fetch_add(1, Ordering::SeqCst);
+                Ok(Response::new(Body::empty()))
+            })
+        }
+    }
+
+    fn request(path: &str) -> Request<Body> {
+        Request::builder().uri(path).body(Body::empty()).unwrap()
+    }
+
+    /// Whether a call at `path` comes to its end though its client leaves in the middle of it.
+    async fn runs_on(path: &str) -> bool {
+        let layer = Detached::default();
+        let slow = Slow::default();
+        let mut call = layer.layer(slow.clone()).call(request(path));
+        while slow.begun.load(Ordering::SeqCst) == 0 {
+            assert!(poll!(&mut call).is_pending());
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+        slow.go_on.notify_one();
+        layer.ended().await;
+        slow.ended.load(Ordering::SeqCst) == 1
+    }
+
+    #[tokio::test]
+    async fn what_changes_something_runs_to_its_end_and_what_reads_does_not() {
+        for rpc in RPCS {
+            let expected = rpc.kind == Kind::Changes;
+            assert_eq!(runs_on(rpc.path).await, expected, "{}", rpc.path);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_answer_of_a_change_is_its_own() {
+        let slow = Slow::default();
+        slow.go_on.notify_one();
+        let mut service = Detached::default().layer(slow);
+        let path = "/shopmaster.v1.Config/Configure";
+        let answer = service.call(request(path)).await.unwrap();
+        assert!(answer.status().is_success());
+    }
+
+    async fn defect() -> Result<Response<Body>, Infallible> {
+        panic!("a defect")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_calls_failure() {
+        let tasks = TaskTracker::new();
+        let answer = detached(&tasks, "/x".into(), defect()).await.unwrap();
+        let status = Status::from_header_map(answer.headers()).unwrap();
+        assert_eq!(status.code(), tonic::Code::Internal);
+    }
+}

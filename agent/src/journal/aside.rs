@@ -1,0 +1,187 @@
+//! Journals that are kept aside, and taking one up again when it fits.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::{JournalError, Result, exists, meta, migrations, open};
+
+/// What belongs to a journal beside its own file.
+pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
+
+/// Says in a journal that it was kept aside, and that nobody has doubted it since.
+pub(super) const TAKEN_UP: &str = "taken_up";
+
+/// A journal that was kept aside, because it was not ours to go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Where it is now.
+    pub path: PathBuf,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// Moves the journal at `path` aside, with what belongs to it.
+pub(super) fn keep(path: &Path, reason: String) -> Result<Kept> {
+    let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+    let stem = stem(path);
+    let mut aside = path.with_file_name(format!("{stem}-{stamp}.sqlite"));
+    let mut number = 2;
+    while aside.exists() {
+        aside = path.with_file_name(format!("{stem}-{stamp}-{number}.sqlite"));
+        number += 1;
+    }
+    rename(path, &aside)?;
+    Ok(Kept {
+        path: aside,
+        reason,
+    })
+}
+
+/// Puts the newest journal of `account` that was kept aside in the place of `path`, where none is. What it
+/// knows is old: all that is published in it is in doubt. Gives where it was kept; none when there is none.
+///
+/// That it is old is written into it before it is moved: cut short, this is begun again with the next start.
+pub(super) fn take_up(path: &Path, account: &str) -> Result<Option<PathBuf>> {
+    let Some(found) = of(path, account) else {
+        return Ok(None);
+    };
+    let noted = Connection::open(&found).and_then(|mut connection| {
+        let transaction = connection.transaction()?;
+        meta::set(&transaction, TAKEN_UP, &1_i64)?;
+        transaction.commit()
+    });
+    noted.map_err(|source| JournalError::Open {
+        path: found.clone(),
+        source,
+    })?;
+    // Of a journal that is gone: SQLite would take it for this one's.
+    for suffix in &SUFFIXES[1..] {
+        match fs::remove_file(with_suffix(path, suffix)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(JournalError::KeepAside {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+            _ => {}
+        }
+    }
+    rename(&found, path)?;
+    Ok(Some(found))
+}
+
+/// Whether opening the journal at `path` for `account` would leave behind what another account's journal
+/// knows, without another one to go on with.
+#[must_use]
+pub fn starts_over(path: &Path, account: &str) -> bool {
+    let Ok(Some(other)) = look(path) else {
+        // What is missing or cannot be read is nobody's choice.
+        return false;
+    };
+    other.account != account && other.holds_anything && of(path, account).is_none()
+}
+
+/// The newest journal of `account` that is kept beside `path`.
+fn of(path: &Path, account: &str) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let prefix = format!("{}-", stem(path));
+    let mut kept: Vec<(String, u32, PathBuf)> = fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let stamp = name.strip_prefix(&prefix)?.strip_suffix(".sqlite")?;
+            let (stamp, number) = stamped(stamp)?;
+            Some((stamp.to_owned(), number, entry.path()))
+        })
+        .collect();
+    kept.sort_unstable();
+    let mut newest_first = kept.into_iter().rev().map(|(_, _, path)| path);
+    newest_first.find(|path| matches!(look(path), Ok(Some(found)) if found.account == account))
+}
+
+/// `20261129-182400` or `20261129-182400-2`, as the time and the number of those of the same second.
+fn stamped(stamp: &str) -> Option<(&str, u32)> {
+    let (time, rest) = stamp.split_at_checked("20261129-182400".len())?;
+    let is_time = time
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let number = match rest {
+        "" => 1,
+        rest => rest.strip_prefix('-')?.parse().ok()?,
+    };
+    is_time.then_some((time, number))
+}
+
+/// What a sound journal says of itself.
+struct Look {
+    account: String,
+    holds_anything: bool,
+}
+
+/// Looks into the journal at `path`; none when it is not one of ours, or of a newer version.
+fn look(path: &Path) -> rusqlite::Result<Option<Look>> {
+    // It must not be made by looking for it.
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let connection = Connection::open(path)?;
+    // Closing would fold the WAL of a newer journal into it.
+    open::keep_wal(&connection, true)?;
+    let format = migrations::format(&connection)?;
+    if !(1..=migrations::NEWEST).contains(&format) || open::unusable(&connection, format)?.is_some()
+    {
+        return Ok(None);
+    }
+    open::keep_wal(&connection, false)?;
+    let Some(account) = meta::get(&connection, "account")? else {
+        return Ok(None);
+    };
+    Ok(Some(Look {
+        account,
+        holds_anything: holds_anything(&connection)?,
+    }))
+}
+
+/// Whether a journal knows of any product.
+pub(super) fn holds_anything(connection: &Connection) -> rusqlite::Result<bool> {
+    exists(
+        connection,
+        "SELECT EXISTS (SELECT 1 FROM product)
+             OR EXISTS (SELECT 1 FROM handed_over)
+             OR EXISTS (SELECT 1 FROM parked)
+             OR EXISTS (SELECT 1 FROM removed)",
+    )
+}
+
+fn stem(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_stem().unwrap_or_default().to_string_lossy()
+}
+
+/// Renames a journal with what belongs to it.
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    for suffix in SUFFIXES {
+        match fs::rename(with_suffix(from, suffix), with_suffix(to, suffix)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}
+            Err(source) => {
+                return Err(JournalError::KeepAside {
+                    path: from.to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn with_suffix(base: &Path, suffix: &str) -> PathBuf {
+    let mut name = base.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
