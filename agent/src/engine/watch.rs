@@ -41,15 +41,14 @@ pub(super) async fn runs(engine: &Engine) {
     let core = &engine.core;
     let mut going = engine.runs.going();
     let mut stored_at: Option<Instant> = None;
-    let mut newest = 0;
     loop {
-        tokio::select! {
+        let newest = tokio::select! {
             () = core.stop.cancelled() => return,
             some = going.wait_for(|going| !going.is_empty()) => match some {
-                Ok(going) => newest = sequence(&going),
+                Ok(going) => sequence(&going),
                 Err(_) => return,
             },
-        }
+        };
         let began = Instant::now();
         if let Err(error) = core.look_at_numbers().await {
             tracing::debug!(%error, "what waits could not be counted");
