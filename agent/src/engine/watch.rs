@@ -1,11 +1,11 @@
 //! Looks at the shop and at Digible beside the runs: whether capture is still as it was installed, how
 //! much waits while a run goes on, and whether a Digible that was lost is back.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Engine, core::Core};
+use super::{Engine, core::Core, live::Live};
 
 /// From one look at capture to the next: people are told within a minute.
 const CAPTURE: Duration = Duration::from_secs(45);
@@ -42,10 +42,13 @@ pub(super) async fn runs(engine: &Engine) {
     let mut going = engine.runs.going();
     let mut stored_at: Option<Instant> = None;
     loop {
-        tokio::select! {
+        let newest = tokio::select! {
             () = core.stop.cancelled() => return,
-            some = going.wait_for(|going| !going.is_empty()) => if some.is_err() { return },
-        }
+            some = going.wait_for(|going| !going.is_empty()) => match some {
+                Ok(going) => sequence(&going),
+                Err(_) => return,
+            },
+        };
         let began = Instant::now();
         if let Err(error) = core.look_at_numbers().await {
             tracing::debug!(%error, "what waits could not be counted");
@@ -58,8 +61,15 @@ pub(super) async fn runs(engine: &Engine) {
         tokio::select! {
             () = core.stop.cancelled() => return,
             () = tokio::time::sleep(rest) => {}
+            // Most begin because something has changed.
+            _ = going.wait_for(|going| sequence(going) > newest) => {}
         }
     }
+}
+
+/// The number of the run that began last.
+fn sequence(going: &[Arc<Live>]) -> u64 {
+    going.last().map_or(0, |live| live.now().sequence)
 }
 
 /// Asks a Digible that was lost whether it is back, when nothing is left whose sending would tell, until
