@@ -10,6 +10,8 @@
 pub mod bench;
 pub mod digible;
 pub mod duration;
+#[cfg(test)]
+mod line_ends;
 pub mod programs;
 pub mod shop;
 pub mod tds;
