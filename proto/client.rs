@@ -1,6 +1,6 @@
 //! How to connect to an agent.
 
-use std::{io, time::Duration};
+use std::{error, io, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use tonic::transport::{self, Channel, Uri};
@@ -8,6 +8,7 @@ use tower::service_fn;
 
 use crate::{
     Endpoint,
+    peer::{self, OpenError},
     v1::{
         agent_client::AgentClient, config_client::ConfigClient, products_client::ProductsClient,
         runs_client::RunsClient,
@@ -34,13 +35,24 @@ pub struct Client {
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-#[error("no agent answers at `{endpoint}`")]
-pub struct ConnectError {
-    /// Where it was looked for.
-    pub endpoint: Endpoint,
-    /// What the operating system or the protocol said.
-    #[source]
-    pub source: transport::Error,
+pub enum ConnectError {
+    /// Nothing accepts there.
+    #[error("no agent answers at `{endpoint}`")]
+    NoAnswer {
+        /// Where it was looked for.
+        endpoint: Endpoint,
+        /// What the operating system or the protocol said.
+        #[source]
+        source: transport::Error,
+    },
+    /// Somebody else than this user, root or the system listens there. Nothing was sent.
+    #[error("`{endpoint}` is not this user's agent but belongs to {owner}; nothing was sent to it")]
+    Stranger {
+        /// Where the agent was looked for.
+        endpoint: Endpoint,
+        /// Who it is, for people.
+        owner: String,
+    },
 }
 
 impl Client {
@@ -48,7 +60,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When nothing accepts there within five seconds.
+    /// When nothing accepts there within five seconds, or who accepts is not this user's agent.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, ConnectError> {
         let target = endpoint.clone();
         // The URI is a formality: the connector below knows where to go.
@@ -57,10 +69,7 @@ impl Client {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .connect_with_connector(service_fn(move |_: Uri| open(target.clone())))
             .await
-            .map_err(|source| ConnectError {
-                endpoint: endpoint.clone(),
-                source,
-            })?;
+            .map_err(|source| ConnectError::of(endpoint, source))?;
         Ok(Self {
             agent: AgentClient::new(channel.clone()),
             runs: RunsClient::new(channel.clone()),
@@ -70,21 +79,45 @@ impl Client {
     }
 }
 
+impl ConnectError {
+    fn of(endpoint: &Endpoint, source: transport::Error) -> Self {
+        let endpoint = endpoint.clone();
+        let mut cause: Option<&(dyn error::Error + 'static)> = Some(&source);
+        while let Some(error) = cause {
+            if let Some(OpenError::Stranger(stranger)) = error.downcast_ref() {
+                let owner = stranger.to_string();
+                return Self::Stranger { endpoint, owner };
+            }
+            cause = error.source();
+        }
+        Self::NoAnswer { endpoint, source }
+    }
+}
+
 #[cfg(unix)]
 type Stream = tokio::net::UnixStream;
 #[cfg(windows)]
 type Stream = tokio::net::windows::named_pipe::NamedPipeClient;
 
-async fn open(endpoint: Endpoint) -> io::Result<TokioIo<Stream>> {
+/// Every connection is opened here, and none is used before it is known who listens.
+async fn open(endpoint: Endpoint) -> Result<TokioIo<Stream>, OpenError> {
     match endpoint {
         #[cfg(unix)]
-        Endpoint::Unix(path) => Stream::connect(path).await.map(TokioIo::new),
+        Endpoint::Unix(path) => {
+            let stream = Stream::connect(&path).await?;
+            peer::check(&stream, &path)?;
+            Ok(TokioIo::new(stream))
+        }
         #[cfg(windows)]
-        Endpoint::Pipe(name) => open_pipe(&name).await.map(TokioIo::new),
-        other => Err(io::Error::new(
+        Endpoint::Pipe(ref name) => {
+            let stream = open_pipe(name).await?;
+            peer::check(&stream, endpoint.service().as_deref())?;
+            Ok(TokioIo::new(stream))
+        }
+        other => Err(OpenError::Io(io::Error::new(
             io::ErrorKind::Unsupported,
             format!("`{other}` does not exist on this operating system"),
-        )),
+        ))),
     }
 }
 

@@ -94,10 +94,7 @@ mod tests {
         let path = folder.path().join("lock");
         let first = LockFile::take(&path).unwrap();
         assert!(first.is_in_place());
-        assert!(matches!(
-            LockFile::take(&path),
-            Err(LockFileError::Held(_))
-        ));
+        assert!(matches!(LockFile::take(&path), Err(LockFileError::Held(_))));
         let deleted = fs::remove_file(&path);
         let renamed = fs::rename(&path, folder.path().join("aside"));
         if cfg!(windows) {

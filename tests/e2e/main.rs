@@ -25,6 +25,9 @@ mod pauses;
 mod postponed;
 mod scan;
 mod session;
+mod shop_file;
+#[cfg(target_os = "linux")]
+mod strangers;
 mod support;
 #[cfg(target_os = "linux")]
 mod tray;

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     Supervisor, catalog,
+    claimant::claimant,
     secrets::{keep_token, token_of},
     unsupported,
 };
@@ -92,7 +93,8 @@ impl Supervisor {
             .get(SecretName::DigibleToken)
             .await?
             .and_then(|kept| token_of(&account, &kept));
-        let catalog = catalog::of(&config.catalog, &secrets).await?;
+        let data = self.paths.journal.parent().unwrap_or(&self.paths.journal);
+        let catalog = catalog::of(&config.catalog, &secrets, claimant(data)).await?;
         let binding = Binding {
             account: account.clone(),
             catalog: catalog.identity(),

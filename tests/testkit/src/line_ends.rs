@@ -45,9 +45,7 @@ fn no_text_of_the_repository_has_a_carriage_return() {
 fn a_checkout_on_windows_keeps_the_line_ends() {
     let attributes = fs::read_to_string(repository().join(".gitattributes")).unwrap();
     assert!(
-        attributes
-            .lines()
-            .any(|line| line == "* text=auto eol=lf"),
+        attributes.lines().any(|line| line == "* text=auto eol=lf"),
         "{attributes}"
     );
 }
@@ -67,5 +65,8 @@ fn a_carriage_return_is_found_and_a_picture_is_no_text() {
     }
     let mut found = Vec::new();
     with_carriage_returns(folder.path(), &mut found);
-    assert_eq!(found, [folder.path().join("sql/a.sql").display().to_string()]);
+    assert_eq!(
+        found,
+        [folder.path().join("sql/a.sql").display().to_string()]
+    );
 }
