@@ -1,6 +1,6 @@
 //! How to connect to an agent.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{error, io, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use tonic::transport::{self, Channel, Uri};
@@ -9,6 +9,7 @@ use tower::service_fn;
 use crate::{
     Endpoint,
     liveness::{self, Answer, Server},
+    peer::{self, OpenError},
     v1::{
         agent_client::AgentClient, config_client::ConfigClient, products_client::ProductsClient,
         runs_client::RunsClient,
@@ -41,7 +42,7 @@ pub struct Client {
 pub enum ConnectError {
     /// Nothing accepts there.
     #[error("no agent answers at `{endpoint}`")]
-    Refused {
+    NoAnswer {
         /// Where it was looked for.
         endpoint: Endpoint,
         /// What the operating system or the protocol said.
@@ -62,6 +63,14 @@ pub enum ConnectError {
         /// Where it listened.
         endpoint: Endpoint,
     },
+    /// Somebody else than this user, root or the system listens there. Nothing was sent.
+    #[error("`{endpoint}` is not this user's agent but belongs to {owner}; nothing was sent to it")]
+    Stranger {
+        /// Where the agent was looked for.
+        endpoint: Endpoint,
+        /// Who it is, for people.
+        owner: String,
+    },
 }
 
 impl Client {
@@ -70,7 +79,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When nothing accepts there within five seconds, or nothing answers within ten.
+    /// When nothing accepts there within five seconds, when nothing answers within ten, or when what accepts
+    /// is not this user's agent.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, ConnectError> {
         let target = endpoint.clone();
         let server = Arc::new(Server::default());
@@ -84,10 +94,7 @@ impl Client {
                 open(target.clone(), Arc::clone(&reached))
             }))
             .await
-            .map_err(|source| ConnectError::Refused {
-                endpoint: endpoint.clone(),
-                source,
-            })?;
+            .map_err(|source| ConnectError::of(endpoint, source))?;
         let mut client = Self {
             agent: AgentClient::new(channel.clone()),
             runs: RunsClient::new(channel.clone()),
@@ -108,27 +115,51 @@ impl Client {
     }
 }
 
+impl ConnectError {
+    fn of(endpoint: &Endpoint, source: transport::Error) -> Self {
+        let endpoint = endpoint.clone();
+        let mut cause: Option<&(dyn error::Error + 'static)> = Some(&source);
+        while let Some(error) = cause {
+            if let Some(OpenError::Stranger(stranger)) = error.downcast_ref() {
+                let owner = stranger.to_string();
+                return Self::Stranger { endpoint, owner };
+            }
+            cause = error.source();
+        }
+        Self::NoAnswer { endpoint, source }
+    }
+}
+
 #[cfg(unix)]
 type Stream = tokio::net::UnixStream;
 #[cfg(windows)]
 type Stream = tokio::net::windows::named_pipe::NamedPipeClient;
 
-async fn open(endpoint: Endpoint, server: Arc<Server>) -> io::Result<TokioIo<Stream>> {
+/// Every connection is opened here, and none is used before it is known who listens.
+async fn open(endpoint: Endpoint, server: Arc<Server>) -> Result<TokioIo<Stream>, OpenError> {
     let stream = reach(endpoint).await?;
     server.note(&stream);
     Ok(TokioIo::new(stream))
 }
 
-async fn reach(endpoint: Endpoint) -> io::Result<Stream> {
+async fn reach(endpoint: Endpoint) -> Result<Stream, OpenError> {
     match endpoint {
         #[cfg(unix)]
-        Endpoint::Unix(path) => Stream::connect(path).await,
+        Endpoint::Unix(path) => {
+            let stream = Stream::connect(&path).await?;
+            peer::check(&stream, &path)?;
+            Ok(stream)
+        }
         #[cfg(windows)]
-        Endpoint::Pipe(name) => open_pipe(&name).await,
-        other => Err(io::Error::new(
+        Endpoint::Pipe(ref name) => {
+            let stream = open_pipe(name).await?;
+            peer::check(&stream, endpoint.service().as_deref())?;
+            Ok(stream)
+        }
+        other => Err(OpenError::Io(io::Error::new(
             io::ErrorKind::Unsupported,
             format!("`{other}` does not exist on this operating system"),
-        )),
+        ))),
     }
 }
 

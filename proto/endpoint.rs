@@ -6,6 +6,11 @@ use crate::{Folders, InstanceName};
 
 /// The longest path that every Unix takes for a socket, in bytes.
 const LONGEST_SOCKET_PATH: usize = 103;
+/// Where this computer's pipes are.
+const PIPES: &str = r"\\.\pipe\";
+/// How the names of our pipes begin, before the user's digest in as many hexadecimal digits.
+const OUR_PIPES: &str = r"\\.\pipe\shopmaster-";
+const DIGITS: usize = 16;
 
 /// Where an agent listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,9 @@ pub enum EndpointError {
         "`{0}`: this version has no remote management; run `shopmasterctl` on the agent's own machine"
     )]
     Remote(String),
+    /// It is, or may be, another computer's: who listens there cannot be told.
+    #[error("`{0}` is not the name of a pipe on this computer")]
+    OtherComputer(String),
     /// A Unix socket's path has a hard limit.
     #[error(
         "the socket path `{path}` has {length} bytes and {LONGEST_SOCKET_PATH} is the most; set `SHOPMASTER_HOME` to a shorter folder"
@@ -53,10 +61,32 @@ impl Endpoint {
             // The run folder is the user's own: its digest keeps two users' pipes apart.
             let user = fnv1a(folders.run.to_string_lossy().as_bytes());
             return Ok(Self::Pipe(format!(
-                r"\\.\pipe\shopmaster-{user:016x}-{instance}"
+                "{OUR_PIPES}{user:0width$x}-{instance}",
+                width = DIGITS
             )));
         }
         Self::unix(folders.run.join("agent.sock"))
+    }
+
+    /// The name of the service whose agent listens there, where the endpoint tells it.
+    #[cfg(any(windows, test))]
+    pub(crate) fn service(&self) -> Option<String> {
+        let Self::Pipe(name) = self else {
+            return None;
+        };
+        let (user, instance) = name.strip_prefix(OUR_PIPES)?.split_at_checked(DIGITS)?;
+        let is_digest = user.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let instance: InstanceName = instance.strip_prefix('-')?.parse().ok()?;
+        is_digest.then(|| instance.service())
+    }
+
+    fn pipe(name: &str) -> Result<Self, EndpointError> {
+        let own = name.strip_prefix(PIPES).unwrap_or(name);
+        // `..` would lead out of the folder of pipes, and to other computers.
+        if own.is_empty() || own.contains(['\\', '/']) {
+            return Err(EndpointError::OtherComputer(name.to_owned()));
+        }
+        Ok(Self::Pipe(format!("{PIPES}{own}")))
     }
 
     fn unix(path: PathBuf) -> Result<Self, EndpointError> {
@@ -89,14 +119,7 @@ impl FromStr for Endpoint {
         }
         match text.split_once(':') {
             Some(("unix", path)) if !path.is_empty() && cfg!(unix) => Self::unix(path.into()),
-            Some(("pipe", name)) if !name.is_empty() && cfg!(windows) => {
-                let full = if name.starts_with(r"\\") {
-                    name.to_owned()
-                } else {
-                    format!(r"\\.\pipe\{name}")
-                };
-                Ok(Self::Pipe(full))
-            }
+            Some(("pipe", name)) if !name.is_empty() && cfg!(windows) => Self::pipe(name),
             Some(("unix" | "pipe", rest)) if !rest.is_empty() => {
                 Err(EndpointError::OtherSystem(text.to_owned()))
             }
@@ -112,10 +135,51 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_pipe_is_one_of_this_computer() {
+        let full = r"\\.\pipe\shopmaster-x";
+        for name in ["shopmaster-x", full] {
+            let pipe = Endpoint::pipe(name).unwrap();
+            assert_eq!(pipe, Endpoint::Pipe(full.to_owned()));
+        }
+        for other in [
+            r"\\server\pipe\shopmaster-x",
+            r"\\.\pipe\..\UNC\server\pipe\x",
+            r"..\UNC\server\pipe\x",
+            "//server/pipe/x",
+            r"\\?\pipe\x",
+            r"\\.\pipe\",
+        ] {
+            assert!(
+                matches!(Endpoint::pipe(other), Err(EndpointError::OtherComputer(_))),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pipe_of_ours_tells_its_service() {
+        let service = |name: &str| Endpoint::Pipe(name.to_owned()).service();
+        assert_eq!(
+            service(r"\\.\pipe\shopmaster-0123456789abcdef-till-2").as_deref(),
+            Some("shopmaster-till-2")
+        );
+        for other in [
+            r"\\.\pipe\shopmaster-0123456789abcdef",
+            r"\\.\pipe\shopmaster-0123456789abcdeg-till-2",
+            r"\\.\pipe\shopmaster-0123456789abcdef-Till",
+            r"\\.\pipe\other-0123456789abcdef-till-2",
+            r"\\.\pipe\shopmaster-short",
+        ] {
+            assert_eq!(service(other), None, "{other}");
+        }
+    }
+
+    #[cfg(unix)]
     #[test]
     fn addresses_are_read_as_they_are_shown() {
         let endpoint: Endpoint = "unix:/tmp/a b.sock".parse().unwrap();
@@ -123,6 +187,7 @@ mod tests {
         assert_eq!(endpoint.to_string(), "unix:/tmp/a b.sock");
     }
 
+    #[cfg(unix)]
     #[test]
     fn what_is_no_address_is_said_so() {
         for bad in [

@@ -95,6 +95,13 @@ impl InstanceName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name of its service, for the machine's service manager. On Windows it is also that of the
+    /// account which the service runs under.
+    #[must_use]
+    pub fn service(&self) -> String {
+        format!("shopmaster-{self}")
+    }
 }
 
 impl Default for InstanceName {

@@ -8,11 +8,16 @@ mod endpoint;
 mod failure;
 mod folders;
 mod liveness;
+mod peer;
+#[cfg(windows)]
+mod windows;
 
 pub use client::{Client, ConnectError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use failure::{DOMAIN, Failure};
 pub use folders::{Folders, FoldersError, InstanceName, InstanceNameError};
+#[cfg(windows)]
+pub use windows::user_sid;
 
 /// Generated from `proto/shopmaster/v1/*.proto`.
 #[allow(

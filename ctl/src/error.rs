@@ -86,6 +86,7 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Self::NoAgent(ConnectError::Silent { .. }) => "AGENT_SILENT",
+            Self::NoAgent(ConnectError::Stranger { .. }) => "NOT_THIS_USERS_AGENT",
             Self::NoAgent(_) => "NO_AGENT",
             Self::AgentLeft | Self::AgentLeftRun { .. } => "AGENT_LEFT",
             Self::Refused(failure) => &failure.code,
@@ -115,6 +116,10 @@ impl Error {
             Self::NoAgent(ConnectError::Silent { process, .. }) => {
                 Some(end_and_start(*process, target))
             }
+            Self::NoAgent(ConnectError::Stranger { .. }) => Some(format!(
+                "find out which program that is and end it, or ask an administrator; then start the agent with {}",
+                target.start()
+            )),
             Self::NoAgent(_) => Some(format!("start the agent with {}", target.start())),
             Self::AgentLeft | Self::AgentLeftRun { .. } => Some(format!(
                 "if it was not stopped on purpose, start it with {}",
@@ -149,6 +154,8 @@ impl Error {
     /// What the process tells its caller.
     pub fn exit(&self) -> Exit {
         match self {
+            // A script that starts an agent because there is none would only meet the stranger again.
+            Self::NoAgent(ConnectError::Stranger { .. }) => Exit::Failed,
             Self::NoAgent(_) | Self::AgentLeft | Self::AgentLeftRun { .. } => Exit::NoAgent,
             Self::Usage { .. } => Exit::Usage,
             _ => Exit::Failed,
@@ -246,6 +253,23 @@ mod tests {
                 && remedy.contains("`shopmaster-agent --instance demo`"),
             "{remedy}"
         );
+    }
+
+    #[test]
+    fn a_stranger_in_the_agents_place_is_named() {
+        let error = Error::NoAgent(ConnectError::Stranger {
+            endpoint: shopmaster_proto::Endpoint::Unix("/run/agent.sock".into()),
+            owner: "user 1001".to_owned(),
+        });
+        assert_eq!(
+            error.message(),
+            "`unix:/run/agent.sock` is not this user's agent but belongs to user 1001; nothing was sent to it"
+        );
+        assert_eq!(
+            (error.code(), error.exit()),
+            ("NOT_THIS_USERS_AGENT", Exit::Failed)
+        );
+        assert!(error.remedy(&target()).unwrap().contains("end it"));
     }
 
     #[test]

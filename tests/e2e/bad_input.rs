@@ -16,7 +16,7 @@ use shopmaster_testkit::{
 };
 use tokio_stream::StreamExt as _;
 
-use crate::support::{codes, is_over_tds, needs_a_shop_file, wait_issue, wait_up_to_date};
+use crate::support::{codes, is_over_tds, wait_issue, wait_up_to_date};
 
 async fn with_file(text: &str) -> World {
     let mut world = World::builder().products(3).prepare().await.unwrap();
@@ -264,7 +264,7 @@ async fn a_wrong_shop_is_described() {
             "no column `Cost`",
         ),
     ] {
-        if key == "catalog.path" && needs_a_shop_file("it names another file") {
+        if key == "catalog.path" && is_over_tds() {
             continue;
         }
         world

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, process::Stdio};
 
-use rusqlite::Connection;
 use serde_json::Value;
 use shopmaster_testkit::{
     digible::{Endpoint, Fault, HangEffect},
@@ -10,7 +9,7 @@ use shopmaster_testkit::{
 };
 use tokio::{io::AsyncReadExt as _, time::timeout};
 
-use crate::support::{SECONDS, ctl_with, needs_a_shop_file, wait_up_to_date};
+use crate::support::{SECONDS, ctl_with, is_over_tds, wait_up_to_date};
 
 const STATUS_KEYS: [(&str, &str); 28] = [
     ("version", "string"),
@@ -73,13 +72,13 @@ async fn uploaded(products: usize) -> World {
 }
 
 /// Runs it and asserts that it did what was asked.
-async fn done(world: &World, arguments: &[&str]) -> CtlOutput {
+pub(super) async fn done(world: &World, arguments: &[&str]) -> CtlOutput {
     let output = world.ctl(arguments).await.unwrap();
     assert_eq!(output.code, 0, "{arguments:?}: {output:?}");
     output
 }
 
-async fn json(world: &World, arguments: &[&str]) -> Value {
+pub(super) async fn json(world: &World, arguments: &[&str]) -> Value {
     let output = done(world, &[arguments, &["--json"]].concat()).await;
     assert_eq!(output.stderr, "", "{arguments:?}");
     assert_eq!(output.stdout.lines().count(), 1, "{arguments:?}");
@@ -296,9 +295,8 @@ async fn exit_codes_tell_scripts_what_happened() {
     let error = refused(&world, &["runs", "show", "none"], 1, "RUN_NOT_FOUND").await;
     assert_eq!(error["remedy"], "List the runs with `shopmasterctl runs`");
     refused(&world, &["verify"], 1, "UNIMPLEMENTED").await;
-    if !needs_a_shop_file(
-        "the old program never kept products in one, so that nothing can be adopted",
-    ) {
+    // The old program never kept products in a file: nothing can be adopted there.
+    if !is_over_tds() {
         refused(&world, &["capture", "adopt"], 1, "NOT_APPLICABLE").await;
         refused(&world, &["capture", "adopt", "--yes"], 1, "NOT_APPLICABLE").await;
     }
@@ -488,85 +486,6 @@ async fn the_old_programs_settings_are_taken_over() {
     assert!(
         notes.contains("access_token") && !notes.contains("eyJ0b2tlbg"),
         "{notes}"
-    );
-}
-
-/// Without the table that SQLite itself makes for the first `AUTOINCREMENT` and never drops.
-fn schema(connection: &Connection) -> Vec<(String, Option<String>)> {
-    let mut select = connection
-        .prepare(
-            "SELECT name, sql FROM sqlite_schema WHERE name <> 'sqlite_sequence' ORDER BY name",
-        )
-        .unwrap();
-    let rows = select
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
-#[tokio::test]
-async fn a_planned_capture_can_be_installed_and_removed_by_hand() {
-    if needs_a_shop_file("it runs the planned text, which is T-SQL here") {
-        return;
-    }
-    let world = World::builder().products(3).start().await.unwrap();
-    let shop = world.shop.connection();
-    let before = schema(shop);
-    let plan = json(&world, &["capture", "plan"]).await;
-    let text = |key: &str| plan[key].as_str().unwrap().to_owned();
-    assert_eq!(schema(shop), before, "planning changed the shop");
-    let human = done(&world, &["capture", "plan"]).await;
-    assert!(
-        human.stdout.contains(text("install").trim())
-            && human.stdout.contains(text("remove").trim())
-    );
-    assert_eq!(
-        json(&world, &["capture", "status"]).await["state"],
-        "not_installed"
-    );
-
-    shop.execute_batch(&text("install")).unwrap();
-    let by_hand = schema(shop);
-    assert_eq!(
-        json(&world, &["capture", "status"]).await["state"],
-        "installed"
-    );
-    let again = json(&world, &["capture", "install"]).await;
-    assert_eq!(
-        (&again["changed"], &again["capture"]["state"]),
-        (&false.into(), &"installed".into())
-    );
-    world.upload().await.unwrap();
-    world.shop.set_price("P0000001", "7.70").unwrap();
-    assert_eq!(world.sync().await.unwrap().sent, 1);
-    assert_eq!(world.assert_equal().await.unwrap().equal, 3);
-
-    shop.execute_batch(&text("remove")).unwrap();
-    assert_eq!(schema(shop), before);
-    assert_eq!(
-        json(&world, &["capture", "status"]).await["state"],
-        "not_installed"
-    );
-    assert_eq!(json(&world, &["capture", "install"]).await["changed"], true);
-    assert_eq!(schema(shop), by_hand);
-    let again = done(&world, &["capture", "install"]).await;
-    assert!(!again.stdout.is_empty());
-    assert_eq!(schema(shop), by_hand);
-    let removed = json(&world, &["capture", "remove", "--yes"]).await;
-    assert_eq!(
-        (&removed["changed"], &removed["capture"]["state"]),
-        (&true.into(), &"not_installed".into())
-    );
-    assert_eq!(schema(shop), before);
-    assert_eq!(
-        json(&world, &["capture", "remove", "--yes"]).await["changed"],
-        false
-    );
-    let status = world.ctl(&["status", "--check", "--json"]).await.unwrap();
-    assert_eq!(status.code, 4);
-    assert_eq!(
-        status.json().unwrap()["issues"][0]["code"],
-        "CAPTURE_NOT_INSTALLED"
     );
 }
 

@@ -28,8 +28,11 @@ mod pauses;
 mod postponed;
 mod scan;
 mod session;
+mod shop_file;
 #[cfg(unix)]
 mod silent;
+#[cfg(target_os = "linux")]
+mod strangers;
 mod support;
 #[cfg(target_os = "linux")]
 mod tray;

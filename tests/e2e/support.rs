@@ -20,14 +20,6 @@ pub fn is_over_tds() -> bool {
     ShopKind::of_this_program() == ShopKind::SqlServer
 }
 
-/// Whether a test is left out here, because it is about a shop that is a file and not about a shop. Few are.
-pub fn needs_a_shop_file(reason: &str) -> bool {
-    if is_over_tds() {
-        println!("left out over TDS: {reason}");
-    }
-    is_over_tds()
-}
-
 /// The issue with this code.
 pub fn issue<'a>(status: &'a Status, code: &str) -> Option<&'a Issue> {
     status.issues.iter().find(|issue| issue.code == code)

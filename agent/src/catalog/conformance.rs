@@ -19,11 +19,6 @@ pub(super) trait Till {
 /// `Products (ProductID VARCHAR(25) NOT NULL PRIMARY KEY, ProductName VARCHAR(100), SellPrice NUMERIC(18,2))`
 /// and without capture.
 pub(super) trait Shop: Sized {
-    /// Whether there is a database to test on at all.
-    fn is_there() -> bool {
-        true
-    }
-
     /// Makes it.
     async fn open() -> Self;
 
@@ -55,10 +50,10 @@ pub(super) trait Shop: Sized {
     }
 }
 
-/// One test for each behaviour.
+/// One test for each behaviour; with what they need, where not every machine has it.
 macro_rules! conforms {
-    ($shop:ty) => {
-        conforms!($shop:
+    ($shop:ty $(, $need:literal)?) => {
+        conforms!($shop, [$($need)?]:
             single_changes_are_captured_in_order
             every_row_of_a_statement_is_captured
             a_key_change_is_a_delete_and_an_insert
@@ -85,16 +80,15 @@ macro_rules! conforms {
             nothing_is_lost_while_tills_write
         );
     };
-    ($shop:ty: $($behaviour:ident)*) => {
-        $(
-            #[tokio::test]
-            async fn $behaviour() {
-                if !<$shop as $crate::catalog::conformance::Shop>::is_there() {
-                    return;
-                }
-                $crate::catalog::conformance::$behaviour::<$shop>().await;
-            }
-        )*
+    ($shop:ty, $need:tt: $($behaviour:ident)*) => {
+        $(conforms!($shop, $need, $behaviour);)*
+    };
+    ($shop:ty, [$($need:literal)?], $behaviour:ident) => {
+        #[tokio::test]
+        $(#[ignore = $need])?
+        async fn $behaviour() {
+            $crate::catalog::conformance::$behaviour::<$shop>().await;
+        }
     };
 }
 pub(super) use conforms;

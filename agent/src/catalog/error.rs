@@ -125,6 +125,12 @@ pub enum CatalogError {
     /// Another agent serves this table.
     #[error("another shopMaster agent serves this shop's database ({0})")]
     Claimed(String),
+    /// The server still keeps an earlier connection of this agent's own, which holds the lock. It is tried
+    /// again.
+    #[error(
+        "the database server still keeps an earlier connection of this agent, which holds the shop's database ({0})"
+    )]
+    OwnConnection(String),
     /// Something of the shop's own has a name that we need.
     #[error("`{0}` is already in the shop's database and is not shopMaster's")]
     NameTaken(String),
@@ -154,7 +160,10 @@ impl CatalogError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Busy(_) | Self::Deadlock(_) | Self::ConnectionLost { .. } => true,
+            Self::Busy(_)
+            | Self::Deadlock(_)
+            | Self::ConnectionLost { .. }
+            | Self::OwnConnection(_) => true,
             Self::Connect { cause, .. } => cause.passes_soon(),
             _ => false,
         }
@@ -170,6 +179,7 @@ impl CatalogError {
             | Self::ConnectionLost { .. }
             | Self::TimedOut(_)
             | Self::Unreachable { .. }
+            | Self::OwnConnection(_)
             | Self::NoFile(_) => true,
             Self::Connect { cause, .. } => cause.may_be_hiccup(),
             Self::Denied { .. }
@@ -211,6 +221,7 @@ impl CatalogError {
             Self::Connect { cause, .. } => cause.may_be_hiccup(),
             Self::Busy(_)
             | Self::Deadlock(_)
+            | Self::OwnConnection(_)
             | Self::TimedOut(_)
             | Self::ConnectionLost { .. }
             | Self::Unreachable { .. }
@@ -270,6 +281,9 @@ impl CatalogError {
                 "Give the user that runs shopMaster the right to write the shop's database; for a file, also its folder"
             }
             Self::Claimed(_) => "Stop the other agent: one agent serves one shop",
+            Self::OwnConnection(_) => {
+                "Nothing for some minutes: the server finds out that the connection broke. If it stays, a second computer with this one's name and folders serves the shop: stop that agent"
+            }
             Self::NameTaken(_) => "Rename the shop's own object; shopMaster does not touch it",
             Self::Busy(_) | Self::Deadlock(_) => "Nothing: it is tried again",
             Self::NotInstalled => "Run `shopmasterctl capture install`",
@@ -302,7 +316,7 @@ impl CatalogError {
             Self::NoRights { .. } => "DATABASE_READ_ONLY",
             Self::Claimed(_) => "CATALOG_CLAIMED",
             Self::NameTaken(_) => "NAME_TAKEN",
-            Self::Busy(_) => "DATABASE_BUSY",
+            Self::Busy(_) | Self::OwnConnection(_) => "DATABASE_BUSY",
             Self::NotInstalled => "CAPTURE_NOT_INSTALLED",
             Self::Unproven(_) => "CAPTURE_UNPROVEN",
             Self::Statement { .. } => "DATABASE_FAILED",

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Supervisor, catalog,
+    claimant::claimant,
     secrets::{keep_token, token_of},
     unsupported,
     vacancy::Vacancy,
@@ -100,7 +101,8 @@ impl Supervisor {
             .get(SecretName::DigibleToken)
             .await?
             .and_then(|kept| token_of(&account, &kept));
-        let catalog = catalog::of(&config.catalog, &secrets).await?;
+        let data = self.paths.journal.parent().unwrap_or(&self.paths.journal);
+        let catalog = catalog::of(&config.catalog, &secrets, claimant(data)).await?;
         let binding = Binding {
             account: account.clone(),
             catalog: catalog.identity(),

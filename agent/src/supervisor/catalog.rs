@@ -15,10 +15,11 @@ use crate::{
 };
 
 /// The catalog. It connects to nothing yet: a database that cannot be reached, or a password that is not
-/// set, is an issue as soon as it is asked.
+/// set, is an issue as soon as it is asked. `claimant` is this agent's own name among all that serve shops.
 pub(super) async fn of(
     config: &CatalogConfig,
     secrets: &SecretStore,
+    claimant: String,
 ) -> Result<Arc<dyn Catalog>, SecretError> {
     let columns = Columns {
         id: config.columns.id.clone(),
@@ -44,6 +45,7 @@ pub(super) async fn of(
         login: login(config, password),
         encryption: config.encryption.map(encryption),
         trust: config.trust.map(trust),
+        claimant,
     })))
 }
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 mod build;
 mod catalog;
+mod claimant;
 mod configure;
 mod secrets;
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
+use shopmaster_testkit::needs;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -20,17 +21,12 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Starts one. None, with a word about it, where there is no `dbus-daemon`.
-    pub async fn start() -> io::Result<Option<Self>> {
-        let probe = Command::new("dbus-daemon").arg("--version").output();
-        if probe.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            println!("skipped: install `dbus-daemon` to test the tray icon");
-            return Ok(None);
-        }
+    /// Starts one.
+    pub async fn start() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("smbus").tempdir()?;
         fs::write(folder.path().join("bus.conf"), config(folder.path()))?;
         let daemon = spawn(folder.path()).await?;
-        Ok(Some(Self { daemon, folder }))
+        Ok(Self { daemon, folder })
     }
 
     /// Where clients connect.
@@ -63,7 +59,11 @@ async fn spawn(folder: &Path) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
-        .spawn()?;
+        .spawn()
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => io::Error::other(needs::BUS),
+            _ => error,
+        })?;
     // It says where it listens when it does.
     let stdout = daemon.stdout.take();
     let mut line = String::new();

@@ -48,10 +48,9 @@ impl Opener {
 }
 
 #[tokio::test]
+#[ignore = "needs a D-Bus daemon: install `dbus-daemon`"]
 async fn refused_products_log_and_about_open() -> Tested {
-    let Some(bus) = Bus::start().await? else {
-        return Ok(());
-    };
+    let bus = Bus::start().await?;
     let opener = Opener::new()?;
     let mut panel = Panel::start(&bus.address()).await?;
     let world = uploaded(shop(&bus).env("PATH", &opener.path())).await?;
@@ -89,10 +88,9 @@ async fn refused_products_log_and_about_open() -> Tested {
 }
 
 #[tokio::test]
+#[ignore = "needs a D-Bus daemon: install `dbus-daemon`"]
 async fn start_at_login_shows_what_is_there() -> Tested {
-    let Some(bus) = Bus::start().await? else {
-        return Ok(());
-    };
+    let bus = Bus::start().await?;
     let mut panel = Panel::start(&bus.address()).await?;
     let world = shop(&bus).start().await?;
     let icon = panel.icon().await?;
@@ -120,10 +118,9 @@ async fn start_at_login_shows_what_is_there() -> Tested {
 }
 
 #[tokio::test]
+#[ignore = "needs a D-Bus daemon: install `dbus-daemon`"]
 async fn beside_a_service_of_the_user_no_login_item_is_written() -> Tested {
-    let Some(bus) = Bus::start().await? else {
-        return Ok(());
-    };
+    let bus = Bus::start().await?;
     let mut panel = Panel::start(&bus.address()).await?;
     let world = shop(&bus).start().await?;
     let icon = panel.icon().await?;

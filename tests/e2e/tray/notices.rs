@@ -56,10 +56,9 @@ async fn expire(world: &World) -> Tested {
 }
 
 #[tokio::test]
+#[ignore = "needs a D-Bus daemon: install `dbus-daemon`"]
 async fn an_expired_session_is_notified_once_across_a_restart_and_so_is_its_end() -> Tested {
-    let Some(bus) = Bus::start().await? else {
-        return Ok(());
-    };
+    let bus = Bus::start().await?;
     let (sender, mut shown) = mpsc::unbounded_channel();
     let _desktop = connection::Builder::address(bus.address().as_str())?
         .serve_at("/org/freedesktop/Notifications", Desktop { shown: sender })?

@@ -1,11 +1,14 @@
 //! The service: what the machine's service manager starts, with nobody logged in.
 
 #[cfg(any(windows, target_os = "linux"))]
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 #[cfg(any(windows, target_os = "linux"))]
-use shopmaster_proto::{Folders, InstanceName};
+use shopmaster_proto::Folders;
 
 #[cfg(any(windows, target_os = "linux"))]
 use crate::{
@@ -13,6 +16,8 @@ use crate::{
     control::listener::{InstanceLock, LockError},
 };
 
+#[cfg(any(windows, test))]
+mod grants;
 #[cfg(not(any(windows, target_os = "linux")))]
 mod none;
 #[cfg(target_os = "linux")]
@@ -88,25 +93,22 @@ impl ServiceState {
     }
 }
 
-/// The name of an instance's service.
+/// The file of a SQLite shop, without links: the agent writes the ChangeLog in it, and SQLite and the agent
+/// make files beside it.
 #[cfg(any(windows, target_os = "linux"))]
-fn name(instance: &InstanceName) -> String {
-    format!("shopmaster-{instance}")
-}
-
-/// The folder of a SQLite shop: the agent writes the ChangeLog there, and a lock file beside it.
-#[cfg(any(windows, target_os = "linux"))]
-fn shop_folder(folders: &Folders) -> Option<PathBuf> {
+fn shop_file(folders: &Folders) -> Option<PathBuf> {
     let file = folders.config.join("config.toml");
     let loaded = crate::config::load(&file, []).ok()?;
     let catalog = loaded.config.catalog;
     if catalog.kind != Some(CatalogKind::Sqlite) {
         return None;
     }
-    Path::new(&catalog.path)
-        .parent()
-        .filter(|folder| folder.is_absolute())
-        .map(Path::to_owned)
+    let path = Path::new(&catalog.path);
+    if !path.is_absolute() {
+        return None;
+    }
+    // One that is not there yet has no links.
+    Some(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()))
 }
 
 /// The agent of these folders that runs now, for people.

@@ -12,7 +12,7 @@ use directories::BaseDirs;
 use shopmaster_proto::{Folders, InstanceName};
 
 use super::{
-    Changes, Registered, Scope, ServiceState, name, other_agent, shop_folder,
+    Changes, Registered, Scope, ServiceState, other_agent, shop_file,
     unit::{Unit, account, outermost},
 };
 use crate::{
@@ -144,7 +144,7 @@ impl Account {
 
 impl Service<'_> {
     fn unit_name(&self) -> String {
-        format!("{}.service", name(self.instance))
+        format!("{}.service", self.instance.service())
     }
 
     fn file(&self) -> Result<PathBuf, AutostartError> {
@@ -167,7 +167,7 @@ impl Service<'_> {
         };
         let start = Start::this_program(arguments)?;
         let folders = account.folders(self.instance)?;
-        let shop = shop_folder(&folders);
+        let shop = shop_file(&folders).and_then(|file| file.parent().map(Path::to_owned));
         let own = [folders.config, folders.data, folders.log, folders.run];
         let writable = outermost([account.home.clone()].into_iter().chain(own).chain(shop));
         Ok(Unit {
@@ -310,7 +310,7 @@ impl Service<'_> {
     /// The login item of another user, whose files only that user should change.
     fn login_item(&self, account: &Account) -> Option<PathBuf> {
         account.name.as_ref()?;
-        let file = format!(".config/autostart/{}.desktop", name(self.instance));
+        let file = format!(".config/autostart/{}.desktop", self.instance.service());
         Some(account.home.join(file)).filter(|file| file.exists())
     }
 

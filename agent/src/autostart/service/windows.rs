@@ -1,17 +1,17 @@
 //! A service of Windows' own service control manager.
 //!
 //! It runs under a virtual account, `NT SERVICE\shopmaster-…`, which has no password and no rights but
-//! those that it is given here: on the agent's folders, and on that of a SQLite shop.
+//! those that it is given here: on the agent's folders, and on a SQLite shop with what lies beside it.
 
 use std::{
     ffi::{OsStr, OsString},
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::Duration,
 };
 
 use clap::Args;
-use shopmaster_proto::{Folders, InstanceName};
+use shopmaster_proto::{Folders, InstanceName, user_sid};
 use windows_service::{
     Error,
     service::{
@@ -22,10 +22,13 @@ use windows_service::{
     service_manager::{ServiceManager, ServiceManagerAccess},
 };
 
-use super::{Changes, Registered, Scope, ServiceState, name, other_agent, shop_folder};
+use super::{
+    Changes, Registered, Scope, ServiceState,
+    grants::{Grant, grants, is_in_root},
+    other_agent, shop_file,
+};
 use crate::{
-    autostart::AutostartError, control::listener::user_sid, engine::with_causes, paths::Paths,
-    windows_service::ServiceArgs,
+    autostart::AutostartError, engine::with_causes, paths::Paths, windows_service::ServiceArgs,
 };
 
 /// A service has no desktop: the icon is a program of its own in the user's session.
@@ -54,7 +57,7 @@ pub struct ServiceOptions {}
 ///
 /// When the service control manager does not answer.
 pub fn states(instance: &InstanceName) -> Result<Vec<ServiceState>, AutostartError> {
-    let name = name(instance);
+    let name = instance.service();
     let mut state = ServiceState {
         place: format!("service `{name}`"),
         name,
@@ -98,7 +101,7 @@ pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, Au
     let info = info(instance)?;
     let manager = manager(ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE)?;
     let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START | ServiceAccess::QUERY_STATUS;
-    let name = name(instance);
+    let name = instance.service();
     let mut changes = Changes::default();
     let service = match open(&name, access)? {
         Some(service) => {
@@ -118,13 +121,19 @@ pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, Au
             with_causes(&error)
         ));
     }
-    for folder in granted(&folders) {
-        icacls(
-            &folder,
-            &["/grant", &format!("{}:(OI)(CI)M", account(instance))],
-        )?;
-        let line = format!("let it write to `{}`", folder.display());
+    let shop = shop_text(&folders);
+    for grant in granted(&folders, shop.as_deref()) {
+        if grant.is_optional && !Path::new(&grant.place).exists() {
+            continue;
+        }
+        icacls(&grant.give(&account(instance)))?;
+        let line = format!("let it write to `{}`", grant.place);
         changes.done.push(line);
+    }
+    if let Some(shop) = shop.filter(|shop| is_in_root(shop)) {
+        changes.notes.push(format!(
+            "`{shop}` lies in no folder of its own, and the account gets no right to make files there, which SQLite needs: move the shop's file to a folder, or let the agent start at login instead"
+        ));
     }
     let running = service.query_status().map_err(refused)?.current_state == Running::Running;
     match other_agent(&folders) {
@@ -152,7 +161,7 @@ pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, Au
 ///
 /// When this is no administrator, or something refuses.
 pub fn disable(instance: &InstanceName, changes: &mut Changes) -> Result<(), AutostartError> {
-    let name = name(instance);
+    let name = instance.service();
     let access = ServiceAccess::STOP | ServiceAccess::DELETE;
     let Some(service) = open(&name, access)? else {
         return Ok(());
@@ -163,9 +172,10 @@ pub fn disable(instance: &InstanceName, changes: &mut Changes) -> Result<(), Aut
         Err(error) => return Err(refused(error)),
     }
     // Before it is gone: afterwards nobody knows its account.
-    for folder in granted(&folders(instance)?) {
+    let folders = folders(instance)?;
+    for grant in granted(&folders, shop_text(&folders).as_deref()) {
         // What is left over means nothing without the account.
-        let _ = icacls(&folder, &["/remove:g", &account(instance)]);
+        let _ = icacls(&grant.take_back(&account(instance)));
     }
     service.delete().map_err(refused)?;
     changes.done.push(format!("removed the service `{name}`"));
@@ -176,7 +186,7 @@ fn info(instance: &InstanceName) -> Result<ServiceInfo, AutostartError> {
     let folders = folders(instance)?;
     let owner = user_sid().map_err(AutostartError::Program)?;
     Ok(ServiceInfo {
-        name: name(instance).into(),
+        name: instance.service().into(),
         display_name: format!("shopMaster agent ({instance})").into(),
         service_type: ServiceType::OWN_PROCESS,
         start_type: ServiceStartType::AutoStart,
@@ -208,7 +218,7 @@ fn command_line(info: &ServiceInfo) -> OsString {
 }
 
 fn account(instance: &InstanceName) -> String {
-    format!(r"NT SERVICE\{}", name(instance))
+    format!(r"NT SERVICE\{}", instance.service())
 }
 
 fn folders(instance: &InstanceName) -> Result<Folders, AutostartError> {
@@ -216,10 +226,13 @@ fn folders(instance: &InstanceName) -> Result<Folders, AutostartError> {
 }
 
 /// What the account may write.
-fn granted(folders: &Folders) -> Vec<PathBuf> {
+fn granted(folders: &Folders, shop: Option<&str>) -> Vec<Grant> {
     let own = [&folders.config, &folders.data, &folders.log, &folders.run];
-    let own = own.into_iter().cloned();
-    own.chain(shop_folder(folders)).collect()
+    grants(&own.map(|folder| folder.display().to_string()), shop)
+}
+
+fn shop_text(folders: &Folders) -> Option<String> {
+    shop_file(folders).map(|file| file.display().to_string())
 }
 
 fn start_again_when_it_fails(service: &Service) -> Result<(), AutostartError> {
@@ -263,9 +276,8 @@ fn open(name: &str, access: ServiceAccess) -> Result<Option<Service>, AutostartE
     }
 }
 
-fn icacls(folder: &Path, arguments: &[&str]) -> Result<(), AutostartError> {
-    let mut command = Command::new("icacls");
-    let output = command.arg(folder).args(arguments).arg("/q").output();
+fn icacls(arguments: &[String]) -> Result<(), AutostartError> {
+    let output = Command::new("icacls").args(arguments).output();
     let output = output.map_err(|source| AutostartError::Start {
         program: "icacls".to_owned(),
         source,
@@ -274,7 +286,7 @@ fn icacls(folder: &Path, arguments: &[&str]) -> Result<(), AutostartError> {
         return Ok(());
     }
     Err(AutostartError::Refused {
-        command: format!("icacls {} {}", folder.display(), arguments.join(" ")),
+        command: format!("icacls {}", arguments.join(" ")),
         said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
 }

@@ -1,68 +1,51 @@
 //! One agent for one shop: a lock file beside the shop's file, held for life.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::File,
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     process,
     sync::{Mutex, PoisonError},
 };
 
-use super::open::{FileId, file_id};
-use crate::catalog::{CatalogError, Result};
+use crate::{
+    catalog::{CatalogError, Result},
+    lock_file::{LockFile, LockFileError},
+};
 
 /// What this agent holds, if anything.
 #[derive(Debug, Default)]
-pub(super) struct Claim(Mutex<Option<Held>>);
-
-#[derive(Debug)]
-struct Held {
-    path: PathBuf,
-    /// The lock lives as long as the handle.
-    file: File,
-}
+pub(super) struct Claim(Mutex<Option<LockFile>>);
 
 impl Claim {
     /// Takes the lock of `database`, a path without links, or makes sure that it is still ours.
     pub(super) fn hold(&self, database: &Path) -> Result<()> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let path = lock_path(database);
-        if held.as_ref().is_some_and(|held| held.is_at(&path)) {
+        if held
+            .as_ref()
+            .is_some_and(|held| held.path() == path && held.is_in_place())
+        {
             return Ok(());
         }
         // Deleted or replaced under us: whoever has the file of that name now is the one.
         *held = None;
-        *held = Some(take(path)?);
+        *held = Some(take(&path)?);
         Ok(())
     }
 }
 
-impl Held {
-    fn is_at(&self, path: &Path) -> bool {
-        self.path == path && same_file(&self.file, path)
-    }
-}
-
-fn take(path: PathBuf) -> Result<Held> {
-    loop {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| failed("make its lock file", error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(CatalogError::Claimed(holder(&mut file))),
-            Err(TryLockError::Error(error)) => return Err(failed("lock its lock file", error)),
+fn take(path: &Path) -> Result<LockFile> {
+    let mut taken = match LockFile::take(path) {
+        Ok(taken) => taken,
+        Err(LockFileError::Held(mut file)) => {
+            return Err(CatalogError::Claimed(holder(&mut file)));
         }
-        // Somebody may have deleted it between opening and locking.
-        if same_file(&file, &path) {
-            sign(&mut file).map_err(|error| failed("write its lock file", error))?;
-            return Ok(Held { path, file });
-        }
-    }
+        Err(LockFileError::Open(error)) => return Err(failed("make its lock file", error)),
+        Err(LockFileError::Lock(error)) => return Err(failed("lock its lock file", error)),
+    };
+    sign(taken.file()).map_err(|error| failed("write its lock file", error))?;
+    Ok(taken)
 }
 
 /// For the message of who comes second.
@@ -79,11 +62,6 @@ fn holder(file: &mut File) -> String {
         // On Windows a locked file cannot be read.
         _ => "its process is not known".to_owned(),
     }
-}
-
-fn same_file(file: &File, path: &Path) -> bool {
-    let ours = file.metadata().map(|metadata| FileId::of(&metadata));
-    matches!((ours, file_id(path)), (Ok(ours), Ok(there)) if ours == there)
 }
 
 fn lock_path(database: &Path) -> PathBuf {

@@ -1,7 +1,7 @@
 //! The connections: opened when first needed, kept, and opened anew when the file was replaced or failed.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -14,7 +14,10 @@ use super::{
     fault::{Work, spoils},
     statements::Statements,
 };
-use crate::catalog::{CatalogError, Result};
+use crate::{
+    catalog::{CatalogError, Result},
+    file_id::FileId,
+};
 
 /// How long to wait for the till before giving way.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,15 +45,6 @@ pub(super) enum Access {
     Read,
     /// Short transactions.
     Write,
-}
-
-/// What tells a file from another one of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileId {
-    #[cfg(unix)]
-    device: u64,
-    #[cfg(unix)]
-    inode: u64,
 }
 
 impl Database {
@@ -89,7 +83,7 @@ impl Database {
 
     /// The connection at hand when the file is still the same, else a new one.
     fn fresh(&self, open: Option<Open>, access: Access, operation: &'static str) -> Result<Open> {
-        let file = file_id(&self.options.path).map_err(|error| self.no_file(error))?;
+        let file = FileId::of(&self.options.path).map_err(|error| self.no_file(error))?;
         if let Some(open) = open.filter(|open| open.file == file) {
             return Ok(open);
         }
@@ -126,25 +120,4 @@ fn connect(path: &Path, access: Access) -> Work<Connection> {
 /// An absolute path never reads as a `file:` URI.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
-}
-
-pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
-    fs::metadata(path).map(|metadata| FileId::of(&metadata))
-}
-
-impl FileId {
-    #[cfg(unix)]
-    pub(super) fn of(metadata: &fs::Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt as _;
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-
-    /// Where an open file cannot be replaced, there is nothing to tell apart.
-    #[cfg(not(unix))]
-    pub(super) fn of(_metadata: &fs::Metadata) -> Self {
-        Self {}
-    }
 }

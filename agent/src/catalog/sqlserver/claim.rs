@@ -1,8 +1,18 @@
 //! One agent for one shop: an application lock, held for life on a connection of its own.
+//!
+//! A server notices only after a while that a connection broke, and until then the connection keeps its locks.
+//! Who holds a lock is told to no login without rights on the whole server. So each agent takes two: that of the
+//! table, and before it one of its own name on that table. When its own is taken, the holder of both is itself,
+//! earlier.
 
 use tokio::sync::Mutex;
 
-use super::{SqlServerOptions, facts::Table, fault::Work, session::Session};
+use super::{
+    SqlServerOptions,
+    facts::Table,
+    fault::{Fault, Work},
+    session::Session,
+};
 use crate::catalog::CatalogError;
 
 /// What this agent holds, if anything.
@@ -52,18 +62,23 @@ impl Held {
 }
 
 async fn take(options: &SqlServerOptions, mut session: Session, resource: String) -> Work<Held> {
-    let parameters: [&dyn tiberius::ToSql; 1] = [&resource];
+    let own = format!("{resource}.{}", options.claimant);
+    let parameters: [&dyn tiberius::ToSql; 2] = [&resource, &own];
     let rows = session
         .rows(include_str!("sql/claim.sql"), &parameters)
         .await?;
-    let answer = rows
-        .first()
-        .map(|row| row.try_get::<i32, _>(0))
-        .transpose()?;
+    let answer = |index| {
+        let answer = rows.first().map(|row| row.try_get::<i32, _>(index));
+        Ok::<_, Fault>(answer.transpose()?.flatten())
+    };
+    let place = || format!("`{}` on `{}`", options.database, options.server);
     // 0 and 1 are held; below zero is not, whatever the number.
-    if answer.flatten().is_none_or(|answer| answer < 0) {
-        let place = format!("`{}` on `{}`", options.database, options.server);
-        return Err(CatalogError::Claimed(place).into());
+    let is_held = |answer: Option<i32>| answer.is_some_and(|answer| answer >= 0);
+    if !is_held(answer(0)?) {
+        return Err(CatalogError::OwnConnection(place()).into());
+    }
+    if !is_held(answer(1)?) {
+        return Err(CatalogError::Claimed(place()).into());
     }
     Ok(Held { session, resource })
 }

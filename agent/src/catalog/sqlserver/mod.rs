@@ -69,6 +69,9 @@ pub struct SqlServerOptions {
     pub encryption: Option<Encryption>,
     /// Which certificate is trusted; none for the default of the server.
     pub trust: Option<Trust>,
+    /// The agent that serves it, by a name of its own that survives restarts: tells a connection of ours, which
+    /// broke and which the server still keeps, from another agent's.
+    pub claimant: String,
 }
 
 /// Who we are.

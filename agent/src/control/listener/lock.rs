@@ -1,12 +1,13 @@
 //! One agent per instance.
 
 use std::{
-    fs::{self, File, TryLockError},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process,
     sync::Arc,
 };
+
+use crate::lock_file::{LockFile, LockFileError};
 
 /// Proof that this process is the one agent of its instance, for as long as a clone of it lives.
 ///
@@ -18,8 +19,7 @@ pub struct InstanceLock {
 
 #[derive(Debug)]
 struct Held {
-    /// Holds the lock while it is open.
-    _file: File,
+    _file: LockFile,
     /// Says who holds it. A file of its own, because on Windows a locked file cannot be read.
     pid: PathBuf,
 }
@@ -58,23 +58,19 @@ impl InstanceLock {
             path: path.to_owned(),
             source,
         };
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed)?;
         let pid = path.with_extension("pid");
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
+        let file = match LockFile::take(path) {
+            Ok(file) => file,
+            Err(LockFileError::Held(_)) => {
                 let text = fs::read_to_string(&pid).unwrap_or_default();
                 return Err(LockError::AlreadyRunning {
                     pid: text.trim().parse().ok(),
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
+            Err(LockFileError::Open(source) | LockFileError::Lock(source)) => {
+                return Err(failed(source));
+            }
+        };
         // Only for the message above: without it the lock holds as well.
         if let Err(error) = fs::write(&pid, process::id().to_string()) {
             tracing::warn!(path = %pid.display(), %error, "cannot write the process id");

@@ -18,8 +18,6 @@ mod unix;
 pub use lock::{InstanceLock, LockError};
 #[cfg(windows)]
 pub use pipe::{Connection, Incoming, listen};
-#[cfg(windows)]
-pub use pipe_security::user_sid;
 #[cfg(unix)]
 pub use unix::{Incoming, listen};
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::stream;
-use shopmaster_proto::Endpoint;
+use shopmaster_proto::{Endpoint, user_sid};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::windows::named_pipe::{NamedPipeServer, ServerOptions},
@@ -18,10 +18,7 @@ use tokio::{
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
-use super::{
-    InstanceLock, ListenError,
-    pipe_security::{create_pipe, user_sid},
-};
+use super::{InstanceLock, ListenError, pipe_security::create_pipe};
 
 /// How long to wait after the operating system refused an instance of the pipe.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -83,8 +80,9 @@ impl Pipe {
         let owner = owner.map_or_else(String::new, |owner| format!("(A;;GA;;;{owner})"));
         Ok(Self {
             name: name.to_owned(),
+            // Owned by this user, also when it is an elevated administrator: clients look at the owner.
             // Protected from inheritance; network logons denied; administrators and this user allowed.
-            access: format!("D:P(D;;GA;;;NU)(A;;GA;;;BA)(A;;GA;;;{user}){owner}"),
+            access: format!("O:{user}D:P(D;;GA;;;NU)(A;;GA;;;BA)(A;;GA;;;{user}){owner}"),
         })
     }
 

@@ -92,6 +92,7 @@ impl Held {
             },
             encryption: Some(Encryption::None),
             trust: None,
+            claimant: "test".to_owned(),
         });
         Self {
             catalog,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, poll};
 
-use super::shop::{Shop, is_there};
+use super::shop::Shop;
 use crate::{
     catalog::{Catalog, CatalogError, Change, Lookup, conformance::Shop as _},
     product::ProductId,
@@ -32,10 +32,8 @@ async fn stocked() -> Shop {
 }
 
 #[tokio::test]
+#[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
 async fn a_change_that_commits_late_is_found_behind_newer_ones() {
-    if !is_there() {
-        return;
-    }
     let shop = stocked().await;
     let catalog = shop.catalog();
     let mut slow = shop.another_till().await;
@@ -71,10 +69,8 @@ async fn a_change_that_commits_late_is_found_behind_newer_ones() {
 }
 
 #[tokio::test]
+#[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
 async fn a_change_while_an_older_one_is_acknowledged_stays() {
-    if !is_there() {
-        return;
-    }
     let shop = stocked().await;
     let catalog = shop.catalog();
     let mut till = shop.another_till().await;
@@ -94,10 +90,8 @@ async fn a_change_while_an_older_one_is_acknowledged_stays() {
 }
 
 #[tokio::test]
+#[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
 async fn a_call_that_is_cancelled_spoils_no_later_one() {
-    if !is_there() {
-        return;
-    }
     let shop = stocked().await;
     let catalog = shop.catalog();
     for polls in (0..40).step_by(4) {
@@ -120,10 +114,8 @@ async fn a_call_that_is_cancelled_spoils_no_later_one() {
 }
 
 #[tokio::test]
+#[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
 async fn calls_at_the_same_time_have_connections_of_their_own() {
-    if !is_there() {
-        return;
-    }
     let shop = stocked().await;
     let catalog = shop.catalog();
     let calls = (0..20).map(|n| {
@@ -137,10 +129,8 @@ async fn calls_at_the_same_time_have_connections_of_their_own() {
 }
 
 #[tokio::test]
+#[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
 async fn a_claim_lasts_as_long_as_its_catalog() {
-    if !is_there() {
-        return;
-    }
     let shop = Shop::usual().await;
     let first = shop.over("Products");
     let second = shop.over("[dbo].Products");
@@ -158,10 +148,8 @@ async fn a_claim_lasts_as_long_as_its_catalog() {
 }
 
 #[tokio::test]
+#[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
 async fn agents_of_two_tables_do_not_meet() {
-    if !is_there() {
-        return;
-    }
     let shop = Shop::usual().await;
     shop.run("CREATE TABLE Others (ProductID int NOT NULL PRIMARY KEY, ProductName nvarchar(50), SellPrice money)")
         .await;

@@ -1,23 +1,19 @@
 //! The real server that tests may use: the one that `SHOPMASTER_TEST_SQLSERVER` names.
 
 use secrecy::SecretString;
+use shopmaster_testkit::needs;
 
 use super::super::{Encryption, Login, SqlServerOptions, Trust};
 use crate::catalog::Columns;
 
-/// The server of `SHOPMASTER_TEST_SQLSERVER`, an ADO connection string; none when there is none to test on.
+/// The server of `SHOPMASTER_TEST_SQLSERVER`, an ADO connection string.
 ///
 /// # Panics
 ///
-/// When the text is there and cannot be understood: a test that is not run must not look passed.
-pub(crate) fn configured() -> Option<SqlServerOptions> {
-    let text = std::env::var("SHOPMASTER_TEST_SQLSERVER").ok()?;
-    let options = from_ado(&text);
-    assert!(
-        options.is_some(),
-        "SHOPMASTER_TEST_SQLSERVER is no connection string"
-    );
-    options
+/// When there is none, or it cannot be understood: a test that is not run must not look passed.
+pub(crate) fn configured() -> SqlServerOptions {
+    let text = std::env::var("SHOPMASTER_TEST_SQLSERVER").expect(needs::SQL_SERVER);
+    from_ado(&text).expect("SHOPMASTER_TEST_SQLSERVER is no connection string")
 }
 
 /// What an ADO connection string says: `Server`, `User Id`, `Password`, `Database`, `Encrypt` and
@@ -36,6 +32,7 @@ pub(crate) fn from_ado(text: &str) -> Option<SqlServerOptions> {
         login: Login::Windows,
         encryption: None,
         trust: None,
+        claimant: "test".to_owned(),
     };
     let (mut user, mut password) = (None, None);
     for pair in text.split(';').filter(|pair| !pair.trim().is_empty()) {

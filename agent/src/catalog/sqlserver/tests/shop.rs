@@ -1,10 +1,7 @@
 //! A shop's database of its own on the server that tests may use.
 
 use std::{
-    sync::{
-        Once,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -41,18 +38,6 @@ struct Parts {
 /// A connection as any program has it.
 pub(super) struct Till(Client<Compat<connect::Stream>>);
 
-/// Whether there is a server to test on; says so once when there is none.
-pub(super) fn is_there() -> bool {
-    static SAID: Once = Once::new();
-    let is_there = server::configured().is_some();
-    if !is_there {
-        SAID.call_once(|| {
-            eprintln!("SHOPMASTER_TEST_SQLSERVER names no server: its tests are passed over");
-        });
-    }
-    is_there
-}
-
 impl Shop {
     /// With the usual table.
     pub(super) async fn usual() -> Self {
@@ -67,7 +52,7 @@ impl Shop {
 
     /// With a table of any name, made by some batches.
     pub(super) async fn named(batches: &[&str], table: &str, [id, name, price]: [&str; 3]) -> Self {
-        let mut options = server::configured().unwrap();
+        let mut options = server::configured();
         options.database = create_database(&options).await;
         options.table = table.to_owned();
         options.columns.id = id.to_owned();
@@ -101,8 +86,9 @@ impl Shop {
         self.with(options)
     }
 
-    /// Another catalog, which is to be dropped before the shop is.
-    pub(super) fn with(&self, options: SqlServerOptions) -> SqlServerCatalog {
+    /// Another agent's catalog, which is to be dropped before the shop is.
+    pub(super) fn with(&self, mut options: SqlServerOptions) -> SqlServerCatalog {
+        options.claimant = new_name();
         SqlServerCatalog::new(options)
     }
 

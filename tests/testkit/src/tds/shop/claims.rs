@@ -23,12 +23,23 @@ pub(super) fn answer(
         let result = ResultSet::new([("", ColumnType::Text)]);
         return Ok(result.row([Value::Text(mode.to_owned())]).into());
     }
+    // First the claimant's own, and the table's only with it.
+    let own = text_parameter(statement, 2)?;
+    let self_held = take(state, session, own.clone());
+    let held = (self_held == GRANTED).then(|| take(state, session, resource));
+    if held == Some(TIMED_OUT) {
+        state.claims.remove(&own);
+    }
+    let result = ResultSet::new([("", ColumnType::Int), ("", ColumnType::Int)]);
+    let held = held.map_or(Value::Null, Value::Int);
+    Ok(result.row([Value::Int(self_held), held]).into())
+}
+
+fn take(state: &mut State, session: u64, resource: String) -> i32 {
     let holder = *state.claims.entry(resource).or_insert(session);
-    let held = if holder == session {
+    if holder == session {
         GRANTED
     } else {
         TIMED_OUT
-    };
-    let result = ResultSet::new([("", ColumnType::Int)]);
-    Ok(result.row([Value::Int(held)]).into())
+    }
 }

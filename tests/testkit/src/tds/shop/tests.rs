@@ -142,11 +142,23 @@ fn capture_is_found_proven_and_removed() {
 #[test]
 fn a_claim_ends_with_its_session() {
     let (_folder, _shop, model) = shop(0);
-    let claim = Statement::new("/* shopmaster claim */".to_owned(), vec![text("table")]);
-    let held = |session| model.answer(session, &claim).unwrap().results[0].rows[0][0].clone();
-    assert_eq!([held(1), held(2), held(1)], [0, -1, 0].map(Value::Int));
+    let claim = |session, own: &str| {
+        let parameters = vec![text("table"), text(own)];
+        let claim = Statement::new("/* shopmaster claim */".to_owned(), parameters);
+        model.answer(session, &claim).unwrap().results[0].rows[0].clone()
+    };
+    let held = [Value::Int(0), Value::Int(0)];
+    let another_holds = [Value::Int(0), Value::Int(-1)];
+    let own_holds = [Value::Int(-1), Value::Null];
+    assert_eq!(claim(1, "till"), held);
+    assert_eq!(claim(2, "till"), own_holds);
+    // What was refused keeps nothing.
+    assert_eq!(claim(3, "office"), another_holds);
+    assert_eq!(claim(4, "office"), another_holds);
+    assert_eq!(claim(1, "till"), held);
     model.end(1);
-    assert_eq!([held(2), held(1)], [0, -1].map(Value::Int));
+    assert_eq!(claim(2, "till"), held);
+    assert_eq!(claim(1, "till"), own_holds);
 }
 
 #[test]

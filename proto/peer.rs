@@ -1,0 +1,202 @@
+//! Who may listen where an agent is looked for: it is given passwords, so nobody else may.
+//!
+//! A socket lies in a folder that its owner alone can open, but a folder can be made by somebody else, and a
+//! pipe's name can be taken by whoever is first. So the client asks the operating system who listens, before
+//! it sends a byte.
+
+#[cfg(unix)]
+use std::path::Path;
+use std::{fmt, io};
+
+/// Somebody who is not to be trusted listens where an agent is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stranger(
+    /// Who, for people.
+    pub(crate) String,
+);
+
+/// Why a connection could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// The operating system refused it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It was opened, and closed again.
+    #[error("{0}")]
+    Stranger(Stranger),
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who listens at a Unix socket.
+#[cfg(unix)]
+#[derive(Debug, Clone, Copy)]
+struct Listener {
+    /// Whose process it is.
+    user: u32,
+    /// Who owns the folder of the socket, and its mode.
+    folder: Option<(u32, u32)>,
+}
+
+#[cfg(unix)]
+const ROOT: u32 = 0;
+
+#[cfg(unix)]
+impl Listener {
+    /// Whether `us` may trust it: it is ours or root's. Root also talks to another user's agent, when it is
+    /// in a folder of that user's own, which nobody else may write.
+    fn may_serve(self, us: u32) -> bool {
+        if self.user == us || self.user == ROOT {
+            return true;
+        }
+        us == ROOT
+            && self
+                .folder
+                .is_some_and(|(owner, mode)| owner == self.user && mode & 0o022 == 0)
+    }
+}
+
+/// Fails when somebody else than this user's agent, or root's, listens at the other end.
+#[cfg(unix)]
+pub(crate) fn check(stream: &tokio::net::UnixStream, socket: &Path) -> Result<(), OpenError> {
+    use std::{fs, os::unix::fs::MetadataExt as _};
+
+    let folder = socket.parent().map(fs::metadata).transpose()?;
+    let listener = Listener {
+        user: stream.peer_cred()?.uid(),
+        folder: folder.map(|folder| (folder.uid(), folder.mode())),
+    };
+    if listener.may_serve(own_user()?) {
+        return Ok(());
+    }
+    Err(OpenError::Stranger(Stranger(format!(
+        "user {}",
+        listener.user
+    ))))
+}
+
+/// The user that runs this process: the peer of its own sockets.
+#[cfg(unix)]
+fn own_user() -> io::Result<u32> {
+    let (one, _other) = tokio::net::UnixStream::pair()?;
+    Ok(one.peer_cred()?.uid())
+}
+
+/// `BUILTIN\Administrators`: who creates something as an elevated administrator may leave it to all of them.
+#[cfg(any(windows, test))]
+const ADMINISTRATORS: &str = "S-1-5-32-544";
+/// `NT AUTHORITY\SYSTEM`.
+#[cfg(any(windows, test))]
+const SYSTEM: &str = "S-1-5-18";
+/// `NT SERVICE\…`: accounts of services, which only administrators can install.
+#[cfg(any(windows, test))]
+const SERVICE: &str = "S-1-5-80-";
+
+/// Who owns a pipe. Nobody can make somebody else the owner of what he creates.
+#[cfg(any(windows, test))]
+#[derive(Debug, Clone, Copy)]
+struct PipeOwner<'a> {
+    /// Its security identifier.
+    sid: &'a str,
+    /// Its account's name, without the domain, where there is one.
+    name: Option<&'a str>,
+}
+
+#[cfg(any(windows, test))]
+impl PipeOwner<'_> {
+    /// Whether `user`, a security identifier, may trust it: it is that user, an administrator, the system,
+    /// or the account of the agent's own `service`.
+    fn may_serve(self, user: &str, service: Option<&str>) -> bool {
+        if [user, ADMINISTRATORS, SYSTEM].contains(&self.sid) {
+            return true;
+        }
+        let (Some(name), Some(service)) = (self.name, service) else {
+            return false;
+        };
+        self.sid.starts_with(SERVICE) && name.eq_ignore_ascii_case(service)
+    }
+}
+
+/// Fails when the pipe is not this user's, an administrator's, the system's, or that of the agent's own
+/// `service`.
+#[cfg(windows)]
+pub(crate) fn check(
+    pipe: &tokio::net::windows::named_pipe::NamedPipeClient,
+    service: Option<&str>,
+) -> Result<(), OpenError> {
+    use crate::windows;
+
+    let sid = windows::owner_sid(pipe)?;
+    let account = windows::account(&sid);
+    let owner = PipeOwner {
+        sid: &sid,
+        name: account.as_ref().map(|account| account.name.as_str()),
+    };
+    if owner.may_serve(&windows::user_sid()?, service) {
+        return Ok(());
+    }
+    let who = account.map_or_else(|| sid.clone(), |account| account.to_string());
+    let process =
+        windows::server_process(pipe).map_or_else(String::new, |id| format!(" (process {id})"));
+    Err(OpenError::Stranger(Stranger(format!("{who}{process}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_this_user_and_root_may_listen() {
+        let listener = |user, folder| Listener { user, folder };
+        let bobs = Some((1001, 0o40700));
+        assert!(listener(1000, None).may_serve(1000));
+        assert!(listener(ROOT, bobs).may_serve(1000));
+        // He made the folder before us, or in ours.
+        assert!(!listener(1001, bobs).may_serve(1000));
+        assert!(!listener(1001, Some((1000, 0o40777))).may_serve(1000));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn root_trusts_another_user_in_a_folder_of_his_own_alone() {
+        let listener = |folder| Listener { user: 1001, folder };
+        assert!(listener(Some((1001, 0o40700))).may_serve(ROOT));
+        assert!(listener(Some((1001, 0o40755))).may_serve(ROOT));
+        assert!(!listener(Some((1001, 0o40770))).may_serve(ROOT));
+        assert!(!listener(Some((1001, 0o41777))).may_serve(ROOT));
+        assert!(!listener(Some((ROOT, 0o40700))).may_serve(ROOT));
+        assert!(!listener(Some((1000, 0o40700))).may_serve(ROOT));
+        assert!(!listener(None).may_serve(ROOT));
+    }
+
+    #[test]
+    fn a_pipe_of_this_user_of_administrators_and_of_our_service_is_trusted() {
+        let user = "S-1-5-21-1-2-3-1001";
+        let ours = Some("shopmaster-till-2");
+        let trusted = |sid, name| PipeOwner { sid, name }.may_serve(user, ours);
+        assert!(trusted(user, Some("Bob")));
+        assert!(trusted(ADMINISTRATORS, None));
+        assert!(trusted(SYSTEM, None));
+        assert!(trusted("S-1-5-80-1-2-3-4-5", Some("ShopMaster-Till-2")));
+        // Somebody else, another service, and a user who is named as the service is.
+        assert!(!trusted("S-1-5-21-1-2-3-1002", Some("Eve")));
+        assert!(!trusted("S-1-5-21-1-2-3-10010", None));
+        assert!(!trusted("S-1-5-80-1-2-3-4-6", Some("MSSQLSERVER")));
+        assert!(!trusted("S-1-5-80-1-2-3-4-6", None));
+        assert!(!trusted("S-1-5-21-1-2-3-1003", Some("shopmaster-till-2")));
+        // Everybody, and the other accounts that services share.
+        for shared in ["S-1-1-0", "S-1-5-19", "S-1-5-20", "S-1-5-7", ""] {
+            assert!(!trusted(shared, None), "{shared}");
+        }
+        let service = PipeOwner {
+            sid: "S-1-5-80-1-2-3-4-5",
+            name: Some("shopmaster-till-2"),
+        };
+        assert!(!service.may_serve(user, None));
+    }
+}

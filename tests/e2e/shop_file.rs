@@ -1,0 +1,128 @@
+//! What is about a shop that is a file, and not about a shop.
+
+use rusqlite::Connection;
+use shopmaster_testkit::world::World;
+
+use crate::ctl::{done, json};
+
+/// Without the table that SQLite itself makes for the first `AUTOINCREMENT` and never drops.
+fn schema(connection: &Connection) -> Vec<(String, Option<String>)> {
+    let mut select = connection
+        .prepare(
+            "SELECT name, sql FROM sqlite_schema WHERE name <> 'sqlite_sequence' ORDER BY name",
+        )
+        .unwrap();
+    let rows = select
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_planned_capture_can_be_installed_and_removed_by_hand() {
+    let world = World::builder().products(3).start().await.unwrap();
+    let shop = world.shop.connection();
+    let before = schema(shop);
+    let plan = json(&world, &["capture", "plan"]).await;
+    let text = |key: &str| plan[key].as_str().unwrap().to_owned();
+    assert_eq!(schema(shop), before, "planning changed the shop");
+    let human = done(&world, &["capture", "plan"]).await;
+    assert!(
+        human.stdout.contains(text("install").trim())
+            && human.stdout.contains(text("remove").trim())
+    );
+    assert_eq!(
+        json(&world, &["capture", "status"]).await["state"],
+        "not_installed"
+    );
+
+    shop.execute_batch(&text("install")).unwrap();
+    let by_hand = schema(shop);
+    assert_eq!(
+        json(&world, &["capture", "status"]).await["state"],
+        "installed"
+    );
+    let again = json(&world, &["capture", "install"]).await;
+    assert_eq!(
+        (&again["changed"], &again["capture"]["state"]),
+        (&false.into(), &"installed".into())
+    );
+    world.upload().await.unwrap();
+    world.shop.set_price("P0000001", "7.70").unwrap();
+    assert_eq!(world.sync().await.unwrap().sent, 1);
+    assert_eq!(world.assert_equal().await.unwrap().equal, 3);
+
+    shop.execute_batch(&text("remove")).unwrap();
+    assert_eq!(schema(shop), before);
+    assert_eq!(
+        json(&world, &["capture", "status"]).await["state"],
+        "not_installed"
+    );
+    assert_eq!(json(&world, &["capture", "install"]).await["changed"], true);
+    assert_eq!(schema(shop), by_hand);
+    let again = done(&world, &["capture", "install"]).await;
+    assert!(!again.stdout.is_empty());
+    assert_eq!(schema(shop), by_hand);
+    let removed = json(&world, &["capture", "remove", "--yes"]).await;
+    assert_eq!(
+        (&removed["changed"], &removed["capture"]["state"]),
+        (&true.into(), &"not_installed".into())
+    );
+    assert_eq!(schema(shop), before);
+    assert_eq!(
+        json(&world, &["capture", "remove", "--yes"]).await["changed"],
+        false
+    );
+    let status = world.ctl(&["status", "--check", "--json"]).await.unwrap();
+    assert_eq!(status.code, 4);
+    assert_eq!(
+        status.json().unwrap()["issues"][0]["code"],
+        "CAPTURE_NOT_INSTALLED"
+    );
+}
+
+mod full_disk {
+    use shopmaster_proto::v1::{RunOutcome, State};
+    use shopmaster_testkit::world::World;
+
+    use crate::{full_disk::SmallDisk, support::wait_up_to_date};
+
+    /// The changes cannot be deleted: they are found unchanged later, and sent once.
+    #[tokio::test]
+    #[ignore = "needs to mount a small disk: run it as root"]
+    async fn without_room_in_the_shops_own_disk_nothing_is_sent_twice() {
+        let mut world = World::builder().products(3).prepare().await.unwrap();
+        let folder = world.home().join("pos");
+        let disk = SmallDisk::mount(&folder);
+        let path = folder.join("shop.db");
+        drop(shopmaster_testkit::shop::Shop::create(&path, 200).unwrap());
+        let shop = shopmaster_testkit::shop::Shop::open(&path).unwrap();
+        world
+            .reconfigure(|config| {
+                config.set("catalog.path", path.to_string_lossy());
+            })
+            .await
+            .unwrap();
+        world.install_capture().await.unwrap();
+        world.upload().await.unwrap();
+        world.sync().await.unwrap();
+        world.digible.clear_requests();
+        shop.connection()
+            .execute("UPDATE Products SET SellPrice = 7.77", [])
+            .unwrap();
+        disk.fill();
+        let run = world.sync().await.unwrap();
+        assert_eq!((run.outcome(), run.sent), (RunOutcome::Failed, 200));
+        assert!(run.message.contains("disk is full"), "{}", run.message);
+        let status = world.wait_status(|_| true).await.unwrap();
+        assert_eq!((status.state(), status.pending), (State::Pending, 200));
+        disk.free();
+        let run = world.sync().await.unwrap();
+        assert_eq!(run.outcome(), RunOutcome::Completed, "{run:?}");
+        wait_up_to_date(&world).await;
+        assert_eq!(world.digible.counts().products_applied, 200);
+        for listing in world.digible.products().values() {
+            assert_eq!(listing.price, "7.77");
+        }
+    }
+}
