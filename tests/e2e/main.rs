@@ -25,6 +25,7 @@ mod pauses;
 mod postponed;
 mod scan;
 mod session;
+mod storm;
 mod support;
 #[cfg(target_os = "linux")]
 mod tray;

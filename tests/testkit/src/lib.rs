@@ -5,6 +5,7 @@
 //! - [`tds`]: a stand-in for SQL Server on the wire, with scriptable faults;
 //! - [`programs`]: the two programs, built by cargo, never stale;
 //! - [`world`]: all of them together around a real agent, for end-to-end tests.
+//! - [`storm`]: random cases in which everything goes wrong, also as the binary `storm`;
 //! - [`mod@bench`]: the numbers of the design, measured, also as the binary `bench`.
 
 pub mod bench;
@@ -12,5 +13,6 @@ pub mod digible;
 pub mod duration;
 pub mod programs;
 pub mod shop;
+pub mod storm;
 pub mod tds;
 pub mod world;
