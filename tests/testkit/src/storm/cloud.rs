@@ -50,6 +50,14 @@ impl Sky {
         self.refused.contains(id) || requests().iter().filter(|it| failed(it)).count() >= STRIKES
     }
 
+    /// Whether a request with this product came after so many others.
+    pub(super) fn was_sent_after(&self, id: &ProductId, requests: u64) -> bool {
+        let later = |request: &RequestRecord| {
+            request.sequence > requests && request.product_ids.contains(id)
+        };
+        self.digible.requests().iter().any(later)
+    }
+
     /// Sets a fault.
     pub(super) fn inject(&mut self, fault: Fault) {
         match &fault.kind {

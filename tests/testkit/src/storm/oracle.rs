@@ -78,8 +78,8 @@ pub(super) struct Oracle {
     rng: Rng,
     /// Since when a product has differed in this way.
     differs: BTreeMap<ProductId, (Pair, Instant)>,
-    /// Gone from the shop, and a person said that it is dealt with.
-    forgotten: BTreeSet<ProductId>,
+    /// Gone from the shop, and a person said that it is dealt with: after so many requests.
+    forgotten: BTreeMap<ProductId, u64>,
     violations: Vec<Violation>,
 }
 
@@ -127,13 +127,14 @@ impl Oracle {
             promises,
             rng: Rng::with_seed(seed),
             differs: BTreeMap::new(),
-            forgotten: BTreeSet::new(),
+            forgotten: BTreeMap::new(),
             violations: Vec::new(),
         }
     }
 
-    pub(super) fn violations(self) -> Vec<Violation> {
-        self.violations
+    /// What was reported; the rest of the case reports anew.
+    pub(super) fn violations(&mut self) -> Vec<Violation> {
+        std::mem::take(&mut self.violations)
     }
 
     pub(super) fn report(&mut self, finding: Finding, text: impl Into<String>) {
@@ -146,9 +147,10 @@ impl Oracle {
         }
     }
 
-    /// A person said that these are dealt with.
-    pub(super) fn forget(&mut self, ids: impl IntoIterator<Item = ProductId>) {
-        self.forgotten.extend(ids);
+    /// A person said that these are dealt with, after so many requests.
+    pub(super) fn forget(&mut self, ids: impl IntoIterator<Item = ProductId>, requests: u64) {
+        self.forgotten
+            .extend(ids.into_iter().map(|id| (id, requests)));
     }
 
     /// Which products a look asks for: some that differ, and some that do not.
@@ -262,7 +264,7 @@ impl Oracle {
                 self.report(Finding::NotShownAsEqual, words);
             }
         } else if pair.0.is_none() {
-            if !is_removed && !self.forgotten.contains(id) {
+            if !is_removed && !self.is_forgotten(id, sky) {
                 self.report(Finding::GoneAndNotListed, words);
             }
         } else if state == ProductState::Equal {
@@ -275,16 +277,18 @@ impl Oracle {
     /// Whether a product that differs must keep the agent from showing that all is up to date.
     fn counts_as_open(&self, sides: &Sides, id: &ProductId, sky: &Sky) -> bool {
         let in_shop = sides.rows.contains_key(id);
-        if !in_shop && self.forgotten.contains(id) {
+        if !in_shop && self.is_forgotten(id, sky) {
             return false;
         }
         let told = !in_shop || sky.refuses(id) || is_unsendable(sides, id);
         self.promises.green_is_nothing_open || !told
     }
 
-    /// The till has put these into the shop: that they were gone is over.
-    pub(super) fn is_back(&mut self, rows: &Rows) {
-        self.forgotten.retain(|id| !rows.contains_key(id));
+    /// Whether a person said that it is dealt with, and it was not sent again since.
+    fn is_forgotten(&self, id: &ProductId, sky: &Sky) -> bool {
+        self.forgotten
+            .get(id)
+            .is_some_and(|requests| !sky.was_sent_after(id, *requests))
     }
 }
 
@@ -304,4 +308,179 @@ fn describe(id: &ProductId, (row, there): &Pair) -> String {
     };
     let there = text(there).unwrap_or_else(|| "nothing".to_owned());
     format!("`{id}` (shop: {row}; Digible: {there})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        digible::{Fault, SimOptions},
+        storm::{AgentPlan, PROMISES},
+    };
+
+    fn id() -> ProductId {
+        "P1".into()
+    }
+
+    fn listing(price: &str) -> Listing {
+        Listing {
+            name: "Soap".to_owned(),
+            price: price.to_owned(),
+        }
+    }
+
+    /// A shop and a cloud with one product, each with this price or without it.
+    fn sides(shop: Option<&str>, cloud: Option<&str>) -> Sides {
+        Sides {
+            rows: shop
+                .map(|it| (id(), Some(listing(it))))
+                .into_iter()
+                .collect(),
+            cloud: cloud.map(|it| (id(), listing(it))).into_iter().collect(),
+            to_land: Vec::new(),
+        }
+    }
+
+    fn landing(mut sides: Sides, price: &str) -> Sides {
+        sides.to_land.push(Product {
+            id: id(),
+            name: "Soap".to_owned(),
+            price: price.to_owned(),
+        });
+        sides
+    }
+
+    async fn sky() -> Sky {
+        let digible = DigibleSim::start(SimOptions::default()).await.unwrap();
+        Sky::new(digible, &AgentPlan::default(), PROMISES)
+    }
+
+    fn found(mut oracle: Oracle) -> Vec<Finding> {
+        oracle
+            .violations()
+            .into_iter()
+            .map(|it| it.finding)
+            .collect()
+    }
+
+    #[test]
+    fn equal_is_believed_only_when_it_is_so_and_stays_so() {
+        use Finding::{EqualBeforeLanding, EqualButDiffers};
+        use ProductState::{Equal, InDoubt, Pending};
+        let same = || sides(Some("1.00"), Some("1.00"));
+        let other = || sides(Some("2.00"), Some("1.00"));
+        for (before, after, said, finding) in [
+            (same(), same(), Equal, None),
+            (other(), other(), Equal, Some(EqualButDiffers)),
+            (
+                sides(None, Some("1.00")),
+                sides(None, Some("1.00")),
+                Equal,
+                Some(EqualButDiffers),
+            ),
+            (other(), other(), Pending, None),
+            // What changed meanwhile may have been so when it was asked.
+            (same(), other(), Equal, None),
+            (other(), same(), Equal, None),
+            (
+                landing(same(), "2.00"),
+                landing(same(), "2.00"),
+                Equal,
+                Some(EqualBeforeLanding),
+            ),
+            (
+                landing(same(), "2.00"),
+                landing(same(), "2.00"),
+                InDoubt,
+                None,
+            ),
+            (
+                landing(same(), "1.00"),
+                landing(same(), "1.00"),
+                Equal,
+                None,
+            ),
+            (landing(same(), "2.00"), same(), Equal, None),
+        ] {
+            let mut oracle = Oracle::new(PROMISES, 1);
+            oracle.judge(&before, &after, &[(id(), said)]);
+            assert_eq!(
+                found(oracle),
+                Vec::from_iter(finding),
+                "{before:?} {after:?} {said:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn each_product_has_its_place_at_the_end() {
+        use Finding::{
+            DiffersAtTheEnd, EqualButDiffers, GoneAndNotListed, NotShownAsEqual, RemovedButInShop,
+        };
+        use ProductState::{Different, Equal, NeverSent, Parked, Removed, Unknown};
+        let sky = sky().await;
+        for (shop, cloud, said, is_removed, finding) in [
+            (Some("1.00"), Some("1.00"), Equal, false, None),
+            (
+                Some("1.00"),
+                Some("1.00"),
+                NeverSent,
+                false,
+                Some(NotShownAsEqual),
+            ),
+            (
+                Some("1.00"),
+                Some("1.00"),
+                Equal,
+                true,
+                Some(RemovedButInShop),
+            ),
+            (
+                Some("2.00"),
+                Some("1.00"),
+                Equal,
+                false,
+                Some(EqualButDiffers),
+            ),
+            (
+                Some("2.00"),
+                Some("1.00"),
+                Different,
+                false,
+                Some(DiffersAtTheEnd),
+            ),
+            (
+                Some("2.00"),
+                Some("1.00"),
+                Parked,
+                false,
+                Some(DiffersAtTheEnd),
+            ),
+            (Some("2.00"), None, NeverSent, false, Some(DiffersAtTheEnd)),
+            (None, Some("1.00"), Removed, true, None),
+            (None, Some("1.00"), Unknown, false, Some(GoneAndNotListed)),
+        ] {
+            let mut oracle = Oracle::new(PROMISES, 1);
+            oracle.judge_one(&sides(shop, cloud), &id(), said, is_removed, &sky);
+            assert_eq!(
+                found(oracle),
+                Vec::from_iter(finding),
+                "{shop:?} {cloud:?} {said:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_or_forgotten_may_differ() {
+        let mut sky = sky().await;
+        sky.inject(Fault::poison(422, [id()]));
+        let mut oracle = Oracle::new(PROMISES, 1);
+        let (parked, unknown) = (ProductState::Parked, ProductState::Unknown);
+        let differs = sides(Some("2.00"), Some("1.00"));
+        oracle.judge_one(&differs, &id(), parked, false, &sky);
+        oracle.forget([id()], 0);
+        let gone = sides(None, Some("1.00"));
+        oracle.judge_one(&gone, &id(), unknown, false, &sky);
+        assert_eq!(oracle.violations(), []);
+    }
 }

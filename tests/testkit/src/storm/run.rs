@@ -74,7 +74,6 @@ pub enum StormError {
 }
 
 /// A case in the middle of it.
-// The fields are dropped in this order: the agent before the disk that it writes to.
 struct Case<'a> {
     plan: &'a Plan,
     world: World,
@@ -127,6 +126,14 @@ pub async fn run(
         left_out,
         took: started.elapsed(),
     })
+}
+
+impl Drop for Case<'_> {
+    fn drop(&mut self) {
+        // The agent before the disk that it writes to, and that before the folder around it.
+        self.world.kill9();
+        self.disk = None;
+    }
 }
 
 impl Outcome {
@@ -349,7 +356,8 @@ impl<'a> Case<'a> {
                 }
                 process::forget(world, ids.clone()).await?;
                 let key = self.plan.shop.key;
-                self.oracle.forget(ids.into_iter().map(|id| named(key, id)));
+                let ids = ids.into_iter().map(|id| named(key, id));
+                self.oracle.forget(ids, world.digible.counts().requests);
                 Ok(())
             }
             _ => Ok(()),
@@ -363,11 +371,9 @@ impl<'a> Case<'a> {
     ) -> Result<(), StormError> {
         let till = self.till.another()?;
         let writes = writes.to_vec();
-        let (sold, rows) = spawn_blocking(move || (sale(&till, &writes), till.rows())).await?;
-        if let Err(error) = sold {
+        if let Err(error) = spawn_blocking(move || sale(&till, &writes)).await? {
             self.trace.say(format!("    the sale failed: {error}"));
         }
-        self.oracle.is_back(&rows?);
         Ok(())
     }
 
@@ -441,8 +447,6 @@ impl<'a> Case<'a> {
                 self.trace.say(format!("    a slow sale failed: {error}"));
             }
         }
-        let sides = self.sides().await?;
-        self.oracle.is_back(&sides.rows);
         self.launch().await?;
         if self.world.agent_id().is_none() {
             return Ok(false);

@@ -269,3 +269,55 @@ fn is_busy(error: &rusqlite::Error) -> bool {
         Some(DatabaseBusy | DatabaseLocked)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn till(key: Key) -> (tempfile::TempDir, Till) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.db");
+        let before = Connection::open(&path).unwrap();
+        before.execute_batch("CREATE TABLE Products (x)").unwrap();
+        let shop = ShopPlan {
+            journal: Journal::Rollback,
+            key,
+            products: 2,
+        };
+        let till = Till::make(&path, &before, shop).unwrap();
+        (folder, till)
+    }
+
+    /// Each key with its price, but for the one that nobody touches.
+    fn prices(till: &Till) -> Vec<String> {
+        let rows = till.rows().unwrap().into_iter();
+        let healthy = key_of(till.key, HEALTHY);
+        rows.filter(|(id, _)| *id != healthy)
+            .map(|(id, row)| format!("{id} {}", row.map_or_else(String::new, |row| row.price)))
+            .collect()
+    }
+
+    #[test]
+    fn each_write_does_what_it_says() {
+        let (_folder, till) = till(Key::Nocase);
+        assert_eq!(prices(&till), ["ab000 1.00", "ab001 1.01"]);
+        till.sell(&[Write::Price(0, 250), Write::Rekey(1, 7), Write::Put(2, 5)])
+            .unwrap();
+        assert_eq!(prices(&till), ["ab000 2.50", "ab002 0.05", "ab007 1.01"]);
+        till.sell(&[Write::Respell(0), Write::Rekey(2, 7), Write::Spoil(7)])
+            .unwrap();
+        assert_eq!(prices(&till), ["AB000 2.50", "ab002 0.05", "ab007 "]);
+        till.sell_slowly(Duration::ZERO, &[Write::Respell(0), Write::Delete(7)])
+            .unwrap();
+        assert_eq!(prices(&till), ["ab000 2.50", "ab002 0.05"]);
+        till.rebuild(&[Write::Replace(0, 300), Write::RaiseAll])
+            .unwrap();
+        assert_eq!(prices(&till), ["ab000 3.01", "ab002 0.06"]);
+    }
+
+    #[test]
+    fn integer_keys_are_numbers() {
+        let (_folder, till) = till(Key::Integer);
+        assert!(till.rows().unwrap().contains_key(&ProductId::Number(1_001)));
+    }
+}
