@@ -47,8 +47,8 @@ impl Generator {
         let hot = (0..rng.u32(1..=3)).map(|_| rng.u32(0..products)).collect();
         Self {
             key: pick(&mut rng, [Key::Text, Key::Integer, Key::Nocase]),
-            small_disk: rng.u8(..100) < 6,
-            own_clock: rng.u8(..100) < 10,
+            small_disk: rng.u8(..100) < 8,
+            own_clock: rng.u8(..100) < 12,
             rng,
             seed,
             products,
@@ -70,7 +70,7 @@ impl Generator {
             ..AgentPlan::default()
         };
         self.refusals();
-        for _ in 0..self.rng.u32(6..=16) {
+        for _ in 0..self.rng.u32(5..=12) {
             self.scene();
         }
         Plan {
@@ -112,8 +112,8 @@ impl Generator {
     /// One or some steps that belong together.
     fn scene(&mut self) {
         match self.rng.u8(..100) {
-            0..30 => self.sale(),
-            30..46 => self.give_up(),
+            0..26 => self.sale(),
+            26..46 => self.give_up(),
             46..60 => {
                 let fault = self.fault();
                 self.step(What::Fault(fault));
@@ -173,7 +173,7 @@ impl Generator {
     fn give_up(&mut self) {
         let slot = self.slot();
         let told = self.told();
-        let percent = self.rng.u8(5..=70);
+        let percent = self.rng.u8(30..=70);
         let times = self.pick([1, 1, 2]);
         self.step(What::Late {
             told,
@@ -205,11 +205,14 @@ impl Generator {
             3 => (Write::Respell(slot), Write::Respell(slot)),
             _ => (Write::Price(slot, cents), Write::Rewrite(other)),
         };
-        self.step(What::Till(vec![away]));
+        self.soon(What::Till(vec![away]));
+        self.now(What::Sync);
         if self.chance(30) {
-            self.step(What::Forget);
+            self.soon(What::Forget);
         }
-        self.step(What::Till(vec![back]));
+        // By then the agent may have seen that it was away.
+        self.soon(What::Till(vec![back]));
+        self.now(What::Sync);
     }
 
     fn kill(&mut self) {
@@ -333,6 +336,11 @@ impl Generator {
 
     fn now(&mut self, what: What) {
         let when = When::Now;
+        self.steps.push(Step { when, what });
+    }
+
+    fn soon(&mut self, what: What) {
+        let when = When::After(self.rng.u64(20..200));
         self.steps.push(Step { when, what });
     }
 

@@ -99,11 +99,11 @@ pub enum When {
     Now,
     /// So many milliseconds later.
     After(u64),
-    /// When so many more requests have arrived, at the latest after two seconds.
+    /// When so many more requests have arrived, if they come soon.
     Requests(u64),
-    /// When so many more requests have taken effect, at the latest after two seconds.
+    /// When so many more requests have taken effect, if they come soon.
     Applied(u64),
-    /// When the agent says that it is up to date, at the latest after five seconds.
+    /// When the agent says that it is up to date, if it does soon.
     UpToDate,
     /// When no late request is to land any more.
     Landed,

@@ -31,6 +31,8 @@ use crate::{
 const REQUEST_WAIT: Duration = Duration::from_millis(700);
 /// The longest wait for the agent in the middle of a case.
 const QUIET_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait for it to be up to date there: there may be a reason that it is not.
+const GREEN_WAIT: Duration = Duration::from_secs(2);
 /// From one look of the oracle to the next while a case waits.
 const LOOK_PAUSE: Duration = Duration::from_millis(60);
 /// How long the agent may take to be quiet once nothing goes wrong any more.
@@ -240,7 +242,7 @@ impl<'a> Case<'a> {
                     .world
                     .wait_status(|status| status.state() == State::UpToDate);
                 // That it is not is no reason to stop.
-                let _quiet = timeout(QUIET_WAIT, quiet).await;
+                let _quiet = timeout(GREEN_WAIT, quiet).await;
                 Ok(())
             }
             When::Landed => {
