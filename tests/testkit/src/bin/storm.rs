@@ -50,6 +50,9 @@ struct Args {
     /// Run each case so often
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     repeat: usize,
+    /// Leave out cases with this in the JSON of their plans, such as `dead_token`
+    #[arg(long, value_name = "TEXT")]
+    without: Vec<String>,
     /// Print the plan of the first seed and run nothing
     #[arg(long)]
     print_plan: bool,
@@ -103,7 +106,7 @@ fn storm(args: &Args) -> Result<bool, Box<dyn Error>> {
     Programs::build()?;
     let started = Instant::now();
     let number = AtomicUsize::new(0);
-    let next = || {
+    let any = || {
         let number = number.fetch_add(1, Ordering::SeqCst) / repeat;
         let seconds = args.seconds.map(Duration::from_secs);
         if seconds.is_some_and(|seconds| started.elapsed() >= seconds) {
@@ -117,6 +120,11 @@ fn storm(args: &Args) -> Result<bool, Box<dyn Error>> {
             Some(_) => None,
         }
     };
+    let is_left_out = |plan: &Plan| {
+        let text = serde_json::to_string(plan).unwrap_or_default();
+        args.without.iter().any(|word| text.contains(word))
+    };
+    let next = || std::iter::from_fn(&any).find(|plan| !is_left_out(plan));
     let sum = Mutex::new(Sum::default());
     let tell = |plan: &Plan, outcome: Result<Outcome, StormError>| {
         let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
