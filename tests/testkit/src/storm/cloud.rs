@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Promises, plan::AgentPlan};
+use super::plan::AgentPlan;
 use crate::digible::{DigibleSim, Fault, FaultKind, ProductId, RequestRecord, Told};
 
 /// The latest that a request lands, in percent of the late window: the rest is for machines that are
@@ -24,15 +24,10 @@ pub(super) struct Sky {
 }
 
 impl Sky {
-    pub(super) fn new(digible: DigibleSim, agent: &AgentPlan, promises: Promises) -> Self {
-        let window = if promises.late_window {
-            agent.late_window_ms
-        } else {
-            agent.timeout_ms
-        };
+    pub(super) fn new(digible: DigibleSim, agent: &AgentPlan) -> Self {
         Self {
             digible,
-            window: Duration::from_millis(window),
+            window: Duration::from_millis(agent.late_window_ms),
             lasting: Vec::new(),
             refused: BTreeSet::new(),
         }

@@ -114,18 +114,19 @@ impl Generator {
         match self.rng.u8(..100) {
             0..26 => self.sale(),
             26..46 => self.give_up(),
-            46..60 => {
+            46..56 => {
                 let fault = self.fault();
                 self.step(What::Fault(fault));
                 self.sale();
             }
-            60..64 => {
+            56..60 => {
                 let dead = Fault::dead_token(self.pick(DEAD_TOKEN));
                 self.step(What::Fault(dead));
                 self.now(What::RevokeTokens);
                 self.sale();
             }
-            64..72 => self.kill(),
+            60..66 => self.kill(),
+            66..72 => self.kill_in_a_step(),
             72..75 => self.step(What::Restart),
             75..77 => {
                 let time = self.rng.u64(100..600);
@@ -213,6 +214,21 @@ impl Generator {
         // By then the agent may have seen that it was away.
         self.soon(What::Till(vec![back]));
         self.now(What::Sync);
+    }
+
+    /// Some of a step is recorded, and the rest never is.
+    fn kill_in_a_step(&mut self) {
+        let on = self.pick([Endpoint::Update, Endpoint::Batch]);
+        self.step(What::Fault(Fault::hang(HangEffect::Never).once().on(on)));
+        let writes = (0..self.rng.u32(2..=5)).map(|_| self.write()).collect();
+        self.now(What::Till(writes));
+        self.now(What::Sync);
+        self.steps.push(Step {
+            when: When::Applied(1),
+            what: What::Sync,
+        });
+        self.soon(What::Kill);
+        self.now(What::Launch);
     }
 
     fn kill(&mut self) {

@@ -352,7 +352,7 @@ mod tests {
 
     async fn sky() -> Sky {
         let digible = DigibleSim::start(SimOptions::default()).await.unwrap();
-        Sky::new(digible, &AgentPlan::default(), PROMISES)
+        Sky::new(digible, &AgentPlan::default())
     }
 
     fn found(mut oracle: Oracle) -> Vec<Finding> {

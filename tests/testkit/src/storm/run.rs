@@ -107,7 +107,10 @@ pub async fn run(
         case.wait(step.when).await?;
         case.trace.say(format!("{number}: {:?}", step.what));
         case.take(&step.what).await?;
-        case.look().await?;
+        // What follows at once is to follow at once.
+        if step.when != When::Now {
+            case.look().await?;
+        }
     }
     case.trace.say("the end: nothing goes wrong any more");
     if case.heal().await? && case.settle().await? {
@@ -167,6 +170,11 @@ impl<'a> Case<'a> {
     ) -> Result<Self, StormError> {
         let agent = &plan.agent;
         let ms = |ms: u64| format!("{ms}ms");
+        let timeout_ms = match promises.late_window {
+            true => agent.timeout_ms,
+            // It stands for the late window, too.
+            false => agent.late_window_ms,
+        };
         let mut builder = World::builder()
             .kind(ShopKind::Sqlite)
             .products(0)
@@ -174,7 +182,7 @@ impl<'a> Case<'a> {
                 seed: plan.seed,
                 ..SimOptions::default()
             })
-            .set("digible.timeout", ms(agent.timeout_ms))
+            .set("digible.timeout", ms(timeout_ms))
             .set("digible.batch_size", agent.batch_size)
             .set("digible.max_in_flight", agent.max_in_flight)
             .set("digible.bulk_threshold", agent.bulk_threshold)
@@ -211,7 +219,7 @@ impl<'a> Case<'a> {
             return Err(StormError::NotReady(status.headline));
         }
         Ok(Self {
-            sky: Sky::new(world.digible.clone(), agent, promises),
+            sky: Sky::new(world.digible.clone(), agent),
             oracle: Oracle::new(promises, plan.seed),
             trace: Trace::begin(),
             plan,
