@@ -42,7 +42,7 @@ struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "named")]
     plan: Option<PathBuf>,
     /// Run the cases of the corpus with this in their names, and no other
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "no_corpus")]
     named: Option<String>,
     /// Leave the corpus out
     #[arg(long)]

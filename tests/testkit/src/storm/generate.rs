@@ -151,7 +151,7 @@ impl Generator {
             93..95 => {
                 self.step(What::Offline);
                 self.sale();
-                self.step(What::Online);
+                self.step(What::Calm);
             }
             95..97 => {
                 let latency = self.rng.u64(0..60);

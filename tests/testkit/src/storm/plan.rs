@@ -136,10 +136,8 @@ pub enum What {
     RevokeTokens,
     /// Each request takes so many milliseconds.
     Latency(u64),
-    /// Digible's port is closed.
+    /// Each connection to Digible is cut at once. Its port stays open: another process would take it.
     Offline,
-    /// Digible's port is open again.
-    Online,
     /// What goes wrong at Digible ends, but for products that it refuses and how it tells a dead token.
     Calm,
     /// `kill -9`.

@@ -23,7 +23,7 @@ use super::{
     trace::Trace,
 };
 use crate::{
-    digible::{Counts, ProductId, SimOptions},
+    digible::{Counts, CutAt, Fault, ProductId, SimOptions},
     world::{ShopKind, World, WorldError},
 };
 
@@ -114,7 +114,9 @@ pub async fn run(
     }
     case.trace.say("the end: nothing goes wrong any more");
     if case.heal().await? && case.settle().await? {
-        case.trace.say("quiet");
+        let shown = process::status(&case.world).await;
+        let shown = shown.map_or_else(|error| error.to_string(), |it| it.headline);
+        case.trace.say(format!("quiet: {shown}"));
     }
     let left_out = [
         (Ability::SmallDisk, plan.agent.small_disk),
@@ -310,8 +312,7 @@ impl<'a> Case<'a> {
                 let latency = Duration::from_millis(*ms);
                 self.world.digible.configure(|it| it.latency = latency);
             }
-            What::Offline => self.world.digible.go_offline().await,
-            What::Online => self.world.digible.go_online().await?,
+            What::Offline => self.sky.inject(Fault::cut(CutAt::BeforeApplying)),
             What::Calm => self.sky.calm(),
             What::DiskFull => {
                 if let Some(disk) = &self.disk {
@@ -450,7 +451,6 @@ impl<'a> Case<'a> {
     /// Gives the agent healthy surroundings. False when it is not there for them.
     async fn heal(&mut self) -> Result<bool, StormError> {
         self.sky.calm();
-        self.world.digible.go_online().await?;
         self.free_disk()?;
         for sale in std::mem::take(&mut self.slow) {
             if let Err(error) = sale.await? {
