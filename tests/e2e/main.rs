@@ -31,6 +31,7 @@ mod session;
 mod shop_file;
 #[cfg(unix)]
 mod silent;
+mod storm;
 #[cfg(target_os = "linux")]
 mod strangers;
 mod support;

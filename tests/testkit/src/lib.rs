@@ -6,6 +6,7 @@
 //! - [`needs`]: what some tests need and not every machine has;
 //! - [`programs`]: the two programs, built by cargo, never stale;
 //! - [`world`]: all of them together around a real agent, for end-to-end tests.
+//! - [`storm`]: random cases in which everything goes wrong, also as the binary `storm`;
 //! - [`mod@bench`]: the numbers of the design, measured, also as the binary `bench`.
 
 pub mod bench;
@@ -16,5 +17,6 @@ mod line_ends;
 pub mod needs;
 pub mod programs;
 pub mod shop;
+pub mod storm;
 pub mod tds;
 pub mod world;

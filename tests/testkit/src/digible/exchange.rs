@@ -13,8 +13,10 @@ use tokio::sync::watch;
 use super::{
     admin,
     answer::{Answer, AnswerBody, Cut},
-    fault::{CutAt, FaultKind, HangEffect, RetryAfter},
+    fault::{CutAt, FaultKind, HangEffect, RetryAfter, Told},
+    late::{self, Client},
     memory::{Arrival, Head},
+    part,
     settings::Settings,
     shared::{Gate, Shared},
     wire::{Call, Refusal},
@@ -30,6 +32,7 @@ pub(super) async fn exchange(
     shared: Arc<Shared>,
     connection: u64,
     request: Request<Incoming>,
+    client: Client,
 ) -> Result<Response<AnswerBody>, Cut> {
     // Before the request can be seen, so that whoever sees it can release it.
     let gate = shared.gate();
@@ -54,7 +57,7 @@ pub(super) async fn exchange(
     let arrival = shared.arrive(head, &body);
     wait(arrival.latency).await;
     let sequence = arrival.sequence;
-    let result = settle(&shared, arrival, gate).await;
+    let result = settle(&shared, arrival, gate, client).await;
     let status = result.as_ref().ok().map(Response::status);
     shared.change(|memory| memory.end(sequence, status));
     result
@@ -62,9 +65,10 @@ pub(super) async fn exchange(
 
 /// Carries the request out, or lets the fault have its way.
 async fn settle(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     arrival: Arrival,
     gate: watch::Receiver<Gate>,
+    client: Client,
 ) -> Result<Response<AnswerBody>, Cut> {
     let settings = shared.read().settings.clone();
     let perform = |call| perform(shared, arrival.sequence, call);
@@ -114,6 +118,27 @@ async fn settle(
             }
             Answer::raw(code(status), content_type, body).send(&settings)
         }
+        FaultKind::Late { told, after } => {
+            late::land(shared, arrival.sequence, arrival.call, told, after, client).await;
+            fail(told, &settings)
+        }
+        FaultKind::Half { told } => {
+            perform(arrival.call.map(part::first_half));
+            if told == Told::Nothing {
+                client.gone().await;
+            }
+            fail(told, &settings)
+        }
+        FaultKind::Except { ids, naming } => {
+            let (kept, left_out) = part::split(arrival.call, &ids);
+            if let Some(kept) = kept {
+                perform(Ok(kept));
+            }
+            naming.answer(&left_out).send(&settings)
+        }
+        FaultKind::DeadToken { status } => {
+            Answer::failure(code(status), "the session has ended").send(&settings)
+        }
         FaultKind::Redirect { location } => {
             Answer::failure(StatusCode::TEMPORARY_REDIRECT, "look elsewhere")
                 .with(LOCATION, location)
@@ -122,7 +147,15 @@ async fn settle(
     }
 }
 
-fn perform(shared: &Shared, sequence: u64, call: Result<Call, Refusal>) -> Answer {
+/// Tells a client that its request failed.
+fn fail(told: Told, settings: &Settings) -> Result<Response<AnswerBody>, Cut> {
+    match told {
+        Told::Nothing | Told::Cut => Err(Cut),
+        Told::Status(status) => refuse(status, None, settings).send(settings),
+    }
+}
+
+pub(super) fn perform(shared: &Shared, sequence: u64, call: Result<Call, Refusal>) -> Answer {
     match call {
         Ok(call) => shared.change(|memory| memory.perform(sequence, &call)),
         Err(refusal) => refusal.into(),

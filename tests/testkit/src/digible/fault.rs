@@ -1,11 +1,16 @@
 //! What can go wrong at Digible, as data.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use fastrand::Rng;
+use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::wire::{Call, Endpoint, ProductId, Refusal};
+use super::{
+    part::Naming,
+    wire::{Call, Endpoint, ProductId, Refusal},
+};
+use crate::duration;
 
 /// One thing that goes wrong, on which requests, and how often.
 ///
@@ -77,6 +82,32 @@ pub enum FaultKind {
         /// Whether the request takes effect all the same.
         applied: bool,
     },
+    /// A good request for products takes effect some time after its client gave up, or was told that
+    /// it failed, whatever took effect meanwhile.
+    Late {
+        /// What the client is told.
+        told: Told,
+        /// How long after the client gave up or was told.
+        #[serde(with = "duration")]
+        after: Duration,
+    },
+    /// Of a good batch of several products the first half takes effect, and then it fails.
+    Half {
+        /// What the client is told.
+        told: Told,
+    },
+    /// A good request with one of these products takes effect but for them, and its success names them.
+    Except {
+        /// The products.
+        ids: BTreeSet<ProductId>,
+        /// How the answer says so.
+        naming: Naming,
+    },
+    /// A token that does not count is told with this status instead of 401, and `"success": false`.
+    DeadToken {
+        /// The HTTP status, 200 too.
+        status: u16,
+    },
     /// It is answered with 307 and this `Location`; nothing is applied.
     Redirect {
         /// The header `Location`.
@@ -116,6 +147,18 @@ pub enum CutAt {
     AfterApplying,
     /// After it took effect, in the middle of the answer's body.
     InAnswer,
+}
+
+/// What a client is told of a request that has, or will have, an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// Nothing, until it gives up.
+    Nothing,
+    /// Nothing: its connection is cut.
+    Cut,
+    /// This HTTP status.
+    Status(u16),
 }
 
 /// All faults that are set.
@@ -233,6 +276,35 @@ impl Fault {
         })
     }
 
+    /// Lets requests take effect `after` their clients gave up or were told that they failed.
+    #[must_use]
+    pub fn late(told: Told, after: Duration) -> Self {
+        Self::of(FaultKind::Late { told, after })
+    }
+
+    /// Lets half of each batch take effect.
+    #[must_use]
+    pub fn half(told: Told) -> Self {
+        Self::of(FaultKind::Half { told })
+    }
+
+    /// Answers requests with one of these products with a success that leaves them out.
+    #[must_use]
+    pub fn except<I>(naming: Naming, ids: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<ProductId>,
+    {
+        let ids = ids.into_iter().map(Into::into).collect();
+        Self::of(FaultKind::Except { ids, naming })
+    }
+
+    /// Tells a token that does not count with this status.
+    #[must_use]
+    pub fn dead_token(status: u16) -> Self {
+        Self::of(FaultKind::DeadToken { status })
+    }
+
     /// A fault that stands and strikes every request that fits `kind`.
     #[must_use]
     pub fn of(kind: FaultKind) -> Self {
@@ -284,11 +356,25 @@ impl Fault {
         match (&self.kind, call) {
             (FaultKind::Refuse { share, .. }, _) => rng.f64() < *share,
             (FaultKind::TooLarge { most }, Ok(call)) => call.products().len() > *most,
-            (FaultKind::Poison { ids, .. }, Ok(call)) => call
+            (FaultKind::Poison { ids, .. } | FaultKind::Except { ids, .. }, Ok(call)) => call
                 .products()
                 .iter()
                 .any(|product| ids.contains(&product.id)),
-            (FaultKind::TooLarge { .. } | FaultKind::Poison { .. }, Err(_)) => false,
+            (FaultKind::Late { .. }, Ok(call)) => !call.products().is_empty(),
+            (FaultKind::Half { .. }, Ok(call)) => call.products().len() > 1,
+            // Only a token is refused with it, but for a login.
+            (FaultKind::DeadToken { .. }, Err(refusal)) => {
+                endpoint != Some(Endpoint::Login) && refusal.status == StatusCode::UNAUTHORIZED
+            }
+            (FaultKind::DeadToken { .. }, Ok(_)) => false,
+            (
+                FaultKind::TooLarge { .. }
+                | FaultKind::Poison { .. }
+                | FaultKind::Except { .. }
+                | FaultKind::Late { .. }
+                | FaultKind::Half { .. },
+                Err(_),
+            ) => false,
             (FaultKind::RevokeTokens, _) => endpoint != Some(Endpoint::Login),
             _ => true,
         }

@@ -29,6 +29,8 @@ pub(super) struct Memory {
     /// In the order of `sequence`.
     pub(super) requests: Vec<RequestRecord>,
     pub(super) counts: Counts,
+    /// The products of requests that take effect late, by their number.
+    pub(super) to_land: BTreeMap<u64, Vec<Product>>,
     remember: Remember,
     sequence: u64,
     in_flight: u64,
@@ -64,6 +66,7 @@ impl Memory {
             history: HashMap::new(),
             requests: Vec::new(),
             counts: Counts::default(),
+            to_land: BTreeMap::new(),
             remember: options.remember,
             sequence: 0,
             in_flight: 0,

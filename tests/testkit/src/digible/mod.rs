@@ -19,7 +19,9 @@ mod admin;
 mod answer;
 mod exchange;
 mod fault;
+mod late;
 mod memory;
+mod part;
 mod record;
 mod server;
 mod settings;
@@ -38,7 +40,8 @@ use std::{
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
-pub use fault::{CutAt, Fault, FaultKind, HangEffect, RetryAfter};
+pub use fault::{CutAt, Fault, FaultKind, HangEffect, RetryAfter, Told};
+pub use part::Naming;
 pub use record::{Applied, Counts, Listing, RequestRecord};
 pub use settings::{Remember, Settings, SimOptions};
 pub use token::TokenSeen;
@@ -173,6 +176,13 @@ impl DigibleSim {
     #[must_use]
     pub fn count(&self) -> usize {
         self.shared.read().listings.len()
+    }
+
+    /// What requests that take effect late still hold, in the order of their arrival.
+    #[must_use]
+    pub fn still_to_land(&self) -> Vec<Product> {
+        let memory = self.shared.read();
+        memory.to_land.values().flatten().cloned().collect()
     }
 
     /// The states that a product went through, oldest first.

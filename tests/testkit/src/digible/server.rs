@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{answer::Cut, exchange::exchange, shared::Shared};
+use super::{answer::Cut, exchange::exchange, late::Client, shared::Shared};
 
 /// How long to wait when a connection cannot be accepted.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -51,8 +51,12 @@ async fn connection(stream: TcpStream, number: u64, shared: Arc<Shared>) {
     }
     let service = service_fn(move |request| {
         // A task of its own: hyper drops the service when its client hangs up.
-        let task = tokio::spawn(exchange(Arc::clone(&shared), number, request));
-        async move { task.await.map_err(|_| Cut)? }
+        let (here, client) = Client::connected();
+        let task = tokio::spawn(exchange(Arc::clone(&shared), number, request, client));
+        async move {
+            let _here = here;
+            task.await.map_err(|_| Cut)?
+        }
     });
     // How a connection ends is the client's business, or a fault's.
     let _ended = http1::Builder::new()

@@ -520,3 +520,86 @@ async fn other_tools_script_it_over_http() {
         404
     );
 }
+
+#[tokio::test]
+async fn a_late_request_takes_effect_after_its_client_was_told_or_gave_up() {
+    let sim = sim().await;
+    let mut first = Client::logged_in(&sim).await;
+    first.batch(&[("1", "1.00")]).await.unwrap();
+    sim.inject(Fault::late(Told::Status(504), Duration::from_millis(100)).once());
+    assert_eq!(first.update("1", "2.00").await.unwrap().status, 504);
+    assert_eq!(sim.still_to_land()[0].price, "2.00");
+    // A newer one overtakes it.
+    assert_eq!(first.update("1", "3.00").await.unwrap().status, 200);
+    sim.wait_for(|sim| sim.still_to_land().is_empty()).await;
+    assert_eq!(prices(&sim, "1"), ["1.00", "3.00", "2.00"]);
+
+    sim.inject(Fault::late(Told::Cut, Duration::ZERO).once());
+    assert!(first.update("1", "4.00").await.is_err());
+    sim.wait_for(|sim| sim.product("1").unwrap().price == "4.00")
+        .await;
+
+    sim.inject(Fault::late(Told::Nothing, Duration::ZERO).once());
+    let mut second = Client::logged_in(&sim).await;
+    let silent = tokio::spawn(async move { second.update("1", "5.00").await.map(drop) });
+    sim.wait_for(|sim| !sim.still_to_land().is_empty()).await;
+    assert_eq!(sim.product("1").unwrap().price, "4.00");
+    silent.abort();
+    sim.wait_for(|sim| sim.product("1").unwrap().price == "5.00")
+        .await;
+    sim.wait_for(|sim| sim.still_to_land().is_empty()).await;
+}
+
+#[tokio::test]
+async fn half_of_a_batch_takes_effect_and_a_single_product_is_no_batch() {
+    let sim = sim().await;
+    let mut client = Client::logged_in(&sim).await;
+    sim.inject(Fault::half(Told::Status(500)));
+    let got = client.batch(&[("1", "1.00"), ("2", "1.00"), ("3", "1.00")]);
+    assert_eq!(got.await.unwrap().status, 500);
+    assert_eq!((sim.count(), sim.product("1").is_some()), (1, true));
+    assert_eq!(client.batch(&[("2", "1.00")]).await.unwrap().status, 200);
+    assert_eq!(client.update("2", "2.00").await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_success_names_what_it_left_out() {
+    for (naming, status, pointer, named) in [
+        (Naming::Failed, 200, "/data/failed/0/productId", "2"),
+        (Naming::Errors, 200, "/data/errors/2", "price too high"),
+        (Naming::MultiStatus, 207, "/results/1/productId", "2"),
+        (Naming::Unsuccessful, 200, "/data/failed/0/productId", "2"),
+    ] {
+        let sim = sim().await;
+        let mut client = Client::logged_in(&sim).await;
+        sim.inject(Fault::except(naming, ["2"]));
+        let got = client.batch(&[("1", "1.00"), ("2", "1.00")]).await.unwrap();
+        assert_eq!(got.status, status, "{naming:?}");
+        assert_eq!(got.json().pointer(pointer), Some(&json!(named)), "{got:?}");
+        assert_eq!((sim.count(), sim.product("1").is_some()), (1, true));
+        let got = client.update("2", "2.00").await.unwrap();
+        assert_eq!((got.status.as_u16(), sim.count()), (status, 1));
+    }
+    let sim = sim().await;
+    let mut client = Client::logged_in(&sim).await;
+    sim.inject(Fault::except(Naming::Count, ["2"]));
+    let got = client.batch(&[("1", "1.00"), ("2", "1.00")]).await.unwrap();
+    assert_eq!(
+        got.json(),
+        json!({"message": "success", "data": {"count": 1}})
+    );
+}
+
+#[tokio::test]
+async fn a_dead_token_is_told_in_another_way_and_a_login_as_ever() {
+    let sim = sim().await;
+    let mut client = Client::logged_in(&sim).await;
+    sim.inject(Fault::dead_token(440));
+    assert_eq!(client.batch(&[("1", "1.00")]).await.unwrap().status, 200);
+    sim.revoke_tokens();
+    assert_eq!(client.update("1", "2.00").await.unwrap().status, 440);
+    let refused = client.login("shop@example.com", "wrong").await.unwrap();
+    assert_eq!(refused.status, 401);
+    let mut again = Client::logged_in(&sim).await;
+    assert_eq!(again.update("1", "2.00").await.unwrap().status, 200);
+}

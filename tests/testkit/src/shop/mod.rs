@@ -268,7 +268,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> 
 }
 
 /// A price as NUMERIC(18,2) shows it. SQLite keeps `12.50` as 12.5 and `12.00` as 12.
-fn price_text(price: ValueRef<'_>) -> Option<String> {
+pub(crate) fn price_text(price: ValueRef<'_>) -> Option<String> {
     match price {
         ValueRef::Integer(whole) => Some(format!("{whole}.00")),
         ValueRef::Real(price) => Some(format!("{price:.2}")),

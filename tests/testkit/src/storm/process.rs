@@ -1,0 +1,172 @@
+//! What happens to the agent's process, and what people ask of it.
+
+use std::{process::Command, time::Duration};
+
+use shopmaster_proto::{
+    Failure,
+    v1::{
+        DiscardParkedRequest, ExplainRequest, ForgetRemovedRequest, GetStatusRequest,
+        ListParkedRequest, ListRemovedRequest, PauseRequest, ProductState, ResumeRequest,
+        RetryParkedRequest, RunKind, Status,
+    },
+};
+
+use crate::world::{World, WorldError};
+
+/// How long the agent may take to answer; far more than it does.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The products of one page of a list.
+const PAGE: u32 = 500;
+
+/// Waits for an answer, but not for ever.
+async fn answer<T, E>(
+    call: &'static str,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, WorldError>
+where
+    Failure: From<E>,
+{
+    let answered = tokio::time::timeout(PATIENCE, asked).await;
+    let answered = answered.map_err(|_| WorldError::TimedOut(format!("an answer to `{call}`")))?;
+    answered.map_err(|refusal| WorldError::Refused {
+        call,
+        source: refusal.into(),
+    })
+}
+
+pub(super) async fn status(world: &World) -> Result<Status, WorldError> {
+    const CALL: &str = "GetStatus";
+    let mut client = world.client()?;
+    let got = answer(CALL, client.agent.get_status(GetStatusRequest {})).await?;
+    got.into_inner().status.ok_or(WorldError::Incomplete(CALL))
+}
+
+/// The one word for a product. Asked for an old spelling of a key, the agent explains the row that has
+/// the key now: that is no word for the product that was asked for.
+pub(super) async fn explain(world: &World, id: &str) -> Result<ProductState, WorldError> {
+    let mut client = world.client()?;
+    let request = ExplainRequest {
+        product_id: id.to_owned(),
+    };
+    let got = answer("Explain", client.products.explain(request)).await?;
+    let got = got.into_inner();
+    if got.product_id == id {
+        Ok(got.state())
+    } else {
+        Ok(ProductState::Unknown)
+    }
+}
+
+pub(super) async fn pause(world: &World) -> Result<(), WorldError> {
+    let mut client = world.client()?;
+    let request = PauseRequest { end: None };
+    answer("Pause", client.agent.pause(request)).await.map(drop)
+}
+
+pub(super) async fn resume(world: &World) -> Result<(), WorldError> {
+    let mut client = world.client()?;
+    let resumed = answer("Resume", client.agent.resume(ResumeRequest {})).await;
+    resumed.map(drop)
+}
+
+/// Runs a sync or an upload to its end, for at most so long. False when it goes on.
+pub(super) async fn run_to_end(
+    world: &World,
+    kind: RunKind,
+    most: Duration,
+) -> Result<Option<shopmaster_proto::v1::Run>, WorldError> {
+    let run = async {
+        let run = world.start_run(kind).await?;
+        world.finished(&run.id).await
+    };
+    tokio::time::timeout(most, run).await.ok().transpose()
+}
+
+/// What is listed as gone from the shop.
+pub(super) async fn removed(world: &World) -> Result<Vec<String>, WorldError> {
+    let mut client = world.client()?;
+    let mut ids = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListRemovedRequest {
+            page_size: PAGE,
+            page_token,
+        };
+        let page = answer("ListRemoved", client.products.list_removed(request)).await?;
+        let page = page.into_inner();
+        ids.extend(page.products.into_iter().map(|product| product.product_id));
+        if page.next_page_token.is_empty() {
+            return Ok(ids);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// What is listed as refused.
+pub(super) async fn parked(world: &World) -> Result<Vec<String>, WorldError> {
+    let mut client = world.client()?;
+    let mut ids = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListParkedRequest {
+            page_size: PAGE,
+            page_token,
+        };
+        let page = answer("ListParked", client.products.list_parked(request)).await?;
+        let page = page.into_inner();
+        ids.extend(page.products.into_iter().map(|product| product.product_id));
+        if page.next_page_token.is_empty() {
+            return Ok(ids);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// Forgets these of what is listed as gone from the shop.
+pub(super) async fn forget(world: &World, product_ids: Vec<String>) -> Result<(), WorldError> {
+    let mut client = world.client()?;
+    let request = ForgetRemovedRequest {
+        product_ids,
+        all: false,
+    };
+    let forgotten = answer("ForgetRemoved", client.products.forget_removed(request)).await;
+    forgotten.map(drop)
+}
+
+/// Dismisses all that is refused.
+pub(super) async fn dismiss(world: &World) -> Result<(), WorldError> {
+    let mut client = world.client()?;
+    let request = DiscardParkedRequest {
+        product_ids: Vec::new(),
+        all: true,
+    };
+    let dismissed = answer("DiscardParked", client.products.discard_parked(request)).await;
+    dismissed.map(drop)
+}
+
+/// Tries all that is refused again.
+pub(super) async fn retry(world: &World) -> Result<(), WorldError> {
+    let mut client = world.client()?;
+    let request = RetryParkedRequest {
+        product_ids: Vec::new(),
+        all: true,
+    };
+    let tried = answer("RetryParked", client.products.retry_parked(request)).await;
+    tried.map(drop)
+}
+
+/// Lets the agent's process stand still for a while.
+pub(super) async fn freeze(world: &World, time: Duration) {
+    let Some(id) = world.agent_id() else {
+        return;
+    };
+    let signal = |name: &str| {
+        let mut command = Command::new("kill");
+        command.args([name, &id.to_string()]);
+        // Where there is no such program nothing happens.
+        let _frozen = command.output();
+    };
+    signal("-STOP");
+    tokio::time::sleep(time).await;
+    signal("-CONT");
+}
