@@ -19,7 +19,7 @@ use super::{
     waits::Strikes,
 };
 use crate::{
-    digible::{Answer, Fate, Item},
+    digible::{Answer, Fate, Item, Rejection},
     product::ProductId,
 };
 
@@ -171,7 +171,7 @@ impl<'a> Courier<'a> {
                 self.evidence.update_passed();
                 Fortune::Acknowledged
             }
-            Answer::Refused { .. } | Answer::Missing { .. } => {
+            Answer::Refused { .. } | Answer::Partly { .. } | Answer::Missing { .. } => {
                 return self.batch(parcels, vec![index], Fate::NotApplied).await;
             }
             Answer::TooLarge { reason } => Fortune::Refused {
@@ -179,15 +179,16 @@ impl<'a> Courier<'a> {
                 fate: Fate::NotApplied,
                 strikes,
             },
-            Answer::Broken { reason } => {
+            Answer::Broken { reason, fate } => {
                 strikes.update = strikes.update.saturating_add(1);
-                if strikes.update >= MOST_STRIKES {
-                    return self.batch(parcels, vec![index], Fate::Unknown).await;
+                // One that may still land must not be overtaken in this step.
+                if strikes.update >= MOST_STRIKES && fate != Fate::MayStillLand {
+                    return self.batch(parcels, vec![index], fate).await;
                 }
                 self.fault(&reason);
                 Fortune::Deferred {
                     reason,
-                    fate: Fate::Unknown,
+                    fate,
                     wait: None,
                     strikes,
                 }
@@ -218,6 +219,23 @@ impl<'a> Courier<'a> {
                     }
                     let fortune = fortune.after(fate);
                     told.extend(indices.into_iter().map(|index| (index, fortune.clone())));
+                }
+                Verdict::Named(refused) => {
+                    self.evidence.batch_passed();
+                    for (place, (index, parcel)) in indices.into_iter().zip(members).enumerate() {
+                        let fortune = match refused.iter().find(|it| it.index == place) {
+                            Some(rejection) => Fortune::Refused {
+                                reason: rejection.reason.clone(),
+                                fate: Fate::NotApplied,
+                                strikes: parcel.strikes,
+                            },
+                            None => Fortune::Acknowledged,
+                        };
+                        if fortune == Fortune::Acknowledged {
+                            *lock(&self.passed) = Some(index);
+                        }
+                        told.push((index, fortune));
+                    }
                 }
                 Verdict::Each(strike) => {
                     let each = indices
@@ -259,7 +277,10 @@ impl<'a> Courier<'a> {
                 }
                 Verdict::Split
             }
-            Answer::TooLarge { reason } | Answer::Refused { reason } => {
+            Answer::Partly { refused, .. } if !alone => Verdict::Named(refused),
+            Answer::TooLarge { reason }
+            | Answer::Refused { reason }
+            | Answer::Partly { reason, .. } => {
                 self.evidence.refused();
                 Verdict::All(Fortune::Refused {
                     reason,
@@ -271,7 +292,7 @@ impl<'a> Courier<'a> {
                 self.stop(Halt::Refuses(reason));
                 Verdict::All(Fortune::KEPT)
             }
-            Answer::Broken { reason } => self.judge_broken(reason, members),
+            Answer::Broken { reason, fate } => self.judge_broken(reason, fate, members),
             other => {
                 let fortune = self.later(other, strikes);
                 Verdict::Each(Box::new(move |strikes| fortune.with(strikes)))
@@ -280,7 +301,7 @@ impl<'a> Courier<'a> {
     }
 
     /// A fault that may be one product's: three times for the same body, and it is looked for.
-    fn judge_broken(&self, reason: String, members: &[&Parcel]) -> Verdict {
+    fn judge_broken(&self, reason: String, fate: Fate, members: &[&Parcel]) -> Verdict {
         if let [only] = members {
             let mut strikes = only.strikes;
             strikes.alone = strikes.alone.saturating_add(1);
@@ -288,20 +309,22 @@ impl<'a> Courier<'a> {
                 self.evidence.refused();
                 return Verdict::All(Fortune::Refused {
                     reason,
-                    fate: Fate::Unknown,
+                    fate,
                     strikes,
                 });
             }
             self.fault(&reason);
             return Verdict::All(Fortune::Deferred {
                 reason,
-                fate: Fate::Unknown,
+                fate,
                 wait: None,
                 strikes,
             });
         }
-        let struck_out = |parcel: &&Parcel| parcel.strikes.grouped + 1 >= MOST_STRIKES;
-        if members.iter().all(struck_out) {
+        let struck_out =
+            |parcel: &&Parcel| parcel.strikes.grouped.saturating_add(1) >= MOST_STRIKES;
+        // What may still land must not be overtaken in this step.
+        if members.iter().all(struck_out) && fate != Fate::MayStillLand {
             self.evidence.refused();
             return Verdict::Split;
         }
@@ -310,7 +333,7 @@ impl<'a> Courier<'a> {
             strikes.grouped = strikes.grouped.saturating_add(1);
             Fortune::Deferred {
                 reason: reason.clone(),
-                fate: Fate::Unknown,
+                fate,
                 wait: None,
                 strikes,
             }
@@ -344,6 +367,7 @@ impl<'a> Courier<'a> {
                 Fortune::KEPT
             }
             Answer::Acknowledged
+            | Answer::Partly { .. }
             | Answer::Refused { .. }
             | Answer::TooLarge { .. }
             | Answer::Missing { .. }
@@ -387,6 +411,8 @@ impl<'a> Courier<'a> {
 enum Verdict {
     All(Fortune),
     Each(Box<dyn Fn(Strikes) -> Fortune + Send>),
+    /// These places are refused, all others acknowledged.
+    Named(Vec<Rejection>),
     Split,
 }
 

@@ -84,7 +84,8 @@ fn is_blocked(core: &Core) -> bool {
         || core.held().is_some()
         || core.board.read(|facts| {
             let session = facts.session.as_ref().map(|session| session.state);
-            facts.troubles.contains_key(&Area::Digible) || session == Some(SessionState::Expired)
+            facts.troubles.contains_key(&Area::Digible)
+                || session.is_some_and(SessionState::is_refused)
         })
 }
 

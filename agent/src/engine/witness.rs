@@ -54,11 +54,17 @@ pub(super) async fn ask(
             });
             Testimony::Passes
         }
-        Answer::Refused { reason } | Answer::TooLarge { reason } | Answer::Missing { reason } => {
+        Answer::Refused { reason }
+        | Answer::Partly { reason, .. }
+        | Answer::TooLarge { reason }
+        | Answer::Missing { reason } => {
             settlement.untouched.push((id, Doubt::None));
             Testimony::Refused(reason)
         }
-        Answer::Broken { reason } => Testimony::Unclear(Halt::Unreachable(reason)),
+        Answer::Broken { reason, fate } => {
+            note(&mut settlement, id, fate);
+            Testimony::Unclear(Halt::Unreachable(reason))
+        }
         Answer::Misconfigured { reason } => {
             settlement.untouched.push((id, Doubt::None));
             Testimony::Unclear(Halt::Misconfigured(reason))

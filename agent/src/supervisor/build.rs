@@ -54,10 +54,13 @@ impl Supervisor {
         });
         if missing.is_empty() {
             match self.engine_of(&config, before.paused).await {
-                Ok(engine) => {
+                Ok((engine, has_token)) => {
                     // Before it starts, so that nobody sees signs of it and does not find it.
                     self.write(|current| current.engine = Some(Arc::clone(&engine)));
                     engine.start();
+                    if !has_token {
+                        engine.log_in_soon();
+                    }
                 }
                 Err(error) => self.fail(&error),
             }
@@ -73,11 +76,12 @@ impl Supervisor {
         }
     }
 
+    /// The engine, and whether an earlier login left it a token.
     async fn engine_of(
         &self,
         config: &Config,
         pause: Option<crate::journal::Pause>,
-    ) -> Result<Arc<Engine>, BuildError> {
+    ) -> Result<(Arc<Engine>, bool), BuildError> {
         if self.ending.is_cancelled() {
             return Err(BuildError::Ending);
         }
@@ -92,6 +96,7 @@ impl Supervisor {
             .get(SecretName::DigibleToken)
             .await?
             .and_then(|kept| token_of(&account, &kept));
+        let has_token = token.is_some();
         let catalog = catalog::of(&config.catalog, &secrets).await?;
         let binding = Binding {
             account: account.clone(),
@@ -134,7 +139,7 @@ impl Supervisor {
             Arc::clone(&self.board),
             options(config),
         );
-        Ok(engine.await?)
+        Ok((engine.await?, has_token))
     }
 
     /// Says why there is no engine, and tries again later where that may help.

@@ -2,7 +2,7 @@
 
 use super::{Courier, Fortune, Parcel, lock};
 use crate::{
-    digible::{Answer, Fate},
+    digible::Answer,
     engine::{
         halt::Halt,
         witness::{self, Testimony},
@@ -50,11 +50,13 @@ impl Courier<'_> {
                     self.evidence.batch_passed();
                     Fortune::Acknowledged
                 }
-                Answer::Refused { .. } | Answer::TooLarge { .. } => continue,
+                Answer::Refused { .. } | Answer::TooLarge { .. } | Answer::Partly { .. } => {
+                    continue;
+                }
                 Answer::Missing { reason } => return self.stop(Halt::Refuses(reason)),
-                Answer::Broken { reason } => Fortune::Deferred {
+                Answer::Broken { reason, fate } => Fortune::Deferred {
                     reason,
-                    fate: Fate::Unknown,
+                    fate,
                     wait: None,
                     strikes: parcel.strikes,
                 },
