@@ -12,9 +12,9 @@ use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{debug, info, warn};
 
-use super::judge::{Reply, Verdict, judge};
+use super::judge::{Reply, Verdict, is_about_sessions, judge};
 use super::login::{self, Credentials, LoginError};
-use super::session::{Doubt, Moment, Next, Pass, SharedSession};
+use super::session::{Doubt, Moment, Next, Pass, SharedSession, Suspicion};
 use super::setup::chain;
 use super::token::Token;
 use super::transport::Transport;
@@ -65,13 +65,16 @@ enum Heard {
     },
 }
 
-/// What an answer gives reason for.
-enum Suspicion {
+/// What is worth trying before an answer is reported.
+enum Remedy {
     None,
     /// A login. The answer stands.
     LogIn,
     /// A login and a second try. Nothing of the request was applied, or not all of it.
-    TryAgain,
+    TryAgain {
+        /// A batch before was reported as refused under the same token.
+        was_reported: bool,
+    },
 }
 
 impl Digible {
@@ -145,17 +148,17 @@ impl Inner {
             Err(answer) => return answer,
         };
         let sent_at = Moment::now().steady;
-        let (first, is_suspected) = match self.exchange(request, &pass).await {
+        let (first, was_reported) = match self.exchange(request, &pass).await {
             Heard::Nothing(answer) => return answer,
             Heard::Unauthorized { .. } => (None, false),
-            Heard::Said(answer) => match self.suspicion(&answer, &pass, sent_at) {
-                Suspicion::None => return answer,
-                Suspicion::LogIn => {
+            Heard::Said(answer) => match self.remedy(request.endpoint, &answer, &pass, sent_at) {
+                Remedy::None => return answer,
+                Remedy::LogIn => {
                     // What it comes to, the next request finds.
                     let _renewed = self.renew(pass.generation).await;
                     return answer;
                 }
-                Suspicion::TryAgain => (Some(answer), true),
+                Remedy::TryAgain { was_reported } => (Some(answer), was_reported),
             },
         };
         let renewed = match (self.renew(pass.generation).await, &first) {
@@ -165,47 +168,61 @@ impl Inner {
             (Err(_), Some(first)) => return first.clone(),
         };
         let second = match self.exchange(request, &renewed).await {
-            Heard::Nothing(answer) => answer,
-            Heard::Said(answer) => answer,
+            Heard::Nothing(answer) | Heard::Said(answer) => answer,
             Heard::Unauthorized { reason } => {
                 self.session
                     .turned_away(renewed.generation, &reason, Moment::now())
             }
         };
-        if is_suspected && has_passed(&second) {
+        let Some(first) = first else {
+            return second;
+        };
+        if has_passed(&second) {
             self.session.suspicion_was_right();
+            if was_reported {
+                return after_false_refusals();
+            }
         }
-        match first {
-            Some(first) if request.ids.len() > 1 => after_refused_group(first, second),
-            _ => second,
+        match request.ids.len() {
+            0 | 1 => second,
+            _ => after_refused_group(first, second),
         }
     }
 
-    /// What an answer is worth trying against, before it is reported: whatever its number, it may tell
-    /// of a token that is no longer good.
-    fn suspicion(&self, answer: &Answer, pass: &Pass, sent_at: Instant) -> Suspicion {
-        let (suspicion, doubt) = match answer {
-            Answer::Refused { .. } | Answer::Missing { .. } | Answer::Misconfigured { .. } => {
-                (Suspicion::TryAgain, Doubt::Refusal)
-            }
+    /// What is worth trying before an answer is reported: whatever its number, it may tell of a token
+    /// that is no longer good.
+    fn remedy(&self, endpoint: Endpoint, answer: &Answer, pass: &Pass, sent_at: Instant) -> Remedy {
+        let (reason, is_refusal) = match answer {
+            Answer::Refused { reason }
+            | Answer::Missing { reason }
+            | Answer::Misconfigured { reason } => (reason, true),
             // It may have been applied, or land later: whether it is sent again is not for us to say.
-            Answer::Broken { .. }
+            Answer::Broken { reason, .. }
             | Answer::Retry {
+                reason,
                 wait: None,
                 fate: Fate::MayStillLand,
-                ..
-            } => (Suspicion::LogIn, Doubt::Fault),
+            } => (reason, false),
             Answer::Acknowledged
             | Answer::Partly { .. }
             | Answer::TooLarge { .. }
             | Answer::Retry { .. }
-            | Answer::LoggedOut { .. } => return Suspicion::None,
+            | Answer::LoggedOut { .. } => return Remedy::None,
         };
-        let now = Moment::now();
-        let can_log_in = self.credentials.is_some();
-        match can_log_in && self.session.suspects(pass, doubt, sent_at, now) {
-            true => suspicion,
-            false => Suspicion::None,
+        if self.credentials.is_none() {
+            return Remedy::None;
+        }
+        let doubt = match (is_refusal, endpoint) {
+            _ if is_about_sessions(reason) => Doubt::Words,
+            (false, _) => Doubt::Fault,
+            (true, Endpoint::Update) => Doubt::Update,
+            (true, _) => Doubt::Batch,
+        };
+        let suspicion = self.session.suspects(pass, doubt, sent_at, Moment::now());
+        match (suspicion, is_refusal) {
+            (Suspicion::None, _) => Remedy::None,
+            (Suspicion::LogIn { .. }, false) => Remedy::LogIn,
+            (Suspicion::LogIn { was_reported }, true) => Remedy::TryAgain { was_reported },
         }
     }
 
@@ -367,6 +384,17 @@ impl fmt::Debug for Inner {
 /// Digible took something, so that the token is good.
 fn has_passed(answer: &Answer) -> bool {
     matches!(answer, Answer::Acknowledged | Answer::Partly { .. })
+}
+
+/// What is told of a request that passed under a new token, when others were refused under the old one:
+/// a yes here would be the proof that those are to blame.
+fn after_false_refusals() -> Answer {
+    Answer::Retry {
+        reason: "the Digible session had ended, which Digible told as a refusal; logged in again"
+            .to_owned(),
+        wait: None,
+        fate: Fate::Unknown,
+    }
 }
 
 /// The second answer to a group, when the first one refused it: some of it may have been applied then,

@@ -285,6 +285,26 @@ fn with_status(reply: &Reply, words: &str) -> String {
     format!("{}: {words}", reply.status.as_u16())
 }
 
+/// Whether an answer's reason is of sessions, by its words or by a number that has no other use.
+pub(super) fn is_about_sessions(reason: &str) -> bool {
+    let words = reason.to_lowercase();
+    matches!(status_in(reason), Some(419 | 440 | 498))
+        || [
+            "token",
+            "jwt",
+            "session",
+            "unauthor",
+            "unauthent",
+            "authenticat",
+            "log in",
+            "login",
+            "sign in",
+            "signin",
+        ]
+        .iter()
+        .any(|word| words.contains(word))
+}
+
 /// Whether a reason is that of an answer, which begins with its status; then its status.
 pub(super) fn status_in(reason: &str) -> Option<u16> {
     let (status, _) = reason.split_once(": ")?;

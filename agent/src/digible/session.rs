@@ -36,13 +36,34 @@ pub(super) struct Pass {
     pub(super) generation: u64,
 }
 
+/// As long after an acknowledgement the token is taken for good.
+const PROVEN: Duration = Duration::from_secs(60);
+
 /// What makes a token doubtful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// An answer that says no.
-    Refusal,
-    /// One that says nothing, as in an outage.
+    /// An answer whose words or number are of sessions.
+    Words,
+    /// A refused batch.
+    Batch,
+    /// A refused update: often a product that Digible has lost. Before that counts, the product is sent
+    /// as a batch.
+    Update,
+    /// An answer that says nothing, as in an outage.
     Fault,
+}
+
+/// Whether an answer may be the end of its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Suspicion {
+    /// Something speaks for the token: the answer is reported.
+    None,
+    /// One login is worth it.
+    LogIn {
+        /// Another batch was reported as refused under this token before: should a login help, that was
+        /// no fault of its products.
+        was_reported: bool,
+    },
 }
 
 /// What to do before a request.
@@ -66,8 +87,12 @@ struct State {
     pass: Option<Pass>,
     /// When Digible last acknowledged something under `pass`.
     accepted_at: Option<Instant>,
-    /// Until when nobody logs in on mere suspicion: after a refusal, and after a fault.
-    trusted_until: [Option<Instant>; 2],
+    /// Whether a batch was reported as refused since then.
+    has_refused: bool,
+    /// Until when nobody logs in because of a refusal.
+    trusted_after_refusal: Option<Instant>,
+    /// Until when nobody logs in because of a fault.
+    trusted_after_fault: Option<Instant>,
     /// Whether a login on suspicion is under way.
     is_suspected: bool,
     /// When the last logins brought a token.
@@ -196,37 +221,53 @@ impl SharedSession {
     /// Whether an answer of `now` to a request of `sent_at` may be the end of its token, told with a
     /// number of its own, so that one login is worth it.
     ///
-    /// Not when Digible acknowledged something under it since the request was sent, nor when it is new
-    /// and untried. A login that did not help is not repeated for five minutes, so that neither a
-    /// product that is refused nor an outage makes logins all the time.
+    /// Not when Digible acknowledged something under it since the request was sent, nor when it is new and
+    /// untried. In the minute after an acknowledgement, which may have been the last one, it takes words of
+    /// sessions or a second refused batch in a row. A login that did not help is not repeated for five
+    /// minutes, so that neither a product that is refused nor an outage makes logins all the time.
     pub(super) fn suspects(
         &self,
         pass: &Pass,
         doubt: Doubt,
         sent_at: Instant,
         now: Moment,
-    ) -> bool {
+    ) -> Suspicion {
         let mut state = self.lock();
         let newest = state.pass.as_ref().map_or(0, |newest| newest.generation);
         if newest != pass.generation || state.is_suspected {
             // Another one sees to it: trying costs no login.
-            return true;
+            return Suspicion::LogIn {
+                was_reported: false,
+            };
         }
-        let is_proven = state.accepted_at.is_some_and(|at| at >= sent_at);
+        let was_reported = state.has_refused;
+        let is_good = state.accepted_at.is_some_and(|at| at >= sent_at);
+        let is_proven = state
+            .accepted_at
+            .is_some_and(|at| now.steady.saturating_duration_since(at) < PROVEN);
         let is_untried = state.accepted_at.is_none() && pass.token.is_fresh(now.steady);
-        let until = &mut state.trusted_until[doubt as usize];
-        let rests = until.is_some_and(|until| now.steady < until);
-        if is_proven || is_untried || rests {
-            return false;
+        let is_trusted = is_untried
+            || match doubt {
+                Doubt::Words => is_good,
+                Doubt::Batch => is_good || (is_proven && !was_reported),
+                Doubt::Update | Doubt::Fault => is_proven,
+            };
+        let until = match doubt {
+            Doubt::Fault => &mut state.trusted_after_fault,
+            Doubt::Words | Doubt::Batch | Doubt::Update => &mut state.trusted_after_refusal,
+        };
+        if is_trusted || until.is_some_and(|until| now.steady < until) {
+            state.has_refused |= doubt == Doubt::Batch;
+            return Suspicion::None;
         }
         *until = now.steady.checked_add(SUSPICION_REST);
         state.is_suspected = true;
-        true
+        Suspicion::LogIn { was_reported }
     }
 
     /// A login on suspicion of a refusal helped: the next one need not wait.
     pub(super) fn suspicion_was_right(&self) {
-        self.lock().trusted_until[Doubt::Refusal as usize] = None;
+        self.lock().trusted_after_refusal = None;
     }
 
     /// A login got this token.
@@ -238,6 +279,7 @@ impl SharedSession {
         };
         state.pass = Some(pass.clone());
         state.accepted_at = None;
+        state.has_refused = false;
         state.ever_accepted = true;
         state.refused = None;
         state.logged_in_at.push_back(now.steady);
@@ -300,6 +342,7 @@ impl SharedSession {
             .is_some_and(|pass| pass.generation == generation)
         {
             state.accepted_at = Some(now.steady);
+            state.has_refused = false;
         }
     }
 
@@ -534,6 +577,11 @@ mod tests {
         assert_eq!(session.known(moment(1000)).state, SessionState::Expired);
     }
 
+    const FIRST: Suspicion = Suspicion::LogIn {
+        was_reported: false,
+    };
+    const SECOND: Suspicion = Suspicion::LogIn { was_reported: true };
+
     #[test]
     fn a_refusal_is_the_tokens_when_nothing_speaks_for_the_token() {
         let now = moment(1000);
@@ -545,22 +593,45 @@ mod tests {
             let sent_at = later(now, sent).steady;
             session.suspects(&pass, doubt, sent_at, later(now, at))
         };
-        assert!(suspects(Doubt::Refusal, 0, 1));
-        assert!(suspects(Doubt::Refusal, 0, 1), "that login is under way");
-        session.login_failed(&logged_out("503: later"));
-        assert!(!suspects(Doubt::Refusal, 2, 300), "that was tried");
-        assert!(suspects(Doubt::Fault, 2, 300), "of an outage it was not");
-        session.login_failed(&logged_out("503: later"));
-        assert!(suspects(Doubt::Refusal, 2, 301));
-        session.login_failed(&logged_out("503: later"));
+        let fail = || session.login_failed(&logged_out("503: later"));
+        assert_eq!(suspects(Doubt::Batch, 0, 1), FIRST);
+        assert_eq!(suspects(Doubt::Batch, 0, 1), FIRST, "it is under way");
+        fail();
+        assert_eq!(suspects(Doubt::Words, 2, 300), Suspicion::None, "tried");
+        assert_eq!(suspects(Doubt::Fault, 2, 300), FIRST, "of an outage");
+        fail();
+        assert_eq!(suspects(Doubt::Update, 2, 301), FIRST);
+        fail();
+    }
 
+    #[test]
+    fn a_token_that_was_good_may_end_at_any_time() {
+        let now = moment(1000);
+        let session = kept(9000);
+        let Ok(Next::Send(pass)) = session.next(now, true) else {
+            panic!("there is a token");
+        };
+        let suspects = |doubt, sent: u64, at: u64| {
+            let sent_at = later(now, sent).steady;
+            session.suspects(&pass, doubt, sent_at, later(now, at))
+        };
+        session.accepted(1, later(now, 10));
+        for doubt in [Doubt::Words, Doubt::Batch, Doubt::Update, Doubt::Fault] {
+            assert_eq!(suspects(doubt, 9, 11), Suspicion::None, "good after that");
+        }
+        session.accepted(1, later(now, 20));
+        for doubt in [Doubt::Update, Doubt::Fault, Doubt::Batch] {
+            assert_eq!(suspects(doubt, 21, 22), Suspicion::None, "a minute's trust");
+        }
+        assert_eq!(suspects(Doubt::Batch, 23, 24), SECOND, "two in a row");
+        session.login_failed(&logged_out("503: later"));
         session.suspicion_was_right();
-        session.accepted(1, later(now, 310));
-        assert!(
-            !suspects(Doubt::Refusal, 309, 311),
-            "it was good after that"
-        );
-        assert!(suspects(Doubt::Refusal, 311, 312), "it may end at any time");
+        session.accepted(1, later(now, 30));
+        assert_eq!(suspects(Doubt::Words, 31, 32), FIRST, "it says so");
+        session.login_failed(&logged_out("503: later"));
+        session.suspicion_was_right();
+        session.accepted(1, later(now, 40));
+        assert_eq!(suspects(Doubt::Update, 99, 100), FIRST, "a minute is over");
     }
 
     #[test]
@@ -572,13 +643,15 @@ mod tests {
         };
         let token = Token::obtained("t", now.wall, now.steady).unwrap();
         let new = session.logged_in(token, now);
-        for second in 0..60 {
+        let suspects = |pass: &Pass, second: u64| {
             let at = later(now, second);
-            assert!(!session.suspects(&new, Doubt::Refusal, at.steady, at));
-            assert!(session.suspects(&old, Doubt::Refusal, at.steady, at));
+            session.suspects(pass, Doubt::Words, at.steady, at)
+        };
+        for second in 0..60 {
+            assert_eq!(suspects(&new, second), Suspicion::None);
+            assert_eq!(suspects(&old, second), FIRST);
         }
-        let at = later(now, 60);
-        assert!(session.suspects(&new, Doubt::Refusal, at.steady, at));
+        assert_eq!(suspects(&new, 60), FIRST);
     }
 
     #[test]

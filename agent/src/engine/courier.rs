@@ -305,7 +305,8 @@ impl<'a> Courier<'a> {
         if let [only] = members {
             let mut strikes = only.strikes;
             strikes.alone = strikes.alone.saturating_add(1);
-            if strikes.alone >= MOST_STRIKES {
+            // A page in place of an answer, or a gateway's fault, is no product's.
+            if strikes.alone >= MOST_STRIKES && fate != Fate::MayStillLand {
                 self.evidence.refused();
                 return Verdict::All(Fortune::Refused {
                     reason,

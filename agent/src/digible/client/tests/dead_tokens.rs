@@ -3,7 +3,7 @@
 
 use super::*;
 
-const REFUSED: &str = r#"{"success":false,"message":"bad session"}"#;
+const REFUSED: &str = r#"{"success":false,"message":"no"}"#;
 
 /// Answers as `dead` says under any token but `new`.
 async fn expired(dead: Response) -> TestServer {
@@ -72,7 +72,7 @@ async fn what_is_refused_under_a_new_token_too_is_refused() {
         let item = item();
         for _ in 0..20 {
             let answer = digible.send_update(&item).await;
-            assert!(reason(&answer).contains("bad session"), "{answer:?}");
+            assert!(reason(&answer).contains("no"), "{answer:?}");
         }
         assert_eq!(server.logins(), 1, "{status}");
     }
@@ -104,49 +104,105 @@ async fn many_refusals_at_once_make_one_login() {
     assert_eq!((passed.count(), server.logins()), (50, 1));
 }
 
-#[tokio::test]
-async fn a_product_that_is_refused_makes_one_login_and_no_more() {
-    let server = TestServer::start(|request: Request| {
-        let response = match (request.is_login(), request.path.contains("update")) {
+/// Refuses what is sent to a path with `poisoned` in it while `is_on`, but not under one token.
+async fn poisoned(
+    poisoned: &'static str,
+    refusal: &'static str,
+    is_on: &Arc<AtomicBool>,
+    passes_under: &'static str,
+) -> TestServer {
+    let is_on = is_on.clone();
+    TestServer::start(move |request: Request| {
+        let is_refused = is_on.load(Ordering::SeqCst)
+            && request.path.contains(poisoned)
+            && request.token() != passes_under;
+        let response = match (request.is_login(), is_refused) {
             (true, _) => granted("new"),
-            (false, true) => Response::new(422, REFUSED),
+            (false, true) => Response::new(400, refusal),
             (false, false) => ok(),
         };
         async move { response }
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_product_that_is_refused_under_a_token_that_works_makes_no_login() {
+    let item = item();
+    for path in ["update", "sync"] {
+        let on = Arc::new(AtomicBool::new(true));
+        let server = poisoned(path, REFUSED, &on, "none").await;
+        let digible = client(with_token(&server, "old"));
+        for _ in 0..20 {
+            let (passed, refused) = match path {
+                "update" => {
+                    let passed = digible.send_batch(&[&item]).await;
+                    (passed, digible.send_update(&item).await)
+                }
+                _ => {
+                    let passed = digible.send_update(&item).await;
+                    (passed, digible.send_batch(&[&item]).await)
+                }
+            };
+            assert_eq!(passed, Answer::Acknowledged);
+            assert!(matches!(refused, Answer::Refused { .. }), "{refused:?}");
+        }
+        assert_eq!(server.logins(), 0, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn products_that_are_refused_in_a_row_make_one_login() {
+    let on = Arc::new(AtomicBool::new(false));
+    let server = poisoned("sync", REFUSED, &on, "none").await;
     let digible = client(with_token(&server, "old"));
     let item = item();
+    assert_eq!(digible.send_batch(&[&item]).await, Answer::Acknowledged);
+    on.store(true, Ordering::SeqCst);
     for _ in 0..20 {
-        assert_eq!(digible.send_batch(&[&item]).await, Answer::Acknowledged);
-        let answer = digible.send_update(&item).await;
+        let answer = digible.send_batch(&[&item]).await;
         assert!(matches!(answer, Answer::Refused { .. }), "{answer:?}");
     }
     assert_eq!(server.logins(), 1);
 }
 
+/// What was refused under a token that had ended must not be set aside because the next one passes.
 #[tokio::test]
-async fn one_that_dies_right_after_an_acknowledgement_is_renewed() {
-    let is_dead = Arc::new(AtomicBool::new(false));
-    let server = TestServer::start({
-        let is_dead = is_dead.clone();
-        move |request: Request| {
-            let dead = is_dead.load(Ordering::SeqCst) && request.token() != "new";
-            let response = match (request.is_login(), dead) {
-                (true, _) => granted("new"),
-                (false, true) => Response::new(400, REFUSED),
-                (false, false) => ok(),
-            };
-            async move { response }
-        }
-    })
-    .await;
+async fn one_that_ends_right_after_an_acknowledgement_proves_nothing_against_products() {
+    let on = Arc::new(AtomicBool::new(false));
+    let server = poisoned("stores", REFUSED, &on, "new").await;
     let digible = client(with_token(&server, "old"));
     let item = item();
-    assert_eq!(digible.send_update(&item).await, Answer::Acknowledged);
-    is_dead.store(true, Ordering::SeqCst);
-    assert_eq!(digible.send_update(&item).await, Answer::Acknowledged);
+    assert_eq!(digible.send_batch(&[&item]).await, Answer::Acknowledged);
+    on.store(true, Ordering::SeqCst);
+    for answer in [
+        digible.send_update(&item).await,
+        digible.send_batch(&[&item]).await,
+    ] {
+        assert!(matches!(answer, Answer::Refused { .. }), "{answer:?}");
+    }
+    let witness = digible.send_batch(&[&item]).await;
+    assert!(is_retry(&witness, Fate::Unknown), "{witness:?}");
+    assert_eq!(digible.send_batch(&[&item]).await, Answer::Acknowledged);
     assert_eq!(server.logins(), 1);
+}
+
+#[tokio::test]
+async fn one_that_is_told_in_words_is_renewed_at_once() {
+    for words in [
+        r#"{"message":"jwt malformed"}"#,
+        r#"{"message":"Session has ended"}"#,
+        r#"{"success":false,"message":"Please log in"}"#,
+    ] {
+        let on = Arc::new(AtomicBool::new(false));
+        let server = poisoned("stores", words, &on, "new").await;
+        let digible = client(with_token(&server, "old"));
+        let item = item();
+        assert_eq!(digible.send_batch(&[&item]).await, Answer::Acknowledged);
+        on.store(true, Ordering::SeqCst);
+        assert_eq!(digible.send_update(&item).await, Answer::Acknowledged);
+        assert_eq!(server.logins(), 1, "{words}");
+    }
 }
 
 #[tokio::test]
@@ -161,7 +217,7 @@ async fn when_no_login_can_be_had_the_first_answer_stands() {
         let answer = digible.send_update(&item()).await;
         match is_final {
             true => assert!(matches!(answer, Answer::LoggedOut { .. }), "{answer:?}"),
-            false => assert_eq!(reason(&answer), "400: bad session"),
+            false => assert_eq!(reason(&answer), "400: no"),
         }
         assert_eq!(server.logins(), 1);
     }
