@@ -2,7 +2,7 @@
 
 use shopmaster_proto::v1::{ProductState, RunKind, RunOutcome, RunState, State};
 use shopmaster_testkit::{
-    digible::{CutAt, DigibleSim, Endpoint, Fault, HangEffect, RetryAfter, SimOptions},
+    digible::{CutAt, DigibleSim, Endpoint, Fault, FaultKind, HangEffect, RetryAfter, SimOptions},
     world::World,
 };
 
@@ -388,5 +388,79 @@ async fn batches_that_are_too_large_are_split() -> Tested {
             .all(|size| size <= 30)
     );
     assert_eq!(world.assert_equal().await?.equal, 100);
+    Ok(())
+}
+
+fn success(body: &str) -> Fault {
+    Fault::of(FaultKind::Reply {
+        status: 200,
+        content_type: Some("application/json".to_owned()),
+        body: body.to_owned(),
+        applied: false,
+    })
+    .once()
+}
+
+#[tokio::test]
+async fn a_refusal_inside_a_success_is_no_acknowledgement() -> Tested {
+    let world = uploaded(World::builder().products(10)).await?;
+    let named = r#"{"message":"success","data":{"count":3,"failed":[
+        {"productId":"bad","error":"price too high"}]}}"#;
+    // Not at Digible, for the stand-in applies nothing: what is acknowledged here is not there.
+    world.digible.inject(success(named).on(Endpoint::Batch));
+    for key in ["bad", "one", "two"] {
+        world.shop.insert(key, "New", "1.00")?;
+    }
+    let run = world.sync().await?;
+    assert_eq!((run.sent, run.parked), (2, 1), "{run:?}");
+    assert_eq!(world.state_of("bad").await?, ProductState::Parked);
+    let now = status(&world).await?;
+    assert_eq!((now.state(), now.parked), (State::Attention, 1));
+
+    // Nothing is named: each of them is sent again.
+    for body in [
+        r#"{"message":"success","data":{"count":1}}"#,
+        r#"{"errors":["P: no"]}"#,
+    ] {
+        world.digible.inject(success(body).on(Endpoint::Batch));
+        for key in ["three", "four"] {
+            world
+                .shop
+                .insert(&format!("{key}{}", body.len()), "New", "1.00")?;
+        }
+        let run = world.sync().await?;
+        assert_eq!((run.sent, run.parked), (2, 0), "{run:?}");
+        for key in ["three", "four"] {
+            let key = format!("{key}{}", body.len());
+            assert!(world.digible.product(key.as_str()).is_some(), "{key}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wish_to_wait_is_met_whatever_number_tells_of_it() -> Tested {
+    let world = uploaded(World::builder().products(5)).await?;
+    for (round, fault) in [
+        Fault::refuse_for(403, RetryAfter::Seconds(1)),
+        Fault::refuse_for(400, RetryAfter::Seconds(1)),
+        Fault::refuse(425),
+        Fault::refuse(430),
+        success(r#"{"statusCode":429,"message":"slow down"}"#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.digible.inject(fault.once());
+        world.shop.set_price(&id(1), &format!("{round}.50"))?;
+        let run = world.sync().await?;
+        assert_eq!(
+            (run.outcome(), run.sent, run.parked),
+            (RunOutcome::Completed, 1, 0),
+            "{round}: {run:?}"
+        );
+    }
+    assert_eq!(world.digible.counts().logins, 0);
+    assert_eq!(world.assert_equal().await?.equal, 5);
     Ok(())
 }

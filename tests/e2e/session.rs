@@ -81,6 +81,30 @@ async fn an_expired_session_is_renewed() -> Tested {
     Ok(())
 }
 
+/// A dead token is told with 401, unless it is not.
+#[tokio::test]
+async fn a_dead_token_is_renewed_whatever_number_tells_of_it() -> Tested {
+    let world = uploaded(World::builder().products(5)).await?;
+    for (round, status) in [400, 403, 419, 422, 498, 200, 500].into_iter().enumerate() {
+        world
+            .digible
+            .configure(|settings| settings.token_refusal = status);
+        world.digible.revoke_tokens();
+        world.digible.clear_requests();
+        world.shop.set_price(&id(1), &format!("{round}.50"))?;
+        world.shop.insert(&format!("new{round}"), "New", "1.00")?;
+        let run = world.sync().await?;
+        assert_eq!(
+            (run.outcome(), run.sent, run.parked),
+            (RunOutcome::Completed, 2, 0),
+            "{status}: {run:?}"
+        );
+        assert_eq!(world.digible.counts().logins, 1, "{status}");
+    }
+    assert_eq!(world.assert_equal().await?.equal, 12);
+    Ok(())
+}
+
 /// Sets the password of the Digible account.
 async fn set_password(world: &World, password: &str) -> Tested {
     let request = ConfigureRequest {
@@ -105,11 +129,12 @@ async fn a_wrong_password_is_tried_once_and_told() -> Tested {
         .env(PASSWORD, "");
     let world = builder.start().await?;
     set_password(&world, "wrong").await?;
-    world.install_capture().await?;
-    world.shop.set_price(&id(1), "77.10")?;
+    // Nothing was changed in the shop, nor could it be noticed yet.
     let expired = world
         .wait_status(|status| issue(status, "SESSION_EXPIRED").is_some())
         .await?;
+    world.install_capture().await?;
+    world.shop.set_price(&id(1), "77.10")?;
     let told = issue(&expired, "SESSION_EXPIRED").ok_or("no issue")?;
     assert!(
         told.remedy.contains("shopmasterctl configure"),
@@ -119,9 +144,14 @@ async fn a_wrong_password_is_tried_once_and_told() -> Tested {
     assert!(!told.text.contains("wrong"), "{}", told.text);
     assert_eq!(expired.state(), State::Broken);
     assert!(
-        expired.headline.starts_with("Session expired"),
+        expired.headline == "Digible does not accept the password",
         "{}",
         expired.headline
+    );
+    assert!(
+        told.text.ends_with("Invalid email or password"),
+        "{}",
+        told.text
     );
     let session = expired.session.ok_or("no session")?;
     assert_eq!(session.state(), SessionState::Expired);

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     catalog::{Backlog, CatalogError, Check, Verdict},
-    digible::Answer,
     engine::Engine,
     supervisor::{NewSecrets, Supervisor},
 };
@@ -299,26 +298,12 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
 
 async fn login_check(engine: &Engine) -> Check {
     let (verdict, text, remedy) = match engine.log_in().await {
-        Answer::Acknowledged => (Verdict::Ok, "Digible accepts the login".to_owned(), ""),
-        Answer::LoggedOut { reason } => (
-            Verdict::Failed,
-            format!("Digible refuses the login: {reason}"),
-            "Run `shopmasterctl configure` with the account's email and password",
+        Ok(()) => (
+            Verdict::Ok,
+            "Digible accepts the login".to_owned(),
+            String::new(),
         ),
-        Answer::Misconfigured { reason } => (
-            Verdict::Failed,
-            format!("Digible cannot be used: {reason}"),
-            "Mend the address or the certificate file with `shopmasterctl configure`",
-        ),
-        Answer::Refused { reason }
-        | Answer::TooLarge { reason }
-        | Answer::Missing { reason }
-        | Answer::Broken { reason }
-        | Answer::Retry { reason, .. } => (
-            Verdict::Failed,
-            format!("Digible does not answer as it should: {reason}"),
-            "Check this computer's internet connection and `digible.base_url`",
-        ),
+        Err(trouble) => (Verdict::Failed, trouble.text, trouble.remedy),
     };
-    Check::new("digible.login", verdict, text, remedy.to_owned())
+    Check::new("digible.login", verdict, text, remedy)
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use httpdate::parse_http_date;
@@ -11,14 +12,15 @@ use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{debug, info, warn};
 
-use super::judge::{Reply, Verdict, judge};
+use super::judge::{Reply, Verdict, is_about_sessions, judge};
 use super::login::{self, Credentials, LoginError};
-use super::session::{Moment, Next, Pass, SharedSession};
+use super::session::{Doubt, Moment, Next, Pass, SharedSession, Suspicion};
 use super::setup::chain;
 use super::token::Token;
 use super::transport::Transport;
 use super::wire::{self, Endpoint};
-use super::{Answer, Cloud, DigibleOptions, Item, Session, SessionState};
+use super::{Answer, Cloud, DigibleOptions, Fate, Item, Session, SessionState};
+use crate::product::ProductId;
 
 /// Gets each new token, so that it outlives the process. It is called between requests and must not
 /// wait.
@@ -46,6 +48,35 @@ struct Inner {
     shapes: Mutex<HashSet<String>>,
 }
 
+/// One request with products.
+struct Outgoing<'a> {
+    endpoint: Endpoint,
+    items: Vec<&'a Item>,
+    ids: Vec<&'a ProductId>,
+}
+
+/// What came back of a request.
+enum Heard {
+    /// No answer, and what that means.
+    Nothing(Answer),
+    Said(Answer),
+    Unauthorized {
+        reason: String,
+    },
+}
+
+/// What is worth trying before an answer is reported.
+enum Remedy {
+    None,
+    /// A login. The answer stands.
+    LogIn,
+    /// A login and a second try. Nothing of the request was applied, or not all of it.
+    TryAgain {
+        /// A batch before was reported as refused under the same token.
+        was_reported: bool,
+    },
+}
+
 impl Digible {
     /// A client for these options. It never fails: when they cannot be used, every call answers
     /// [`Answer::Misconfigured`].
@@ -65,20 +96,14 @@ impl Digible {
 impl Cloud for Digible {
     async fn send_batch(&self, items: &[&Item]) -> Answer {
         match &self.inner {
-            Ok(inner) => {
-                let body = || wire::batch_body(items);
-                inner.send(Endpoint::Batch, &body).await
-            }
+            Ok(inner) => inner.send(&Outgoing::batch(items)).await,
             Err(reason) => misconfigured(reason),
         }
     }
 
     async fn send_update(&self, item: &Item) -> Answer {
         match &self.inner {
-            Ok(inner) => {
-                let body = || wire::update_body(item);
-                inner.send(Endpoint::Update, &body).await
-            }
+            Ok(inner) => inner.send(&Outgoing::update(item)).await,
             Err(reason) => misconfigured(reason),
         }
     }
@@ -115,49 +140,113 @@ impl Inner {
         }
     }
 
-    /// Sends one request, and once more under a new token when the old one is turned away.
-    async fn send(&self, endpoint: Endpoint, body: &(dyn Fn() -> Vec<u8> + Sync)) -> Answer {
+    /// Sends one request, and once more under a new token when the old one may be to blame for the
+    /// answer. The second answer stands.
+    async fn send(&self, request: &Outgoing<'_>) -> Answer {
         let pass = match self.pass().await {
             Ok(pass) => pass,
             Err(answer) => return answer,
         };
-        match self.exchange(endpoint, &pass, body()).await {
-            Verdict::Final(answer) => return answer,
-            Verdict::Forbidden { reason } if pass.token.is_fresh(Moment::now().steady) => {
-                return Answer::Refused { reason };
-            }
-            Verdict::Forbidden { .. } | Verdict::Unauthorized { .. } => {}
-        }
-        let renewed = match self.renew(pass.generation).await {
-            Ok(renewed) => renewed,
-            Err(answer) => return answer,
+        let sent_at = Moment::now().steady;
+        let (first, was_reported) = match self.exchange(request, &pass).await {
+            Heard::Nothing(answer) => return answer,
+            Heard::Unauthorized { .. } => (None, false),
+            Heard::Said(answer) => match self.remedy(request.endpoint, &answer, &pass, sent_at) {
+                Remedy::None => return answer,
+                Remedy::LogIn => {
+                    // What it comes to, the next request finds.
+                    let _renewed = self.renew(pass.generation).await;
+                    return answer;
+                }
+                Remedy::TryAgain { was_reported } => (Some(answer), was_reported),
+            },
         };
-        match self.exchange(endpoint, &renewed, body()).await {
-            Verdict::Final(answer) => answer,
-            Verdict::Forbidden { reason } => Answer::Refused { reason },
-            Verdict::Unauthorized { reason } => {
-                let reason = format!("{reason}, right after a new login");
+        let renewed = match (self.renew(pass.generation).await, &first) {
+            (Ok(renewed), _) => renewed,
+            (Err(answer @ Answer::LoggedOut { .. }), _) | (Err(answer), None) => return answer,
+            // Nothing new is known of the token.
+            (Err(_), Some(first)) => return first.clone(),
+        };
+        let second = match self.exchange(request, &renewed).await {
+            Heard::Nothing(answer) | Heard::Said(answer) => answer,
+            Heard::Unauthorized { reason } => {
                 self.session
-                    .turned_away(renewed.generation, reason, Moment::now())
+                    .turned_away(renewed.generation, &reason, Moment::now())
             }
+        };
+        let Some(first) = first else {
+            return second;
+        };
+        if has_passed(&second) {
+            self.session.suspicion_was_right();
+            if was_reported {
+                return after_false_refusals();
+            }
+        }
+        match request.ids.len() {
+            0 | 1 => second,
+            _ => after_refused_group(first, second),
         }
     }
 
-    async fn exchange(&self, endpoint: Endpoint, pass: &Pass, body: Vec<u8>) -> Verdict {
+    /// What is worth trying before an answer is reported: whatever its number, it may tell of a token
+    /// that is no longer good.
+    fn remedy(&self, endpoint: Endpoint, answer: &Answer, pass: &Pass, sent_at: Instant) -> Remedy {
+        let (reason, is_refusal) = match answer {
+            Answer::Refused { reason }
+            | Answer::Missing { reason }
+            | Answer::Misconfigured { reason } => (reason, true),
+            // It may have been applied, or land later: whether it is sent again is not for us to say.
+            Answer::Broken { reason, .. }
+            | Answer::Retry {
+                reason,
+                wait: None,
+                fate: Fate::MayStillLand,
+            } => (reason, false),
+            Answer::Acknowledged
+            | Answer::Partly { .. }
+            | Answer::TooLarge { .. }
+            | Answer::Retry { .. }
+            | Answer::LoggedOut { .. } => return Remedy::None,
+        };
+        if self.credentials.is_none() {
+            return Remedy::None;
+        }
+        let doubt = match (is_refusal, endpoint) {
+            _ if is_about_sessions(reason) => Doubt::Words,
+            (false, _) => Doubt::Fault,
+            (true, Endpoint::Update) => Doubt::Update,
+            (true, _) => Doubt::Batch,
+        };
+        let suspicion = self.session.suspects(pass, doubt, sent_at, Moment::now());
+        match (suspicion, is_refusal) {
+            (Suspicion::None, _) => Remedy::None,
+            (Suspicion::LogIn { .. }, false) => Remedy::LogIn,
+            (Suspicion::LogIn { was_reported }, true) => Remedy::TryAgain { was_reported },
+        }
+    }
+
+    async fn exchange(&self, request: &Outgoing<'_>, pass: &Pass) -> Heard {
         let token = &pass.token;
-        let exchanged = self
-            .transport
-            .exchange(endpoint, Some(token.header()), body);
+        let products = request.ids.len();
+        let endpoint = request.endpoint;
+        let exchanged =
+            self.transport
+                .exchange(endpoint, Some(token.header()), request.body(), products);
         let reply = match exchanged.await {
             Ok(reply) => reply,
-            Err(answer) => return Verdict::Final(answer),
+            Err(answer) => return Heard::Nothing(answer),
         };
         self.heard(endpoint, &reply);
-        let verdict = judge(endpoint, &reply, &[token.text()]);
-        if verdict == Verdict::Final(Answer::Acknowledged) {
-            self.session.accepted(pass.generation);
+        match judge(endpoint, &request.ids, &reply, &[token.text()]) {
+            Verdict::Said(answer) => {
+                if has_passed(&answer) {
+                    self.session.accepted(pass.generation, Moment::now());
+                }
+                Heard::Said(answer)
+            }
+            Verdict::Unauthorized { reason } => Heard::Unauthorized { reason },
         }
-        verdict
     }
 
     /// The token to send with, from a login when there is none or it is about to end.
@@ -179,7 +268,7 @@ impl Inner {
         }
         match &self.credentials {
             Some(credentials) => self.log_in(credentials).await,
-            None => Err(self.session.login_refused(NO_CREDENTIALS.to_owned())),
+            None => Err(self.session.no_login(NO_CREDENTIALS.to_owned())),
         }
     }
 
@@ -190,8 +279,13 @@ impl Inner {
                 reason: NO_CREDENTIALS.to_owned(),
             };
         };
+        let logins = self.session.logins();
         let _turn = self.session.turn().await;
-        match self.log_in(credentials).await {
+        let result = match self.session.shared(logins) {
+            Some(shared) => shared,
+            None => self.log_in(credentials).await,
+        };
+        match result {
             Ok(_) => Answer::Acknowledged,
             Err(answer) => answer,
         }
@@ -202,7 +296,7 @@ impl Inner {
         match self.ask_for_token(credentials).await {
             Ok(token) => {
                 let kept = SecretString::from(token.text());
-                let pass = self.session.logged_in(token);
+                let pass = self.session.logged_in(token, Moment::now());
                 let expires_at = pass.token.end().map(tracing::field::display);
                 info!(expires_at, "logged in to Digible");
                 (self.keep_token)(&kept);
@@ -210,7 +304,7 @@ impl Inner {
             }
             Err(LoginError::Refused { reason }) => {
                 warn!(reason, "Digible refuses the login");
-                Err(self.session.login_refused(reason))
+                Err(self.session.login_refused(&reason))
             }
             Err(LoginError::Failed(answer)) => {
                 debug!(?answer, "no login");
@@ -225,14 +319,14 @@ impl Inner {
         let body = wire::login_body(&credentials.email, password);
         let reply = self
             .transport
-            .exchange(Endpoint::Login, None, body)
+            .exchange(Endpoint::Login, None, body, 0)
             .await
             .map_err(LoginError::new)?;
         self.heard(Endpoint::Login, &reply);
         let text = login::token(&reply, password)?;
         let now = Moment::now();
         Token::obtained(text, self.session.server_time(now), now.steady)
-            .ok_or_else(|| LoginError::no_token(&reply))
+            .ok_or_else(|| LoginError::no_token(&reply, &[password.expose_secret()]))
     }
 
     /// Takes from an answer what it tells besides: the server's time, and what its bodies look like.
@@ -253,12 +347,75 @@ impl Inner {
     }
 }
 
+impl<'a> Outgoing<'a> {
+    fn batch(items: &[&'a Item]) -> Self {
+        Self {
+            endpoint: Endpoint::Batch,
+            items: items.to_vec(),
+            ids: items.iter().map(|item| &item.id).collect(),
+        }
+    }
+
+    fn update(item: &'a Item) -> Self {
+        Self {
+            endpoint: Endpoint::Update,
+            items: vec![item],
+            ids: vec![&item.id],
+        }
+    }
+
+    fn body(&self) -> Vec<u8> {
+        match (self.endpoint, self.items.as_slice()) {
+            (Endpoint::Update, [item]) => wire::update_body(item),
+            (_, items) => wire::batch_body(items),
+        }
+    }
+}
+
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
             .field("transport", &self.transport)
             .field("session", &self.session)
             .finish_non_exhaustive()
+    }
+}
+
+/// Digible took something, so that the token is good.
+fn has_passed(answer: &Answer) -> bool {
+    matches!(answer, Answer::Acknowledged | Answer::Partly { .. })
+}
+
+/// What is told of a request that passed under a new token, when others were refused under the old one:
+/// a yes here would be the proof that those are to blame.
+fn after_false_refusals() -> Answer {
+    Answer::Retry {
+        reason: "the Digible session had ended, which Digible told as a refusal; logged in again"
+            .to_owned(),
+        wait: None,
+        fate: Fate::Unknown,
+    }
+}
+
+/// The second answer to a group, when the first one refused it: some of it may have been applied then,
+/// which an answer that says nothing of products must not hide.
+fn after_refused_group(first: Answer, second: Answer) -> Answer {
+    match second {
+        Answer::Retry {
+            reason,
+            wait,
+            fate: Fate::NotApplied,
+        } => Answer::Retry {
+            reason,
+            wait,
+            fate: Fate::Unknown,
+        },
+        Answer::Missing { .. } | Answer::Misconfigured { .. } | Answer::LoggedOut { .. }
+            if matches!(first, Answer::Refused { .. }) =>
+        {
+            first
+        }
+        second => second,
     }
 }
 

@@ -1,12 +1,54 @@
-//! The body of an answer, read once.
+//! The body of an answer, read once and within a limit, and its words for people.
 
-use serde_json::{Map, Value};
+use super::node::{Members, Node, ParseError};
 
 /// The most of a text that reaches a message, in characters.
 const LONGEST: usize = 200;
 
+/// The most of a page's text that is kept, in bytes.
+const LONGEST_PAGE: usize = 4_096;
+
 /// The most keys that a shape names.
 const MOST_KEYS: usize = 20;
+
+/// Where answers have their words for people, the best first.
+const WORDS: [&str; 11] = [
+    "message",
+    "msg",
+    "error",
+    "errors",
+    "errormessage",
+    "errordescription",
+    "detail",
+    "details",
+    "reason",
+    "description",
+    "title",
+];
+
+/// The same for an answer that looks like a yes: its `message` may well praise the rest.
+const DENIAL_WORDS: [&str; 11] = [
+    "errors",
+    "error",
+    "errormessage",
+    "errordescription",
+    "reason",
+    "detail",
+    "details",
+    "message",
+    "msg",
+    "description",
+    "title",
+];
+
+/// What an answer to a request may be at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Of its body, in bytes.
+    pub(super) bytes: usize,
+    /// Of its JSON, in values.
+    pub(super) values: usize,
+}
 
 /// The body of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,41 +56,46 @@ pub(super) enum Content {
     /// Nothing, or white space.
     Empty,
     /// Whatever the header says its type is.
-    Json(Value),
-    /// A page for people: a proxy's, a sign-in page's, a wrong server's.
-    Html,
+    Json(Node),
+    /// A page for people: a proxy's, a sign-in page's, a wrong server's. Its text without the tags.
+    Html(String),
     /// Anything else.
     Text(String),
+    /// More than an answer to that request may be. Its beginning.
+    TooLong(String),
+}
+
+impl Limits {
+    /// Of the answer to a request with so many products. A product that is echoed with all that a shop
+    /// keeps of it has room.
+    pub(super) fn of(products: usize) -> Self {
+        Self {
+            bytes: (64 << 10) + products.saturating_mul(2 << 10).min(1 << 20),
+            values: 2_048 + products.saturating_mul(64).min(1 << 15),
+        }
+    }
 }
 
 impl Content {
-    /// What these bytes are.
-    pub(super) fn read(bytes: &[u8]) -> Self {
+    /// What these bytes are. There may be one byte more of them than `limits` allow: then it is too long.
+    pub(super) fn read(bytes: &[u8], limits: Limits) -> Self {
+        let is_long = bytes.len() > limits.bytes;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let bytes = bytes.trim_ascii();
         if bytes.is_empty() {
             return Self::Empty;
         }
-        if let Ok(value) = serde_json::from_slice(bytes) {
-            return Self::Json(value);
-        }
         if bytes.starts_with(b"<") {
-            return Self::Html;
+            return Self::Html(page_text(&String::from_utf8_lossy(bytes)));
         }
-        Self::Text(String::from_utf8_lossy(bytes).into_owned())
-    }
-
-    /// The object that says no to a request although its status says yes.
-    pub(super) fn denial(&self) -> Option<&Map<String, Value>> {
-        match self {
-            Self::Json(Value::Object(map)) if denies(map) || has_error_status(map) => Some(map),
-            // Of an element only what nothing but an answer has: `code` or `status` may be a
-            // product's own.
-            Self::Json(Value::Array(elements)) => elements
-                .iter()
-                .filter_map(Value::as_object)
-                .find(|map| denies(map)),
-            _ => None,
+        let beginning = || beginning(bytes);
+        if is_long {
+            return Self::TooLong(beginning());
+        }
+        match Node::parse(bytes, limits.values) {
+            Ok(node) => Self::Json(node),
+            Err(ParseError::TooMany) => Self::TooLong(beginning()),
+            Err(ParseError::NotJson) => Self::Text(beginning()),
         }
     }
 
@@ -56,10 +103,10 @@ impl Content {
     pub(super) fn words(&self) -> Option<String> {
         match self {
             Self::Empty => None,
-            Self::Html => Some("an HTML page".to_owned()),
-            Self::Text(text) => Some(text.clone()),
-            Self::Json(Value::Object(map)) => message(map, ["message", "error", "errors"]),
-            Self::Json(value) => describe(value),
+            Self::Html(text) if text.is_empty() => Some("an HTML page".to_owned()),
+            Self::Html(text) => Some(format!("an HTML page: {text}")),
+            Self::Text(text) | Self::TooLong(text) => Some(text.clone()),
+            Self::Json(node) => words(node),
         }
     }
 
@@ -68,11 +115,12 @@ impl Content {
     pub(super) fn shape(&self) -> String {
         match self {
             Self::Empty => "empty".to_owned(),
-            Self::Html => "HTML".to_owned(),
+            Self::Html(_) => "HTML".to_owned(),
             Self::Text(_) => "text".to_owned(),
-            Self::Json(Value::Object(map)) => keys(map),
-            Self::Json(Value::Array(elements)) => match elements.first() {
-                Some(Value::Object(map)) => format!("array of {}", keys(map)),
+            Self::TooLong(_) => "too long".to_owned(),
+            Self::Json(Node::Object(members)) => keys(members),
+            Self::Json(Node::List(elements)) => match elements.first() {
+                Some(Node::Object(members)) => format!("array of {}", keys(members)),
                 Some(first) => format!("array of {}", kind(first)),
                 None => "empty array".to_owned(),
             },
@@ -81,10 +129,22 @@ impl Content {
     }
 }
 
+/// The words for people in a value, or else all of it.
+pub(super) fn words(node: &Node) -> Option<String> {
+    describe(node, &WORDS)
+}
+
 /// Why `denial` says no, in its own words.
-pub(super) fn denial_words(denial: &Map<String, Value>) -> Option<String> {
-    // The errors first: `message` may well praise what else the request did.
-    message(denial, ["errors", "error", "message"])
+pub(super) fn denial_words(denial: &Node) -> Option<String> {
+    describe(denial, &DENIAL_WORDS)
+}
+
+/// A key without case and separators: `failed_products` and `failedProducts` are one.
+pub(super) fn plain(key: &str) -> String {
+    key.chars()
+        .filter(|letter| letter.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// `text` in one line that is short enough for a message, without any of the secrets in `hide`.
@@ -106,83 +166,107 @@ pub(super) fn tidy(text: &str, hide: &[&str]) -> String {
     }
 }
 
-fn denies(map: &Map<String, Value>) -> bool {
-    let unsuccessful = match map.get("success") {
-        Some(Value::Bool(success)) => !success,
-        Some(Value::String(text)) => text.eq_ignore_ascii_case("false"),
-        _ => false,
-    };
-    unsuccessful
-        || ["errors", "error"]
-            .iter()
-            .any(|key| map.get(*key).is_some_and(is_something))
-}
-
-fn has_error_status(map: &Map<String, Value>) -> bool {
-    ["status", "code", "statusCode"]
-        .iter()
-        .filter_map(|key| map.get(*key))
-        .any(|status| match status {
-            Value::Bool(fine) => !fine,
-            Value::Number(number) => number.as_u64().is_some_and(is_error_status),
-            Value::String(text) => {
-                ["error", "fail", "failed"]
-                    .iter()
-                    .any(|word| text.eq_ignore_ascii_case(word))
-                    || text.parse().is_ok_and(is_error_status)
-            }
-            _ => false,
-        })
-}
-
-/// Only HTTP's own: there are services whose code for success is 20000.
-fn is_error_status(status: u64) -> bool {
-    (400..600).contains(&status)
-}
-
-fn is_something(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(error) => *error,
-        Value::Number(count) => count.as_f64() != Some(0.0),
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Array(list) => !list.is_empty(),
-        Value::Object(map) => !map.is_empty(),
+fn describe(node: &Node, keys: &[&str]) -> Option<String> {
+    match node {
+        Node::Null | Node::Bool(_) => None,
+        Node::Integer(_) | Node::Float(_) => Some(node.to_string()),
+        Node::Text(_) => node.text().map(str::to_owned),
+        Node::List(list) => list.iter().find_map(|element| describe(element, keys)),
+        Node::Object(members) if members.is_empty() => None,
+        Node::Object(members) => message(members, keys)
+            .or_else(|| within(members, keys))
+            .or_else(|| Some(node.to_string())),
     }
 }
 
-fn message(map: &Map<String, Value>, keys: [&str; 3]) -> Option<String> {
-    keys.iter()
-        .filter_map(|key| map.get(*key))
-        .find_map(describe)
+fn message(members: &Members, keys: &[&str]) -> Option<String> {
+    keys.iter().find_map(|key| {
+        let mut named = members.iter().filter(|(name, _)| plain(name) == *key);
+        named.find_map(|(_, value)| describe(value, keys))
+    })
 }
 
-fn describe(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Array(list) => list.first().and_then(describe),
-        Value::Object(map) if !map.is_empty() => {
-            message(map, ["message", "error", "errors"]).or_else(|| Some(value.to_string()))
-        }
+/// Words one level down: services wrap their answers.
+fn within(members: &Members, keys: &[&str]) -> Option<String> {
+    members.iter().find_map(|(_, value)| match value {
+        Node::Object(members) => message(members, keys),
         _ => None,
-    }
+    })
 }
 
-fn keys(map: &Map<String, Value>) -> String {
-    let mut names: Vec<String> = map.keys().map(|key| tidy(key, &[])).collect();
+fn beginning(bytes: &[u8]) -> String {
+    let end = bytes.len().min(LONGEST_PAGE);
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+/// The text of a page, its title first because it stands first: without tags, scripts and styles.
+fn page_text(html: &str) -> String {
+    let mut text = String::new();
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        text.push_str(&rest[..start]);
+        text.push(' ');
+        if text.len() > LONGEST_PAGE {
+            break;
+        }
+        let tag = &rest[start..];
+        let hidden = ["script", "style"]
+            .into_iter()
+            .find(|name| opens(tag, name));
+        let end = match hidden {
+            Some(name) => find_ignoring_case(tag, &format!("</{name}")),
+            None => tag.find('>').map(|end| end + 1),
+        };
+        rest = end.and_then(|end| tag.get(end..)).unwrap_or_default();
+    }
+    text.push_str(rest);
+    let text = [
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ]
+    .into_iter()
+    .fold(text, |text, (entity, letter)| text.replace(entity, letter));
+    let words: Vec<_> = text.split_whitespace().collect();
+    let mut text = words.join(" ");
+    let end = (0..=LONGEST_PAGE.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or_default());
+    text
+}
+
+fn opens(tag: &str, name: &str) -> bool {
+    let named = tag.get(1..=name.len());
+    named.is_some_and(|start| start.eq_ignore_ascii_case(name))
+}
+
+fn find_ignoring_case(text: &str, part: &str) -> Option<usize> {
+    let part = part.as_bytes();
+    text.as_bytes()
+        .windows(part.len())
+        .position(|window| window.eq_ignore_ascii_case(part))
+}
+
+fn keys(members: &Members) -> String {
+    let mut names: Vec<String> = members.iter().map(|(key, _)| tidy(key, &[])).collect();
     names.sort_unstable();
+    names.dedup();
     names.truncate(MOST_KEYS);
     format!("{{{}}}", names.join(", "))
 }
 
-fn kind(value: &Value) -> &'static str {
+fn kind(value: &Node) -> &'static str {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+        Node::Null => "null",
+        Node::Bool(_) => "boolean",
+        Node::Integer(_) | Node::Float(_) => "number",
+        Node::Text(_) => "string",
+        Node::List(_) => "array",
+        Node::Object(_) => "object",
     }
 }
 
@@ -190,72 +274,47 @@ fn kind(value: &Value) -> &'static str {
 mod tests {
     use super::*;
 
+    fn read(body: impl AsRef<[u8]>) -> Content {
+        Content::read(body.as_ref(), Limits::of(1))
+    }
+
     #[test]
     fn bytes_are_told_apart() {
-        assert_eq!(Content::read(b" \r\n\t"), Content::Empty);
-        assert_eq!(Content::read(b"\xef\xbb\xbf"), Content::Empty);
-        assert_eq!(
-            Content::read(b"\xef\xbb\xbf [1] "),
-            Content::Json(serde_json::json!([1]))
-        );
-        assert_eq!(Content::read(b"\n<!DOCTYPE html>"), Content::Html);
-        assert_eq!(Content::read(b"\xff!"), Content::Text("\u{fffd}!".into()));
-        let deep = "[".repeat(10_000);
-        assert_eq!(Content::read(deep.as_bytes()), Content::Text(deep.clone()));
+        assert_eq!(read(b" \r\n\t"), Content::Empty);
+        assert_eq!(read(b"\xef\xbb\xbf"), Content::Empty);
+        let list = Node::List([Node::Integer(1)].into());
+        assert_eq!(read(b"\xef\xbb\xbf [1] "), Content::Json(list));
+        assert_eq!(read(b"\n<!DOCTYPE html>"), Content::Html(String::new()));
+        assert_eq!(read(b"\xff!"), Content::Text("\u{fffd}!".into()));
+        let deep = "[".repeat(1_000);
+        assert_eq!(read(&deep), Content::Text(deep));
     }
 
+    /// Of an answer there is never more in memory than its limits allow: the bytes, and for each of the
+    /// values a node, a key's place and the key. A megabyte of small objects was 25 megabytes before.
     #[test]
-    fn what_says_no() {
-        for no in [
-            r#"{"success": false}"#,
-            r#"{"success": "False"}"#,
-            r#"{"success": true, "errors": ["one product is bad"]}"#,
-            r#"{"errors": {"productPrice": ["too high"]}}"#,
-            r#"{"errors": "bad"}"#,
-            r#"{"errors": 2}"#,
-            r#"{"error": "bad"}"#,
-            r#"{"error": true}"#,
-            r#"{"error": {"message": "bad"}}"#,
-            r#"{"status": "Error"}"#,
-            r#"{"status": "fail"}"#,
-            r#"{"status": "FAILED"}"#,
-            r#"{"status": false}"#,
-            r#"{"status": 400}"#,
-            r#"{"status": "422"}"#,
-            r#"{"code": 599}"#,
-            r#"{"statusCode": 500}"#,
-            r#"[{"productId": 1}, {"success": false}]"#,
-            r#"[{"error": "bad"}]"#,
-        ] {
-            assert!(Content::read(no.as_bytes()).denial().is_some(), "{no}");
+    fn an_answer_has_its_limits() {
+        for (products, bytes, memory) in [(0, 64 << 10, 256 << 10), (200, 464 << 10, 2 << 20)] {
+            let limits = Limits::of(products);
+            assert_eq!(limits.bytes, bytes);
+            let of_a_value = size_of::<(Box<str>, Node)>() + 32;
+            assert!(
+                limits.bytes + limits.values * of_a_value <= memory,
+                "{limits:?}"
+            );
+            let small = format!("[{}]", vec![r#"{"a":0}"#; limits.values].join(","));
+            let one_byte_more = " ".repeat(limits.bytes) + "1";
+            for long in [small, one_byte_more] {
+                let content = Content::read(long.as_bytes(), limits);
+                assert!(matches!(content, Content::TooLong(_)), "{content:?}");
+            }
         }
-    }
-
-    #[test]
-    fn what_does_not() {
-        for yes in [
-            "{}",
-            "[]",
-            r#"{"message": "error"}"#,
-            r#"{"success": true, "errors": [], "error": null}"#,
-            r#"{"success": null}"#,
-            r#"{"error": false, "errors": 0}"#,
-            r#"{"error": "", "errors": {}}"#,
-            r#"{"error": "  "}"#,
-            r#"{"status": "success", "code": 200}"#,
-            r#"{"status": 1, "code": 20000}"#,
-            r#"{"status": "ok", "code": "E"}"#,
-            r#"{"data": {"success": false}}"#,
-            r#"[{"productId": 1, "code": 404, "status": "failed"}]"#,
-            "[1, null]",
-        ] {
-            assert_eq!(Content::read(yes.as_bytes()).denial(), None, "{yes}");
-        }
+        assert_eq!(Limits::of(usize::MAX).bytes, (1 << 20) + (64 << 10));
     }
 
     #[test]
     fn words_are_found_where_services_put_them() {
-        let words = |body: &str| Content::read(body.as_bytes()).words();
+        let words = |body: &str| read(body).words();
         for body in [
             r#"{"message": "too high", "error": "Bad Request"}"#,
             r#"{"message": ["too high", "too long"]}"#,
@@ -264,6 +323,9 @@ mod tests {
             r#"{"errors": ["too high"]}"#,
             r#"{"errors": [{"message": "too high"}]}"#,
             r#"[{"error": "too high"}]"#,
+            r#"{"detail": "too high", "code": 7}"#,
+            r#"{"error_description": "too high"}"#,
+            r#"{"statusCode": 400, "data": {"Message": "too high"}}"#,
             r#""too high""#,
             "too high",
         ] {
@@ -273,17 +335,40 @@ mod tests {
             words(r#"{"errors": {"productPrice": ["too high"]}}"#).as_deref(),
             Some(r#"{"productPrice":["too high"]}"#)
         );
-        assert_eq!(words("<html>").as_deref(), Some("an HTML page"));
+        assert_eq!(words(r#"{"odd": 7}"#).as_deref(), Some(r#"{"odd":7}"#));
         assert_eq!(words(""), None);
         assert_eq!(words("{}"), None);
         assert_eq!(words("null"), None);
     }
 
     #[test]
+    fn a_page_tells_its_title_and_its_first_words() {
+        for (page, told) in [
+            ("<html>", "an HTML page"),
+            (
+                "<TITLE>Store 17</TITLE><p>is closed",
+                "an HTML page: Store 17 is closed",
+            ),
+            (
+                "<script>if (1<2) {}</script><style>p{}</style><h1>Sign&nbsp;in &amp; go</h1>",
+                "an HTML page: Sign in & go",
+            ),
+            ("<p>cut in the <b", "an HTML page: cut in the"),
+            ("<p>ä<é>ö", "an HTML page: ä ö"),
+        ] {
+            assert_eq!(read(page).words().as_deref(), Some(told), "{page}");
+        }
+        let endless = format!("<p>{}", "word ".repeat(100_000));
+        let told = Content::read(endless.as_bytes(), Limits::of(0)).words();
+        assert!(told.is_some_and(|told| told.len() < 5_000));
+    }
+
+    #[test]
     fn a_denial_tells_its_errors_before_its_message() {
-        let content = Content::read(br#"{"message": "Synced", "errors": ["P7 is bad"]}"#);
-        let words = content.denial().and_then(denial_words);
-        assert_eq!(words.as_deref(), Some("P7 is bad"));
+        let Content::Json(node) = read(br#"{"message": "Synced", "errors": ["P7 is bad"]}"#) else {
+            panic!("not JSON");
+        };
+        assert_eq!(denial_words(&node).as_deref(), Some("P7 is bad"));
     }
 
     #[test]
@@ -299,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_shape_has_keys_and_no_values() {
-        let shape = |body: &str| Content::read(body.as_bytes()).shape();
+        let shape = |body: &str| read(body).shape();
         assert_eq!(shape(r#"{"message": "x", "data": {}}"#), "{data, message}");
         assert_eq!(shape(r#"[{"b": 1, "a": 2}]"#), "array of {a, b}");
         assert_eq!(shape("[1]"), "array of number");

@@ -6,8 +6,22 @@ use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 
 use super::content::{Content, denial_words, tidy};
+use super::node::Node;
 use super::wire::Endpoint;
-use super::{Answer, Fate, retry_after};
+use super::{Answer, Fate, Rejection, retry_after};
+use crate::product::ProductId;
+use keys::{Meaning, meaning};
+use success::Told;
+
+mod keys;
+mod says;
+mod success;
+
+/// What a server says that counts requests, when none is left.
+const REMAINING: [HeaderName; 2] = [
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("ratelimit-remaining"),
+];
 
 /// What came back.
 #[derive(Debug)]
@@ -23,41 +37,36 @@ pub(super) struct Reply {
 /// What an answer means, before the session has had its say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It stands, whatever the token.
-    Final(Answer),
+    /// As the answer says; whether the token may be behind it, the session knows.
+    Said(Answer),
     /// The token is no longer good (401).
     Unauthorized { reason: String },
-    /// The token is no longer good, or what was sent is refused (403): a new token tells.
-    Forbidden { reason: String },
 }
 
-/// What `reply` to a request at `endpoint` means; `hide` are the secrets that were sent and must not
-/// come back in a reason.
-pub(super) fn judge(endpoint: Endpoint, reply: &Reply, hide: &[&str]) -> Verdict {
-    let status = reply.status;
-    let reason = || reason(reply, hide);
-    let retry = |fate| Answer::Retry {
-        reason: reason(),
-        wait: reply.wait(),
-        fate,
-    };
-    Verdict::Final(match status.as_u16() {
-        200..=299 => success(endpoint, reply, hide),
-        300..=399 => Answer::Misconfigured {
+/// What `reply` to a request with the products `sent` at `endpoint` means; `hide` are the secrets that
+/// were sent and must not come back in a reason.
+pub(super) fn judge(
+    endpoint: Endpoint,
+    sent: &[&ProductId],
+    reply: &Reply,
+    hide: &[&str],
+) -> Verdict {
+    let status = reply.status.as_u16();
+    if status == 401 {
+        let reason = reason(reply, hide);
+        return Verdict::Unauthorized { reason };
+    }
+    let verdict = match status {
+        200..=299 => success(endpoint, sent, reply, hide),
+        300..=399 => Verdict::Said(Answer::Misconfigured {
             reason: redirect(reply),
-        },
-        401 => return Verdict::Unauthorized { reason: reason() },
-        403 => return Verdict::Forbidden { reason: reason() },
-        404 | 405 | 410 => Answer::Missing { reason: reason() },
-        // The server gave up before it had the whole request, or before it looked at it.
-        408 | 429 => retry(Fate::NotApplied),
-        413 => Answer::TooLarge { reason: reason() },
-        400..=499 => Answer::Refused { reason: reason() },
-        // A gateway speaks for a server that may be still at it.
-        502 | 504 => retry(Fate::MayStillLand),
-        501 | 503 | 505..=599 => retry(Fate::Unknown),
-        _ => Answer::Broken { reason: reason() },
-    })
+        }),
+        _ => failure(status, reply, hide),
+    };
+    match verdict {
+        Verdict::Said(answer) => Verdict::Said(postponed(answer, reply)),
+        unauthorized => unauthorized,
+    }
 }
 
 impl Reply {
@@ -66,35 +75,179 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// How long it asks us to wait, in its head or in its body.
     fn wait(&self) -> Option<Duration> {
-        retry_after::wait(self.header(RETRY_AFTER)?, self.header(DATE))
+        let header = self.header(RETRY_AFTER);
+        match (header, &self.content) {
+            (Some(header), _) => retry_after::wait(header, self.header(DATE)),
+            (None, Content::Json(node)) => says::own_wait(node)
+                .and_then(|seconds| retry_after::wait(&seconds.to_string(), None)),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether it asks us to wait, however long.
+    fn asks_to_wait(&self) -> bool {
+        let is_spent = |name: &HeaderName| self.header(name.clone()).map(str::trim) == Some("0");
+        self.headers.contains_key(RETRY_AFTER)
+            || REMAINING.iter().any(is_spent)
+            || self.wait().is_some()
     }
 }
 
-fn success(endpoint: Endpoint, reply: &Reply, hide: &[&str]) -> Answer {
-    if let Some(denial) = reply.content.denial() {
-        let words = denial_words(denial).unwrap_or_else(|| "refused without a reason".to_owned());
-        return Answer::Refused {
-            reason: with_status(reply, &tidy(&words, hide)),
+/// An answer of 4xx or 5xx, or with a number that means nothing.
+fn failure(status: u16, reply: &Reply, hide: &[&str]) -> Verdict {
+    let reason = reason(reply, hide);
+    let own_status = match &reply.content {
+        Content::Json(node) if status < 500 => says::own_status(node),
+        _ => None,
+    };
+    if own_status == Some(401) {
+        return Verdict::Unauthorized { reason };
+    }
+    let retry = |reason, fate| Answer::Retry {
+        reason,
+        wait: reply.wait(),
+        fate,
+    };
+    Verdict::Said(match own_status.unwrap_or(status) {
+        // Turned away before anything was done.
+        420 | 423 | 425 | 429 | 430 => retry(reason, Fate::NotApplied),
+        // It is not done, and it never will be.
+        501 => retry(reason, Fate::Unknown),
+        500 => Answer::Broken {
+            reason,
+            fate: Fate::Unknown,
+        },
+        // Often a gateway's, behind which the server may be still at it.
+        408 | 502..=599 => retry(reason, Fate::MayStillLand),
+        404 | 405 | 410 => Answer::Missing { reason },
+        413 => Answer::TooLarge { reason },
+        400..=499 => Answer::Refused { reason },
+        _ => Answer::Broken {
+            reason,
+            fate: Fate::MayStillLand,
+        },
+    })
+}
+
+/// A refusal of now is none of what was sent: whoever asks for patience gets it.
+fn postponed(answer: Answer, reply: &Reply) -> Answer {
+    if !reply.asks_to_wait() {
+        return answer;
+    }
+    // Of an answer that looks like a yes, some may have been applied.
+    let fate_of_refusal = match reply.status.is_success() {
+        true => Fate::Unknown,
+        false => Fate::NotApplied,
+    };
+    let (reason, fate) = match answer {
+        Answer::Refused { reason } | Answer::TooLarge { reason } | Answer::Missing { reason } => {
+            (reason, fate_of_refusal)
+        }
+        Answer::Partly { reason, .. } => (reason, Fate::Unknown),
+        Answer::Broken { reason, fate } => (reason, fate),
+        other => return other,
+    };
+    Answer::Retry {
+        reason,
+        wait: reply.wait(),
+        fate,
+    }
+}
+
+fn success(endpoint: Endpoint, sent: &[&ProductId], reply: &Reply, hide: &[&str]) -> Verdict {
+    let said = |words: &str| with_status(reply, &tidy(words, hide));
+    let node = match &reply.content {
+        Content::Json(node @ (Node::Object(_) | Node::List(_))) => node,
+        Content::Empty
+            if endpoint == Endpoint::Update && reply.status != StatusCode::MULTI_STATUS =>
+        {
+            return Verdict::Said(Answer::Acknowledged);
+        }
+        content => {
+            return Verdict::Said(Answer::Broken {
+                reason: said(&unreadable(content)),
+                // Nobody knows who answered, and whether the request went on from there.
+                fate: Fate::MayStillLand,
+            });
+        }
+    };
+    let told = match endpoint {
+        Endpoint::Login => login_told(node),
+        Endpoint::Batch | Endpoint::Update => {
+            success::told(node, sent, reply.status == StatusCode::MULTI_STATUS)
+        }
+    };
+    Verdict::Said(match told {
+        Told::Everything => Answer::Acknowledged,
+        Told::Refused(words) => Answer::Refused {
+            reason: said(&words),
+        },
+        Told::Partly(refused) => partly(refused, sent.len(), &said),
+        Told::Later(words) => Answer::Retry {
+            reason: said(&words),
+            wait: reply.wait(),
+            fate: Fate::Unknown,
+        },
+        Told::Unauthorized(words) => {
+            return Verdict::Unauthorized {
+                reason: said(&words),
+            };
+        }
+    })
+}
+
+fn partly(refused: Vec<Rejection>, sent: usize, said: &impl Fn(&str) -> String) -> Answer {
+    let refused: Vec<_> = refused
+        .into_iter()
+        .map(|rejection| Rejection {
+            reason: said(&rejection.reason),
+            ..rejection
+        })
+        .collect();
+    let first = refused.first().map_or("", |first| &first.reason);
+    Answer::Partly {
+        reason: format!("{} of {sent} products refused: {first}", refused.len()),
+        refused,
+    }
+}
+
+/// A login's answer may tell anything of the account; only what stands at its top counts.
+fn login_told(node: &Node) -> Told {
+    let Node::Object(members) = node else {
+        return Told::Everything;
+    };
+    if let Some(status) = says::own_status(node) {
+        let words = denial_words(node).unwrap_or_default();
+        return match status {
+            401 => Told::Unauthorized(words),
+            _ => Told::Later(words),
         };
     }
-    let what = match &reply.content {
-        Content::Json(value) if value.is_object() || value.is_array() => {
-            return Answer::Acknowledged;
-        }
-        Content::Empty if endpoint == Endpoint::Update => return Answer::Acknowledged,
-        Content::Empty => "an empty answer",
-        Content::Html => "an HTML page",
-        Content::Json(_) | Content::Text(_) => "something else",
-    };
-    Answer::Broken {
-        reason: with_status(
-            reply,
-            &format!(
-                "{what} instead of Digible's JSON; a proxy or a sign-in page may be in between"
-            ),
-        ),
+    let denies = members.iter().any(|(key, value)| match meaning(key) {
+        Meaning::Fault { is_plain: true } => !says::is_nothing(value),
+        Meaning::Success | Meaning::Status | Meaning::Code => says::says(value).is_bad(),
+        _ => false,
+    });
+    match denies {
+        true => Told::Refused(denial_words(node).unwrap_or_default()),
+        false => Told::Everything,
     }
+}
+
+/// What is there in the place of an answer, in its own words.
+fn unreadable(content: &Content) -> String {
+    let what = match content {
+        Content::Empty => "an empty answer".to_owned(),
+        Content::TooLong(_) => "an answer that is too long".to_owned(),
+        Content::Html(_) => content.words().unwrap_or_default(),
+        Content::Json(node) => format!("`{node}`"),
+        Content::Text(text) => format!("`{text}`"),
+    };
+    // Last, because a long text is cut.
+    let hint = "a proxy or a sign-in page may have answered in Digible's place";
+    format!("{hint}: {what}")
 }
 
 fn redirect(reply: &Reply) -> String {
@@ -132,230 +285,32 @@ fn with_status(reply: &Reply, words: &str) -> String {
     format!("{}: {words}", reply.status.as_u16())
 }
 
-#[cfg(test)]
-mod tests {
-    use reqwest::header::HeaderValue;
-
-    use super::Endpoint::{Batch, Login, Update};
-    use super::*;
-
-    fn reply(status: u16, body: &str) -> Reply {
-        Reply {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers: HeaderMap::new(),
-            content: Content::read(body.as_bytes()),
-        }
-    }
-
-    fn answer(endpoint: Endpoint, status: u16, body: &str) -> Answer {
-        match judge(endpoint, &reply(status, body), &[]) {
-            Verdict::Final(answer) => answer,
-            other => panic!("{status} {body}: {other:?}"),
-        }
-    }
-
-    fn retry(reason: &str, fate: Fate) -> Answer {
-        Answer::Retry {
-            reason: reason.to_owned(),
-            wait: None,
-            fate,
-        }
-    }
-
-    #[test]
-    fn a_json_object_or_array_acknowledges() {
-        for endpoint in [Login, Batch, Update] {
-            for status in [200, 201, 202, 207, 299] {
-                for body in ["{}", "[]", r#"{"message":"ok","data":null}"#, " [ {} ] "] {
-                    assert_eq!(
-                        answer(endpoint, status, body),
-                        Answer::Acknowledged,
-                        "{endpoint:?} {status} {body}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_empty_success_acknowledges_an_update_only() {
-        for status in [200, 204] {
-            for body in ["", " \r\n"] {
-                assert_eq!(answer(Update, status, body), Answer::Acknowledged);
-                for endpoint in [Login, Batch] {
-                    let answer = answer(endpoint, status, body);
-                    assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn any_other_success_is_broken() {
-        for endpoint in [Login, Batch, Update] {
-            for body in [
-                "<html>Sign in</html>",
-                "OK",
-                "null",
-                "true",
-                "7",
-                "\"ok\"",
-                "{\"a\":",
-            ] {
-                let Answer::Broken { reason } = answer(endpoint, 200, body) else {
-                    panic!("{endpoint:?} {body}");
-                };
-                assert!(reason.starts_with("200: "), "{reason}");
-                assert!(reason.contains("proxy"), "{reason}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_success_that_says_no_is_refused_in_its_own_words() {
-        for (body, reason) in [
-            (
-                r#"{"success":false,"message":"no such store"}"#,
-                "200: no such store",
-            ),
-            (r#"{"success":false}"#, "200: refused without a reason"),
-            (
-                r#"{"message":"done","errors":["P7: price"]}"#,
-                "200: P7: price",
-            ),
-            (r#"[{},{"success":false,"message":"P7"}]"#, "200: P7"),
-        ] {
-            for endpoint in [Login, Batch, Update] {
-                assert_eq!(
-                    answer(endpoint, 200, body),
-                    Answer::Refused {
-                        reason: reason.to_owned()
-                    }
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_token_is_the_sessions_business() {
-        let refused = reply(401, r#"{"message":"jwt expired"}"#);
-        assert_eq!(
-            judge(Batch, &refused, &[]),
-            Verdict::Unauthorized {
-                reason: "401: jwt expired".to_owned()
-            }
-        );
-        assert_eq!(
-            judge(Update, &reply(403, ""), &[]),
-            Verdict::Forbidden {
-                reason: "403: Forbidden".to_owned()
-            }
-        );
-    }
-
-    #[test]
-    fn every_other_status_has_its_meaning() {
-        let body = r#"{"message":"words"}"#;
-        let said = |status: u16| format!("{status}: words");
-        for endpoint in [Batch, Update] {
-            for status in [404, 405, 410] {
-                let reason = said(status);
-                assert_eq!(answer(endpoint, status, body), Answer::Missing { reason });
-            }
-            for status in [
-                400, 402, 406, 407, 409, 411, 412, 414, 415, 422, 426, 451, 499,
-            ] {
-                let reason = said(status);
-                assert_eq!(answer(endpoint, status, body), Answer::Refused { reason });
-            }
-            let reason = said(413);
-            assert_eq!(answer(endpoint, 413, body), Answer::TooLarge { reason });
-            let reason = said(500);
-            assert_eq!(answer(endpoint, 500, body), Answer::Broken { reason });
-            for (fate, statuses) in [
-                (Fate::NotApplied, [408, 429].as_slice()),
-                (Fate::MayStillLand, &[502, 504]),
-                (Fate::Unknown, &[501, 503, 505, 507, 511, 520, 524, 599]),
-            ] {
-                for &status in statuses {
-                    assert_eq!(
-                        answer(endpoint, status, body),
-                        retry(&said(status), fate),
-                        "{status}"
-                    );
-                }
-            }
-            let beyond = answer(endpoint, 999, body);
-            assert_eq!(beyond, Answer::Broken { reason: said(999) });
-        }
-    }
-
-    #[test]
-    fn reasons_are_for_people() {
-        for (body, reason) in [
-            ("", "503: Service Unavailable"),
-            ("<html><h1>Oops</h1></html>", "503: an HTML page"),
-            ("try\nlater", "503: try later"),
-            ("{}", "503: Service Unavailable"),
-        ] {
-            assert_eq!(answer(Batch, 503, body), retry(reason, Fate::Unknown));
-        }
-        assert_eq!(
-            answer(Batch, 499, ""),
-            Answer::Refused {
-                reason: "499: no reason given".to_owned()
-            }
-        );
-    }
-
-    #[test]
-    fn a_redirect_names_its_target_and_no_query() {
-        for status in [301, 302, 303, 307, 308] {
-            let mut reply = reply(status, "<html>moved</html>");
-            reply.headers.insert(
-                LOCATION,
-                HeaderValue::from_static("https://portal.example/in?token=hunter2#x"),
-            );
-            let Verdict::Final(Answer::Misconfigured { reason }) = judge(Batch, &reply, &[]) else {
-                panic!("{status}");
-            };
-            assert!(reason.starts_with(&format!("{status}: ")), "{reason}");
-            assert!(reason.contains("`https://portal.example/in`"), "{reason}");
-            assert!(!reason.contains("hunter2"), "{reason}");
-        }
-        assert!(matches!(
-            answer(Batch, 304, ""),
-            Answer::Misconfigured { .. }
-        ));
-    }
-
-    #[test]
-    fn the_wait_is_handed_on() {
-        for status in [408, 429, 502, 503, 504] {
-            let mut reply = reply(status, "");
-            reply.headers.insert(
-                RETRY_AFTER,
-                HeaderValue::from_static("Sun, 06 Nov 1994 08:50:07 GMT"),
-            );
-            reply.headers.insert(
-                DATE,
-                HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
-            );
-            let Verdict::Final(Answer::Retry { wait, .. }) = judge(Batch, &reply, &[]) else {
-                panic!("{status}");
-            };
-            assert_eq!(wait, Some(Duration::from_secs(30)), "{status}");
-        }
-    }
-
-    #[test]
-    fn a_secret_does_not_come_back() {
-        let reply = reply(400, r#"{"message":"bad password \"hunter2\""}"#);
-        assert_eq!(
-            judge(Login, &reply, &["hunter2"]),
-            Verdict::Final(Answer::Refused {
-                reason: "400: bad password \"(hidden)\"".to_owned()
-            })
-        );
-    }
+/// Whether an answer's reason is of sessions, by its words or by a number that has no other use.
+pub(super) fn is_about_sessions(reason: &str) -> bool {
+    let words = reason.to_lowercase();
+    matches!(status_in(reason), Some(419 | 440 | 498))
+        || [
+            "token",
+            "jwt",
+            "session",
+            "unauthor",
+            "unauthent",
+            "authenticat",
+            "log in",
+            "login",
+            "sign in",
+            "signin",
+        ]
+        .iter()
+        .any(|word| words.contains(word))
 }
+
+/// Whether a reason is that of an answer, which begins with its status; then its status.
+pub(super) fn status_in(reason: &str) -> Option<u16> {
+    let (status, _) = reason.split_once(": ")?;
+    let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+    status.parse().ok().filter(|_| is_status)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::content::Content;
+use super::content::{Content, tidy};
 use super::judge::{Reply, Verdict, judge};
 use super::wire::{self, Endpoint};
 use super::{Answer, Fate};
@@ -28,18 +28,17 @@ pub(super) enum LoginError {
 ///
 /// Why there is none.
 pub(super) fn token<'a>(reply: &'a Reply, password: &SecretString) -> Result<&'a str, LoginError> {
-    match judge(Endpoint::Login, reply, &[password.expose_secret()]) {
-        Verdict::Final(Answer::Acknowledged) => {}
-        Verdict::Final(answer) => return Err(LoginError::new(answer)),
-        Verdict::Unauthorized { reason } | Verdict::Forbidden { reason } => {
-            return Err(LoginError::Refused { reason });
-        }
+    let hide = [password.expose_secret()];
+    match judge(Endpoint::Login, &[], reply, &hide) {
+        Verdict::Said(Answer::Acknowledged) => {}
+        Verdict::Said(answer) => return Err(LoginError::new(answer)),
+        Verdict::Unauthorized { reason } => return Err(LoginError::Refused { reason }),
     }
     match &reply.content {
         Content::Json(value) => wire::token(value),
         _ => None,
     }
-    .ok_or_else(|| LoginError::no_token(reply))
+    .ok_or_else(|| LoginError::no_token(reply, &hide))
 }
 
 impl Credentials {
@@ -58,7 +57,7 @@ impl LoginError {
     pub(super) fn new(answer: Answer) -> Self {
         match answer {
             Answer::Refused { reason } | Answer::TooLarge { reason } => Self::Refused { reason },
-            Answer::Broken { reason } => Self::retry(reason),
+            Answer::Broken { reason, .. } => Self::retry(reason),
             // What becomes of a login that still lands is of no account.
             Answer::Retry { reason, wait, .. } => Self::Failed(Answer::Retry {
                 reason,
@@ -69,10 +68,19 @@ impl LoginError {
         }
     }
 
-    /// The answer looks like a yes and brings nothing.
-    pub(super) fn no_token(reply: &Reply) -> Self {
+    /// The answer looks like a yes and brings nothing. Of its words only the message is shown: the rest
+    /// may be a token in another place.
+    pub(super) fn no_token(reply: &Reply, hide: &[&str]) -> Self {
         let status = reply.status.as_u16();
-        Self::retry(format!("{status}: no token in the login's answer"))
+        let message = match &reply.content {
+            Content::Json(node) => ["message", "error"]
+                .iter()
+                .find_map(|key| node.get(key)?.text()),
+            _ => None,
+        };
+        let words = message.map(|message| format!(": {}", tidy(message, hide)));
+        let words = words.unwrap_or_default();
+        Self::retry(format!("{status}: no token in the login's answer{words}"))
     }
 
     fn retry(reason: String) -> Self {

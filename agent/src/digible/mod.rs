@@ -13,6 +13,7 @@ mod content;
 mod item;
 mod judge;
 mod login;
+mod node;
 mod options;
 mod retry_after;
 mod session;
@@ -31,7 +32,8 @@ pub use options::DigibleOptions;
 /// The two calls that carry products, and the login.
 #[async_trait]
 pub trait Cloud: Send + Sync {
-    /// Sends products through the batch endpoint: at most the configured batch size.
+    /// Sends products through the batch endpoint: at most the configured batch size. Only here an
+    /// answer may be a yes for some of them and a no for the others ([`Answer::Partly`]).
     async fn send_batch(&self, items: &[&Item]) -> Answer;
 
     /// Sends one product that was acknowledged before through the update endpoint.
@@ -49,6 +51,15 @@ pub trait Cloud: Send + Sync {
 pub enum Answer {
     /// Digible has them.
     Acknowledged,
+    /// A success that names products of the request which it refuses: some of them and not all. Digible
+    /// has the others. A success that refuses products without naming them is [`Answer::Refused`], and
+    /// then none of the request is acknowledged.
+    Partly {
+        /// In the order of the request, each product at most once.
+        refused: Vec<Rejection>,
+        /// Of all of them, for people.
+        reason: String,
+    },
     /// Refused because of what was sent (4xx other than the ones below).
     Refused {
         /// For people, with the status: `400: the price is too high`.
@@ -66,8 +77,10 @@ pub enum Answer {
     },
     /// 500, or an answer that cannot be read: may be the fault of one product in it.
     Broken {
-        /// For people.
+        /// For people, with the answer's own words.
         reason: String,
+        /// What may have become of the request.
+        fate: Fate,
     },
     /// Try again later; no product is to blame.
     Retry {
@@ -85,9 +98,18 @@ pub enum Answer {
     },
     /// The login is refused and is not repeated until the credentials change.
     LoggedOut {
-        /// For people.
+        /// For people, as a sentence of its own: which [`SessionState`] it is, and why.
         reason: String,
     },
+}
+
+/// One product that a success refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its place among the request's products, from 0.
+    pub index: usize,
+    /// For people, with the status: `200: the price is too high`.
+    pub reason: String,
 }
 
 /// What may have become of a request that was not acknowledged, the worst last.
@@ -97,8 +119,37 @@ pub enum Fate {
     NotApplied,
     /// Answered, but not whether it was applied.
     Unknown,
-    /// Not answered (time-out, cut connection, 502, 504): it may be applied even later.
+    /// Not answered by who applies it (time-out, cut connection, 408, any 5xx that a gateway may send, a
+    /// page in place of an answer): it may be applied even later.
     MayStillLand,
+}
+
+impl SessionState {
+    /// Whether Digible refuses the login, so that nothing can be sent.
+    #[must_use]
+    pub fn is_refused(self) -> bool {
+        matches!(self, Self::Expired | Self::Refused)
+    }
+
+    /// What people are told: a password that was never accepted is another thing than a session that
+    /// has ended.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Unknown => "Not logged in to Digible yet",
+            Self::Active => "Logged in to Digible",
+            Self::Expired => "The Digible session has ended",
+            Self::Refused => "Digible does not accept the password",
+        }
+    }
+}
+
+impl Answer {
+    /// The status of the answer that `reason` tells of; none when nothing answered.
+    #[must_use]
+    pub fn status_in(reason: &str) -> Option<u16> {
+        judge::status_in(reason)
+    }
 }
 
 /// What is known of the login.
@@ -117,6 +168,8 @@ pub enum SessionState {
     Unknown,
     /// Logged in.
     Active,
-    /// Refused.
+    /// It worked once, and Digible refuses it now.
     Expired,
+    /// Digible refuses the password, and never accepted it as far as is known.
+    Refused,
 }

@@ -1,5 +1,6 @@
 //! The session that all requests share: the token, whose turn it is to log in, and the server's time.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,12 @@ use super::{Answer, Session, SessionState};
 
 /// How long nobody logs in again after a fresh token was turned away.
 const REST: Duration = Duration::from_secs(60);
+
+/// From one login on mere suspicion to the next, unless the first one helped.
+const SUSPICION_REST: Duration = Duration::from_secs(300);
+
+/// The most logins within [`REST`]: more of them show that a login does not help for long.
+const MOST_LOGINS: usize = 30;
 
 /// One moment by both clocks of this computer.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +34,36 @@ pub(super) struct Pass {
     pub(super) token: Arc<Token>,
     /// From 1; 0 stands for none.
     pub(super) generation: u64,
+}
+
+/// As long after an acknowledgement the token is taken for good.
+const PROVEN: Duration = Duration::from_secs(60);
+
+/// What makes a token doubtful.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// An answer whose words or number are of sessions.
+    Words,
+    /// A refused batch.
+    Batch,
+    /// A refused update: often a product that Digible has lost. Before that counts, the product is sent
+    /// as a batch.
+    Update,
+    /// An answer that says nothing, as in an outage.
+    Fault,
+}
+
+/// Whether an answer may be the end of its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Suspicion {
+    /// Something speaks for the token: the answer is reported.
+    None,
+    /// One login is worth it.
+    LogIn {
+        /// Another batch was reported as refused under this token before: should a login help, that was
+        /// no fault of its products.
+        was_reported: bool,
+    },
 }
 
 /// What to do before a request.
@@ -48,8 +85,23 @@ pub(super) struct SharedSession {
 #[derive(Debug, Default)]
 struct State {
     pass: Option<Pass>,
-    /// Whether Digible acknowledged something under `pass`.
-    accepted: bool,
+    /// When Digible last acknowledged something under `pass`.
+    accepted_at: Option<Instant>,
+    /// Whether a batch was reported as refused since then.
+    has_refused: bool,
+    /// Until when nobody logs in because of a refusal.
+    trusted_after_refusal: Option<Instant>,
+    /// Until when nobody logs in because of a fault.
+    trusted_after_fault: Option<Instant>,
+    /// Whether a login on suspicion is under way.
+    is_suspected: bool,
+    /// When the last logins brought a token.
+    logged_in_at: VecDeque<Instant>,
+    /// Whether Digible ever accepted these credentials: an earlier process kept a token, or this one
+    /// got one.
+    ever_accepted: bool,
+    /// Whether Digible ever refused a login of this process.
+    was_asked: bool,
     /// How many logins have ended, well or not.
     logins: u64,
     /// What the last login ended with when it did not end well.
@@ -81,6 +133,7 @@ impl SharedSession {
     /// With the token of an earlier login, if there is one.
     pub(super) fn new(kept: Option<Token>) -> Self {
         let state = State {
+            ever_accepted: kept.is_some(),
             pass: kept.map(|token| Pass {
                 token: Arc::new(token),
                 generation: 1,
@@ -145,20 +198,91 @@ impl SharedSession {
         }
         match &state.failure {
             Some(failure) if state.logins > logins => Err(failure.clone()),
-            _ => Ok(None),
+            _ => {
+                state.check_storm(now)?;
+                Ok(None)
+            }
         }
     }
 
+    /// What another's login came to while this one waited for its turn; nothing when nobody logged in
+    /// since there had been `logins`.
+    pub(super) fn shared(&self, logins: u64) -> Option<Result<Pass, Answer>> {
+        let state = self.lock();
+        if state.logins == logins {
+            return None;
+        }
+        match (&state.failure, &state.pass) {
+            (Some(failure), _) => Some(Err(failure.clone())),
+            (None, pass) => pass.clone().map(Ok),
+        }
+    }
+
+    /// Whether an answer of `now` to a request of `sent_at` may be the end of its token, told with a
+    /// number of its own, so that one login is worth it.
+    ///
+    /// Not when Digible acknowledged something under it since the request was sent, nor when it is new and
+    /// untried. In the minute after an acknowledgement, which may have been the last one, it takes words of
+    /// sessions or a second refused batch in a row. A login that did not help is not repeated for five
+    /// minutes, so that neither a product that is refused nor an outage makes logins all the time.
+    pub(super) fn suspects(
+        &self,
+        pass: &Pass,
+        doubt: Doubt,
+        sent_at: Instant,
+        now: Moment,
+    ) -> Suspicion {
+        let mut state = self.lock();
+        let newest = state.pass.as_ref().map_or(0, |newest| newest.generation);
+        if newest != pass.generation || state.is_suspected {
+            // Another one sees to it: trying costs no login.
+            return Suspicion::LogIn {
+                was_reported: false,
+            };
+        }
+        let was_reported = state.has_refused;
+        let is_good = state.accepted_at.is_some_and(|at| at >= sent_at);
+        let is_proven = state
+            .accepted_at
+            .is_some_and(|at| now.steady.saturating_duration_since(at) < PROVEN);
+        let is_untried = state.accepted_at.is_none() && pass.token.is_fresh(now.steady);
+        let is_trusted = is_untried
+            || match doubt {
+                Doubt::Words => is_good,
+                Doubt::Batch => is_good || (is_proven && !was_reported),
+                Doubt::Update | Doubt::Fault => is_proven,
+            };
+        let until = match doubt {
+            Doubt::Fault => &mut state.trusted_after_fault,
+            Doubt::Words | Doubt::Batch | Doubt::Update => &mut state.trusted_after_refusal,
+        };
+        if is_trusted || until.is_some_and(|until| now.steady < until) {
+            state.has_refused |= doubt == Doubt::Batch;
+            return Suspicion::None;
+        }
+        *until = now.steady.checked_add(SUSPICION_REST);
+        state.is_suspected = true;
+        Suspicion::LogIn { was_reported }
+    }
+
+    /// A login on suspicion of a refusal helped: the next one need not wait.
+    pub(super) fn suspicion_was_right(&self) {
+        self.lock().trusted_after_refusal = None;
+    }
+
     /// A login got this token.
-    pub(super) fn logged_in(&self, token: Token) -> Pass {
+    pub(super) fn logged_in(&self, token: Token, now: Moment) -> Pass {
         let mut state = self.lock();
         let pass = Pass {
             token: Arc::new(token),
             generation: state.pass.as_ref().map_or(0, |pass| pass.generation) + 1,
         };
         state.pass = Some(pass.clone());
-        state.accepted = false;
+        state.accepted_at = None;
+        state.has_refused = false;
+        state.ever_accepted = true;
         state.refused = None;
+        state.logged_in_at.push_back(now.steady);
         state.end_login(None);
         pass
     }
@@ -168,8 +292,18 @@ impl SharedSession {
         self.lock().end_login(Some(answer.clone()));
     }
 
-    /// A login was refused, or cannot be made: no request tries again.
-    pub(super) fn login_refused(&self, reason: String) -> Answer {
+    /// Digible refused a login: no request tries again.
+    pub(super) fn login_refused(&self, reason: &str) -> Answer {
+        let sentence = {
+            let mut state = self.lock();
+            state.was_asked = true;
+            state.refusal().sentence()
+        };
+        self.no_login(format!("{sentence}: {reason}"))
+    }
+
+    /// No login can be made: no request tries it.
+    pub(super) fn no_login(&self, reason: String) -> Answer {
         let answer = logged_out(&reason);
         let mut state = self.lock();
         state.refused = Some(Refused {
@@ -181,7 +315,9 @@ impl SharedSession {
     }
 
     /// A new token was turned away with 401: nobody logs in for a while, unless there is a newer one.
-    pub(super) fn turned_away(&self, generation: u64, reason: String, now: Moment) -> Answer {
+    pub(super) fn turned_away(&self, generation: u64, reason: &str, now: Moment) -> Answer {
+        let sentence = SessionState::Expired.sentence();
+        let reason = format!("{sentence}: {reason}, right after a new login");
         let answer = logged_out(&reason);
         let mut state = self.lock();
         let is_newest = state
@@ -198,14 +334,15 @@ impl SharedSession {
     }
 
     /// Digible acknowledged something under this generation.
-    pub(super) fn accepted(&self, generation: u64) {
+    pub(super) fn accepted(&self, generation: u64, now: Moment) {
         let mut state = self.lock();
         if state
             .pass
             .as_ref()
             .is_some_and(|pass| pass.generation == generation)
         {
-            state.accepted = true;
+            state.accepted_at = Some(now.steady);
+            state.has_refused = false;
         }
     }
 
@@ -229,10 +366,10 @@ impl SharedSession {
         let works = state
             .pass
             .as_ref()
-            .is_some_and(|pass| pass.token.is_own() || state.accepted);
+            .is_some_and(|pass| pass.token.is_own() || state.accepted_at.is_some());
         Session {
             state: match (is_refused, works && !has_ended) {
-                (true, _) => SessionState::Expired,
+                (true, _) => state.refusal(),
                 (false, true) => SessionState::Active,
                 (false, false) => SessionState::Unknown,
             },
@@ -258,9 +395,40 @@ impl State {
         Err(logged_out(&refused.reason))
     }
 
+    /// How a refused login is called.
+    fn refusal(&self) -> SessionState {
+        match self.was_asked && !self.ever_accepted {
+            true => SessionState::Refused,
+            false => SessionState::Expired,
+        }
+    }
+
+    /// A server that ends each token at once would make a login of each request.
+    fn check_storm(&mut self, now: Moment) -> Result<(), Answer> {
+        let is_old = |at: &Instant| now.steady.saturating_duration_since(*at) >= REST;
+        while self.logged_in_at.front().is_some_and(is_old) {
+            self.logged_in_at.pop_front();
+        }
+        if self.logged_in_at.len() < MOST_LOGINS {
+            return Ok(());
+        }
+        let reason = format!(
+            "{}: {MOST_LOGINS} logins within a minute, and none of them lasted; another program may be \
+             using the same account",
+            SessionState::Expired.sentence()
+        );
+        let answer = logged_out(&reason);
+        self.refused = Some(Refused {
+            reason,
+            until: now.steady.checked_add(REST),
+        });
+        Err(answer)
+    }
+
     fn end_login(&mut self, failure: Option<Answer>) {
         self.logins += 1;
         self.failure = failure;
+        self.is_suspected = false;
     }
 }
 
@@ -337,9 +505,9 @@ mod tests {
         let now = moment(1000);
         let session = kept(2000);
         assert_eq!(session.known(now).state, SessionState::Unknown);
-        session.accepted(2);
+        session.accepted(2, now);
         assert_eq!(session.known(now).state, SessionState::Unknown);
-        session.accepted(1);
+        session.accepted(1, now);
         assert_eq!(session.known(now).state, SessionState::Active);
         assert_eq!(session.known(moment(2000)).state, SessionState::Unknown);
     }
@@ -362,7 +530,7 @@ mod tests {
         assert!(session.meanwhile(0, before, now).unwrap().is_none());
 
         let token = Token::obtained("t", now.wall, now.steady).unwrap();
-        let pass = session.logged_in(token);
+        let pass = session.logged_in(token, now);
         let shared = session.meanwhile(0, before, now).unwrap().unwrap();
         assert_eq!(shared.generation, pass.generation);
         assert!(
@@ -377,13 +545,15 @@ mod tests {
     fn a_refused_login_stands_until_another_succeeds() {
         let now = moment(1000);
         let session = SharedSession::new(None);
-        let answer = session.login_refused("401: no".to_owned());
+        let answer = session.login_refused("401: no");
         assert_eq!(session.next(now, true).unwrap_err(), answer);
         assert_eq!(session.next(later(now, 999_999), true).unwrap_err(), answer);
-        assert_eq!(session.known(now).state, SessionState::Expired);
-        session.logged_in(Token::obtained("t", now.wall, now.steady).unwrap());
+        assert_eq!(session.known(now).state, SessionState::Refused);
+        session.logged_in(Token::obtained("t", now.wall, now.steady).unwrap(), now);
         assert!(sends(&session, now));
         assert_eq!(session.known(now).state, SessionState::Active);
+        session.login_refused("401: no");
+        assert_eq!(session.known(now).state, SessionState::Expired);
     }
 
     #[test]
@@ -391,11 +561,120 @@ mod tests {
         let now = moment(1000);
         let session = SharedSession::new(None);
         let token = || Token::obtained("t", now.wall, now.steady).unwrap();
-        let old = session.logged_in(token());
-        let new = session.logged_in(token());
-        session.turned_away(old.generation, "401: no".to_owned(), now);
+        let old = session.logged_in(token(), now);
+        let new = session.logged_in(token(), now);
+        session.turned_away(old.generation, "401: no", now);
         assert!(sends(&session, now), "there is a newer token");
-        session.turned_away(new.generation, "401: no".to_owned(), now);
+        session.turned_away(new.generation, "401: no", now);
+        assert!(session.next(later(now, 59), true).is_err());
+        assert!(sends(&session, later(now, 60)));
+    }
+
+    #[test]
+    fn a_password_was_accepted_when_there_is_a_token_of_it() {
+        let session = kept(2000);
+        session.login_refused("401: no");
+        assert_eq!(session.known(moment(1000)).state, SessionState::Expired);
+    }
+
+    const FIRST: Suspicion = Suspicion::LogIn {
+        was_reported: false,
+    };
+    const SECOND: Suspicion = Suspicion::LogIn { was_reported: true };
+
+    #[test]
+    fn a_refusal_is_the_tokens_when_nothing_speaks_for_the_token() {
+        let now = moment(1000);
+        let session = kept(9000);
+        let Ok(Next::Send(pass)) = session.next(now, true) else {
+            panic!("there is a token");
+        };
+        let suspects = |doubt, sent: u64, at: u64| {
+            let sent_at = later(now, sent).steady;
+            session.suspects(&pass, doubt, sent_at, later(now, at))
+        };
+        let fail = || session.login_failed(&logged_out("503: later"));
+        assert_eq!(suspects(Doubt::Batch, 0, 1), FIRST);
+        assert_eq!(suspects(Doubt::Batch, 0, 1), FIRST, "it is under way");
+        fail();
+        assert_eq!(suspects(Doubt::Words, 2, 300), Suspicion::None, "tried");
+        assert_eq!(suspects(Doubt::Fault, 2, 300), FIRST, "of an outage");
+        fail();
+        assert_eq!(suspects(Doubt::Update, 2, 301), FIRST);
+        fail();
+    }
+
+    #[test]
+    fn a_token_that_was_good_may_end_at_any_time() {
+        let now = moment(1000);
+        let session = kept(9000);
+        let Ok(Next::Send(pass)) = session.next(now, true) else {
+            panic!("there is a token");
+        };
+        let suspects = |doubt, sent: u64, at: u64| {
+            let sent_at = later(now, sent).steady;
+            session.suspects(&pass, doubt, sent_at, later(now, at))
+        };
+        session.accepted(1, later(now, 10));
+        for doubt in [Doubt::Words, Doubt::Batch, Doubt::Update, Doubt::Fault] {
+            assert_eq!(suspects(doubt, 9, 11), Suspicion::None, "good after that");
+        }
+        session.accepted(1, later(now, 20));
+        for doubt in [Doubt::Update, Doubt::Fault, Doubt::Batch] {
+            assert_eq!(suspects(doubt, 21, 22), Suspicion::None, "a minute's trust");
+        }
+        assert_eq!(suspects(Doubt::Batch, 23, 24), SECOND, "two in a row");
+        session.login_failed(&logged_out("503: later"));
+        session.suspicion_was_right();
+        session.accepted(1, later(now, 30));
+        assert_eq!(suspects(Doubt::Words, 31, 32), FIRST, "it says so");
+        session.login_failed(&logged_out("503: later"));
+        session.suspicion_was_right();
+        session.accepted(1, later(now, 40));
+        assert_eq!(suspects(Doubt::Update, 99, 100), FIRST, "a minute is over");
+    }
+
+    #[test]
+    fn a_new_token_is_not_suspected_and_an_old_one_costs_nothing() {
+        let now = moment(1000);
+        let session = kept(9000);
+        let Ok(Next::Send(old)) = session.next(now, true) else {
+            panic!("there is a token");
+        };
+        let token = Token::obtained("t", now.wall, now.steady).unwrap();
+        let new = session.logged_in(token, now);
+        let suspects = |pass: &Pass, second: u64| {
+            let at = later(now, second);
+            session.suspects(pass, Doubt::Words, at.steady, at)
+        };
+        for second in 0..60 {
+            assert_eq!(suspects(&new, second), Suspicion::None);
+            assert_eq!(suspects(&old, second), FIRST);
+        }
+        assert_eq!(suspects(&new, 60), FIRST);
+    }
+
+    #[test]
+    fn logins_that_do_not_help_for_long_end() {
+        let now = moment(1000);
+        let session = SharedSession::new(None);
+        let mut generation = 0;
+        for _ in 0..MOST_LOGINS {
+            let logins = session.logins();
+            assert!(
+                session
+                    .meanwhile(generation, logins, now)
+                    .unwrap()
+                    .is_none()
+            );
+            let token = Token::obtained("t", now.wall, now.steady).unwrap();
+            generation = session.logged_in(token, now).generation;
+        }
+        let refused = session.meanwhile(generation, session.logins(), now);
+        assert!(
+            matches!(refused, Err(Answer::LoggedOut { .. })),
+            "{refused:?}"
+        );
         assert!(session.next(later(now, 59), true).is_err());
         assert!(sends(&session, later(now, 60)));
     }

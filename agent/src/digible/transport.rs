@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Response};
 
 use super::address::Address;
-use super::content::Content;
+use super::content::{Content, Limits};
 use super::judge::Reply;
 use super::setup::SetupError;
 use super::wire::{Endpoint, TOKEN_HEADER};
@@ -20,9 +20,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Shorter than servers usually keep an idle connection, so that none is cut under a request.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// As much of an answer is read, in bytes.
-const LONGEST_ANSWER: usize = 1 << 20;
 
 const USER_AGENT: &str = concat!("shopmaster/", env!("CARGO_PKG_VERSION"));
 
@@ -65,7 +62,7 @@ impl Transport {
         })
     }
 
-    /// Sends `body` and reads the reply, to a limit.
+    /// Sends `body` and reads the reply, to the limits of an answer to so many `products`.
     ///
     /// # Errors
     ///
@@ -75,7 +72,9 @@ impl Transport {
         endpoint: Endpoint,
         token: Option<&HeaderValue>,
         body: Vec<u8>,
+        products: usize,
     ) -> Result<Reply, Answer> {
+        let limits = Limits::of(products);
         let mut request = self
             .client
             .request(endpoint.method(), self.address.of(endpoint).clone())
@@ -87,7 +86,7 @@ impl Transport {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         let mut bytes = Vec::new();
-        match read(&mut response, &mut bytes).await {
+        match read(&mut response, &mut bytes, limits.bytes).await {
             // A no is a no, whatever is missing of its words.
             Err(error) if status.is_success() => return Err(self.failed(error)),
             Ok(()) | Err(_) => {}
@@ -95,7 +94,7 @@ impl Transport {
         Ok(Reply {
             status,
             headers,
-            content: Content::read(&bytes),
+            content: Content::read(&bytes, limits),
         })
     }
 
@@ -142,9 +141,14 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, SetupError> {
     }
 }
 
-async fn read(response: &mut Response, bytes: &mut Vec<u8>) -> Result<(), reqwest::Error> {
+/// Reads one byte more than `most`, so that it shows when there was more.
+async fn read(
+    response: &mut Response,
+    bytes: &mut Vec<u8>,
+    most: usize,
+) -> Result<(), reqwest::Error> {
     while let Some(chunk) = response.chunk().await? {
-        let room = LONGEST_ANSWER - bytes.len();
+        let room = most + 1 - bytes.len();
         bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             break;

@@ -211,19 +211,11 @@ impl Core {
         self.note_reach(passed, trouble);
     }
 
-    /// Tells people what came of a login: after one, Digible is there.
-    pub(super) fn note_login(&self, answer: &Answer) {
-        let trouble = match answer {
-            Answer::Acknowledged => None,
-            Answer::Misconfigured { reason } => Halt::Misconfigured(reason.clone()).trouble(),
-            Answer::LoggedOut { reason } => Halt::LoggedOut(reason.clone()).trouble(),
-            Answer::Refused { reason }
-            | Answer::TooLarge { reason }
-            | Answer::Missing { reason }
-            | Answer::Broken { reason }
-            | Answer::Retry { reason, .. } => Halt::Unreachable(reason.clone()).trouble(),
-        };
-        self.note_reach(*answer == Answer::Acknowledged, trouble);
+    /// Tells people what came of a login: after one, Digible is there. Gives why it failed.
+    pub(super) fn note_login(&self, answer: &Answer) -> Option<Halt> {
+        let halt = Halt::of_login(answer);
+        self.note_reach(halt.is_none(), halt.as_ref().and_then(Halt::trouble));
+        halt
     }
 
     fn note_reach(&self, works: bool, trouble: Option<Trouble>) {

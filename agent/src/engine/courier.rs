@@ -19,7 +19,7 @@ use super::{
     waits::Strikes,
 };
 use crate::{
-    digible::{Answer, Fate, Item},
+    digible::{Answer, Fate, Item, Rejection},
     product::ProductId,
     run::Count,
 };
@@ -28,6 +28,9 @@ pub(super) use fortune::Fortune;
 
 /// So often the same body may be answered with a fault that may be its own.
 pub(super) const MOST_STRIKES: u8 = 3;
+
+/// After so many answers in a row that cannot be read, it is not about products.
+const MOST_UNREADABLE: u32 = 2;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -187,7 +190,7 @@ impl<'a> Courier<'a> {
                 self.evidence.update_passed();
                 Fortune::ACKNOWLEDGED
             }
-            Answer::Refused { .. } | Answer::Missing { .. } => {
+            Answer::Refused { .. } | Answer::Partly { .. } | Answer::Missing { .. } => {
                 return self.batch(parcels, vec![index], Fate::NotApplied).await;
             }
             Answer::TooLarge { reason } => Fortune::Refused {
@@ -195,15 +198,16 @@ impl<'a> Courier<'a> {
                 fate: Fate::NotApplied,
                 strikes,
             },
-            Answer::Broken { reason } => {
+            Answer::Broken { reason, fate } => {
                 strikes.update = strikes.update.saturating_add(1);
-                if strikes.update >= MOST_STRIKES {
-                    return self.batch(parcels, vec![index], Fate::Unknown).await;
+                // One that may still land must not be overtaken in this step.
+                if strikes.update >= MOST_STRIKES && fate != Fate::MayStillLand {
+                    return self.batch(parcels, vec![index], fate).await;
                 }
                 self.fault(&reason);
                 Fortune::Deferred {
                     reason,
-                    fate: Fate::Unknown,
+                    fate,
                     wait: None,
                     strikes,
                 }
@@ -235,6 +239,24 @@ impl<'a> Courier<'a> {
                     let fortune = fortune.after(fate);
                     told.extend(indices.into_iter().map(|index| (index, fortune.clone())));
                 }
+                Verdict::Named(refused) => {
+                    self.evidence.batch_passed();
+                    for (place, (index, parcel)) in indices.into_iter().zip(members).enumerate() {
+                        let rejection = refused.iter().find(|it| it.index == place);
+                        let fortune = match rejection {
+                            Some(rejection) => Fortune::Refused {
+                                reason: rejection.reason.clone(),
+                                fate: Fate::NotApplied,
+                                strikes: parcel.strikes,
+                            },
+                            None => Fortune::ACKNOWLEDGED,
+                        };
+                        if rejection.is_none() {
+                            *lock(&self.passed) = Some(index);
+                        }
+                        told.push((index, fortune.after(fate)));
+                    }
+                }
                 Verdict::Each(strike) => {
                     let each = indices
                         .into_iter()
@@ -242,7 +264,10 @@ impl<'a> Courier<'a> {
                         .map(|(index, parcel)| (index, strike(parcel.strikes).after(fate)));
                     told.extend(each);
                 }
-                Verdict::Split { suspect } => {
+                Verdict::Split {
+                    fate: of_whole,
+                    suspect,
+                } => {
                     if let Some(reason) = suspect
                         && !self.evidence.has_proof()
                     {
@@ -251,9 +276,10 @@ impl<'a> Courier<'a> {
                     }
                     let (first, second) = indices.split_at(indices.len() / 2);
                     // Some of a group that was refused as a whole may have been applied.
+                    let fate = fate.max(of_whole).max(Fate::Unknown);
                     groups.extend([second, first].map(|half| Group {
                         indices: half.to_vec(),
-                        fate: Fate::Unknown,
+                        fate,
                     }));
                 }
             }
@@ -275,12 +301,21 @@ impl<'a> Courier<'a> {
                 self.evidence.batch_passed();
                 Verdict::All(Fortune::ACKNOWLEDGED)
             }
-            Answer::TooLarge { .. } if !alone => Verdict::Split { suspect: None },
+            Answer::TooLarge { .. } if !alone => Verdict::Split {
+                fate: Fate::Unknown,
+                suspect: None,
+            },
             Answer::Refused { reason } if !alone => {
                 self.evidence.refused(&reason);
-                Verdict::Split { suspect: None }
+                Verdict::Split {
+                    fate: Fate::Unknown,
+                    suspect: None,
+                }
             }
-            Answer::TooLarge { reason } | Answer::Refused { reason } => {
+            Answer::Partly { refused, .. } if !alone => Verdict::Named(refused),
+            Answer::TooLarge { reason }
+            | Answer::Refused { reason }
+            | Answer::Partly { reason, .. } => {
                 self.evidence.refused(&reason);
                 Verdict::All(Fortune::Refused {
                     reason,
@@ -292,7 +327,7 @@ impl<'a> Courier<'a> {
                 self.stop(Halt::Refuses(reason));
                 Verdict::All(Fortune::KEPT)
             }
-            Answer::Broken { reason } => self.judge_broken(reason, members),
+            Answer::Broken { reason, fate } => self.judge_broken(reason, fate, members),
             other => {
                 let fortune = self.later(other, strikes);
                 Verdict::Each(Box::new(move |strikes| fortune.with(strikes)))
@@ -301,7 +336,7 @@ impl<'a> Courier<'a> {
     }
 
     /// A fault that may be one product's: three times for the same body, and it is looked for.
-    fn judge_broken(&self, reason: String, members: &[&Parcel]) -> Verdict {
+    fn judge_broken(&self, reason: String, fate: Fate, members: &[&Parcel]) -> Verdict {
         if let [only] = members {
             let mut strikes = only.strikes;
             strikes.alone = strikes.alone.saturating_add(1);
@@ -309,31 +344,33 @@ impl<'a> Courier<'a> {
                 self.evidence.refused(&reason);
                 return Verdict::All(Fortune::Refused {
                     reason,
-                    fate: Fate::Unknown,
+                    fate,
                     strikes,
                 });
             }
-            self.fault(&reason);
+            self.broken(&reason, fate);
             return Verdict::All(Fortune::Deferred {
                 reason,
-                fate: Fate::Unknown,
+                fate,
                 wait: None,
                 strikes,
             });
         }
-        let struck_out = |parcel: &&Parcel| parcel.strikes.grouped + 1 >= MOST_STRIKES;
+        let struck_out =
+            |parcel: &&Parcel| parcel.strikes.grouped.saturating_add(1) >= MOST_STRIKES;
         if members.iter().all(struck_out) {
             self.evidence.refused(&reason);
             return Verdict::Split {
+                fate,
                 suspect: Some(reason),
             };
         }
-        self.fault(&reason);
+        self.broken(&reason, fate);
         Verdict::Each(Box::new(move |mut strikes| {
             strikes.grouped = strikes.grouped.saturating_add(1);
             Fortune::Deferred {
                 reason: reason.clone(),
-                fate: Fate::Unknown,
+                fate,
                 wait: None,
                 strikes,
             }
@@ -367,6 +404,7 @@ impl<'a> Courier<'a> {
                 Fortune::KEPT
             }
             Answer::Acknowledged
+            | Answer::Partly { .. }
             | Answer::Refused { .. }
             | Answer::TooLarge { .. }
             | Answer::Missing { .. }
@@ -378,6 +416,14 @@ impl<'a> Courier<'a> {
     fn fault(&self, reason: &str) {
         let most = u32::try_from(self.core.options.max_in_flight).unwrap_or(u32::MAX);
         self.fail(reason, most.max(2));
+    }
+
+    /// An answer that cannot be read says nothing of products, so that more of them would not tell more.
+    fn broken(&self, reason: &str, fate: Fate) {
+        match fate {
+            Fate::MayStillLand => self.fail(reason, MOST_UNREADABLE),
+            Fate::NotApplied | Fate::Unknown => self.fault(reason),
+        }
     }
 
     fn fail(&self, reason: &str, most: u32) {
@@ -414,8 +460,12 @@ impl<'a> Courier<'a> {
 enum Verdict {
     All(Fortune),
     Each(Box<dyn Fn(Strikes) -> Fortune + Send>),
+    /// These places are refused, all others acknowledged.
+    Named(Vec<Rejection>),
     /// Each half is sent by itself.
     Split {
+        /// What may have become of the whole.
+        fate: Fate,
         /// Why it may not be about products at all.
         suspect: Option<String>,
     },

@@ -1,7 +1,10 @@
 //! Runs: what is sent, when, and what becomes of it. Knows the catalog's and the cloud's trait and
 //! the journal; no SQL, no HTTP.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -40,8 +43,8 @@ mod witness;
 
 use crate::{
     catalog::{Adoption, CaptureStatus, Catalog, CatalogError, Check, Verdict},
-    digible::{Answer, Cloud},
-    health::ScanFacts,
+    digible::{Answer, Cloud, SessionState},
+    health::{ScanFacts, Trouble},
     journal::{AgentState, Journal, JournalError, Pause},
 };
 use board::Board;
@@ -52,6 +55,9 @@ pub use core::{GONE_AFTER, Options, with_causes};
 pub use explain::{Explained, ProductState};
 pub use halt::StepError;
 pub use registry::{StartError, Started};
+
+/// From one login that nothing answers to the next, while nothing is known of the session.
+const LOGIN_AGAIN: Duration = Duration::from_secs(60);
 
 /// The checks of the preflight that say nothing about walking the table.
 const ONLY_FOR_CAPTURE: [&str; 4] = [
@@ -334,15 +340,45 @@ impl Engine {
         })
     }
 
-    /// Logs in to Digible, whatever the state of the session.
-    pub async fn log_in(&self) -> Answer {
+    /// Logs in to Digible, whatever the state of the session, and tells people what came of it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, for people.
+    pub async fn log_in(&self) -> Result<(), Trouble> {
         let answer = self.core.cloud.log_in().await;
-        let acknowledged = answer == Answer::Acknowledged;
-        if acknowledged {
+        if answer == Answer::Acknowledged {
             self.core.waits.clear_all();
         }
-        self.core.note_login(&answer);
-        answer
+        let Some(halt) = self.core.note_login(&answer) else {
+            return Ok(());
+        };
+        Err(halt.trouble().unwrap_or_else(|| {
+            let reason = match answer {
+                Answer::Retry { reason, .. } => reason,
+                _ => String::new(),
+            };
+            let text = format!("Digible asks us to wait: {reason}");
+            Trouble::new("DIGIBLE_BUSY", text, "No action needed: try again later")
+        }))
+    }
+
+    /// Logs in beside everything else when nothing is known of the session, so that a wrong password
+    /// shows at once and not with the next change. Where nothing answers, it asks again each minute.
+    pub fn log_in_soon(self: &Arc<Self>) {
+        let engine = Arc::clone(self);
+        self.tasks.spawn("log in to Digible", async move {
+            let stop = engine.core.stop.clone();
+            stop.run_until_cancelled(async {
+                while engine.core.cloud.session().state == SessionState::Unknown {
+                    match engine.log_in().await {
+                        Err(trouble) if !trouble.lasting => tokio::time::sleep(LOGIN_AGAIN).await,
+                        _ => break,
+                    }
+                }
+            })
+            .await;
+        });
     }
 
     /// Tries parked products again with the next sync, which starts now when it may.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     catalog::{CaptureStatus, CatalogError},
     health,
-    run::{Cause, Outcome},
+    run::{Cause, Outcome, Run},
 };
 
 /// How often a sync that somebody asked for tries again what failed. The scheduler's own ones leave
@@ -55,6 +55,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
     let mut fewest = u64::MAX;
     loop {
         let passed = round(core, live, &evidence, &finding).await?;
+        live.update(Run::look_again);
         // New changes pass all day long: only fewer that wait are progress for those who wait.
         let fewer = passed.deferred < fewest;
         let progressed = match passed.halt {

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     catalog::{Change, ChangeIdentity},
-    digible::SessionState,
     product::ProductId,
 };
 
@@ -83,7 +82,7 @@ fn is_blocked(core: &Core) -> bool {
     core.pause.borrow().is_some()
         || core.held().is_some()
         || core.state.digible() != Reach::Works
-        || core.cloud.session().state == SessionState::Expired
+        || core.cloud.session().state.is_refused()
 }
 
 /// Deletes what lies between the first and the newest change of a key, in small lots, each in a turn

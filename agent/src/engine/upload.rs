@@ -21,7 +21,7 @@ use super::{
 use crate::{
     catalog::{CaptureStatus, Lookup},
     product::ProductId,
-    run::{Count, Outcome},
+    run::{Count, Outcome, Run},
 };
 
 /// So often the shop's database is tried before an upload begins. Once it has begun, only what needs a person
@@ -93,6 +93,7 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
     if let Some(ending) = all(core, live, &evidence, Source::Rows, cursor, &mut mode).await? {
         return Ok(ending);
     }
+    live.update(Run::look_again);
     // What was deferred on the way is in doubt, and so it is found here.
     let mut mode = Mode::Changed;
     if let Some(ending) = all(core, live, &evidence, Source::Due, Cursor::Start, &mut mode).await? {

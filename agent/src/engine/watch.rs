@@ -86,7 +86,7 @@ pub(super) async fn digible(engine: &Engine) {
         }
         tokio::select! {
             () = core.stop.cancelled() => return,
-            answer = core.cloud.log_in() => core.note_login(&answer),
+            answer = core.cloud.log_in() => drop(core.note_login(&answer)),
         }
     }
 }

@@ -73,13 +73,13 @@ pub(super) async fn send(
             core.end_trial();
             return Ok(Testimony::Passes);
         }
-        Answer::Refused { reason } | Answer::TooLarge { reason } | Answer::Missing { reason } => {
-            (Testimony::Refused(reason), Landing::Nothing)
+        Answer::Refused { reason }
+        | Answer::Partly { reason, .. }
+        | Answer::TooLarge { reason }
+        | Answer::Missing { reason } => (Testimony::Refused(reason), Landing::Nothing),
+        Answer::Broken { reason, fate } => {
+            (Testimony::Unclear(Halt::Unreachable(reason)), fate.into())
         }
-        Answer::Broken { reason } => (
-            Testimony::Unclear(Halt::Unreachable(reason)),
-            Landing::Answered,
-        ),
         Answer::Misconfigured { reason } => (
             Testimony::Unclear(Halt::Misconfigured(reason)),
             Landing::Nothing,

@@ -35,7 +35,7 @@ pub(super) fn headline(
 /// What is broken, in few words: the issue itself says more.
 fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
     let what = match issue.code {
-        "SESSION_EXPIRED" => return "Session expired: run Configure".to_owned(),
+        "SESSION_EXPIRED" => return first_part(&issue.text).to_owned(),
         "CAPTURE_NOT_INSTALLED" => return "Changes are not captured yet".to_owned(),
         "CONFIG_INVALID" => "The configuration file is not valid",
         "SECRETS_UNAVAILABLE" => "The credential store does not answer",
@@ -64,7 +64,7 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         "DATABASE_FAILED" => "Database fails",
         "CATALOG_CLAIMED" => "Another agent serves this shop",
         "CAPTURE_DRIFTED" => "Changes may be lost",
-        "DIGIBLE_UNREACHABLE" => "Digible not reachable",
+        "DIGIBLE_UNREACHABLE" => first_part(&issue.text),
         "DIGIBLE_REFUSES" => "Digible refuses everything",
         "DIGIBLE_MISCONFIGURED" => "Digible's address or certificate is wrong",
         _ => &upper_first(&issue.text),
@@ -73,6 +73,11 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         Some(since) => format!("{what} since {}", clock(since, now, zone)),
         None => what.to_owned(),
     }
+}
+
+/// An issue's own sentence, without Digible's words behind it.
+fn first_part(text: &str) -> &str {
+    text.split(": ").next().unwrap_or(text)
 }
 
 /// `Paused until 14:30`, `Paused`.

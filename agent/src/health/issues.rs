@@ -6,7 +6,7 @@ use super::{
     Area, Facts,
     words::{grouped, noun, products},
 };
-use crate::{catalog::CaptureStatus, digible::SessionState};
+use crate::catalog::CaptureStatus;
 
 /// One thing that is wrong now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,19 +94,16 @@ fn configuration(facts: &Facts) -> Option<Issue> {
 }
 
 fn session(facts: &Facts) -> Option<Issue> {
-    let expired = facts
-        .session
-        .as_ref()
-        .is_some_and(|session| session.state == SessionState::Expired);
+    let state = facts.session.as_ref()?.state;
     // The trouble of the area says it better, with Digible's own words.
-    if !expired || facts.troubles.contains_key(&Area::Digible) {
+    if !state.is_refused() || facts.troubles.contains_key(&Area::Digible) {
         return None;
     }
     Some(new(
         facts,
         "SESSION_EXPIRED",
         Severity::Error,
-        "Session expired: Digible refuses the login".to_owned(),
+        state.sentence().to_owned(),
         "Run `shopmasterctl configure` with the account's email and password",
     ))
 }

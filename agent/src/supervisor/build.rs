@@ -68,11 +68,14 @@ impl Supervisor {
             return;
         }
         match self.engine_of(&config).await {
-            Ok(engine) => {
+            Ok((engine, has_token)) => {
                 // Before it starts, so that nobody sees signs of it and does not find it.
                 self.write(|current| current.engine = Some(Arc::clone(&engine)));
                 self.board.update(|facts| facts.starting = false);
                 engine.start();
+                if !has_token {
+                    engine.log_in_soon();
+                }
             }
             Err(error) => self.fail(&error, attempt),
         }
@@ -86,7 +89,8 @@ impl Supervisor {
         attempt
     }
 
-    async fn engine_of(&self, config: &Config) -> Result<Arc<Engine>, BuildError> {
+    /// The engine, and whether an earlier login left it a token.
+    async fn engine_of(&self, config: &Config) -> Result<(Arc<Engine>, bool), BuildError> {
         if self.ending.is_cancelled() {
             return Err(BuildError::Ending);
         }
@@ -101,6 +105,7 @@ impl Supervisor {
             .get(SecretName::DigibleToken)
             .await?
             .and_then(|kept| token_of(&account, &kept));
+        let has_token = token.is_some();
         let data = self.paths.journal.parent().unwrap_or(&self.paths.journal);
         let catalog = catalog::of(&config.catalog, &secrets, claimant(data)).await?;
         let binding = Binding {
@@ -136,7 +141,7 @@ impl Supervisor {
             options(config),
             self.crashed.clone(),
         );
-        Ok(engine.await?)
+        Ok((engine.await?, has_token))
     }
 
     /// Tells people what became of the journal that was there.

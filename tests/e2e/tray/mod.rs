@@ -246,7 +246,7 @@ async fn icon_and_line_follow_the_state() -> Tested {
     world.shop.set_price(&id(1), "1.11")?;
     world.sync().await?;
     let broken = icon
-        .until_tooltip("shopMaster: Session expired: run Configure")
+        .until_tooltip("shopMaster: The Digible session has ended")
         .await?;
     let pictures = [&equal.pictures, &refused.pictures, &broken.pictures];
     for (index, one) in pictures.iter().enumerate() {

@@ -59,7 +59,7 @@ fn session(facts: &Facts) -> v1::Session {
         state: match session.state {
             SessionState::Unknown => v1::SessionState::Unknown,
             SessionState::Active => v1::SessionState::Active,
-            SessionState::Expired => v1::SessionState::Expired,
+            SessionState::Expired | SessionState::Refused => v1::SessionState::Expired,
         }
         .into(),
         expires_at: session.expires_at.map(timestamp),

@@ -14,6 +14,8 @@ use crate::digible::token::tests::jwt;
 use crate::digible::{Digest, Fate};
 use crate::product::ProductId;
 
+mod dead_tokens;
+
 const BODY: &str = r#"{"productName":"Soap","productPrice":"1.00","productId":"P1"}"#;
 
 fn item() -> Item {
@@ -94,9 +96,10 @@ fn reason(answer: &Answer) -> &str {
     match answer {
         Answer::Acknowledged => "",
         Answer::Refused { reason }
+        | Answer::Partly { reason, .. }
         | Answer::TooLarge { reason }
         | Answer::Missing { reason }
-        | Answer::Broken { reason }
+        | Answer::Broken { reason, .. }
         | Answer::Retry { reason, .. }
         | Answer::Misconfigured { reason }
         | Answer::LoggedOut { reason } => reason,
@@ -201,7 +204,8 @@ async fn a_redirect_gets_nothing() {
         assert!(matches!(answer, Answer::Misconfigured { .. }), "{answer:?}");
         assert!(reason(&answer).contains(&target), "{answer:?}");
     }
-    assert_eq!(server.requests().len(), 4);
+    // A redirect to a login page is one of the ways to tell of a dead token: one login was tried.
+    assert_eq!(server.requests().len(), 5);
     assert!(other.requests().is_empty());
 }
 
@@ -226,9 +230,12 @@ async fn a_refused_login_is_not_repeated_until_asked() {
         let answer = digible.send_batch(&[&item]).await;
         assert!(matches!(answer, Answer::LoggedOut { .. }), "{answer:?}");
         let reason = reason(&answer);
-        assert!(reason.starts_with("422: not (hidden)"), "{reason}");
+        assert_eq!(
+            reason,
+            "Digible does not accept the password: 422: not (hidden)"
+        );
     }
-    assert_eq!(digible.session().state, SessionState::Expired);
+    assert_eq!(digible.session().state, SessionState::Refused);
     assert_eq!(server.logins(), 1);
 
     assert!(matches!(digible.log_in().await, Answer::LoggedOut { .. }));
@@ -289,6 +296,63 @@ async fn a_login_without_a_token_is_tried_again() {
         }
         assert_eq!(server.logins(), 2);
     }
+}
+
+#[tokio::test]
+async fn whatever_form_a_refused_login_has_its_words_are_shown() {
+    for (status, body, is_final) in [
+        (419, r#"{"message":"account locked"}"#, true),
+        (200, r#"{"success":false,"message":"account locked"}"#, true),
+        (200, r#"{"message":"account locked"}"#, false),
+        (
+            200,
+            r#"{"token":"s3cret","message":"account locked"}"#,
+            false,
+        ),
+        (200, "<title>account locked</title>", false),
+    ] {
+        let server = TestServer::start(move |_| async move { Response::new(status, body) }).await;
+        let digible = client(options(&server));
+        for _ in 0..2 {
+            let answer = digible.send_update(&item()).await;
+            assert!(reason(&answer).contains("account locked"), "{answer:?}");
+            assert!(!reason(&answer).contains("s3cret"), "{answer:?}");
+        }
+        assert_eq!(server.logins(), if is_final { 1 } else { 2 }, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_a_login_during_another_shares_it() {
+    let arrived = Arc::new(Notify::new());
+    let go_on = Arc::new(Notify::new());
+    let server = TestServer::start({
+        let (arrived, go_on) = (arrived.clone(), go_on.clone());
+        move |request: Request| {
+            let (arrived, go_on) = (arrived.clone(), go_on.clone());
+            async move {
+                if !request.is_login() {
+                    return ok();
+                }
+                arrived.notify_one();
+                go_on.notified().await;
+                granted("new")
+            }
+        }
+    })
+    .await;
+    let digible = client(options(&server));
+    let item = item();
+    let (first, second, third) =
+        tokio::join!(digible.log_in(), digible.send_update(&item), async {
+            arrived.notified().await;
+            // By now this one waits behind the other two, or before the login's answer at least.
+            tokio::join!(digible.log_in(), async { go_on.notify_one() }).0
+        });
+    for answer in [first, second, third] {
+        assert_eq!(answer, Answer::Acknowledged);
+    }
+    assert_eq!(server.logins(), 1);
 }
 
 #[tokio::test]

@@ -263,7 +263,8 @@ pub(super) fn missing() -> Reaction {
 
 pub(super) fn broken(applied: Applied) -> Reaction {
     let reason = "500: oops".to_owned();
-    answer(applied, Answer::Broken { reason })
+    let fate = Fate::Unknown;
+    answer(applied, Answer::Broken { reason, fate })
 }
 
 /// The answer was lost on its way.

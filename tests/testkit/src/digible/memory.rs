@@ -91,7 +91,8 @@ impl Memory {
             }
             _ => Vec::new(),
         };
-        let call = judge(&head, endpoint, token, parsed);
+        let refusal = self.settings.token_refusal();
+        let call = judge(&head, endpoint, (token, refusal), parsed);
         let fault = self.faults.strike(endpoint, call.as_ref(), &mut self.rng);
 
         self.sequence += 1;
@@ -228,7 +229,7 @@ impl Memory {
 fn judge(
     head: &Head,
     endpoint: Option<Endpoint>,
-    token: TokenSeen,
+    (token, refusal): (TokenSeen, StatusCode),
     parsed: Option<Result<Call, Refusal>>,
 ) -> Result<Call, Refusal> {
     let refuse = |status, message: &str| {
@@ -252,9 +253,9 @@ fn judge(
     match token {
         _ if endpoint == Endpoint::Login => parsed,
         TokenSeen::Valid => parsed,
-        TokenSeen::Absent => refuse(StatusCode::UNAUTHORIZED, "no x-access-token"),
-        TokenSeen::Expired => refuse(StatusCode::UNAUTHORIZED, "the token has expired"),
-        TokenSeen::Unknown => refuse(StatusCode::UNAUTHORIZED, "the token is not valid"),
+        TokenSeen::Absent => refuse(refusal, "no x-access-token"),
+        TokenSeen::Expired => refuse(refusal, "the token has expired"),
+        TokenSeen::Unknown => refuse(refusal, "the token is not valid"),
     }
 }
 

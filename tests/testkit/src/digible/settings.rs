@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::duration;
@@ -47,8 +48,15 @@ pub struct Settings {
     pub token_tells_end: bool,
     /// How many seconds the stand-in's clock is ahead: `Date`, `exp`, and when a token ends.
     pub clock_offset: i64,
+    /// The status with which a token that does not count is told; 200 says so in its body alone.
+    #[serde(default = "unauthorized")]
+    pub token_refusal: u16,
     /// Whether an update of an unknown product creates it; otherwise it is answered with 404.
     pub upsert: bool,
+}
+
+const fn unauthorized() -> u16 {
+    401
 }
 
 impl Settings {
@@ -60,6 +68,11 @@ impl Settings {
         } else {
             SystemTime::now() + offset
         }
+    }
+
+    /// The status of a refused token.
+    pub(super) fn token_refusal(&self) -> StatusCode {
+        StatusCode::from_u16(self.token_refusal).unwrap_or(StatusCode::UNAUTHORIZED)
     }
 
     /// The stand-in's own time in seconds of Unix time.
@@ -78,6 +91,7 @@ impl Default for Settings {
             token_lifetime: Duration::from_secs(3_600),
             token_tells_end: true,
             clock_offset: 0,
+            token_refusal: unauthorized(),
             upsert: false,
         }
     }

@@ -109,6 +109,7 @@ pub(super) async fn parked(world: &World) -> Result<Vec<String>, WorldError> {
     let mut page_token = String::new();
     loop {
         let request = ListParkedRequest {
+            include_discarded: true,
             page_size: PAGE,
             page_token,
         };
