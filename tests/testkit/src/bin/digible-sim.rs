@@ -53,6 +53,9 @@ struct Args {
         allow_negative_numbers = true
     )]
     clock_offset: i64,
+    /// Status that tells of a token that does not count; 200 says so in the body alone
+    #[arg(long, value_name = "STATUS", default_value_t = 401)]
+    token_refusal: u16,
     /// Create a product by an update instead of answering 404
     #[arg(long)]
     upsert: bool,
@@ -119,6 +122,7 @@ fn options(args: Args) -> SimOptions {
             token_lifetime: args.token_lifetime,
             token_tells_end: !args.token_hides_end,
             clock_offset: args.clock_offset,
+            token_refusal: args.token_refusal,
             upsert: args.upsert,
         },
     }
