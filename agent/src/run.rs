@@ -291,6 +291,7 @@ impl Run {
     /// Ends it.
     pub fn finish(&mut self, outcome: Outcome, message: String) {
         self.balance();
+        self.first_look = None;
         self.total = match outcome {
             // What the shop had at first and has no more was never met.
             Outcome::Completed => self.done + self.failed,

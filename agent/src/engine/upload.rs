@@ -24,8 +24,7 @@ use crate::{
     run::{Count, Outcome, Run},
 };
 
-/// So often the shop's database is tried before an upload begins. Once it has begun, only what needs a person
-/// ends it.
+/// So often an upload is tried that has done nothing yet. One that has begun goes on until a person is needed.
 const TRIES: u32 = 8;
 /// Keys asked for at once when looking for what is gone.
 const GONE_PAGE: u32 = 1_000;
@@ -191,6 +190,9 @@ async fn all(
                 Instant::now() + *wait
             }
             Some(halt) if !halt.is_passing() => return Ok(Some(failed(live, &passed))),
+            Some(Halt::Unreachable(_)) if failures >= TRIES && live.now().done == 0 => {
+                return Ok(Some(failed(live, &passed)));
+            }
             Some(_) => Instant::now() + backoff::delay(failures),
             None => sync::next_try(core),
         };

@@ -144,19 +144,23 @@ fn look(path: &Path) -> rusqlite::Result<Option<Look>> {
     };
     Ok(Some(Look {
         account,
-        holds_anything: holds_anything(&connection)?,
+        holds_anything: holds_anything(&connection, format)?,
     }))
 }
 
-/// Whether a journal knows of any product.
-pub(super) fn holds_anything(connection: &Connection) -> rusqlite::Result<bool> {
-    exists(
-        connection,
-        "SELECT EXISTS (SELECT 1 FROM product)
-             OR EXISTS (SELECT 1 FROM handed_over)
-             OR EXISTS (SELECT 1 FROM parked)
-             OR EXISTS (SELECT 1 FROM removed)",
-    )
+/// Whether a journal of this format knows of any product.
+pub(super) fn holds_anything(connection: &Connection, format: i64) -> rusqlite::Result<bool> {
+    let tables: &[&str] = match format {
+        1 => &["product", "handed_over", "parked", "removed"],
+        _ => &["published", "doubt", "in_flight", "parked", "removed"],
+    };
+    for table in tables {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+        if exists(connection, &sql)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn stem(path: &Path) -> std::borrow::Cow<'_, str> {

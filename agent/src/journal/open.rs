@@ -221,7 +221,7 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
     }
     if catalog != binding.catalog {
         meta::set(connection, "catalog", &binding.catalog)?;
-        if aside::holds_anything(connection)? {
+        if aside::holds_anything(connection, migrations::NEWEST)? {
             return Ok(Content::OtherCatalog);
         }
     }

@@ -221,7 +221,7 @@ async fn clear_up(world: &mut World) {
         assert_eq!(run.outcome, Some(Outcome::Completed), "{run:?}");
         assert_eq!(
             run.done,
-            run.sent + run.unchanged + run.parked + run.removed
+            run.sent + run.unchanged + run.parked + run.still_parked + run.removed
         );
         assert_eq!(run.total, run.done, "{run:?}");
     }

@@ -284,7 +284,7 @@ async fn what_cannot_be_sent_is_parked_without_a_request() {
     // The same problem again is no news.
     world.shop.touch("ok");
     let run = world.sync().await;
-    assert_eq!((run.parked, run.unchanged), (0, 1));
+    assert_eq!((run.parked, run.still_parked), (0, 1));
     // As Digible has it: no longer parked, and nothing to send.
     world.shop.put("ok", 1);
     let run = world.sync().await;
@@ -300,7 +300,7 @@ async fn a_parked_product_is_tried_again_when_it_changes_or_somebody_asks() {
     world.sync().await;
     world.cloud.forget();
     world.shop.touch("p");
-    assert_eq!(world.sync().await.unchanged, 1);
+    assert_eq!(world.sync().await.still_parked, 1);
     assert_eq!(world.cloud.requests().len(), 0);
     world.engine.retry_parked(None).await.unwrap();
     world.sync().await;
