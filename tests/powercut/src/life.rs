@@ -1,0 +1,151 @@
+//! A journal from one start to its end, and what a power cut anywhere in between leaves of it.
+
+use fastrand::Rng;
+use tempfile::tempdir;
+
+use crate::{
+    check::{Recovered, Violation, check},
+    ledger::Ledger,
+    log::{Event, Watch},
+    observed::Observed,
+    rebuild::{Ignored, Image, rebuild},
+    vfs,
+    workload::{Call, Session, ids},
+};
+
+/// A moment when a call had returned.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// How many events there were.
+    events: usize,
+    /// The call.
+    pub what: String,
+    /// What the journal answered then.
+    pub observed: Observed,
+    /// What must hold from then on.
+    pub ledger: Ledger,
+}
+
+/// A life that is over: what was on the disk before it, and all that happened.
+#[derive(Debug)]
+pub struct Life {
+    before: Image,
+    events: Vec<Event>,
+    marks: Vec<Mark>,
+}
+
+/// What a power cut leaves, and the marks that it may equal: the last one before the cut, and the one
+/// of the call that was running.
+#[derive(Debug)]
+pub struct Cut<'a> {
+    pub at: usize,
+    pub image: Image,
+    pub marks: &'a [Mark],
+}
+
+impl Mark {
+    /// A shop that never had a journal: what an empty one answers.
+    pub async fn nothing() -> Self {
+        vfs::install();
+        let folder = tempdir().unwrap();
+        let session = Session::open(folder.path()).unwrap();
+        let mut observed = Observed::of(&session.journal, &ids()).await.unwrap();
+        observed.id = None;
+        Self {
+            events: 0,
+            what: "nothing".to_owned(),
+            observed,
+            ledger: Ledger::default(),
+        }
+    }
+}
+
+impl Life {
+    /// Opens the journal of `before`, which must equal one of `marks`, makes these calls, and closes it.
+    ///
+    /// # Errors
+    ///
+    /// When the journal is not as it must be after the power was cut.
+    pub async fn live(before: Image, marks: &[Mark], calls: &[Call]) -> Result<Self, Violation> {
+        vfs::install();
+        let folder = tempdir().unwrap();
+        let folder = folder.path();
+        before.write(folder);
+        let watch = Watch::new(folder, before.0.keys());
+        let ids = ids();
+        let Recovered { mut session, state } = check(folder, marks, &ids).await?;
+        let mut last = Mark {
+            events: 0,
+            ..marks[state].clone()
+        };
+        let mut marks = vec![last.clone()];
+        last.mark("open", &session, &watch).await;
+        marks.push(last.clone());
+        for call in calls {
+            session = session
+                .perform(call, &mut last.ledger, folder)
+                .await
+                .unwrap();
+            last.mark(&format!("{call:?}"), &session, &watch).await;
+            assert_eq!(
+                last.ledger.broken_by(&last.observed),
+                None,
+                "after {call:?}"
+            );
+            marks.push(last.clone());
+        }
+        drop(session);
+        marks.push(Mark {
+            events: watch.log.len(),
+            what: "close".to_owned(),
+            ..last
+        });
+        Ok(Self {
+            before,
+            events: watch.log.events(),
+            marks,
+        })
+    }
+
+    /// Cuts the power at random: anywhere, or beside an event that is not a write.
+    pub fn cut(&self, ignored: Ignored, random: &mut Rng) -> Cut<'_> {
+        let mut at = random.usize(..=self.events.len());
+        if random.bool() {
+            let write = |event: &Event| matches!(event, Event::Write { .. });
+            let next = self.events[at..].iter().position(|event| !write(event));
+            at += next.map_or(0, |next| next + random.usize(..2));
+        }
+        let returned = self
+            .marks
+            .iter()
+            .rposition(|mark| mark.events <= at)
+            .unwrap_or_default();
+        let end = self.marks.len().min(returned + 2);
+        Cut {
+            at,
+            image: rebuild(&self.before, &self.events[..at], ignored, random),
+            marks: &self.marks[returned..end],
+        }
+    }
+
+    /// The main file and what the journal answers, when it was closed in good order.
+    pub fn end(&self) -> (Image, &Mark) {
+        let mut synced = self.events.clone();
+        synced.push(Event::SyncFolder);
+        let image = rebuild(
+            &self.before,
+            &synced,
+            Ignored::Nothing,
+            &mut Rng::with_seed(0),
+        );
+        (image, &self.marks[self.marks.len() - 1])
+    }
+}
+
+impl Mark {
+    async fn mark(&mut self, what: &str, session: &Session, watch: &Watch) {
+        self.events = watch.log.len();
+        self.what = what.chars().take(200).collect();
+        self.observed = Observed::of(&session.journal, &ids()).await.unwrap();
+    }
+}
