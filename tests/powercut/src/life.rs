@@ -1,5 +1,7 @@
 //! A journal from one start to its end, and what a power cut anywhere in between leaves of it.
 
+use std::iter;
+
 use fastrand::Rng;
 use tempfile::tempdir;
 
@@ -10,7 +12,7 @@ use crate::{
     observed::Observed,
     rebuild::{Ignored, Image, rebuild},
     vfs,
-    workload::{Call, Session, ids},
+    workload::{Call, FILE, Session, ids},
 };
 
 /// A moment when a call had returned.
@@ -48,6 +50,8 @@ impl Mark {
     pub async fn nothing() -> Self {
         vfs::install();
         let folder = tempdir().unwrap();
+        // So that nothing is really synced.
+        let _watch = Watch::new(folder.path(), iter::empty());
         let session = Session::open(folder.path()).unwrap();
         let mut observed = Observed::of(&session.journal, &ids()).await.unwrap();
         observed.id = None;
@@ -102,7 +106,7 @@ impl Life {
         });
         Ok(Self {
             before,
-            events: watch.log.events(),
+            events: watch.log.take(),
             marks,
         })
     }
@@ -111,9 +115,10 @@ impl Life {
     pub fn cut(&self, ignored: Ignored, random: &mut Rng) -> Cut<'_> {
         let mut at = random.usize(..=self.events.len());
         if random.bool() {
+            // Beside one that is no write: most are.
             let write = |event: &Event| matches!(event, Event::Write { .. });
-            let next = self.events[at..].iter().position(|event| !write(event));
-            at += next.map_or(0, |next| next + random.usize(..2));
+            let others = (0..self.events.len()).filter(|at| !write(&self.events[*at]));
+            at = random.choice(others.collect::<Vec<_>>()).unwrap_or(at) + random.usize(..2);
         }
         let returned = self
             .marks
@@ -126,6 +131,24 @@ impl Life {
             image: rebuild(&self.before, &self.events[..at], ignored, random),
             marks: &self.marks[returned..end],
         }
+    }
+
+    /// How many calls wrote the WAL back into the main file, other than by closing the journal.
+    pub fn checkpoints(&self) -> usize {
+        let name = |event: &Event| match event {
+            Event::Create { name, inode } if name == FILE => Some(*inode),
+            _ => None,
+        };
+        let main = self.before.0.keys().position(|name| name == FILE);
+        let main = main.or_else(|| self.events.iter().find_map(name));
+        let calls = self.marks.windows(2).filter(|pair| {
+            let events = &self.events[pair[0].events..pair[1].events];
+            !matches!(pair[1].what.as_str(), "open" | "close" | "Reopen")
+                && events
+                    .iter()
+                    .any(|event| matches!(event, Event::Sync { inode } if Some(*inode) == main))
+        });
+        calls.count()
     }
 
     /// The main file and what the journal answers, when it was closed in good order.

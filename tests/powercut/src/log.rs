@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -109,8 +110,9 @@ impl Log {
         locked(&self.0).events.len()
     }
 
-    pub fn events(&self) -> Vec<Event> {
-        locked(&self.0).events.clone()
+    /// Takes the events out.
+    pub fn take(&self) -> Vec<Event> {
+        mem::take(&mut locked(&self.0).events)
     }
 }
 

@@ -185,7 +185,7 @@ fn apply(bytes: &mut Vec<u8>, event: &Event, mut fate: impl FnMut() -> Fate, ran
     match event {
         Event::Truncate { length, .. } => {
             if matches!(fate(), Fate::Done) {
-                bytes.resize(*length, 0);
+                set_length(bytes, *length);
             }
         }
         Event::Write {
@@ -193,27 +193,37 @@ fn apply(bytes: &mut Vec<u8>, event: &Event, mut fate: impl FnMut() -> Fate, ran
             bytes: written,
             ..
         } => {
+            let end = offset + written.len();
+            let mut length = bytes.len();
+            // Once for the write, and cut to what is there of it below.
+            set_length(bytes, length.max(end));
             let mut at = *offset;
-            let end = at + written.len();
             while at < end {
                 let stop = end.min((at / SECTOR + 1) * SECTOR);
                 let fate = fate();
-                if bytes.len() < stop && (!matches!(fate, Fate::Lost) || random.bool()) {
-                    bytes.resize(stop, 0);
+                if !matches!(fate, Fate::Lost) || random.bool() {
+                    length = length.max(stop);
                 }
                 match fate {
                     Fate::Done => {
-                        bytes[at..stop].copy_from_slice(&written[at - offset..stop - offset])
+                        bytes[at..stop].copy_from_slice(&written[at - offset..stop - offset]);
                     }
                     Fate::Garbage => random.fill(&mut bytes[at..stop]),
                     Fate::Lost => {}
                 }
                 at = stop;
             }
+            bytes.truncate(length);
         }
         // They change no content.
         Event::Create { .. } | Event::Delete { .. } | Event::Sync { .. } | Event::SyncFolder => {}
     }
+}
+
+/// Cuts it, or fills it with zeros. `Vec::resize` goes byte by byte without optimisation.
+fn set_length(bytes: &mut Vec<u8>, length: usize) {
+    bytes.truncate(length);
+    bytes.extend_from_slice(&vec![0; length - bytes.len()]);
 }
 
 impl Folder<'_> {

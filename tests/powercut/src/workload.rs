@@ -102,7 +102,7 @@ impl Session {
             Call::FinishUpload => {
                 journal
                     .finish_upload(self.upload.unwrap_or_default())
-                    .await?
+                    .await?;
             }
             Call::Retry(ids) => drop(journal.retry_parked(ids.clone()).await?),
             Call::Discard(ids) => drop(journal.discard_parked(ids.clone()).await?),
@@ -163,26 +163,27 @@ impl Session {
 
 /// Integers and texts, some of which look alike.
 pub fn ids() -> Vec<ProductId> {
-    let numbers = (0..200).map(|number| ProductId::Integer(number * 7 - 50));
-    let texts = (0..60).map(|number| ProductId::Text(format!("{number}")));
+    let numbers = (0..100).map(|number| ProductId::Integer(number * 7 - 50));
+    let texts = (0..30).map(|number| ProductId::Text(format!("{number}")));
     numbers.chain(texts).collect()
 }
 
 /// As many calls as asked for, at random.
 pub fn calls(count: usize, random: &mut Rng) -> Vec<Call> {
+    let in_one_go = random.u8(..3) == 0;
     let mut calls: Vec<Call> = Vec::with_capacity(count);
     while calls.len() < count {
         let call = match calls.last() {
             // Most steps are settled.
             Some(Call::HandOver(ids)) if random.u8(..10) > 0 => Call::Settle(answers(ids, random)),
-            _ => call(random),
+            _ => call(in_one_go, random),
         };
         calls.push(call);
     }
     calls
 }
 
-fn call(random: &mut Rng) -> Call {
+fn call(in_one_go: bool, random: &mut Rng) -> Call {
     match random.u8(..20) {
         0..=8 => Call::HandOver(some_ids(random)),
         9 => Call::BeginUpload,
@@ -197,13 +198,23 @@ fn call(random: &mut Rng) -> Call {
                 .ok()
                 .map(Pause::Until),
         }),
-        15 | 16 => Call::StoreRun(run(random)),
-        17 => Call::DropRun(random.u8(..8).to_string()),
+        15 => Call::StoreRun(run(
+            random.u8(..8).to_string(),
+            random.usize(..1000),
+            random,
+        )),
+        16 | 17 => Call::DropRun(random.u8(..8).to_string()),
         18 => match random.u8(..3) {
             0 => Call::DoubtEverything,
             1 => Call::Propose(random.i64(..)),
             _ => Call::Confirm(random.i64(..)),
         },
+        // SQLite writes the WAL back when it has 4 MB, or when the journal is closed.
+        _ if in_one_go => Call::StoreRun(run(
+            "long".to_owned(),
+            random.usize(2_000_000..4_000_000),
+            random,
+        )),
         _ => Call::Reopen,
     }
 }
@@ -211,7 +222,7 @@ fn call(random: &mut Rng) -> Call {
 /// A few, or a batch.
 fn some_ids(random: &mut Rng) -> Vec<ProductId> {
     let count = if random.u8(..4) == 0 {
-        200
+        80
     } else {
         random.usize(1..8)
     };
@@ -239,19 +250,12 @@ fn answers(ids: &[ProductId], random: &mut Rng) -> Vec<(ProductId, Answer)> {
     ids.iter().map(answer).collect()
 }
 
-/// Long records now and then, so that the WAL is folded in on its way.
-fn run(random: &mut Rng) -> StoredRun {
-    let length = if random.bool() {
-        200
-    } else {
-        random.usize(..600_000)
-    };
-    let letter = random.lowercase();
+fn run(id: String, length: usize, random: &mut Rng) -> StoredRun {
     let started_at = random.i64(..1_000_000_000_000);
     StoredRun {
-        id: random.u8(..8).to_string(),
+        id,
         started_at,
         finished_at: random.bool().then_some(started_at + 1),
-        record: std::iter::repeat_n(letter, length).collect(),
+        record: random.lowercase().to_string().repeat(length),
     }
 }

@@ -31,3 +31,15 @@ fn each_kind_of_sync_is_needed() {
         assert!(found * 10 > all, "{ignored:?}: {found} of {all}");
     }
 }
+
+#[test]
+fn the_wal_is_written_back_in_the_middle_of_lives() {
+    let lives = block_on(async {
+        let mut lives = 0;
+        for seed in 1..=20 {
+            lives += usize::from(first_life(seed).await.0.checkpoints() > 0);
+        }
+        lives
+    });
+    assert!(lives >= 3, "{lives} of 20");
+}

@@ -1,14 +1,35 @@
 //! Power cuts at random points of random workloads.
 
+use std::{
+    num::NonZero,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
 use super::*;
 use crate::{life::Cut, rebuild::Ignored};
 
 #[test]
 fn a_power_cut_at_any_point_loses_nothing_that_was_acknowledged() {
     let first = number("POWERCUT_SEED", 1);
-    for seed in first..first + number("POWERCUT_WORKLOADS", 20) {
-        block_on(survive(seed, number("POWERCUT_CUTS", 25)));
-    }
+    let end = first + number("POWERCUT_WORKLOADS", 20);
+    let cuts = number("POWERCUT_CUTS", 25);
+    let next = AtomicU64::new(first);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return;
+            }
+            block_on(survive(seed, cuts));
+        }
+    };
+    // A thread that panics makes the scope panic.
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(work);
+        }
+    });
 }
 
 async fn survive(seed: u64, cuts: u64) {
@@ -23,7 +44,7 @@ async fn survive(seed: u64, cuts: u64) {
         };
         let next = go_on(seed, &cut, &calls).await;
         if !calls.is_empty() {
-            for _ in 0..5 {
+            for _ in 0..3 {
                 go_on(seed, &next.cut(Ignored::Nothing, &mut random), &[]).await;
             }
         }

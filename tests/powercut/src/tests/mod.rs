@@ -1,5 +1,8 @@
 //! The tests, and how much of each there is.
 
+// How many flips and lost syncs are found out is worth a look (`--nocapture`).
+#![allow(clippy::print_stdout)]
+
 use std::{env, future::Future};
 
 use fastrand::Rng;

@@ -30,7 +30,7 @@ struct Notes {
 
 /// How much room our own part needs. The real file lies behind it, aligned as SQLite's memory is.
 pub(super) const SIZE: c_int = size_of::<Logged>() as c_int;
-const _: () = assert!(size_of::<Logged>() % 8 == 0 && align_of::<Logged>() <= 8);
+const _: () = assert!(size_of::<Logged>().is_multiple_of(8) && align_of::<Logged>() <= 8);
 
 /// The second version has shared memory. The third would have memory-mapped reads, off by default.
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
