@@ -2,16 +2,16 @@
 //!
 //! A kill proves nothing of what is on the disk: the operating system writes the rest. Here SQLite
 //! writes through a VFS that notes every write, truncation, sync, creation and deletion in their order
-//! ([`vfs`], [`log`]). From the notes before any cut point [`rebuild`] makes what a disk may hold
+//! (`vfs`, `log`). From the notes before any cut point `rebuild` makes what a disk may hold
 //! then: everything before the last sync of each file, and of what came later some 512-byte sectors,
-//! some not, some torn. The agent's own journal opens the result ([`check`]). It must
+//! some not, some torn. The agent's own journal opens the result (`check`). It must
 //!
 //! - be ours, and whole,
 //! - hold every call that had returned before the cut, and the one that was running wholly or not at all,
 //! - conserve: what was handed over is in doubt, and what was published is published.
 //!
-//! Sometimes a life goes on from there, to be cut again ([`life`]). What the journal is asked to do is
-//! in [`workload`], and nowhere else.
+//! Sometimes a life goes on from there, to be cut again (`life`). What the journal is asked to do is
+//! in `workload`, and nowhere else.
 //!
 //! `cargo test -p shopmaster-powercut` takes a few seconds. For more, with any of
 //!

@@ -29,6 +29,8 @@ pub struct Product {
 }
 
 const ALL: u32 = 10_000;
+/// How many differences are enough to see what kind it is.
+const SHOWN: usize = 5;
 
 impl Observed {
     pub async fn of(journal: &Journal, ids: &[ProductId]) -> Result<Self> {
@@ -92,6 +94,11 @@ impl Observed {
             }
         }
         differences.dedup();
+        let more = differences.len().saturating_sub(SHOWN);
+        differences.truncate(SHOWN);
+        if more > 0 {
+            differences.push(format!("and {more} more"));
+        }
         (!differences.is_empty()).then(|| differences.join("\n  "))
     }
 }
