@@ -57,7 +57,7 @@ fn a_flipped_bit_is_recognised_or_changes_one_value() {
     let of = |outcome| tally.outcomes.get(&outcome).copied().unwrap_or_default();
     assert!(of(Outcome::Recognised) > 0);
     assert!(
-        u64::from(of(Outcome::Forgotten)) * 20 < flips,
+        u64::from(of(Outcome::Forgotten)) * 40 < flips,
         "{:?}",
         tally.outcomes
     );
