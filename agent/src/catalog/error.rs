@@ -160,6 +160,37 @@ impl CatalogError {
         }
     }
 
+    /// Whether waiting may help, for however long: the database, its server or the way to it is away, and
+    /// nothing says that a person has to change anything.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Busy(_)
+            | Self::Deadlock(_)
+            | Self::ConnectionLost { .. }
+            | Self::TimedOut(_)
+            | Self::Unreachable { .. }
+            | Self::NoFile(_) => true,
+            Self::Connect { cause, .. } => cause.may_be_hiccup(),
+            Self::Denied { .. }
+            | Self::NoTable(_)
+            | Self::UnfitTable { .. }
+            | Self::NoColumn { .. }
+            | Self::UnfitKey { .. }
+            | Self::UnfitPrice { .. }
+            | Self::ScanOnly { .. }
+            | Self::ScanChosen
+            | Self::Unsafe { .. }
+            | Self::NotApplicable(_)
+            | Self::NoRights { .. }
+            | Self::Claimed(_)
+            | Self::NameTaken(_)
+            | Self::NotInstalled
+            | Self::Unproven(_)
+            | Self::Statement { .. } => false,
+        }
+    }
+
     /// Whether the database did not answer at all.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {

@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// Every key with what is allowed for it, in the order of the documentation.
-pub(super) const KEYS: [(&str, &str); 30] = [
+pub(super) const KEYS: [(&str, &str); 31] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
     (
         "catalog.server",
@@ -44,6 +44,10 @@ pub(super) const KEYS: [(&str, &str); 30] = [
     (
         "digible.timeout",
         "a duration such as `30s`, from `100ms` to `1h`",
+    ),
+    (
+        "digible.late_window",
+        "a duration such as `2m30s`, from `100ms` to `24h`, or an empty text for five times `digible.timeout`, at least two minutes",
     ),
     ("sync.automatic", "`true` or `false`"),
     (

@@ -6,7 +6,7 @@ use super::Config;
 
 /// A longer wait is no use, and far beyond it adding to a point in time can overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// A request that was given up may still land for this long at most, which the journal relies on.
+/// A longer wait for one answer is no use.
 const LONGEST_REQUEST: Duration = Duration::from_secs(60 * 60);
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
@@ -26,6 +26,9 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
         "digible.max_in_flight" => (1..=64).contains(&digible.max_in_flight),
         "digible.ca_file" => absolute_or_empty(&digible.ca_file),
         "digible.timeout" => (TENTH..=LONGEST_REQUEST).contains(&digible.timeout),
+        "digible.late_window" => digible
+            .late_window
+            .is_none_or(|window| (TENTH..=LONGEST).contains(&window)),
         "sync.interval" => (SECOND..=LONGEST).contains(&sync.interval),
         "sync.probe" => (TENTH..=LONGEST).contains(&sync.probe),
         _ => true,

@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod load;
 mod optional;
+mod optional_duration;
 mod save;
 mod words;
 
@@ -29,6 +30,9 @@ pub use save::{SaveError, apply, save};
 pub use words::{
     Auth, CaptureMode, CatalogKind, Encryption, LogLevel, StoreChoice, Trust, Verify, WordError,
 };
+
+/// Servers and gateways between us and Digible's database have deadlines of their own, of a minute mostly.
+const SHORTEST_LATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// Everything that can be set. The default is an agent that is not configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +120,10 @@ pub struct DigibleConfig {
     /// How long one request may take.
     #[serde(with = "duration_text")]
     pub timeout: Duration,
+    /// How long a request may still land after it was given up; none for the default, see
+    /// [`late_window`](Self::late_window).
+    #[serde(with = "optional_duration")]
+    pub late_window: Option<Duration>,
 }
 
 /// When to sync.
@@ -217,7 +225,18 @@ impl Default for DigibleConfig {
             bulk_threshold: 200,
             ca_file: String::new(),
             timeout: Duration::from_secs(30),
+            late_window: None,
         }
+    }
+}
+
+impl DigibleConfig {
+    /// How long a request may still land after it was given up: as set, else five deadlines of a request
+    /// and at least two minutes.
+    #[must_use]
+    pub fn late_window(&self) -> Duration {
+        let default = self.timeout.saturating_mul(5).max(SHORTEST_LATE_WINDOW);
+        self.late_window.unwrap_or(default)
     }
 }
 

@@ -226,7 +226,7 @@ mod tests {
                 "digible.batch_size" => (1..=200_u32).prop_map(Value::from).boxed(),
                 "digible.max_in_flight" => (1..=64_u32).prop_map(Value::from).boxed(),
                 "digible.bulk_threshold" => any::<u32>().prop_map(Value::from).boxed(),
-                "digible.timeout" => (1..=3_599_u32, 0..1000_u32)
+                "digible.timeout" | "digible.late_window" => (1..=3_599_u32, 0..1000_u32)
                     .prop_map(|(s, ms)| Value::from(format!("{s}s {ms}ms")))
                     .boxed(),
                 "sync.interval" | "sync.probe" => (1..=86_399_u32, 0..1000_u32)

@@ -90,8 +90,8 @@ pub enum Answer {
     },
 }
 
-/// What may have become of a request that was not acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What may have become of a request that was not acknowledged, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// Never handed over, or clearly turned away: nothing changed at Digible.
     NotApplied,

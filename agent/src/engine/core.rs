@@ -1,7 +1,10 @@
 //! What every run works with.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,7 +16,7 @@ use super::{
     board::Board,
     gone::Missing,
     halt::{Halt, StepError},
-    lane::Lane,
+    lane::{Lane, Turn},
     owner,
     waits::Waits,
 };
@@ -21,7 +24,7 @@ use crate::{
     catalog::{Backlog, CaptureStatus, Catalog, CatalogError},
     digible::Cloud,
     health::{Area, Trouble},
-    journal::{Journal, JournalError, Pause, Settlement},
+    journal::{Journal, JournalError, Pause},
 };
 
 /// How a run works.
@@ -33,8 +36,6 @@ pub struct Options {
     pub max_in_flight: usize,
     /// More waiting updates than this go through the batch endpoint.
     pub bulk_threshold: usize,
-    /// How long a request may take, and so may still land after it was given up.
-    pub timeout: Duration,
     /// Whether the scheduler starts syncs by itself.
     pub automatic: bool,
     /// From one full sync to the next.
@@ -61,6 +62,7 @@ pub(super) struct Core {
     pub(super) pause: watch::Sender<Option<Pause>>,
     /// Ends everything.
     pub(super) stop: CancellationToken,
+    on_trial: AtomicBool,
     hold: Mutex<Option<Instant>>,
     /// When this process last wrote the owner. Held while the owner is checked: two checks at once
     /// would each take the other's generation for a stranger's.
@@ -104,6 +106,7 @@ impl Core {
             missing: Missing::default(),
             pause: watch::Sender::new(pause),
             stop: CancellationToken::new(),
+            on_trial: AtomicBool::new(false),
             hold: Mutex::new(None),
             owner_renewed: tokio::sync::Mutex::new(None),
         }
@@ -132,13 +135,33 @@ impl Core {
             .read(|facts| matches!(facts.capture, Some(CaptureStatus::ScanOnly(_))))
     }
 
-    /// An empty settlement of a step that begins to send now.
-    pub(super) fn settlement(&self) -> Settlement {
-        Settlement {
-            sent_at: Timestamp::now().as_millisecond(),
-            landing_time: self.options.timeout,
-            ..Settlement::default()
+    /// Waits for the right to do one step. What an earlier one left unsaid counts as given up.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, JournalError> {
+        let turn = self.lane.turn().await;
+        if self.journal.has_abandoned() {
+            self.journal.give_up_abandoned().await?;
         }
+        Ok(turn)
+    }
+
+    /// Digible failed or asked to wait: until it acknowledges something, one request at a time asks
+    /// whether it works again.
+    pub(super) fn begin_trial(&self) {
+        self.on_trial.store(true, Ordering::SeqCst);
+    }
+
+    /// Digible acknowledged something.
+    pub(super) fn end_trial(&self) {
+        self.on_trial.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether only one request at a time is sent.
+    pub(super) fn is_on_trial(&self) -> bool {
+        self.on_trial.load(Ordering::SeqCst)
     }
 
     /// Sends nothing for a while, because Digible asked for it.

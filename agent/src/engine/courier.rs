@@ -26,7 +26,7 @@ use crate::{
 pub(super) use fortune::Fortune;
 
 /// So often the same body may be answered with a fault that may be its own.
-const MOST_STRIKES: u8 = 3;
+pub(super) const MOST_STRIKES: u8 = 3;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -58,8 +58,15 @@ pub(super) struct Courier<'a> {
     asking: tokio::sync::Mutex<()>,
     /// One that the batch endpoint acknowledged in this step.
     passed: Mutex<Option<usize>>,
-    /// What became of those that were asked for a witness.
-    witnessed: Mutex<Told>,
+}
+
+/// A parcel that Digible acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Passed {
+    /// Which one.
+    pub(super) index: usize,
+    /// What may have become of earlier requests of this step.
+    pub(super) earlier: Fate,
 }
 
 /// What became of all products, in their order.
@@ -93,58 +100,33 @@ impl<'a> Courier<'a> {
             failure: Mutex::new(None),
             asking: tokio::sync::Mutex::new(()),
             passed: Mutex::new(None),
-            witnessed: Mutex::default(),
         }
     }
 
-    /// Sends all parcels, at most `max_in_flight` requests at once. Tells which are acknowledged as
-    /// soon as they are; stops sending when nobody records that.
+    /// Sends all parcels, at most `max_in_flight` requests at once; after a failure one at a time until
+    /// something is acknowledged. Tells which are acknowledged as soon as they are; stops sending when
+    /// nobody records that.
     pub(super) async fn deliver(
         self,
         parcels: &[Parcel],
-        acknowledged: UnboundedSender<Vec<usize>>,
+        acknowledged: UnboundedSender<Vec<Passed>>,
     ) -> Result<Return, StepError> {
         let mut fortunes = vec![Fortune::KEPT; parcels.len()];
-        let this = &self;
-        let jobs = jobs(parcels, self.core.options.batch_size)
-            .into_iter()
-            .map(|job| async move {
-                match job.as_slice() {
-                    [index] if parcels.get(*index).is_some_and(Parcel::is_update) => {
-                        this.update(parcels, *index).await
-                    }
-                    _ => this.batch(parcels, job, Fate::NotApplied).await,
-                }
-            });
+        let mut note = |told: Told| self.note(told, &mut fortunes, &acknowledged);
+        let mut jobs = jobs(parcels, self.core.options.batch_size).into_iter();
+        while self.core.is_on_trial()
+            && let Some(job) = jobs.next()
+        {
+            note(self.send(parcels, job).await);
+        }
+        let jobs = jobs.map(|job| self.send(parcels, job));
         let mut answers = stream::iter(jobs).buffer_unordered(self.core.options.max_in_flight);
         while let Some(told) = answers.next().await {
-            let passed = passed(&told);
-            self.live.update(|run| {
-                run.sent += passed.len() as u64;
-                run.done += passed.len() as u64;
-            });
-            if acknowledged.send(passed).is_err() {
-                self.stop(Halt::Cancelled);
-            }
-            for (index, fortune) in told {
-                if let Some(place) = fortunes.get_mut(index) {
-                    *place = fortune;
-                }
-            }
+            note(told);
         }
         drop(answers);
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
-        }
-        let witnessed = std::mem::take(&mut *lock(&self.witnessed));
-        // Refused when nobody records any more, which the recorder tells.
-        let _ = acknowledged.send(passed(&witnessed));
-        for (index, fortune) in witnessed {
-            if let Some(place) = fortunes.get_mut(index)
-                && (matches!(place, Fortune::Kept { .. }) || fortune.may_still_land())
-            {
-                *place = fortune;
-            }
         }
         let cut_short = self.live.cancel.is_cancelled()
             && fortunes
@@ -154,6 +136,41 @@ impl<'a> Courier<'a> {
             halt: take(&self.halt).or(cut_short.then_some(Halt::Cancelled)),
             fortunes,
         })
+    }
+
+    /// Notes what one request came to.
+    fn note(
+        &self,
+        told: Told,
+        fortunes: &mut [Fortune],
+        acknowledged: &UnboundedSender<Vec<Passed>>,
+    ) {
+        let passed = passed(&told);
+        if !passed.is_empty() {
+            self.core.end_trial();
+        }
+        self.live.update(|run| {
+            run.sent += passed.len() as u64;
+            run.done += passed.len() as u64;
+        });
+        if acknowledged.send(passed).is_err() {
+            self.stop(Halt::Cancelled);
+        }
+        for (index, fortune) in told {
+            if let Some(place) = fortunes.get_mut(index) {
+                *place = fortune;
+            }
+        }
+    }
+
+    /// One request, and those that follow from its answer.
+    async fn send(&self, parcels: &[Parcel], job: Vec<usize>) -> Told {
+        match job.as_slice() {
+            [index] if parcels.get(*index).is_some_and(Parcel::is_update) => {
+                self.update(parcels, *index).await
+            }
+            _ => self.batch(parcels, job, Fate::NotApplied).await,
+        }
     }
 
     /// One product through the update endpoint; refused there, it is tried once as a create.
@@ -169,7 +186,7 @@ impl<'a> Courier<'a> {
         let fortune = match self.core.cloud.send_update(&parcel.item).await {
             Answer::Acknowledged => {
                 self.evidence.update_passed();
-                Fortune::Acknowledged
+                Fortune::ACKNOWLEDGED
             }
             Answer::Refused { .. } | Answer::Missing { .. } => {
                 return self.batch(parcels, vec![index], Fate::NotApplied).await;
@@ -213,7 +230,7 @@ impl<'a> Courier<'a> {
             let answer = self.core.cloud.send_batch(&items).await;
             match self.judge(answer, &members) {
                 Verdict::All(fortune) => {
-                    if fortune == Fortune::Acknowledged {
+                    if fortune == Fortune::ACKNOWLEDGED {
                         *lock(&self.passed) = indices.first().copied();
                     }
                     let fortune = fortune.after(fate);
@@ -226,7 +243,13 @@ impl<'a> Courier<'a> {
                         .map(|(index, parcel)| (index, strike(parcel.strikes).after(fate)));
                     told.extend(each);
                 }
-                Verdict::Split => {
+                Verdict::Split { suspect } => {
+                    if let Some(reason) = suspect
+                        && !self.evidence.has_proof()
+                    {
+                        // Before hundreds of requests: is it about products at all?
+                        self.question(parcels, &reason).await;
+                    }
                     let (first, second) = indices.split_at(indices.len() / 2);
                     // Some of a group that was refused as a whole may have been applied.
                     groups.extend([second, first].map(|half| Group {
@@ -235,8 +258,8 @@ impl<'a> Courier<'a> {
                     }));
                 }
             }
-            if self.evidence.is_suspicious() {
-                self.question(parcels).await;
+            if let Some(reason) = self.evidence.suspicion() {
+                self.question(parcels, &reason).await;
             }
         }
         told
@@ -251,16 +274,15 @@ impl<'a> Courier<'a> {
         match answer {
             Answer::Acknowledged => {
                 self.evidence.batch_passed();
-                Verdict::All(Fortune::Acknowledged)
+                Verdict::All(Fortune::ACKNOWLEDGED)
             }
-            Answer::TooLarge { .. } | Answer::Refused { .. } if !alone => {
-                if matches!(answer, Answer::Refused { .. }) {
-                    self.evidence.refused();
-                }
-                Verdict::Split
+            Answer::TooLarge { .. } if !alone => Verdict::Split { suspect: None },
+            Answer::Refused { reason } if !alone => {
+                self.evidence.refused(&reason);
+                Verdict::Split { suspect: None }
             }
             Answer::TooLarge { reason } | Answer::Refused { reason } => {
-                self.evidence.refused();
+                self.evidence.refused(&reason);
                 Verdict::All(Fortune::Refused {
                     reason,
                     fate: Fate::NotApplied,
@@ -285,7 +307,7 @@ impl<'a> Courier<'a> {
             let mut strikes = only.strikes;
             strikes.alone = strikes.alone.saturating_add(1);
             if strikes.alone >= MOST_STRIKES {
-                self.evidence.refused();
+                self.evidence.refused(&reason);
                 return Verdict::All(Fortune::Refused {
                     reason,
                     fate: Fate::Unknown,
@@ -302,8 +324,10 @@ impl<'a> Courier<'a> {
         }
         let struck_out = |parcel: &&Parcel| parcel.strikes.grouped + 1 >= MOST_STRIKES;
         if members.iter().all(struck_out) {
-            self.evidence.refused();
-            return Verdict::Split;
+            self.evidence.refused(&reason);
+            return Verdict::Split {
+                suspect: Some(reason),
+            };
         }
         self.fault(&reason);
         Verdict::Each(Box::new(move |mut strikes| {
@@ -354,7 +378,11 @@ impl<'a> Courier<'a> {
     /// After as many failures in a row as there are requests at once, it is not about products.
     fn fault(&self, reason: &str) {
         let most = u32::try_from(self.core.options.max_in_flight).unwrap_or(u32::MAX);
-        if self.evidence.failed() >= most.max(2) {
+        self.fail(reason, most.max(2));
+    }
+
+    fn fail(&self, reason: &str, most: u32) {
+        if self.evidence.failed() >= most || self.core.is_on_trial() {
             self.stop(Halt::Unreachable(reason.to_owned()));
         }
     }
@@ -387,7 +415,11 @@ impl<'a> Courier<'a> {
 enum Verdict {
     All(Fortune),
     Each(Box<dyn Fn(Strikes) -> Fortune + Send>),
-    Split,
+    /// Each half is sent by itself.
+    Split {
+        /// Why it may not be about products at all.
+        suspect: Option<String>,
+    },
 }
 
 impl Parcel {
@@ -424,10 +456,15 @@ fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The acknowledged ones.
-fn passed(told: &Told) -> Vec<usize> {
+fn passed(told: &Told) -> Vec<Passed> {
     told.iter()
-        .filter(|(_, fortune)| *fortune == Fortune::Acknowledged)
-        .map(|(index, _)| *index)
+        .filter_map(|(index, fortune)| match fortune {
+            Fortune::Acknowledged { earlier } => Some(Passed {
+                index: *index,
+                earlier: *earlier,
+            }),
+            _ => None,
+        })
         .collect()
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Evidence {
     passed: AtomicBool,
     refusals: AtomicU32,
     faults: AtomicU32,
+    /// Why the last one was refused.
+    reason: Mutex<String>,
     witnesses: Mutex<Vec<ProductId>>,
 }
 
@@ -34,7 +36,8 @@ impl Evidence {
     }
 
     /// A batch was refused.
-    pub(super) fn refused(&self) {
+    pub(super) fn refused(&self, reason: &str) {
+        reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
         self.faults.store(0, Ordering::SeqCst);
         self.refusals.fetch_add(1, Ordering::SeqCst);
     }
@@ -65,8 +68,12 @@ impl Evidence {
         self.passed.load(Ordering::SeqCst)
     }
 
-    /// Whether refusals in a row are too many now.
-    pub(super) fn is_suspicious(&self) -> bool {
-        self.refusals.load(Ordering::SeqCst) >= TOO_MANY_REFUSALS
+    /// The last refusal's words, when refusals in a row are too many now.
+    pub(super) fn suspicion(&self) -> Option<String> {
+        let is_suspicious = self.refusals.load(Ordering::SeqCst) >= TOO_MANY_REFUSALS;
+        is_suspicious.then(|| {
+            let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+            reason.clone()
+        })
     }
 }

@@ -1,13 +1,13 @@
 //! All that is known of one product, from the shop's row to the last acknowledgement.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Engine, halt::StepError};
 use crate::{
     catalog::{Change, Lookup},
     digible::{Digest, Item},
     health,
-    journal::{Doubt, Known, Parked, Removed},
+    journal::{Known, Parked, Removed},
     product::{ProductId, Row},
 };
 
@@ -177,19 +177,43 @@ fn judge_scanned(explained: &Explained) -> Option<(ProductState, String)> {
         removed,
         ..
     } = explained;
-    if known.doubt != Doubt::None || (removed.is_some() && row.is_none()) {
+    if known.is_in_doubt() || (removed.is_some() && row.is_none()) {
         return None;
     }
     let text = match row {
-        None if known.published.is_some() || parked.is_some() => {
+        None if known.published().is_some() || parked.is_some() => {
             "It is not in the shop's table any more; it counts as removed after two looks, ten minutes apart"
         }
-        Some(_) if parked.is_none() && current.is_none_or(|now| known.published != Some(now.0)) => {
+        Some(_)
+            if parked.is_none() && current.is_none_or(|now| known.published() != Some(now.0)) =>
+        {
             "Digible does not have it as it is in the shop; it is sent after the next look at all products"
         }
         _ => return None,
     };
     Some((ProductState::Pending, text.to_owned()))
+}
+
+/// Why Digible may have something else than what it last acknowledged, and until when.
+fn doubtful(explained: &Explained) -> String {
+    let known = &explained.known;
+    let Some(until) = known.confirmed_at() else {
+        return "It was sent but no answer arrived, so it will be sent again".to_owned();
+    };
+    let until = health::clock(until, Timestamp::now(), &TimeZone::system());
+    let what = match explained.row {
+        Some(_) => {
+            "Digible has accepted what the shop has, but an earlier request without an answer may still arrive there"
+        }
+        None => {
+            "It is no longer in the shop, but an earlier request without an answer may still arrive at Digible"
+        }
+    };
+    let then = match explained.row {
+        Some(_) => "it is sent once more then, to confirm it",
+        None => "it is listed as gone from the shop from then on",
+    };
+    format!("{what} until {until}; {then}")
 }
 
 fn judge(explained: &Explained) -> (ProductState, String) {
@@ -232,21 +256,23 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         );
         return (ProductState::Pending, text);
     }
-    if known.doubt != Doubt::None {
-        let text =
-            "It was handed to the network and is sent once more, because an answer is missing";
-        return (ProductState::InDoubt, text.to_owned());
-    }
-    if removed.is_some() {
+    if removed.is_some() && row.is_none() {
         let text = "It is no longer in the shop and may still be at Digible: remove it there, then run `shopmasterctl removed forget`";
         return (ProductState::Removed, text.to_owned());
+    }
+    if known.is_in_doubt() {
+        return (ProductState::InDoubt, doubtful(explained));
+    }
+    if row.is_none() && known.published().is_some() {
+        let text = "It was sent, the shop no longer has it, and no change of it was captured; run `shopmasterctl upload`";
+        return (ProductState::Different, text.to_owned());
     }
     if row.is_none() {
         let text =
             "Neither the shop nor the journal knows it; ids are spelled as in the shop's database";
         return (ProductState::Unknown, text.to_owned());
     }
-    match (known.published, current) {
+    match (known.published(), current) {
         (Some(published), Some(current)) if current.0 == published => (
             ProductState::Equal,
             "Digible has what the shop has".to_owned(),

@@ -14,14 +14,13 @@ use super::{
     core::Core,
     halt::{Halt, StepError},
     live::Live,
-    pass,
+    pass::{self, OnOutage},
     scan::Met,
     upload,
 };
 use crate::{
     catalog::Lookup,
     health::{ScanFacts, Shrank},
-    journal::Settlement,
     product::ProductId,
 };
 
@@ -87,7 +86,11 @@ impl Missing {
 
 /// Finds what is gone, and marks it when it is for long. Gives why it could not look.
 pub(super) async fn look(core: &Core, live: &Live, met: &Met) -> Result<Option<Halt>, StepError> {
-    match pass::patiently(core, live, TRIES, || find_gone(core, live, met)).await? {
+    match pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
+        find_gone(core, live, met)
+    })
+    .await?
+    {
         Some(()) => Ok(None),
         None => Ok(Some(Halt::Cancelled)),
     }
@@ -201,7 +204,7 @@ impl<'a> Unmet<'a> {
 /// Asks for products by their keys. Gives those without a row; one whose row spells it otherwise now
 /// is removed at once.
 async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
-    let _turn = core.lane.turn().await;
+    let _turn = core.turn().await?;
     let lookups = core.catalog.read(&keys).await?;
     let (mut gone, mut respelled) = (Vec::new(), Vec::new());
     for (key, lookup) in keys.into_iter().zip(lookups) {
@@ -217,7 +220,7 @@ async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<Produ
 
 /// Marks those that still are without a row.
 async fn remove(core: &Core, live: &Live, keys: &[ProductId]) -> Result<(), StepError> {
-    let _turn = core.lane.turn().await;
+    let _turn = core.turn().await?;
     core.catalog.claim().await?;
     let gone = upload::without_row(core, keys.to_vec()).await?;
     core.missing.remove(keys);
@@ -230,12 +233,7 @@ async fn record(core: &Core, live: &Live, removed: Vec<ProductId>) -> Result<(),
     for id in &removed {
         core.waits.clear(id);
     }
-    core.journal
-        .settle(Settlement {
-            removed,
-            ..core.settlement()
-        })
-        .await?;
+    core.journal.remove(removed).await?;
     live.update(|run| {
         run.removed += count;
         run.done += count;

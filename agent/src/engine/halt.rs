@@ -18,6 +18,8 @@ pub(super) enum Halt {
     },
     /// Somebody holds the shop's database for too long.
     Busy(String),
+    /// The shop's database is away, and waiting may help.
+    Away(String),
     /// Digible does not answer as it should, whatever is sent.
     Unreachable(String),
     /// Digible refuses everything.
@@ -44,14 +46,19 @@ impl Halt {
     pub(super) fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Hold { .. } | Self::Busy(_) | Self::Unreachable(_)
+            Self::Hold { .. } | Self::Busy(_) | Self::Away(_) | Self::Unreachable(_)
         )
+    }
+
+    /// Whether it is about Digible as a whole.
+    pub(super) fn is_digible(&self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Busy(_) | Self::Away(_))
     }
 
     /// What people are told of Digible; nothing for what is no trouble of it.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let trouble = match self {
-            Self::Cancelled | Self::Hold { .. } | Self::Busy(_) => return None,
+            Self::Cancelled | Self::Hold { .. } | Self::Busy(_) | Self::Away(_) => return None,
             Self::Unreachable(reason) => Trouble::new(
                 "DIGIBLE_UNREACHABLE",
                 format!("Digible not reachable: {reason}"),

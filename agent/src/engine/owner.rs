@@ -32,6 +32,8 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
             "the shop's database was served by another journal or restored; everything is in doubt and an upload is due"
         );
         core.journal.doubt_everything().await?;
+        // Its requests may still land, also on products that this journal has never seen.
+        core.journal.expect_others().await?;
     }
     if is_ours && owner.is_some() && !is_due(*renewed) {
         return Ok(());

@@ -215,11 +215,18 @@ impl Page {
         keys: Vec<ProductId>,
     ) -> Result<(), StepError> {
         let lookups = core.catalog.read(&keys).await?;
+        let known = core.journal.known(keys.clone()).await?;
         let mut places = self.places();
-        for (key, lookup) in keys.into_iter().zip(lookups) {
+        for ((key, known), lookup) in keys.into_iter().zip(known).zip(lookups) {
             match lookup {
                 Lookup::Found(row) => self.add(row, key, Vec::new(), &mut places),
                 Lookup::Locked => self.locked += 1,
+                // Listed already: only what may still have landed is settled.
+                Lookup::Gone if known.removed() => self.gone.push(Gone {
+                    key,
+                    changes: Vec::new(),
+                    born: false,
+                }),
                 Lookup::Gone => {}
             }
         }

@@ -47,8 +47,17 @@ impl Passed {
     }
 }
 
-/// Walks through `source` from `from` to its end, or until something stops it. A database that is
-/// busy stops it, too.
+/// What becomes of a run when the shop's database is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnOutage {
+    /// It fails: the next sync finds the same changes.
+    Fail,
+    /// It waits: an upload at night survives a server's restart.
+    Wait,
+}
+
+/// Walks through `source` from `from` to its end, or until something stops it: that the database is busy,
+/// too, and with [`OnOutage::Wait`] that it is away.
 pub(super) async fn walk(
     core: &Core,
     live: &Live,
@@ -56,6 +65,7 @@ pub(super) async fn walk(
     source: Source,
     from: Cursor,
     mode: &mut Mode,
+    on_outage: OnOutage,
 ) -> Result<Passed, StepError> {
     let mut passed = Passed {
         at: from,
@@ -78,6 +88,10 @@ pub(super) async fn walk(
         Err(StepError::Catalog(error)) if error.is_passing() => {
             core.note_catalog_failure(&error);
             passed.halt = Some(Halt::Busy(with_causes(&error)));
+        }
+        Err(StepError::Catalog(error)) if on_outage == OnOutage::Wait && error.may_pass() => {
+            core.note_catalog_failure(&error);
+            passed.halt = Some(Halt::Away(with_causes(&error)));
         }
         Err(error) => return Err(error),
     }
@@ -104,7 +118,7 @@ async fn steps(
         if let Some(halt) = ready(core, live).await {
             return Ok(Some(halt));
         }
-        let turn = core.lane.turn().await;
+        let turn = core.turn().await?;
         if must_wait(core, live) {
             // Somebody else's step, or a person, said so meanwhile.
             ahead = None;
@@ -125,6 +139,9 @@ async fn steps(
         let moment = turn.moment();
         if let Some(Halt::Hold { wait, .. }) = delivered.halt {
             core.hold(wait);
+        }
+        if delivered.halt.as_ref().is_some_and(Halt::is_digible) {
+            core.begin_trial();
         }
         drop(turn);
         passed.deferred += delivered.deferred;
@@ -155,23 +172,28 @@ async fn steps(
     Ok(None)
 }
 
-/// Tries `work` until somebody else lets go of the shop's database, so many times at most. Nothing
-/// when the run was cancelled meanwhile.
+/// Tries `work` until the shop's database is no longer busy (and no longer away, with [`OnOutage::Wait`]),
+/// `tries` times at most. None when the run was cancelled meanwhile.
 pub(super) async fn patiently<T, F: Future<Output = Result<T, StepError>>>(
     core: &Core,
     live: &Live,
-    tries: u32,
+    tries: Option<u32>,
+    on_outage: OnOutage,
     work: impl Fn() -> F,
 ) -> Result<Option<T>, StepError> {
     let mut failures = 0;
     loop {
         let error = match work().await {
             Ok(value) => return Ok(Some(value)),
-            Err(StepError::Catalog(error)) if error.is_passing() => error,
+            Err(StepError::Catalog(error))
+                if error.is_passing() || (on_outage == OnOutage::Wait && error.may_pass()) =>
+            {
+                error
+            }
             Err(error) => return Err(error),
         };
         failures += 1;
-        if failures >= tries {
+        if tries.is_some_and(|tries| failures >= tries) {
             return Err(error.into());
         }
         core.note_catalog_failure(&error);

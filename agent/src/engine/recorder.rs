@@ -3,10 +3,16 @@
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{core::Core, courier::Parcel, deletions::Deletions, halt::StepError};
+use super::{
+    core::Core,
+    courier::{Parcel, Passed},
+    deletions::Deletions,
+    halt::StepError,
+};
 use crate::{
     catalog::ChangeIdentity,
-    journal::{Acknowledged, Settlement},
+    digible::Fate,
+    journal::{Acknowledged, InFlight},
 };
 
 /// Records the acknowledgements of one step.
@@ -15,8 +21,7 @@ pub(super) struct Recorder<'a> {
     pub(super) parcels: &'a [Parcel],
     /// Of each parcel; taken from those that are recorded.
     pub(super) changes: &'a mut [Vec<ChangeIdentity>],
-    /// With the times of the step.
-    pub(super) blank: Settlement,
+    pub(super) in_flight: &'a mut InFlight,
     pub(super) deletions: &'a mut Deletions,
 }
 
@@ -29,7 +34,7 @@ impl Recorder<'_> {
     /// When the journal fails: then no change of theirs is deleted, and the products stay in doubt.
     pub(super) async fn run(
         mut self,
-        mut acknowledged: UnboundedReceiver<Vec<usize>>,
+        mut acknowledged: UnboundedReceiver<Vec<Passed>>,
     ) -> Result<(), StepError> {
         let mut requests = Vec::new();
         while acknowledged.recv_many(&mut requests, usize::MAX).await > 0 {
@@ -39,21 +44,23 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    async fn record(&mut self, indices: &[usize]) -> Result<(), StepError> {
-        let parcels = indices.iter().filter_map(|index| self.parcels.get(*index));
-        let settlement = Settlement {
-            acknowledged: parcels
-                .map(|parcel| Acknowledged {
-                    id: parcel.item.id.clone(),
-                    digest: parcel.item.digest.0,
-                })
-                .collect(),
-            ..self.blank.clone()
-        };
-        self.core.journal.settle(settlement).await?;
-        let mut settled = Vec::with_capacity(indices.len());
-        for index in indices {
-            if let Some(changes) = self.changes.get_mut(*index) {
+    async fn record(&mut self, passed: &[Passed]) -> Result<(), StepError> {
+        let acknowledged = passed.iter().filter_map(|passed| {
+            let parcel = self.parcels.get(passed.index)?;
+            Some(Acknowledged {
+                id: parcel.item.id.clone(),
+                digest: parcel.item.digest.0,
+                may_still_land: passed.earlier == Fate::MayStillLand,
+            })
+        });
+        let acknowledged = acknowledged.collect();
+        self.core
+            .journal
+            .acknowledge(self.in_flight, acknowledged)
+            .await?;
+        let mut settled = Vec::with_capacity(passed.len());
+        for passed in passed {
+            if let Some(changes) = self.changes.get_mut(passed.index) {
                 settled.append(changes);
             }
         }

@@ -11,7 +11,7 @@ use super::{
     halt::StepError,
     live::Live,
     page::{Cursor, Source},
-    pass::{self, Passed},
+    pass::{self, OnOutage, Passed},
     step::Mode,
 };
 use crate::product::ProductId;
@@ -59,13 +59,22 @@ pub(super) async fn round(
     live.update(|run| run.walked = true);
     // Another round of the same run: nobody wants to read that each product was unchanged twice.
     recount(live, 0);
-    let (rows, met) = compare(core, live, evidence).await?;
+    let (rows, met) = compare(core, live, evidence, OnOutage::Fail).await?;
     if rows.halt.is_some() {
         note(core, None, rows.deferred);
         return Ok(rows);
     }
     let due = &mut Mode::Changed;
-    let due = pass::walk(core, live, evidence, Source::Due, Cursor::Start, due).await?;
+    let due = pass::walk(
+        core,
+        live,
+        evidence,
+        Source::Due,
+        Cursor::Start,
+        due,
+        OnOutage::Fail,
+    )
+    .await?;
     let mut passed = rows.and(due);
     if passed.halt.is_none() {
         passed.halt = gone::look(core, live, &met).await?;
@@ -83,7 +92,7 @@ pub(super) async fn after_upload(
 ) -> Result<Passed, StepError> {
     let began = Timestamp::now();
     let unchanged = live.now().unchanged;
-    let (passed, _) = compare(core, live, evidence).await?;
+    let (passed, _) = compare(core, live, evidence, OnOutage::Wait).await?;
     recount(live, unchanged);
     let whole = passed.halt.is_none() && passed.deferred == 0;
     note(core, whole.then_some(began), passed.deferred);
@@ -94,10 +103,11 @@ async fn compare(
     core: &Core,
     live: &Live,
     evidence: &Evidence,
+    on_outage: OnOutage,
 ) -> Result<(Passed, Met), StepError> {
     let mut mode = Mode::Compared(Met::default());
     let (rows, start) = (Source::Rows, Cursor::Start);
-    let passed = pass::walk(core, live, evidence, rows, start, &mut mode).await?;
+    let passed = pass::walk(core, live, evidence, rows, start, &mut mode, on_outage).await?;
     let mut met = match mode {
         Mode::Compared(met) => met,
         Mode::Changed | Mode::Everything { .. } => Met::default(),

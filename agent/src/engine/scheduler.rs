@@ -22,20 +22,13 @@ struct Schedule {
     /// Syncs that failed in a row.
     failures: u32,
     /// When the last sync began.
-    began: Option<Began>,
+    began: Option<Instant>,
     /// The newest change before the last sync, when it ended with products left over; no news while
     /// it stays.
     left_over: Option<i64>,
     /// The newest change before the last sync, when it failed; while it stays, trying again is no
     /// use before a product may be tried.
     stuck: Option<i64>,
-}
-
-/// A moment, by both clocks.
-#[derive(Clone, Copy)]
-struct Began {
-    at: Instant,
-    milliseconds: i64,
 }
 
 pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
@@ -131,12 +124,12 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
         return false;
     }
     let began = schedule.began;
-    if engine.core.waits.came_due(began.map(|began| began.at)) {
+    if engine.core.waits.came_due(began) {
         return true;
     }
-    if let Ok(Some(due)) = engine.core.journal.next_due().await
-        && due <= Timestamp::now().as_millisecond()
-        && began.is_none_or(|began| began.milliseconds < due)
+    if let Ok(Some(due)) = engine.core.journal.next_confirmation().await
+        && due <= Instant::now()
+        && began.is_none_or(|began| began < due)
     {
         return true;
     }
@@ -166,7 +159,7 @@ async fn sync(engine: &Engine, schedule: &mut Schedule) {
         true => None,
         false => engine.core.catalog.newest_change().await.ok().flatten(),
     };
-    schedule.began = Some(Began::now());
+    schedule.began = Some(Instant::now());
     if let Ok((live, _)) = engine.runs.begin(Kind::Sync, Cause::Scheduled, false) {
         let run = live.ended().await;
         schedule.after(engine, &run, live.has_left_over());
@@ -246,14 +239,5 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
         self.not_before = Instant::now() + backoff::delay(self.failures);
         self.full = self.full.min(self.not_before);
-    }
-}
-
-impl Began {
-    fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            milliseconds: Timestamp::now().as_millisecond(),
-        }
     }
 }

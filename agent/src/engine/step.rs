@@ -1,5 +1,9 @@
-//! One step: what of a page needs sending, sending it, recording the answers, and only then deleting
-//! the changes.
+//! One step: what of a page needs sending, sending it, and recording the answers.
+//!
+//! Its order is what the guarantee stands on. One commit holds what was found out without Digible and says
+//! what is handed over; only then is anything sent. Answers are recorded as they come, and the rest at the
+//! end. A change is deleted only after the commit that holds what became of its product, and nothing that
+//! a commit depends on is recorded later than it.
 
 use std::collections::HashSet;
 
@@ -8,26 +12,24 @@ use tokio::sync::mpsc;
 use super::{
     backoff::Jitter,
     core::Core,
-    courier::{Courier, Fortune, Parcel, Route},
+    courier::{Courier, Fortune},
     deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
     live::Live,
-    page::{Candidate, Cursor, Gone, Page, Source},
+    page::{Cursor, Page, Source},
+    plan::{LONGEST_REASON, Plan},
     recorder::Recorder,
     scan::Met,
     witness::{self, Testimony},
 };
 use crate::{
     catalog::ChangeIdentity,
-    digible::{Digest, Fate, Item},
-    journal::{DigestBytes, Doubt, Known, Parking, Settlement, UploadProgress},
+    digible::Fate,
+    journal::{Landing, Settled, UploadProgress},
     product::ProductId,
     run::shortened,
 };
-
-/// The most characters of a reason that are kept with a parked product.
-const LONGEST_REASON: usize = 1_000;
 
 /// How a run treats products.
 #[derive(Debug)]
@@ -46,8 +48,15 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    fn sends_all(&self) -> bool {
+    pub(super) fn sends_all(&self) -> bool {
         matches!(self, Self::Everything { .. })
+    }
+
+    fn upload(&self) -> Option<i64> {
+        match self {
+            Self::Everything { number, .. } => Some(*number),
+            Self::Changed | Self::Compared(_) => None,
+        }
     }
 }
 
@@ -80,35 +89,7 @@ pub(super) struct Prepared {
 enum Content {
     /// With keys to ask for again.
     Unsure(Page),
-    Sorted(Box<Sorted>),
-}
-
-/// A page, sorted by what is to be done.
-#[derive(Default)]
-struct Sorted {
-    parcels: Vec<Parcel>,
-    /// Of each parcel: how it was before.
-    before: Vec<Before>,
-    /// Of each parcel: what it stands for.
-    changes: Vec<Vec<ChangeIdentity>>,
-    settlement: Settlement,
-    /// Changes that are dealt with as soon as the settlement is recorded.
-    settled: Vec<ChangeIdentity>,
-    unchanged: u64,
-    waiting: u64,
-    refusals: Vec<(ProductId, String)>,
-    through: Vec<ProductId>,
-}
-
-/// How a product was before the step.
-struct Before {
-    doubt: Doubt,
-    removed: bool,
-}
-
-struct Sorter<'a> {
-    core: &'a Core,
-    mode: &'a Mode,
+    Planned(Box<Plan>),
 }
 
 struct Step<'a> {
@@ -118,8 +99,18 @@ struct Step<'a> {
     mode: &'a Mode,
 }
 
-/// Reads a page and sorts it by what is known of its products: inside a turn of the lane, or while
-/// the step before is sent, and then it counts only when the two have no product in common.
+/// What is recorded when everything is answered.
+#[derive(Default)]
+struct Rest {
+    settled: Vec<Settled>,
+    /// Their changes are dealt with once that is recorded.
+    changes: Vec<ChangeIdentity>,
+    refusals: Vec<(ProductId, String)>,
+    has_acknowledged: bool,
+}
+
+/// Reads a page and plans what to do with it: inside a turn of the lane, or while the step before is
+/// sent, and then it counts only when the two have no product in common.
 pub(super) async fn prepare(
     core: &Core,
     mode: &Mode,
@@ -135,7 +126,7 @@ pub(super) async fn prepare(
         content: if page.is_unsure() {
             Content::Unsure(page)
         } else {
-            Content::Sorted(Box::new(Sorter { core, mode }.sort(page).await?))
+            Content::Planned(Box::new(Plan::of(core, mode, page).await?))
         },
     })
 }
@@ -155,208 +146,41 @@ pub(super) async fn deliver(
         evidence,
         mode,
     };
-    let content = std::mem::replace(&mut prepared.content, Content::Sorted(Box::default()));
-    let sorted = match content {
-        Content::Sorted(sorted) => *sorted,
+    let content = std::mem::replace(&mut prepared.content, Content::Planned(Box::default()));
+    let plan = match content {
+        Content::Planned(plan) => *plan,
         Content::Unsure(mut page) => {
             deletions.finish().await?;
             page.look_again(core).await?;
             prepared.aboard.extend(page.ids());
-            Sorter { core, mode }.sort(page).await?
+            Plan::of(core, mode, page).await?
         }
     };
-    step.send(sorted, &prepared.aboard, prepared.last.take(), deletions)
+    step.run(plan, &prepared.aboard, prepared.last.take(), deletions)
         .await
 }
 
-impl Sorter<'_> {
-    async fn sort(&self, page: Page) -> Result<Sorted, StepError> {
-        let mut sorted = Sorted {
-            waiting: page.locked,
-            ..Sorted::default()
-        };
-        self.sort_candidates(page.candidates, &mut sorted).await?;
-        self.sort_gone(page.gone, &mut sorted).await?;
-        self.sort_respelled(page.respelled, &mut sorted).await?;
-        let updates = sorted
-            .parcels
-            .iter()
-            .filter(|p| p.route == Route::Update)
-            .count();
-        if updates > self.core.options.bulk_threshold {
-            for parcel in &mut sorted.parcels {
-                if parcel.route == Route::Update {
-                    parcel.route = Route::Batch;
-                }
-            }
-        }
-        Ok(sorted)
-    }
-
-    async fn sort_candidates(
-        &self,
-        candidates: Vec<Candidate>,
-        sorted: &mut Sorted,
-    ) -> Result<(), StepError> {
-        let ids = candidates.iter().map(|c| c.row.id.clone()).collect();
-        let known = self.core.journal.known(ids).await?;
-        for (candidate, known) in candidates.into_iter().zip(known) {
-            self.sort_one(candidate, known, sorted);
-        }
-        Ok(())
-    }
-
-    fn sort_one(&self, candidate: Candidate, known: Known, sorted: &mut Sorted) {
-        let Candidate { row, changes } = candidate;
-        if let Mode::Everything { already, .. } = self.mode
-            && already.contains(&row.id)
-        {
-            return;
-        }
-        let item = match Item::new(&row) {
-            Ok(item) => item,
-            Err(problem) => {
-                // Our own refusal: no request is needed to know that it cannot be sent.
-                let digest = Digest::of(problem.0.as_bytes()).0;
-                self.core.waits.clear(&row.id);
-                sorted.settled.extend(changes);
-                sorted.through.push(row.id.clone());
-                if known.parked == Some(digest) && !known.retry {
-                    sorted.unchanged += 1;
-                } else {
-                    sorted.refusals.push((row.id.clone(), problem.0.clone()));
-                    let parking = parking(row.id, digest, &problem.0);
-                    sorted.settlement.parked.push(parking);
-                }
-                return;
-            }
-        };
-        let digest = item.digest.0;
-        let still_parked = known.parked == Some(digest) && !known.retry;
-        if still_parked || self.is_equal(&item, &known) {
-            self.core.waits.clear(&item.id);
-            sorted.through.push(item.id.clone());
-            if known.parked.is_some() && !still_parked {
-                sorted.settlement.unparked.push(item.id);
-            }
-            sorted.settled.extend(changes);
-            sorted.unchanged += 1;
-            return;
-        }
-        // An upload passes by each product once, and must not pass by one that waits.
-        if !self.mode.sends_all() && !self.core.waits.is_ready(&item.id) {
-            sorted.waiting += 1;
-            return;
-        }
-        let strikes = self.core.waits.strikes(&item.id, item.digest);
-        let route = if strikes.alone > 0 {
-            Route::Alone
-        } else if self.is_update(&known) {
-            Route::Update
-        } else {
-            Route::Batch
-        };
-        if known.removed {
-            sorted.settlement.returned.push(item.id.clone());
-        }
-        sorted.parcels.push(Parcel {
-            item,
-            route,
-            strikes,
-        });
-        sorted.before.push(Before {
-            doubt: known.doubt,
-            removed: known.removed,
-        });
-        sorted.changes.push(changes);
-    }
-
-    fn is_equal(&self, item: &Item, known: &Known) -> bool {
-        !self.mode.sends_all()
-            && known.doubt == Doubt::None
-            && known.published == Some(item.digest.0)
-            && !known.retry
-    }
-
-    fn is_update(&self, known: &Known) -> bool {
-        !self.mode.sends_all() && known.published.is_some() && known.doubt == Doubt::None
-    }
-
-    async fn sort_gone(&self, gone: Vec<Gone>, sorted: &mut Sorted) -> Result<(), StepError> {
-        let ids = gone.iter().map(|gone| gone.key.clone()).collect();
-        let known = self.core.journal.known(ids).await?;
-        for (gone, known) in gone.into_iter().zip(known) {
-            sorted.settled.extend(gone.changes);
-            self.core.waits.clear(&gone.key);
-            if known.may_be_at_digible() || (!gone.born && !known.removed) {
-                sorted.settlement.removed.push(gone.key);
-                continue;
-            }
-            sorted.unchanged += 1;
-            if known.parked.is_some() {
-                sorted.settlement.unparked.push(gone.key);
-            }
-        }
-        Ok(())
-    }
-
-    /// An old spelling of a key is a product of its own at Digible.
-    async fn sort_respelled(
-        &self,
-        keys: Vec<ProductId>,
-        sorted: &mut Sorted,
-    ) -> Result<(), StepError> {
-        let known = self.core.journal.known(keys.clone()).await?;
-        for (key, known) in keys.into_iter().zip(known) {
-            self.core.waits.clear(&key);
-            if known.may_be_at_digible() {
-                sorted.settlement.removed.push(key);
-            } else if known.parked.is_some() {
-                sorted.settlement.unparked.push(key);
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Step<'_> {
-    async fn send(
+    async fn run(
         &self,
-        sorted: Sorted,
+        mut plan: Plan,
         aboard: &HashSet<ProductId>,
         cursor: Option<ProductId>,
         deletions: &mut Deletions,
     ) -> Result<Delivered, StepError> {
-        let Sorted {
-            parcels,
-            before,
-            mut changes,
-            mut settlement,
-            mut settled,
-            unchanged,
-            waiting,
-            mut refusals,
-            mut through,
-        } = sorted;
-        let removed = settlement.removed.len() as u64;
-        let counted = parcels.len() as u64 + waiting + unchanged + removed + refusals.len() as u64;
-        self.live.update(|run| {
-            run.total = run.total.max(run.done + counted);
-            run.unchanged += unchanged;
-            run.removed += removed;
-            run.done += unchanged + removed + refusals.len() as u64;
-        });
-        let blank = self.blank();
-        (settlement.sent_at, settlement.landing_time) = (blank.sent_at, blank.landing_time);
-        settlement.upload = blank.upload;
-        let ids: Vec<_> = parcels
-            .iter()
-            .map(|parcel| parcel.item.id.clone())
-            .collect();
+        self.count(&plan);
+        let ids = plan.ids();
         let sent: HashSet<_> = ids.iter().cloned().collect();
-        if !ids.is_empty() {
-            self.core.journal.hand_over(ids).await?;
-        }
+        let found = std::mem::take(&mut plan.found);
+        let has_found = !found.is_empty() || !plan.settled.is_empty();
+        let mut in_flight = self
+            .core
+            .journal
+            .hand_over(found, ids, self.mode.upload())
+            .await?;
+        self.show(&plan.refusals);
+        deletions.begin(std::mem::take(&mut plan.settled)).await;
+
         // Of a walk, the page may be the whole shop: who is equal may be asked as a witness.
         let aboard = match self.mode {
             Mode::Compared(_) => &sent,
@@ -365,57 +189,101 @@ impl Step<'_> {
         let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
         let recorder = Recorder {
             core: self.core,
-            parcels: &parcels,
-            changes: &mut changes,
-            blank,
+            parcels: &plan.parcels,
+            changes: &mut plan.changes,
+            in_flight: &mut in_flight,
             deletions,
         };
         let (tell, acknowledged) = mpsc::unbounded_channel();
-        let (back, recorded) =
-            tokio::join!(courier.deliver(&parcels, tell), recorder.run(acknowledged));
+        let (back, recorded) = tokio::join!(
+            courier.deliver(&plan.parcels, tell),
+            recorder.run(acknowledged)
+        );
         recorded?;
         let back = back?;
         let mut delivered = Delivered {
             halt: back.halt,
-            deferred: waiting,
+            deferred: plan.waiting,
+            through: std::mem::take(&mut plan.through),
             ..Delivered::default()
         };
         let may_park = self
             .may_park(&back.fortunes, aboard, &mut delivered)
             .await?;
-        let mut left_over = Vec::new();
+        let mut rest = self.rest(plan, back.fortunes, may_park, &mut delivered);
+        let progress = self.progress(&delivered, cursor);
+        if progress.is_some() {
+            // Left behind by the cursor, they are found again in doubt, even after a crash.
+            rest.leave_in_doubt();
+        }
+        delivered.progressed = rest.has_acknowledged || has_found || !rest.refusals.is_empty();
+        self.core
+            .journal
+            .settle(in_flight, rest.settled, progress)
+            .await?;
+        self.show(&rest.refusals);
+        deletions.begin(rest.changes).await;
+        self.core.note_digible(
+            rest.has_acknowledged,
+            delivered.halt.as_ref(),
+            delivered.reason.as_deref(),
+        );
+        Ok(delivered)
+    }
+
+    /// Counts what needs no sending, each product once.
+    fn count(&self, plan: &Plan) {
+        let unsent = plan.unchanged + plan.still_parked + plan.removed + plan.refusals.len() as u64;
+        let counted = unsent + plan.waiting + plan.parcels.len() as u64;
+        self.live.update(|run| {
+            run.total = run.total.max(run.done + counted);
+            run.unchanged += plan.unchanged + plan.still_parked;
+            run.removed += plan.removed;
+            run.done += unsent;
+        });
+    }
+
+    fn show(&self, refusals: &[(ProductId, String)]) {
+        if refusals.is_empty() {
+            return;
+        }
+        self.live.update(|run| {
+            for (id, reason) in refusals {
+                run.refuse(id, reason);
+            }
+        });
+    }
+
+    /// What became of the parcels that the recorder has not recorded.
+    fn rest(
+        &self,
+        plan: Plan,
+        fortunes: Vec<Fortune>,
+        may_park: bool,
+        delivered: &mut Delivered,
+    ) -> Rest {
+        let mut rest = Rest::default();
         let jitter = Jitter::draw();
-        let mut passed = false;
-        let senders = parcels.into_iter().zip(before).zip(changes);
-        for (((parcel, before), changes), fortune) in senders.zip(back.fortunes) {
-            let doubt = before.doubt;
-            // Digible may have it from before it was removed, and nothing else says so any more.
-            let fortune = if before.removed {
-                fortune.doubtful()
-            } else {
-                fortune
-            };
+        let parcels = plan.parcels.into_iter().zip(plan.changes);
+        for ((parcel, changes), fortune) in parcels.zip(fortunes) {
+            let (id, digest) = (parcel.item.id, parcel.item.digest);
             let fortune = if may_park { fortune } else { fortune.put_off() };
-            match fortune {
+            let (landing, refused) = match fortune {
                 // Recorded already.
-                Fortune::Acknowledged => {
-                    passed = true;
-                    self.core.waits.clear(&parcel.item.id);
-                    through.push(parcel.item.id);
+                Fortune::Acknowledged { .. } => {
+                    rest.has_acknowledged = true;
+                    self.core.waits.clear(&id);
+                    delivered.through.push(id);
+                    continue;
                 }
                 Fortune::Refused { reason, fate, .. } => {
-                    self.core.waits.clear(&parcel.item.id);
-                    settled.extend(changes);
-                    let Settlement {
-                        untouched, lost, ..
-                    } = &mut settlement;
-                    note_fate(untouched, lost, parcel.item.id.clone(), fate, doubt);
-                    through.push(parcel.item.id.clone());
+                    self.core.waits.clear(&id);
                     self.live.update(|run| run.done += 1);
-                    let digest = parcel.item.digest.0;
-                    let parking = parking(parcel.item.id.clone(), digest, &reason);
-                    settlement.parked.push(parking);
-                    refusals.push((parcel.item.id, reason));
+                    rest.changes.extend(changes);
+                    delivered.through.push(id.clone());
+                    let kept = shortened(&reason, LONGEST_REASON);
+                    rest.refusals.push((id.clone(), reason));
+                    (fate.into(), Some((digest.0, kept)))
                 }
                 Fortune::Deferred {
                     reason,
@@ -423,48 +291,24 @@ impl Step<'_> {
                     wait,
                     strikes,
                 } => {
-                    let digest = Some(parcel.item.digest);
-                    self.core
-                        .waits
-                        .defer(&parcel.item.id, digest, strikes, wait, jitter);
-                    note_fate(
-                        &mut left_over,
-                        &mut settlement.lost,
-                        parcel.item.id,
-                        fate,
-                        doubt,
-                    );
+                    let waits = &self.core.waits;
+                    waits.defer(&id, Some(digest), strikes, wait, jitter);
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
+                    (fate.into(), None)
                 }
                 Fortune::Kept { fate } => {
-                    note_fate(
-                        &mut left_over,
-                        &mut settlement.lost,
-                        parcel.item.id,
-                        fate,
-                        doubt,
-                    );
                     delivered.deferred += 1;
+                    (fate.into(), None)
                 }
-            }
+            };
+            rest.settled.push(Settled {
+                id,
+                landing,
+                refused,
+            });
         }
-        settlement.progress = self.progress(&delivered, cursor);
-        if settlement.progress.is_none() {
-            settlement.untouched.extend(left_over);
-        }
-        delivered.progressed = passed || !settled.is_empty() || !settlement.parked.is_empty();
-        delivered.through = through;
-        self.live.update(|run| {
-            for (id, reason) in &refusals {
-                run.refuse(id, reason);
-            }
-        });
-        self.core.journal.settle(settlement).await?;
-        deletions.begin(settled).await;
-        self.core
-            .note_digible(passed, delivered.halt.as_ref(), delivered.reason.as_deref());
-        Ok(delivered)
+        rest
     }
 
     /// Whether products that Digible refuses may be parked: only with the proof that others pass.
@@ -490,18 +334,9 @@ impl Step<'_> {
         if self.live.cancel.is_cancelled() {
             return Ok(false);
         }
-        match witness::ask(
-            self.core,
-            self.live,
-            self.evidence,
-            &aboard.iter().collect(),
-        )
-        .await?
-        {
-            Testimony::Passes => {
-                self.evidence.batch_passed();
-                Ok(true)
-            }
+        let aboard = aboard.iter().collect();
+        match witness::ask(self.core, self.live, self.evidence, &aboard).await? {
+            Testimony::Passes => Ok(true),
             Testimony::Absent | Testimony::Refused(_) => {
                 delivered.halt = Some(Halt::Refuses(reason));
                 Ok(false)
@@ -513,8 +348,7 @@ impl Step<'_> {
         }
     }
 
-    /// An upload goes on behind this page only when nothing stopped it. Products of the page that are
-    /// left over then stay in doubt, so that they are found again even after a crash.
+    /// An upload goes on behind this page only when nothing stopped it.
     fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
         if !self.mode.sends_all() {
             return None;
@@ -527,40 +361,24 @@ impl Step<'_> {
             done: self.live.now().done,
         })
     }
+}
 
-    /// An empty settlement of this step, which begins to send now.
-    fn blank(&self) -> Settlement {
-        Settlement {
-            upload: match self.mode {
-                Mode::Everything { number, .. } => Some(*number),
-                Mode::Changed | Mode::Compared(_) => None,
-            },
-            ..self.core.settlement()
+impl Rest {
+    fn leave_in_doubt(&mut self) {
+        for product in &mut self.settled {
+            if product.landing == Landing::Nothing && product.refused.is_none() {
+                product.landing = Landing::Answered;
+            }
         }
     }
 }
 
-fn parking(id: ProductId, digest: DigestBytes, reason: &str) -> Parking {
-    Parking {
-        id,
-        digest,
-        reason: shortened(reason, LONGEST_REASON),
-    }
-}
-
-/// Notes what became of a product that was not acknowledged; `untouched` gets those that Digible did
-/// not see, with their doubt as it was before.
-fn note_fate(
-    untouched: &mut Vec<(ProductId, Doubt)>,
-    lost: &mut Vec<ProductId>,
-    id: ProductId,
-    fate: Fate,
-    before: Doubt,
-) {
-    match fate {
-        Fate::NotApplied => untouched.push((id, before)),
-        Fate::MayStillLand => lost.push(id),
-        // It stays in doubt: its next acknowledgement settles it.
-        Fate::Unknown => {}
+impl From<Fate> for Landing {
+    fn from(fate: Fate) -> Self {
+        match fate {
+            Fate::NotApplied => Self::Nothing,
+            Fate::Unknown => Self::Answered,
+            Fate::MayStillLand => Self::MayStillLand,
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     live::Live,
     owner,
     page::{Cursor, Source},
-    pass::{self, Passed},
+    pass::{self, OnOutage, Passed},
     scan,
     step::Mode,
 };
@@ -45,7 +45,9 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
         Cause::Requested => TRIES_WHEN_REQUESTED,
         Cause::Scheduled | Cause::Resumed => 1,
     };
-    let Some(finding) = pass::patiently(core, live, tries, || prepare(core)).await? else {
+    let Some(finding) =
+        pass::patiently(core, live, Some(tries), OnOutage::Fail, || prepare(core)).await?
+    else {
         return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
     };
     let evidence = Evidence::default();
@@ -170,11 +172,29 @@ async fn round(
         return scan::round(core, live, evidence).await;
     }
     let mode = &mut Mode::Changed;
-    let changes = pass::walk(core, live, evidence, Source::Changes, Cursor::Start, mode).await?;
+    let changes = pass::walk(
+        core,
+        live,
+        evidence,
+        Source::Changes,
+        Cursor::Start,
+        mode,
+        OnOutage::Fail,
+    )
+    .await?;
     if changes.halt.is_some() {
         return Ok(changes);
     }
-    let due = pass::walk(core, live, evidence, Source::Due, Cursor::Start, mode).await?;
+    let due = pass::walk(
+        core,
+        live,
+        evidence,
+        Source::Due,
+        Cursor::Start,
+        mode,
+        OnOutage::Fail,
+    )
+    .await?;
     Ok(changes.and(due))
 }
 
@@ -192,7 +212,7 @@ pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {
 }
 
 pub(super) fn why(passed: &Passed) -> String {
-    if let Some(Halt::Busy(reason)) = &passed.halt {
+    if let Some(Halt::Busy(reason) | Halt::Away(reason)) = &passed.halt {
         return reason.clone();
     }
     if let Some(trouble) = passed.halt.as_ref().and_then(Halt::trouble) {

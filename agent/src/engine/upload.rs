@@ -13,19 +13,19 @@ use super::{
     live::Live,
     owner,
     page::{Cursor, Source},
-    pass::{self, Passed},
+    pass::{self, OnOutage, Passed},
     scan,
     step::Mode,
     sync::{self, Ending},
 };
 use crate::{
     catalog::{CaptureStatus, Lookup},
-    journal::Settlement,
     product::ProductId,
     run::Outcome,
 };
 
-/// So often in a row, without any progress, before an upload gives up; its checkpoint stays.
+/// So often the shop's database is tried before an upload begins. Once it has begun, only what needs a person
+/// ends it.
 const TRIES: u32 = 8;
 /// Keys asked for at once when looking for what is gone.
 const GONE_PAGE: u32 = 1_000;
@@ -61,7 +61,8 @@ pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<En
 }
 
 async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
-    let Some(Shop { total, behind }) = pass::patiently(core, live, TRIES, || prepare(core)).await?
+    let Some(Shop { total, behind }) =
+        pass::patiently(core, live, Some(TRIES), OnOutage::Wait, || prepare(core)).await?
     else {
         return Ok(cancelled());
     };
@@ -104,13 +105,22 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         // What it covered is no longer pending; what is left stays so, and is shown.
         let mut mode = Mode::Changed;
         let (changes, start) = (Source::Changes, Cursor::Start);
-        let passed = pass::walk(core, live, &evidence, changes, start, &mut mode).await?;
+        let passed = pass::walk(
+            core,
+            live,
+            &evidence,
+            changes,
+            start,
+            &mut mode,
+            OnOutage::Wait,
+        )
+        .await?;
         if passed.halt == Some(Halt::Cancelled) {
             return Ok(cancelled());
         }
     }
     let find = || find_gone(core, live, number);
-    let Some(()) = pass::patiently(core, live, TRIES, find).await? else {
+    let Some(()) = pass::patiently(core, live, None, OnOutage::Wait, find).await? else {
         return Ok(cancelled());
     };
     if behind == Behind::Scanned {
@@ -157,7 +167,16 @@ async fn all(
 ) -> Result<Option<Ending>, StepError> {
     let mut failures = 0;
     loop {
-        let passed = pass::walk(core, live, evidence, source, cursor.clone(), mode).await?;
+        let passed = pass::walk(
+            core,
+            live,
+            evidence,
+            source,
+            cursor.clone(),
+            mode,
+            OnOutage::Wait,
+        )
+        .await?;
         failures = if passed.progressed { 1 } else { failures + 1 };
         let until = match &passed.halt {
             // A walk over the table leaves what it deferred to the journal.
@@ -168,7 +187,6 @@ async fn all(
                 Instant::now() + *wait
             }
             Some(halt) if !halt.is_passing() => return Ok(Some(failed(live, &passed))),
-            _ if failures >= TRIES => return Ok(Some(failed(live, &passed))),
             Some(_) => Instant::now() + backoff::delay(failures),
             None => sync::next_try(core),
         };
@@ -216,15 +234,13 @@ async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepErro
             return Ok(());
         };
         after = Some(last);
-        let _turn = core.lane.turn().await;
+        let _turn = core.turn().await?;
         let gone = without_row(core, without_row(core, keys).await?).await?;
+        for id in &gone {
+            core.waits.clear(id);
+        }
         let removed = gone.len() as u64;
-        core.journal
-            .settle(Settlement {
-                removed: gone,
-                ..core.settlement()
-            })
-            .await?;
+        core.journal.remove(gone).await?;
         live.update(|run| run.removed += removed);
     }
 }

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     catalog::Lookup,
-    digible::{Answer, Fate, Item},
-    journal::{Acknowledged, Doubt, Settlement},
+    digible::{Answer, Item},
+    journal::{Acknowledged, Landing, Settled},
     product::ProductId,
 };
 
@@ -30,8 +30,7 @@ pub(super) enum Testimony {
     Unclear(Halt),
 }
 
-/// Sends a product that was acknowledged before and is not `aboard`, as a step of its own inside
-/// the turn that is going.
+/// Sends a product that was acknowledged before and is not `aboard`, inside the turn that is going.
 pub(super) async fn ask(
     core: &Core,
     live: &Live,
@@ -41,41 +40,68 @@ pub(super) async fn ask(
     let Some(item) = find(core, aboard).await? else {
         return Ok(Testimony::Absent);
     };
+    send(core, live, evidence, &item).await
+}
+
+/// Sends one product, as a step of its own inside the turn that is going. When it passes, that is proof
+/// from now on.
+pub(super) async fn send(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    item: &Item,
+) -> Result<Testimony, StepError> {
     let id = item.id.clone();
     evidence.calls(id.clone());
-    let mut settlement = core.settlement();
-    core.journal.hand_over(vec![id.clone()]).await?;
+    let mut in_flight = core
+        .journal
+        .hand_over(Vec::new(), vec![id.clone()], None)
+        .await?;
     live.update(|run| run.requests += 1);
-    let testimony = match core.cloud.send_batch(&[&item]).await {
+    let (testimony, landing) = match core.cloud.send_batch(&[item]).await {
         Answer::Acknowledged => {
-            settlement.acknowledged.push(Acknowledged {
+            let acknowledged = Acknowledged {
                 id,
                 digest: item.digest.0,
-            });
-            Testimony::Passes
+                may_still_land: false,
+            };
+            core.journal
+                .acknowledge(&mut in_flight, vec![acknowledged])
+                .await?;
+            core.journal.settle(in_flight, Vec::new(), None).await?;
+            evidence.batch_passed();
+            core.end_trial();
+            return Ok(Testimony::Passes);
         }
         Answer::Refused { reason } | Answer::TooLarge { reason } | Answer::Missing { reason } => {
-            settlement.untouched.push((id, Doubt::None));
-            Testimony::Refused(reason)
+            (Testimony::Refused(reason), Landing::Nothing)
         }
-        Answer::Broken { reason } => Testimony::Unclear(Halt::Unreachable(reason)),
-        Answer::Misconfigured { reason } => {
-            settlement.untouched.push((id, Doubt::None));
-            Testimony::Unclear(Halt::Misconfigured(reason))
-        }
-        Answer::LoggedOut { reason } => {
-            settlement.untouched.push((id, Doubt::None));
-            Testimony::Unclear(Halt::LoggedOut(reason))
-        }
+        Answer::Broken { reason } => (
+            Testimony::Unclear(Halt::Unreachable(reason)),
+            Landing::Answered,
+        ),
+        Answer::Misconfigured { reason } => (
+            Testimony::Unclear(Halt::Misconfigured(reason)),
+            Landing::Nothing,
+        ),
+        Answer::LoggedOut { reason } => (
+            Testimony::Unclear(Halt::LoggedOut(reason)),
+            Landing::Nothing,
+        ),
         Answer::Retry { reason, wait, fate } => {
-            note(&mut settlement, id, fate);
-            Testimony::Unclear(match wait {
+            let halt = match wait {
                 Some(wait) => Halt::Hold { wait, reason },
                 None => Halt::Unreachable(reason),
-            })
+            };
+            (Testimony::Unclear(halt), fate.into())
         }
     };
-    core.journal.settle(settlement).await?;
+    let settled = Settled {
+        id,
+        landing,
+        refused: None,
+    };
+    core.journal.settle(in_flight, vec![settled], None).await?;
     Ok(testimony)
 }
 
@@ -104,18 +130,10 @@ async fn find(core: &Core, aboard: &HashSet<&ProductId>) -> Result<Option<Item>,
             .await?
             .pop()
             .unwrap_or_default();
-        if known.published == Some(item.digest.0) {
+        if known.published() == Some(item.digest.0) {
             return Ok(Some(item));
         }
         second_best = second_best.or(Some(item));
     }
     Ok(second_best)
-}
-
-fn note(settlement: &mut Settlement, id: ProductId, fate: Fate) {
-    match fate {
-        Fate::NotApplied => settlement.untouched.push((id, Doubt::None)),
-        Fate::MayStillLand => settlement.lost.push(id),
-        Fate::Unknown => {}
-    }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, types::Value};
 
-use super::{DigestBytes, Journal, Result, from_token, settle, time, token, values::behind};
+use super::{DigestBytes, Journal, Result, from_token, time, token, values::behind};
 use crate::product::ProductId;
 
 /// A product that Digible, or we, refuse.
@@ -157,7 +157,11 @@ impl Journal {
         self.write("forget removed products", move |transaction| {
             let count = match ids {
                 None => transaction.execute("DELETE FROM removed", [])?,
-                Some(ids) => each(&ids, |id| settle::forget_removed(transaction, id))?,
+                Some(ids) => each(&ids, |id| {
+                    transaction
+                        .prepare_cached("DELETE FROM removed WHERE id = ?1")?
+                        .execute([id])
+                })?,
             };
             Ok(count as u64)
         })

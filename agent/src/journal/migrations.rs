@@ -2,7 +2,10 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 1] = [include_str!("migrations/0001-first.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("migrations/0001-first.sql"),
+    include_str!("migrations/0002-doubt.sql"),
+];
 
 /// The newest format that this version knows.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;

@@ -13,6 +13,8 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::product::ProductId;
 
+mod clock;
+mod entry;
 mod lists;
 mod meta;
 mod migrations;
@@ -20,17 +22,19 @@ mod open;
 mod products;
 mod runs;
 mod settle;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod uploads;
 mod values;
 
+pub use entry::{Doubt, Entry, Event, Published, Refusal, Times};
 pub use lists::{Page, Parked, Removed};
 pub use meta::{Pause, Stamp};
 pub use open::{Binding, Kept, Opened};
-pub use products::{Doubt, Known};
+pub use products::Known;
 pub use runs::StoredRun;
-pub use settle::{Acknowledged, Parking, Settlement, UploadProgress};
+pub use settle::{Acknowledged, Finding, InFlight, Landing, Settled, UploadProgress};
 pub use uploads::Checkpoint;
 
 /// SHA-256 of a body.
@@ -40,6 +44,7 @@ pub type DigestBytes = [u8; 32];
 #[derive(Debug, Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
+    steps: Arc<settle::Steps>,
 }
 
 /// How many products are in which state.
@@ -47,10 +52,17 @@ pub struct Journal {
 pub struct Counts {
     /// Acknowledged at least once, and not removed.
     pub published: u64,
-    /// Handed to the network without a recorded answer; a parked one counts as parked.
+    /// Digible may have something else than what it last acknowledged. A parked or removed one counts as
+    /// parked or removed.
     pub in_doubt: u64,
+    /// The part of those whose newest state is acknowledged, and which wait for the end of the late window.
+    pub confirming: u64,
+    /// When the last of those is to be sent once more.
+    pub confirming_until: Option<Timestamp>,
     /// Refused and shown.
     pub parked: u64,
+    /// Refused and dismissed.
+    pub discarded: u64,
     /// Gone from the shop and shown.
     pub removed: u64,
 }
@@ -196,17 +208,24 @@ impl Journal {
                     .query_row([], |row| row.get(0))?;
                 Ok::<_, rusqlite::Error>(rows.unsigned_abs())
             };
+            let (confirming, until) = connection
+                .prepare_cached(
+                    "SELECT count(*), max(due) FROM doubt
+                     WHERE due > 0 AND id NOT IN (SELECT id FROM parked WHERE retry = 0)
+                       AND id NOT IN (SELECT id FROM removed)",
+                )?
+                .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
             Ok(Counts {
                 published: meta::published(connection)?,
                 in_doubt: count(
-                    "SELECT count(*) FROM product
-                     WHERE doubt > 0 AND id NOT IN (SELECT id FROM parked WHERE retry = 0)",
-                )? + count(
-                    "SELECT count(*) FROM handed_over AS h
-                     WHERE NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id AND p.doubt > 0)
-                       AND id NOT IN (SELECT id FROM parked WHERE retry = 0)",
+                    "SELECT count(*) FROM (SELECT id FROM doubt UNION SELECT id FROM in_flight)
+                     WHERE id NOT IN (SELECT id FROM parked WHERE retry = 0)
+                       AND id NOT IN (SELECT id FROM removed)",
                 )?,
+                confirming: confirming.unsigned_abs(),
+                confirming_until: Option::map(until, clock::shown),
                 parked: count("SELECT count(*) FROM parked WHERE discarded = 0")?,
+                discarded: count("SELECT count(*) FROM parked WHERE discarded = 1")?,
                 removed: count("SELECT count(*) FROM removed")?,
             })
         })

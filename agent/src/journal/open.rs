@@ -10,7 +10,12 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
-use super::{Journal, JournalError, Result, is_damage, meta, migrations};
+use super::{
+    Journal, JournalError, Result,
+    clock::{process, steady_ms},
+    is_damage, meta, migrations,
+    settle::{Steps, milliseconds},
+};
 
 /// What a journal belongs to. Another account or catalog needs another journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +59,8 @@ impl Journal {
     ///
     /// [`JournalError::Newer`] when a newer version wrote it (it is left alone), and when the file
     /// cannot be opened for a reason that is not its content.
-    pub fn open(path: &Path, binding: &Binding) -> Result<Opened> {
-        let kept = match Self::try_open(path, binding) {
+    pub fn open(path: &Path, binding: &Binding, late_window: Duration) -> Result<Opened> {
+        let kept = match Self::try_open(path, binding, late_window) {
             Ok((journal, Content::Ours)) => {
                 return Ok(Opened {
                     journal,
@@ -72,14 +77,14 @@ impl Journal {
             }
             Err(error) => return Err(error),
         };
-        let (journal, _) = Self::try_open(path, binding)?;
+        let (journal, _) = Self::try_open(path, binding, late_window)?;
         Ok(Opened {
             journal,
             kept: Some(kept),
         })
     }
 
-    fn try_open(path: &Path, binding: &Binding) -> Result<(Self, Content)> {
+    fn try_open(path: &Path, binding: &Binding, late_window: Duration) -> Result<(Self, Content)> {
         let failed = |source| JournalError::Open {
             path: path.to_owned(),
             source,
@@ -96,7 +101,8 @@ impl Journal {
             });
         }
         if let Some(reason) = unusable(&connection, found).map_err(failed)? {
-            return Ok((Self::over(connection), Content::Foreign(reason)));
+            let journal = Self::over(connection, late_window, 0);
+            return Ok((journal, Content::Foreign(reason)));
         }
         let mode = set_up(&connection).map_err(failed)?;
         if mode != "wal" {
@@ -105,13 +111,16 @@ impl Journal {
                 mode,
             });
         }
-        let content = take_over(&mut connection, binding).map_err(failed)?;
-        Ok((Self::over(connection), content))
+        let (content, others_until) =
+            take_over(&mut connection, binding, late_window).map_err(failed)?;
+        let journal = Self::over(connection, late_window, others_until);
+        Ok((journal, content))
     }
 
-    fn over(connection: Connection) -> Self {
+    fn over(connection: Connection, late_window: Duration, others_until: i64) -> Self {
         Self {
             connection: Arc::new(Mutex::new(connection)),
+            steps: Steps::new(late_window, others_until),
         }
     }
 }
@@ -125,15 +134,21 @@ fn unusable(connection: &Connection, format: i64) -> rusqlite::Result<Option<Str
     Ok(damage.map(|damage| format!("it is damaged ({damage})")))
 }
 
-fn take_over(connection: &mut Connection, binding: &Binding) -> rusqlite::Result<Content> {
+/// Gives also until when a request of another agent may still land.
+fn take_over(
+    connection: &mut Connection,
+    binding: &Binding,
+    late_window: Duration,
+) -> rusqlite::Result<(Content, i64)> {
     migrations::run(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let content = bind(&transaction, binding)?;
-    if matches!(content, Content::Ours) {
-        recover(&transaction)?;
-    }
+    let others_until = match &content {
+        Content::Ours => recover(&transaction, late_window)?,
+        Content::Foreign(_) => 0,
+    };
     transaction.commit()?;
-    Ok(content)
+    Ok((content, others_until))
 }
 
 /// The first damage that SQLite finds in the file.
@@ -186,14 +201,33 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
     Ok(Content::Ours)
 }
 
-/// What was handed over when the process ended may still land.
-fn recover(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(
-        "UPDATE product SET doubt = 2, doubt_due = NULL WHERE doubt > 0 AND doubt <> 2;
-         INSERT INTO product (id, doubt) SELECT id, 2 FROM handed_over WHERE true
-         ON CONFLICT (id) DO UPDATE SET doubt = 2;
-         DELETE FROM handed_over;",
-    )
+/// What was in flight when the last engine ended was given up. Gives until when a request of another agent
+/// may still land.
+///
+/// Times of another process say nothing here: nobody knows what happened to the clock in between, and so
+/// each of its windows starts again.
+fn recover(connection: &Connection, late_window: Duration) -> rusqlite::Result<i64> {
+    let until = steady_ms().saturating_add(milliseconds(late_window));
+    connection.execute(
+        "INSERT INTO doubt (id, lands_until, due) SELECT DISTINCT id, ?1, 0 FROM in_flight WHERE true
+         ON CONFLICT (id) DO UPDATE SET lands_until = max(lands_until, ?1), due = 0",
+        [until],
+    )?;
+    connection.execute("DELETE FROM in_flight", [])?;
+    let others_until = meta::get::<i64>(connection, "others_until")?.unwrap_or_default();
+    if meta::get::<i64>(connection, "process")? == Some(process()) {
+        return Ok(others_until);
+    }
+    connection.execute(
+        "UPDATE doubt SET lands_until = ?1, due = iif(due = 0, 0, ?1) WHERE lands_until > 0",
+        [until],
+    )?;
+    meta::set(connection, "process", &process())?;
+    if others_until == 0 {
+        return Ok(0);
+    }
+    meta::set(connection, "others_until", &until)?;
+    Ok(until)
 }
 
 fn new_id() -> String {

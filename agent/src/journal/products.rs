@@ -1,42 +1,75 @@
 //! What the journal knows of products, and which of them need sending.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
+use jiff::Timestamp;
+use rusqlite::OptionalExtension as _;
+use tokio::time::Instant;
 
-use super::{DigestBytes, Journal, Result, exists, meta, now_ms, time, values::behind};
+use super::{
+    DigestBytes, Entry, Journal, Result,
+    clock::{self, steady_ms},
+    exists, meta, stored, time,
+    values::behind,
+};
 use crate::product::ProductId;
-
-/// A doubt further away than this comes from a clock that was set back.
-pub(super) const FARTHEST_DOUBT_MS: i64 = 3_600_000;
-
-/// Whether Digible may have something else than what it last acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Doubt {
-    /// No.
-    #[default]
-    None,
-    /// Handed over; the next acknowledgement settles it.
-    Open,
-    /// Handed over and may still land; the next acknowledgement does not settle it.
-    MayStillLand,
-    /// Acknowledged since, and to be sent once more when the first request cannot land any more.
-    Again,
-}
 
 /// What the journal knows of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Known {
-    /// Digest of the body as last acknowledged.
-    pub published: Option<DigestBytes>,
-    /// When that was, in milliseconds since 1970.
-    pub acknowledged_at: Option<i64>,
-    /// Whether Digible may have something else.
-    pub doubt: Doubt,
+    /// What is recorded.
+    pub entry: Entry,
+    /// It was handed to the network, and no answer is recorded.
+    pub in_flight: bool,
+}
+
+impl Known {
+    /// Digest of the body that Digible last acknowledged.
+    #[must_use]
+    pub fn published(&self) -> Option<DigestBytes> {
+        self.entry.published.as_ref().map(|it| it.digest)
+    }
+
+    /// When Digible last acknowledged it.
+    #[must_use]
+    pub fn acknowledged_at(&self) -> Option<Timestamp> {
+        self.entry.published.as_ref().map(|it| time(it.at))
+    }
+
     /// The refused digest.
-    pub parked: Option<DigestBytes>,
-    /// Somebody asked to try the parked product again.
-    pub retry: bool,
-    /// It counts as gone from the shop.
-    pub removed: bool,
+    #[must_use]
+    pub fn parked(&self) -> Option<DigestBytes> {
+        self.entry.parked.as_ref().map(|it| it.digest)
+    }
+
+    /// Whether the parked product is to be tried again.
+    #[must_use]
+    pub fn retry(&self) -> bool {
+        self.entry.parked.as_ref().is_some_and(|it| it.retry)
+    }
+
+    /// Whether it counts as gone from the shop.
+    #[must_use]
+    pub fn removed(&self) -> bool {
+        self.entry.removed.is_some()
+    }
+
+    /// Whether Digible may have something else than what it last acknowledged.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.entry.doubt.is_some() || self.in_flight
+    }
+
+    /// Whether Digible may have this product.
+    #[must_use]
+    pub fn may_be_at_digible(&self) -> bool {
+        self.entry.may_be_at_digible() || self.in_flight
+    }
+
+    /// Until when a request that was given up may still land, while its newest state is acknowledged.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Option<Timestamp> {
+        let doubt = self.entry.doubt.filter(|doubt| doubt.due > 0)?;
+        Some(clock::shown(doubt.lands_until))
+    }
 }
 
 impl Journal {
@@ -47,26 +80,30 @@ impl Journal {
     /// When SQLite fails.
     pub async fn known(&self, ids: Vec<ProductId>) -> Result<Vec<Known>> {
         self.read("look up products", move |connection| {
-            let any_parked = exists(connection, "SELECT EXISTS (SELECT 1 FROM parked)")?;
-            let any_removed = exists(connection, "SELECT EXISTS (SELECT 1 FROM removed)")?;
-            let any_handed_over = exists(connection, "SELECT EXISTS (SELECT 1 FROM handed_over)")?;
-            let mut products = connection.prepare_cached(
-                "SELECT published, acknowledged_at, doubt FROM product WHERE id = ?1",
-            )?;
-            let mut handed_over =
-                connection.prepare_cached("SELECT 1 FROM handed_over WHERE id = ?1")?;
+            let any = |table| {
+                exists(
+                    connection,
+                    &format!("SELECT EXISTS (SELECT 1 FROM {table})"),
+                )
+            };
+            let (any_doubt, any_parked) = (any("doubt")?, any("parked")?);
+            let (any_removed, any_in_flight) = (any("removed")?, any("in_flight")?);
+            let mut in_flight =
+                connection.prepare_cached("SELECT 1 FROM in_flight WHERE id = ?1")?;
             ids.iter()
                 .map(|id| {
-                    let mut known = acknowledged(&mut products, id)?;
-                    if any_handed_over && known.doubt == Doubt::None && handed_over.exists([id])? {
-                        known.doubt = Doubt::Open;
+                    let mut known = Known::default();
+                    known.entry.published = stored::published(connection, id)?;
+                    if any_doubt {
+                        known.entry.doubt = stored::doubt(connection, id)?;
                     }
                     if any_parked {
-                        (known.parked, known.retry) = parked(connection, id)?;
+                        known.entry.parked = stored::parked(connection, id)?;
                     }
                     if any_removed {
-                        known.removed = is_removed(connection, id)?;
+                        known.entry.removed = stored::removed(connection, id)?;
                     }
+                    known.in_flight = any_in_flight && in_flight.exists([id])?;
                     Ok(known)
                 })
                 .collect()
@@ -81,46 +118,40 @@ impl Journal {
     ///
     /// When SQLite fails.
     pub async fn due(&self, after: Option<ProductId>, limit: u32) -> Result<Vec<ProductId>> {
+        let now = steady_ms();
         self.read("find products in doubt", move |connection| {
-            let now = now_ms();
             connection
                 .prepare_cached(
-                    "SELECT id FROM product
-                     WHERE doubt > 0 AND id > ?1
-                       AND (doubt < 3 OR doubt_due <= ?2 OR doubt_due > ?2 + ?3)
-                       AND id NOT IN (SELECT id FROM parked WHERE retry = 0)
-                     UNION
-                     SELECT id FROM handed_over AS h
-                     WHERE id > ?1
-                       AND NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id AND p.doubt > 0)
+                    "SELECT id FROM doubt
+                     WHERE due <= ?2 AND id > ?1
                        AND id NOT IN (SELECT id FROM parked WHERE retry = 0)
                      UNION
                      SELECT id FROM parked WHERE retry = 1 AND id > ?1
-                     ORDER BY 1 LIMIT ?4",
+                     ORDER BY 1 LIMIT ?3",
                 )?
-                .query_map((behind(after), now, FARTHEST_DOUBT_MS, limit), |row| {
-                    row.get(0)
-                })?
+                .query_map((behind(after), now, limit), |row| row.get(0))?
                 .collect()
         })
         .await
     }
 
-    /// When the next product in doubt is to be sent once more, in milliseconds since 1970.
+    /// When the next product is to be sent once more to confirm it; none when there is none.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
-    pub async fn next_due(&self) -> Result<Option<i64>> {
-        self.read("find the next product in doubt", |connection| {
+    pub async fn next_confirmation(&self) -> Result<Option<Instant>> {
+        let due = self.read("find the next product in doubt", |connection| {
             connection
                 .prepare_cached(
-                    "SELECT min(doubt_due) FROM product
-                     WHERE doubt > 0 AND id NOT IN (SELECT id FROM parked WHERE retry = 0)",
+                    "SELECT due FROM doubt
+                     WHERE due > 0 AND id NOT IN (SELECT id FROM parked WHERE retry = 0)
+                     ORDER BY due LIMIT 1",
                 )?
-                .query_row([], |row| row.get(0))
-        })
-        .await
+                .query_row([], |row| row.get::<_, i64>(0))
+                .optional()
+        });
+        Ok(due.await?.and_then(clock::instant))
     }
 
     /// Products behind `after` that the shop had: published, in doubt or parked.
@@ -132,9 +163,11 @@ impl Journal {
         self.read("list the products of the shop", move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT id FROM product WHERE id > ?1
+                    "SELECT id FROM published WHERE id > ?1
                      UNION
-                     SELECT id FROM handed_over WHERE id > ?1
+                     SELECT id FROM doubt WHERE id > ?1
+                     UNION
+                     SELECT id FROM in_flight WHERE id > ?1
                      UNION
                      SELECT id FROM parked WHERE id > ?1
                      ORDER BY 1 LIMIT ?2",
@@ -156,10 +189,10 @@ impl Journal {
                 .unwrap_or(u32::MAX)
                 .saturating_add(1);
             let mut statement = connection.prepare_cached(
-                "SELECT id FROM product
-                 WHERE published IS NOT NULL AND doubt = 0
-                   AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.id = product.id)
-                   AND NOT EXISTS (SELECT 1 FROM handed_over AS h WHERE h.id = product.id)
+                "SELECT id FROM published AS p
+                 WHERE NOT EXISTS (SELECT 1 FROM doubt AS d WHERE d.id = p.id)
+                   AND NOT EXISTS (SELECT 1 FROM parked AS r WHERE r.id = p.id)
+                   AND NOT EXISTS (SELECT 1 FROM in_flight AS f WHERE f.id = p.id)
                  LIMIT ?1",
             )?;
             let rows = statement.query_map([limit], |row| row.get::<_, ProductId>(0))?;
@@ -181,7 +214,11 @@ impl Journal {
     /// When SQLite fails.
     pub async fn doubt_everything(&self) -> Result<()> {
         self.write("put everything in doubt", |transaction| {
-            transaction.execute("UPDATE product SET doubt = 1 WHERE doubt = 0", [])?;
+            transaction.execute(
+                "INSERT INTO doubt (id, lands_until, due) SELECT id, 0, 0 FROM published WHERE true
+                 ON CONFLICT (id) DO UPDATE SET due = 0",
+                [],
+            )?;
             transaction.execute("DELETE FROM upload", [])?;
             meta::set(transaction, "uploaded_at", &None::<i64>)
         })
@@ -204,11 +241,15 @@ impl Journal {
             move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id FROM product WHERE upload <> ?1 AND id > ?2
+                        "SELECT id FROM published WHERE upload <> ?1 AND id > ?2
                          UNION
-                         SELECT id FROM handed_over AS h
+                         SELECT id FROM doubt AS d
                          WHERE id > ?2
-                           AND NOT EXISTS (SELECT 1 FROM product AS p WHERE p.id = h.id)
+                           AND NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = d.id)
+                         UNION
+                         SELECT id FROM in_flight AS f
+                         WHERE id > ?2
+                           AND NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = f.id)
                          ORDER BY 1 LIMIT ?3",
                     )?
                     .query_map((number, behind(after), limit), |row| row.get(0))?
@@ -216,51 +257,5 @@ impl Journal {
             },
         )
         .await
-    }
-}
-
-/// What the product's own row says.
-fn acknowledged(products: &mut CachedStatement<'_>, id: &ProductId) -> rusqlite::Result<Known> {
-    let known = products
-        .query_row([id], |row| {
-            Ok(Known {
-                published: row.get(0)?,
-                acknowledged_at: row.get(1)?,
-                doubt: row.get(2)?,
-                ..Known::default()
-            })
-        })
-        .optional()?;
-    Ok(known.unwrap_or_default())
-}
-
-fn parked(
-    connection: &Connection,
-    id: &ProductId,
-) -> rusqlite::Result<(Option<DigestBytes>, bool)> {
-    let parked = connection
-        .prepare_cached("SELECT digest, retry FROM parked WHERE id = ?1")?
-        .query_row([id], |row| Ok((Some(row.get(0)?), row.get(1)?)))
-        .optional()?;
-    Ok(parked.unwrap_or_default())
-}
-
-fn is_removed(connection: &Connection, id: &ProductId) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT 1 FROM removed WHERE id = ?1")?
-        .exists([id])
-}
-
-impl Known {
-    /// Whether Digible may have this product.
-    #[must_use]
-    pub fn may_be_at_digible(&self) -> bool {
-        self.published.is_some() || self.doubt != Doubt::None
-    }
-
-    /// When Digible last acknowledged it.
-    #[must_use]
-    pub fn acknowledged_at(&self) -> Option<jiff::Timestamp> {
-        self.acknowledged_at.map(time)
     }
 }

@@ -1,17 +1,72 @@
-//! One step's transactions: products are marked in doubt before they are sent, and the answers are
-//! recorded as they come and at its end.
+//! One step's transactions. Before it: what the step found, and its products as in flight. After it: what
+//! became of each of them. [`InFlight`] ties the two together: only settling takes it, and a product of
+//! which nothing is said was given up.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use rusqlite::{OptionalExtension as _, Transaction};
+use jiff::Timestamp;
+use rusqlite::Transaction;
 
 use super::{
-    DigestBytes, Doubt, Journal, Result, exists, meta, now_ms, products::FARTHEST_DOUBT_MS, uploads,
+    DigestBytes, Journal, Result,
+    clock::steady_ms,
+    entry::{Event, Times},
+    meta,
+    stored::Entries,
+    uploads,
 };
 use crate::product::ProductId;
 
-/// What became of a product that was handed over is known.
-const ANSWERED: &str = "DELETE FROM handed_over WHERE id = ?1";
+/// Products that were handed to the network, until the journal is told what became of them.
+///
+/// Dropped without being settled (an error, a cancelled task, a panic), its products stay in flight in the
+/// journal, and count as given up from the next step on.
+#[must_use = "only settling says what became of the products"]
+#[derive(Debug)]
+pub struct InFlight {
+    step: i64,
+    /// Before any of its requests, in steady milliseconds.
+    started: i64,
+    upload: Option<i64>,
+    /// Nothing was said of them yet.
+    left: HashSet<ProductId>,
+    steps: Arc<Steps>,
+}
+
+/// The steps of this process that have products in flight.
+#[derive(Debug)]
+pub(super) struct Steps {
+    late_window: i64,
+    next: AtomicI64,
+    live: Mutex<BTreeSet<i64>>,
+    /// Steps that ended without saying what became of their products, and were not dealt with yet.
+    abandoned: AtomicU64,
+    /// Until when a request of another agent may still land.
+    pub(super) others_until: AtomicI64,
+}
+
+/// What a step found out of a product without asking Digible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It cannot be sent as it is.
+    Refused {
+        /// Digest of what is refused.
+        digest: DigestBytes,
+        /// Why, for people.
+        reason: String,
+    },
+    /// It is no longer what was refused.
+    Unparked,
+    /// The shop has it no longer, and Digible may.
+    Gone,
+}
 
 /// One acknowledged product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,46 +75,30 @@ pub struct Acknowledged {
     pub id: ProductId,
     /// Digest of the body as acknowledged.
     pub digest: DigestBytes,
+    /// An earlier request of the same step with this product was given up.
+    pub may_still_land: bool,
 }
 
-/// One product to park.
+/// What became of a product that was handed over and not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parking {
+pub struct Settled {
     /// Which one.
     pub id: ProductId,
-    /// Digest of the refused body.
-    pub digest: DigestBytes,
-    /// Why it is refused, for people.
-    pub reason: String,
+    /// What may have become of its requests.
+    pub landing: Landing,
+    /// Digible refuses it: the digest of the refused body, and why.
+    pub refused: Option<(DigestBytes, String)>,
 }
 
-/// What became of a step's products, or of some of them: recorded in one commit.
-///
-/// A product that was handed over and is in none of the lists stays in doubt.
-#[derive(Debug, Clone, Default)]
-pub struct Settlement {
-    /// When the step began to send, in milliseconds since 1970.
-    pub sent_at: i64,
-    /// How long a request may still land after it was given up; an hour at most.
-    pub landing_time: Duration,
-    /// Digible has them.
-    pub acknowledged: Vec<Acknowledged>,
-    /// Nothing changed at Digible: their doubt is what it was before the step.
-    pub untouched: Vec<(ProductId, Doubt)>,
-    /// Their request may still land.
-    pub lost: Vec<ProductId>,
-    /// Digible, or we, refuse them.
-    pub parked: Vec<Parking>,
-    /// No longer parked, because their digest is the published one again.
-    pub unparked: Vec<ProductId>,
-    /// Gone from the shop.
-    pub removed: Vec<ProductId>,
-    /// In the shop again.
-    pub returned: Vec<ProductId>,
-    /// The number of the upload that the step belongs to.
-    pub upload: Option<i64>,
-    /// How far that upload is after the step.
-    pub progress: Option<UploadProgress>,
+/// What may have become of a product's requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landing {
+    /// Nothing changed at Digible: it was not sent, or clearly turned away.
+    Nothing,
+    /// Answered, but not whether it was applied.
+    Answered,
+    /// Given up: it may be applied later.
+    MayStillLand,
 }
 
 /// How far an upload is after a step.
@@ -72,184 +111,296 @@ pub struct UploadProgress {
 }
 
 impl Journal {
-    /// Marks products in doubt, before they are handed to the network.
+    /// Records what a step found, and that it hands products to the network: before any is sent.
+    ///
+    /// Whatever an earlier step left in flight counts as given up from here on.
     ///
     /// # Errors
     ///
-    /// When SQLite fails: then they must not be sent.
-    pub async fn hand_over(&self, ids: Vec<ProductId>) -> Result<()> {
-        self.write("mark products in doubt", move |transaction| {
-            let mut statement =
-                transaction.prepare_cached("INSERT OR IGNORE INTO handed_over (id) VALUES (?1)")?;
-            for id in &ids {
-                statement.execute([id])?;
+    /// When SQLite fails: then nothing is recorded, and nothing may be sent.
+    pub async fn hand_over(
+        &self,
+        found: Vec<(ProductId, Finding)>,
+        ids: Vec<ProductId>,
+        upload: Option<i64>,
+    ) -> Result<InFlight> {
+        let in_flight = InFlight::new(&self.steps, &ids, upload);
+        let abandoned = self.steps.abandoned.load(Ordering::SeqCst);
+        if found.is_empty() && ids.is_empty() && abandoned == 0 {
+            return Ok(in_flight);
+        }
+        let (times, step) = (in_flight.times(), in_flight.step);
+        let live = self.steps.live().clone();
+        self.write("record what is handed over", move |transaction| {
+            let mut entries = Entries::new(transaction, times)?;
+            if abandoned > 0 {
+                give_up_left_over(transaction, &mut entries, &live)?;
             }
-            Ok(())
+            for (id, finding) in &found {
+                entries.apply(id, &finding.clone().into())?;
+            }
+            let mut insert = transaction
+                .prepare_cached("INSERT OR IGNORE INTO in_flight (id, step) VALUES (?1, ?2)")?;
+            for id in &ids {
+                entries.apply(id, &Event::HandedOver)?;
+                insert.execute((id, step))?;
+            }
+            entries.finish()
         })
-        .await
+        .await?;
+        self.steps.abandoned.fetch_sub(abandoned, Ordering::SeqCst);
+        Ok(in_flight)
     }
 
-    /// Records what became of a step's products. Nothing to record costs nothing.
+    /// Records what was found out of products without sending any.
     ///
     /// # Errors
     ///
-    /// When SQLite fails: then no change may be deleted, and the products stay in doubt.
-    pub async fn settle(&self, settlement: Settlement) -> Result<()> {
-        if settlement.is_empty() {
+    /// When SQLite fails: then nothing is recorded.
+    pub async fn record(&self, found: Vec<(ProductId, Finding)>) -> Result<()> {
+        self.hand_over(found, Vec::new(), None)
+            .await
+            .map(InFlight::end)
+    }
+
+    /// Records products as gone from the shop.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails: then nothing is recorded.
+    pub async fn remove(&self, ids: Vec<ProductId>) -> Result<()> {
+        let found = ids.into_iter().map(|id| (id, Finding::Gone));
+        self.record(found.collect()).await
+    }
+
+    /// Records acknowledgements as they come.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails: then no change may be deleted, and the products stay in flight.
+    pub async fn acknowledge(
+        &self,
+        in_flight: &mut InFlight,
+        acknowledged: Vec<Acknowledged>,
+    ) -> Result<()> {
+        if acknowledged.is_empty() {
             return Ok(());
         }
+        let (times, step, upload) = (in_flight.times(), in_flight.step, in_flight.upload);
+        let ids: Vec<_> = acknowledged.iter().map(|it| it.id.clone()).collect();
+        self.write("record acknowledgements", move |transaction| {
+            let mut entries = Entries::new(transaction, times)?;
+            for product in acknowledged {
+                let event = Event::Acknowledged {
+                    digest: product.digest,
+                    upload,
+                    may_still_land: product.may_still_land,
+                };
+                entries.apply(&product.id, &event)?;
+                answered(transaction, &product.id, step)?;
+            }
+            entries.finish()
+        })
+        .await?;
+        for id in &ids {
+            in_flight.left.remove(id);
+        }
+        Ok(())
+    }
+
+    /// Records what became of the step's other products: those in flight of which nothing is said were
+    /// given up.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails: then the products count as given up from the next step on.
+    pub async fn settle(
+        &self,
+        mut in_flight: InFlight,
+        settled: Vec<Settled>,
+        progress: Option<UploadProgress>,
+    ) -> Result<()> {
+        for product in &settled {
+            in_flight.left.remove(&product.id);
+        }
+        let silent: Vec<_> = in_flight.left.iter().cloned().collect();
+        if settled.is_empty() && silent.is_empty() && progress.is_none() {
+            in_flight.end();
+            return Ok(());
+        }
+        let (times, step, upload) = (in_flight.times(), in_flight.step, in_flight.upload);
+        // Until it is written the step is not settled.
+        in_flight
+            .left
+            .extend(settled.iter().map(|it| it.id.clone()));
         self.write("record the answers", move |transaction| {
-            acknowledge(transaction, &settlement)?;
-            restore(transaction, &settlement.untouched)?;
-            lose(transaction, &settlement.lost)?;
-            park(transaction, &settlement.parked)?;
-            for id in &settlement.unparked {
-                unpark(transaction, id)?;
+            let mut entries = Entries::new(transaction, times)?;
+            for product in settled {
+                for event in product.events() {
+                    entries.apply(&product.id, &event)?;
+                }
+                answered(transaction, &product.id, step)?;
             }
-            remove(transaction, &settlement.removed)?;
-            for id in &settlement.returned {
-                forget_removed(transaction, id)?;
+            for id in &silent {
+                entries.apply(id, &Event::GivenUp)?;
+                answered(transaction, id, step)?;
             }
-            if let (Some(number), Some(progress)) = (settlement.upload, &settlement.progress) {
+            if let (Some(number), Some(progress)) = (upload, &progress) {
                 uploads::advance(transaction, number, progress)?;
             }
-            Ok(())
+            entries.finish()
         })
-        .await
+        .await?;
+        in_flight.end();
+        Ok(())
+    }
+
+    /// Whether a step ended without saying what became of its products. They count as given up once
+    /// [`give_up_abandoned`](Self::give_up_abandoned) was called, or with the next step.
+    #[must_use]
+    pub fn has_abandoned(&self) -> bool {
+        self.steps.abandoned.load(Ordering::SeqCst) > 0
+    }
+
+    /// Products that an ended step left in flight count as given up.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn give_up_abandoned(&self) -> Result<()> {
+        self.record(Vec::new()).await
+    }
+
+    /// Notes that another agent may have sent until now: whatever is acknowledged meanwhile is sent once
+    /// more when nothing of that one can land any more.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn expect_others(&self) -> Result<()> {
+        let until = steady_ms().saturating_add(self.steps.late_window);
+        self.write(
+            "note that another agent may have sent",
+            move |transaction| meta::set(transaction, "others_until", &until),
+        )
+        .await?;
+        self.steps.others_until.store(until, Ordering::SeqCst);
+        Ok(())
     }
 }
 
-fn acknowledge(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<()> {
-    let mut look_up = transaction.prepare_cached(
-        "SELECT published IS NOT NULL, doubt, doubt_due FROM product WHERE id = ?1",
-    )?;
-    let mut record = transaction.prepare_cached(
-        "INSERT INTO product (id, published, acknowledged_at, doubt, doubt_due, upload)
-         VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, 0))
-         ON CONFLICT (id) DO UPDATE SET published = ?2, acknowledged_at = ?3, doubt = ?4,
-             doubt_due = ?5, upload = coalesce(?6, upload)",
-    )?;
-    let mut answered = transaction.prepare_cached(ANSWERED)?;
-    let any_parked = exists(transaction, "SELECT EXISTS (SELECT 1 FROM parked)")?;
-    let now = now_ms();
-    let mut new = 0;
-    for product in &settlement.acknowledged {
-        let (was_published, doubt, due) = look_up
-            .query_row([&product.id], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?
-            .unwrap_or((false, Doubt::None, None));
-        let (doubt, due) = settlement.left_of(doubt, due, now);
-        record.execute((
-            &product.id,
-            product.digest,
+impl InFlight {
+    fn new(steps: &Arc<Steps>, ids: &[ProductId], upload: Option<i64>) -> Self {
+        let step = steps.next.fetch_add(1, Ordering::SeqCst);
+        steps.live().insert(step);
+        Self {
+            step,
+            started: steady_ms(),
+            upload,
+            left: ids.iter().cloned().collect(),
+            steps: Arc::clone(steps),
+        }
+    }
+
+    fn times(&self) -> Times {
+        Times {
+            started: self.started,
+            ..self.steps.times()
+        }
+    }
+
+    /// All is said.
+    fn end(mut self) {
+        self.left.clear();
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.steps.live().remove(&self.step);
+        if !self.left.is_empty() {
+            self.steps.abandoned.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Steps {
+    pub(super) fn new(late_window: Duration, others_until: i64) -> Arc<Self> {
+        Arc::new(Self {
+            late_window: milliseconds(late_window),
+            next: AtomicI64::new(1),
+            live: Mutex::default(),
+            abandoned: AtomicU64::new(0),
+            others_until: AtomicI64::new(others_until),
+        })
+    }
+
+    fn times(&self) -> Times {
+        let now = steady_ms();
+        Times {
             now,
-            doubt,
-            due,
-            settlement.upload,
-        ))?;
-        answered.execute([&product.id])?;
-        new += i64::from(!was_published);
-        if any_parked {
-            unpark(transaction, &product.id)?;
+            wall: Timestamp::now().as_millisecond(),
+            started: now,
+            late_window: self.late_window,
+            others_until: self.others_until.load(Ordering::SeqCst),
         }
     }
-    meta::add_published(transaction, new)
+
+    fn live(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Settlement {
-    fn is_empty(&self) -> bool {
-        self.acknowledged.is_empty()
-            && self.untouched.is_empty()
-            && self.lost.is_empty()
-            && self.parked.is_empty()
-            && self.unparked.is_empty()
-            && self.removed.is_empty()
-            && self.returned.is_empty()
-            && self.progress.is_none()
+impl Settled {
+    fn events(&self) -> impl Iterator<Item = Event> {
+        let landed = match self.landing {
+            Landing::Nothing => None,
+            Landing::Answered => Some(Event::Answered),
+            Landing::MayStillLand => Some(Event::GivenUp),
+        };
+        let refused = self
+            .refused
+            .clone()
+            .map(|(digest, reason)| Event::Refused { digest, reason });
+        landed.into_iter().chain(refused)
     }
+}
 
-    /// What an acknowledgement leaves of a doubt, and when the product is to be sent once more.
-    fn left_of(&self, doubt: Doubt, due: Option<i64>, now: i64) -> (Doubt, Option<i64>) {
-        let landing = i64::try_from(self.landing_time.as_millis()).unwrap_or(FARTHEST_DOUBT_MS);
-        let landed = now.saturating_add(landing.min(FARTHEST_DOUBT_MS));
-        match (doubt, due) {
-            (Doubt::MayStillLand, _) => (Doubt::Again, Some(landed)),
-            // Sent too early to settle it. A later time than `landed` comes from a clock that was set back.
-            (Doubt::Again, Some(due)) if due > self.sent_at => {
-                (Doubt::Again, Some(due.min(landed)))
-            }
-            _ => (Doubt::None, None),
+impl From<Finding> for Event {
+    fn from(finding: Finding) -> Self {
+        match finding {
+            Finding::Refused { digest, reason } => Self::Refused { digest, reason },
+            Finding::Unparked => Self::Unparked,
+            Finding::Gone => Self::Gone,
         }
     }
 }
 
-fn restore(transaction: &Transaction<'_>, products: &[(ProductId, Doubt)]) -> rusqlite::Result<()> {
-    let mut answered = transaction.prepare_cached(ANSWERED)?;
-    // Handing over raised nothing but a doubt that was none.
-    let raised = products.iter().filter(|(_, before)| *before == Doubt::None);
-    for (id, _) in raised {
-        answered.execute([id])?;
-    }
-    Ok(())
+pub(super) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn lose(transaction: &Transaction<'_>, ids: &[ProductId]) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO product (id, doubt) VALUES (?1, 2)
-         ON CONFLICT (id) DO UPDATE SET doubt = 2, doubt_due = NULL",
-    )?;
-    let mut answered = transaction.prepare_cached(ANSWERED)?;
-    for id in ids {
-        statement.execute([id])?;
-        answered.execute([id])?;
-    }
-    Ok(())
-}
-
-fn park(transaction: &Transaction<'_>, products: &[Parking]) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO parked (id, digest, reason, since) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (id) DO UPDATE SET digest = ?2, reason = ?3, retry = 0,
-             since = iif(digest = ?2, since, ?4),
-             discarded = iif(digest = ?2, discarded, 0)",
-    )?;
-    for product in products {
-        statement.execute((&product.id, product.digest, &product.reason, now_ms()))?;
-    }
-    Ok(())
-}
-
-fn unpark(transaction: &Transaction<'_>, id: &ProductId) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("DELETE FROM parked WHERE id = ?1")?
-        .execute([id])?;
-    Ok(())
-}
-
-fn remove(transaction: &Transaction<'_>, ids: &[ProductId]) -> rusqlite::Result<()> {
-    let mut gone = 0;
-    for id in ids {
-        let published: Option<bool> = transaction
-            .prepare_cached("DELETE FROM product WHERE id = ?1 RETURNING published IS NOT NULL")?
-            .query_row([id], |row| row.get(0))
-            .optional()?;
-        gone += i64::from(published == Some(true));
-        transaction.prepare_cached(ANSWERED)?.execute([id])?;
-        unpark(transaction, id)?;
-        transaction
-            .prepare_cached("INSERT OR IGNORE INTO removed (id, since) VALUES (?1, ?2)")?
-            .execute((id, now_ms()))?;
-    }
-    meta::add_published(transaction, -gone)
-}
-
-pub(super) fn forget_removed(
+/// What steps that are over left in flight was given up.
+fn give_up_left_over(
     transaction: &Transaction<'_>,
-    id: &ProductId,
-) -> rusqlite::Result<usize> {
+    entries: &mut Entries<'_>,
+    live: &BTreeSet<i64>,
+) -> rusqlite::Result<()> {
+    let left_over: Vec<(ProductId, i64)> = transaction
+        .prepare_cached("SELECT id, step FROM in_flight")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (id, step) in left_over.iter().filter(|(_, step)| !live.contains(step)) {
+        entries.apply(id, &Event::GivenUp)?;
+        answered(transaction, id, *step)?;
+    }
+    Ok(())
+}
+
+/// A product is no longer in flight.
+fn answered(transaction: &Transaction<'_>, id: &ProductId, step: i64) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("DELETE FROM removed WHERE id = ?1")?
-        .execute([id])
+        .prepare_cached("DELETE FROM in_flight WHERE id = ?1 AND step = ?2")?
+        .execute((id, step))?;
+    Ok(())
 }

@@ -1,11 +1,10 @@
-//! Product ids and doubts as SQLite values.
+//! Product ids as SQLite values.
 
 use rusqlite::{
     ToSql,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef},
 };
 
-use super::Doubt;
 use crate::product::ProductId;
 
 /// The bound that `after` sets for a list in the order of ids: all are behind none.
@@ -35,31 +34,6 @@ impl FromSql for ProductId {
             ValueRef::Integer(number) => Ok(Self::Integer(number)),
             ValueRef::Text(_) => value.as_str().map(|text| Self::Text(text.to_owned())),
             _ => Err(FromSqlError::InvalidType),
-        }
-    }
-}
-
-/// The numbers that the statements and the first migration name.
-impl ToSql for Doubt {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let number = match self {
-            Self::None => 0,
-            Self::Open => 1,
-            Self::MayStillLand => 2,
-            Self::Again => 3,
-        };
-        Ok(ToSqlOutput::Borrowed(ValueRef::Integer(number)))
-    }
-}
-
-impl FromSql for Doubt {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_i64()? {
-            0 => Ok(Self::None),
-            1 => Ok(Self::Open),
-            2 => Ok(Self::MayStillLand),
-            3 => Ok(Self::Again),
-            other => Err(FromSqlError::OutOfRange(other)),
         }
     }
 }

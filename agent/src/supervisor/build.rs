@@ -98,9 +98,11 @@ impl Supervisor {
             catalog: catalog.identity(),
         };
         let path = self.paths.journal.clone();
-        let opened = tokio::task::spawn_blocking(move || Journal::open(&path, &binding))
-            .await
-            .map_err(|_| BuildError::Ending)??;
+        let late_window = config.digible.late_window();
+        let opened =
+            tokio::task::spawn_blocking(move || Journal::open(&path, &binding, late_window))
+                .await
+                .map_err(|_| BuildError::Ending)??;
         if let Some(kept) = &opened.kept {
             tracing::warn!(
                 path = %kept.path.display(),
@@ -205,7 +207,6 @@ fn options(config: &Config) -> Options {
         batch_size: config.digible.batch_size as usize,
         max_in_flight: config.digible.max_in_flight as usize,
         bulk_threshold: config.digible.bulk_threshold as usize,
-        timeout: config.digible.timeout,
         automatic: config.sync.automatic,
         interval: config.sync.interval,
         probe: config.sync.probe,

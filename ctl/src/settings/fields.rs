@@ -43,7 +43,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 29] = [
+pub const FIELDS: [Field; 30] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -199,6 +199,13 @@ pub const FIELDS: [Field; 29] = [
         slot: Slot::Duration(|s| &mut digible(s).timeout),
     },
     Field {
+        path: "digible.late_window",
+        flag: "late-window",
+        value: "DURATION",
+        help: "How long a request that was given up may still reach Digible; empty for five times the timeout, at least two minutes",
+        slot: Slot::Duration(|s| &mut digible(s).late_window),
+    },
+    Field {
         path: "sync.automatic",
         flag: "automatic",
         value: "BOOL",
@@ -293,7 +300,10 @@ impl Field {
                     .map_err(|_| "use `true` or `false`".to_owned())?;
             }
             Slot::Duration(at) => {
-                *at(settings) = Some(duration_to_proto(parse_duration(text)?));
+                *at(settings) = match text {
+                    "" => None,
+                    text => Some(duration_to_proto(parse_duration(text)?)),
+                };
             }
         }
         Ok(())
@@ -461,6 +471,7 @@ mod tests {
                     "bulk_threshold": 0,
                     "ca_file": "",
                     "timeout": "",
+                    "late_window": "",
                 },
                 "sync": {"automatic": false, "interval": "", "probe": "", "verify": ""},
                 "secrets": {"store": ""},

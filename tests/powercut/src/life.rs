@@ -82,6 +82,7 @@ impl Life {
             events: 0,
             ..marks[state].clone()
         };
+        last.ledger.abandon();
         let mut marks = vec![last.clone()];
         last.mark("open", &session, &watch).await;
         marks.push(last.clone());

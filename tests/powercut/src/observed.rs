@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shopmaster_agent::{
-    journal::{DigestBytes, Doubt, Journal, Result},
+    journal::{Counts, DigestBytes, Journal, Result},
     product::ProductId,
 };
 
@@ -21,8 +21,12 @@ pub struct Observed {
 pub struct Product {
     pub published: Option<DigestBytes>,
     pub acknowledged_at: Option<i64>,
-    /// In which way may change with a restart.
+    /// In flight or in doubt: a restart turns the one into the other.
     pub in_doubt: bool,
+    /// Something that was sent may still land.
+    pub may_land: bool,
+    /// It waits to be sent once more.
+    pub waits: bool,
     pub parked: Option<DigestBytes>,
     pub retry: bool,
     pub removed: bool,
@@ -36,12 +40,14 @@ impl Observed {
     pub async fn of(journal: &Journal, ids: &[ProductId]) -> Result<Self> {
         let known = journal.known(ids.to_vec()).await?.into_iter();
         let products = known.map(|known| Product {
-            published: known.published,
-            acknowledged_at: known.acknowledged_at,
-            in_doubt: known.doubt != Doubt::None,
-            parked: known.parked,
-            retry: known.retry,
-            removed: known.removed,
+            published: known.published(),
+            acknowledged_at: known.entry.published.as_ref().map(|it| it.at),
+            in_doubt: known.is_in_doubt(),
+            may_land: known.in_flight || known.entry.doubt.is_some_and(|it| it.lands_until > 0),
+            waits: !known.in_flight && known.entry.doubt.is_some_and(|it| it.due > 0),
+            parked: known.parked(),
+            retry: known.retry(),
+            removed: known.removed(),
         });
         let products = ids.iter().cloned().zip(products);
         let stamp = journal.stamp().await?;
@@ -50,7 +56,7 @@ impl Observed {
                 "generations",
                 format!("{:?}", (stamp.generation, stamp.proposed)),
             ),
-            ("counts", format!("{:?}", journal.counts().await?)),
+            ("counts", format!("{:?}", counts(journal).await?)),
             (
                 "parked",
                 format!("{:?}", journal.list_parked(None, ALL).await?),
@@ -61,6 +67,10 @@ impl Observed {
             ),
             ("upload", format!("{:?}", journal.newest_upload().await?)),
             ("uploaded at", format!("{:?}", journal.uploaded_at().await?)),
+            (
+                "upload resumes",
+                format!("{:?}", journal.has_upload_to_resume().await?),
+            ),
             ("pause", format!("{:?}", journal.pause().await?)),
             ("runs", runs(journal).await?),
         ];
@@ -101,6 +111,15 @@ impl Observed {
         }
         (!differences.is_empty()).then(|| differences.join("\n  "))
     }
+}
+
+/// Without what depends on time, and on whether a product that waits is also in flight.
+async fn counts(journal: &Journal) -> Result<Counts> {
+    Ok(Counts {
+        confirming: 0,
+        confirming_until: None,
+        ..journal.counts().await?
+    })
 }
 
 /// Runs without their records, which may be long: each is one letter many times, or is damaged.

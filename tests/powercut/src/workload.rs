@@ -6,29 +6,40 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use shopmaster_agent::{
     journal::{
-        Acknowledged, Binding, Doubt, Journal, JournalError, Kept, Opened, Parking, Pause, Result,
-        Settlement, StoredRun, UploadProgress,
+        Acknowledged, Binding, DigestBytes, Finding, InFlight, Journal, JournalError, Kept,
+        Landing, Opened, Pause, Result, Settled, StoredRun, UploadProgress,
     },
     product::ProductId,
 };
 
-use crate::ledger::{Answer, Ledger};
+use crate::ledger::{Answer, Found, Ledger};
 
 /// The journal's name in its folder.
 pub const FILE: &str = "journal.sqlite";
 
+/// How long a request may land after it was given up: longer than any test.
+const LATE_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+const REASON: &str = "400: the price is too high";
+
 /// One call that changes the journal.
 #[derive(Debug, Clone)]
 pub enum Call {
-    HandOver(Vec<ProductId>),
-    /// The answers for what the call before handed over.
+    /// What a step found, and what it hands over. A step before it that was not settled is given up.
+    HandOver(Vec<(ProductId, Found)>, Vec<ProductId>),
+    /// Products of the step that is under way, and whether an earlier request of it may still land.
+    Acknowledge(Vec<(ProductId, bool)>, DigestBytes),
+    /// What became of others of the step that is under way.
     Settle(Vec<(ProductId, Answer)>),
     BeginUpload,
     FinishUpload,
+    NeedUpload,
+    LetUploadResume(bool),
     Retry(Option<Vec<ProductId>>),
     Discard(Option<Vec<ProductId>>),
     Forget(Option<Vec<ProductId>>),
     DoubtEverything,
+    ExpectOthers,
     Pause(Option<Pause>),
     StoreRun(StoredRun),
     DropRun(String),
@@ -42,7 +53,7 @@ pub enum Call {
 #[derive(Debug)]
 pub struct Session {
     pub journal: Journal,
-    in_flight: Vec<(ProductId, Doubt)>,
+    in_flight: Option<InFlight>,
     upload: Option<i64>,
 }
 
@@ -59,13 +70,13 @@ impl Session {
             account: "https://digible.example shop@example.com".to_owned(),
             catalog: "sqlite:/shop.db:products".to_owned(),
         };
-        match Journal::open(&folder.join(FILE), &binding) {
+        match Journal::open(&folder.join(FILE), &binding, LATE_WINDOW) {
             Ok(Opened {
                 journal,
                 kept: None,
             }) => Ok(Self {
                 journal,
-                in_flight: Vec::new(),
+                in_flight: None,
                 upload: None,
             }),
             Ok(Opened {
@@ -76,34 +87,63 @@ impl Session {
     }
 
     /// Does it, and notes in the ledger what must hold from then on.
-    pub async fn perform(self, call: &Call, ledger: &mut Ledger, folder: &Path) -> Result<Self> {
+    pub async fn perform(
+        mut self,
+        call: &Call,
+        ledger: &mut Ledger,
+        folder: &Path,
+    ) -> Result<Self> {
         let journal = &self.journal;
         match call {
-            Call::HandOver(ids) => {
-                let known = journal.known(ids.clone()).await?;
-                journal.hand_over(ids.clone()).await?;
+            Call::HandOver(found, ids) => {
+                // As a task that is cancelled.
+                drop(self.in_flight.take());
+                let findings = found
+                    .iter()
+                    .map(|(id, found)| (id.clone(), finding(*found)));
+                let (findings, upload) = (findings.collect(), self.upload);
+                let step = journal.hand_over(findings, ids.clone(), upload).await?;
+                ledger.abandon();
+                for (id, found) in found {
+                    ledger.find(id, *found);
+                }
                 ledger.hand_over(ids);
-                let doubts = known.into_iter().map(|known| known.doubt);
-                return Ok(Self {
-                    in_flight: ids.iter().cloned().zip(doubts).collect(),
-                    ..self
+                self.in_flight = Some(step);
+            }
+            Call::Acknowledge(products, digest) => {
+                let acknowledged = products.iter().map(|(id, may_still_land)| Acknowledged {
+                    id: id.clone(),
+                    digest: *digest,
+                    may_still_land: *may_still_land,
                 });
+                let step = self.in_flight.as_mut().unwrap();
+                journal.acknowledge(step, acknowledged.collect()).await?;
+                for (id, may_still_land) in products {
+                    ledger.acknowledge(id, *digest, *may_still_land);
+                }
             }
             Call::Settle(answers) => {
-                journal.settle(self.settlement(answers)).await?;
+                let settled = answers
+                    .iter()
+                    .filter_map(|(id, answer)| settled(id, *answer));
+                let progress = answers.last().map(|(id, _)| UploadProgress {
+                    cursor: id.clone(),
+                    done: answers.len() as u64,
+                });
+                let step = self.in_flight.take().unwrap();
+                journal.settle(step, settled.collect(), progress).await?;
                 for (id, answer) in answers {
                     ledger.settle(id, *answer);
                 }
             }
-            Call::BeginUpload => {
-                let upload = Some(journal.begin_upload().await?);
-                return Ok(Self { upload, ..self });
-            }
+            Call::BeginUpload => self.upload = Some(journal.begin_upload().await?),
             Call::FinishUpload => {
                 journal
                     .finish_upload(self.upload.unwrap_or_default())
                     .await?;
             }
+            Call::NeedUpload => journal.need_upload().await?,
+            Call::LetUploadResume(resumes) => journal.let_upload_resume(*resumes).await?,
             Call::Retry(ids) => drop(journal.retry_parked(ids.clone()).await?),
             Call::Discard(ids) => drop(journal.discard_parked(ids.clone()).await?),
             Call::Forget(ids) => {
@@ -111,6 +151,7 @@ impl Session {
                 ledger.forget(ids.as_deref());
             }
             Call::DoubtEverything => journal.doubt_everything().await?,
+            Call::ExpectOthers => journal.expect_others().await?,
             Call::Pause(pause) => journal.set_pause(*pause).await?,
             Call::StoreRun(run) => journal.store_run(run.clone()).await?,
             Call::DropRun(id) => journal.drop_run(id.clone()).await?,
@@ -118,47 +159,39 @@ impl Session {
             Call::Confirm(number) => journal.confirm_generation(*number).await?,
             Call::Reopen => {
                 drop(self);
+                ledger.abandon();
                 return Ok(Self::open(folder).unwrap());
             }
         }
         Ok(self)
     }
+}
 
-    fn settlement(&self, answers: &[(ProductId, Answer)]) -> Settlement {
-        let mut settlement = Settlement {
-            // Every doubt that was due is settled.
-            sent_at: i64::MAX,
-            landing_time: Duration::ZERO,
-            upload: self.upload,
-            progress: answers.last().map(|(id, _)| UploadProgress {
-                cursor: id.clone(),
-                done: answers.len() as u64,
-            }),
-            ..Settlement::default()
-        };
-        for (id, answer) in answers {
-            let id = id.clone();
-            match *answer {
-                Answer::Acknowledged(digest) => {
-                    settlement.returned.push(id.clone());
-                    settlement.acknowledged.push(Acknowledged { id, digest });
-                }
-                Answer::Parked(digest) => settlement.parked.push(Parking {
-                    id,
-                    digest,
-                    reason: "400: the price is too high".to_owned(),
-                }),
-                Answer::Removed => settlement.removed.push(id),
-                Answer::Untouched => {
-                    let before = self.in_flight.iter().find(|(of, _)| *of == id);
-                    settlement.untouched.extend(before.cloned());
-                }
-                Answer::Lost => settlement.lost.push(id),
-                Answer::Unanswered => {}
-            }
-        }
-        settlement
+fn finding(found: Found) -> Finding {
+    match found {
+        Found::Refused(digest) => Finding::Refused {
+            digest,
+            reason: REASON.to_owned(),
+        },
+        Found::Unparked => Finding::Unparked,
+        Found::Gone => Finding::Gone,
     }
+}
+
+/// None when nothing is said of it.
+fn settled(id: &ProductId, answer: Answer) -> Option<Settled> {
+    let (landing, refused) = match answer {
+        Answer::Nothing => (Landing::Nothing, None),
+        Answer::Answered => (Landing::Answered, None),
+        Answer::GivenUp => (Landing::MayStillLand, None),
+        Answer::Silent => return None,
+        Answer::Refused(digest) => (Landing::Nothing, Some((digest, REASON.to_owned()))),
+    };
+    Some(Settled {
+        id: id.clone(),
+        landing,
+        refused,
+    })
 }
 
 /// Integers and texts, some of which look alike.
@@ -172,40 +205,58 @@ pub fn ids() -> Vec<ProductId> {
 pub fn calls(count: usize, random: &mut Rng) -> Vec<Call> {
     let in_one_go = random.u8(..3) == 0;
     let mut calls: Vec<Call> = Vec::with_capacity(count);
+    // What is left of the step that is under way.
+    let mut step: Option<Vec<ProductId>> = None;
     while calls.len() < count {
-        let call = match calls.last() {
-            // Most steps are settled.
-            Some(Call::HandOver(ids)) if random.u8(..10) > 0 => Call::Settle(answers(ids, random)),
+        let call = match (&mut step, random.u8(..10)) {
+            (Some(left), 0..=3) => acknowledgements(left, random),
+            (Some(left), 4..=7) => {
+                let call = Call::Settle(answers(left, random));
+                step = None;
+                call
+            }
+            // Others come between, or the step is given up.
             _ => call(in_one_go, random),
         };
+        match &call {
+            Call::HandOver(_, ids) => step = Some(ids.clone()),
+            Call::Reopen => step = None,
+            _ => {}
+        }
         calls.push(call);
     }
     calls
 }
 
 fn call(in_one_go: bool, random: &mut Rng) -> Call {
-    match random.u8(..20) {
-        0..=8 => Call::HandOver(some_ids(random)),
-        9 => Call::BeginUpload,
-        10 => Call::FinishUpload,
-        11 => Call::Retry(maybe_ids(random)),
-        12 => Call::Discard(maybe_ids(random)),
-        13 => Call::Forget(maybe_ids(random)),
-        14 => Call::Pause(match random.u8(..3) {
+    match random.u8(..24) {
+        0..=9 => Call::HandOver(findings(random), some_ids(random)),
+        10 => Call::HandOver(findings(random), Vec::new()),
+        11 => Call::BeginUpload,
+        12 => Call::FinishUpload,
+        13 => Call::Retry(maybe_ids(random)),
+        14 => Call::Discard(maybe_ids(random)),
+        15 => Call::Forget(maybe_ids(random)),
+        16 => Call::Pause(match random.u8(..3) {
             0 => None,
             1 => Some(Pause::UntilResumed),
             _ => Timestamp::from_second(random.i64(0..2_000_000_000))
                 .ok()
                 .map(Pause::Until),
         }),
-        15 => Call::StoreRun(run(
+        17 => Call::StoreRun(run(
             random.u8(..8).to_string(),
             random.usize(..1000),
             random,
         )),
-        16 | 17 => Call::DropRun(random.u8(..8).to_string()),
-        18 => match random.u8(..3) {
+        18 | 19 => Call::DropRun(random.u8(..8).to_string()),
+        20 => match random.u8(..3) {
             0 => Call::DoubtEverything,
+            1 => Call::ExpectOthers,
+            _ => Call::NeedUpload,
+        },
+        21 => match random.u8(..3) {
+            0 => Call::LetUploadResume(random.bool()),
             1 => Call::Propose(random.i64(..)),
             _ => Call::Confirm(random.i64(..)),
         },
@@ -233,17 +284,46 @@ fn maybe_ids(random: &mut Rng) -> Option<Vec<ProductId>> {
     random.bool().then(|| some_ids(random))
 }
 
-fn answers(ids: &[ProductId], random: &mut Rng) -> Vec<(ProductId, Answer)> {
+fn digest(random: &mut Rng) -> DigestBytes {
     let mut digest = [0; 32];
     random.fill(&mut digest);
+    digest
+}
+
+fn findings(random: &mut Rng) -> Vec<(ProductId, Found)> {
+    if random.bool() {
+        return Vec::new();
+    }
+    let (ids, digest) = (some_ids(random), digest(random));
+    let found = |id| match random.u8(..5) {
+        0 | 1 => (id, Found::Refused(digest)),
+        2 => (id, Found::Unparked),
+        _ => (id, Found::Gone),
+    };
+    ids.into_iter().map(found).collect()
+}
+
+/// Of some that are left.
+fn acknowledgements(left: &mut Vec<ProductId>, random: &mut Rng) -> Call {
+    random.shuffle(left);
+    let rest = left.split_off(left.len() - left.len() / 3);
+    let acknowledged = std::mem::replace(left, rest);
+    let acknowledged = acknowledged
+        .into_iter()
+        .map(|id| (id, random.u8(..12) == 0));
+    let acknowledged = acknowledged.collect();
+    Call::Acknowledge(acknowledged, digest(random))
+}
+
+fn answers(ids: &[ProductId], random: &mut Rng) -> Vec<(ProductId, Answer)> {
+    let digest = digest(random);
     let answer = |id: &ProductId| {
-        let answer = match random.u8(..12) {
-            0..=5 => Answer::Acknowledged(digest),
-            6 => Answer::Untouched,
-            7 => Answer::Lost,
-            8 => Answer::Parked(digest),
-            9 | 10 => Answer::Removed,
-            _ => Answer::Unanswered,
+        let answer = match random.u8(..6) {
+            0 | 1 => Answer::Nothing,
+            2 => Answer::Answered,
+            3 => Answer::GivenUp,
+            4 => Answer::Refused(digest),
+            _ => Answer::Silent,
         };
         (id.clone(), answer)
     };

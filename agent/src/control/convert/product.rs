@@ -7,7 +7,7 @@ use crate::{
     catalog::{Change, ChangeKind},
     digible::Digest,
     engine::{Explained, ProductState},
-    journal::{Doubt, Parked, Removed},
+    journal::{Parked, Removed},
     product::Row,
 };
 
@@ -30,11 +30,11 @@ pub(in crate::control) fn explained(explained: &Explained) -> v1::ExplainRespons
         current_digest: explained.current.map(hexadecimal).unwrap_or_default(),
         published_digest: explained
             .known
-            .published
+            .published()
             .map(|digest| hexadecimal(Digest(digest)))
             .unwrap_or_default(),
         acknowledged_at: explained.known.acknowledged_at().map(timestamp),
-        in_doubt: explained.known.doubt != Doubt::None,
+        in_doubt: explained.known.is_in_doubt(),
         parked: explained.parked.as_ref().map(parked),
         removed: explained.removed.as_ref().map(removed),
         retry_at: explained.retry_at.map(timestamp),

@@ -41,6 +41,7 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
             bulk_threshold: config.digible.bulk_threshold,
             ca_file: text("digible.ca_file"),
             timeout: Some(time::length(config.digible.timeout)),
+            late_window: config.digible.late_window.map(time::length),
         }),
         sync: Some(v1::SyncSettings {
             automatic: config.sync.automatic,
@@ -117,6 +118,10 @@ fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
         "digible.bulk_threshold" => Value::Integer(digible.bulk_threshold.into()),
         "digible.ca_file" => Value::Text(digible.ca_file),
         "digible.timeout" => length(digible.timeout),
+        "digible.late_window" => match digible.late_window {
+            None => Value::Text(String::new()),
+            window => length(window),
+        },
         "sync.automatic" => Value::Flag(sync.automatic),
         "sync.interval" => length(sync.interval),
         "sync.probe" => length(sync.probe),

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use crate::{digible::Fate, engine::waits::Strikes};
 
-/// What became of a product.
+/// What became of a product, and what may still become of its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum Fortune {
     /// Digible has it.
-    Acknowledged,
+    Acknowledged {
+        /// What may have become of earlier requests of this step.
+        earlier: Fate,
+    },
     /// Digible refuses it, alone.
     Refused {
         reason: String,
@@ -27,32 +30,25 @@ pub(in crate::engine) enum Fortune {
 }
 
 impl Fortune {
+    pub(super) const ACKNOWLEDGED: Self = Self::Acknowledged {
+        earlier: Fate::NotApplied,
+    };
     pub(super) const KEPT: Self = Self::Kept {
         fate: Fate::NotApplied,
     };
 
-    /// With a request before this one in mind. A product that is refused alone was not applied in
-    /// a group either.
+    /// With an earlier request of the step in mind. A product that is refused alone was not applied in a
+    /// group either, unless that request may still land.
     pub(super) fn after(mut self, before: Fate) -> Self {
-        if let Self::Deferred { fate, .. } | Self::Kept { fate } = &mut self
-            && *fate == Fate::NotApplied
-        {
-            *fate = before;
-        }
-        self
-    }
-
-    pub(super) fn may_still_land(&self) -> bool {
-        matches!(self, Self::Deferred { fate, .. } if *fate == Fate::MayStillLand)
-    }
-
-    /// Leaves the product in doubt unless Digible acknowledged it.
-    pub(in crate::engine) fn doubtful(mut self) -> Self {
-        if let Self::Refused { fate, .. } | Self::Deferred { fate, .. } | Self::Kept { fate } =
-            &mut self
-            && *fate == Fate::NotApplied
-        {
-            *fate = Fate::Unknown;
+        match &mut self {
+            Self::Refused { fate, .. } => {
+                if before == Fate::MayStillLand {
+                    *fate = before;
+                }
+            }
+            Self::Acknowledged { earlier: fate }
+            | Self::Deferred { fate, .. }
+            | Self::Kept { fate } => *fate = before.max(*fate),
         }
         self
     }

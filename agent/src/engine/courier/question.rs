@@ -1,28 +1,26 @@
 //! Asks whether Digible takes anything at all, in the middle of a step.
 
-use super::{Courier, Fortune, Parcel, lock};
-use crate::{
-    digible::{Answer, Fate},
-    engine::{
-        halt::Halt,
-        witness::{self, Testimony},
-    },
+use super::{Courier, Parcel, lock};
+use crate::engine::{
+    halt::Halt,
+    witness::{self, Testimony},
 };
 
 /// So many products of the step are asked for a witness when none was acknowledged before.
-const MOST_WITNESSES: usize = 16;
+const MOST_WITNESSES: usize = 4;
 
 impl Courier<'_> {
-    /// Too many refusals in a row: is it the products or Digible? One that it acknowledged before
-    /// tells them apart.
-    pub(super) async fn question(&self, parcels: &[Parcel]) {
+    /// Is it the products or Digible, of which `reason` was the last word? A product that it acknowledged
+    /// before tells them apart.
+    pub(super) async fn question(&self, parcels: &[Parcel], reason: &str) {
         let _one_at_a_time = self.asking.lock().await;
-        if !self.evidence.is_suspicious() || self.is_stopped() {
+        let is_answered = self.evidence.has_proof() && self.evidence.suspicion().is_none();
+        if is_answered || self.is_stopped() {
             return;
         }
         match witness::ask(self.core, self.live, self.evidence, &self.aboard).await {
-            Ok(Testimony::Passes) => self.evidence.batch_passed(),
-            Ok(Testimony::Absent) => self.question_aboard(parcels).await,
+            Ok(Testimony::Passes) => {}
+            Ok(Testimony::Absent) => self.question_aboard(parcels, reason).await,
             Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
             Ok(Testimony::Unclear(halt)) => self.stop(halt),
             Err(error) => {
@@ -34,7 +32,7 @@ impl Courier<'_> {
 
     /// Before anything was settled, a product of this very step has to do: one that passed, or else
     /// some from all over the step. What is sent here is sent as it was read for the step.
-    async fn question_aboard(&self, parcels: &[Parcel]) {
+    async fn question_aboard(&self, parcels: &[Parcel], reason: &str) {
         let spacing = parcels.len().div_ceil(MOST_WITNESSES).max(1);
         let witnesses: Vec<usize> = match *lock(&self.passed) {
             Some(index) => vec![index],
@@ -44,30 +42,18 @@ impl Courier<'_> {
             let Some(parcel) = parcels.get(index) else {
                 continue;
             };
-            self.count_request();
-            let fortune = match self.core.cloud.send_batch(&[&parcel.item]).await {
-                Answer::Acknowledged => {
-                    self.evidence.batch_passed();
-                    Fortune::Acknowledged
+            match witness::send(self.core, self.live, self.evidence, &parcel.item).await {
+                Ok(Testimony::Passes) => return,
+                Ok(Testimony::Refused(_) | Testimony::Absent) => {}
+                Ok(Testimony::Unclear(halt)) => return self.stop(halt),
+                Err(error) => {
+                    *lock(&self.failure) = Some(error);
+                    return self.stop(Halt::Cancelled);
                 }
-                Answer::Refused { .. } | Answer::TooLarge { .. } => continue,
-                Answer::Missing { reason } => return self.stop(Halt::Refuses(reason)),
-                Answer::Broken { reason } => Fortune::Deferred {
-                    reason,
-                    fate: Fate::Unknown,
-                    wait: None,
-                    strikes: parcel.strikes,
-                },
-                other => self.later(other, parcel.strikes),
-            };
-            if let Fortune::Deferred { reason, .. } = &fortune {
-                self.stop(Halt::Unreachable(reason.clone()));
             }
-            lock(&self.witnessed).push((index, fortune));
-            return;
         }
-        self.stop(Halt::Refuses(
-            "20 requests in a row, and nothing was ever accepted".to_owned(),
-        ));
+        self.stop(Halt::Refuses(format!(
+            "nothing was accepted so far; Digible says: {reason}"
+        )));
     }
 }

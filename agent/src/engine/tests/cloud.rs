@@ -108,6 +108,11 @@ impl FakeCloud {
         arrived.wait_for(|arrived| *arrived >= count).await.unwrap();
     }
 
+    /// A person deletes these.
+    pub(super) fn delete(&self, ids: &[ProductId]) {
+        self.memory().holds.retain(|id, _| !ids.contains(id));
+    }
+
     /// Lets requests land that were not answered: of these products, or of all.
     pub(super) fn land(&self, which: impl Fn(&ProductId) -> bool) {
         let mut memory = self.memory();

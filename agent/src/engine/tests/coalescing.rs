@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,19 +13,18 @@ use super::{
     super::Options,
     World,
     cloud::{self, Applied, FakeCloud, Reaction, Request},
-    id, options,
+    options,
     shop::{FakeShop, body},
 };
 use crate::{
     digible::{Answer, Digest, Fate},
-    product::ProductId,
     run::Outcome,
 };
 
 /// A price that the cloud always refuses.
 const POISON: i128 = 666;
-/// So long that no answer counts as landed while the weather is bad.
-const LONG: Duration = Duration::from_secs(3600);
+/// So long that it is not over while the weather is bad.
+const WINDOW: Duration = Duration::from_secs(3600);
 
 /// What the till writes.
 #[derive(Debug, Clone)]
@@ -43,6 +42,8 @@ enum Act {
     Upload,
     /// Requests that were given up land after all.
     Land,
+    /// A person deletes at Digible what is gone from the shop, and says so.
+    Forget,
     Restart,
 }
 
@@ -81,6 +82,7 @@ fn act() -> impl Strategy<Value = Act> {
         5 => Just(Act::Sync),
         1 => Just(Act::Upload),
         1 => Just(Act::Land),
+        1 => Just(Act::Forget),
         1 => Just(Act::Restart),
     ]
 }
@@ -139,14 +141,6 @@ impl Write {
             Self::Rename(from, to) => shop.rename(from, to),
         }
     }
-
-    /// The product that loses its key, if any.
-    fn ends(&self) -> Option<&'static str> {
-        match self {
-            Self::Delete(key) | Self::Rename(key, _) => Some(key),
-            Self::Put(..) | Self::Touch(_) => None,
-        }
-    }
 }
 
 proptest! {
@@ -159,7 +153,7 @@ proptest! {
         meanwhile in vec(prop_oneof![3 => Just(None), 1 => write().prop_map(Some)], 0..20),
         (batch_size, max_in_flight, bulk_threshold) in (1_usize..5, 1_usize..4, 0_usize..4),
     ) {
-        let options = Options { batch_size, max_in_flight, bulk_threshold, timeout: LONG, ..options() };
+        let options = Options { batch_size, max_in_flight, bulk_threshold, ..options() };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -175,28 +169,17 @@ async fn live(
     meanwhile: Vec<Option<Write>>,
     options: Options,
 ) {
-    let mut world = World::with(options.clone()).await;
-    let endings = Arc::new(Mutex::new(Vec::new()));
-    world.cloud.rule(rule(
-        Arc::clone(&world.shop),
-        Arc::clone(&endings),
-        skies.into(),
-        meanwhile.into(),
-    ));
+    let mut world = World::with_window(options.clone(), WINDOW).await;
+    let shop = Arc::clone(&world.shop);
+    world.cloud.rule(rule(shop, skies.into(), meanwhile.into()));
     for act in acts {
         match act {
-            Act::Write(write) => {
-                write.perform(&world.shop);
-                endings.lock().unwrap().extend(write.ends());
-            }
+            Act::Write(write) => write.perform(&world.shop),
             Act::Sync => drop(world.sync().await),
             Act::Upload => drop(world.upload().await),
             Act::Land => world.cloud.land(|_| true),
+            Act::Forget => forget(&world).await,
             Act::Restart => world.restart(options.clone()).await,
-        }
-        // What still may land of a product that ends lands now: afterwards nobody expects it.
-        for key in std::mem::take(&mut *endings.lock().unwrap()) {
-            world.cloud.land(|product| is_same(product, key));
         }
     }
     clear_up(&mut world).await;
@@ -206,17 +189,23 @@ async fn live(
 
 fn rule(
     shop: Arc<FakeShop>,
-    endings: Arc<Mutex<Vec<&'static str>>>,
     mut skies: VecDeque<Weather>,
     mut meanwhile: VecDeque<Option<Write>>,
 ) -> impl FnMut(&Request) -> Reaction + Send + 'static {
     move |request| {
         if let Some(Some(write)) = meanwhile.pop_front() {
             write.perform(&shop);
-            endings.lock().unwrap().extend(write.ends());
         }
         skies.pop_front().unwrap_or(Weather::Well).reaction(request)
     }
+}
+
+async fn forget(world: &World) {
+    let journal = world.engine.journal();
+    let removed = journal.list_removed(None, u32::MAX).await.unwrap().entries;
+    let ids: Vec<_> = removed.into_iter().map(|removed| removed.id).collect();
+    world.cloud.delete(&ids);
+    journal.forget_removed(Some(ids)).await.unwrap();
 }
 
 /// The cloud is well again, and everything that was under way has landed.
@@ -224,6 +213,7 @@ async fn clear_up(world: &mut World) {
     world.cloud.refuses(&[POISON]);
     world.cloud.land(|_| true);
     world.restart(options()).await;
+    tokio::time::advance(WINDOW).await;
     // Something that passes, in the same page, for parking needs proof.
     world.shop.put("z", 1);
     for _ in 0..3 {
@@ -272,8 +262,4 @@ fn check_order(shop: &FakeShop, cloud: &FakeCloud) {
             at += newer.unwrap_or_else(|| panic!("{body} came after a newer state: {history:?}"));
         }
     }
-}
-
-fn is_same(product: &ProductId, key: &str) -> bool {
-    [id(&key.to_lowercase()), id(&key.to_uppercase())].contains(product)
 }

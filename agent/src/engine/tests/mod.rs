@@ -16,6 +16,7 @@ use shop::FakeShop;
 mod board;
 mod cloud;
 mod coalescing;
+mod exhaustive;
 mod gaps;
 mod lane;
 mod poison;
@@ -34,6 +35,7 @@ struct World {
     cloud: Arc<FakeCloud>,
     board: Arc<Board>,
     engine: Arc<Engine>,
+    late_window: Duration,
 }
 
 impl World {
@@ -42,24 +44,38 @@ impl World {
     }
 
     async fn with(options: Options) -> Self {
+        Self::with_window(options, Duration::ZERO).await
+    }
+
+    /// One in which a request may land for so long after it was given up.
+    async fn with_window(options: Options, late_window: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let shop = Arc::new(FakeShop::default());
         let cloud = Arc::new(FakeCloud::default());
         let board = Arc::new(Board::new());
-        let engine = engine(&folder, &shop, &cloud, &board, options).await;
+        let engine = engine(&folder, &shop, &cloud, &board, options, late_window).await;
         Self {
             folder,
             shop,
             cloud,
             board,
             engine,
+            late_window,
         }
     }
 
     /// Ends the engine and starts another one over the same journal.
     async fn restart(&mut self, options: Options) {
         self.engine.stop().await;
-        self.engine = engine(&self.folder, &self.shop, &self.cloud, &self.board, options).await;
+        self.engine = engine(
+            &self.folder,
+            &self.shop,
+            &self.cloud,
+            &self.board,
+            options,
+            self.late_window,
+        )
+        .await;
     }
 
     async fn sync(&self) -> Run {
@@ -110,12 +126,14 @@ async fn engine(
     cloud: &Arc<FakeCloud>,
     board: &Arc<Board>,
     options: Options,
+    late_window: Duration,
 ) -> Arc<Engine> {
     let binding = Binding {
         account: "account".to_owned(),
         catalog: "catalog".to_owned(),
     };
-    let opened = Journal::open(&folder.path().join("journal.sqlite"), &binding).unwrap();
+    let opened =
+        Journal::open(&folder.path().join("journal.sqlite"), &binding, late_window).unwrap();
     assert_eq!(opened.kept, None);
     Engine::new(
         Arc::clone(shop) as _,
@@ -128,13 +146,12 @@ async fn engine(
     .unwrap()
 }
 
-/// Pages of 80 products. Answers that were lost count as landed at once.
+/// Pages of 80 products.
 fn options() -> Options {
     Options {
         batch_size: 10,
         max_in_flight: 4,
         bulk_threshold: 200,
-        timeout: Duration::ZERO,
         automatic: true,
         interval: Duration::from_secs(120),
         probe: Duration::from_secs(2),

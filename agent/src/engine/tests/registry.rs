@@ -207,7 +207,7 @@ async fn a_run_of_a_process_that_was_killed_was_interrupted() {
     world.cloud.arrived(1).await;
     let board = Arc::new(Board::new());
     let (folder, shop, cloud) = (&world.folder, &world.shop, &world.cloud);
-    let next = engine(folder, shop, cloud, &board, options()).await;
+    let next = engine(folder, shop, cloud, &board, options(), Duration::ZERO).await;
     let run = next.runs.get(&live.now().id).await.unwrap().unwrap();
     assert_eq!(run.outcome, Some(Outcome::Interrupted));
     assert_eq!(board.facts().last_sync, Some(run));

@@ -16,7 +16,6 @@ use crate::{
     catalog::{CatalogError, Check, Verdict},
     engine::StepError,
     health::State,
-    journal::Doubt,
     run::{Cause, Kind, Outcome},
 };
 
@@ -249,7 +248,7 @@ async fn a_product_in_doubt_is_sent_once_more_and_is_not_gone_at_one_look() {
     });
     world.shop.put("p0005", 2);
     world.sync().await;
-    assert_ne!(world.known("p0005").await.doubt, Doubt::None);
+    assert!(world.known("p0005").await.is_in_doubt());
     assert_eq!(world.board.facts().scan.unwrap().compared_at, None);
     world.cloud.is_well();
     world.shop.delete("p0005");

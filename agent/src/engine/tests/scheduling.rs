@@ -11,7 +11,7 @@ use super::{
     cloud::{self, Applied},
     id, options,
 };
-use crate::journal::{Doubt, Pause};
+use crate::journal::Pause;
 use crate::run::{Cause, Kind};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -133,12 +133,9 @@ async fn a_product_that_reverts_while_it_waits_waits_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_doubt_is_sent_once_more_when_it_is_due() {
-    for (timeout, requests, doubt) in [(Duration::ZERO, 3, Doubt::None), (HOUR, 2, Doubt::Again)] {
-        let world = started(Options {
-            timeout,
-            ..options()
-        })
-        .await;
+    for (window, requests, in_doubt) in [(seconds(20), 3, false), (HOUR, 2, true)] {
+        let world = World::with_window(options(), window).await;
+        world.engine.start();
         sleep(seconds(5)).await;
         let mut first = true;
         world.cloud.rule(move |_| match std::mem::take(&mut first) {
@@ -147,8 +144,9 @@ async fn a_doubt_is_sent_once_more_when_it_is_due() {
         });
         world.shop.put("a", 1);
         sleep(seconds(60)).await;
-        assert_eq!(world.cloud.requests().len(), requests, "{timeout:?}");
-        assert_eq!(world.known("a").await.doubt, doubt, "{timeout:?}");
+        assert_eq!(world.cloud.requests().len(), requests, "{window:?}");
+        let known = world.known("a").await;
+        assert_eq!(known.is_in_doubt(), in_doubt, "{window:?}");
         world.engine.stop().await;
     }
 }

@@ -6,7 +6,7 @@ use super::{
     super::{Options, backoff::Jitter, waits::Strikes},
     World, cloud, id, options,
 };
-use crate::journal::{Doubt, Settlement, UploadProgress};
+use crate::journal::UploadProgress;
 use crate::run::{Cause, Kind, Outcome};
 
 /// A first page of two, then pages of four and more.
@@ -95,14 +95,14 @@ async fn an_upload_has_not_finished_while_products_of_it_are_left_over() {
         cursor: id("j"),
         done: 2,
     };
-    let upload = Settlement {
-        upload: Some(journal.begin_upload().await.unwrap()),
-        progress: Some(progress),
-        ..world.engine.core.settlement()
-    };
-    journal.settle(upload).await.unwrap();
+    let upload = Some(journal.begin_upload().await.unwrap());
     let left_over = ["a", "b", "c", "d", "e", "f", "g", "h"].map(id);
-    journal.hand_over(left_over.to_vec()).await.unwrap();
+    let begun = journal.hand_over(Vec::new(), left_over.to_vec(), upload);
+    let step = begun.await.unwrap();
+    journal
+        .settle(step, Vec::new(), Some(progress))
+        .await
+        .unwrap();
     let mut requests = 0;
     world.cloud.rule(move |_| {
         requests += 1;
@@ -199,7 +199,7 @@ async fn what_an_upload_parks_is_not_left_in_doubt() {
         (Some(Outcome::Completed), 1, 11)
     );
     assert!(world.is_parked("p").await);
-    assert_eq!(world.known("p").await.doubt, Doubt::None);
+    assert!(!world.known("p").await.is_in_doubt());
 }
 
 #[tokio::test(start_paused = true)]

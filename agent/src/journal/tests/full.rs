@@ -13,7 +13,7 @@ fn limit_pages(journal: &Journal, most: i64) {
         .unwrap();
 }
 
-fn assert_full(result: super::super::Result<()>) {
+fn assert_full<T: std::fmt::Debug>(result: super::super::Result<T>) {
     let error = result.unwrap_err();
     assert!(error.remedy().contains("disk is not full"));
     let JournalError::Statement { source, .. } = error else {
@@ -28,28 +28,37 @@ async fn a_full_disk_loses_nothing() {
     let many: Vec<_> = (0..2000).map(number).collect();
     let parked = text("poison");
     shop.publish(&[&many[0]], 7).await;
-    shop.hand_over(&[&many[1]]).await;
     shop.park(&parked, 7, "400: too dear").await;
+    let mut step = shop.begin(&[&many[1], &many[2]]).await;
     let before = shop.journal.counts().await.unwrap();
+    let found = || vec![(parked.clone(), Finding::Gone)];
+    let hand_over = || shop.journal.hand_over(found(), many.clone(), None);
+    let acknowledged: Vec<_> = many.iter().map(|id| acknowledged(id, 9)).collect();
 
     limit_pages(&shop.journal, 1);
-    assert_full(shop.journal.hand_over(many.clone()).await);
-    let settlement = Settlement {
-        acknowledged: many.iter().map(|id| acknowledged(id, 9)).collect(),
-        removed: vec![parked.clone()],
-        ..Settlement::default()
-    };
-    assert_full(shop.journal.settle(settlement.clone()).await);
+    assert_full(hand_over().await);
+    assert_full(
+        shop.journal
+            .acknowledge(&mut step, acknowledged.clone())
+            .await,
+    );
     assert_eq!(shop.journal.counts().await.unwrap(), before);
-    assert_eq!(shop.known(&many[0]).await.published, Some(body(7)));
-    assert_eq!(shop.known(&many[1]).await.doubt, Doubt::Open);
-    assert!(!shop.known(&parked).await.removed);
+    assert_eq!(shop.known(&many[0]).await.published(), Some(body(7)));
+    assert!(shop.known(&many[1]).await.in_flight);
+    assert!(!shop.known(&parked).await.removed());
 
     limit_pages(&shop.journal, 1_000_000);
-    shop.journal.hand_over(many.clone()).await.unwrap();
-    shop.journal.settle(settlement).await.unwrap();
+    shop.journal.settle(step, Vec::new(), None).await.unwrap();
+    assert!(
+        shop.doubt(&many[1]).await.unwrap().lands_until > 0,
+        "nothing was said of it, so that it may still land"
+    );
+    let mut step = hand_over().await.unwrap();
+    let journal = &shop.journal;
+    journal.acknowledge(&mut step, acknowledged).await.unwrap();
+    journal.settle(step, Vec::new(), None).await.unwrap();
     assert_eq!(shop.published().await, 2000);
-    assert!(shop.known(&parked).await.removed);
+    assert!(shop.known(&parked).await.removed());
     let shop = shop.reopen();
     assert_eq!(shop.published().await, 2000);
 }

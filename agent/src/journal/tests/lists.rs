@@ -26,7 +26,7 @@ async fn a_parked_product_shows_why_and_since_when() {
     let parked = shop.journal.parked(id.clone()).await.unwrap().unwrap();
     assert_eq!(parked.reason, "400: too dear");
     assert_eq!((parked.digest, parked.discarded), (body(7), false));
-    assert_eq!(shop.known(&id).await.parked, Some(body(7)));
+    assert_eq!(shop.known(&id).await.parked(), Some(body(7)));
     assert_eq!(shop.journal.counts().await.unwrap().parked, 1);
     assert!(!shop.known(&id).await.may_be_at_digible());
 }
@@ -44,7 +44,7 @@ async fn a_discarded_product_is_shown_again_when_another_body_is_refused() {
             .unwrap(),
         0
     );
-    assert_eq!(shop.known(&id).await.parked, Some(body(7)));
+    assert_eq!(shop.known(&id).await.parked(), Some(body(7)));
     assert_eq!(shop.journal.counts().await.unwrap().parked, 0);
     assert!(
         shop.journal
@@ -99,7 +99,7 @@ async fn a_parked_product_is_tried_again_when_somebody_asks() {
 
     assert_eq!(shop.journal.retry_parked(None).await.unwrap(), 1);
     assert_eq!(shop.due().await, std::slice::from_ref(&shown));
-    assert!(shop.known(&shown).await.retry);
+    assert!(shop.known(&shown).await.retry());
 
     let both = vec![shown.clone(), discarded.clone(), number(3)];
     assert_eq!(shop.journal.retry_parked(Some(both)).await.unwrap(), 2);
@@ -118,13 +118,9 @@ async fn a_product_is_unparked_by_an_acknowledgement_or_by_its_old_digest() {
         shop.park(id, 7, "400: too dear").await;
     }
     shop.publish(&[&acknowledged], 8).await;
-    assert_eq!(shop.known(&acknowledged).await.parked, None);
-    let settlement = Settlement {
-        unparked: vec![unchanged.clone()],
-        ..Settlement::default()
-    };
-    shop.journal.settle(settlement).await.unwrap();
-    assert_eq!(shop.known(&unchanged).await.parked, None);
+    assert_eq!(shop.known(&acknowledged).await.parked(), None);
+    shop.find(&unchanged, Finding::Unparked).await;
+    assert_eq!(shop.known(&unchanged).await.parked(), None);
     assert_eq!(shop.journal.counts().await.unwrap().parked, 0);
 }
 

@@ -28,3 +28,39 @@ fn steps_that_were_done_are_not_done_again() {
     migrations::run(&mut connection).unwrap();
     assert_eq!(migrations::format(&connection).unwrap(), migrations::NEWEST);
 }
+
+/// What a journal of the first format held of doubts stays in doubt, whatever kind it was.
+#[tokio::test]
+async fn a_journal_of_the_first_format_keeps_its_doubts() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = rusqlite::Connection::open(file(&folder)).unwrap();
+    connection
+        .execute_batch(include_str!("../migrations/0001-first.sql"))
+        .unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 1;
+             INSERT INTO meta VALUES ('account', 'a'), ('catalog', 'sqlite:/shop.db:products'),
+                 ('published', 2);
+             INSERT INTO product (id, published, acknowledged_at, doubt, doubt_due, upload) VALUES
+                 (1, zeroblob(32), 5, 0, NULL, 3), (2, zeroblob(32), 5, 3, 99, 0),
+                 (3, NULL, NULL, 1, NULL, 0), (4, NULL, NULL, 2, NULL, 0);
+             INSERT INTO handed_over VALUES (5);",
+        )
+        .unwrap();
+    drop(connection);
+    let opened = open(&folder);
+    assert_eq!(opened.kept, None);
+    let journal = opened.journal;
+    let known = journal.known((1..=5).map(number).collect()).await.unwrap();
+    let doubts: Vec<_> = known
+        .iter()
+        .map(|known| known.entry.doubt.map(|doubt| doubt.lands_until > 0))
+        .collect();
+    assert_eq!(
+        doubts,
+        [None, Some(true), Some(false), Some(true), Some(true)]
+    );
+    assert_eq!(known[0].published(), Some(body(0)));
+    assert_eq!(journal.counts().await.unwrap().published, 2);
+}

@@ -5,10 +5,12 @@ use std::{path::PathBuf, time::Duration};
 use tempfile::TempDir;
 
 use super::{
-    Acknowledged, Binding, DigestBytes, Doubt, Journal, Known, Opened, Parking, Settlement,
+    Acknowledged, Binding, DigestBytes, Doubt, Finding, InFlight, Journal, Known, Landing, Opened,
+    Settled, UploadProgress,
 };
 use crate::product::ProductId;
 
+mod entry;
 mod full;
 mod lists;
 mod migrations;
@@ -19,12 +21,8 @@ mod single;
 mod steps;
 mod uploads;
 
-/// So long that it does not pass while a test runs.
-const LONG: Duration = Duration::from_secs(1800);
-/// Before every time that the journal notes.
-const EARLY: i64 = 0;
-/// After every time that the journal notes.
-const LATE: i64 = i64::MAX;
+/// How long a request may land after it was given up.
+const WINDOW: Duration = Duration::from_secs(1800);
 
 /// A journal in a folder of its own.
 struct Fixture {
@@ -59,59 +57,59 @@ impl Fixture {
             .remove(0)
     }
 
-    async fn hand_over(&self, ids: &[&ProductId]) {
+    async fn begin(&self, ids: &[&ProductId]) -> InFlight {
         let ids = ids.iter().map(|id| (*id).clone()).collect();
-        self.journal.hand_over(ids).await.unwrap();
+        self.journal.hand_over(Vec::new(), ids, None).await.unwrap()
+    }
+
+    /// A step that ends before it records anything.
+    async fn hand_over(&self, ids: &[&ProductId]) {
+        drop(self.begin(ids).await);
     }
 
     /// A step that Digible acknowledged.
     async fn publish(&self, ids: &[&ProductId], digest: u8) {
-        self.hand_over(ids).await;
-        self.acknowledge(ids, digest, EARLY, LONG).await;
+        let mut step = self.begin(ids).await;
+        let acknowledged = ids.iter().map(|id| acknowledged(id, digest)).collect();
+        self.journal
+            .acknowledge(&mut step, acknowledged)
+            .await
+            .unwrap();
+        self.journal.settle(step, Vec::new(), None).await.unwrap();
     }
 
-    async fn acknowledge(
-        &self,
-        ids: &[&ProductId],
-        digest: u8,
-        sent_at: i64,
-        landing_time: Duration,
-    ) {
-        let settlement = Settlement {
-            sent_at,
-            landing_time,
-            acknowledged: ids.iter().map(|id| acknowledged(id, digest)).collect(),
-            ..Settlement::default()
-        };
-        self.journal.settle(settlement).await.unwrap();
+    /// A step whose requests came to this.
+    async fn land(&self, ids: &[&ProductId], landing: Landing) {
+        let step = self.begin(ids).await;
+        let settled = ids.iter().map(|id| settled(id, landing)).collect();
+        self.journal.settle(step, settled, None).await.unwrap();
     }
 
     async fn lose(&self, id: &ProductId) {
-        let settlement = Settlement {
-            lost: vec![id.clone()],
-            ..Settlement::default()
-        };
-        self.journal.settle(settlement).await.unwrap();
+        self.land(&[id], Landing::MayStillLand).await;
+    }
+
+    async fn find(&self, id: &ProductId, finding: Finding) {
+        self.journal
+            .record(vec![(id.clone(), finding)])
+            .await
+            .unwrap();
     }
 
     async fn park(&self, id: &ProductId, digest: u8, reason: &str) {
-        let settlement = Settlement {
-            parked: vec![Parking {
-                id: id.clone(),
-                digest: body(digest),
-                reason: reason.to_owned(),
-            }],
-            ..Settlement::default()
+        let refused = Finding::Refused {
+            digest: body(digest),
+            reason: reason.to_owned(),
         };
-        self.journal.settle(settlement).await.unwrap();
+        self.find(id, refused).await;
     }
 
     async fn remove(&self, id: &ProductId) {
-        let settlement = Settlement {
-            removed: vec![id.clone()],
-            ..Settlement::default()
-        };
-        self.journal.settle(settlement).await.unwrap();
+        self.find(id, Finding::Gone).await;
+    }
+
+    async fn doubt(&self, id: &ProductId) -> Option<Doubt> {
+        self.known(id).await.entry.doubt
     }
 
     async fn due(&self) -> Vec<ProductId> {
@@ -130,7 +128,7 @@ fn file(folder: &TempDir) -> PathBuf {
 }
 
 fn open(folder: &TempDir) -> Opened {
-    Journal::open(&file(folder), &binding("a")).unwrap()
+    Journal::open(&file(folder), &binding("a"), WINDOW).unwrap()
 }
 
 fn binding(account: &str) -> Binding {
@@ -156,6 +154,15 @@ fn acknowledged(id: &ProductId, digest: u8) -> Acknowledged {
     Acknowledged {
         id: id.clone(),
         digest: body(digest),
+        may_still_land: false,
+    }
+}
+
+fn settled(id: &ProductId, landing: Landing) -> Settled {
+    Settled {
+        id: id.clone(),
+        landing,
+        refused: None,
     }
 }
 
@@ -163,11 +170,7 @@ fn acknowledged(id: &ProductId, digest: u8) -> Acknowledged {
 fn really_published(journal: &Journal) -> u64 {
     let connection = journal.connection.lock().unwrap();
     let rows: i64 = connection
-        .query_row(
-            "SELECT count(*) FROM product WHERE published IS NOT NULL",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT count(*) FROM published", [], |row| row.get(0))
         .unwrap();
     rows.unsigned_abs()
 }

@@ -88,14 +88,14 @@ async fn another_account_or_catalog_keeps_the_old_journal_aside() {
     ];
     let mut places = Vec::new();
     for (other, reason) in others {
-        let opened = Journal::open(&file(&folder), &other).unwrap();
+        let opened = Journal::open(&file(&folder), &other, WINDOW).unwrap();
         assert!(kept(&opened).reason.contains(reason), "{:?}", opened.kept);
         assert_empty(&opened.journal).await;
         assert_ne!(opened.journal.stamp().await.unwrap().journal, id);
         places.push(kept(&opened).path.clone());
     }
 
-    let old = Journal::open(&places[0], &binding("a")).unwrap();
+    let old = Journal::open(&places[0], &binding("a"), WINDOW).unwrap();
     assert_eq!(old.kept, None);
     assert_eq!(old.journal.counts().await.unwrap().published, 1);
     assert_eq!(old.journal.stamp().await.unwrap().journal, id);
@@ -134,10 +134,8 @@ async fn an_empty_file_is_an_empty_journal() {
 #[tokio::test]
 async fn a_damaged_page_is_found_at_the_start() {
     let shop = Fixture::new();
-    shop.journal
-        .hand_over((0..20_000).map(number).collect())
-        .await
-        .unwrap();
+    let many: Vec<_> = (0..20_000).map(number).collect();
+    shop.hand_over(&many.iter().collect::<Vec<_>>()).await;
     let Fixture { folder, journal } = shop;
     drop(journal);
     let mut bytes = fs::read(file(&folder)).unwrap();
@@ -159,10 +157,8 @@ async fn a_damaged_page_is_found_at_the_start() {
 #[tokio::test]
 async fn a_journal_cut_short_is_kept_aside() {
     let shop = Fixture::new();
-    shop.journal
-        .hand_over((0..20_000).map(number).collect())
-        .await
-        .unwrap();
+    let many: Vec<_> = (0..20_000).map(number).collect();
+    shop.hand_over(&many.iter().collect::<Vec<_>>()).await;
     let Fixture { folder, journal } = shop;
     drop(journal);
     let whole = fs::read(file(&folder)).unwrap();
@@ -197,7 +193,7 @@ async fn a_database_of_another_program_is_kept_aside_untouched() {
 
 fn assert_newer(folder: &TempDir) {
     let before = contents(folder.path());
-    let error = Journal::open(&file(folder), &binding("a")).unwrap_err();
+    let error = Journal::open(&file(folder), &binding("a"), WINDOW).unwrap_err();
     assert!(
         matches!(error, JournalError::Newer { found: 99, .. }),
         "{error}"
@@ -258,7 +254,7 @@ fn what_is_not_the_contents_fault_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing").join("journal.sqlite");
     for path in [missing.as_path(), folder.path()] {
-        let error = Journal::open(path, &binding("a")).unwrap_err();
+        let error = Journal::open(path, &binding("a"), WINDOW).unwrap_err();
         assert!(matches!(error, JournalError::Open { .. }), "{error}");
     }
     assert!(contents(folder.path()).is_empty());
@@ -289,7 +285,7 @@ pub(super) fn copy_of(shop: &Fixture) -> TempDir {
 #[test]
 fn a_disk_that_cannot_write_ahead_is_refused() {
     // Memory is one.
-    let error = Journal::open(Path::new(":memory:"), &binding("a")).err();
+    let error = Journal::open(Path::new(":memory:"), &binding("a"), WINDOW).err();
     let Some(error @ JournalError::NoWal { .. }) = error else {
         panic!("{error:?}");
     };

@@ -1,7 +1,17 @@
--- Format 1
+-- Format 2
 
-CREATE TABLE handed_over (
-    id ANY NOT NULL PRIMARY KEY
+CREATE TABLE doubt (
+    id          ANY NOT NULL PRIMARY KEY,
+    -- Until when a request that was given up may still land; 0 when none may.
+    lands_until INTEGER NOT NULL,
+    -- When the product is to be sent next; 0 at once.
+    due         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE in_flight (
+    id   ANY NOT NULL,
+    step INTEGER NOT NULL,
+    PRIMARY KEY (id, step)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE meta (
@@ -18,13 +28,11 @@ CREATE TABLE parked (
     retry     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE product (
+CREATE TABLE published (
     id              ANY NOT NULL PRIMARY KEY,
-    published       BLOB,
-    acknowledged_at INTEGER,
-    doubt           INTEGER NOT NULL DEFAULT 0,
-    doubt_due       INTEGER,
-    upload          INTEGER NOT NULL DEFAULT 0
+    digest          BLOB NOT NULL,
+    acknowledged_at INTEGER NOT NULL,
+    upload          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE removed (
@@ -47,6 +55,6 @@ CREATE TABLE upload (
     done        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
-CREATE INDEX product_doubt ON product (id, doubt, doubt_due) WHERE doubt > 0;
+CREATE INDEX doubt_due ON doubt (due);
 
 CREATE INDEX run_started ON run (started_at);

@@ -1,20 +1,19 @@
 //! Where an upload goes on, and what it did not meet.
 
 use super::*;
-use crate::journal::UploadProgress;
 
 async fn step(shop: &Fixture, upload: i64, ids: &[&ProductId], done: u64) {
-    shop.hand_over(ids).await;
-    let settlement = Settlement {
-        acknowledged: ids.iter().map(|id| acknowledged(id, 7)).collect(),
-        upload: Some(upload),
-        progress: ids.last().map(|id| UploadProgress {
-            cursor: (*id).clone(),
-            done,
-        }),
-        ..Settlement::default()
-    };
-    shop.journal.settle(settlement).await.unwrap();
+    let all = ids.iter().map(|id| (*id).clone()).collect();
+    let begun = shop.journal.hand_over(Vec::new(), all, Some(upload)).await;
+    let mut step = begun.unwrap();
+    let acknowledged = ids.iter().map(|id| acknowledged(id, 7)).collect();
+    let journal = &shop.journal;
+    journal.acknowledge(&mut step, acknowledged).await.unwrap();
+    let progress = ids.last().map(|id| UploadProgress {
+        cursor: (*id).clone(),
+        done,
+    });
+    journal.settle(step, Vec::new(), progress).await.unwrap();
 }
 
 #[tokio::test]

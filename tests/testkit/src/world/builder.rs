@@ -211,6 +211,7 @@ fn defaults(digible: &DigibleSim) -> Config {
         .set("digible.base_url", digible.base_url())
         .set("digible.email", digible.settings().email)
         .set("digible.timeout", "2s")
+        .set("digible.late_window", "3s")
         .set("sync.automatic", false)
         .set("sync.interval", "5s")
         .set("sync.probe", "1s")

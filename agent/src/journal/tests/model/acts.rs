@@ -14,7 +14,7 @@ pub(super) fn ids() -> Vec<ProductId> {
 #[derive(Debug, Clone)]
 pub(super) enum Act {
     /// A step that ends before it records anything.
-    HandOver(Vec<ProductId>),
+    Abandon(Vec<ProductId>),
     Step(Step),
     Retry(Option<Vec<ProductId>>),
     Discard(Option<Vec<ProductId>>),
@@ -27,32 +27,30 @@ pub(super) enum Act {
     Kill,
 }
 
-/// One step: what was handed over, and what became of it.
+/// One step: what was found, what was handed over, and what became of it.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
-    pub(super) fates: BTreeMap<ProductId, (Fate, Option<Place>)>,
-    /// Whether it began to send after every doubt was due.
-    pub(super) late: bool,
-    /// Whether a request may land long after.
-    pub(super) long: bool,
+    pub(super) found: BTreeMap<ProductId, Found>,
+    pub(super) sent: BTreeMap<ProductId, Fate>,
     pub(super) in_upload: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Fate {
-    Acknowledged(u8),
-    Untouched,
-    Lost,
-    Unanswered,
-    NotSent,
+pub(super) enum Found {
+    Refused(u8),
+    Unparked,
+    Gone,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place {
-    Parked(u8),
-    Unparked,
-    Removed,
-    Returned,
+pub(super) enum Fate {
+    Acknowledged(u8, bool),
+    Untouched,
+    Answered,
+    GivenUp,
+    Refused(u8),
+    /// Nothing is said of it.
+    Silent,
 }
 
 fn some_ids() -> impl Strategy<Value = Vec<ProductId>> {
@@ -61,31 +59,39 @@ fn some_ids() -> impl Strategy<Value = Vec<ProductId>> {
 
 fn step() -> impl Strategy<Value = Step> {
     let fate = prop_oneof![
-        4 => (0..3_u8).prop_map(Fate::Acknowledged),
-        2 => Just(Fate::Untouched),
-        2 => Just(Fate::Lost),
-        1 => Just(Fate::Unanswered),
-        2 => Just(Fate::NotSent),
+        4 => (0..3_u8, any::<bool>()).prop_map(|(digest, lands)| Fate::Acknowledged(digest, lands)),
+        1 => Just(Fate::Untouched),
+        1 => Just(Fate::Answered),
+        1 => Just(Fate::GivenUp),
+        2 => (0..3_u8).prop_map(Fate::Refused),
+        1 => Just(Fate::Silent),
     ];
-    let place = prop_oneof![
-        3 => (0..3_u8).prop_map(Place::Parked),
-        1 => Just(Place::Unparked),
-        2 => Just(Place::Removed),
-        1 => Just(Place::Returned),
+    let found = prop_oneof![
+        2 => (0..3_u8).prop_map(Found::Refused),
+        1 => Just(Found::Unparked),
+        2 => Just(Found::Gone),
     ];
-    let fates = vec((fate, option::weighted(0.3, place)), 5);
-    (some_ids(), fates, any::<[bool; 3]>()).prop_map(|(ids, fates, [late, long, in_upload])| Step {
-        fates: ids.into_iter().zip(fates).collect(),
-        late,
-        long,
-        in_upload,
+    let each = vec((option::weighted(0.3, found), fate), 5);
+    (some_ids(), each, any::<bool>()).prop_map(|(ids, each, in_upload)| {
+        let mut step = Step {
+            found: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            in_upload,
+        };
+        for (id, (found, fate)) in ids.into_iter().zip(each) {
+            match found {
+                Some(found) => drop(step.found.insert(id, found)),
+                None => drop(step.sent.insert(id, fate)),
+            }
+        }
+        step
     })
 }
 
 pub(super) fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         12 => step().prop_map(Act::Step),
-        2 => some_ids().prop_map(Act::HandOver),
+        2 => some_ids().prop_map(Act::Abandon),
         1 => option::of(some_ids()).prop_map(Act::Retry),
         1 => option::of(some_ids()).prop_map(Act::Discard),
         1 => option::of(some_ids()).prop_map(Act::Forget),
