@@ -54,6 +54,7 @@ pub(super) fn issues(facts: &Facts) -> Vec<Issue> {
         .chain(busy(facts))
         .chain(config_replaced(facts))
         .chain(journal_replaced(facts))
+        .chain(journal_damaged(facts))
         .collect();
     let codes: Vec<_> = all.iter().map(|issue| issue.code).collect();
     all.retain(|issue| issue.depends_on.is_none_or(|code| !codes.contains(&code)));
@@ -244,6 +245,21 @@ fn journal_replaced(facts: &Facts) -> Option<Issue> {
         Severity::Info,
         format!("The journal began anew: {why}"),
         "Run `shopmasterctl upload`",
+    ))
+}
+
+fn journal_damaged(facts: &Facts) -> Option<Issue> {
+    let why = facts.journal_damaged.as_ref()?;
+    // An upload has made up for it.
+    if facts.checked_at.is_some() {
+        return None;
+    }
+    Some(new(
+        facts,
+        "JOURNAL_DAMAGED",
+        Severity::Warning,
+        format!("The journal was damaged, and may lack products that are refused or gone: {why}"),
+        "Run `shopmasterctl upload`, and check the disk",
     ))
 }
 

@@ -59,6 +59,8 @@ pub struct Facts {
     pub config_replaced: Option<String>,
     /// Why the agent began anew with its journal, and where the old one is.
     pub journal_replaced: Option<String>,
+    /// How the journal was found damaged, and where a copy of it is.
+    pub journal_damaged: Option<String>,
     /// Until when Digible asked us to wait.
     pub blocked_until: Option<Timestamp>,
     /// What fails, by area: one trouble explains an area.
@@ -254,6 +256,7 @@ impl Facts {
             checked_at: None,
             config_replaced: None,
             journal_replaced: None,
+            journal_damaged: None,
             blocked_until: None,
             troubles: BTreeMap::new(),
             since: BTreeMap::new(),

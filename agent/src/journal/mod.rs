@@ -9,12 +9,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction};
 
 use crate::product::ProductId;
 
+mod checksums;
 mod clock;
 mod entry;
+mod files;
 mod lists;
 mod meta;
 mod migrations;
@@ -27,6 +29,7 @@ mod stored;
 mod tests;
 mod uploads;
 mod values;
+mod wal;
 
 pub use entry::{Doubt, Entry, Event, Published, Refusal, Times};
 pub use lists::{Page, Parked, Removed};
@@ -44,6 +47,7 @@ pub type DigestBytes = [u8; 32];
 #[derive(Debug, Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
+    checksums: checksums::Checksums,
     steps: Arc<settle::Steps>,
 }
 
@@ -108,6 +112,15 @@ pub enum JournalError {
         #[source]
         source: std::io::Error,
     },
+    /// Its write-ahead log could not be read.
+    #[error("the write-ahead log of the journal `{path}` cannot be read")]
+    ReadWal {
+        /// The journal.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A statement failed.
     #[error("the journal failed to {operation}")]
     Statement {
@@ -139,7 +152,10 @@ impl JournalError {
             Self::NoWal { .. } => {
                 "Put the journal's folder on a local disk, not on a network share"
             }
-            Self::Open { .. } | Self::KeepAside { .. } | Self::Statement { .. } => {
+            Self::Open { .. }
+            | Self::KeepAside { .. }
+            | Self::ReadWal { .. }
+            | Self::Statement { .. } => {
                 "Check that the disk is not full and that this user may write the journal's folder"
             }
             Self::Stopped => "Start the agent again",
@@ -154,12 +170,9 @@ impl Journal {
         operation: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
+        let checksums = self.checksums.clone();
         self.blocking(operation, move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
+            checksums.write(connection, work)
         })
         .await
     }
@@ -216,7 +229,7 @@ impl Journal {
                 )?
                 .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
             Ok(Counts {
-                published: meta::published(connection)?,
+                published: checksums::rows(connection, "published")?,
                 in_doubt: count(
                     "SELECT count(*) FROM (SELECT id FROM doubt UNION SELECT id FROM in_flight)
                      WHERE id NOT IN (SELECT id FROM parked WHERE retry = 0)

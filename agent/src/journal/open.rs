@@ -1,20 +1,22 @@
 //! Opening a journal, and keeping one aside that is not ours to go on with.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, Transaction, config::DbConfig};
 
 use super::{
     Journal, JournalError, Result,
+    checksums::{self, Checksums, Soundness},
     clock::{process, steady_ms},
-    is_damage, meta, migrations,
+    files, is_damage, meta, migrations, products,
     settle::{Steps, milliseconds},
+    wal,
 };
 
 /// What a journal belongs to. Another account or catalog needs another journal.
@@ -33,15 +35,25 @@ pub struct Opened {
     pub journal: Journal,
     /// What was kept aside for it; none when it went on with its own.
     pub kept: Option<Kept>,
+    /// Where a copy is of a journal that was found damaged and is gone on with: all that is published in
+    /// it is in doubt, an upload is due, and something may be forgotten. None when it was sound.
+    pub damaged: Option<Kept>,
 }
 
-/// A journal that was kept aside, because it was not ours to go on with.
+/// A journal that was kept aside, because it was not ours to go on with, or damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Where it is now.
     pub path: PathBuf,
     /// Why, for people.
     pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    All,
+    /// It says what was once so, but not all of it, or not right.
+    Nothing,
 }
 
 enum Content {
@@ -53,7 +65,8 @@ impl Journal {
     /// Opens the journal at `path` for `binding`, or starts an empty one.
     ///
     /// One that belongs to another account or catalog, or that cannot be read, is kept aside. What
-    /// was on its way when an earlier process ended is in doubt from here on.
+    /// was on its way when an earlier process ended is in doubt from here on. Of one that is damaged and can
+    /// be read, everything is in doubt.
     ///
     /// # Errors
     ///
@@ -61,13 +74,14 @@ impl Journal {
     /// cannot be opened for a reason that is not its content.
     pub fn open(path: &Path, binding: &Binding, late_window: Duration) -> Result<Opened> {
         let kept = match Self::try_open(path, binding, late_window) {
-            Ok((journal, Content::Ours)) => {
+            Ok((journal, Content::Ours, damaged)) => {
                 return Ok(Opened {
                     journal,
                     kept: None,
+                    damaged,
                 });
             }
-            Ok((journal, Content::Foreign(reason))) => {
+            Ok((journal, Content::Foreign(reason), _)) => {
                 // Closed first, so that its WAL is folded into the file that is moved.
                 drop(journal);
                 keep_aside(path, reason)?
@@ -77,14 +91,20 @@ impl Journal {
             }
             Err(error) => return Err(error),
         };
-        let (journal, _) = Self::try_open(path, binding, late_window)?;
+        let (journal, _, damaged) = Self::try_open(path, binding, late_window)?;
         Ok(Opened {
             journal,
             kept: Some(kept),
+            damaged,
         })
     }
 
-    fn try_open(path: &Path, binding: &Binding, late_window: Duration) -> Result<(Self, Content)> {
+    fn try_open(
+        path: &Path,
+        binding: &Binding,
+        late_window: Duration,
+    ) -> Result<(Self, Content, Option<Kept>)> {
+        let lost = has_lost_commits(path)?;
         let failed = |source| JournalError::Open {
             path: path.to_owned(),
             source,
@@ -100,10 +120,15 @@ impl Journal {
                 known: migrations::NEWEST,
             });
         }
-        if let Some(reason) = unusable(&connection, found).map_err(failed)? {
-            let journal = Self::over(connection, late_window, 0);
-            return Ok((journal, Content::Foreign(reason)));
-        }
+        let damaged = match soundness(&connection, found).map_err(failed)? {
+            Soundness::Unusable(reason) => {
+                let journal = Self::over(connection, Checksums::default(), late_window, 0);
+                return Ok((journal, Content::Foreign(reason), None));
+            }
+            Soundness::Doubtful(reason) => Some(copy_aside(path, reason)?),
+            Soundness::Sound if lost => Some(copy_aside(path, LOST.to_owned())?),
+            Soundness::Sound => None,
+        };
         let mode = set_up(&connection).map_err(failed)?;
         if mode != "wal" {
             return Err(JournalError::NoWal {
@@ -111,27 +136,56 @@ impl Journal {
                 mode,
             });
         }
-        let (content, others_until) =
-            take_over(&mut connection, binding, late_window).map_err(failed)?;
-        let journal = Self::over(connection, late_window, others_until);
-        Ok((journal, content))
+        let trust = match damaged {
+            None => Trust::All,
+            Some(_) => Trust::Nothing,
+        };
+        let (checksums, content, others_until) =
+            take_over(&mut connection, binding, late_window, trust).map_err(failed)?;
+        let journal = Self::over(connection, checksums, late_window, others_until);
+        Ok((journal, content, damaged))
     }
 
-    fn over(connection: Connection, late_window: Duration, others_until: i64) -> Self {
+    fn over(
+        connection: Connection,
+        checksums: Checksums,
+        late_window: Duration,
+        others_until: i64,
+    ) -> Self {
         Self {
             connection: Arc::new(Mutex::new(connection)),
+            checksums,
             steps: Steps::new(late_window, others_until),
         }
     }
 }
 
-/// Why the file is not one to go on with.
-fn unusable(connection: &Connection, format: i64) -> rusqlite::Result<Option<String>> {
-    if !migrations::fits(connection, format)? {
-        return Ok(Some("it is not a journal".to_owned()));
+const LOST: &str = "it is damaged (its write-ahead log cannot be read to its end)";
+
+/// Whether what was committed last is lost.
+fn has_lost_commits(path: &Path) -> Result<bool> {
+    // Without its journal a WAL is nothing.
+    if !path.metadata().is_ok_and(|file| file.len() > 0) {
+        return Ok(false);
     }
-    let damage = damage(connection)?;
-    Ok(damage.map(|damage| format!("it is damaged ({damage})")))
+    wal::is_damaged(&files::with_suffix(path, "-wal")).map_err(|source| JournalError::ReadWal {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Whether the file is one to go on with, and what it says can be believed.
+fn soundness(connection: &Connection, format: i64) -> rusqlite::Result<Soundness> {
+    if !migrations::fits(connection, format)? {
+        return Ok(Soundness::Unusable("it is not a journal".to_owned()));
+    }
+    if let Some(damage) = damage(connection)? {
+        return Ok(Soundness::Unusable(format!("it is damaged ({damage})")));
+    }
+    match migrations::has_checksums(format) {
+        true => checksums::verify(connection),
+        false => Ok(Soundness::Sound),
+    }
 }
 
 /// Gives also until when a request of another agent may still land.
@@ -139,21 +193,43 @@ fn take_over(
     connection: &mut Connection,
     binding: &Binding,
     late_window: Duration,
-) -> rusqlite::Result<(Content, i64)> {
+    trust: Trust,
+) -> rusqlite::Result<(Checksums, Content, i64)> {
+    if trust == Trust::All {
+        fold_wal(connection)?;
+    }
     migrations::run(connection)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let content = bind(&transaction, binding)?;
-    let others_until = match &content {
-        Content::Ours => recover(&transaction, late_window)?,
-        Content::Foreign(_) => 0,
-    };
-    transaction.commit()?;
-    Ok((content, others_until))
+    let checksums = Checksums::watch(connection)?;
+    let taken = checksums.write(connection, |transaction| {
+        let content = bind(transaction, binding)?;
+        let others_until = match &content {
+            Content::Ours => recover(transaction, late_window)?,
+            Content::Foreign(_) => 0,
+        };
+        if trust == Trust::Nothing {
+            distrust(transaction, late_window)?;
+            checksums.accept(transaction)?;
+        }
+        Ok((content, others_until))
+    });
+    let (content, others_until) = taken?;
+    if trust == Trust::Nothing {
+        // Not before everything is in doubt: from then on the damage is not seen.
+        fold_wal(connection)?;
+    }
+    Ok((checksums, content, others_until))
+}
+
+/// Writes the WAL back and empties it, so that no frames of a commit that was torn lie behind new ones.
+fn fold_wal(connection: &Connection) -> rusqlite::Result<()> {
+    // Right after a file was made a WAL one, SQLite holds it until it is read.
+    migrations::format(connection)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// The first damage that SQLite finds in the file.
 fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     // It has lines of its own, and this goes into a sentence.
     Ok((found != "ok").then(|| found.replace('\n', " ")))
 }
@@ -230,11 +306,31 @@ fn recover(connection: &Connection, late_window: Duration) -> rusqlite::Result<i
     Ok(until)
 }
 
+/// Puts everything in doubt, because some of what was written is lost or was changed.
+fn distrust(transaction: &Transaction<'_>, late_window: Duration) -> rusqlite::Result<()> {
+    let until = steady_ms().saturating_add(milliseconds(late_window));
+    products::doubt_everything(transaction)?;
+    transaction.execute("UPDATE doubt SET lands_until = ?1, due = 0", [until])?;
+    Ok(())
+}
+
 fn new_id() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }
 
 fn keep_aside(path: &Path, reason: String) -> Result<Kept> {
+    keep(path, reason, files::rename)
+}
+
+fn copy_aside(path: &Path, reason: String) -> Result<Kept> {
+    keep(path, reason, files::copy)
+}
+
+fn keep(
+    path: &Path,
+    reason: String,
+    how: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> Result<Kept> {
     let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let mut aside = path.with_file_name(format!("{stem}-{stamp}.sqlite"));
@@ -243,23 +339,10 @@ fn keep_aside(path: &Path, reason: String) -> Result<Kept> {
         aside = path.with_file_name(format!("{stem}-{stamp}-{number}.sqlite"));
         number += 1;
     }
-    for suffix in ["", "-wal", "-shm"] {
-        let with = |base: &Path| {
-            let mut name = base.as_os_str().to_owned();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        match fs::rename(with(path), with(&aside)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}
-            Err(source) => {
-                return Err(JournalError::KeepAside {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        }
-    }
+    how(path, &aside).map_err(|source| JournalError::KeepAside {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(Kept {
         path: aside,
         reason,

@@ -1,7 +1,7 @@
 //! What the journal knows of products, and which of them need sending.
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, OptionalExtension as _};
 use tokio::time::Instant;
 
 use super::{
@@ -214,13 +214,7 @@ impl Journal {
     /// When SQLite fails.
     pub async fn doubt_everything(&self) -> Result<()> {
         self.write("put everything in doubt", |transaction| {
-            transaction.execute(
-                "INSERT INTO doubt (id, lands_until, due) SELECT id, 0, 0 FROM published WHERE true
-                 ON CONFLICT (id) DO UPDATE SET due = 0",
-                [],
-            )?;
-            transaction.execute("DELETE FROM upload", [])?;
-            meta::set(transaction, "uploaded_at", &None::<i64>)
+            doubt_everything(transaction)
         })
         .await
     }
@@ -258,4 +252,15 @@ impl Journal {
         )
         .await
     }
+}
+
+/// Puts everything published in doubt, so that an upload is due. What is parked or removed stays so.
+pub(super) fn doubt_everything(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO doubt (id, lands_until, due) SELECT id, 0, 0 FROM published WHERE true
+         ON CONFLICT (id) DO UPDATE SET due = 0",
+        [],
+    )?;
+    connection.execute("DELETE FROM upload", [])?;
+    meta::set(connection, "uploaded_at", &None::<i64>)
 }

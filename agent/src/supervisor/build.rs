@@ -115,6 +115,16 @@ impl Supervisor {
             self.board
                 .update(|facts| facts.journal_replaced = Some(why));
         }
+        if let Some(copy) = &opened.damaged {
+            tracing::warn!(
+                path = %copy.path.display(),
+                reason = copy.reason,
+                "went on with what can be read of a damaged journal, and kept a copy of it; \
+                 run `shopmasterctl upload`"
+            );
+            let why = format!("{}; a copy is `{}`", copy.reason, copy.path.display());
+            self.board.update(|facts| facts.journal_damaged = Some(why));
+        }
         let cloud = Digible::new(
             DigibleOptions {
                 base_url: config.digible.base_url.clone(),

@@ -20,7 +20,7 @@ pub enum Violation {
     NotOpened(JournalError),
     #[error("it cannot be read: {0:?}")]
     Unreadable(#[from] JournalError),
-    #[error("SQLite finds it damaged: {0}")]
+    #[error("it is found damaged: {0}")]
     Damaged(String),
     #[error("a call that had returned is lost, or one is there by half:\n  {0}")]
     NotAState(String),
@@ -44,6 +44,7 @@ pub async fn check(
 ) -> Result<Recovered, Violation> {
     let session = Session::open(folder).map_err(|error| match error {
         NotOurs::SetAside(kept) => Violation::SetAside(kept.reason),
+        NotOurs::Damaged(_, copy) => Violation::Damaged(copy.reason),
         NotOurs::Failed(error) => Violation::NotOpened(error),
     })?;
     let observed = Observed::of(&session.journal, ids).await?;

@@ -18,7 +18,7 @@
 //! - `POWERCUT_WORKLOADS`: how many seeds (20),
 //! - `POWERCUT_CUTS`: cut points of each (25),
 //! - `POWERCUT_SEED`: the first seed (1); a failure prints its own,
-//! - `POWERCUT_FLIPS`: how many bits are flipped, one at a time (400).
+//! - `POWERCUT_FLIPS`: how many bits are flipped, one at a time (300).
 //!
 //! ```sh
 //! POWERCUT_WORKLOADS=500 POWERCUT_CUTS=200 cargo test --release -p shopmaster-powercut

@@ -154,7 +154,22 @@ impl Life {
 
     /// The main file and what the journal answers, when it was closed in good order.
     pub fn end(&self) -> (Image, &Mark) {
-        let mut synced = self.events.clone();
+        self.left_by(self.events.len(), self.marks.len() - 1)
+    }
+
+    /// The main file, the WAL and what the journal answered, when its process was killed after the last call.
+    pub fn killed(&self) -> (Image, &Mark) {
+        let last = self.marks.len() - 2;
+        self.left_by(self.marks[last].events, last)
+    }
+
+    /// What the journal answered after each call.
+    pub fn answers(&self) -> impl Iterator<Item = &Observed> {
+        self.marks.iter().map(|mark| &mark.observed)
+    }
+
+    fn left_by(&self, events: usize, mark: usize) -> (Image, &Mark) {
+        let mut synced = self.events[..events].to_vec();
         synced.push(Event::SyncFolder);
         let image = rebuild(
             &self.before,
@@ -162,7 +177,7 @@ impl Life {
             Ignored::Nothing,
             &mut Rng::with_seed(0),
         );
-        (image, &self.marks[self.marks.len() - 1])
+        (image, &self.marks[mark])
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Session {
 #[derive(Debug)]
 pub enum NotOurs {
     SetAside(Kept),
+    /// It is gone on with, all in doubt.
+    Damaged(Journal, Kept),
     Failed(JournalError),
 }
 
@@ -72,16 +74,18 @@ impl Session {
         };
         match Journal::open(&folder.join(FILE), &binding, LATE_WINDOW) {
             Ok(Opened {
+                kept: Some(kept), ..
+            }) => Err(NotOurs::SetAside(kept)),
+            Ok(Opened {
                 journal,
-                kept: None,
-            }) => Ok(Self {
+                damaged: Some(copy),
+                ..
+            }) => Err(NotOurs::Damaged(journal, copy)),
+            Ok(Opened { journal, .. }) => Ok(Self {
                 journal,
                 in_flight: None,
                 upload: None,
             }),
-            Ok(Opened {
-                kept: Some(kept), ..
-            }) => Err(NotOurs::SetAside(kept)),
             Err(error) => Err(NotOurs::Failed(error)),
         }
     }
