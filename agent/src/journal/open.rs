@@ -165,12 +165,15 @@ const LOST: &str = "it is damaged (its write-ahead log cannot be read to its end
 /// Whether what was committed last is lost.
 fn has_lost_commits(path: &Path) -> Result<bool> {
     // Without its journal a WAL is nothing.
-    if !path.metadata().is_ok_and(|file| file.len() > 0) {
+    let length = path.metadata().map_or(0, |file| file.len());
+    if length == 0 {
         return Ok(false);
     }
-    wal::is_damaged(&files::with_suffix(path, "-wal")).map_err(|source| JournalError::ReadWal {
-        path: path.to_owned(),
-        source,
+    wal::is_damaged(&files::with_suffix(path, "-wal"), length).map_err(|source| {
+        JournalError::ReadWal {
+            path: path.to_owned(),
+            source,
+        }
     })
 }
 

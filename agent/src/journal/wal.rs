@@ -24,25 +24,25 @@ struct Header {
     sums: Sums,
 }
 
-/// Whether commits were lost from the WAL at `path`.
-pub(super) fn is_damaged(path: &Path) -> io::Result<bool> {
+/// Whether commits were lost from the WAL at `path`, of a database of so many bytes.
+pub(super) fn is_damaged(path: &Path, database: u64) -> io::Result<bool> {
     match fs::read(path) {
-        Ok(wal) => Ok(has_lost(&wal)),
+        Ok(wal) => Ok(has_lost(&wal, database)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-fn has_lost(wal: &[u8]) -> bool {
+fn has_lost(wal: &[u8], database: u64) -> bool {
     let Some((header, frames)) = wal.split_first_chunk::<HEADER>() else {
         return false;
     };
     if let Some(header) = Header::of(header) {
         // The broken commit itself, and one behind it.
-        return header.unread_commits(frames, true) >= 2;
+        return header.unread_commits(frames, database, true) >= 2;
     }
     // The header is synced before the first frame: SQLite does not read any because of it.
-    Header::mended(header).is_some_and(|header| header.unread_commits(frames, false) >= 1)
+    Header::mended(header).is_some_and(|header| header.unread_commits(frames, database, false) >= 1)
 }
 
 impl Header {
@@ -80,10 +80,13 @@ impl Header {
     }
 
     /// Commits of this round from the first frame on that SQLite does not read.
-    fn unread_commits(&self, frames: &[u8], mut is_read: bool) -> usize {
+    fn unread_commits(&self, frames: &[u8], database: u64, mut is_read: bool) -> usize {
+        let frames = frames.chunks_exact(FRAME_HEADER + self.page);
+        // What a torn frame holds may be anything, but no commit makes a file longer than this.
+        let longest = database / self.page as u64 + frames.len() as u64;
         let mut sums = self.sums;
         let mut commits = 0;
-        for frame in frames.chunks_exact(FRAME_HEADER + self.page) {
+        for frame in frames {
             let (header, page) = frame.split_at(FRAME_HEADER);
             if is_read {
                 sums = sum(self.big_endian, sums, &header[..8]);
@@ -93,7 +96,7 @@ impl Header {
                     && sums == (number(header, 16), number(header, 20));
             }
             // Only a commit says how long the file is.
-            let is_commit = number(header, 4) != 0;
+            let is_commit = (1..=longest).contains(&number(header, 4).into());
             commits += usize::from(!is_read && is_commit && self.is_of_this_round(&header[8..16]));
         }
         commits
