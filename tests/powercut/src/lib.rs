@@ -15,10 +15,10 @@
 //!
 //! `cargo test -p shopmaster-powercut` takes a few seconds. For more, with any of
 //!
-//! - `POWERCUT_WORKLOADS`: how many seeds (20),
-//! - `POWERCUT_CUTS`: cut points of each (25),
+//! - `POWERCUT_WORKLOADS`: how many seeds (8),
+//! - `POWERCUT_CUTS`: cut points of each (20),
 //! - `POWERCUT_SEED`: the first seed (1); a failure prints its own,
-//! - `POWERCUT_FLIPS`: how many bits are flipped, one at a time (300).
+//! - `POWERCUT_FLIPS`: how many bits of each file are flipped, one at a time (150).
 //!
 //! ```sh
 //! POWERCUT_WORKLOADS=500 POWERCUT_CUTS=200 cargo test --release -p shopmaster-powercut

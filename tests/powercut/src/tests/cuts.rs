@@ -12,8 +12,8 @@ use crate::{life::Cut, rebuild::Ignored};
 #[test]
 fn a_power_cut_at_any_point_loses_nothing_that_was_acknowledged() {
     let first = number("POWERCUT_SEED", 1);
-    let end = first + number("POWERCUT_WORKLOADS", 20);
-    let cuts = number("POWERCUT_CUTS", 25);
+    let end = first + number("POWERCUT_WORKLOADS", 8);
+    let cuts = number("POWERCUT_CUTS", 20);
     let next = AtomicU64::new(first);
     let work = || {
         loop {

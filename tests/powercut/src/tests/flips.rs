@@ -39,7 +39,7 @@ type Tally = BTreeMap<Outcome, u64>;
 
 #[test]
 fn a_flipped_bit_of_a_closed_journal_is_found() {
-    let flips = number("POWERCUT_FLIPS", 300) / 3;
+    let flips = number("POWERCUT_FLIPS", 150) / 3;
     let mut tally = Tally::new();
     block_on(async {
         for seed in 1..=3 {
@@ -63,7 +63,7 @@ fn a_flipped_bit_of_a_closed_journal_is_found() {
 
 #[test]
 fn a_flipped_bit_of_a_wal_is_found_when_a_commit_is_behind_it() {
-    let flips = number("POWERCUT_FLIPS", 300) / 3;
+    let flips = number("POWERCUT_FLIPS", 150) / 3;
     let mut tally = Tally::new();
     block_on(async {
         for seed in 1..=3 {
