@@ -55,6 +55,7 @@ pub(super) fn issues(facts: &Facts) -> Vec<Issue> {
         .chain(config_replaced(facts))
         .chain(journal_replaced(facts))
         .chain(catalog_changed(facts))
+        .chain(journal_damaged(facts))
         .collect();
     let codes: Vec<_> = all.iter().map(|issue| issue.code).collect();
     all.retain(|issue| issue.depends_on.is_none_or(|code| !codes.contains(&code)));
@@ -261,6 +262,21 @@ fn catalog_changed(facts: &Facts) -> Option<Issue> {
         "The product table was changed: what was sent from the one before is confirmed by an upload"
             .to_owned(),
         "Run `shopmasterctl upload`: it also lists what the new table does not have",
+    ))
+}
+
+fn journal_damaged(facts: &Facts) -> Option<Issue> {
+    let why = facts.journal_damaged.as_ref()?;
+    // An upload has made up for it.
+    if facts.uploaded_at.is_some() {
+        return None;
+    }
+    Some(new(
+        facts,
+        "JOURNAL_DAMAGED",
+        Severity::Warning,
+        format!("The journal was damaged, and may lack products that are refused or gone: {why}"),
+        "Run `shopmasterctl upload`, and check the disk",
     ))
 }
 

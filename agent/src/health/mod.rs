@@ -70,6 +70,8 @@ pub struct Facts {
     pub journal_replaced: Option<String>,
     /// The product table is another one than before.
     pub catalog_changed: bool,
+    /// How the journal was found damaged, and where a copy of it is.
+    pub journal_damaged: Option<String>,
     /// Until when Digible asked us to wait.
     pub blocked_until: Option<Timestamp>,
     /// What fails, by area: one trouble explains an area.
@@ -241,6 +243,7 @@ impl Facts {
             config_replaced: None,
             journal_replaced: None,
             catalog_changed: false,
+            journal_damaged: None,
             blocked_until: None,
             troubles: BTreeMap::new(),
             since: BTreeMap::new(),

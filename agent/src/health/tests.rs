@@ -467,6 +467,22 @@ fn a_new_journal_is_told_until_an_upload_has_finished() {
     assert_eq!(see(&facts).3, vec!["NEVER_UPLOADED", "JOURNAL_REPLACED"]);
 }
 
+#[test]
+fn a_damaged_journal_is_told_until_an_upload_has_finished() {
+    let facts = Facts {
+        journal_damaged: Some("it is damaged; a copy is `x`".to_owned()),
+        ..healthy()
+    };
+    assert!(see(&facts).3.is_empty());
+    let facts = Facts {
+        uploaded_at: None,
+        ..facts
+    };
+    let issues = see(&facts).3;
+    assert!(issues.contains(&"JOURNAL_DAMAGED"), "{issues:?}");
+    assert!(issues.contains(&"NEVER_UPLOADED"), "{issues:?}");
+}
+
 /// As [`healthy`], by walking the table.
 fn walked() -> Facts {
     Facts {

@@ -8,7 +8,13 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{JournalError, Result, exists, meta, migrations, open};
+use super::{
+    JournalError, Result,
+    checksums::{Checksums, Soundness},
+    exists,
+    files::{self, with_suffix},
+    meta, migrations, open,
+};
 
 /// What belongs to a journal beside its own file.
 pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
@@ -25,8 +31,12 @@ pub struct Kept {
     pub reason: String,
 }
 
-/// Moves the journal at `path` aside, with what belongs to it.
-pub(super) fn keep(path: &Path, reason: String) -> Result<Kept> {
+/// Moves or copies the journal at `path` aside, with what belongs to it.
+pub(super) fn keep(
+    path: &Path,
+    reason: String,
+    how: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> Result<Kept> {
     let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
     let stem = stem(path);
     let mut aside = path.with_file_name(format!("{stem}-{stamp}.sqlite"));
@@ -35,7 +45,10 @@ pub(super) fn keep(path: &Path, reason: String) -> Result<Kept> {
         aside = path.with_file_name(format!("{stem}-{stamp}-{number}.sqlite"));
         number += 1;
     }
-    rename(path, &aside)?;
+    how(path, &aside).map_err(|source| JournalError::KeepAside {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(Kept {
         path: aside,
         reason,
@@ -51,9 +64,10 @@ pub(super) fn take_up(path: &Path, account: &str) -> Result<Option<PathBuf>> {
         return Ok(None);
     };
     let noted = Connection::open(&found).and_then(|mut connection| {
-        let transaction = connection.transaction()?;
-        meta::set(&transaction, TAKEN_UP, &1_i64)?;
-        transaction.commit()
+        let checksums = Checksums::watch(&connection)?;
+        checksums.write(&mut connection, |transaction| {
+            meta::set(transaction, TAKEN_UP, &1_i64)
+        })
     });
     noted.map_err(|source| JournalError::Open {
         path: found.clone(),
@@ -71,7 +85,10 @@ pub(super) fn take_up(path: &Path, account: &str) -> Result<Option<PathBuf>> {
             _ => {}
         }
     }
-    rename(&found, path)?;
+    files::rename(&found, path).map_err(|source| JournalError::KeepAside {
+        path: found.clone(),
+        source,
+    })?;
     Ok(Some(found))
 }
 
@@ -134,8 +151,13 @@ fn look(path: &Path) -> rusqlite::Result<Option<Look>> {
     // Closing would fold the WAL of a newer journal into it.
     open::keep_wal(&connection, true)?;
     let format = migrations::format(&connection)?;
-    if !(1..=migrations::NEWEST).contains(&format) || open::unusable(&connection, format)?.is_some()
-    {
+    if !(1..=migrations::NEWEST).contains(&format) {
+        return Ok(None);
+    }
+    if matches!(
+        open::soundness(&connection, format)?,
+        Soundness::Unusable(_)
+    ) {
         return Ok(None);
     }
     open::keep_wal(&connection, false)?;
@@ -165,27 +187,4 @@ pub(super) fn holds_anything(connection: &Connection, format: i64) -> rusqlite::
 
 fn stem(path: &Path) -> std::borrow::Cow<'_, str> {
     path.file_stem().unwrap_or_default().to_string_lossy()
-}
-
-/// Renames a journal with what belongs to it.
-fn rename(from: &Path, to: &Path) -> Result<()> {
-    for suffix in SUFFIXES {
-        match fs::rename(with_suffix(from, suffix), with_suffix(to, suffix)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}
-            Err(source) => {
-                return Err(JournalError::KeepAside {
-                    path: from.to_owned(),
-                    source,
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn with_suffix(base: &Path, suffix: &str) -> PathBuf {
-    let mut name = base.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

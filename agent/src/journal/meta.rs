@@ -85,26 +85,6 @@ impl Journal {
     }
 }
 
-/// Products with a digest. Kept as a number, because counting a million rows takes too long for `status`.
-pub(super) fn published(connection: &Connection) -> rusqlite::Result<u64> {
-    Ok(get::<i64>(connection, "published")?
-        .unwrap_or_default()
-        .unsigned_abs())
-}
-
-pub(super) fn add_published(connection: &Connection, difference: i64) -> rusqlite::Result<()> {
-    if difference == 0 {
-        return Ok(());
-    }
-    connection
-        .prepare_cached(
-            "INSERT INTO meta (key, value) VALUES ('published', ?1)
-             ON CONFLICT (key) DO UPDATE SET value = value + ?1",
-        )?
-        .execute([difference])?;
-    Ok(())
-}
-
 pub(super) fn get<T: FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     connection
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?

@@ -9,13 +9,15 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction};
 
 use crate::{blocking, product::ProductId};
 
 mod aside;
+mod checksums;
 mod clock;
 mod entry;
+mod files;
 mod identity;
 mod lists;
 mod meta;
@@ -30,6 +32,7 @@ mod stored;
 mod tests;
 mod uploads;
 mod values;
+mod wal;
 
 pub use aside::{Kept, starts_over};
 pub use entry::{Doubt, Entry, Event, Published, Refusal, Times};
@@ -49,6 +52,7 @@ pub type DigestBytes = [u8; 32];
 #[derive(Debug, Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
+    checksums: checksums::Checksums,
     steps: Arc<settle::Steps>,
     place: Arc<identity::InPlace>,
 }
@@ -122,6 +126,15 @@ pub enum JournalError {
         /// Where it was.
         path: PathBuf,
     },
+    /// Its write-ahead log could not be read.
+    #[error("the write-ahead log of the journal `{path}` cannot be read")]
+    ReadWal {
+        /// The journal.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// What is kept beside it, such as a pause, could not be written.
     #[error("the pause could not be kept")]
     KeepState {
@@ -157,6 +170,7 @@ impl JournalError {
             | Self::NoWal { .. }
             | Self::KeepAside { .. }
             | Self::KeepState { .. }
+            | Self::ReadWal { .. }
             | Self::Statement { .. }
             | Self::Stopped => "JOURNAL_FAILED",
         }
@@ -179,6 +193,7 @@ impl JournalError {
             Self::Open { .. }
             | Self::KeepAside { .. }
             | Self::KeepState { .. }
+            | Self::ReadWal { .. }
             | Self::Statement { .. } => {
                 "Check that the disk is not full and that this user may write the journal's folder"
             }
@@ -194,12 +209,9 @@ impl Journal {
         operation: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
+        let checksums = self.checksums.clone();
         self.blocking(operation, move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
+            checksums.write(connection, work)
         })
         .await
     }
@@ -255,7 +267,7 @@ impl Journal {
                 )?
                 .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
             Ok(Counts {
-                published: meta::published(connection)?,
+                published: checksums::rows(connection, "published")?,
                 in_doubt: count(
                     "SELECT count(*) FROM (SELECT id FROM doubt UNION SELECT id FROM in_flight)
                      WHERE id NOT IN (SELECT id FROM parked WHERE retry = 0)

@@ -6,15 +6,18 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, Transaction, config::DbConfig};
 
 use super::{
     Journal, JournalError, Result,
     aside::{self, Kept},
+    checksums::{self, Checksums, Soundness},
     clock::{process, steady_ms},
+    files,
     identity::InPlace,
     is_damage, meta, migrations, products,
     settle::{Steps, milliseconds},
+    wal,
 };
 
 /// Whose products a journal knows.
@@ -37,10 +40,20 @@ pub struct Opened {
     /// Where it was kept itself, when it was kept aside before and fits again. All that is published in it
     /// is in doubt.
     pub taken_up: Option<PathBuf>,
+    /// Where a copy is of a journal that was found damaged and is gone on with: all that is published in
+    /// it is in doubt, an upload is due, and something may be forgotten. None when it was sound.
+    pub damaged: Option<Kept>,
     /// It was another catalog's until now. All that is published in it is in doubt.
     pub catalog_changed: bool,
     /// It was made now, and knows nothing.
     pub is_new: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    All,
+    /// It says what was once so, but not all of it, or not right.
+    Nothing,
 }
 
 enum Content {
@@ -59,8 +72,8 @@ impl Journal {
     ///
     /// One that belongs to another account, or that cannot be read, is kept aside. Where none is left, one
     /// of this account that was kept aside before is taken up again. What was on its way when an earlier
-    /// process ended is in doubt from here on; so is everything when the journal is old, or was of another
-    /// catalog: then an upload is due.
+    /// process ended is in doubt from here on; so is everything when the journal is old, damaged, or was of
+    /// another catalog: then an upload is due.
     ///
     /// # Errors
     ///
@@ -69,30 +82,37 @@ impl Journal {
     pub fn open(path: &Path, binding: &Binding, late_window: Duration) -> Result<Opened> {
         let kept = match path.exists() {
             true => match Self::try_open(path, binding, late_window) {
-                Ok((journal, Content::Foreign(reason))) => {
+                Ok((journal, Content::Foreign(reason), _)) => {
                     // Closed first, so that its WAL is folded into the file that is moved.
                     drop(journal);
-                    Some(aside::keep(path, reason)?)
+                    Some(aside::keep(path, reason, files::rename)?)
                 }
-                Ok((journal, content)) => return Ok(Opened::of(journal, &content)),
+                Ok((journal, content, damaged)) => {
+                    return Ok(Opened::of(journal, &content, damaged));
+                }
                 Err(JournalError::Open { source, .. }) if is_damage(&source) => {
                     let reason = format!("it could not be read ({source})");
-                    Some(aside::keep(path, reason)?)
+                    Some(aside::keep(path, reason, files::rename)?)
                 }
                 Err(error) => return Err(error),
             },
             false => None,
         };
         let taken_up = aside::take_up(path, &binding.account)?;
-        let (journal, content) = Self::try_open(path, binding, late_window)?;
+        let (journal, content, damaged) = Self::try_open(path, binding, late_window)?;
         Ok(Opened {
             kept,
             taken_up,
-            ..Opened::of(journal, &content)
+            ..Opened::of(journal, &content, damaged)
         })
     }
 
-    fn try_open(path: &Path, binding: &Binding, late_window: Duration) -> Result<(Self, Content)> {
+    fn try_open(
+        path: &Path,
+        binding: &Binding,
+        late_window: Duration,
+    ) -> Result<(Self, Content, Option<Kept>)> {
+        let lost = has_lost_commits(path)?;
         let failed = |source| JournalError::Open {
             path: path.to_owned(),
             source,
@@ -108,10 +128,15 @@ impl Journal {
                 known: migrations::NEWEST,
             });
         }
-        if let Some(reason) = unusable(&connection, found).map_err(failed)? {
-            let journal = Self::over(path, connection, late_window, 0);
-            return Ok((journal, Content::Foreign(reason)));
-        }
+        let damaged = match soundness(&connection, found).map_err(failed)? {
+            Soundness::Unusable(reason) => {
+                let journal = Self::over(path, connection, Checksums::default(), late_window, 0);
+                return Ok((journal, Content::Foreign(reason), None));
+            }
+            Soundness::Doubtful(reason) => Some(aside::keep(path, reason, files::copy)?),
+            Soundness::Sound if lost => Some(aside::keep(path, LOST.to_owned(), files::copy)?),
+            Soundness::Sound => None,
+        };
         let mode = set_up(&connection).map_err(failed)?;
         if mode != "wal" {
             return Err(JournalError::NoWal {
@@ -119,40 +144,74 @@ impl Journal {
                 mode,
             });
         }
-        let (content, others_until) =
-            take_over(&mut connection, binding, late_window).map_err(failed)?;
-        let journal = Self::over(path, connection, late_window, others_until);
-        Ok((journal, content))
+        let trust = match damaged {
+            None => Trust::All,
+            Some(_) => Trust::Nothing,
+        };
+        let (checksums, content, others_until) =
+            take_over(&mut connection, binding, late_window, trust).map_err(failed)?;
+        let journal = Self::over(path, connection, checksums, late_window, others_until);
+        Ok((journal, content, damaged))
     }
 
-    fn over(path: &Path, connection: Connection, late_window: Duration, others_until: i64) -> Self {
+    fn over(
+        path: &Path,
+        connection: Connection,
+        checksums: Checksums,
+        late_window: Duration,
+        others_until: i64,
+    ) -> Self {
         Self {
             place: Arc::new(InPlace::of(path)),
             connection: Arc::new(Mutex::new(connection)),
+            checksums,
             steps: Steps::new(late_window, others_until),
         }
     }
 }
 
 impl Opened {
-    fn of(journal: Journal, content: &Content) -> Self {
+    fn of(journal: Journal, content: &Content, damaged: Option<Kept>) -> Self {
         Self {
             journal,
             kept: None,
             taken_up: None,
+            damaged,
             catalog_changed: matches!(content, Content::OtherCatalog),
             is_new: matches!(content, Content::New),
         }
     }
 }
 
-/// Why the file is not one to go on with.
-pub(super) fn unusable(connection: &Connection, format: i64) -> rusqlite::Result<Option<String>> {
-    if !migrations::fits(connection, format)? {
-        return Ok(Some("it is not a journal".to_owned()));
+const LOST: &str = "it is damaged (its write-ahead log cannot be read to its end)";
+
+/// Whether what was committed last is lost.
+fn has_lost_commits(path: &Path) -> Result<bool> {
+    // Without its journal a WAL is nothing.
+    let length = path.metadata().map_or(0, |file| file.len());
+    if length == 0 {
+        return Ok(false);
     }
-    let damage = damage(connection)?;
-    Ok(damage.map(|damage| format!("it is damaged ({damage})")))
+    wal::is_damaged(&files::with_suffix(path, "-wal"), length).map_err(|source| {
+        JournalError::ReadWal {
+            path: path.to_owned(),
+            source,
+        }
+    })
+}
+
+/// Whether the file is one to go on with, and what it says can be believed.
+pub(super) fn soundness(connection: &Connection, format: i64) -> rusqlite::Result<Soundness> {
+    if !migrations::fits(connection, format)? {
+        return Ok(Soundness::Unusable("it is not a journal".to_owned()));
+    }
+    if let Some(damage) = damage(connection)? {
+        return Ok(Soundness::Unusable(format!("it is damaged ({damage})")));
+    }
+    match migrations::has_checksums(format) {
+        true => checksums::verify(connection),
+        false => Ok(Soundness::Sound),
+    }
 }
 
 /// Gives also until when a request of another agent may still land.
@@ -160,26 +219,48 @@ fn take_over(
     connection: &mut Connection,
     binding: &Binding,
     late_window: Duration,
-) -> rusqlite::Result<(Content, i64)> {
-    migrations::run(connection)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let content = bind(&transaction, binding)?;
-    let others_until = match &content {
-        Content::Foreign(_) => 0,
-        _ => recover(&transaction, late_window)?,
-    };
-    let is_old = meta::get::<i64>(&transaction, aside::TAKEN_UP)?.is_some();
-    if is_old || matches!(content, Content::OtherCatalog) {
-        products::doubt_everything(&transaction)?;
-        meta::set(&transaction, aside::TAKEN_UP, &None::<i64>)?;
+    trust: Trust,
+) -> rusqlite::Result<(Checksums, Content, i64)> {
+    if trust == Trust::All {
+        fold_wal(connection)?;
     }
-    transaction.commit()?;
-    Ok((content, others_until))
+    migrations::run(connection)?;
+    let checksums = Checksums::watch(connection)?;
+    let taken = checksums.write(connection, |transaction| {
+        let content = bind(transaction, binding)?;
+        let others_until = match &content {
+            Content::Foreign(_) => 0,
+            _ => recover(transaction, late_window)?,
+        };
+        let is_old = meta::get::<i64>(transaction, aside::TAKEN_UP)?.is_some();
+        if is_old || matches!(content, Content::OtherCatalog) {
+            products::doubt_everything(transaction)?;
+            meta::set(transaction, aside::TAKEN_UP, &None::<i64>)?;
+        }
+        if trust == Trust::Nothing {
+            distrust(transaction, late_window)?;
+            checksums.accept(transaction)?;
+        }
+        Ok((content, others_until))
+    });
+    let (content, others_until) = taken?;
+    if trust == Trust::Nothing {
+        // Not before everything is in doubt: from then on the damage is not seen.
+        fold_wal(connection)?;
+    }
+    Ok((checksums, content, others_until))
+}
+
+/// Writes the WAL back and empties it, so that no frames of a commit that was torn lie behind new ones.
+fn fold_wal(connection: &Connection) -> rusqlite::Result<()> {
+    // Right after a file was made a WAL one, SQLite holds it until it is read.
+    migrations::format(connection)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// The first damage that SQLite finds in the file.
 fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     // It has lines of its own, and this goes into a sentence.
     Ok((found != "ok").then(|| found.replace('\n', " ")))
 }
@@ -255,6 +336,14 @@ fn recover(connection: &Connection, late_window: Duration) -> rusqlite::Result<i
     }
     meta::set(connection, "others_until", &until)?;
     Ok(until)
+}
+
+/// Puts everything in doubt, because some of what was written is lost or was changed.
+fn distrust(transaction: &Transaction<'_>, late_window: Duration) -> rusqlite::Result<()> {
+    let until = steady_ms().saturating_add(milliseconds(late_window));
+    products::doubt_everything(transaction)?;
+    transaction.execute("UPDATE doubt SET lands_until = ?1, due = 0", [until])?;
+    Ok(())
 }
 
 fn new_id() -> String {

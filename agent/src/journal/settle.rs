@@ -145,7 +145,7 @@ impl Journal {
                 entries.apply(id, &Event::HandedOver)?;
                 insert.execute((id, step))?;
             }
-            entries.finish()
+            Ok(())
         })
         .await?;
         self.steps.abandoned.fetch_sub(abandoned, Ordering::SeqCst);
@@ -199,7 +199,7 @@ impl Journal {
                 entries.apply(&product.id, &event)?;
                 answered(transaction, &product.id, step)?;
             }
-            entries.finish()
+            Ok(())
         })
         .await?;
         for id in &ids {
@@ -248,7 +248,7 @@ impl Journal {
             if let (Some(number), Some(progress)) = (upload, &progress) {
                 uploads::advance(transaction, number, progress)?;
             }
-            entries.finish()
+            Ok(())
         })
         .await?;
         in_flight.end();

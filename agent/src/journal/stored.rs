@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::{
     entry::{Doubt, Entry, Event, Published, Refusal, Times},
-    exists, meta,
+    exists,
 };
 use crate::product::ProductId;
 
@@ -16,8 +16,6 @@ pub(super) struct Entries<'a> {
     any_doubt: bool,
     any_parked: bool,
     any_removed: bool,
-    /// Products published less products no longer published.
-    published: i64,
 }
 
 impl<'a> Entries<'a> {
@@ -32,7 +30,6 @@ impl<'a> Entries<'a> {
             any_doubt: any("doubt")?,
             any_parked: any("parked")?,
             any_removed: any("removed")?,
-            published: 0,
         })
     }
 
@@ -41,11 +38,6 @@ impl<'a> Entries<'a> {
         let before = self.read(id)?;
         let after = before.clone().after(event, &self.times);
         self.write(id, &before, &after)
-    }
-
-    /// After the last event.
-    pub(super) fn finish(self) -> rusqlite::Result<()> {
-        meta::add_published(self.transaction, self.published)
     }
 
     fn read(&self, id: &ProductId) -> rusqlite::Result<Entry> {
@@ -69,8 +61,6 @@ impl<'a> Entries<'a> {
     fn write(&mut self, id: &ProductId, before: &Entry, after: &Entry) -> rusqlite::Result<()> {
         if before.published != after.published {
             self.write_published(id, after.published.as_ref())?;
-            self.published += i64::from(after.published.is_some());
-            self.published -= i64::from(before.published.is_some());
         }
         if before.doubt != after.doubt {
             self.write_doubt(id, after.doubt)?;

@@ -151,6 +151,13 @@ impl Supervisor {
             tracing::warn!("the product table is another one: everything published is in doubt");
             self.board.update(|facts| facts.catalog_changed = true);
         }
+        if let Some(copy) = &opened.damaged {
+            let why = format!("{}; a copy is `{}`", copy.reason, copy.path.display());
+            tracing::warn!(
+                "went on with what can be read of a damaged journal: {why}; run `shopmasterctl upload`"
+            );
+            self.board.update(|facts| facts.journal_damaged = Some(why));
+        }
         let Some(why) = replaced(opened, other) else {
             return Ok(());
         };

@@ -391,6 +391,9 @@ async fn assert_sent(world: &World) -> Vec<String> {
     held.keys().map(ToString::to_string).collect()
 }
 
+/// Nothing that ends by itself takes so long.
+const DAY: Duration = Duration::from_secs(86_400);
+
 async fn act_out(acts: Vec<Act>) {
     let mut world = World::with(scanning()).await;
     world.shop.is_a_view();
@@ -401,7 +404,10 @@ async fn act_out(acts: Vec<Act>) {
             Act::Rename(from, to) => world.shop.rename(from, to),
             Act::Hide(is_hidden) => world.shop.hide(is_hidden),
             Act::Sync => drop(world.sync().await),
-            Act::Upload => drop(world.upload().await),
+            Act::Upload => {
+                let ended = tokio::time::timeout(DAY, world.upload()).await;
+                assert!(ended.is_ok(), "the upload does not end");
+            }
             Act::Wait => sleep(5 * MINUTE).await,
             Act::Restart => world.restart(scanning()).await,
             Act::Weather(weather) => world.cloud.rule(move |_| match weather {
@@ -428,6 +434,8 @@ async fn act_out(acts: Vec<Act>) {
     sleep(LONG).await;
     let run = world.sync().await;
     assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
+    // Where nothing is left to send, the engine asks by itself.
+    world.engine.log_in().await.unwrap();
     for key in assert_sent(&world).await {
         assert!(world.is_removed(&key).await, "{key}");
     }

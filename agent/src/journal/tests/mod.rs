@@ -10,6 +10,7 @@ use super::{
 };
 use crate::product::ProductId;
 
+mod damage;
 mod entry;
 mod full;
 mod lists;
@@ -166,7 +167,7 @@ fn settled(id: &ProductId, landing: Landing) -> Settled {
     }
 }
 
-/// What the counter in `meta` has to equal.
+/// What the counter has to equal.
 fn really_published(journal: &Journal) -> u64 {
     let connection = journal.connection.lock().unwrap();
     let rows: i64 = connection
@@ -176,10 +177,17 @@ fn really_published(journal: &Journal) -> u64 {
 }
 
 fn execute(journal: &Journal, sql: &str) {
+    let mut connection = journal.connection.lock().unwrap();
     journal
-        .connection
-        .lock()
-        .unwrap()
-        .execute_batch(sql)
+        .checksums
+        .write(&mut connection, |transaction| {
+            transaction.execute_batch(sql)
+        })
         .unwrap();
+}
+
+/// What no transaction can do.
+fn execute_alone(journal: &Journal, sql: &str) {
+    let connection = journal.connection.lock().unwrap();
+    connection.execute_batch(sql).unwrap();
 }

@@ -331,7 +331,7 @@ fn a_newer_journal_is_left_byte_for_byte_alone() {
 #[test]
 fn a_newer_journal_is_left_alone_when_only_its_wal_says_so() {
     let shop = Fixture::new();
-    execute(
+    execute_alone(
         &shop.journal,
         "PRAGMA wal_checkpoint; PRAGMA user_version = 99",
     );

@@ -23,7 +23,7 @@ async fn state(journal: &Journal) -> (Vec<Known>, u64) {
 async fn a_wal_cut_anywhere_is_one_of_the_states_before() {
     let shop = Fixture::new();
     let [first, second, third] = [1, 2, 3].map(number);
-    execute(&shop.journal, "PRAGMA wal_checkpoint(TRUNCATE)");
+    execute_alone(&shop.journal, "PRAGMA wal_checkpoint(TRUNCATE)");
     let mut states = Vec::new();
     let mut steps = Vec::new();
     for act in 0..=6 {

@@ -1,5 +1,11 @@
 -- Format 3
 
+CREATE TABLE checksum (
+    name  TEXT NOT NULL PRIMARY KEY,
+    rows  INTEGER NOT NULL,
+    seals INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE doubt (
     id          ANY NOT NULL PRIMARY KEY,
     -- Until when a request that was given up may still land; 0 when none may.
