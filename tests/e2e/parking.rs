@@ -64,7 +64,7 @@ async fn poison_in_a_batch_is_parked_alone() -> Tested {
     // The same once more is not tried again.
     world.shop.rewrite(&poison)?;
     let run = world.sync().await?;
-    assert_eq!((run.requests, run.unchanged), (0, 1), "{run:?}");
+    assert_eq!((run.requests, run.still_parked), (0, 1), "{run:?}");
 
     // Something else is.
     world.shop.set_price(&poison, "77.10")?;

@@ -49,10 +49,16 @@ pub async fn wait_issue(world: &World, code: &str) -> Issue {
     issue
 }
 
-/// Waits until nothing is left to do and everything was uploaded.
+/// Waits until nothing is left to do and everything was uploaded; products that are gone from the shop, or
+/// dismissed, may be listed.
 pub async fn wait_up_to_date(world: &World) -> Status {
     world
-        .wait_status(|status| status.state() == State::UpToDate)
+        .wait_status(|status| {
+            let is_listed = status.removed + status.dismissed > 0;
+            let is_done = status.pending == 0 && status.in_doubt == 0 && status.issues.is_empty();
+            let is_amber = status.state() == State::Attention;
+            status.state() == State::UpToDate || (is_amber && is_listed && is_done)
+        })
         .await
         .unwrap()
 }

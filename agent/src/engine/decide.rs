@@ -38,6 +38,8 @@ pub(super) struct View<'a> {
     pub(super) strikes: Strikes,
     /// Whether its own wait is over.
     pub(super) is_ready: bool,
+    /// Now, in the journal's steady time.
+    pub(super) now: i64,
 }
 
 impl View<'_> {
@@ -61,7 +63,7 @@ impl View<'_> {
         if is_parked_as_it_is {
             return Decision::StillParked;
         }
-        if known.published() == Some(digest) && !known.is_in_doubt() && !known.retry() {
+        if known.published() == Some(digest) && known.is_settled_until(self.now) && !known.retry() {
             return Decision::Equal {
                 unpark: known.parked().is_some(),
             };

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     catalog::ChangeIdentity,
     digible::{Digest, Item},
-    journal::{Finding, Known},
+    journal::{self, Finding, Known},
     product::ProductId,
     run::shortened,
 };
@@ -130,6 +130,7 @@ impl Planner<'_> {
                 waits.strikes(&item.id, item.digest)
             }),
             is_ready: waits.is_ready(&row.id),
+            now: journal::steady_ms(),
         };
         match (view.decide(), made) {
             (Decision::Wait, _) => {

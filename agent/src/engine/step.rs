@@ -318,10 +318,10 @@ impl Step<'_> {
         delivered: &mut Delivered,
     ) -> Result<bool, StepError> {
         let refused = fortunes.iter().find_map(|fortune| match fortune {
-            Fortune::Refused { reason, .. } => Some(reason.clone()),
+            Fortune::Refused { reason, fate, .. } => Some((reason.clone(), *fate)),
             _ => None,
         });
-        let Some(reason) = refused else {
+        let Some((reason, fate)) = refused else {
             return Ok(false);
         };
         if matches!(delivered.halt, Some(Halt::Refuses(_))) {
@@ -337,7 +337,11 @@ impl Step<'_> {
         match witness::ask(self.core, self.live, self.evidence, &aboard).await? {
             Testimony::Passes => Ok(true),
             Testimony::Absent | Testimony::Refused(_) => {
-                delivered.halt = Some(Halt::Refuses(reason));
+                // A page in place of an answer refuses nothing.
+                delivered.halt = Some(match fate {
+                    Fate::MayStillLand => Halt::Unreachable(reason),
+                    Fate::NotApplied | Fate::Unknown => Halt::Refuses(reason),
+                });
                 Ok(false)
             }
             Testimony::Unclear(halt) => {

@@ -29,12 +29,15 @@ pub struct Kept {
     pub path: PathBuf,
     /// Why, for people.
     pub reason: String,
+    /// It is this account's own, and cannot be gone on with: what it had in flight is not known.
+    pub is_lost: bool,
 }
 
 /// Moves or copies the journal at `path` aside, with what belongs to it.
 pub(super) fn keep(
     path: &Path,
     reason: String,
+    is_lost: bool,
     how: impl FnOnce(&Path, &Path) -> io::Result<()>,
 ) -> Result<Kept> {
     let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
@@ -52,6 +55,7 @@ pub(super) fn keep(
     Ok(Kept {
         path: aside,
         reason,
+        is_lost,
     })
 }
 

@@ -10,7 +10,8 @@ static START: OnceLock<(Instant, i64)> = OnceLock::new();
 
 /// Milliseconds since 1970 as this process counts them: the wall clock at its first call, and the
 /// monotonic clock from there on. Only times of one process can be compared.
-pub(super) fn steady_ms() -> i64 {
+#[must_use]
+pub fn steady_ms() -> i64 {
     let (instant, wall) =
         *START.get_or_init(|| (Instant::now(), Timestamp::now().as_millisecond()));
     let passed = Instant::now().saturating_duration_since(instant);

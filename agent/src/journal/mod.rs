@@ -35,6 +35,7 @@ mod values;
 mod wal;
 
 pub use aside::{Kept, starts_over};
+pub use clock::steady_ms;
 pub use entry::{Doubt, Entry, Event, Published, Refusal, Times};
 pub use lists::{Page, Parked, Removed};
 pub use meta::{Pause, Stamp};

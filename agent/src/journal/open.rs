@@ -65,6 +65,8 @@ enum Content {
     OtherCatalog,
     /// Not ours to go on with.
     Foreign(String),
+    /// Nothing that can be gone on with.
+    Unusable(String),
 }
 
 impl Journal {
@@ -85,14 +87,18 @@ impl Journal {
                 Ok((journal, Content::Foreign(reason), _)) => {
                     // Closed first, so that its WAL is folded into the file that is moved.
                     drop(journal);
-                    Some(aside::keep(path, reason, files::rename)?)
+                    Some(aside::keep(path, reason, false, files::rename)?)
+                }
+                Ok((journal, Content::Unusable(reason), _)) => {
+                    drop(journal);
+                    Some(aside::keep(path, reason, true, files::rename)?)
                 }
                 Ok((journal, content, damaged)) => {
                     return Ok(Opened::of(journal, &content, damaged));
                 }
                 Err(JournalError::Open { source, .. }) if is_damage(&source) => {
                     let reason = format!("it could not be read ({source})");
-                    Some(aside::keep(path, reason, files::rename)?)
+                    Some(aside::keep(path, reason, true, files::rename)?)
                 }
                 Err(error) => return Err(error),
             },
@@ -131,10 +137,12 @@ impl Journal {
         let damaged = match soundness(&connection, found).map_err(failed)? {
             Soundness::Unusable(reason) => {
                 let journal = Self::over(path, connection, Checksums::default(), late_window, 0);
-                return Ok((journal, Content::Foreign(reason), None));
+                return Ok((journal, Content::Unusable(reason), None));
             }
-            Soundness::Doubtful(reason) => Some(aside::keep(path, reason, files::copy)?),
-            Soundness::Sound if lost => Some(aside::keep(path, LOST.to_owned(), files::copy)?),
+            Soundness::Doubtful(reason) => Some(aside::keep(path, reason, true, files::copy)?),
+            Soundness::Sound if lost => {
+                Some(aside::keep(path, LOST.to_owned(), true, files::copy)?)
+            }
             Soundness::Sound => None,
         };
         let mode = set_up(&connection).map_err(failed)?;
@@ -229,7 +237,7 @@ fn take_over(
     let taken = checksums.write(connection, |transaction| {
         let content = bind(transaction, binding)?;
         let others_until = match &content {
-            Content::Foreign(_) => 0,
+            Content::Foreign(_) | Content::Unusable(_) => 0,
             _ => recover(transaction, late_window)?,
         };
         let is_old = meta::get::<i64>(transaction, aside::TAKEN_UP)?.is_some();

@@ -58,6 +58,13 @@ impl Known {
         self.entry.doubt.is_some() || self.in_flight
     }
 
+    /// Whether nothing is to be sent of what is published: nothing is in doubt, or it was acknowledged since
+    /// and is sent once more later than `now`, in steady time.
+    #[must_use]
+    pub fn is_settled_until(&self, now: i64) -> bool {
+        !self.in_flight && self.entry.doubt.is_none_or(|doubt| doubt.due > now)
+    }
+
     /// Whether Digible may have this product.
     #[must_use]
     pub fn may_be_at_digible(&self) -> bool {

@@ -162,8 +162,10 @@ impl Supervisor {
             return Ok(());
         };
         tracing::warn!("the journal was replaced: {why}; run `shopmasterctl upload`");
-        // What the agent of that journal had in flight, this one does not know.
-        opened.journal.expect_others().await?;
+        if other.is_some() || opened.kept.as_ref().is_some_and(|kept| kept.is_lost) {
+            // What the agent of that journal had in flight, this one does not know.
+            opened.journal.expect_others().await?;
+        }
         self.board
             .update(|facts| facts.journal_replaced = Some(why));
         Ok(())

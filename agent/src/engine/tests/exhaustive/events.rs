@@ -274,6 +274,7 @@ impl State {
             sends_all,
             strikes: Strikes::default(),
             is_ready: true,
+            now: NOW,
         };
         match view.decide() {
             Decision::Send(_) => {
