@@ -60,10 +60,8 @@ impl Endpoint {
         if cfg!(windows) {
             // The run folder is the user's own: its digest keeps two users' pipes apart.
             let user = fnv1a(folders.run.to_string_lossy().as_bytes());
-            return Ok(Self::Pipe(format!(
-                "{OUR_PIPES}{user:0width$x}-{instance}",
-                width = DIGITS
-            )));
+            let name = format!("{OUR_PIPES}{user:0DIGITS$x}-{instance}");
+            return Ok(Self::Pipe(name));
         }
         Self::unix(folders.run.join("agent.sock"))
     }

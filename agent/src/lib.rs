@@ -5,6 +5,7 @@
 //! what the engine shows of itself.
 
 pub mod args;
+mod atomic_file;
 pub mod autostart;
 mod blocking;
 pub mod catalog;

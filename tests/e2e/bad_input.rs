@@ -16,7 +16,7 @@ use shopmaster_testkit::{
 };
 use tokio_stream::StreamExt as _;
 
-use crate::support::{codes, is_over_tds, wait_issue, wait_up_to_date};
+use crate::support::{codes, confirm, is_over_tds, wait_issue, wait_up_to_date};
 
 async fn with_file(text: &str) -> World {
     let mut world = World::builder().products(3).prepare().await.unwrap();
@@ -124,6 +124,7 @@ async fn a_broken_file_is_kept_and_only_a_good_change_replaces_it() {
     assert_eq!(fs::read_to_string(&asides[0]).unwrap(), text);
     world.install_capture().await.unwrap();
     assert_eq!(world.upload().await.unwrap().sent, 3);
+    confirm(&world).await;
     wait_up_to_date(&world).await;
 }
 
@@ -515,6 +516,7 @@ async fn a_page_where_the_login_should_be_is_no_wrong_password() {
     assert!(login.remedy.contains("internet connection"), "{login:?}");
     world.digible.clear_faults();
     assert_eq!(world.upload().await.unwrap().sent, 3);
+    confirm(&world).await;
     wait_up_to_date(&world).await;
 }
 
@@ -546,6 +548,7 @@ async fn a_journal_from_a_newer_version_is_left_alone() {
     world.launch().await.unwrap();
     wait_issue(&world, "NEVER_UPLOADED").await;
     assert_eq!(world.upload().await.unwrap().sent, 3);
+    confirm(&world).await;
     wait_up_to_date(&world).await;
 }
 
@@ -574,7 +577,7 @@ async fn a_damaged_journal_is_kept_aside() {
             world.upload().await.unwrap().outcome(),
             RunOutcome::Completed
         );
-        world.sync().await.unwrap();
+        confirm(&world).await;
         wait_up_to_date(&world).await;
         assert_eq!(world.assert_equal().await.unwrap().equal, 3);
     }

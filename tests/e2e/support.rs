@@ -63,6 +63,22 @@ pub async fn wait_up_to_date(world: &World) -> Status {
         .unwrap()
 }
 
+/// Syncs until nothing waits to be confirmed: a journal that was lost may have had requests in flight.
+pub async fn confirm(world: &World) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let run = world.sync().await.unwrap();
+        let status = world.wait_status(|_| true).await.unwrap();
+        if status.in_doubt == 0 {
+            return;
+        }
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{run:?} leaves {status:?}"
+        );
+    }
+}
+
 /// The failure of a refused call.
 pub fn refusal<T: std::fmt::Debug>(answer: Result<T, tonic::Status>) -> Failure {
     answer.unwrap_err().into()

@@ -7,9 +7,9 @@ use std::{
 
 use super::{
     Edit, SaveError,
-    file::write_atomically,
     save::{keep_aside, save},
 };
+use crate::atomic_file::write_atomically;
 
 /// The file as it was before it was changed.
 #[derive(Debug)]

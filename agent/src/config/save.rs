@@ -10,9 +10,9 @@ use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::{
     ConfigError, Edit, Value,
-    file::write_atomically,
     load::{parse, read},
 };
+use crate::atomic_file::write_atomically;
 
 /// Why the file was not changed.
 #[derive(Debug, thiserror::Error)]

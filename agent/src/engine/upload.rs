@@ -180,7 +180,11 @@ async fn all(
             OnOutage::Wait,
         )
         .await?;
-        failures = if passed.progressed { 1 } else { failures + 1 };
+        failures = if passed.progressed && has_begun(live) {
+            1
+        } else {
+            failures + 1
+        };
         let until = match &passed.halt {
             // A walk over the table leaves what it deferred to the journal.
             None if passed.deferred == 0 || source == Source::Rows => return Ok(None),
@@ -190,7 +194,7 @@ async fn all(
                 Instant::now() + *wait
             }
             Some(halt) if !halt.is_passing() => return Ok(Some(failed(live, &passed))),
-            Some(Halt::Unreachable(_)) if failures >= TRIES && live.now().done == 0 => {
+            Some(Halt::Unreachable(_)) if failures >= TRIES && !has_begun(live) => {
                 return Ok(Some(failed(live, &passed)));
             }
             Some(_) => Instant::now() + backoff::delay(failures),
@@ -205,6 +209,12 @@ async fn all(
             Source::Rows => passed.at,
         };
     }
+}
+
+/// Whether Digible has acknowledged something of it.
+fn has_begun(live: &Live) -> bool {
+    let run = live.now();
+    run.sent + run.earlier > 0
 }
 
 fn failed(live: &Live, passed: &Passed) -> Ending {

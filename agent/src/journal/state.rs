@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::{Journal, JournalError, Pause, Result};
-use crate::config::write_atomically;
+use crate::atomic_file::write_atomically;
 
 /// The pause that is on, and which journal was there, in a file of their own. One for the whole process.
 #[derive(Debug)]

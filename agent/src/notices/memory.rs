@@ -5,7 +5,7 @@ use std::{fs, io, path::PathBuf};
 use tokio::task::spawn_blocking;
 
 use super::rules::Memory;
-use crate::config::write_atomically;
+use crate::atomic_file::write_atomically;
 
 /// What was told; nothing when the file is not there or makes no sense, and then it is told again.
 pub async fn load(path: PathBuf) -> Memory {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io, path::PathBuf};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SecretError;
-use crate::config::write_atomically;
+use crate::atomic_file::write_atomically;
 
 /// One JSON object of texts, readable by this user alone.
 pub(super) struct FileStore {

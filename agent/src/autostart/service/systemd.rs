@@ -16,8 +16,8 @@ use super::{
     unit::{Unit, account, outermost},
 };
 use crate::{
+    atomic_file::write_atomically,
     autostart::{AutostartError, HOME_VARIABLE, Start},
-    config,
 };
 
 /// Where an administrator's units are.
@@ -425,7 +425,7 @@ fn write(path: &Path, text: &str) -> Result<(), AutostartError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        config::write_atomically(path, text.as_bytes())?;
+        write_atomically(path, text.as_bytes())?;
         fs::set_permissions(path, fs::Permissions::from_mode(MODE))
     };
     written().map_err(|source| AutostartError::Write {
