@@ -65,7 +65,7 @@ pub async fn wait_up_to_date(world: &World) -> Status {
 
 /// Syncs until nothing waits to be confirmed: a journal that was lost may have had requests in flight.
 pub async fn confirm(world: &World) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
     loop {
         let run = world.sync().await.unwrap();
         let status = world.wait_status(|_| true).await.unwrap();
