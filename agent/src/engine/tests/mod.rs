@@ -20,6 +20,7 @@ mod coalescing;
 mod exhaustive;
 mod gaps;
 mod lane;
+mod late;
 mod poison;
 mod registry;
 mod scanning;

@@ -54,6 +54,7 @@ struct Table {
     is_view: bool,
     is_hidden: bool,
     panics: bool,
+    read_fails: bool,
 }
 
 impl FakeShop {
@@ -134,12 +135,17 @@ impl FakeShop {
         self.table().locked.remove(&fold(key));
     }
 
-    /// Lets acknowledgements fail from now on, or work again.
     /// Reading the ChangeLog hits a defect of ours.
     pub(super) fn panic_when_read(&self) {
         self.table().panics = true;
     }
 
+    /// Lets the next look at products fail.
+    pub(super) fn fails_to_read(&self) {
+        self.table().read_fails = true;
+    }
+
+    /// Lets acknowledgements fail from now on, or work again.
     pub(super) fn fail_with(&self, failing: Option<fn() -> CatalogError>) {
         self.table().failing = failing;
     }
@@ -402,10 +408,13 @@ impl Catalog for FakeShop {
     }
 
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
-        let table = self.table();
+        let mut table = self.table();
         let found = keys.iter().map(|key| table.find(key)).collect();
         if !keys.is_empty() {
             self.reads.fetch_add(1, Ordering::SeqCst);
+            if std::mem::take(&mut table.read_fails) {
+                return Err(CatalogError::Busy("read products"));
+            }
         }
         Ok(found)
     }
