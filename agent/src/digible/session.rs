@@ -13,7 +13,7 @@ use super::{Answer, Session, SessionState};
 const REST: Duration = Duration::from_secs(60);
 
 /// From one login on mere suspicion to the next, unless the first one helped.
-const SUSPICION_REST: Duration = Duration::from_secs(300);
+const SUSPICION_REST: Duration = Duration::from_secs(30);
 
 /// The most logins within [`REST`]: more of them show that a login does not help for long.
 const MOST_LOGINS: usize = 30;
@@ -289,7 +289,12 @@ impl SharedSession {
 
     /// A login got no answer worth the name; the next one may.
     pub(super) fn login_failed(&self, answer: &Answer) {
-        self.lock().end_login(Some(answer.clone()));
+        let mut state = self.lock();
+        if state.is_suspected && matches!(answer, Answer::Retry { .. }) {
+            // It says nothing of the token: the next refusal may ask again.
+            (state.trusted_after_refusal, state.trusted_after_fault) = (None, None);
+        }
+        state.end_login(Some(answer.clone()));
     }
 
     /// Digible refused a login: no request tries again.
@@ -593,12 +598,18 @@ mod tests {
             let sent_at = later(now, sent).steady;
             session.suspects(&pass, doubt, sent_at, later(now, at))
         };
-        let fail = || session.login_failed(&logged_out("503: later"));
+        let failure = Answer::Retry {
+            reason: "503: later".to_owned(),
+            wait: None,
+            fate: crate::digible::Fate::NotApplied,
+        };
+        let fail = || session.login_failed(&failure);
         assert_eq!(suspects(Doubt::Batch, 0, 1), FIRST);
         assert_eq!(suspects(Doubt::Batch, 0, 1), FIRST, "it is under way");
         fail();
-        assert_eq!(suspects(Doubt::Words, 2, 300), Suspicion::None, "tried");
-        assert_eq!(suspects(Doubt::Fault, 2, 300), FIRST, "of an outage");
+        assert_eq!(suspects(Doubt::Words, 2, 3), FIRST, "no answer, no word");
+        fail();
+        assert_eq!(suspects(Doubt::Fault, 2, 3), FIRST, "of an outage");
         fail();
         assert_eq!(suspects(Doubt::Update, 2, 301), FIRST);
         fail();
@@ -647,11 +658,11 @@ mod tests {
             let at = later(now, second);
             session.suspects(pass, Doubt::Words, at.steady, at)
         };
-        for second in 0..60 {
+        for second in 0..20 {
             assert_eq!(suspects(&new, second), Suspicion::None);
             assert_eq!(suspects(&old, second), FIRST);
         }
-        assert_eq!(suspects(&new, 60), FIRST);
+        assert_eq!(suspects(&new, 20), FIRST);
     }
 
     #[test]

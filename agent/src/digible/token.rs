@@ -12,7 +12,7 @@ use serde::Deserialize;
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// As long after its login a token is as good as new: a refusal has another cause.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_secs(20);
 
 /// A token that can be sent.
 #[derive(Debug)]
@@ -266,11 +266,11 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn it_is_fresh_for_a_minute_after_its_login() {
+    fn it_is_fresh_for_twenty_seconds_after_its_login() {
         let at = Instant::now();
         let token = Token::obtained("t", second(0), at).unwrap();
-        assert!(token.is_fresh(at + Duration::from_secs(59)));
-        assert!(!token.is_fresh(at + Duration::from_secs(60)));
+        assert!(token.is_fresh(at + Duration::from_secs(19)));
+        assert!(!token.is_fresh(at + Duration::from_secs(20)));
         assert!(!Token::kept("t").unwrap().is_fresh(at));
     }
 }

@@ -162,7 +162,8 @@ impl Supervisor {
             return Ok(());
         };
         tracing::warn!("the journal was replaced: {why}; run `shopmasterctl upload`");
-        if other.is_some() || opened.kept.as_ref().is_some_and(|kept| kept.is_lost) {
+        let is_lost = opened.kept.as_ref().map(|kept| kept.is_lost);
+        if is_lost.unwrap_or(other.is_some()) {
             // What the agent of that journal had in flight, this one does not know.
             opened.journal.expect_others().await?;
         }
