@@ -28,6 +28,7 @@ mod scheduling;
 mod shop;
 mod shown;
 mod steps;
+mod trial;
 mod trimming;
 mod uploads;
 

@@ -1,0 +1,86 @@
+//! A Digible that fails as a whole is asked with one request at a time.
+
+use std::time::Duration;
+
+use super::{
+    World,
+    cloud::{self, Applied, Reaction},
+    options,
+};
+use crate::{
+    digible::{Answer, Fate},
+    run::{Cause, Kind, Outcome},
+};
+
+/// A page in place of an answer.
+fn a_page() -> Reaction {
+    Reaction {
+        applied: Applied::Never,
+        answer: Answer::Broken {
+            reason: "200: an HTML page: Please sign in".to_owned(),
+            fate: Fate::MayStillLand,
+        },
+    }
+}
+
+fn stock(world: &World) {
+    for number in 0..200 {
+        world.shop.put(&format!("p{number}"), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_asks_whether_the_wait_is_over() {
+    let world = World::new().await;
+    stock(&world);
+    world.cloud.rule(|_| cloud::asked_to_wait(1));
+    let (live, _) = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Requested, false)
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let requests = world.cloud.requests().len();
+    // The first step had some under way at once.
+    assert!((30..=66).contains(&requests), "{requests} in a minute");
+    world.cloud.is_well();
+    assert_eq!(live.ended().await.outcome, Some(Outcome::Completed));
+    assert!(world.cloud.has("p199", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_cannot_be_read_are_soon_believed() {
+    let world = World::new().await;
+    stock(&world);
+    world.cloud.rule(|_| a_page());
+    let run = world.sync().await;
+    assert_eq!(run.outcome, Some(Outcome::Failed), "{run:?}");
+    assert!(run.message.contains("Please sign in"), "{}", run.message);
+    // Four tries: the first with what was under way at once, then one each.
+    let requests = world.cloud.requests().len();
+    assert!(requests <= 4 + 4, "{requests} requests");
+    assert_eq!(world.engine.journal().counts().await.unwrap().parked, 0);
+    world.cloud.is_well();
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    assert!(world.cloud.has("p199", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_everything_reads_why() {
+    let world = World::new().await;
+    stock(&world);
+    world.cloud.rule(|_| Reaction {
+        applied: Applied::Never,
+        answer: Answer::Refused {
+            reason: "400: store 17 is not activated yet".to_owned(),
+        },
+    });
+    let run = world.sync().await;
+    assert_eq!(run.outcome, Some(Outcome::Failed));
+    assert!(
+        run.message.contains("store 17 is not activated yet"),
+        "{}",
+        run.message
+    );
+    assert!(world.codes().contains(&"DIGIBLE_REFUSES"));
+}
