@@ -164,6 +164,8 @@ impl Inner {
         let renewed = match (self.renew(pass.generation).await, &first) {
             (Ok(renewed), _) => renewed,
             (Err(answer @ Answer::LoggedOut { .. }), _) | (Err(answer), None) => return answer,
+            // The session may have ended, and nobody says so: the products are not to blame for that.
+            (Err(Answer::Retry { .. }), Some(first)) => return unproven(first),
             // Nothing new is known of the token.
             (Err(_), Some(first)) => return first.clone(),
         };
@@ -416,6 +418,20 @@ fn after_refused_group(first: Answer, second: Answer) -> Answer {
             first
         }
         second => second,
+    }
+}
+
+/// A refusal that may be the session's: some of a group that was refused may have been applied.
+fn unproven(refusal: &Answer) -> Answer {
+    match refusal {
+        Answer::Refused { reason }
+        | Answer::Missing { reason }
+        | Answer::Misconfigured { reason } => Answer::Retry {
+            reason: reason.clone(),
+            wait: None,
+            fate: Fate::Unknown,
+        },
+        other => other.clone(),
     }
 }
 
