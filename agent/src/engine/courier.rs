@@ -328,6 +328,11 @@ impl<'a> Courier<'a> {
                 Verdict::All(Fortune::KEPT)
             }
             Answer::Broken { reason, fate } => self.judge_broken(reason, fate, members),
+            Answer::Retry {
+                reason,
+                wait: None,
+                fate: fate @ (Fate::Unknown | Fate::MayStillLand),
+            } => self.judge_lost(&reason, fate, members),
             other => {
                 let fortune = self.later(other, strikes);
                 Verdict::Each(Box::new(move |strikes| fortune.with(strikes)))
@@ -368,6 +373,36 @@ impl<'a> Courier<'a> {
         self.broken(&reason, fate);
         Verdict::Each(Box::new(move |mut strikes| {
             strikes.grouped = strikes.grouped.saturating_add(1);
+            Fortune::Deferred {
+                reason: reason.clone(),
+                fate,
+                wait: None,
+                strikes,
+            }
+        }))
+    }
+
+    /// No answer of Digible's own, which is nobody's fault, as long as others get one: a group that is lost
+    /// three times while others pass is looked through for the product that it is about. Alone, such a
+    /// product is never refused.
+    fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Parcel]) -> Verdict {
+        let is_group = members.len() > 1;
+        let struck_out =
+            |parcel: &&Parcel| parcel.strikes.grouped.saturating_add(1) >= MOST_STRIKES;
+        if is_group && members.iter().all(struck_out) && self.evidence.has_proof() {
+            return Verdict::Split {
+                fate,
+                suspect: None,
+            };
+        }
+        self.fault(reason);
+        let reason = reason.to_owned();
+        Verdict::Each(Box::new(move |mut strikes| {
+            match is_group {
+                true => strikes.grouped = strikes.grouped.saturating_add(1),
+                // From then on it travels alone.
+                false => strikes.alone = strikes.alone.max(1),
+            }
             Fortune::Deferred {
                 reason: reason.clone(),
                 fate,

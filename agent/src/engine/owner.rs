@@ -33,9 +33,10 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
             expected_generation = stamp.generation,
             "the shop's database was served by another journal or restored; everything is in doubt and an upload is due"
         );
-        core.journal.doubt_everything().await?;
-        // Its requests may still land, also on products that this journal has never seen.
+        // Its requests may still land, also on products that this journal has never seen. First, so that
+        // nothing is settled in between.
         core.journal.expect_others().await?;
+        core.journal.doubt_everything().await?;
     }
     if is_ours && owner.is_some() && !is_due(*renewed) {
         return Ok(());

@@ -17,9 +17,11 @@ use super::{
     scan,
     step::Mode,
     sync::{self, Ending},
+    witness::{self, Testimony},
 };
 use crate::{
     catalog::{CaptureStatus, Lookup},
+    health,
     product::ProductId,
     run::{Count, Outcome, Run},
 };
@@ -135,7 +137,16 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         // What changed behind it meanwhile is nowhere.
         core.journal.need_upload().await?;
     }
-    Ok((Outcome::Completed, String::new()))
+    match live.now().failed {
+        0 => Ok((Outcome::Completed, String::new())),
+        left => Ok((
+            Outcome::Failed,
+            format!(
+                "{} still waiting: Digible gives no answer about them and takes others; syncs go on with them",
+                health::products(left)
+            ),
+        )),
+    }
 }
 
 /// Makes sure that the shop is ours to serve.
@@ -197,6 +208,16 @@ async fn all(
             Some(Halt::Unreachable(_)) if failures >= TRIES && !has_begun(live) => {
                 return Ok(Some(failed(live, &passed)));
             }
+            None | Some(Halt::Unreachable(_))
+                if source == Source::Due
+                    && failures > 0
+                    && failures % TRIES == 0
+                    && others_pass(core, live, evidence).await? =>
+            {
+                // It is about these products alone: in doubt, they are the next syncs'.
+                live.update(|run| run.failed = passed.deferred);
+                return Ok(None);
+            }
             Some(_) => Instant::now() + backoff::delay(failures),
             None => sync::next_try(core),
         };
@@ -209,6 +230,14 @@ async fn all(
             Source::Rows => passed.at,
         };
     }
+}
+
+/// Whether Digible takes a product that it acknowledged before.
+async fn others_pass(core: &Core, live: &Live, evidence: &Evidence) -> Result<bool, StepError> {
+    let _turn = core.turn().await?;
+    let none = HashSet::new();
+    let testimony = witness::ask(core, live, evidence, &none).await?;
+    Ok(matches!(testimony, Testimony::Passes))
 }
 
 /// Whether Digible has acknowledged something of it.

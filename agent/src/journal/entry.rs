@@ -148,10 +148,11 @@ impl Entry {
                 self.parked = None;
                 self.removed = self.removed.or(Some(times.wall));
                 // Being listed says that Digible may have it; what lands later, it does not.
-                let doubt = self.doubt.filter(|doubt| doubt.lands_until > times.now);
-                self.doubt = doubt.map(|doubt| Doubt {
-                    due: doubt.lands_until,
-                    ..doubt
+                let before = self.doubt.unwrap_or_default().lands_until;
+                let lands_until = before.max(times.others_until);
+                self.doubt = (lands_until > times.now).then_some(Doubt {
+                    lands_until,
+                    due: lands_until,
                 });
             }
         }

@@ -246,8 +246,9 @@ fn take_over(
             meta::set(transaction, aside::TAKEN_UP, &None::<i64>)?;
         }
         if trust == Trust::Nothing {
-            distrust(transaction, late_window)?;
+            let others_until = distrust(transaction, late_window)?;
             checksums.accept(transaction)?;
+            return Ok((content, others_until));
         }
         Ok((content, others_until))
     });
@@ -346,12 +347,14 @@ fn recover(connection: &Connection, late_window: Duration) -> rusqlite::Result<i
     Ok(until)
 }
 
-/// Puts everything in doubt, because some of what was written is lost or was changed.
-fn distrust(transaction: &Transaction<'_>, late_window: Duration) -> rusqlite::Result<()> {
+/// Puts everything in doubt, because some of what was written is lost or was changed: also what was in flight
+/// may be lost, as if another agent had sent it. Gives until when that may land.
+fn distrust(transaction: &Transaction<'_>, late_window: Duration) -> rusqlite::Result<i64> {
     let until = steady_ms().saturating_add(milliseconds(late_window));
     products::doubt_everything(transaction)?;
     transaction.execute("UPDATE doubt SET lands_until = ?1, due = 0", [until])?;
-    Ok(())
+    meta::set(transaction, "others_until", &until)?;
+    Ok(until)
 }
 
 fn new_id() -> String {

@@ -106,15 +106,27 @@ impl AgentState {
     /// before. A copy may be old, so that everything published in it is in doubt. A pause that an earlier
     /// version kept in the journal is taken over.
     ///
+    /// `is_lost`: whether the journal that was set aside for this one was this account's own; none when none
+    /// was set aside.
+    ///
     /// # Errors
     ///
     /// When the file or the journal fails.
-    pub async fn use_journal(&self, journal: &Journal) -> Result<Option<&'static str>> {
+    pub async fn use_journal(
+        &self,
+        journal: &Journal,
+        is_lost: Option<bool>,
+    ) -> Result<Option<&'static str>> {
         let id = journal.stamp().await?.journal;
         let file = journal.place.number();
         let before = self.file.kept().clone();
         let is_other = before.journal.as_ref().is_some_and(|before| *before != id);
         let is_copy = !is_other && before.file.is_some() && file.is_some() && before.file != file;
+        if is_lost.unwrap_or(is_other || is_copy) {
+            // What the agent of the lost journal had in flight, this one does not know. Before the new one's
+            // id is kept: from then on nobody asks again.
+            journal.expect_others().await?;
+        }
         if is_copy {
             journal.doubt_everything().await?;
         }

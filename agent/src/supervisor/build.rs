@@ -146,7 +146,8 @@ impl Supervisor {
 
     /// Tells people what became of the journal that was there.
     async fn note_opened(&self, opened: &Opened) -> Result<(), JournalError> {
-        let other = self.state.use_journal(&opened.journal).await?;
+        let is_lost = opened.kept.as_ref().map(|kept| kept.is_lost);
+        let other = self.state.use_journal(&opened.journal, is_lost).await?;
         if opened.catalog_changed {
             tracing::warn!("the product table is another one: everything published is in doubt");
             self.board.update(|facts| facts.catalog_changed = true);
@@ -162,11 +163,6 @@ impl Supervisor {
             return Ok(());
         };
         tracing::warn!("the journal was replaced: {why}; run `shopmasterctl upload`");
-        let is_lost = opened.kept.as_ref().map(|kept| kept.is_lost);
-        if is_lost.unwrap_or(other.is_some()) {
-            // What the agent of that journal had in flight, this one does not know.
-            opened.journal.expect_others().await?;
-        }
         self.board
             .update(|facts| facts.journal_replaced = Some(why));
         Ok(())

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{
     World,
     cloud::{self, Applied, Reaction},
-    options,
 };
 use crate::{
     digible::{Answer, Fate},
@@ -83,4 +82,63 @@ async fn who_is_refused_everything_reads_why() {
         run.message
     );
     assert!(world.codes().contains(&"DIGIBLE_REFUSES"));
+}
+
+/// No answer to whatever holds `p000`, and good ones to all else.
+fn loses_one(world: &World) {
+    world.cloud.rule(|request| match request.is_about("p000") {
+        true => cloud::lost(Applied::Never),
+        false => cloud::good(),
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_product_that_never_gets_an_answer_holds_up_no_others() {
+    for run_kind in [Kind::Sync, Kind::Upload] {
+        let world = World::new().await;
+        for number in 0..60 {
+            world.shop.put(&format!("p{number:03}"), 1);
+        }
+        loses_one(&world);
+        // As after an outage: the first job of all is the one that fails.
+        world.engine.core.begin_trial();
+        let run = world.run(run_kind).await;
+        for _ in 0..6 {
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            world.sync().await;
+        }
+        for number in 1..60 {
+            assert!(
+                world.cloud.has(&format!("p{number:03}"), 1),
+                "{number} {run:?}"
+            );
+        }
+        assert!(!world.is_parked("p000").await && world.known("p000").await.is_in_doubt());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_ends_though_one_product_never_gets_an_answer() {
+    let world = World::new().await;
+    for number in 0..60 {
+        world.shop.put(&format!("p{number:03}"), 1);
+    }
+    loses_one(&world);
+    let ended = tokio::time::timeout(Duration::from_secs(7_200), world.upload()).await;
+    let run = ended.expect("the upload does not end");
+    assert_eq!(
+        (run.outcome, run.failed),
+        (Some(Outcome::Failed), 1),
+        "{run:?}"
+    );
+    assert!(
+        world
+            .engine
+            .journal()
+            .uploaded_at()
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(world.known("p000").await.is_in_doubt());
 }

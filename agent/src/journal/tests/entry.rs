@@ -262,6 +262,8 @@ fn what_another_agent_sent_may_land_upon_every_acknowledgement() {
     };
     let after = Entry::default().after(&acknowledged(1), &times);
     assert_eq!(after, published(1).doubted(130, 130));
+    let gone = Entry::default().after(&Event::Gone, &times);
+    assert_eq!(gone.doubt.map(|doubt| doubt.due), Some(130), "listed again");
     let later = Times {
         started: 130,
         ..times

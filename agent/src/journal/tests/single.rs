@@ -15,14 +15,14 @@ async fn a_pause_that_an_earlier_version_kept_is_taken_over_once() {
         &shop.journal,
         "INSERT INTO meta (key, value) VALUES ('paused_until', 1800000000123)",
     );
-    assert_eq!(state.use_journal(&shop.journal).await.unwrap(), None);
+    assert_eq!(state.use_journal(&shop.journal, None).await.unwrap(), None);
     assert_eq!(*state.borrow(), Some(Pause::Until(until)));
     state.set_pause(None).await.unwrap();
     let state = AgentState::open(&path);
-    assert_eq!(state.use_journal(&shop.journal).await.unwrap(), None);
+    assert_eq!(state.use_journal(&shop.journal, None).await.unwrap(), None);
     assert_eq!(*state.borrow(), None);
     let other = Fixture::new();
-    let replaced = state.use_journal(&other.journal).await.unwrap();
+    let replaced = state.use_journal(&other.journal, None).await.unwrap();
     assert_eq!(replaced, Some("it was missing"));
 }
 
@@ -32,17 +32,17 @@ async fn a_copy_of_the_journal_in_its_place_is_doubted() {
     let shop = Fixture::new();
     shop.publish(&[&number(1)], 7).await;
     let state = AgentState::open(&shop.folder.path().join("state.json"));
-    assert_eq!(state.use_journal(&shop.journal).await.unwrap(), None);
+    assert_eq!(state.use_journal(&shop.journal, None).await.unwrap(), None);
     let Fixture { folder, journal } = shop;
     drop(journal);
     let copy = folder.path().join("copy");
     std::fs::copy(file(&folder), &copy).unwrap();
     std::fs::rename(copy, file(&folder)).unwrap();
     let journal = open(&folder).journal;
-    let replaced = state.use_journal(&journal).await.unwrap();
+    let replaced = state.use_journal(&journal, None).await.unwrap();
     assert_eq!(replaced, Some("its file is a copy, which may be old"));
     assert_eq!(journal.counts().await.unwrap().in_doubt, 1);
-    assert_eq!(state.use_journal(&journal).await.unwrap(), None);
+    assert_eq!(state.use_journal(&journal, None).await.unwrap(), None);
 }
 
 #[tokio::test]
