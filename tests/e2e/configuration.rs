@@ -9,7 +9,7 @@ use shopmaster_testkit::{
     world::World,
 };
 
-use crate::support::{codes, runs, wait_issue, wait_up_to_date};
+use crate::support::{codes, confirm, runs, wait_issue, wait_up_to_date};
 
 async fn uploaded(products: usize) -> World {
     let world = World::builder().products(products).start().await.unwrap();
@@ -51,6 +51,8 @@ async fn assert_fresh(world: &World, kept: usize, products: u64) {
     assert_eq!(runs(world).await, []);
     let run = world.upload().await.unwrap();
     assert_eq!(run.sent, products);
+    // Another journal served the shop's database until now.
+    confirm(world).await;
     wait_up_to_date(world).await;
 }
 
@@ -69,6 +71,7 @@ async fn assert_taken_up(world: &World, kept: usize, products: u64) {
     assert_eq!(kept_aside(world).len(), kept);
     assert_ne!(runs(world).await, []);
     assert_eq!(world.upload().await.unwrap().sent, products);
+    confirm(world).await;
     wait_up_to_date(world).await;
 }
 
