@@ -15,13 +15,15 @@ use shopmaster_testkit::storm::{Abilities, Outcome, PROMISES, Plan, StormError, 
 const RANDOM_CASES: usize = 12;
 /// Cases at once: they wait most of the time.
 const JOBS: usize = 4;
-/// Says which cases a failed test had; `SHOPMASTER_TEST_SEED` repeats them.
+/// Names the first of the random cases. Without it they are the same each time, so that a failure is the
+/// change's and not the day's; new ones are the binary's.
 const SEED: &str = "SHOPMASTER_TEST_SEED";
+const FIRST: u64 = 20_261_129;
 
 #[test]
 fn what_failed_once_and_random_cases_are_conserved() {
     let given = env::var(SEED).ok().and_then(|text| text.parse().ok());
-    let seed: u64 = given.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    let seed: u64 = given.unwrap_or(FIRST);
     println!("{SEED}={seed}");
     let mut plans = corpus().unwrap();
     plans.extend((seed..).take(RANDOM_CASES).map(Plan::from_seed));

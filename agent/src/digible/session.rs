@@ -37,7 +37,7 @@ pub(super) struct Pass {
 }
 
 /// As long after an acknowledgement the token is taken for good.
-const PROVEN: Duration = Duration::from_secs(60);
+const PROVEN: Duration = Duration::from_secs(20);
 
 /// What makes a token doubtful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

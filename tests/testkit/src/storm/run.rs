@@ -36,7 +36,7 @@ const GREEN_WAIT: Duration = Duration::from_secs(2);
 /// From one look of the oracle to the next while a case waits.
 const LOOK_PAUSE: Duration = Duration::from_millis(60);
 /// How long the agent may take to be quiet once nothing goes wrong any more.
-const SETTLE_DEADLINE: Duration = Duration::from_secs(45);
+const SETTLE_DEADLINE: Duration = Duration::from_secs(90);
 /// So long it is left alone first, when it syncs by itself.
 const LEFT_ALONE: Duration = Duration::from_secs(12);
 /// How long it may take to answer all questions at the end.
