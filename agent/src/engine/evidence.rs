@@ -40,6 +40,8 @@ impl Evidence {
         reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
         self.faults.store(0, Ordering::SeqCst);
         self.refusals.fetch_add(1, Ordering::SeqCst);
+        // The session may have ended since the last one passed.
+        self.passed.store(false, Ordering::SeqCst);
     }
 
     /// A request failed in a way that no product is to blame for. Gives how many did in a row.
@@ -63,7 +65,7 @@ impl Evidence {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the batch endpoint acknowledged something in this run.
+    /// Whether the batch endpoint acknowledged something in this run since it last refused something.
     pub(super) fn has_proof(&self) -> bool {
         self.passed.load(Ordering::SeqCst)
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::{
     backoff::Jitter,
     core::Core,
-    courier::{Courier, Fortune},
+    courier::{Courier, Fortune, Parcel},
     deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
@@ -208,7 +208,7 @@ impl Step<'_> {
             ..Delivered::default()
         };
         let may_park = self
-            .may_park(&back.fortunes, aboard, &mut delivered)
+            .may_park(&plan.parcels, &back.fortunes, aboard, &mut delivered)
             .await?;
         let mut rest = self.rest(plan, back.fortunes, may_park, &mut delivered);
         let progress = self.progress(&delivered, cursor);
@@ -313,6 +313,7 @@ impl Step<'_> {
     /// Whether products that Digible refuses may be parked: only with the proof that others pass.
     async fn may_park(
         &self,
+        parcels: &[Parcel],
         fortunes: &[Fortune],
         aboard: &HashSet<ProductId>,
         delivered: &mut Delivered,
@@ -334,7 +335,17 @@ impl Step<'_> {
             return Ok(false);
         }
         let aboard = aboard.iter().collect();
-        match witness::ask(self.core, self.live, self.evidence, &aboard).await? {
+        let mut testimony = witness::ask(self.core, self.live, self.evidence, &aboard).await?;
+        if let Testimony::Absent = testimony {
+            // One that this very step has seen pass is as good.
+            let mut told = parcels.iter().zip(fortunes);
+            let passed = told.find(|(_, it)| matches!(it, Fortune::Acknowledged { .. }));
+            if let Some((parcel, _)) = passed {
+                testimony =
+                    witness::send(self.core, self.live, self.evidence, &parcel.item).await?;
+            }
+        }
+        match testimony {
             Testimony::Passes => Ok(true),
             Testimony::Absent | Testimony::Refused(_) => {
                 // A page in place of an answer refuses nothing.
