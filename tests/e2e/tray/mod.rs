@@ -112,7 +112,10 @@ async fn pause_and_resume() -> Tested {
     let world = uploaded(shop(&bus)).await?;
     let icon = panel.icon().await?;
     let equal = icon
-        .until(|look| look.tooltip.starts_with("shopMaster: All 5 products up to date"))
+        .until(|look| {
+            look.tooltip
+                .starts_with("shopMaster: All 5 products up to date")
+        })
         .await?;
 
     icon.click("Pause for 30 minutes").await?;
@@ -233,7 +236,10 @@ async fn icon_and_line_follow_the_state() -> Tested {
     let world = uploaded(shop(&bus)).await?;
     let icon = panel.icon().await?;
     let equal = icon
-        .until(|look| look.tooltip.starts_with("shopMaster: All 5 products up to date"))
+        .until(|look| {
+            look.tooltip
+                .starts_with("shopMaster: All 5 products up to date")
+        })
         .await?;
     let poison = id(3);
     world.digible.inject(Fault::poison(422, [poison.as_str()]));
@@ -280,8 +286,11 @@ async fn the_icon_comes_with_each_panel() -> Tested {
     let world = uploaded(shop(&bus)).await?;
     let mut panel = Panel::start(&bus.address()).await?;
     let icon = panel.icon().await?;
-    icon.until(|look| look.tooltip.starts_with("shopMaster: All 5 products up to date"))
-        .await?;
+    icon.until(|look| {
+        look.tooltip
+            .starts_with("shopMaster: All 5 products up to date")
+    })
+    .await?;
     panel.stop().await?;
     pause(&world, None).await?;
     let mut panel = Panel::start(&bus.address()).await?;
@@ -332,7 +341,10 @@ async fn beside_a_service_it_comes_and_goes_alone() -> Tested {
     let mut tray = icon_alone(&world, &bus)?;
     let icon = panel.icon().await?;
     let equal = icon
-        .until(|look| look.tooltip.starts_with("shopMaster: All 5 products up to date"))
+        .until(|look| {
+            look.tooltip
+                .starts_with("shopMaster: All 5 products up to date")
+        })
         .await?;
     world.kill9();
     let gone = icon
@@ -374,8 +386,11 @@ async fn an_icon_with_nothing_to_show_sleeps() -> Tested {
     let world = uploaded(World::builder().products(5)).await?;
     let tray = icon_alone(&world, &bus)?;
     let icon = panel.icon().await?;
-    icon.until(|look| look.tooltip.starts_with("shopMaster: All 5 products up to date"))
-        .await?;
+    icon.until(|look| {
+        look.tooltip
+            .starts_with("shopMaster: All 5 products up to date")
+    })
+    .await?;
     let process = tray.id().ok_or("no process")?;
     // The start dies away, and twice a minute the connection is tried.
     for _ in 0..30 {
