@@ -361,9 +361,7 @@ impl<'a> Courier<'a> {
                 strikes,
             });
         }
-        let struck_out =
-            |parcel: &&Parcel| parcel.strikes.grouped.saturating_add(1) >= MOST_STRIKES;
-        if members.iter().all(struck_out) {
+        if members.iter().all(|parcel| parcel.strikes_out()) {
             self.evidence.refused(&reason);
             return Verdict::Split {
                 fate,
@@ -387,9 +385,10 @@ impl<'a> Courier<'a> {
     /// product is never refused.
     fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Parcel]) -> Verdict {
         let is_group = members.len() > 1;
-        let struck_out =
-            |parcel: &&Parcel| parcel.strikes.grouped.saturating_add(1) >= MOST_STRIKES;
-        if is_group && members.iter().all(struck_out) && self.evidence.has_proof() {
+        if is_group
+            && members.iter().all(|parcel| parcel.strikes_out())
+            && self.evidence.has_proof()
+        {
             return Verdict::Split {
                 fate,
                 suspect: None,
@@ -507,6 +506,11 @@ enum Verdict {
 }
 
 impl Parcel {
+    /// Whether one more failure in a group is one too many.
+    fn strikes_out(&self) -> bool {
+        self.strikes.grouped.saturating_add(1) >= MOST_STRIKES
+    }
+
     fn is_update(&self) -> bool {
         self.route == Route::Update
     }

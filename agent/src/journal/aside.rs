@@ -11,9 +11,8 @@ use rusqlite::Connection;
 use super::{
     JournalError, Result,
     checksums::{Checksums, Soundness},
-    exists,
     files::{self, with_suffix},
-    meta, migrations, open,
+    has_rows, meta, migrations, open,
 };
 
 /// What belongs to a journal beside its own file.
@@ -181,8 +180,7 @@ pub(super) fn holds_anything(connection: &Connection, format: i64) -> rusqlite::
         _ => &["published", "doubt", "in_flight", "parked", "removed"],
     };
     for table in tables {
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
-        if exists(connection, &sql)? {
+        if has_rows(connection, table)? {
             return Ok(true);
         }
     }

@@ -289,6 +289,13 @@ impl Journal {
     }
 }
 
+fn has_rows(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    exists(
+        connection,
+        &format!("SELECT EXISTS (SELECT 1 FROM {table})"),
+    )
+}
+
 fn exists(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(sql)?

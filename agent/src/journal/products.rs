@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     DigestBytes, Entry, Journal, Result,
     clock::{self, steady_ms},
-    exists, meta, stored, time,
+    has_rows, meta, stored, time,
     values::behind,
 };
 use crate::product::ProductId;
@@ -87,12 +87,7 @@ impl Journal {
     /// When SQLite fails.
     pub async fn known(&self, ids: Vec<ProductId>) -> Result<Vec<Known>> {
         self.read("look up products", move |connection| {
-            let any = |table| {
-                exists(
-                    connection,
-                    &format!("SELECT EXISTS (SELECT 1 FROM {table})"),
-                )
-            };
+            let any = |table| has_rows(connection, table);
             let (any_doubt, any_parked) = (any("doubt")?, any("parked")?);
             let (any_removed, any_in_flight) = (any("removed")?, any("in_flight")?);
             let mut in_flight =

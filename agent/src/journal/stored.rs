@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::{
     entry::{Doubt, Entry, Event, Published, Refusal, Times},
-    exists,
+    has_rows,
 };
 use crate::product::ProductId;
 
@@ -20,10 +20,7 @@ pub(super) struct Entries<'a> {
 
 impl<'a> Entries<'a> {
     pub(super) fn new(transaction: &'a Transaction<'a>, times: Times) -> rusqlite::Result<Self> {
-        let any = |table| {
-            let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
-            exists(transaction, &sql)
-        };
+        let any = |table| has_rows(transaction, table);
         Ok(Self {
             transaction,
             times,
