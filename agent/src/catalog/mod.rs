@@ -194,10 +194,27 @@ pub enum CaptureStatus {
     NotInstalled,
     /// As planned.
     Installed,
+    /// As an earlier version of shopMaster installed it. It works; installing again brings today's text, and
+    /// keeps what waits. What is older, for people.
+    Outdated(String),
     /// There, but different; what differs, a line each, for people.
     Drifted(Vec<String>),
     /// It cannot be captured, only scanned: a view. Why, for people.
     ScanOnly(String),
+}
+
+impl CaptureStatus {
+    /// Whether every change is captured, by today's text or by an earlier one.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        matches!(self, Self::Installed | Self::Outdated(_))
+    }
+
+    /// Whether there is a ChangeLog of ours, whatever has become of the rest.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.works() || matches!(self, Self::Drifted(_))
+    }
 }
 
 /// What of the old program was found in a database.

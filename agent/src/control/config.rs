@@ -164,7 +164,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::GetCaptureRequest>,
     ) -> Result<Response<v1::GetCaptureResponse>, Status> {
-        use crate::catalog::CaptureStatus::{Drifted, Installed};
+        use crate::catalog::CaptureStatus::Drifted;
         let engine = failure::engine(&self.supervisor).await?;
         engine.refresh().await;
         let catalog = engine.catalog();
@@ -173,13 +173,13 @@ impl v1::config_server::Config for Service {
             .await
             .map_err(|error| failure::catalog(&error))?;
         // One that nobody reads is told all the same: it grows.
-        let backlog = match status {
-            Installed | Drifted(_) => match (catalog.backlog().await, &status) {
+        let backlog = match status.is_there() {
+            true => match (catalog.backlog().await, &status) {
                 // What it is read through may be what is missing, and the drift says so.
                 (Err(CatalogError::NotInstalled), Drifted(_)) => Backlog::default(),
                 (backlog, _) => backlog.map_err(|error| failure::catalog(&error))?,
             },
-            _ => Backlog::default(),
+            false => Backlog::default(),
         };
         Ok(Response::new(v1::GetCaptureResponse {
             capture: Some(capture::capture(Some(&status), engine.scans())),
@@ -225,6 +225,9 @@ impl v1::config_server::Config for Service {
     }
 }
 
+/// What brings the text of this version.
+const UPDATE_CAPTURE: &str = "Run `shopmasterctl capture install` when it suits: it brings today's text and keeps what waits";
+
 /// The database first, then capture, then Digible.
 async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
     let checks = match engine.inspect().await {
@@ -258,14 +261,14 @@ async fn send(sink: &Sink<v1::TestConnectionResponse>, check: &Check) -> Result<
 }
 
 async fn capture_check(engine: &Engine, reachable: bool) -> Check {
-    use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled, ScanOnly};
+    use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled, Outdated, ScanOnly};
     let name = "catalog.capture";
     if !reachable {
         return Check::skipped(name);
     }
     let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
     {
-        Ok(Installed | Drifted(_)) if engine.scans() => (
+        Ok(Installed | Outdated(_) | Drifted(_)) if engine.scans() => (
             Verdict::Warning,
             "scan mode is on, and capture is still installed".to_owned(),
             "Run `shopmasterctl capture remove`".into(),
@@ -276,6 +279,11 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
             "".into(),
         ),
         Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), "".into()),
+        Ok(Outdated(what)) => (
+            Verdict::Ok,
+            format!("changes are captured; {what}"),
+            UPDATE_CAPTURE.into(),
+        ),
         Ok(NotInstalled) => (
             Verdict::Warning,
             "changes are not captured yet".to_owned(),

@@ -256,13 +256,15 @@ impl Engine {
         let core = &self.core;
         core.catalog.claim().await?;
         let status = core.catalog.capture().await?;
-        let noted = status != CaptureStatus::Installed && self.can_be_captured(&status).await?;
+        // What works has missed nothing, and another text of it is put in its place in one piece.
+        let misses = !status.works();
+        let noted = misses && self.can_be_captured(&status).await?;
         if noted {
             // First, so that it is not forgotten when the agent ends in between.
             core.journal.need_upload().await?;
         }
         let changed = core.catalog.install().await?;
-        if changed && !noted {
+        if changed && misses && !noted {
             core.journal.need_upload().await?;
         }
         if changed {

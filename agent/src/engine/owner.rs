@@ -67,7 +67,7 @@ async fn need_upload_after_gap(core: &Core, status: &CaptureStatus) -> Result<()
     let has_begun = has_finished || core.journal.newest_upload().await?.is_some();
     let has_gap = match status {
         // The owner goes with capture: who finds none where he has written it finds another one.
-        CaptureStatus::Installed => {
+        CaptureStatus::Installed | CaptureStatus::Outdated(_) => {
             has_begun
                 && core.journal.stamp().await?.generation > 0
                 && core.catalog.owner().await?.is_none()

@@ -71,11 +71,8 @@ impl State {
     /// Whether there is a ChangeLog to count.
     pub(super) fn has_change_log(&self) -> bool {
         let known = self.known();
-        let installed = matches!(
-            known.capture,
-            Some(CaptureStatus::Installed | CaptureStatus::Drifted(_))
-        );
-        installed && !known.scans
+        let is_there = known.capture.as_ref().is_some_and(CaptureStatus::is_there);
+        is_there && !known.scans
     }
 
     /// Notes how Digible is.
@@ -114,6 +111,13 @@ mod tests {
         for (chosen, status, scans, may_repeat, has_change_log) in [
             (false, CaptureStatus::NotInstalled, false, false, false),
             (false, CaptureStatus::Installed, false, false, true),
+            (
+                false,
+                CaptureStatus::Outdated(String::new()),
+                false,
+                false,
+                true,
+            ),
             (false, CaptureStatus::Drifted(vec![]), false, false, true),
             (false, view.clone(), true, true, false),
             (true, CaptureStatus::NotInstalled, true, false, false),

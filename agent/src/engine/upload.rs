@@ -20,7 +20,7 @@ use super::{
     witness::{self, Testimony},
 };
 use crate::{
-    catalog::{CaptureStatus, Lookup},
+    catalog::Lookup,
     health,
     product::ProductId,
     run::{Count, Outcome, Run},
@@ -158,9 +158,9 @@ async fn prepare(core: &Core) -> Result<Shop, StepError> {
         Behind::Scanned
     } else {
         owner::check(core, &status).await?;
-        match status {
-            CaptureStatus::Installed => Behind::Captured,
-            _ => Behind::Lost,
+        match status.works() {
+            true => Behind::Captured,
+            false => Behind::Lost,
         }
     };
     Ok(Shop {

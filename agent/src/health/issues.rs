@@ -115,6 +115,12 @@ fn capture(facts: &Facts) -> Option<Issue> {
     }
     let (code, severity, text, remedy) = match facts.capture.as_ref()? {
         CaptureStatus::Installed | CaptureStatus::ScanOnly(_) => return None,
+        CaptureStatus::Outdated(what) => (
+            "CAPTURE_OUTDATED",
+            Severity::Info,
+            format!("Changes are captured; {what}"),
+            "Run `shopmasterctl capture install` when it suits: it brings today's text and keeps what waits",
+        ),
         CaptureStatus::NotInstalled => (
             "CAPTURE_NOT_INSTALLED",
             Severity::Error,
@@ -145,7 +151,7 @@ fn capture_unused(facts: &Facts) -> Option<Issue> {
     facts.scan?;
     match facts.capture.as_ref()? {
         CaptureStatus::NotInstalled | CaptureStatus::ScanOnly(_) => return None,
-        CaptureStatus::Installed | CaptureStatus::Drifted(_) => {}
+        CaptureStatus::Installed | CaptureStatus::Outdated(_) | CaptureStatus::Drifted(_) => {}
     }
     Some(new(
         facts,

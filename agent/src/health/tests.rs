@@ -521,11 +521,37 @@ fn a_walked_table_is_green_when_the_last_walk_left_nothing() {
     assert_eq!(see(&facts).3, ["NEVER_UPLOADED"]);
 }
 
+/// An earlier version's text works: people are told, and nothing turns amber.
+#[test]
+fn capture_of_an_earlier_version_is_a_hint() {
+    let facts = Facts {
+        capture: Some(CaptureStatus::Outdated(
+            "the trigger is as an earlier version installed it".to_owned(),
+        )),
+        ..healthy()
+    };
+    let seen = report(&facts, at("12:00:00"), &TimeZone::UTC);
+    assert_eq!((seen.state, seen.icon), (State::UpToDate, Icon::Green));
+    let [issue] = seen.issues.as_slice() else {
+        panic!("{:?}", seen.issues);
+    };
+    assert_eq!(
+        (issue.code, issue.severity),
+        ("CAPTURE_OUTDATED", Severity::Info)
+    );
+    assert!(issue.text.contains("earlier version"), "{}", issue.text);
+    assert!(issue.remedy.contains("capture install"), "{}", issue.remedy);
+}
+
 #[test]
 fn capture_that_nobody_reads_is_told() {
     let mut facts = walked();
     for (status, codes) in [
         (CaptureStatus::Installed, vec!["CAPTURE_UNUSED"]),
+        (
+            CaptureStatus::Outdated(String::new()),
+            vec!["CAPTURE_UNUSED"],
+        ),
         (CaptureStatus::Drifted(vec![]), vec!["CAPTURE_UNUSED"]),
         (CaptureStatus::ScanOnly("a view".to_owned()), vec![]),
     ] {

@@ -6,12 +6,13 @@ use crate::catalog::{CaptureStatus, Check, Verdict};
 
 /// `scans`: the table is walked, whatever is in the database.
 pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -> v1::Capture {
-    use v1::CaptureState::{Drifted, Installed, NotInstalled, NotNeeded, Unknown};
+    use v1::CaptureState::{Drifted, Installed, NotInstalled, NotNeeded, Outdated, Unknown};
     let state = match status {
         None => Unknown,
         Some(CaptureStatus::NotInstalled) if scans => NotNeeded,
         Some(CaptureStatus::NotInstalled) => NotInstalled,
         Some(CaptureStatus::Installed) => Installed,
+        Some(CaptureStatus::Outdated(_)) => Outdated,
         Some(CaptureStatus::ScanOnly(_)) => NotNeeded,
         Some(CaptureStatus::Drifted(_)) => Drifted,
     };
@@ -27,7 +28,9 @@ pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -
             _ => Vec::new(),
         },
         reason: match status {
-            Some(CaptureStatus::ScanOnly(reason)) => reason.clone(),
+            Some(CaptureStatus::ScanOnly(reason) | CaptureStatus::Outdated(reason)) => {
+                reason.clone()
+            }
             _ => String::new(),
         },
     }

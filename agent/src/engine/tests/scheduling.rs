@@ -12,7 +12,7 @@ use super::{
     id, options,
 };
 use crate::journal::Pause;
-use crate::run::{Cause, Kind};
+use crate::run::{Cause, Kind, Outcome};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -334,5 +334,22 @@ async fn a_broken_trigger_is_told_while_a_run_waits() {
     world.shop.has_trigger(false);
     sleep(seconds(55)).await;
     assert!(world.codes().contains(&"CAPTURE_DRIFTED"));
+    world.engine.stop().await;
+}
+
+/// What an earlier version installed works: nothing was missed, and nothing is sent again for it.
+#[tokio::test(start_paused = true)]
+async fn capture_of_an_earlier_version_is_served_and_changed_over_without_an_upload() {
+    let world = started(options()).await;
+    assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
+    world.shop.is_outdated();
+    sleep(seconds(55)).await;
+    assert!(world.codes().contains(&"CAPTURE_OUTDATED"));
+    world.shop.put("a", 1);
+    sleep(seconds(5)).await;
+    assert!(world.cloud.has("a", 1));
+    assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
+    assert!(world.engine.install_capture().await.unwrap());
+    assert_eq!(world.codes(), Vec::<&str>::new());
     world.engine.stop().await;
 }

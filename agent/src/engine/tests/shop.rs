@@ -46,6 +46,8 @@ struct Table {
     failing: Option<fn() -> CatalogError>,
     missing_capture: bool,
     missing_trigger: bool,
+    /// An earlier version of ours installed it.
+    outdated: bool,
     install_fails: bool,
     unfit_key: bool,
     /// The old program is still at work.
@@ -177,6 +179,11 @@ impl FakeShop {
     /// Drops a trigger, or creates it again.
     pub(super) fn has_trigger(&self, has: bool) {
         self.table().missing_trigger = !has;
+    }
+
+    /// Capture is as an earlier version of ours installed it.
+    pub(super) fn is_outdated(&self) {
+        self.table().outdated = true;
     }
 
     /// Its key is not unique.
@@ -312,9 +319,10 @@ impl Catalog for FakeShop {
     async fn install(&self) -> Result<bool> {
         self.plan().await?;
         let installed = self.install_by_hand();
+        let updated = std::mem::take(&mut self.table().outdated);
         match std::mem::take(&mut self.table().install_fails) {
             true => Err(CatalogError::Unproven("no change".to_owned())),
-            false => Ok(installed),
+            false => Ok(installed || updated),
         }
     }
 
@@ -326,6 +334,9 @@ impl Catalog for FakeShop {
         let table = self.table();
         if table.is_view {
             return Ok(CaptureStatus::ScanOnly("it is a view".to_owned()));
+        }
+        if table.outdated {
+            return Ok(CaptureStatus::Outdated("the trigger is older".to_owned()));
         }
         Ok(match (table.missing_capture, table.missing_trigger) {
             (true, _) => CaptureStatus::NotInstalled,

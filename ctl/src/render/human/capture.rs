@@ -1,8 +1,8 @@
 //! Capture for people.
 
 use shopmaster_proto::v1::{
-    AdoptResponse, Capture, GetCaptureResponse, InstallCaptureResponse, PlanCaptureResponse,
-    RemoveCaptureResponse,
+    AdoptResponse, Capture, CaptureState, GetCaptureResponse, InstallCaptureResponse,
+    PlanCaptureResponse, RemoveCaptureResponse,
 };
 
 use super::{Clock, check, number, plain, table};
@@ -79,6 +79,10 @@ pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
             .iter()
             .map(|difference| ("drift", plain(difference))),
     );
+    if capture.state() == CaptureState::Outdated {
+        let hint = "`shopmasterctl capture install` brings today's text and keeps what waits";
+        lines.push(("hint", hint.to_owned()));
+    }
     table::pairs(&lines)
 }
 
@@ -94,7 +98,7 @@ pub fn adoption(answer: &AdoptResponse) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shopmaster_proto::v1::{CaptureMode, CaptureState};
+    use shopmaster_proto::v1::CaptureMode;
 
     use super::{
         super::clock::tests::{clock, local},
@@ -137,6 +141,26 @@ mod tests {
         assert_eq!(
             adoption(&answer),
             "`t` is dropped:\n    CREATE TRIGGER t\n        ON a\u{fffd}\ndone\n"
+        );
+    }
+
+    #[test]
+    fn an_earlier_version_is_a_hint() {
+        let answer = GetCaptureResponse {
+            capture: Some(Capture {
+                mode: CaptureMode::Trigger.into(),
+                state: CaptureState::Outdated.into(),
+                drift: Vec::new(),
+                reason: "the trigger is an earlier version's".to_owned(),
+            }),
+            ..GetCaptureResponse::default()
+        };
+        assert_eq!(
+            current(&answer, &clock()),
+            "capture  trigger, outdated: the trigger is an earlier version's\n\
+             changes  0\n\
+             pending  0\n\
+             hint     `shopmasterctl capture install` brings today's text and keeps what waits\n"
         );
     }
 

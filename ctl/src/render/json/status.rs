@@ -89,11 +89,11 @@ struct SessionJson {
 pub struct CaptureJson {
     /// `trigger` or `scan`.
     mode: Option<String>,
-    /// `unknown`, `not_installed`, `installed`, `drifted` or `not_needed`.
+    /// `unknown`, `not_installed`, `installed`, `outdated`, `drifted` or `not_needed`.
     state: Option<String>,
     /// What differs from what was installed.
     drift: Vec<String>,
-    /// Why the table can only be walked; null when it can be captured.
+    /// Why the table can only be walked, or what of capture is an earlier version's; else null.
     reason: Option<String>,
 }
 
