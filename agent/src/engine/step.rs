@@ -355,7 +355,7 @@ impl Step<'_> {
                 });
                 Ok(false)
             }
-            Testimony::Unclear(halt) => {
+            Testimony::Unclear(halt) | Testimony::Broken(halt) => {
                 delivered.halt = delivered.halt.take().or(Some(halt));
                 Ok(false)
             }

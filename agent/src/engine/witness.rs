@@ -28,7 +28,12 @@ pub(super) enum Testimony {
     Absent,
     /// No answer that says anything about products.
     Unclear(Halt),
+    /// A fault that may be its own: another one may know better.
+    Broken(Halt),
 }
+
+/// So many witnesses are asked for one that is answered clearly.
+const MOST_ASKED: usize = 3;
 
 /// Sends a product that was acknowledged before and is not `aboard`, inside the turn that is going.
 pub(super) async fn ask(
@@ -37,10 +42,19 @@ pub(super) async fn ask(
     evidence: &Evidence,
     aboard: &HashSet<&ProductId>,
 ) -> Result<Testimony, StepError> {
-    let Some(item) = find(core, aboard).await? else {
-        return Ok(Testimony::Absent);
-    };
-    send(core, live, evidence, &item).await
+    let mut others: Vec<_> = aboard.iter().map(|id| (*id).clone()).collect();
+    let mut testimony = Testimony::Absent;
+    for _ in 0..MOST_ASKED {
+        let Some(item) = find(core, &others).await? else {
+            break;
+        };
+        testimony = send(core, live, evidence, &item).await?;
+        if !matches!(testimony, Testimony::Broken(_)) {
+            break;
+        }
+        others.push(item.id);
+    }
+    Ok(testimony)
 }
 
 /// Sends one product, as a step of its own inside the turn that is going. When it passes, that is proof
@@ -78,7 +92,7 @@ pub(super) async fn send(
         | Answer::TooLarge { reason }
         | Answer::Missing { reason } => (Testimony::Refused(reason), Landing::Nothing),
         Answer::Broken { reason, fate } => {
-            (Testimony::Unclear(Halt::Unreachable(reason)), fate.into())
+            (Testimony::Broken(Halt::Unreachable(reason)), fate.into())
         }
         Answer::Misconfigured { reason } => (
             Testimony::Unclear(Halt::Misconfigured(reason)),
@@ -106,14 +120,18 @@ pub(super) async fn send(
 }
 
 /// A product that still is as Digible acknowledged it, or else one that it acknowledged at all.
-async fn find(core: &Core, aboard: &HashSet<&ProductId>) -> Result<Option<Item>, StepError> {
-    let mut others: Vec<_> = aboard.iter().map(|id| (*id).clone()).collect();
+async fn find(core: &Core, others: &[ProductId]) -> Result<Option<Item>, StepError> {
+    let mut others = others.to_vec();
     let mut second_best = None;
     for _ in 0..MOST_LOOKS {
         let Some(id) = core.journal.any_settled(others.clone()).await? else {
             break;
         };
         others.push(id.clone());
+        // One that failed says nothing of others.
+        if core.waits.until(&id).is_some() {
+            continue;
+        }
         let Some(Lookup::Found(row)) = core.catalog.read(std::slice::from_ref(&id)).await?.pop()
         else {
             continue;

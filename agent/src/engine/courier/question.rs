@@ -22,7 +22,7 @@ impl Courier<'_> {
             Ok(Testimony::Passes) => {}
             Ok(Testimony::Absent) => self.question_aboard(parcels, reason).await,
             Ok(Testimony::Refused(reason)) => self.stop(Halt::Refuses(reason)),
-            Ok(Testimony::Unclear(halt)) => self.stop(halt),
+            Ok(Testimony::Unclear(halt) | Testimony::Broken(halt)) => self.stop(halt),
             Err(error) => {
                 *lock(&self.failure) = Some(error);
                 self.stop(Halt::Cancelled);
@@ -38,6 +38,7 @@ impl Courier<'_> {
             Some(index) => vec![index],
             None => (0..parcels.len()).rev().step_by(spacing).collect(),
         };
+        let mut broken = None;
         for index in witnesses {
             let Some(parcel) = parcels.get(index) else {
                 continue;
@@ -45,6 +46,7 @@ impl Courier<'_> {
             match witness::send(self.core, self.live, self.evidence, &parcel.item).await {
                 Ok(Testimony::Passes) => return,
                 Ok(Testimony::Refused(_) | Testimony::Absent) => {}
+                Ok(Testimony::Broken(halt)) => broken = Some(halt),
                 Ok(Testimony::Unclear(halt)) => return self.stop(halt),
                 Err(error) => {
                     *lock(&self.failure) = Some(error);
@@ -52,8 +54,10 @@ impl Courier<'_> {
                 }
             }
         }
-        self.stop(Halt::Refuses(format!(
-            "nothing was accepted so far; Digible says: {reason}"
-        )));
+        self.stop(broken.unwrap_or_else(|| {
+            Halt::Refuses(format!(
+                "nothing was accepted so far; Digible says: {reason}"
+            ))
+        }));
     }
 }

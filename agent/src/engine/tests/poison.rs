@@ -363,3 +363,34 @@ async fn a_witness_is_not_followed_by_an_older_row_of_it() {
     let newest = shop::priced(3);
     assert!(acknowledged.iter().all(|(_, body)| body.contains(&newest)));
 }
+
+/// Nothing is settled that could be a witness, and the first product of the step that is asked is poison itself.
+#[tokio::test(start_paused = true)]
+async fn a_witness_that_is_poison_itself_does_not_speak_for_all() {
+    let world = World::with(Options {
+        batch_size: 2,
+        max_in_flight: 1,
+        bulk_threshold: 0,
+        ..options()
+    })
+    .await;
+    for key in ["p0", "p1", "p2"] {
+        world.shop.put(key, 1);
+    }
+    world.upload().await;
+    world.engine.journal().doubt_everything().await.unwrap();
+    world.cloud.rule(|request| match request.holds_any(&[666]) {
+        true => cloud::broken(Applied::Never),
+        false => cloud::good(),
+    });
+    for (key, price) in [("p0", 666), ("p1", 2), ("p2", 666)] {
+        world.shop.put(key, price);
+    }
+    for _ in 0..8 {
+        world.sync().await;
+    }
+    assert!(world.cloud.has("p1", 2));
+    for key in ["p0", "p2"] {
+        assert!(world.is_parked(key).await, "{key}");
+    }
+}

@@ -45,10 +45,10 @@ impl Sky {
         self.refused.contains(id) || requests().iter().filter(|it| failed(it)).count() >= STRIKES
     }
 
-    /// Whether a request with this product came after so many others.
-    pub(super) fn was_sent_after(&self, id: &ProductId, requests: u64) -> bool {
+    /// Whether a request with this product that took effect came after so many others.
+    pub(super) fn was_applied_after(&self, id: &ProductId, requests: u64) -> bool {
         let later = |request: &RequestRecord| {
-            request.sequence > requests && request.product_ids.contains(id)
+            request.sequence > requests && request.applied && request.product_ids.contains(id)
         };
         self.digible.requests().iter().any(later)
     }

@@ -284,11 +284,11 @@ impl Oracle {
         self.promises.green_is_nothing_open || !told
     }
 
-    /// Whether a person said that it is dealt with, and it was not sent again since.
+    /// Whether a person said that it is dealt with, and nothing reached Digible since.
     fn is_forgotten(&self, id: &ProductId, sky: &Sky) -> bool {
         self.forgotten
             .get(id)
-            .is_some_and(|requests| !sky.was_sent_after(id, *requests))
+            .is_some_and(|requests| !sky.was_applied_after(id, *requests))
     }
 }
 
