@@ -23,6 +23,7 @@ mod lock_file;
 pub mod logging;
 pub mod notices;
 pub mod paths;
+pub mod position;
 pub mod product;
 #[cfg(target_os = "linux")]
 mod readiness;

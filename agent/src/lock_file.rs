@@ -35,7 +35,7 @@ impl LockFile {
     /// in it stays.
     pub(crate) fn take(path: &Path) -> Result<Self, LockFileError> {
         loop {
-            let file = options().open(path).map_err(LockFileError::Open)?;
+            let file = open(path).map_err(LockFileError::Open)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(LockFileError::Held(file)),
@@ -67,19 +67,90 @@ impl LockFile {
     }
 }
 
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(windows)]
-    {
-        use std::os::windows::fs::OpenOptionsExt as _;
+/// Which process holds the lock of the file at `path`, as the operating system tells it: also of a file that
+/// this user may not open. None when nobody does, or it does not tell.
+#[cfg(target_os = "linux")]
+pub(crate) fn holder(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
 
-        use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE};
+    let file = std::fs::symlink_metadata(path).ok()?;
+    let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
+    // proc_locks(5): `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`.
+    let place = format!("{major:02x}:{minor:02x}:{}", file.ino());
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, process, there, ..] = fields.as_slice() else {
+            return None;
+        };
+        (*there == place).then(|| process.parse().ok()).flatten()
+    })
+}
 
-        // The others may open it, to find it locked. Not FILE_SHARE_DELETE, which Rust adds otherwise.
-        options.share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE);
+/// Which process holds the lock of the file at `path`: here nobody tells.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn holder(_: &Path) -> Option<u32> {
+    None
+}
+
+/// Opens the file, or makes one that only this user may open: who may read it could hold its lock. No link is
+/// followed.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)
+        .map_err(|error| match is_link(path) {
+            true => other_file("it is a link"),
+            false => error,
+        })?;
+    let found = file.metadata()?;
+    if !found.is_file() || found.nlink() > 1 {
+        return Err(other_file("it is another program's file"));
     }
-    options
+    if found.permissions().mode() & 0o077 != 0 {
+        // Of an earlier version. Where it cannot be changed, it stays as it is.
+        drop(file.set_permissions(std::fs::Permissions::from_mode(0o600)));
+    }
+    Ok(file)
+}
+
+#[cfg(windows)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt as _;
+
+    use windows_sys::Win32::Storage::FileSystem::{
+        FILE_FLAG_OPEN_REPARSE_POINT, FILE_SHARE_READ, FILE_SHARE_WRITE,
+    };
+
+    if is_link(path) {
+        return Err(other_file("it is a link"));
+    }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        // The others may open it, to find it locked. Not FILE_SHARE_DELETE, which Rust adds otherwise.
+        .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE)
+        .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+        .open(path)
+}
+
+fn is_link(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_ok_and(|found| found.is_symlink())
+}
+
+fn other_file(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, reason)
 }
 
 #[cfg(test)]
@@ -107,6 +178,45 @@ mod tests {
             let _second = LockFile::take(&path).unwrap();
             assert!(!first.is_in_place());
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_of_anybody_elses_is_opened() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let (letter, path) = (folder.path().join("letter"), folder.path().join("lock"));
+        fs::write(&letter, "Dear Ann").unwrap();
+        symlink(&letter, &path).unwrap();
+        let taken = LockFile::take(&path);
+        assert!(
+            matches!(taken, Err(LockFileError::Open(error)) if error.to_string() == "it is a link")
+        );
+        fs::remove_file(&path).unwrap();
+        fs::hard_link(&letter, &path).unwrap();
+        assert!(matches!(LockFile::take(&path), Err(LockFileError::Open(_))));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(fs::read_to_string(&letter).unwrap(), "Dear Ann");
+
+        let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
+        drop(LockFile::take(&path).unwrap());
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        drop(LockFile::take(&path).unwrap());
+        assert_eq!(mode(), 0o600, "of an earlier version");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_operating_system_tells_who_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        assert_eq!(holder(&path), None);
+        let held = LockFile::take(&path).unwrap();
+        assert_eq!(holder(&path), Some(std::process::id()));
+        drop(held);
+        assert_eq!(holder(&path), None);
     }
 
     #[test]

@@ -122,6 +122,18 @@ pub enum CatalogError {
         #[source]
         source: Box<dyn error::Error + Send + Sync>,
     },
+    /// The lock file that keeps other agents away could not be used.
+    #[error("the lock file `{path}` cannot be used")]
+    LockFile {
+        /// Where it is.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What is dealt with could not be read from, or written to, the journal.
+    #[error("what is dealt with in the shop's ChangeLog cannot be kept")]
+    Position(#[source] Box<dyn error::Error + Send + Sync>),
     /// Another agent serves this table.
     #[error("another shopMaster agent serves this shop's database ({0})")]
     Claimed(String),
@@ -193,6 +205,8 @@ impl CatalogError {
             | Self::Unsafe { .. }
             | Self::NotApplicable(_)
             | Self::NoRights { .. }
+            | Self::LockFile { .. }
+            | Self::Position(_)
             | Self::Claimed(_)
             | Self::NameTaken(_)
             | Self::NotInstalled
@@ -280,6 +294,12 @@ impl CatalogError {
             Self::NoRights { .. } => {
                 "Give the user that runs shopMaster the right to write the shop's database; for a file, also its folder"
             }
+            Self::LockFile { .. } => {
+                "If no other agent serves this shop, delete the lock file; give the user that runs shopMaster the right to write its folder"
+            }
+            Self::Position(_) => {
+                "Check that the disk is not full and that this user may write the journal's folder"
+            }
             Self::Claimed(_) => "Stop the other agent: one agent serves one shop",
             Self::OwnConnection(_) => {
                 "Nothing for some minutes: the server finds out that the connection broke. If it stays, a second computer with this one's name and folders serves the shop: stop that agent"
@@ -314,6 +334,8 @@ impl CatalogError {
             Self::NoColumn { .. } => "COLUMN_MISSING",
             Self::UnfitKey { .. } => "KEY_UNFIT",
             Self::NoRights { .. } => "DATABASE_READ_ONLY",
+            Self::LockFile { .. } => "LOCK_FILE_FAILED",
+            Self::Position(_) => "JOURNAL_FAILED",
             Self::Claimed(_) => "CATALOG_CLAIMED",
             Self::NameTaken(_) => "NAME_TAKEN",
             Self::Busy(_) | Self::OwnConnection(_) => "DATABASE_BUSY",

@@ -86,7 +86,29 @@ pub trait Catalog: Send + Sync {
     /// Records who serves this table. Does nothing when capture is not installed.
     async fn set_owner(&self, owner: &Owner) -> Result<()>;
 
-    /// The newest change's id; none when the ChangeLog is empty. Cheap: asked every two seconds.
+    /// Whether the owner's generation is renewed from time to time, so that a database that was restored shows.
+    fn owner_is_renewed(&self) -> bool {
+        true
+    }
+
+    /// Whether the database is known to be restored from a copy that is older than what was acknowledged.
+    async fn was_restored(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// What names the table's present body: another one means that rows may have changed without capture
+    /// seeing it. None where nothing tells.
+    async fn table_identity(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Does what has to be written into the shop's database now and then, when nobody else writes: it can be
+    /// called often.
+    async fn tidy(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The id of the newest change that waits. Cheap: asked every two seconds.
     async fn newest_change(&self) -> Result<Option<i64>>;
 
     /// How much waits.
@@ -101,7 +123,7 @@ pub trait Catalog: Send + Sync {
     /// The rows of these keys as they are now: one answer for each key, in their order.
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>>;
 
-    /// Deletes exactly these changes. Gives how many were there.
+    /// Exactly these changes are dealt with: none of them is given again. Gives how many were waiting.
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64>;
 
     /// Rows in the order of their keys, behind `after`, at most `limit`.

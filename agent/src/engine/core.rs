@@ -18,6 +18,7 @@ use super::{
     halt::{Halt, StepError},
     lane::{Lane, Turn},
     owner,
+    rebuilt::{self, Rebuilt},
     state::{Reach, State},
     waits::Waits,
 };
@@ -61,6 +62,7 @@ pub(super) struct Core {
     pub(super) waits: Waits,
     pub(super) lane: Lane,
     pub(super) missing: Missing,
+    pub(super) rebuilt: Rebuilt,
     /// The pause that is on; it outlives this engine.
     pub(super) pause: Arc<AgentState>,
     /// Ends everything.
@@ -113,6 +115,7 @@ impl Core {
             waits: Waits::default(),
             lane: Lane::default(),
             missing: Missing::default(),
+            rebuilt: Rebuilt::default(),
             pause,
             stop: CancellationToken::new(),
             on_trial: AtomicBool::new(false),
@@ -333,6 +336,9 @@ impl Core {
         let status = self.capture().await?;
         if !self.scans() {
             owner::note_gap(self, &status).await?;
+            if self.state.has_change_log() {
+                rebuilt::look(self).await?;
+            }
         }
         Ok(status)
     }

@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -50,7 +51,7 @@ struct Census {
 
 impl Missing {
     /// Notes that these are missing now, and nothing else is. Gives those that are missing for long.
-    fn note(&self, core: &Core, ids: Vec<ProductId>) -> Vec<ProductId> {
+    fn note(&self, gone_after: Duration, ids: Vec<ProductId>) -> Vec<ProductId> {
         let now = Instant::now();
         let mut since = self.lock();
         let before = std::mem::take(&mut *since);
@@ -58,7 +59,7 @@ impl Missing {
             let first = before.get(&id).copied().unwrap_or(now);
             since.insert(id, first);
         }
-        let long = |first: Instant| now.duration_since(first) >= core.options.gone_after;
+        let long = |first: Instant| now.duration_since(first) >= gone_after;
         let gone = since.iter().filter(|(_, first)| long(**first));
         gone.map(|(id, _)| id.clone()).collect()
     }
@@ -87,14 +88,37 @@ impl Missing {
 
 /// Finds what is gone, and marks it when it is for long. Gives why it could not look.
 pub(super) async fn look(core: &Core, live: &Live, met: &Met) -> Result<Option<Halt>, StepError> {
-    match pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
-        find_gone(core, live, met)
-    })
-    .await?
-    {
-        Some(()) => Ok(None),
-        None => Ok(Some(Halt::Cancelled)),
+    let gone_after = core.options.gone_after;
+    let looked = pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
+        find_gone(core, live, met, gone_after)
+    });
+    Ok(looked.await?.map_or(Some(Halt::Cancelled), |_| None))
+}
+
+/// The same after one walk, where the ChangeLog tells of what comes back. When far too many are gone, none is
+/// removed and an upload is due.
+pub(super) async fn look_once(
+    core: &Core,
+    live: &Live,
+    met: &Met,
+) -> Result<Option<Halt>, StepError> {
+    let looked = pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
+        find_gone(core, live, met, Duration::ZERO)
+    });
+    match looked.await? {
+        None => return Ok(Some(Halt::Cancelled)),
+        Some(Found::Believable) => {}
+        Some(Found::Shrank) => core.journal.need_upload().await?,
     }
+    Ok(None)
+}
+
+/// What a look for products that are gone came to.
+enum Found {
+    /// Those that are gone are removed.
+    Believable,
+    /// So many are gone that none is.
+    Shrank,
 }
 
 /// An upload has found by its own rule what is gone: nothing is missing that has to be looked for again.
@@ -113,7 +137,12 @@ fn note_shrank(core: &Core, shrank: Option<Shrank>) {
     });
 }
 
-async fn find_gone(core: &Core, live: &Live, met: &Met) -> Result<(), StepError> {
+async fn find_gone(
+    core: &Core,
+    live: &Live,
+    met: &Met,
+    gone_after: Duration,
+) -> Result<Found, StepError> {
     let census = census(core, met).await?;
     let believable = match met.is_empty() {
         // A table without any row is a mistake more often than the end of a shop.
@@ -141,15 +170,15 @@ async fn find_gone(core: &Core, live: &Live, met: &Met) -> Result<(), StepError>
             );
             core.missing.clear();
             note_shrank(core, Some(Shrank { missing, known }));
-            return Ok(());
+            return Ok(Found::Shrank);
         }
     }
     note_shrank(core, None);
-    let long_missing = core.missing.note(core, missing);
+    let long_missing = core.missing.note(gone_after, missing);
     for keys in long_missing.chunks(KEYS) {
         remove(core, live, keys).await?;
     }
-    Ok(())
+    Ok(Found::Believable)
 }
 
 /// How many products the shop had, and how many of them the walk did not meet.

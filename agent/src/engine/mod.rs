@@ -25,6 +25,7 @@ mod owner;
 mod page;
 mod pass;
 mod plan;
+mod rebuilt;
 mod recorder;
 mod registry;
 mod scan;

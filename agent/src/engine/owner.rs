@@ -23,6 +23,7 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
         Some(owner) => {
             owner.journal == stamp.journal
                 && (owner.generation == stamp.generation || owner.generation == stamp.proposed)
+                && !core.catalog.was_restored().await?
         }
     };
     if !is_ours {
@@ -38,7 +39,8 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
         core.journal.expect_others().await?;
         core.journal.doubt_everything().await?;
     }
-    if is_ours && owner.is_some() && !is_due(*renewed) {
+    let is_due = core.catalog.owner_is_renewed() && is_due(*renewed);
+    if is_ours && owner.is_some() && !is_due {
         return Ok(());
     }
     let found = owner.map_or(0, |owner| owner.generation);

@@ -130,6 +130,9 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
     if engine.core.held().is_some() || engine.core.scans() {
         return false;
     }
+    if engine.core.rebuilt.is_due() {
+        return true;
+    }
     let began = schedule.began;
     if engine.core.waits.came_due(began) {
         return true;

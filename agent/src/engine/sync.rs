@@ -13,7 +13,7 @@ use super::{
     owner,
     page::{Cursor, Source},
     pass::{self, OnOutage, Passed},
-    scan,
+    rebuilt, scan,
     step::Mode,
 };
 use crate::{
@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a sync finds what changed.
 enum Finding {
-    /// In the ChangeLog.
-    Captured(CaptureStatus),
+    /// In the ChangeLog; and when the table was made anew, by walking it once, with what names it now.
+    Captured(CaptureStatus, Option<String>),
     /// By walking the table.
     Scanned,
 }
@@ -116,7 +116,7 @@ pub(super) fn next_try(core: &Core) -> Instant {
 /// that changed.
 fn completed(live: &Live, finding: &Finding) -> Ending {
     match finding {
-        Finding::Captured(CaptureStatus::Drifted(lines))
+        Finding::Captured(CaptureStatus::Drifted(lines), _)
             if live.now().cause == Cause::Requested =>
         {
             (
@@ -143,7 +143,8 @@ async fn prepare(core: &Core) -> Result<Finding, StepError> {
     }
     core.catalog.claim().await?;
     owner::check(core, &status).await?;
-    Ok(Finding::Captured(status))
+    let rebuilt = rebuilt::look(core).await?;
+    Ok(Finding::Captured(status, rebuilt))
 }
 
 /// Refuses a key that is not unique: a page would jump over rows with the last one's key. That the
@@ -169,9 +170,9 @@ async fn round(
     evidence: &Evidence,
     finding: &Finding,
 ) -> Result<Passed, StepError> {
-    if let Finding::Scanned = finding {
+    let Finding::Captured(_, rebuilt) = finding else {
         return scan::round(core, live, evidence).await;
-    }
+    };
     let mode = &mut Mode::Changed;
     let changes = pass::walk(
         core,
@@ -196,7 +197,15 @@ async fn round(
         OnOutage::Fail,
     )
     .await?;
-    Ok(changes.and(due))
+    let passed = changes.and(due);
+    match rebuilt {
+        Some(identity) if passed.halt.is_none() && core.rebuilt.is_due() => {
+            live.update(Run::look_again);
+            let compared = rebuilt::compare(core, live, evidence, identity).await?;
+            Ok(passed.and(compared))
+        }
+        _ => Ok(passed),
+    }
 }
 
 pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Engine, core::Core, live::Live};
+use super::{Engine, core::Core, halt::StepError, live::Live};
 
 /// From one look at capture to the next: people are told within a minute.
 const CAPTURE: Duration = Duration::from_secs(45);
@@ -27,7 +27,8 @@ pub(super) async fn capture(core: &Core) {
         }
         let looked = async {
             core.look_at_capture().await?;
-            core.look_at_numbers().await
+            core.look_at_numbers().await?;
+            Ok::<_, StepError>(core.catalog.tidy().await?)
         };
         if let Err(error) = looked.await {
             // Told by those who read and write next, and who know when it works again.

@@ -25,6 +25,9 @@ pub struct Stamp {
     pub proposed: i64,
 }
 
+/// The key of what names the product table's body.
+pub(super) const TABLE: &str = "table";
+
 impl Journal {
     /// The pause that an earlier version kept here; today it is in [`AgentState`](super::AgentState).
     ///
@@ -39,6 +42,31 @@ impl Journal {
                     until => Pause::Until(time(until)),
                 }),
             )
+        })
+        .await
+    }
+
+    /// What named the product table's body when all its rows were last known to be captured or compared; none
+    /// before it was noted.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn table_identity(&self) -> Result<Option<String>> {
+        self.read("read which table it was", |connection| {
+            get(connection, TABLE)
+        })
+        .await
+    }
+
+    /// Notes what names the product table's body.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn note_table_identity(&self, identity: String) -> Result<()> {
+        self.write("note which table it is", move |transaction| {
+            set(transaction, TABLE, &identity)
         })
         .await
     }

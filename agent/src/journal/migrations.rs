@@ -7,10 +7,11 @@ use super::checksums;
 /// The first format with checksums.
 const CHECKED: i64 = 2;
 
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("migrations/0001-first.sql"),
     include_str!("migrations/0002-doubt.sql"),
     include_str!("migrations/0003-run-sequence.sql"),
+    include_str!("migrations/0004-position.sql"),
 ];
 
 /// The newest format that this version knows.

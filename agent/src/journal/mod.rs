@@ -23,6 +23,7 @@ mod lists;
 mod meta;
 mod migrations;
 mod open;
+mod position;
 mod products;
 mod runs;
 mod settle;

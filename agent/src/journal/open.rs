@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,10 +15,11 @@ use super::{
     clock::{process, steady_ms},
     files,
     identity::InPlace,
-    is_damage, meta, migrations, products,
+    is_damage, meta, migrations, position, products,
     settle::{Steps, milliseconds},
     wal,
 };
+use crate::position::Position;
 
 /// Whose products a journal knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,9 +83,12 @@ impl Journal {
     /// [`JournalError::Newer`] when a newer version wrote it (it is left alone), and when the file
     /// cannot be opened for a reason that is not its content.
     pub fn open(path: &Path, binding: &Binding, late_window: Duration) -> Result<Opened> {
+        let mut position = None;
         let kept = match path.exists() {
             true => match Self::try_open(path, binding, late_window) {
                 Ok((journal, Content::Foreign(reason), _)) => {
+                    // What the ChangeLog had for that account, it had for this one: an upload is due.
+                    position = journal.position_for(binding).map_err(failed(path))?;
                     // Closed first, so that its WAL is folded into the file that is moved.
                     drop(journal);
                     Some(aside::keep(path, reason, false, files::rename)?)
@@ -106,6 +110,9 @@ impl Journal {
         };
         let taken_up = aside::take_up(path, &binding.account)?;
         let (journal, content, damaged) = Self::try_open(path, binding, late_window)?;
+        if let (Content::New, Some(position)) = (&content, position) {
+            journal.begin_at(&position).map_err(failed(path))?;
+        }
         Ok(Opened {
             kept,
             taken_up,
@@ -119,14 +126,11 @@ impl Journal {
         late_window: Duration,
     ) -> Result<(Self, Content, Option<Kept>)> {
         let lost = has_lost_commits(path)?;
-        let failed = |source| JournalError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        let mut connection = Connection::open(path).map_err(failed)?;
+        let failed = failed(path);
+        let mut connection = Connection::open(path).map_err(&failed)?;
         // Closing would fold the WAL of a newer journal into it.
-        keep_wal(&connection, true).map_err(failed)?;
-        let found = migrations::format(&connection).map_err(failed)?;
+        keep_wal(&connection, true).map_err(&failed)?;
+        let found = migrations::format(&connection).map_err(&failed)?;
         if found > migrations::NEWEST {
             return Err(JournalError::Newer {
                 path: path.to_owned(),
@@ -134,7 +138,7 @@ impl Journal {
                 known: migrations::NEWEST,
             });
         }
-        let damaged = match soundness(&connection, found).map_err(failed)? {
+        let damaged = match soundness(&connection, found).map_err(&failed)? {
             Soundness::Unusable(reason) => {
                 let journal = Self::over(path, connection, Checksums::default(), late_window, 0);
                 return Ok((journal, Content::Unusable(reason), None));
@@ -145,7 +149,7 @@ impl Journal {
             }
             Soundness::Sound => None,
         };
-        let mode = set_up(&connection).map_err(failed)?;
+        let mode = set_up(&connection).map_err(&failed)?;
         if mode != "wal" {
             return Err(JournalError::NoWal {
                 path: path.to_owned(),
@@ -157,9 +161,31 @@ impl Journal {
             Some(_) => Trust::Nothing,
         };
         let (checksums, content, others_until) =
-            take_over(&mut connection, binding, late_window, trust).map_err(failed)?;
+            take_over(&mut connection, binding, late_window, trust).map_err(&failed)?;
         let journal = Self::over(path, connection, checksums, late_window, others_until);
         Ok((journal, content, damaged))
+    }
+
+    /// How far the ChangeLog of this catalog is dealt with.
+    fn position_for(&self, binding: &Binding) -> rusqlite::Result<Option<Position>> {
+        let connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match meta::get::<String>(&connection, "catalog")? {
+            Some(catalog) if catalog == binding.catalog => position::read(&connection),
+            _ => Ok(None),
+        }
+    }
+
+    fn begin_at(&self, position: &Position) -> rusqlite::Result<()> {
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.checksums.write(&mut connection, |transaction| {
+            position::write(transaction, position)
+        })
     }
 
     fn over(
@@ -219,6 +245,14 @@ pub(super) fn soundness(connection: &Connection, format: i64) -> rusqlite::Resul
     match migrations::has_checksums(format) {
         true => checksums::verify(connection),
         false => Ok(Soundness::Sound),
+    }
+}
+
+fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError::Open {
+        path: path.clone(),
+        source,
     }
 }
 
@@ -311,6 +345,8 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
     }
     if catalog != binding.catalog {
         meta::set(connection, "catalog", &binding.catalog)?;
+        position::forget(connection)?;
+        meta::set(connection, meta::TABLE, &None::<String>)?;
         if aside::holds_anything(connection, migrations::NEWEST)? {
             return Ok(Content::OtherCatalog);
         }
@@ -351,6 +387,7 @@ fn recover(connection: &Connection, late_window: Duration) -> rusqlite::Result<i
 /// may be lost, as if another agent had sent it. Gives until when that may land.
 fn distrust(transaction: &Transaction<'_>, late_window: Duration) -> rusqlite::Result<i64> {
     let until = steady_ms().saturating_add(milliseconds(late_window));
+    position::forget(transaction)?;
     products::doubt_everything(transaction)?;
     transaction.execute("UPDATE doubt SET lands_until = ?1, due = 0", [until])?;
     meta::set(transaction, "others_until", &until)?;

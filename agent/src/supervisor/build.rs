@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Supervisor, catalog,
     claimant::claimant,
+    positions::InJournal,
     secrets::{keep_token, token_of},
     unsupported,
     vacancy::Vacancy,
@@ -107,7 +108,9 @@ impl Supervisor {
             .and_then(|kept| token_of(&account, &kept));
         let has_token = token.is_some();
         let data = self.paths.journal.parent().unwrap_or(&self.paths.journal);
-        let catalog = catalog::of(&config.catalog, &secrets, claimant(data)).await?;
+        let positions = Arc::new(InJournal::default());
+        let kept = Arc::clone(&positions);
+        let catalog = catalog::of(&config.catalog, &secrets, claimant(data), kept).await?;
         let binding = Binding {
             account: account.clone(),
             catalog: catalog.identity(),
@@ -117,6 +120,7 @@ impl Supervisor {
         let opened = blocking::run(move || Journal::open(&path, &binding, late_window)).await;
         let opened = opened.ok_or(BuildError::Ending)??;
         self.note_opened(&opened).await?;
+        positions.open(opened.journal.clone());
         let logins = self.logins.login();
         let cloud = Digible::new(
             DigibleOptions {

@@ -10,7 +10,8 @@ use crate::{
         sqlite::{SqliteCatalog, SqliteOptions},
         sqlserver::{self, SqlServerCatalog, SqlServerOptions},
     },
-    config::{self, CatalogConfig, CatalogKind},
+    config::{self, CaptureMode, CatalogConfig, CatalogKind},
+    position::Positions,
     secrets::{SecretError, SecretName, SecretStore},
 };
 
@@ -20,6 +21,7 @@ pub(super) async fn of(
     config: &CatalogConfig,
     secrets: &SecretStore,
     claimant: String,
+    positions: Arc<dyn Positions>,
 ) -> Result<Arc<dyn Catalog>, SecretError> {
     let columns = Columns {
         id: config.columns.id.clone(),
@@ -27,11 +29,13 @@ pub(super) async fn of(
         price: config.columns.price.clone(),
     };
     if config.kind != Some(CatalogKind::SqlServer) {
-        return Ok(Arc::new(SqliteCatalog::new(SqliteOptions {
+        let options = SqliteOptions {
             path: PathBuf::from(&config.path),
             table: config.table.clone(),
             columns,
-        })));
+            scan: config.capture == CaptureMode::Scan,
+        };
+        return Ok(Arc::new(SqliteCatalog::new(options, positions)));
     }
     let password = match config.auth {
         config::Auth::Windows => None,

@@ -3,17 +3,19 @@
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::{
-    SqliteOptions,
+    SqliteOptions, change_log,
     facts::Table,
     fault::{Fault, Work},
     objects::{Found, OWNER, Planned},
     open::Database,
-    pending::newest,
     preflight,
     quote::identifier,
     statements::over,
 };
 use crate::catalog::{CapturePlan, CaptureStatus, CatalogError, template::fill};
+
+/// What the newest version does better than the first one.
+const FIRST_VERSION: &str = "its ChangeLog keeps each change until shopMaster deletes it; the newest version keeps one for each product, and shopMaster only reads it";
 
 const REMOVE: &str = include_str!("sql/remove.sql");
 
@@ -39,6 +41,19 @@ pub(super) fn install(connection: &Connection, database: &Database) -> Work<bool
     Ok(!as_planned)
 }
 
+/// Brings what an earlier version installed up to date, in one short transaction; what waits is kept. Anything
+/// else stays as it is.
+pub(super) fn renew(connection: &Connection, database: &Database) -> Work<()> {
+    let options = &database.options;
+    let key = preflight::fit(connection, options)?.key(connection, options)?;
+    let found = Found::read(connection)?;
+    if found.is_of_first_version(options, &key) {
+        connection.execute_batch(&script(options, &Planned::new(options, &key), &found))?;
+        tracing::info!("capture in the shop's database is of the newest version from here on");
+    }
+    Ok(())
+}
+
 pub(super) fn remove(connection: &Connection) -> Work<bool> {
     let found = Found::read(connection)?;
     if found.is_empty() {
@@ -60,17 +75,23 @@ pub(super) fn status(connection: &Connection, database: &Database) -> Work<Captu
     preflight::is_table(&table, options)?;
     let column = table.column(options, &options.columns.id)?;
     let key = table.key(connection, options)?;
-    let mut lines = found.differences(options, &Planned::new(options, &key));
+    let mut lines = match found.is_of_first_version(options, &key) {
+        true => Vec::new(),
+        false => found.differences(options, &Planned::new(options, &key)),
+    };
     if let Some(reason) = table.unfit(column, &key) {
         lines.push(format!(
             "`{}` cannot be the key any more: {reason}",
             options.columns.id
         ));
     }
-    if lines.is_empty() {
-        return Ok(CaptureStatus::Installed);
+    if !lines.is_empty() {
+        return Ok(CaptureStatus::Drifted(lines));
     }
-    Ok(CaptureStatus::Drifted(lines))
+    Ok(match found.keeps_each_change() {
+        true => CaptureStatus::Outdated(FIRST_VERSION.to_owned()),
+        false => CaptureStatus::Installed,
+    })
 }
 
 /// Why a view is only walked, and what is left of an earlier table's capture.
@@ -95,23 +116,25 @@ fn script(options: &SqliteOptions, planned: &Planned, found: &Found) -> String {
     if found.other_table(options).is_some() {
         before.push_str(include_str!("sql/forget_changes.sql"));
     } else if found.change_log_differs(planned) {
-        before.push_str(include_str!("sql/keep_changes.sql"));
+        before.push_str(match found.keeps_each_change() {
+            true => include_str!("sql/v1/keep_changes.sql"),
+            false => include_str!("sql/keep_changes.sql"),
+        });
         after = include_str!("sql/bring_back_changes.sql");
     }
     if found.differs(OWNER, &planned.owner) {
         before.push_str(include_str!("sql/forget_owner.sql"));
     }
-    let [insert, update, delete] = &planned.triggers;
+    let triggers = planned.triggers.iter().map(|it| format!("{};\n\n", it.sql));
     fill(
         include_str!("sql/install.sql"),
         &[
             ("before", &before),
             ("change_log", &planned.change_log),
+            ("index", &planned.index),
             ("owner", &planned.owner),
             ("after", after),
-            ("insert", insert),
-            ("update", update),
-            ("delete", delete),
+            ("triggers", &triggers.collect::<String>()),
         ],
     )
 }
@@ -136,10 +159,10 @@ fn prove(connection: &Connection, database: &Database) -> Work<()> {
 
     // Rolled back when dropped.
     let trial = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    let before = newest(&trial)?;
+    let before = change_log::newest_of_all(&trial)?;
     match trial.execute(&statement, []) {
         Ok(0) => Ok(()),
-        Ok(_) if newest(&trial)? > before => Ok(()),
+        Ok(_) if change_log::newest_of_all(&trial)? > before => Ok(()),
         Ok(_) => Err(unproven("a row was written, and no change appeared")),
         Err(error) if is_the_shops_own(&error) => {
             tracing::warn!(%error, "the shop's own rules refuse the write that would prove capture");

@@ -15,6 +15,7 @@ pub(super) struct Table {
     /// Its triggers that are not ours.
     pub(super) triggers: Vec<String>,
     strict: bool,
+    without_rowid: bool,
 }
 
 #[derive(Debug)]
@@ -48,18 +49,19 @@ impl Table {
     /// Reads what the database knows; a missing table is an error.
     pub(super) fn read(connection: &Connection, options: &SqliteOptions) -> Work<Self> {
         let table = options.table.as_str();
-        let (kind, strict) = connection
+        let (kind, strict, without_rowid) = connection
             .query_row(
-                "SELECT type, strict FROM pragma_table_list
+                "SELECT type, strict, wr FROM pragma_table_list
                  WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
                 [table],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )
             .optional()?
             .ok_or_else(|| CatalogError::NoTable(table.to_owned()))?;
         Ok(Self {
             kind,
             strict,
+            without_rowid,
             columns: columns(connection, table)?,
             uniques: uniques(connection, table)?,
             triggers: triggers(connection, table)?,
@@ -124,7 +126,7 @@ impl Table {
             .filter_map(|unique| unique.only(column))
             .peekable();
         if alone.peek().is_none() {
-            return Some("no primary key or unique index is on it alone".to_owned());
+            return Some(self.without_unique(column));
         }
         if !alone.any(|collation| collation.eq_ignore_ascii_case(&key.collation)) {
             return Some(format!(
@@ -132,7 +134,28 @@ impl Table {
                 key.collation
             ));
         }
-        (!column.not_null).then(|| "it may be NULL".to_owned())
+        None
+    }
+
+    /// Whether rows may have no key at all: SQLite lets NULL into every primary key but a rowid, unless the
+    /// column says NOT NULL.
+    ///
+    /// Source: <https://www.sqlite.org/quirks.html#primary_keys_can_sometimes_contain_nulls>.
+    pub(super) fn may_be_null(&self, column: &Column) -> bool {
+        let stricter = (self.strict || self.without_rowid) && column.primary;
+        !column.not_null && !stricter && !self.is_rowid(column)
+    }
+
+    fn without_unique(&self, column: &Column) -> String {
+        let primary = self.columns.iter().filter(|other| other.primary);
+        let names: Vec<_> = primary.map(|other| other.name.as_str()).collect();
+        match names.len() > 1 && column.primary {
+            true => format!(
+                "the primary key is `{}` together; a view with one column made of them can be served in scan mode",
+                names.join("`, `")
+            ),
+            false => "no primary key or unique index is on it alone".to_owned(),
+        }
     }
 
     /// The unique indexes through which `INSERT OR REPLACE` may delete another row than the key's.
@@ -166,6 +189,21 @@ impl Unique {
             _ => None,
         }
     }
+}
+
+/// What names the table's present body: where it begins in the file, which entries of the schema it and its
+/// triggers are, and how often the schema was changed. A table that is made anew differs in the last at least,
+/// and so does one whose file was reorganised or got another index.
+pub(super) fn identity(connection: &Connection, options: &SqliteOptions) -> Work<Option<String>> {
+    let mut statement = connection.prepare_cached(include_str!("sql/table_identity.sql"))?;
+    let parts = statement
+        .query_map([&options.table], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<String>>>()?;
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let version: i64 = connection.pragma_query_value(None, "schema_version", |row| row.get(0))?;
+    Ok(Some(format!("{version} {}", parts.join(" "))))
 }
 
 fn columns(connection: &Connection, table: &str) -> Work<Vec<Column>> {

@@ -3,7 +3,14 @@
 //! The till comes first: reads are a page long, writes are short, and a file that the till holds for two
 //! seconds is [`CatalogError::Busy`].
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -12,20 +19,27 @@ use super::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
     Columns, Lookup, Owner, Result,
 };
-use crate::product::{ProductId, Row};
+use crate::{
+    position::{Position, Positions},
+    product::{ProductId, Row},
+};
 use claim::Claim;
 use fault::Work;
+use memory::Memory;
 use open::{Access, Database};
 
 mod affinity;
 mod capture;
+mod change_log;
 mod claim;
 mod facts;
 mod fault;
+mod footprint;
 mod key;
+mod memory;
 mod objects;
 mod open;
-mod pending;
+mod owner;
 mod preflight;
 mod price;
 mod quote;
@@ -33,6 +47,11 @@ mod rows;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod tidy;
+mod triggers;
+
+/// A till that has not written for so long is quiet enough for a short write of ours.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// Which products.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +62,8 @@ pub struct SqliteOptions {
     pub table: String,
     /// The shop's names for the columns.
     pub columns: Columns,
+    /// Nothing is written beside the shop's file, and nothing is installed in it: scan mode.
+    pub scan: bool,
 }
 
 /// The products of an SQLite file.
@@ -50,15 +71,26 @@ pub struct SqliteOptions {
 pub struct SqliteCatalog {
     database: Arc<Database>,
     claim: Arc<Claim>,
+    memory: Arc<Mutex<Memory>>,
+    positions: Arc<dyn Positions>,
+    /// None before it was loaded. Held while it changes.
+    position: Arc<tokio::sync::Mutex<Option<Position>>>,
+    /// A task waits to close the connections.
+    closes: Arc<AtomicBool>,
 }
 
 impl SqliteCatalog {
-    /// Opens nothing yet: every call opens what it needs, and keeps it.
+    /// Opens nothing yet: every call opens what it needs. What is dealt with of the ChangeLog is kept in
+    /// `positions`.
     #[must_use]
-    pub fn new(options: SqliteOptions) -> Self {
+    pub fn new(options: SqliteOptions, positions: Arc<dyn Positions>) -> Self {
         Self {
+            claim: Arc::new(Claim::new(options.scan)),
             database: Arc::new(Database::new(options)),
-            claim: Arc::default(),
+            memory: Arc::default(),
+            positions,
+            position: Arc::default(),
+            closes: Arc::default(),
         }
     }
 
@@ -67,11 +99,7 @@ impl SqliteCatalog {
         operation: &'static str,
         work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
     ) -> Result<T> {
-        let database = Arc::clone(&self.database);
-        blocking(operation, move || {
-            database.with(Access::Read, operation, work)
-        })
-        .await
+        self.with(Access::Read, operation, work).await
     }
 
     async fn write_with<T: Send + 'static>(
@@ -79,11 +107,119 @@ impl SqliteCatalog {
         operation: &'static str,
         work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
     ) -> Result<T> {
+        self.with(Access::Write, operation, work).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        access: Access,
+        operation: &'static str,
+        work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
+    ) -> Result<T> {
         let database = Arc::clone(&self.database);
-        blocking(operation, move || {
-            database.with(Access::Write, operation, work)
-        })
-        .await
+        let done = blocking(operation, move || database.with(access, operation, work)).await;
+        self.close_when_idle();
+        done
+    }
+
+    /// Closes the connections as soon as nobody has used them for a while.
+    fn close_when_idle(&self) {
+        if self.closes.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (database, closes) = (Arc::clone(&self.database), Arc::clone(&self.closes));
+        tokio::spawn(async move {
+            let mut rest = open::IDLE;
+            loop {
+                tokio::time::sleep(rest).await;
+                // From here on, who uses them sees to it.
+                closes.store(false, Ordering::SeqCst);
+                let database = Arc::clone(&database);
+                match crate::blocking::run(move || database.close_idle())
+                    .await
+                    .flatten()
+                {
+                    Some(more) if !closes.swap(true, Ordering::SeqCst) => rest = more,
+                    _ => break,
+                }
+            }
+        });
+    }
+
+    /// What is dealt with.
+    async fn position(&self) -> Result<Position> {
+        self.loaded(&mut *self.position.lock().await).await
+    }
+
+    /// Loads the position where that was not done before; one that begins is stored at once.
+    async fn loaded(&self, position: &mut Option<Position>) -> Result<Position> {
+        if let Some(position) = position {
+            return Ok(position.clone());
+        }
+        let stored = self
+            .positions
+            .load()
+            .await
+            .map_err(CatalogError::Position)?;
+        let loaded = match stored {
+            Some(stored) => stored,
+            None => {
+                let begun = self
+                    .read_with("read the newest change", |connection, _| {
+                        change_log::begin(connection)
+                    })
+                    .await?;
+                self.keep(&begun).await?;
+                begun
+            }
+        };
+        *position = Some(loaded.clone());
+        Ok(loaded)
+    }
+
+    async fn keep(&self, position: &Position) -> Result<()> {
+        self.positions
+            .store(position)
+            .await
+            .map_err(CatalogError::Position)?;
+        self.memory().newest = None;
+        Ok(())
+    }
+
+    /// The answer to a question that was asked before, as long as nobody has written to the file since.
+    async fn unless_unchanged<T: Clone>(
+        &self,
+        remembered: impl Fn(&mut Memory) -> &mut Option<T>,
+        ask: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let before = self.look_at_footprint().await;
+        if before == footprint::Step::Settled
+            && let Some(answer) = remembered(&mut self.memory())
+        {
+            return Ok(answer.clone());
+        }
+        let answer = ask.await?;
+        // Nobody wrote while it was asked.
+        if before == footprint::Step::Settled
+            && self.look_at_footprint().await == footprint::Step::Settled
+        {
+            *remembered(&mut self.memory()) = Some(answer.clone());
+        }
+        Ok(answer)
+    }
+
+    async fn look_at_footprint(&self) -> footprint::Step {
+        let (database, memory) = (Arc::clone(&self.database), Arc::clone(&self.memory));
+        let step = crate::blocking::run(move || {
+            let footprint = footprint::Footprint::of(&database.options.path).ok();
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.note(footprint, Instant::now())
+        });
+        step.await.unwrap_or(footprint::Step::Moved)
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,18 +244,19 @@ impl Catalog for SqliteCatalog {
 
     async fn claim(&self) -> Result<()> {
         let (database, claim) = (Arc::clone(&self.database), Arc::clone(&self.claim));
-        blocking("be claimed", move || {
-            let path = database.options.path.canonicalize();
-            claim.hold(&path.map_err(|error| database.no_file(error))?)
-        })
-        .await
+        blocking("be claimed", move || claim.hold(&database.place()?)).await
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
-        // On the writer: only it can tell whether the file may be written.
+        let claim = Arc::clone(&self.claim);
+        let access = match self.database.options.scan {
+            true => Access::Read,
+            // Only the writer can tell whether the file may be written.
+            false => Access::Write,
+        };
         let checks = self
-            .write_with("be inspected", |connection, database| {
-                Ok(preflight::inspect(connection, database))
+            .with(access, "be inspected", move |connection, database| {
+                Ok(preflight::inspect(connection, database, &claim))
             })
             .await;
         Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
@@ -130,63 +267,118 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn install(&self) -> Result<bool> {
-        self.write_with("install capture", capture::install).await
+        let installed = self.write_with("install capture", capture::install).await;
+        self.memory().forget();
+        installed
     }
 
     async fn remove(&self) -> Result<bool> {
-        self.write_with("remove capture", |connection, _| {
-            capture::remove(connection)
-        })
-        .await
+        let removed = self
+            .write_with("remove capture", |connection, _| {
+                capture::remove(connection)
+            })
+            .await;
+        self.memory().forget();
+        removed
     }
 
     async fn capture(&self) -> Result<CaptureStatus> {
-        self.read_with("look at capture", capture::status).await
+        let ask = self.read_with("look at capture", capture::status);
+        self.unless_unchanged(|memory| &mut memory.capture, ask)
+            .await
+    }
+
+    async fn table_identity(&self) -> Result<Option<String>> {
+        let ask = self.read_with("look at the table", |connection, database| {
+            facts::identity(connection, &database.options)
+        });
+        self.unless_unchanged(|memory| &mut memory.table, ask).await
     }
 
     async fn owner(&self) -> Result<Option<Owner>> {
         let owner = self
-            .read_with("read its owner", |connection, _| pending::owner(connection))
+            .read_with("read its owner", |connection, _| owner::read(connection))
             .await;
         none_without_capture(owner)
+    }
+
+    fn owner_is_renewed(&self) -> bool {
+        // That the file was restored is told by the ChangeLog, which nobody writes but the till.
+        false
+    }
+
+    async fn was_restored(&self) -> Result<bool> {
+        let position = none_without_capture(self.position().await)?;
+        let went_back = self
+            .read_with("read the newest change", move |connection, _| {
+                change_log::went_back(connection, &position)
+            })
+            .await;
+        none_without_capture(went_back)
     }
 
     async fn set_owner(&self, owner: &Owner) -> Result<()> {
         let owner = owner.clone();
         let done = self
             .write_with("record its owner", move |connection, _| {
-                pending::set_owner(connection, &owner)
+                owner::write(connection, &owner)
             })
             .await;
-        none_without_capture(done)
+        none_without_capture(done)?;
+        if !self.was_restored().await? {
+            return Ok(());
+        }
+        // Whoever sets the owner has put everything in doubt: reading starts anew.
+        let mut position = self.position.lock().await;
+        let begun = self
+            .read_with("read the newest change", |connection, _| {
+                change_log::begin(connection)
+            })
+            .await?;
+        self.keep(&begun).await?;
+        *position = Some(begun);
+        Ok(())
     }
 
     async fn newest_change(&self) -> Result<Option<i64>> {
-        self.read_with("read the newest change", |connection, _| {
-            pending::newest(connection)
-        })
-        .await
+        let position = self.position().await?;
+        let ask = self.read_with("read the newest change", move |connection, _| {
+            match change_log::newest(connection, &position)? {
+                // Something is new for whoever looks closer.
+                None if change_log::went_back(connection, &position)? => Ok(Some(i64::MIN)),
+                newest => Ok(newest),
+            }
+        });
+        self.unless_unchanged(|memory| &mut memory.newest, ask)
+            .await
     }
 
     async fn backlog(&self) -> Result<Backlog> {
-        self.read_with("count the pending changes", |connection, _| {
-            pending::backlog(connection)
+        // While nothing waits, there is nothing to count.
+        if self.newest_change().await?.is_none() {
+            return Ok(Backlog::default());
+        }
+        let position = self.position().await?;
+        self.read_with("count the pending changes", move |connection, _| {
+            change_log::backlog(connection, &position)
         })
         .await
     }
 
     async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
         let after = after.map(|identity| identity.change);
+        let position = self.position().await?;
         self.read_with("read the pending changes", move |connection, _| {
-            pending::page(connection, after, limit)
+            change_log::page(connection, &position, after, limit)
         })
         .await
     }
 
     async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
         let keys = keys.to_vec();
+        let position = self.position().await?;
         self.read_with("read the changes of products", move |connection, _| {
-            pending::of_keys(connection, &keys)
+            change_log::waiting_of(connection, &position, &keys)
         })
         .await
     }
@@ -201,10 +393,43 @@ impl Catalog for SqliteCatalog {
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
         let changes = changes.to_vec();
-        self.write_with("delete acknowledged changes", move |connection, _| {
-            pending::acknowledge(connection, &changes)
-        })
-        .await
+        let mut position = self.position.lock().await;
+        let before = self.loaded(&mut position).await?;
+        let (settled, after) = self
+            .read_with("find the acknowledged changes", move |connection, _| {
+                change_log::settle(connection, &before, &changes)
+            })
+            .await?;
+        if position.as_ref() != Some(&after) {
+            self.keep(&after).await?;
+            *position = Some(after);
+        }
+        Ok(settled)
+    }
+
+    async fn tidy(&self) -> Result<()> {
+        if self.database.options.scan || !self.is_quiet().await {
+            return Ok(());
+        }
+        if let CaptureStatus::Outdated(_) = self.capture().await? {
+            let work = capture::renew;
+            self.with(Access::WriteIfFree, "renew capture", work)
+                .await?;
+            self.memory().forget();
+            return Ok(());
+        }
+        if !self.memory().trim_is_due(Instant::now()) {
+            return Ok(());
+        }
+        let position = none_without_capture(self.position().await)?;
+        let trimmed = self
+            .with(
+                Access::WriteIfFree,
+                "trim the ChangeLog",
+                move |connection, _| tidy::trim(connection, &position),
+            )
+            .await;
+        none_without_capture(trimmed)
     }
 
     async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
@@ -217,6 +442,14 @@ impl Catalog for SqliteCatalog {
 
     async fn count(&self) -> Result<u64> {
         self.read_with("count the products", rows::count).await
+    }
+}
+
+impl SqliteCatalog {
+    /// Whether nobody has written for a while.
+    async fn is_quiet(&self) -> bool {
+        self.look_at_footprint().await == footprint::Step::Settled
+            && self.memory().quiet_for(Instant::now()) >= QUIET
     }
 }
 

@@ -2,27 +2,29 @@
 
 use rusqlite::Connection;
 
-use super::{SqliteOptions, facts::KeyColumn, fault::Work, quote::identifier, statements::over};
+use super::{
+    SqliteOptions,
+    facts::KeyColumn,
+    fault::Work,
+    quote::identifier,
+    triggers::{self, Trigger},
+};
 use crate::catalog::{CatalogError, template::fill};
 
 /// The queue.
 pub(super) const CHANGE_LOG: &str = "shopmaster_ChangeLog";
 /// Who serves the table.
 pub(super) const OWNER: &str = "shopmaster_Owner";
-/// The triggers, in the order of [`Planned::triggers`].
-const TRIGGERS: [&str; 3] = [
-    "shopmaster_capture_insert",
-    "shopmaster_capture_update",
-    "shopmaster_capture_delete",
-];
+/// Finds the changes of a key.
+const INDEX: &str = "shopmaster_ChangeLog_ProductID";
 
 /// The statements that make our objects.
 #[derive(Debug)]
 pub(super) struct Planned {
     pub(super) change_log: String,
+    pub(super) index: String,
     pub(super) owner: String,
-    /// Insert, update, delete.
-    pub(super) triggers: [String; 3],
+    pub(super) triggers: Vec<Trigger>,
 }
 
 /// What has one of our names, or hangs on our ChangeLog.
@@ -40,23 +42,25 @@ pub(super) struct Found(Vec<Object>);
 
 impl Planned {
     pub(super) fn new(options: &SqliteOptions, key: &KeyColumn) -> Self {
-        let places = [
-            ("affinity", key.affinity.to_string()),
-            ("collation", identifier(&key.collation)),
-        ];
-        let places = places
-            .each_ref()
-            .map(|(name, value)| (*name, value.as_str()));
         Self {
-            change_log: fill(include_str!("sql/change_log_table.sql").trim_end(), &places),
+            change_log: change_log(include_str!("sql/change_log_table.sql"), key),
+            index: include_str!("sql/change_log_index.sql")
+                .trim_end()
+                .to_owned(),
             owner: include_str!("sql/owner_table.sql").trim_end().to_owned(),
-            triggers: [
-                include_str!("sql/insert_trigger.sql"),
-                include_str!("sql/update_trigger.sql"),
-                include_str!("sql/delete_trigger.sql"),
-            ]
-            .map(|template| over(options, template.trim_end())),
+            triggers: triggers::planned(options, key),
         }
+    }
+
+    /// All objects but the owner's table, which no version has changed.
+    fn objects(&self) -> Vec<(&'static str, &str)> {
+        let mut objects = vec![
+            (CHANGE_LOG, self.change_log.as_str()),
+            (INDEX, &self.index),
+            (OWNER, &self.owner),
+        ];
+        objects.extend(self.triggers.iter().map(|it| (it.name, it.sql.as_str())));
+        objects
     }
 }
 
@@ -107,7 +111,7 @@ impl Found {
     pub(super) fn other_table(&self, options: &SqliteOptions) -> Option<&str> {
         self.0
             .iter()
-            .filter(|object| TRIGGERS.iter().any(|name| object.is_named(name)))
+            .filter(|object| object.is_trigger_of_ours())
             .map(|object| object.table.as_str())
             .find(|table| !table.eq_ignore_ascii_case(&options.table))
     }
@@ -124,21 +128,43 @@ impl Found {
             .is_some_and(|object| object.sql != stored(planned))
     }
 
+    /// Whether all is as the first version installed it.
+    pub(super) fn is_of_first_version(&self, options: &SqliteOptions, key: &KeyColumn) -> bool {
+        let change_log = change_log(include_str!("sql/v1/change_log_table.sql"), key);
+        let is_there = |name, sql: &str| {
+            self.get(name)
+                .is_some_and(|object| object.sql == stored(sql))
+        };
+        let triggers = triggers::of_first_version(options);
+        let number = self.0.iter().filter(|it| it.is_trigger_of_ours()).count();
+        is_there(CHANGE_LOG, &change_log)
+            && number == triggers.len()
+            && triggers.iter().all(|it| is_there(it.name, &it.sql))
+            && self.get(OWNER).is_some()
+            && !self.0.iter().any(Object::hangs_on_the_change_log)
+            && self.other_table(options).is_none()
+    }
+
+    /// Whether the ChangeLog, if there is one, has a row for each change.
+    pub(super) fn keeps_each_change(&self) -> bool {
+        self.get(CHANGE_LOG)
+            .is_some_and(|object| !object.sql.contains("BornID"))
+    }
+
     /// What differs from the plan, a line each, for people.
     pub(super) fn differences(&self, options: &SqliteOptions, planned: &Planned) -> Vec<String> {
-        let [insert, update, delete] = &planned.triggers;
+        let planned = planned.objects();
         let mut lines = Vec::new();
-        for (name, planned) in [
-            (CHANGE_LOG, &planned.change_log),
-            (OWNER, &planned.owner),
-            (TRIGGERS[0], insert),
-            (TRIGGERS[1], update),
-            (TRIGGERS[2], delete),
-        ] {
+        for (name, planned) in &planned {
             match self.get(name) {
                 None => lines.push(format!("`{name}` is missing")),
                 Some(object) if object.sql == stored(planned) => {}
                 Some(_) => lines.push(format!("`{name}` is not as it was installed")),
+            }
+        }
+        for object in self.0.iter().filter(|it| it.is_trigger_of_ours()) {
+            if !planned.iter().any(|(name, _)| object.is_named(name)) {
+                lines.push(format!("`{}` is not needed any more", object.name));
             }
         }
         for object in self
@@ -167,15 +193,21 @@ impl Object {
     }
 
     fn has_our_name(&self) -> bool {
-        [CHANGE_LOG, OWNER]
+        [CHANGE_LOG, INDEX, OWNER]
             .iter()
-            .chain(&TRIGGERS)
             .any(|name| self.is_named(name))
+            || self.is_trigger_of_ours()
+    }
+
+    fn is_trigger_of_ours(&self) -> bool {
+        triggers::NAMES.iter().any(|name| self.is_named(name))
     }
 
     /// Told by what nobody else would write: the columns of our tables, our ChangeLog in our triggers.
     fn is_ours(&self) -> bool {
-        let (kind, words): (_, &[_]) = if self.is_named(CHANGE_LOG) {
+        let (kind, words): (_, &[_]) = if self.is_named(INDEX) {
+            ("index", &[CHANGE_LOG])
+        } else if self.is_named(CHANGE_LOG) {
             (
                 "table",
                 &["ChangeID", "ChangeType", "ProductID", "ChangeDateTime"],
@@ -190,8 +222,18 @@ impl Object {
 
     /// An index or a trigger of another's on our ChangeLog: it may fail a sale.
     fn hangs_on_the_change_log(&self) -> bool {
-        self.table.eq_ignore_ascii_case(CHANGE_LOG) && !self.is_named(CHANGE_LOG)
+        self.table.eq_ignore_ascii_case(CHANGE_LOG)
+            && !self.is_named(CHANGE_LOG)
+            && !self.is_named(INDEX)
     }
+}
+
+fn change_log(template: &str, key: &KeyColumn) -> String {
+    let (affinity, collation) = (key.affinity.to_string(), identifier(&key.collation));
+    fill(
+        template.trim_end(),
+        &[("affinity", &affinity), ("collation", &collation)],
+    )
 }
 
 /// A statement as SQLite keeps it.

@@ -1,10 +1,11 @@
-//! The connections: opened when first needed, kept, and opened anew when the file was replaced or failed.
+//! The connections: opened when needed, closed when nothing more is asked for a while, and opened anew when
+//! the file was replaced or failed.
 
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    sync::{Mutex, PoisonError, TryLockError},
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, OpenFlags};
@@ -21,6 +22,9 @@ use crate::{
 
 /// How long to wait for the till before giving way.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A connection that nobody used for so long is closed: the till has to be the last one to close, and finds
+/// the file to itself when it asks for that.
+pub(super) const IDLE: Duration = Duration::from_secs(2);
 
 /// One shop's file, with a connection for reads and one for short writes.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ pub(super) struct Database {
 struct Open {
     connection: Connection,
     file: FileId,
+    used: Instant,
 }
 
 /// What a connection may do.
@@ -45,6 +50,8 @@ pub(super) enum Access {
     Read,
     /// Short transactions.
     Write,
+    /// One short transaction, if nobody else writes just now.
+    WriteIfFree,
 }
 
 impl Database {
@@ -66,19 +73,47 @@ impl Database {
     ) -> Result<T> {
         let slot = match access {
             Access::Read => &self.reader,
-            Access::Write => &self.writer,
+            Access::Write | Access::WriteIfFree => &self.writer,
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out, so that whatever goes wrong below also closes it.
-        let open = self.fresh(slot.take(), access, operation)?;
-        let done = work(&open.connection, self)
+        let mut open = self.fresh(slot.take(), access, operation)?;
+        let patience = match access {
+            Access::Read | Access::Write => PATIENCE,
+            Access::WriteIfFree => Duration::ZERO,
+        };
+        let done = open
+            .connection
+            .busy_timeout(patience)
+            .map_err(Into::into)
+            .and_then(|()| work(&open.connection, self))
             .map_err(|fault| fault.into_error(operation, &self.options));
         let ended =
             open.connection.is_autocommit() || open.connection.execute_batch("ROLLBACK").is_ok();
         if ended && !done.as_ref().is_err_and(spoils) {
+            open.used = Instant::now();
             *slot = Some(open);
         }
         done
+    }
+
+    /// Closes the connections that nobody used for a while. Gives how long the others may stay open; none
+    /// when there are no others.
+    pub(super) fn close_idle(&self) -> Option<Duration> {
+        let rests = [&self.reader, &self.writer].map(|slot| {
+            let mut slot = match slot.try_lock() {
+                Ok(slot) => slot,
+                Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
+                Err(TryLockError::WouldBlock) => return Some(IDLE),
+            };
+            let used = slot.as_ref()?.used;
+            let rest = IDLE.checked_sub(used.elapsed());
+            if rest.is_none() {
+                *slot = None;
+            }
+            rest
+        });
+        rests.into_iter().flatten().max()
     }
 
     /// The connection at hand when the file is still the same, else a new one.
@@ -89,10 +124,20 @@ impl Database {
         }
         let connection = connect(&self.options.path, access)
             .map_err(|fault| fault.into_error(operation, &self.options))?;
-        Ok(Open { connection, file })
+        Ok(Open {
+            connection,
+            file,
+            used: Instant::now(),
+        })
     }
 
-    pub(super) fn no_file(&self, error: io::Error) -> CatalogError {
+    /// Where the file is, links followed.
+    pub(super) fn place(&self) -> Result<PathBuf> {
+        let path = self.options.path.canonicalize();
+        path.map_err(|error| self.no_file(error))
+    }
+
+    fn no_file(&self, error: io::Error) -> CatalogError {
         if error.kind() == io::ErrorKind::NotFound {
             return CatalogError::NoFile(self.options.path.clone());
         }
@@ -104,8 +149,10 @@ impl Database {
 }
 
 /// Opens an existing file, never creates one.
+///
+/// A reader asks for write access, too, and does with less: SQLite may have to roll back what a crashed till
+/// left behind, and the last one to close has to fold the WAL back.
 fn connect(path: &Path, access: Access) -> Work<Connection> {
-    // A reader needs write access too: SQLite may have to roll back what a crashed till left behind.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(absolute(path), flags)?;
     connection.busy_timeout(PATIENCE)?;

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::{
     SqliteOptions,
     affinity::Affinity,
+    claim::Claim,
     facts::Table,
     fault::{Fault, Work},
     objects::Found,
@@ -26,6 +27,8 @@ const CHECKS: [(&str, Probe); 9] = [
     ("catalog.names", names),
     ("catalog.rights", rights),
 ];
+/// The check behind them: whether another agent serves the table.
+const CLAIM: &str = "catalog.claim";
 
 /// Why a view is only walked.
 pub(super) const VIEW: &str = "it is a view, which has no rows of its own to capture";
@@ -40,7 +43,7 @@ struct Finding {
 }
 
 /// Every check over an open connection.
-pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check> {
+pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Claim) -> Vec<Check> {
     let options = &database.options;
     let mut checks = vec![check(
         "catalog.open",
@@ -59,12 +62,23 @@ pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check
             Err(fault) => Check::failed(name, &fault.into_error("be inspected", options)),
         });
     }
+    if failed {
+        checks.push(Check::skipped(CLAIM));
+        return checks;
+    }
+    checks.push(
+        match database.place().and_then(|place| claim.check(&place)) {
+            Ok(()) => check(CLAIM, good("no other agent serves the table".to_owned())),
+            Err(error) => Check::failed(CLAIM, &error),
+        },
+    );
     checks
 }
 
 /// Every check when the file cannot be opened.
 pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
-    let skipped = CHECKS.iter().map(|(name, _)| Check::skipped(name));
+    let names = CHECKS.iter().map(|(name, _)| *name).chain([CLAIM]);
+    let skipped = names.map(Check::skipped);
     [Check::failed("catalog.open", error)]
         .into_iter()
         .chain(skipped)
@@ -143,10 +157,21 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
             "Nothing, if it does; of a product that it gives twice, shopMaster cannot know which one counts",
         ));
     }
-    let key = fit(connection, options)?.key(connection, options)?;
+    let table = fit(connection, options)?;
+    let key = table.key(connection, options)?;
+    let id = &options.columns.id;
+    if table.may_be_null(table.column(options, id)?) {
+        return Ok(warning(
+            format!(
+                "`{id}` is unique by itself, compared as {}, but may be NULL: SQLite allows that in a primary key that is not declared NOT NULL",
+                key.collation
+            ),
+            "Nothing, as long as each product has a key; one without is refused and shown",
+        ));
+    }
     Ok(good(format!(
-        "`{}` is never NULL and unique by itself, compared as {}",
-        options.columns.id, key.collation
+        "`{id}` is never NULL and unique by itself, compared as {}",
+        key.collation
     )))
 }
 
@@ -229,6 +254,9 @@ fn names(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
 }
 
 fn rights(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    if options.scan {
+        return Ok(good("in scan mode nothing is written".to_owned()));
+    }
     if connection.is_readonly("main")? {
         return Err(no_rights(options, "the file cannot be written"));
     }

@@ -22,6 +22,7 @@ mod gaps;
 mod lane;
 mod late;
 mod poison;
+mod rebuilt;
 mod registry;
 mod scanning;
 mod scheduling;

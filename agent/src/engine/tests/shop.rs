@@ -57,9 +57,28 @@ struct Table {
     is_hidden: bool,
     panics: bool,
     read_fails: bool,
+    /// How often the table was made anew.
+    rebuilt: u32,
+    /// The database is an older copy of itself.
+    restored: bool,
 }
 
 impl FakeShop {
+    /// Makes the table anew, with other rows and the same triggers.
+    pub(super) fn rebuild(&self, rows: &[(&str, i128)]) {
+        let mut table = self.table();
+        table.rows.clear();
+        for (key, price) in rows {
+            table.store(row(id(key), *price));
+        }
+        table.rebuilt += 1;
+    }
+
+    /// Puts an older copy of the database in its place, or what only looks so.
+    pub(super) fn restore(&self) {
+        self.table().restored = true;
+    }
+
     /// Adds a product, or changes the price of one that is there.
     pub(super) fn put(&self, key: &str, price: i128) {
         let mut table = self.table();
@@ -372,8 +391,17 @@ impl Catalog for FakeShop {
         table.check_captured();
         if !table.missing_capture {
             table.owner = Some(owner.clone());
+            table.restored = false;
         }
         Ok(())
+    }
+
+    async fn was_restored(&self) -> Result<bool> {
+        Ok(self.table().restored)
+    }
+
+    async fn table_identity(&self) -> Result<Option<String>> {
+        Ok(Some(self.table().rebuilt.to_string()))
     }
 
     async fn newest_change(&self) -> Result<Option<i64>> {

@@ -1,9 +1,14 @@
--- Format 3
+-- Format 4
 
 CREATE TABLE checksum (
     name  TEXT NOT NULL PRIMARY KEY,
     rows  INTEGER NOT NULL,
     seals INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE done (
+    first INTEGER NOT NULL PRIMARY KEY,
+    last  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE doubt (
@@ -32,6 +37,15 @@ CREATE TABLE parked (
     since     INTEGER NOT NULL,
     discarded INTEGER NOT NULL DEFAULT 0,
     retry     INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE position (
+    -- The newest change when the position began.
+    began      INTEGER NOT NULL PRIMARY KEY,
+    -- The newest change that is dealt with, as the ChangeLog had it.
+    newest     INTEGER,
+    key        ANY,
+    changed_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE published (

@@ -1,6 +1,7 @@
 CREATE TABLE IF NOT EXISTS shopmaster_ChangeLog (
-    ChangeID INTEGER PRIMARY KEY AUTOINCREMENT,
+    ChangeID INTEGER PRIMARY KEY,
     ChangeType TEXT NOT NULL,
     ProductID {affinity} COLLATE {collation},
-    ChangeDateTime INTEGER
+    ChangeDateTime INTEGER,
+    BornID INTEGER NOT NULL
 )

@@ -1,5 +1,5 @@
 
 -- The ChangeLog is not as it should be: it is made anew, and what waits in it is kept.
 CREATE TEMP TABLE shopmaster_kept AS
-SELECT ChangeID, ChangeType, ProductID, ChangeDateTime FROM main.shopmaster_ChangeLog;
+SELECT ChangeID, ChangeType, ProductID, ChangeDateTime, BornID FROM main.shopmaster_ChangeLog;
 DROP TABLE main.shopmaster_ChangeLog;

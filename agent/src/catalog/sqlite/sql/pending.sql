@@ -2,8 +2,9 @@ SELECT
     c.ChangeID,
     c.ProductID,
     c.ChangeType,
-    c.ChangeDateTime
+    c.ChangeDateTime,
+    0
 FROM shopmaster_ChangeLog AS c
-WHERE c.ChangeID > ?1
+WHERE c.ChangeID BETWEEN ?1 AND ?2
 ORDER BY c.ChangeID
-LIMIT ?2
+LIMIT ?3

@@ -5,6 +5,8 @@ BEGIN IMMEDIATE;
 DROP TRIGGER IF EXISTS shopmaster_capture_insert;
 DROP TRIGGER IF EXISTS shopmaster_capture_update;
 DROP TRIGGER IF EXISTS shopmaster_capture_delete;
+DROP TRIGGER IF EXISTS shopmaster_capture_replace;
+DROP TRIGGER IF EXISTS shopmaster_capture_rename;
 DROP TABLE IF EXISTS shopmaster_ChangeLog;
 DROP TABLE IF EXISTS shopmaster_Owner;
 

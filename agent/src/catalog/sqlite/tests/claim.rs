@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use super::{Shop, SqliteCatalog};
+use super::{Shop, SqliteCatalog, of};
 use crate::catalog::{Catalog as _, CatalogError};
 
 fn another(shop: &Shop) -> SqliteCatalog {
-    SqliteCatalog::new(shop.catalog.database.options.clone())
+    of(shop.catalog.database.options.clone())
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn two_paths_to_one_shop_are_one() {
     std::os::unix::fs::symlink(shop.path(), &link).unwrap();
     let mut options = shop.catalog.database.options.clone();
     options.path = link;
-    let second = SqliteCatalog::new(options);
+    let second = of(options);
     // One to claim, and two to a journal: where a link leads may change.
     assert_ne!(second.identity(), shop.catalog.identity());
     shop.catalog.claim().await.unwrap();

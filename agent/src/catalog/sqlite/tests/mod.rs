@@ -1,6 +1,6 @@
 //! The SQLite catalog, tried as a whole.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -11,6 +11,7 @@ use crate::{
         Catalog, Change, ChangeKind, Columns,
         conformance::{self, conforms},
     },
+    position::InMemory,
     product::{ProductId, Row},
 };
 
@@ -19,6 +20,7 @@ mod faults;
 mod keys;
 mod plan;
 mod preflight;
+mod quiet;
 mod triggers;
 mod values;
 
@@ -53,7 +55,8 @@ impl Shop {
         let path = folder.path().join("shop.db");
         let till = Connection::open(&path).unwrap();
         till.execute_batch(schema).unwrap();
-        let catalog = SqliteCatalog::new(SqliteOptions {
+        let catalog = of(SqliteOptions {
+            scan: false,
             path,
             table: table.to_owned(),
             columns: Columns {
@@ -126,6 +129,11 @@ impl Shop {
     }
 }
 
+/// With a position of its own.
+fn of(options: SqliteOptions) -> SqliteCatalog {
+    SqliteCatalog::new(options, Arc::new(InMemory::default()))
+}
+
 fn text(key: &str) -> ProductId {
     ProductId::Text(key.to_owned())
 }
@@ -145,6 +153,8 @@ impl conformance::Till for AnotherTill {
 }
 
 impl conformance::Shop for Conforming {
+    const KEEPS_EACH_CHANGE: bool = false;
+
     async fn open() -> Self {
         let shop = Shop::usual();
         Self {
@@ -154,7 +164,7 @@ impl conformance::Shop for Conforming {
     }
 
     fn another(&self) -> Box<dyn Catalog> {
-        Box::new(SqliteCatalog::new(self.catalog.database.options.clone()))
+        Box::new(of(self.catalog.database.options.clone()))
     }
 
     fn catalog(&self) -> &dyn Catalog {

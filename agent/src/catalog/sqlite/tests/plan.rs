@@ -39,7 +39,6 @@ async fn the_plan_by_hand_is_the_same_as_installing() {
     assert!(by_us.catalog.remove().await.unwrap());
     assert_eq!(by_hand.schema(), before);
     assert_eq!(by_us.schema(), before);
-    assert_eq!(by_us.number("SELECT count(*) FROM sqlite_sequence"), 0);
 }
 
 #[tokio::test]
@@ -71,7 +70,7 @@ async fn a_dropped_trigger_is_seen_and_mended() {
     assert_eq!(drift(&shop).await, "`shopmaster_capture_delete` is missing");
     assert!(shop.catalog.install().await.unwrap());
     shop.run("DELETE FROM Products");
-    assert_eq!(shop.changes().await, ["I P1", "D P1"]);
+    assert_eq!(shop.changes().await, ["D P1"]);
 }
 
 #[tokio::test]
@@ -129,7 +128,9 @@ async fn another_collation_is_seen_and_keeps_what_waits() {
     let again = shop.catalog.changes_of(&[super::text("p1")]).await.unwrap();
     assert_eq!(again, before[..1]);
     shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)");
-    assert!(shop.pending().await[2].identity.change > before[1].identity.change);
+    let after = shop.pending().await;
+    assert_eq!(after[0], before[1]);
+    assert!(after[1].identity.change > before[1].identity.change);
 }
 
 #[tokio::test]
@@ -142,7 +143,7 @@ async fn what_hangs_on_the_change_log_is_seen_and_taken_away() {
     );
     assert!(shop.catalog.install().await.unwrap());
     shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1); UPDATE Products SET SellPrice = 2");
-    assert_eq!(shop.changes().await, ["I P1", "U P1"]);
+    assert_eq!(shop.changes().await, ["U P1"]);
 }
 
 #[tokio::test]
@@ -167,7 +168,7 @@ async fn capture_moves_to_another_table() {
     shop.run("CREATE TABLE Old (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice)");
     let mut options = shop.catalog.database.options.clone();
     options.table = "Old".to_owned();
-    let old = super::SqliteCatalog::new(options);
+    let old = super::of(options);
     assert!(old.install().await.unwrap());
     shop.run("INSERT INTO Old VALUES ('X', 'Soap', 1)");
     assert!(

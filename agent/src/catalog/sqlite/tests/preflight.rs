@@ -24,7 +24,8 @@ async fn checks(schema: &str) -> (Shop, Vec<Check>) {
             "catalog.wal",
             "catalog.triggers",
             "catalog.names",
-            "catalog.rights"
+            "catalog.rights",
+            "catalog.claim"
         ]
     );
     (shop, checks)
@@ -85,6 +86,21 @@ async fn what_should_be_known_is_a_warning() {
             "parked",
         ),
         (
+            "CREATE TABLE Products (ProductID TEXT PRIMARY KEY, ProductName, SellPrice)",
+            "catalog.key",
+            "may be NULL",
+        ),
+        (
+            "CREATE TABLE Products (ProductID TEXT UNIQUE, ProductName, SellPrice)",
+            "catalog.key",
+            "may be NULL",
+        ),
+        (
+            "CREATE TABLE Products (ProductID INTEGER PRIMARY KEY DESC, ProductName, SellPrice)",
+            "catalog.key",
+            "may be NULL",
+        ),
+        (
             "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice DOUBLE)",
             "catalog.price_type",
             "floating-point",
@@ -140,20 +156,8 @@ async fn keys_that_are_unfit() {
             "no primary key",
         ),
         (
-            "ProductID TEXT PRIMARY KEY, ProductName, SellPrice",
-            "may be NULL",
-        ),
-        (
-            "ProductID TEXT UNIQUE, ProductName, SellPrice",
-            "may be NULL",
-        ),
-        (
-            "ProductID INTEGER PRIMARY KEY DESC, ProductName, SellPrice",
-            "may be NULL",
-        ),
-        (
             "ProductID TEXT NOT NULL, Size, ProductName, SellPrice, PRIMARY KEY (ProductID, Size)",
-            "no primary key",
+            "the primary key is `ProductID`, `Size` together",
         ),
         (
             "ProductID TEXT COLLATE NOCASE NOT NULL, ProductName, SellPrice, UNIQUE (ProductID COLLATE BINARY)",

@@ -1,0 +1,97 @@
+//! What no trigger tells: a table that was made anew, a database that was restored.
+
+use super::{World, id};
+use crate::run::Outcome;
+
+/// Everything is at Digible.
+async fn equal(prices: &[(&str, i128)]) -> World {
+    let world = World::new().await;
+    for (key, price) in prices {
+        world.shop.put(key, *price);
+    }
+    world.upload().await;
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    world.cloud.forget();
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_was_made_anew_is_compared() {
+    let world = equal(&[("p1", 1), ("p2", 2), ("p3", 3), ("p4", 4)]).await;
+    world
+        .shop
+        .rebuild(&[("p1", 1), ("p2", 20), ("p3", 3), ("p5", 5)]);
+    let run = world.sync().await;
+    assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
+    assert!(world.cloud.has("p2", 20) && world.cloud.has("p5", 5));
+    assert!(world.is_removed("p4").await);
+    assert!(!world.is_removed("p1").await);
+    // Only what differed was sent.
+    let sent = world.cloud.acknowledged();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(world.codes(), [""; 0]);
+    // Once.
+    world.cloud.forget();
+    let scans = world.shop.scans();
+    world.sync().await;
+    assert_eq!(world.shop.scans(), scans);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comparison_that_was_cut_short_is_done_again() {
+    let world = equal(&[("p1", 1), ("p2", 2)]).await;
+    world.shop.rebuild(&[("p1", 10), ("p2", 20)]);
+    world.cloud.is_away();
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Failed));
+    world.cloud.is_well();
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    assert!(world.cloud.has("p1", 10) && world.cloud.has("p2", 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_lost_most_of_its_rows_removes_none_and_asks_for_an_upload() {
+    let keys: Vec<_> = (0..100).map(|number| format!("p{number:02}")).collect();
+    let rows: Vec<_> = keys.iter().map(|key| (key.as_str(), 1)).collect();
+    let world = equal(&rows).await;
+    world.shop.rebuild(&rows[..50]);
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    assert!(!world.is_removed("p99").await);
+    world.engine.refresh().await;
+    assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_looks_notices_it_and_a_sync_is_due() {
+    let world = equal(&[("p1", 1)]).await;
+    world.shop.rebuild(&[("p1", 10)]);
+    assert!(!world.engine.core.rebuilt.is_due());
+    world.engine.refresh().await;
+    assert!(world.engine.core.rebuilt.is_due());
+    world.sync().await;
+    assert!(!world.engine.core.rebuilt.is_due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restore_everything_is_in_doubt() {
+    let world = equal(&[("p1", 1), ("p2", 2)]).await;
+    world.shop.restore();
+    world.sync().await;
+    assert_eq!(world.engine.journal().uploaded_at().await.unwrap(), None);
+    // It says so once.
+    world.upload().await;
+    world.sync().await;
+    assert!(
+        world
+            .engine
+            .journal()
+            .uploaded_at()
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        world.known("p1").await.published().is_some(),
+        "{:?}",
+        id("p1")
+    );
+}

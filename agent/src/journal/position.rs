@@ -1,0 +1,98 @@
+//! How far a ChangeLog that nobody deletes from has been dealt with.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::{Journal, Result};
+use crate::position::{Done, NewestDone, Position};
+
+impl Journal {
+    /// The position that was kept last; none when none ever was.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn position(&self) -> Result<Option<Position>> {
+        self.read("read what is dealt with", read).await
+    }
+
+    /// Keeps a position in place of the one before.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn keep_position(&self, position: Position) -> Result<()> {
+        self.write("keep what is dealt with", move |transaction| {
+            write(transaction, &position)
+        })
+        .await
+    }
+}
+
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<Position>> {
+    let found = connection
+        .prepare_cached("SELECT began, newest, key, changed_at FROM position")?
+        .query_row([], |row| {
+            let newest: Option<i64> = row.get(1)?;
+            let newest = newest.map(|change| {
+                Ok::<_, rusqlite::Error>(NewestDone {
+                    change,
+                    key: row.get(2)?,
+                    changed_at: row.get(3)?,
+                })
+            });
+            Ok((row.get(0)?, newest.transpose()?))
+        })
+        .optional()?;
+    let Some((began, newest)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Position {
+        began,
+        done: done(connection)?,
+        newest,
+    }))
+}
+
+/// Writes what differs: the ranges may be many, and most stay as they are.
+pub(super) fn write(connection: &Connection, position: &Position) -> rusqlite::Result<()> {
+    let before = done(connection)?;
+    let mut delete = connection.prepare_cached("DELETE FROM done WHERE first = ?1")?;
+    for (first, last) in before.ranges() {
+        if position.done.last_of(first) != Some(last) {
+            delete.execute([first])?;
+        }
+    }
+    let mut insert = connection.prepare_cached("INSERT INTO done (first, last) VALUES (?1, ?2)")?;
+    for (first, last) in position.done.ranges() {
+        if before.last_of(first) != Some(last) {
+            insert.execute([first, last])?;
+        }
+    }
+    connection.execute("DELETE FROM position", [])?;
+    let newest = position.newest.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT INTO position (began, newest, key, changed_at) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute((
+            position.began,
+            newest.map(|it| it.change),
+            newest.map(|it| &it.key),
+            newest.map(|it| it.changed_at),
+        ))?;
+    Ok(())
+}
+
+/// Forgets it: all that the ChangeLog has is looked at again.
+pub(super) fn forget(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM done", [])?;
+    connection.execute("DELETE FROM position", [])?;
+    Ok(())
+}
+
+fn done(connection: &Connection) -> rusqlite::Result<Done> {
+    connection
+        .prepare_cached("SELECT first, last FROM done ORDER BY first")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}

@@ -1,0 +1,39 @@
+//! Where a catalog keeps what is dealt with: in the journal, once that is open.
+
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+
+use crate::{
+    journal::Journal,
+    position::{Position, PositionError, Positions},
+};
+
+/// Positions in a journal. Before it is open there is none, and none is kept.
+#[derive(Debug, Default)]
+pub(super) struct InJournal(OnceLock<Journal>);
+
+impl InJournal {
+    /// From here on they are kept in this one.
+    pub(super) fn open(&self, journal: Journal) {
+        // It is opened once for each catalog.
+        drop(self.0.set(journal));
+    }
+}
+
+#[async_trait]
+impl Positions for InJournal {
+    async fn load(&self) -> Result<Option<Position>, PositionError> {
+        match self.0.get() {
+            Some(journal) => Ok(journal.position().await?),
+            None => Ok(None),
+        }
+    }
+
+    async fn store(&self, position: &Position) -> Result<(), PositionError> {
+        match self.0.get() {
+            Some(journal) => Ok(journal.keep_position(position.clone()).await?),
+            None => Ok(()),
+        }
+    }
+}
