@@ -124,6 +124,12 @@ impl Cloud for Digible {
             },
         }
     }
+
+    fn logins(&self) -> u64 {
+        self.inner
+            .as_ref()
+            .map_or(0, |inner| inner.session.logins())
+    }
 }
 
 impl Inner {

@@ -44,6 +44,10 @@ pub trait Cloud: Send + Sync {
 
     /// What is known of the login now.
     fn session(&self) -> Session;
+
+    /// How many logins have ended so far, well or not: what was refused before one and what passed after it
+    /// say nothing of each other.
+    fn logins(&self) -> u64;
 }
 
 /// What an answer, or the lack of one, means for every product of its request.

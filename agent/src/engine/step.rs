@@ -186,6 +186,7 @@ impl Step<'_> {
             Mode::Compared(_) => &sent,
             Mode::Changed | Mode::Everything { .. } => aboard,
         };
+        let logins = self.core.cloud.logins();
         let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
         let recorder = Recorder {
             core: self.core,
@@ -209,7 +210,9 @@ impl Step<'_> {
         };
         let may_park = self
             .may_park(&plan.parcels, &back.fortunes, aboard, &mut delivered)
-            .await?;
+            .await?
+            // What was refused before a login may have been refused because of the session.
+            && self.core.cloud.logins() == logins;
         let mut rest = self.rest(plan, back.fortunes, may_park, &mut delivered);
         let progress = self.progress(&delivered, cursor);
         if progress.is_some() {

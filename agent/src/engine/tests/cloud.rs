@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -59,7 +62,7 @@ struct Memory {
     acknowledged: Vec<Sent>,
     holds: BTreeMap<ProductId, String>,
     late: Vec<Sent>,
-    logins: usize,
+    logins: Arc<AtomicUsize>,
     is_away: bool,
 }
 
@@ -73,7 +76,7 @@ impl Default for FakeCloud {
                 acknowledged: Vec::new(),
                 holds: BTreeMap::new(),
                 late: Vec::new(),
-                logins: 0,
+                logins: Arc::default(),
                 is_away: false,
             }),
             arrived: watch::Sender::new(0),
@@ -100,7 +103,12 @@ impl FakeCloud {
 
     /// How often somebody tried to log in.
     pub(super) fn logins(&self) -> usize {
-        self.memory().logins
+        self.login_count().load(Ordering::SeqCst)
+    }
+
+    /// The count itself, for rules.
+    pub(super) fn login_count(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.memory().logins)
     }
 
     /// Refuses products of these prices, and every batch that they are in.
@@ -215,8 +223,8 @@ impl Cloud for FakeCloud {
     }
 
     async fn log_in(&self) -> Answer {
-        let mut memory = self.memory();
-        memory.logins += 1;
+        let memory = self.memory();
+        memory.logins.fetch_add(1, Ordering::SeqCst);
         match memory.is_away {
             true => turned_away().answer,
             false => Answer::Acknowledged,
@@ -228,6 +236,10 @@ impl Cloud for FakeCloud {
             state: SessionState::Active,
             expires_at: None,
         }
+    }
+
+    fn logins(&self) -> u64 {
+        FakeCloud::logins(self) as u64
     }
 }
 

@@ -1,6 +1,6 @@
 //! Poison is parked, and only poison.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     super::Options,
@@ -392,5 +392,36 @@ async fn a_witness_that_is_poison_itself_does_not_speak_for_all() {
     assert!(world.cloud.has("p1", 2));
     for key in ["p0", "p2"] {
         assert!(world.is_parked(key).await, "{key}");
+    }
+}
+
+/// What passes after a login proves nothing against what was refused before it.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_parked_over_a_login() {
+    let world = with_a_witness(Options {
+        batch_size: 1,
+        max_in_flight: 3,
+        ..options()
+    })
+    .await;
+    let logins = world.cloud.login_count();
+    world.cloud.rule(move |request| {
+        if logins.load(Ordering::SeqCst) > 0 {
+            return cloud::good();
+        }
+        if request.is_about("p2") {
+            // The client found out, logged in and tried again.
+            logins.fetch_add(1, Ordering::SeqCst);
+            return cloud::good();
+        }
+        cloud::refused()
+    });
+    for key in ["p0", "p1", "p2"] {
+        world.shop.put(key, 1);
+    }
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    for key in ["p0", "p1", "p2"] {
+        assert!(!world.is_parked(key).await, "{key}");
+        assert!(world.cloud.has(key, 1), "{key}");
     }
 }
