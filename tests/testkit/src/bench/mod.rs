@@ -7,6 +7,7 @@ mod figure;
 mod idle;
 mod process;
 mod reading;
+mod sales;
 mod samples;
 mod scan;
 mod server;
@@ -49,6 +50,8 @@ pub enum Bench {
     Idle,
     /// From a committed change to the cloud
     Change,
+    /// A minute of sales at a till on SQLite, with an agent that syncs all the while and without
+    Sales,
     /// What capture costs a till; needs a T-SQL engine
     Till,
     /// An upload of 1,000,000 products from a T-SQL engine
@@ -75,6 +78,9 @@ pub enum BenchError {
     /// Products did not arrive, so that the time says nothing.
     #[error("the stand-in has {0} products only")]
     Missing(usize),
+    /// The till could not sell at all.
+    #[error("the till of the bench failed")]
+    Till(#[from] rusqlite::Error),
     /// The client to compare with could not send.
     #[error("the client to compare with failed")]
     Bare(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -96,13 +102,14 @@ pub enum BenchError {
 
 impl Bench {
     /// All, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Sync,
         Self::Upload,
         Self::Scan,
         Self::Status,
         Self::Idle,
         Self::Change,
+        Self::Sales,
         Self::Till,
         Self::Reading,
     ];
@@ -117,6 +124,7 @@ impl Bench {
             Self::Status => "status",
             Self::Idle => "idle",
             Self::Change => "change",
+            Self::Sales => "sales",
             Self::Till => "till",
             Self::Reading => "reading",
         }
@@ -135,6 +143,7 @@ impl Bench {
             Self::Status => status::measure().await,
             Self::Idle => idle::measure().await,
             Self::Change => change::measure().await,
+            Self::Sales => sales::measure().await,
             Self::Till => till::measure(engine()?).await,
             Self::Reading => reading::measure(engine()?).await,
         }
