@@ -346,10 +346,6 @@ impl SharedSession {
             .as_ref()
             .is_some_and(|pass| pass.generation == generation)
         {
-            if state.accepted_at.is_none() {
-                // The login that got it helped: the next one need not wait.
-                state.trusted_after_refusal = None;
-            }
             state.accepted_at = Some(now.steady);
             state.has_refused = false;
         }

@@ -285,37 +285,3 @@ async fn a_batch_may_be_acknowledged_in_part() {
     );
     assert_eq!(digible.session().state, SessionState::Active);
 }
-
-/// A login on suspicion whose second try got no answer: that another request passes shows that it helped.
-#[tokio::test]
-async fn a_login_that_helped_does_not_keep_the_next_one_waiting() {
-    let tokens = Arc::new(Mutex::new(vec!["third", "second"]));
-    let (dead, hangs) = (
-        Arc::new(Mutex::new(vec!["old"])),
-        Arc::new(AtomicBool::new(true)),
-    );
-    let now_dead = Arc::clone(&dead);
-    let server = TestServer::start(move |request: Request| {
-        let response = match (request.is_login(), request.token()) {
-            (true, _) => granted(tokens.lock().unwrap().pop().unwrap_or("fourth")),
-            (false, token) if now_dead.lock().unwrap().contains(&token) => {
-                Response::new(422, REFUSED)
-            }
-            _ if hangs.swap(false, Ordering::SeqCst) => Response::new(502, "{}"),
-            _ => ok(),
-        };
-        async move { response }
-    })
-    .await;
-    let digible = client(with_token(&server, "old"));
-    let item = item();
-    let first = digible.send_batch(&[&item]).await;
-    assert!(matches!(first, Answer::Retry { .. }), "{first:?}");
-    assert_eq!(digible.send_batch(&[&item]).await, Answer::Acknowledged);
-    dead.lock().unwrap().push("second");
-    // The first refusal may be the product's own; the second in a row is not believed.
-    let second = digible.send_batch(&[&item]).await;
-    assert!(matches!(second, Answer::Refused { .. }), "{second:?}");
-    digible.send_batch(&[&item]).await;
-    assert_eq!(server.logins(), 2);
-}
