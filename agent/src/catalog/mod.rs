@@ -33,7 +33,8 @@ pub trait Catalog: Send + Sync {
     /// `sqlserver` or `sqlite`.
     fn kind(&self) -> &'static str;
 
-    /// The database, table and columns as one text: another one means another journal.
+    /// The database, table and columns, and what else decides what of a row is sent, as one text: when it is
+    /// another one, nothing that was published counts as confirmed.
     fn identity(&self) -> String;
 
     /// Makes this agent the only one of this table, or makes sure that it still is.

@@ -31,6 +31,7 @@ pub(super) async fn of(
             path: PathBuf::from(&config.path),
             table: config.table.clone(),
             columns,
+            price_digits: config.price_digits,
         })));
     }
     let password = match config.auth {
@@ -42,6 +43,7 @@ pub(super) async fn of(
         database: config.database.clone(),
         table: config.table.clone(),
         columns,
+        price_digits: config.price_digits,
         login: login(config, password),
         encryption: config.encryption.map(encryption),
         trust: config.trust.map(trust),

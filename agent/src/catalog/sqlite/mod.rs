@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    Columns, Lookup, Owner, Result,
+    Columns, Lookup, Owner, Result, decimal::asked,
 };
 use crate::product::{ProductId, Row};
 use claim::Claim;
@@ -43,6 +43,8 @@ pub struct SqliteOptions {
     pub table: String,
     /// The shop's names for the columns.
     pub columns: Columns,
+    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    pub price_digits: Option<u8>,
 }
 
 /// The products of an SQLite file.
@@ -103,6 +105,7 @@ impl Catalog for SqliteCatalog {
             options.columns.name.clone(),
             options.columns.price.clone(),
         ];
+        let parts = parts.into_iter().chain(options.price_digits.map(asked));
         format!("sqlite:{}", serde_json::Value::from_iter(parts))
     }
 

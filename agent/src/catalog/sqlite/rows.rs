@@ -11,7 +11,10 @@ use super::{
     price::{declared_scale, price},
 };
 use crate::{
-    catalog::{Lookup, decimal::shortened},
+    catalog::{
+        Lookup,
+        decimal::{Digits, shortened},
+    },
     product::{Problem, ProductId, Row},
 };
 
@@ -22,21 +25,21 @@ pub(super) fn read(
     keys: &[ProductId],
 ) -> Work<Vec<Lookup>> {
     let moment = connection.unchecked_transaction()?;
-    let scale = scale(connection, database)?;
+    let digits = digits(connection, database)?;
     let mut lookup = connection.prepare_cached(&database.statements.lookup)?;
     let answers = keys
         .iter()
-        .map(|key| look_up(&mut lookup, key, scale))
+        .map(|key| look_up(&mut lookup, key, digits))
         .collect::<Work<_>>()?;
     drop(lookup);
     moment.commit()?;
     Ok(answers)
 }
 
-fn look_up(statement: &mut CachedStatement<'_>, id: &ProductId, scale: Option<u8>) -> Work<Lookup> {
+fn look_up(statement: &mut CachedStatement<'_>, id: &ProductId, digits: Digits) -> Work<Lookup> {
     for key in Key::candidates(id) {
         if let Some(found) = statement.query([&key])?.next()? {
-            return Ok(Lookup::Found(row(found, scale)?));
+            return Ok(Lookup::Found(row(found, digits)?));
         }
     }
     Ok(Lookup::Gone)
@@ -103,31 +106,32 @@ fn page(
     statement: &str,
     parameters: &[&dyn rusqlite::ToSql],
 ) -> Work<Vec<Row>> {
-    let scale = scale(connection, database)?;
+    let digits = digits(connection, database)?;
     let mut statement = connection.prepare_cached(statement)?;
     let rows = statement
-        .query_map(parameters, |found| row(found, scale))?
+        .query_map(parameters, |found| row(found, digits))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(rows)
 }
 
-/// The price column's declared scale.
-fn scale(connection: &Connection, database: &Database) -> Work<Option<u8>> {
+/// The digits that prices go out with.
+fn digits(connection: &Connection, database: &Database) -> Work<Digits> {
     let options = &database.options;
     let declared: Option<String> = connection
         .prepare_cached(include_str!("sql/declared_type.sql"))?
         .query_row([&options.table, &options.columns.price], |row| row.get(0))
         .optional()?;
-    Ok(declared.as_deref().and_then(declared_scale))
+    let declared = declared.as_deref().and_then(declared_scale);
+    Ok(Digits::new(options.price_digits, declared))
 }
 
-fn row(found: &rusqlite::Row<'_>, scale: Option<u8>) -> rusqlite::Result<Row> {
+fn row(found: &rusqlite::Row<'_>, digits: Digits) -> rusqlite::Result<Row> {
     let (id, problem) = Key::of(found.get_ref(0)?).shown();
     let name = match problem {
         Some(problem) => Err(problem),
         None => name(found.get_ref(1)?),
     };
-    let price = price(found.get_ref(2)?, scale);
+    let price = price(found.get_ref(2)?, digits);
     Ok(Row { id, name, price })
 }
 

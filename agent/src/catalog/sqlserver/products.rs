@@ -16,7 +16,10 @@ use super::{
     statements::{Locked, Statements},
 };
 use crate::{
-    catalog::{CatalogError, Lookup, decimal::shortened},
+    catalog::{
+        CatalogError, Lookup,
+        decimal::{Digits, shortened},
+    },
     product::{ProductId, Row},
 };
 
@@ -26,6 +29,7 @@ pub(super) struct Products<'a> {
     table: Arc<Table>,
     key: KeyType,
     price: PriceType,
+    digits: Digits,
     statements: Statements,
 }
 
@@ -59,6 +63,7 @@ impl<'a> Products<'a> {
             table,
             key,
             price,
+            digits: Digits::new(options.price_digits, None),
         })
     }
 
@@ -175,7 +180,7 @@ impl<'a> Products<'a> {
         Ok(Row {
             id: id.ok_or_else(|| self.unfit_key("it is NULL in a row".to_owned()))?,
             name: read_name(found, first + 1)?,
-            price: self.price.read(found, first + 2)?,
+            price: self.price.read(found, first + 2, self.digits)?,
         })
     }
 
