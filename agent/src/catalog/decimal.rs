@@ -33,6 +33,24 @@ impl Digits {
         Self { asked, declared }
     }
 
+    #[cfg(test)]
+    pub(super) const fn asking(digits: u8) -> Self {
+        Self {
+            asked: Some(digits),
+            declared: None,
+        }
+    }
+
+    /// What the shop asked for.
+    pub(super) fn asked(self) -> Option<u8> {
+        self.asked
+    }
+
+    /// Whether nothing says how many digits a float goes out with.
+    pub(super) fn are_open(self) -> bool {
+        self.asked.or(self.declared).is_none()
+    }
+
     /// A price that is exact as it was read. It is rounded only when the shop asked for it.
     pub(super) fn exact(self, price: Price) -> Result<Price, Fault> {
         let longer = |declared: &u8| *declared > price.scale();
@@ -180,10 +198,6 @@ mod tests {
         declared: None,
     };
 
-    fn asked(digits: u8) -> Digits {
-        Digits::new(Some(digits), None)
-    }
-
     fn shown(price: Result<Price, Fault>) -> String {
         price.map_or_else(|fault| fault.of("x").to_string(), |price| price.to_string())
     }
@@ -265,17 +279,17 @@ mod tests {
             assert_eq!(shown(price), expected, "{text}");
         }
         let long = plain(&"9".repeat(38)).unwrap();
-        assert_eq!(asked(1).exact(long), Err(Fault::TooLong));
+        assert_eq!(Digits::asking(1).exact(long), Err(Fault::TooLong));
         let small = plain(&format!("0.{}", "9".repeat(38))).unwrap();
-        assert_eq!(shown(asked(2).exact(small)), "1.00");
-        assert_eq!(double(1e-320, asked(2)), "0.00");
-        assert_eq!(double(1e300, asked(2)), shown(Err(Fault::TooLong)));
+        assert_eq!(shown(Digits::asking(2).exact(small)), "1.00");
+        assert_eq!(double(1e-320, Digits::asking(2)), "0.00");
+        assert_eq!(double(1e300, Digits::asking(2)), shown(Err(Fault::TooLong)));
     }
 
     #[test]
     fn what_a_single_leaves_in_a_double_is_rounded_away() {
         for number in [19.99_f32, 0.07, 1234.56] {
-            let shown = double(number.into(), asked(2));
+            let shown = double(number.into(), Digits::asking(2));
             assert_eq!(shown, format!("{number:.2}"));
         }
     }
@@ -329,12 +343,12 @@ mod tests {
             digits in 0_u8..=10,
         ) {
             let price = Price::new(units, scale).unwrap();
-            let Ok(rounded) = asked(digits).exact(price) else {
+            let Ok(rounded) = Digits::asking(digits).exact(price) else {
                 prop_assert!(digits > scale);
                 return Ok(());
             };
             prop_assert_eq!(rounded.scale(), digits);
-            prop_assert_eq!(asked(digits).exact(rounded), Ok(rounded));
+            prop_assert_eq!(Digits::asking(digits).exact(rounded), Ok(rounded));
             if digits >= scale {
                 let padding = 10_i128.pow((digits - scale).into());
                 prop_assert_eq!(rounded.units(), units * padding);

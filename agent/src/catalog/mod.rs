@@ -14,6 +14,7 @@ mod conformance;
 mod connect_error;
 mod decimal;
 mod error;
+mod price_column;
 pub mod sqlite;
 pub mod sqlserver;
 mod template;

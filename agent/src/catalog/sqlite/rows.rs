@@ -5,15 +5,18 @@ use std::str;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, types::ValueRef};
 
 use super::{
+    SqliteOptions,
     fault::Work,
     key::{Key, hexadecimal, real},
     open::Database,
     price::{declared_scale, price},
+    statements::over,
 };
 use crate::{
     catalog::{
         Lookup,
         decimal::{Digits, shortened},
+        price_column::{SAMPLE, Sample},
     },
     product::{Problem, ProductId, Row},
 };
@@ -76,6 +79,28 @@ pub(super) fn scan(
     }?;
     moment.commit()?;
     Ok(rows)
+}
+
+/// What the digits that the shop asked for change of the first prices.
+pub(super) fn sample(
+    connection: &Connection,
+    options: &SqliteOptions,
+    digits: Digits,
+) -> Work<Sample> {
+    let mut sample = Sample::default();
+    if digits.asked().is_none() {
+        return Ok(sample);
+    }
+    let text = over(options, include_str!("sql/scan_start.sql").trim_end());
+    let mut statement = connection.prepare(&text)?;
+    let mut rows = statement.query([SAMPLE])?;
+    while let Some(row) = rows.next()? {
+        let value = row.get_ref(2)?;
+        if let Ok(price) = price(value, Digits::default()) {
+            sample.add(price, matches!(value, ValueRef::Real(_)), digits);
+        }
+    }
+    Ok(sample)
 }
 
 pub(super) fn count(connection: &Connection, database: &Database) -> Work<u64> {

@@ -19,6 +19,7 @@ use crate::{
     catalog::{
         CatalogError, Lookup,
         decimal::{Digits, shortened},
+        price_column::{SAMPLE, Sample},
     },
     product::{ProductId, Row},
 };
@@ -287,6 +288,27 @@ pub(super) async fn scan(
     };
     let products = Products::new(&pool.options, table)?;
     products.page(session, after, top(limit)).await
+}
+
+/// What the digits that the shop asked for change of the first prices.
+pub(super) async fn sample(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &Table,
+) -> Work<Sample> {
+    let mut sample = Sample::default();
+    if options.price_digits.is_none() {
+        return Ok(sample);
+    }
+    let products = Products::new(options, Arc::new(table.clone()))?;
+    let is_float = matches!(products.price, PriceType::Float | PriceType::Real);
+    let text = products.statements.scan_start();
+    for found in session.rows(&text, &[&i64::from(SAMPLE)]).await? {
+        if let Ok(price) = products.price.read(&found, 2, Digits::default())? {
+            sample.add(price, is_float, products.digits);
+        }
+    }
+    Ok(sample)
 }
 
 pub(super) async fn count(pool: &Pool, session: &mut Session) -> Work<u64> {
