@@ -48,6 +48,13 @@ pub trait Catalog: Send + Sync {
     /// The preflight: whether the table can be served and captured. Read only.
     async fn inspect(&self) -> Result<Vec<Check>>;
 
+    /// The preflight's word on the price column alone, for when it is chosen. Read only.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::UnfitPrice`] when it holds no prices.
+    async fn inspect_price(&self) -> Result<Check>;
+
     /// The exact text that [`install`](Self::install) and [`remove`](Self::remove) run.
     async fn plan(&self) -> Result<CapturePlan>;
 

@@ -14,6 +14,7 @@ mod build;
 mod catalog;
 mod claimant;
 mod configure;
+mod price;
 mod secrets;
 #[cfg(test)]
 mod tests;

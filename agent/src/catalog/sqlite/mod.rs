@@ -128,6 +128,13 @@ impl Catalog for SqliteCatalog {
         Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
     }
 
+    async fn inspect_price(&self) -> Result<Check> {
+        self.read_with("look at the price column", |connection, database| {
+            preflight::price(connection, &database.options)
+        })
+        .await
+    }
+
     async fn plan(&self) -> Result<CapturePlan> {
         self.read_with("plan capture", capture::plan).await
     }

@@ -77,6 +77,14 @@ pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
         .collect()
 }
 
+/// The verdict on the price column alone.
+pub(super) fn price(connection: &Connection, options: &SqliteOptions) -> Work<Check> {
+    Ok(check(
+        "catalog.price_type",
+        price_type(connection, options)?,
+    ))
+}
+
 /// The first failure, for who is about to install.
 pub(super) fn refuse(connection: &Connection, database: &Database) -> Work<()> {
     CHECKS

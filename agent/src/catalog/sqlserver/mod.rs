@@ -180,6 +180,19 @@ impl Catalog for SqlServerCatalog {
         Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
     }
 
+    async fn inspect_price(&self) -> Result<Check> {
+        self.pool
+            .call(
+                "look at the price column",
+                Over::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    preflight::price(session, &self.pool.options, &table).await
+                },
+            )
+            .await
+    }
+
     async fn plan(&self) -> Result<CapturePlan> {
         self.pool
             .call("plan capture", Over::Products, async |session| {

@@ -82,6 +82,16 @@ pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
     Report::default().checks(Some(error))
 }
 
+/// The verdict on the price column alone.
+pub(super) async fn price(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &Table,
+) -> Work<Check> {
+    let finding = price_type(session, options, table).await?;
+    Ok(check("catalog.price_type", &finding))
+}
+
 /// The first failure, for who is about to install.
 pub(super) async fn refuse(session: &mut Session, options: &SqlServerOptions) -> Work<()> {
     look(session, options, &mut Report::default()).await
