@@ -199,6 +199,65 @@ async fn another_table_keeps_the_journal_and_wants_its_own_capture() {
 }
 
 #[tokio::test]
+async fn a_price_column_without_digits_is_warned_of_and_digits_are_sent_as_asked() {
+    let world = World::builder().products(1).start().await.unwrap();
+    world
+        .shop
+        .connection()
+        .execute_batch(
+            "CREATE TABLE Items (ProductID TEXT NOT NULL PRIMARY KEY, ProductName TEXT, SellPrice REAL);
+             INSERT INTO Items VALUES ('A', 'Soap', 0.1 + 0.2), ('B', 'Salt', 12.5), ('C', 'Oil', 1.239);",
+        )
+        .unwrap();
+    let prices = || ["A", "B", "C"].map(|id| world.digible.product(id).unwrap().price);
+
+    let done = configure(&world, &["--table", "Items"]).await;
+    assert_eq!(done["warnings"][0]["name"], "catalog.price_type", "{done}");
+    let remedy = done["warnings"][0]["remedy"].as_str().unwrap();
+    assert!(remedy.contains("`catalog.price_digits`"), "{remedy}");
+    world.install_capture().await.unwrap();
+    assert_eq!(world.upload().await.unwrap().sent, 3);
+    wait_up_to_date(&world).await;
+    assert_eq!(prices(), ["0.3", "12.5", "1.239"]);
+
+    let done = configure(&world, &["--price-digits", "2"]).await;
+    assert_eq!(done["settings"]["catalog"]["price_digits"], 2);
+    let text = done["warnings"][0]["text"].as_str().unwrap();
+    assert!(text.contains("such as 1.239 to 1.24"), "{text}");
+    // What Digible has is not what would be sent now.
+    wait_issue(&world, "CATALOG_CHANGED").await;
+    let status = world.wait_status(|_| true).await.unwrap();
+    assert_eq!(
+        (status.in_doubt, status.state()),
+        (3, State::Attention),
+        "{status:?}"
+    );
+    assert_eq!(world.upload().await.unwrap().sent, 3);
+    wait_up_to_date(&world).await;
+    assert_eq!(prices(), ["0.30", "12.50", "1.24"]);
+
+    let done = configure(&world, &["--price-digits", "3"]).await;
+    assert_eq!(done["warnings"], serde_json::json!([]));
+    assert_eq!(world.upload().await.unwrap().sent, 3);
+    assert_eq!(prices(), ["0.300", "12.500", "1.239"]);
+
+    let output = world.ctl(&["configure", "--price-digits", "11"]).await;
+    let output = output.unwrap();
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(
+        output.stderr.contains("use a whole number from 0 to 10"),
+        "{output:?}"
+    );
+    let output = world.ctl(&["configure", "--price-digits", ""]).await;
+    let output = output.unwrap();
+    assert!(
+        output.stdout.contains("warn  catalog.price_type"),
+        "{output:?}"
+    );
+    wait_issue(&world, "CATALOG_CHANGED").await;
+}
+
+#[tokio::test]
 async fn a_change_in_the_middle_of_a_run_is_taken_and_the_run_goes_on() {
     let world = World::builder()
         .products(900)

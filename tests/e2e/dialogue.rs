@@ -100,6 +100,7 @@ async fn a_shop_is_configured_by_questions() {
         ("Column of the product's key [ProductID]: ", ""),
         ("Column of its name [ProductName]: ", ""),
         ("Column of its price [SellPrice]: ", ""),
+        ("as many as the column has: ", ""),
         ("Email of the Digible account: ", "shop@example.com"),
         ("Password of the Digible account: ", "secret"),
         ("Try the connections now? [Y/n]: ", ""),

@@ -14,6 +14,7 @@ mod conformance;
 mod connect_error;
 mod decimal;
 mod error;
+mod price_column;
 pub mod sqlite;
 pub mod sqlserver;
 mod template;
@@ -33,7 +34,8 @@ pub trait Catalog: Send + Sync {
     /// `sqlserver` or `sqlite`.
     fn kind(&self) -> &'static str;
 
-    /// The database, table and columns as one text: another one means another journal.
+    /// The database, table and columns, and what else decides what of a row is sent, as one text: when it is
+    /// another one, nothing that was published counts as confirmed.
     fn identity(&self) -> String;
 
     /// Makes this agent the only one of this table, or makes sure that it still is.
@@ -45,6 +47,13 @@ pub trait Catalog: Send + Sync {
 
     /// The preflight: whether the table can be served and captured. Read only.
     async fn inspect(&self) -> Result<Vec<Check>>;
+
+    /// The preflight's word on the price column alone, for when it is chosen. Read only.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::UnfitPrice`] when it holds no prices.
+    async fn inspect_price(&self) -> Result<Check>;
 
     /// The exact text that [`install`](Self::install) and [`remove`](Self::remove) run.
     async fn plan(&self) -> Result<CapturePlan>;

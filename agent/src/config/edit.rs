@@ -194,6 +194,13 @@ mod tests {
         for (path, value) in [
             ("catalog.server", Value::Integer(1)),
             ("catalog.path", "shop.db".into()),
+            ("catalog.price_digits", Value::Integer(11)),
+            ("catalog.price_digits", Value::Integer(-1)),
+            ("catalog.price_digits", Value::Integer(258)),
+            ("catalog.price_digits", "11".into()),
+            ("catalog.price_digits", "2.0".into()),
+            ("catalog.price_digits", " ".into()),
+            ("catalog.price_digits", true.into()),
             ("digible.base_url", "ftp://x".into()),
             ("digible.base_url", "https://".into()),
             ("digible.base_url", "https://x/?a=b".into()),
@@ -225,6 +232,9 @@ mod tests {
             ("catalog.kind", Value::from("sqlserver")),
             ("catalog.encryption", "login-only".into()),
             ("catalog.trust", "any".into()),
+            ("catalog.price_digits", Value::Integer(0)),
+            ("catalog.price_digits", Value::Integer(10)),
+            ("catalog.price_digits", "".into()),
             ("digible.base_url", "http://127.0.0.1:9000/v1".into()),
             ("digible.batch_size", Value::Integer(200)),
             ("sync.automatic", false.into()),
@@ -238,6 +248,8 @@ mod tests {
         }
         config.set("sync.interval", &"1h30m".into()).unwrap();
         assert_eq!(config.get("sync.interval"), Some("1h 30m".into()));
+        config.set("catalog.price_digits", &"2".into()).unwrap();
+        assert_eq!(config.get("catalog.price_digits"), Some(Value::Integer(2)));
         assert_eq!(config.get("sync"), None);
     }
 

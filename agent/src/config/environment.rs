@@ -40,7 +40,8 @@ pub(super) fn override_keys(
 fn override_key(config: &mut Config, path: &str, text: &str) -> Result<(), KeyError> {
     let (key, allowed) = keys::find(path)?;
     let value = match config.get(key) {
-        Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
+        // What is no number may be an empty text that leaves it unset.
+        Some(Value::Integer(_)) => Some(text.parse().map_or_else(|_| text.into(), Value::Integer)),
         Some(Value::Flag(_)) => text.parse().ok().map(Value::Flag),
         _ => Some(Value::from(text)),
     };
@@ -110,6 +111,19 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_may_be_unset_is_set_and_unset() {
+        let set = |config: &mut Config, text| {
+            let variable = variables(&[("SHOPMASTER_CATALOG__PRICE_DIGITS", text)]);
+            override_keys(config, variable).unwrap();
+            config.catalog.price_digits
+        };
+        let mut config = Config::default();
+        assert_eq!(set(&mut config, "2"), Some(2));
+        assert_eq!(set(&mut config, "0"), Some(0));
+        assert_eq!(set(&mut config, ""), None);
+    }
+
+    #[test]
     fn a_wrong_variable_is_named() {
         for (name, value, why) in [
             (
@@ -126,6 +140,16 @@ mod tests {
                 "SHOPMASTER_DIGIBLE__BATCH_SIZE",
                 "201",
                 "`digible.batch_size` cannot be `201`; use a whole number from 1 to 200",
+            ),
+            (
+                "SHOPMASTER_DIGIBLE__BATCH_SIZE",
+                "many",
+                "`digible.batch_size` cannot be `many`; use a whole number from 1 to 200",
+            ),
+            (
+                "SHOPMASTER_CATALOG__PRICE_DIGITS",
+                "two",
+                "`catalog.price_digits` cannot be `two`; use a whole number from 0 to 10, or an empty text for as many digits as the column has",
             ),
         ] {
             let error = override_keys(&mut Config::default(), variables(&[(name, value)]));

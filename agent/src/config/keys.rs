@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// Every key with what is allowed for it, in the order of the documentation.
-pub(super) const KEYS: [(&str, &str); 31] = [
+pub(super) const KEYS: [(&str, &str); 32] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
     (
         "catalog.server",
@@ -24,6 +24,10 @@ pub(super) const KEYS: [(&str, &str); 31] = [
     ),
     ("catalog.path", "the absolute path of the database file"),
     ("catalog.capture", "`trigger` or `scan`"),
+    (
+        "catalog.price_digits",
+        "a whole number from 0 to 10, or an empty text for as many digits as the column has",
+    ),
     ("catalog.columns.id", "a column's name, as a text"),
     ("catalog.columns.name", "a column's name, as a text"),
     ("catalog.columns.price", "a column's name, as a text"),

@@ -8,6 +8,8 @@ use super::Config;
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// A longer wait for one answer is no use.
 const LONGEST_REQUEST: Duration = Duration::from_secs(60 * 60);
+/// No currency has more than four, and no price more than a few behind them.
+const MOST_PRICE_DIGITS: u8 = 10;
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
 
@@ -20,6 +22,7 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
         ..
     } = config;
     match path {
+        "catalog.price_digits" => catalog.price_digits.is_none_or(|n| n <= MOST_PRICE_DIGITS),
         "catalog.path" => absolute_or_empty(&catalog.path),
         "digible.base_url" => is_http(&digible.base_url),
         "digible.batch_size" => (1..=200).contains(&digible.batch_size),

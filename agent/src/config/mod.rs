@@ -16,6 +16,7 @@ mod limits;
 mod load;
 mod optional;
 mod optional_duration;
+mod optional_number;
 mod save;
 mod words;
 
@@ -79,6 +80,9 @@ pub struct CatalogConfig {
     pub path: String,
     /// How changes are found.
     pub capture: CaptureMode,
+    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    #[serde(with = "optional_number")]
+    pub price_digits: Option<u8>,
     /// The shop's names for the columns.
     pub columns: ColumnsConfig,
 }

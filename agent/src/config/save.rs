@@ -217,6 +217,9 @@ mod tests {
                 ]
                 .boxed(),
                 "catalog.capture" => one_of(&["trigger", "scan"]),
+                "catalog.price_digits" => {
+                    prop_oneof![Just(Value::from("")), (0..=10_u32).prop_map(Value::from),].boxed()
+                }
                 "catalog.path" | "digible.ca_file" => any::<String>()
                     .prop_map(move |text| Value::from(format!("{absolute}{text}")))
                     .boxed(),

@@ -67,6 +67,7 @@ impl v1::config_server::Config for Service {
         let edits = settings::edits(&request.settings.unwrap_or_default(), paths)
             .map_err(|error| failure::key(&error))?;
         let secrets = request.secrets.unwrap_or_default();
+        let has_new_login = secrets.sql_password.is_some();
         let new = NewSecrets {
             digible_password: secrets.digible_password.map(SecretString::from),
             sql_password: secrets.sql_password.map(SecretString::from),
@@ -76,11 +77,17 @@ impl v1::config_server::Config for Service {
             .configure(edits, new, request.start_journal_over)
             .await
             .map_err(|error| failure::configure(&error))?;
+        let names_shop = |path: &String| path.starts_with("catalog.");
+        let warning = match has_new_login || changed.iter().any(names_shop) {
+            true => self.supervisor.price_warning().await,
+            false => None,
+        };
         let (config, _) = self.supervisor.config();
         Ok(Response::new(v1::ConfigureResponse {
             settings: Some(settings::settings(&config)),
             secrets: Some(self.secrets_set().await),
             changed,
+            warnings: warning.iter().map(capture::check).collect(),
         }))
     }
 

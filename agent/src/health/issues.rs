@@ -265,9 +265,9 @@ fn catalog_changed(facts: &Facts) -> Option<Issue> {
         facts,
         "CATALOG_CHANGED",
         Severity::Info,
-        "The product table was changed: what was sent from the one before is confirmed by an upload"
+        "The product table, or how its prices are sent, was changed: what was sent before is unconfirmed until an upload"
             .to_owned(),
-        "Run `shopmasterctl upload`: it also lists what the new table does not have",
+        "Run `shopmasterctl upload`: it also lists what the table does not have",
     ))
 }
 

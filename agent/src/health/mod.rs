@@ -68,7 +68,7 @@ pub struct Facts {
     pub config_replaced: Option<String>,
     /// Why the agent began anew with its journal, and where the old one is.
     pub journal_replaced: Option<String>,
-    /// The product table is another one than before.
+    /// The product table, or how its prices are sent, is another than before.
     pub catalog_changed: bool,
     /// How the journal was found damaged, and where a copy of it is.
     pub journal_damaged: Option<String>,

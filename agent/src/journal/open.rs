@@ -26,7 +26,7 @@ use crate::position::Position;
 pub struct Binding {
     /// The Digible address and account. Another one needs another journal.
     pub account: String,
-    /// The shop's database, table and columns. Another one keeps the journal: what was sent for the one
+    /// The shop's database, table, columns and digits of prices. Another one keeps the journal: what was sent for the one
     /// before is still at Digible.
     pub catalog: String,
 }

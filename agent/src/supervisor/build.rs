@@ -153,7 +153,9 @@ impl Supervisor {
         let is_lost = opened.kept.as_ref().map(|kept| kept.is_lost);
         let other = self.state.use_journal(&opened.journal, is_lost).await?;
         if opened.catalog_changed {
-            tracing::warn!("the product table is another one: everything published is in doubt");
+            tracing::warn!(
+                "the product table or the digits of its prices are others: everything published is in doubt"
+            );
             self.board.update(|facts| facts.catalog_changed = true);
         }
         if let Some(copy) = &opened.damaged {

@@ -33,6 +33,7 @@ pub(super) async fn of(
             path: PathBuf::from(&config.path),
             table: config.table.clone(),
             columns,
+            price_digits: config.price_digits,
             scan: config.capture == CaptureMode::Scan,
         };
         return Ok(Arc::new(SqliteCatalog::new(options, positions)));
@@ -46,6 +47,7 @@ pub(super) async fn of(
         database: config.database.clone(),
         table: config.table.clone(),
         columns,
+        price_digits: config.price_digits,
         login: login(config, password),
         encryption: config.encryption.map(encryption),
         trust: config.trust.map(trust),

@@ -15,6 +15,7 @@ mod catalog;
 mod claimant;
 mod configure;
 mod positions;
+mod price;
 mod secrets;
 #[cfg(test)]
 mod tests;

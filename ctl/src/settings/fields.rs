@@ -36,6 +36,8 @@ pub enum Slot {
     File(fn(&mut Settings) -> &mut String),
     /// A whole number; the agent knows its limits.
     Number(fn(&mut Settings) -> &mut u32),
+    /// A whole number, or an empty text for none.
+    OptionalNumber(fn(&mut Settings) -> &mut Option<u32>),
     /// `true` or `false`.
     Switch(fn(&mut Settings) -> &mut bool),
     /// A duration: `30m`.
@@ -43,7 +45,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 30] = [
+pub const FIELDS: [Field; 31] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -113,6 +115,13 @@ pub const FIELDS: [Field; 30] = [
         value: "MODE",
         help: "How changes are found",
         slot: Slot::Word(|s| &mut catalog(s).capture, &["trigger", "scan"]),
+    },
+    Field {
+        path: "catalog.price_digits",
+        flag: "price-digits",
+        value: "COUNT",
+        help: "Digits behind the decimal point of every price, 0 to 10; empty for as many as the column has",
+        slot: Slot::OptionalNumber(|s| &mut catalog(s).price_digits),
     },
     Field {
         path: "catalog.columns.id",
@@ -292,7 +301,13 @@ impl Field {
             Slot::Word(..) => return Err(format!("use one of `{}`", self.words().join("`, `"))),
             Slot::File(at) => *at(settings) = absolute(text)?,
             Slot::Number(at) => {
-                *at(settings) = text.parse().map_err(|_| "not a whole number".to_owned())?;
+                *at(settings) = number(text)?;
+            }
+            Slot::OptionalNumber(at) => {
+                *at(settings) = match text {
+                    "" => None,
+                    text => Some(number(text)?),
+                };
             }
             Slot::Switch(at) => {
                 *at(settings) = text
@@ -315,6 +330,10 @@ impl Field {
         match &self.slot {
             Slot::Text(at) | Slot::Word(at, _) | Slot::File(at) => at(&mut settings).clone(),
             Slot::Number(at) => at(&mut settings).to_string(),
+            Slot::OptionalNumber(at) => {
+                let number = *at(&mut settings);
+                number.map_or_else(String::new, |number| number.to_string())
+            }
             Slot::Switch(at) => at(&mut settings).to_string(),
             Slot::Duration(at) => duration_text(at(&mut settings).as_ref()),
         }
@@ -324,6 +343,7 @@ impl Field {
         let mut copy = settings.clone();
         match &self.slot {
             Slot::Number(at) => Value::from(*at(&mut copy)),
+            Slot::OptionalNumber(at) => Value::from(*at(&mut copy)),
             Slot::Switch(at) => Value::from(*at(&mut copy)),
             _ => Value::from(self.text(settings)),
         }
@@ -350,6 +370,10 @@ fn insert(object: &mut Map<String, Value>, path: &str, value: Value) {
     if let Value::Object(table) = table {
         insert(table, rest, value);
     }
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "not a whole number".to_owned())
 }
 
 fn absolute(text: &str) -> Result<String, String> {
@@ -402,7 +426,7 @@ mod tests {
             Slot::Text(_) => format!("text {index}"),
             Slot::Word(_, words) => words[0].to_owned(),
             Slot::File(_) => absolute(&format!("file {index}")).unwrap(),
-            Slot::Number(_) => index.to_string(),
+            Slot::Number(_) | Slot::OptionalNumber(_) => index.to_string(),
             Slot::Switch(_) => "true".to_owned(),
             Slot::Duration(_) => format!("{}s", index + 1),
         }
@@ -425,6 +449,20 @@ mod tests {
     }
 
     #[test]
+    fn a_number_may_be_unset() {
+        let field = FIELDS
+            .iter()
+            .find(|field| field.path == "catalog.price_digits")
+            .unwrap();
+        let mut settings = Settings::default();
+        for (text, json) in [("0", json!(0)), ("2", json!(2)), ("", Value::Null)] {
+            field.set(&mut settings, text).unwrap();
+            assert_eq!(field.text(&settings), text);
+            assert_eq!(field.json(&settings), json);
+        }
+    }
+
+    #[test]
     fn values_that_make_no_sense_are_refused() {
         let refuse = |path: &str, text: &str| {
             let field = FIELDS.iter().find(|field| field.path == path).unwrap();
@@ -435,6 +473,7 @@ mod tests {
             "use one of `sqlserver`, `sqlite`"
         );
         assert_eq!(refuse("digible.batch_size", "many"), "not a whole number");
+        assert_eq!(refuse("catalog.price_digits", "two"), "not a whole number");
         assert_eq!(refuse("sync.automatic", "yes"), "use `true` or `false`");
         assert!(refuse("sync.interval", "soon").starts_with("not a duration"));
     }
@@ -455,6 +494,7 @@ mod tests {
                     "trust": "",
                     "path": "",
                     "capture": "",
+                    "price_digits": null,
                     "columns": {
                         "id": "",
                         "name": "",

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 
 use super::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    Columns, Lookup, Owner, Result,
+    Columns, Lookup, Owner, Result, decimal::asked,
 };
 use crate::{
     position::{Position, Positions},
@@ -64,6 +64,8 @@ pub struct SqliteOptions {
     pub columns: Columns,
     /// Nothing is written beside the shop's file, and nothing is installed in it: scan mode.
     pub scan: bool,
+    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    pub price_digits: Option<u8>,
 }
 
 /// The products of an SQLite file.
@@ -239,6 +241,7 @@ impl Catalog for SqliteCatalog {
             options.columns.name.clone(),
             options.columns.price.clone(),
         ];
+        let parts = parts.into_iter().chain(options.price_digits.map(asked));
         format!("sqlite:{}", serde_json::Value::from_iter(parts))
     }
 
@@ -260,6 +263,13 @@ impl Catalog for SqliteCatalog {
             })
             .await;
         Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
+    }
+
+    async fn inspect_price(&self) -> Result<Check> {
+        self.read_with("look at the price column", |connection, database| {
+            preflight::price(connection, &database.options)
+        })
+        .await
     }
 
     async fn plan(&self) -> Result<CapturePlan> {

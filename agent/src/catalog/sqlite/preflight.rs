@@ -12,8 +12,14 @@ use super::{
     fault::{Fault, Work},
     objects::Found,
     open::Database,
+    price::declared_scale,
+    rows,
 };
-use crate::catalog::{CatalogError, Check, Verdict};
+use crate::catalog::{
+    CatalogError, Check, Verdict,
+    decimal::Digits,
+    price_column::{Held, judge},
+};
 
 /// The checks, in their order, behind `catalog.open`.
 const CHECKS: [(&str, Probe); 9] = [
@@ -83,6 +89,14 @@ pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
         .into_iter()
         .chain(skipped)
         .collect()
+}
+
+/// The verdict on the price column alone.
+pub(super) fn price(connection: &Connection, options: &SqliteOptions) -> Work<Check> {
+    Ok(check(
+        "catalog.price_type",
+        price_type(connection, options)?,
+    ))
 }
 
 /// The first failure, for who is about to install.
@@ -191,13 +205,24 @@ fn key_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
 fn price_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     let table = Table::read(connection, options)?;
     let column = table.column(options, &options.columns.price)?;
-    let text = format!("the price's type is `{}`", column.declared);
-    Ok(match table.affinity(column) {
-        Affinity::Real => warning(
-            format!("{text}: a floating-point number is only nearly the price that was typed"),
-            "Declare the column as NUMERIC(18,2) where the shop's program allows it",
-        ),
-        Affinity::Integer | Affinity::Text | Affinity::Blob | Affinity::Numeric => good(text),
+    let text = match column.declared.as_str() {
+        "" => "the price's column has no type".to_owned(),
+        declared => format!("the price's type is `{declared}`"),
+    };
+    let held = match table.affinity(column) {
+        Affinity::Integer | Affinity::Text => Held::Exact,
+        Affinity::Real => Held::Floats,
+        Affinity::Blob if column.declared.is_empty() => Held::Anything,
+        Affinity::Blob | Affinity::Numeric => Held::Numbers,
+    };
+    let digits = Digits::new(options.price_digits, declared_scale(&column.declared));
+    // It is advice: a table that cannot be read now is for other checks to tell.
+    let sample = rows::sample(connection, options, digits).unwrap_or_default();
+    let judged = judge(&text, held, digits, &sample);
+    Ok(Finding {
+        verdict: judged.verdict,
+        text: judged.text,
+        remedy: judged.remedy,
     })
 }
 

@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 
 use super::key::hexadecimal;
 use crate::{
-    catalog::decimal::{Fault, exact, float},
+    catalog::decimal::{Digits, Fault, Float, plain},
     product::{Price, Problem},
 };
 
@@ -18,28 +18,24 @@ pub(super) fn declared_scale(declared: &str) -> Option<u8> {
     (usize::from(scale) <= Price::MAX_DIGITS).then_some(scale)
 }
 
-/// The price in `value`.
+/// The price in `value`, with these digits.
 ///
-/// Integers and texts are exact and are padded to the declared scale, never rounded. A float is its
-/// shortest decimal that reads back to the same float, rounded to the declared scale when there is one.
+/// Integers and texts are exact. Of a float only the digits are taken that are sure.
 ///
 /// # Errors
 ///
 /// Why it cannot be sent, with the value.
-pub(super) fn price(value: ValueRef<'_>, scale: Option<u8>) -> Result<Price, Problem> {
+pub(super) fn price(value: ValueRef<'_>, digits: Digits) -> Result<Price, Problem> {
     match value {
         ValueRef::Null => Err(Problem("the price is NULL".to_owned())),
-        ValueRef::Integer(number) => {
-            exact(&number.to_string(), scale).map_err(|fault| fault.of(&number.to_string()))
-        }
-        ValueRef::Real(number) => {
-            float(number, scale).map_err(|fault| fault.of(&format!("{number:?}")))
-        }
-        ValueRef::Text(bytes) => {
-            let text = str::from_utf8(bytes)
-                .map_err(|_| Fault::NoNumber.of(&String::from_utf8_lossy(bytes)))?;
-            exact(text.trim_matches(' '), scale).map_err(|fault| fault.of(text))
-        }
+        ValueRef::Integer(number) => exact(&number.to_string(), digits),
+        ValueRef::Real(number) => Float::double(number)
+            .and_then(|float| digits.float(float))
+            .map_err(|fault| fault.of(&format!("{number:?}"))),
+        ValueRef::Text(bytes) => match str::from_utf8(bytes) {
+            Ok(text) => exact(text, digits),
+            Err(_) => Err(Fault::NoNumber.of(&String::from_utf8_lossy(bytes))),
+        },
         ValueRef::Blob(bytes) => Err(Fault::NoNumber.of(&format!(
             "X'{}'",
             hexadecimal(&bytes[..bytes.len().min(40)])
@@ -47,12 +43,18 @@ pub(super) fn price(value: ValueRef<'_>, scale: Option<u8>) -> Result<Price, Pro
     }
 }
 
+fn exact(text: &str, digits: Digits) -> Result<Price, Problem> {
+    plain(text.trim_matches(' '))
+        .and_then(|price| digits.exact(price))
+        .map_err(|fault| fault.of(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn shown(value: ValueRef<'_>, scale: Option<u8>) -> String {
-        match price(value, scale) {
+        match price(value, Digits::new(None, scale)) {
             Ok(price) => price.to_string(),
             Err(problem) => problem.to_string(),
         }
@@ -99,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn floats_are_their_shortest_decimal() {
+    fn floats_are_decimals_without_a_tail() {
         for (number, scale, expected) in [
             (12.5, None, "12.5"),
             (12.5, Some(2), "12.50"),
             (19.99, Some(2), "19.99"),
             (0.1 + 0.2, Some(2), "0.30"),
             (1.1 * 3.0, Some(2), "3.30"),
-            (0.1 + 0.2, None, "0.30000000000000004"),
+            (0.1 + 0.2, None, "0.3"),
             (12.0, None, "12"),
             (12.0, Some(4), "12.0000"),
             (-0.0, Some(2), "0.00"),

@@ -5,13 +5,19 @@ use std::str;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, types::ValueRef};
 
 use super::{
+    SqliteOptions,
     fault::Work,
     key::{Key, hexadecimal, real},
     open::Database,
     price::{declared_scale, price},
+    statements::over,
 };
 use crate::{
-    catalog::{Lookup, decimal::shortened},
+    catalog::{
+        Lookup,
+        decimal::{Digits, shortened},
+        price_column::{SAMPLE, Sample},
+    },
     product::{Problem, ProductId, Row},
 };
 
@@ -22,21 +28,21 @@ pub(super) fn read(
     keys: &[ProductId],
 ) -> Work<Vec<Lookup>> {
     let moment = connection.unchecked_transaction()?;
-    let scale = scale(connection, database)?;
+    let digits = digits(connection, database)?;
     let mut lookup = connection.prepare_cached(&database.statements.lookup)?;
     let answers = keys
         .iter()
-        .map(|key| look_up(&mut lookup, key, scale))
+        .map(|key| look_up(&mut lookup, key, digits))
         .collect::<Work<_>>()?;
     drop(lookup);
     moment.commit()?;
     Ok(answers)
 }
 
-fn look_up(statement: &mut CachedStatement<'_>, id: &ProductId, scale: Option<u8>) -> Work<Lookup> {
+fn look_up(statement: &mut CachedStatement<'_>, id: &ProductId, digits: Digits) -> Work<Lookup> {
     for key in Key::candidates(id) {
         if let Some(found) = statement.query([&key])?.next()? {
-            return Ok(Lookup::Found(row(found, scale)?));
+            return Ok(Lookup::Found(row(found, digits)?));
         }
     }
     Ok(Lookup::Gone)
@@ -75,6 +81,28 @@ pub(super) fn scan(
     Ok(rows)
 }
 
+/// What the digits that the shop asked for change of the first prices.
+pub(super) fn sample(
+    connection: &Connection,
+    options: &SqliteOptions,
+    digits: Digits,
+) -> Work<Sample> {
+    let mut sample = Sample::default();
+    if digits.asked().is_none() {
+        return Ok(sample);
+    }
+    let text = over(options, include_str!("sql/scan_start.sql").trim_end());
+    let mut statement = connection.prepare(&text)?;
+    let mut rows = statement.query([SAMPLE])?;
+    while let Some(row) = rows.next()? {
+        let value = row.get_ref(2)?;
+        if let Ok(price) = price(value, Digits::default()) {
+            sample.add(price, matches!(value, ValueRef::Real(_)), digits);
+        }
+    }
+    Ok(sample)
+}
+
 pub(super) fn count(connection: &Connection, database: &Database) -> Work<u64> {
     let rows: i64 = connection
         .prepare_cached(&database.statements.count)?
@@ -103,31 +131,32 @@ fn page(
     statement: &str,
     parameters: &[&dyn rusqlite::ToSql],
 ) -> Work<Vec<Row>> {
-    let scale = scale(connection, database)?;
+    let digits = digits(connection, database)?;
     let mut statement = connection.prepare_cached(statement)?;
     let rows = statement
-        .query_map(parameters, |found| row(found, scale))?
+        .query_map(parameters, |found| row(found, digits))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(rows)
 }
 
-/// The price column's declared scale.
-fn scale(connection: &Connection, database: &Database) -> Work<Option<u8>> {
+/// The digits that prices go out with.
+fn digits(connection: &Connection, database: &Database) -> Work<Digits> {
     let options = &database.options;
     let declared: Option<String> = connection
         .prepare_cached(include_str!("sql/declared_type.sql"))?
         .query_row([&options.table, &options.columns.price], |row| row.get(0))
         .optional()?;
-    Ok(declared.as_deref().and_then(declared_scale))
+    let declared = declared.as_deref().and_then(declared_scale);
+    Ok(Digits::new(options.price_digits, declared))
 }
 
-fn row(found: &rusqlite::Row<'_>, scale: Option<u8>) -> rusqlite::Result<Row> {
+fn row(found: &rusqlite::Row<'_>, digits: Digits) -> rusqlite::Result<Row> {
     let (id, problem) = Key::of(found.get_ref(0)?).shown();
     let name = match problem {
         Some(problem) => Err(problem),
         None => name(found.get_ref(1)?),
     };
-    let price = price(found.get_ref(2)?, scale);
+    let price = price(found.get_ref(2)?, digits);
     Ok(Row { id, name, price })
 }
 

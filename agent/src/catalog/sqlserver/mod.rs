@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, Columns, Lookup, Owner, Result,
+    Check, Columns, Lookup, Owner, Result, decimal::asked,
 };
 use crate::product::{ProductId, Row};
 use claim::Claim;
@@ -63,6 +63,8 @@ pub struct SqlServerOptions {
     pub table: String,
     /// The shop's names for the columns.
     pub columns: Columns,
+    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    pub price_digits: Option<u8>,
     /// Who we are.
     pub login: Login,
     /// What of a connection is encrypted; none for the default of the server.
@@ -153,6 +155,7 @@ impl Catalog for SqlServerCatalog {
             options.columns.name.clone(),
             options.columns.price.clone(),
         ];
+        let parts = parts.into_iter().chain(options.price_digits.map(asked));
         format!("sqlserver:{}", serde_json::Value::from_iter(parts))
     }
 
@@ -175,6 +178,19 @@ impl Catalog for SqlServerCatalog {
             })
             .await;
         Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
+    }
+
+    async fn inspect_price(&self) -> Result<Check> {
+        self.pool
+            .call(
+                "look at the price column",
+                Over::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    preflight::price(session, &self.pool.options, &table).await
+                },
+            )
+            .await
     }
 
     async fn plan(&self) -> Result<CapturePlan> {

@@ -8,11 +8,16 @@ use super::{
     objects::{Found, Planned, label},
     output::returns_rows,
     price::{NameType, PriceType},
+    products,
     rights::Rights,
     session::Session,
     surroundings::{Server, TableOptions, Trigger, encryption, modules, triggers},
 };
-use crate::catalog::{CatalogError, Check, Verdict};
+use crate::catalog::{
+    CatalogError, Check, Verdict,
+    decimal::Digits,
+    price_column::{Held, judge},
+};
 
 /// The checks, in their order.
 const CHECKS: [&str; 13] = [
@@ -77,6 +82,16 @@ pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
     Report::default().checks(Some(error))
 }
 
+/// The verdict on the price column alone.
+pub(super) async fn price(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &Table,
+) -> Work<Check> {
+    let finding = price_type(session, options, table).await?;
+    Ok(check("catalog.price_type", &finding))
+}
+
 /// The first failure, for who is about to install.
 pub(super) async fn refuse(session: &mut Session, options: &SqlServerOptions) -> Work<()> {
     look(session, options, &mut Report::default()).await
@@ -123,7 +138,10 @@ async fn look(session: &mut Session, options: &SqlServerOptions, report: &mut Re
     if table.kind == Kind::View {
         report.of_view = vec![
             ("catalog.key_type", key_type(&table)),
-            ("catalog.price_type", price_type(&table)),
+            (
+                "catalog.price_type",
+                price_type(session, options, &table).await,
+            ),
         ];
     }
     fit(&table)?;
@@ -132,7 +150,7 @@ async fn look(session: &mut Session, options: &SqlServerOptions, report: &mut Re
         table.id.name
     ));
     report.push(key_type(&table)?);
-    report.push(price_type(&table)?);
+    report.push(price_type(session, options, &table).await?);
 
     let others = triggers(session, &table).await?;
     report.push(other_triggers(&server, &others));
@@ -197,7 +215,11 @@ fn key_type(table: &Table) -> Work<Finding> {
     Ok(good(format!("the key's type is {}", key.column())))
 }
 
-fn price_type(table: &Table) -> Work<Finding> {
+async fn price_type(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &Table,
+) -> Work<Finding> {
     if let Err(reason) = NameType::of(&table.names.data_type) {
         return Err(CatalogError::UnfitTable {
             table: label(table),
@@ -212,14 +234,20 @@ fn price_type(table: &Table) -> Work<Finding> {
     };
     let price = PriceType::of(&table.price.data_type).map_err(unfit)?;
     let text = format!("the price's type is {}", table.price.data_type.name);
-    Ok(match price {
-        PriceType::Float | PriceType::Real => warning(
-            format!(
-                "{text}: a floating-point number is only nearly the price that was typed; it is rounded to two digits"
-            ),
-            "Declare the column as decimal(18,2) where the shop's program allows it",
-        ),
-        PriceType::Decimal | PriceType::Money(_) | PriceType::Integer => good(text),
+    let held = match price {
+        PriceType::Float | PriceType::Real => Held::Floats,
+        PriceType::Decimal | PriceType::Money(_) | PriceType::Integer => Held::Exact,
+    };
+    let digits = Digits::new(options.price_digits, None);
+    // It is advice: a table that cannot be read now is for other checks to tell.
+    let sample = products::sample(session, options, table)
+        .await
+        .unwrap_or_default();
+    let judged = judge(&text, held, digits, &sample);
+    Ok(Finding {
+        verdict: judged.verdict,
+        text: judged.text,
+        remedy: judged.remedy.to_owned(),
     })
 }
 

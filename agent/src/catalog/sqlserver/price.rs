@@ -1,15 +1,14 @@
 //! Exact prices and names out of columns of SQL Server.
 
+use std::fmt;
+
 use tiberius::{Row, numeric::Numeric};
 
 use super::{facts::DataType, fault::Work};
 use crate::{
-    catalog::decimal::{Fault, rounded},
+    catalog::decimal::{Digits, Fault, Float},
     product::{Price, Problem},
 };
-
-/// Digits behind the point of a price that is kept in a float, which has no scale of its own.
-const FLOAT_SCALE: u8 = 2;
 
 /// How prices are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +20,9 @@ pub(super) enum PriceType {
     Money(u8),
     /// Whole numbers.
     Integer,
-    /// `float`: the shortest decimal of the float, rounded half away from zero to two digits.
+    /// `float`, which has no scale of its own.
     Float,
-    /// `real`: the same of a smaller float.
+    /// `real`: a smaller one.
     Real,
 }
 
@@ -50,32 +49,46 @@ impl PriceType {
         }
     }
 
-    /// The price in a column that was [`selected`](Self::selected), or why it cannot be sent.
-    pub(super) fn read(self, row: &Row, index: usize) -> Work<Result<Price, Problem>> {
+    /// The price in a column that was [`selected`](Self::selected), with these digits, or why it cannot be sent.
+    pub(super) fn read(
+        self,
+        row: &Row,
+        index: usize,
+        digits: Digits,
+    ) -> Work<Result<Price, Problem>> {
         let price = match self {
-            Self::Decimal | Self::Money(_) => row.try_get::<Numeric, _>(index)?.map(decimal),
+            Self::Decimal | Self::Money(_) => row
+                .try_get::<Numeric, _>(index)?
+                .map(|number| decimal(number, digits)),
             Self::Integer => row
                 .try_get::<i64, _>(index)?
-                .map(|whole| Price::new(whole.into(), 0).ok_or(Fault::TooLong.of(""))),
+                .map(|whole| decimal(Numeric::new_with_scale(whole.into(), 0), digits)),
             Self::Float => row
                 .try_get::<f64, _>(index)?
-                .map(|float| of_float(&float.to_string(), &format!("{float:?}"))),
+                .map(|number| of_float(Float::double(number), &number, digits)),
             Self::Real => row
                 .try_get::<f32, _>(index)?
-                .map(|float| of_float(&float.to_string(), &format!("{float:?}"))),
+                .map(|number| of_float(Float::single(number), &number, digits)),
         };
         Ok(price.unwrap_or_else(|| Err(Problem("the price is NULL".to_owned()))))
     }
 }
 
-fn decimal(number: Numeric) -> Result<Price, Problem> {
-    let price = Price::new(number.value(), number.scale());
-    price.ok_or_else(|| Fault::TooLong.of(&number.to_string()))
+fn decimal(number: Numeric, digits: Digits) -> Result<Price, Problem> {
+    Price::new(number.value(), number.scale())
+        .ok_or(Fault::TooLong)
+        .and_then(|price| digits.exact(price))
+        .map_err(|fault| fault.of(&number.to_string()))
 }
 
-/// `shortest` has no exponent, `shown` may.
-fn of_float(shortest: &str, shown: &str) -> Result<Price, Problem> {
-    rounded(shortest, Some(FLOAT_SCALE)).map_err(|fault| fault.of(shown))
+fn of_float(
+    float: Result<Float, Fault>,
+    number: &dyn fmt::Debug,
+    digits: Digits,
+) -> Result<Price, Problem> {
+    float
+        .and_then(|float| digits.float(float))
+        .map_err(|fault| fault.of(&format!("{number:?}")))
 }
 
 /// How names are read: all as `nvarchar`.
@@ -155,27 +168,36 @@ mod tests {
     }
 
     #[test]
-    fn floats_are_rounded_to_cents() {
-        let float = |number: f64| match of_float(&number.to_string(), &format!("{number:?}")) {
+    fn decimals_and_floats_have_the_digits_that_are_asked_for() {
+        let shown = |price: Result<Price, Problem>| match price {
             Ok(price) => price.to_string(),
             Err(problem) => problem.to_string(),
         };
-        for (number, expected) in [
-            (19.99, "19.99"),
-            (1.1 * 3.0, "3.30"),
-            (1.005, "1.01"),
-            (2.675, "2.68"),
-            (-0.005, "-0.01"),
-            (-0.004, "0.00"),
-            (12.0, "12.00"),
-            (1e-320, "0.00"),
-            (1e300, "the price has more than 38 digits: `1e300`"),
+        let cents = Digits::new(Some(2), None);
+        let money = |digits| shown(decimal(Numeric::new_with_scale(19_900, 4), digits));
+        assert_eq!(money(cents), "1.99");
+        assert_eq!(money(Digits::default()), "1.9900");
+        let whole = |digits| shown(decimal(Numeric::new_with_scale(1_500, 0), digits));
+        assert_eq!(whole(cents), "1500.00");
+        assert_eq!(whole(Digits::default()), "1500");
+
+        let double = |number: f64, digits| shown(of_float(Float::double(number), &number, digits));
+        for (number, open, in_cents) in [
+            (19.99, "19.99", "19.99"),
+            (1.1 * 3.0, "3.3", "3.30"),
+            (2.675, "2.675", "2.68"),
+            (12.0, "12", "12.00"),
         ] {
-            assert_eq!(float(number), expected, "{number}");
+            assert_eq!(double(number, Digits::default()), open, "{number}");
+            assert_eq!(double(number, cents), in_cents, "{number}");
         }
-        let real = 19.99_f32;
-        let price = of_float(&real.to_string(), "").unwrap();
-        assert_eq!(price.to_string(), "19.99");
+        assert_eq!(
+            double(1e300, cents),
+            "the price has more than 38 digits: `1e300`"
+        );
+        let single = |number: f32, digits| shown(of_float(Float::single(number), &number, digits));
+        assert_eq!(single(1.1 * 3.0, Digits::default()), "3.3");
+        assert_eq!(single(19.99, cents), "19.99");
     }
 
     #[test]

@@ -16,7 +16,11 @@ use super::{
     statements::{Locked, Statements},
 };
 use crate::{
-    catalog::{CatalogError, Lookup, decimal::shortened},
+    catalog::{
+        CatalogError, Lookup,
+        decimal::{Digits, shortened},
+        price_column::{SAMPLE, Sample},
+    },
     product::{ProductId, Row},
 };
 
@@ -26,6 +30,7 @@ pub(super) struct Products<'a> {
     table: Arc<Table>,
     key: KeyType,
     price: PriceType,
+    digits: Digits,
     statements: Statements,
 }
 
@@ -59,6 +64,7 @@ impl<'a> Products<'a> {
             table,
             key,
             price,
+            digits: Digits::new(options.price_digits, None),
         })
     }
 
@@ -175,7 +181,7 @@ impl<'a> Products<'a> {
         Ok(Row {
             id: id.ok_or_else(|| self.unfit_key("it is NULL in a row".to_owned()))?,
             name: read_name(found, first + 1)?,
-            price: self.price.read(found, first + 2)?,
+            price: self.price.read(found, first + 2, self.digits)?,
         })
     }
 
@@ -282,6 +288,27 @@ pub(super) async fn scan(
     };
     let products = Products::new(&pool.options, table)?;
     products.page(session, after, top(limit)).await
+}
+
+/// What the digits that the shop asked for change of the first prices.
+pub(super) async fn sample(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &Table,
+) -> Work<Sample> {
+    let mut sample = Sample::default();
+    if options.price_digits.is_none() {
+        return Ok(sample);
+    }
+    let products = Products::new(options, Arc::new(table.clone()))?;
+    let is_float = matches!(products.price, PriceType::Float | PriceType::Real);
+    let text = products.statements.scan_start();
+    for found in session.rows(&text, &[&i64::from(SAMPLE)]).await? {
+        if let Ok(price) = products.price.read(&found, 2, Digits::default())? {
+            sample.add(price, is_float, products.digits);
+        }
+    }
+    Ok(sample)
 }
 
 pub(super) async fn count(pool: &Pool, session: &mut Session) -> Work<u64> {

@@ -32,6 +32,7 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
                 qr_code: text("catalog.columns.qr_code"),
                 status: text("catalog.columns.status"),
             }),
+            price_digits: config.catalog.price_digits.map(u32::from),
         }),
         digible: Some(v1::DigibleSettings {
             base_url: text("digible.base_url"),
@@ -106,6 +107,10 @@ fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
         "catalog.trust" => Value::Text(catalog.trust),
         "catalog.path" => Value::Text(catalog.path),
         "catalog.capture" => Value::Text(catalog.capture),
+        "catalog.price_digits" => match catalog.price_digits {
+            None => Value::Text(String::new()),
+            Some(digits) => Value::Integer(digits.into()),
+        },
         "catalog.columns.id" => Value::Text(columns.id),
         "catalog.columns.name" => Value::Text(columns.name),
         "catalog.columns.price" => Value::Text(columns.price),
@@ -149,12 +154,16 @@ mod tests {
 
     #[test]
     fn every_setting_survives_the_wire() {
-        let mut config = Config::default();
-        let paths = paths();
-        let edits = edits(&settings(&config), paths.clone()).unwrap();
-        assert_eq!(edits.len(), paths.len());
-        assert_eq!(config.edit(&edits).unwrap(), Vec::<String>::new());
-        assert_eq!(config, Config::default());
+        let mut with_digits = Config::default();
+        with_digits.catalog.price_digits = Some(0);
+        for config in [Config::default(), with_digits] {
+            let paths = paths();
+            let edits = edits(&settings(&config), paths.clone()).unwrap();
+            assert_eq!(edits.len(), paths.len());
+            let mut same = config.clone();
+            assert_eq!(same.edit(&edits).unwrap(), Vec::<String>::new());
+            assert_eq!(same, config);
+        }
     }
 
     #[test]

@@ -315,6 +315,10 @@ impl Catalog for FakeShop {
         Ok(Vec::new())
     }
 
+    async fn inspect_price(&self) -> Result<Check> {
+        Err(CatalogError::NotApplicable("it is not asked"))
+    }
+
     async fn plan(&self) -> Result<CapturePlan> {
         if self.table().unfit_key {
             return Err(CatalogError::UnfitKey {

@@ -10,10 +10,11 @@ use crate::{
 
 const SQLITE: [&str; 2] = ["catalog.path", "catalog.table"];
 const SQL_SERVER: [&str; 3] = ["catalog.server", "catalog.database", "catalog.table"];
-const COLUMNS: [&str; 3] = [
+const COLUMNS: [&str; 4] = [
     "catalog.columns.id",
     "catalog.columns.name",
     "catalog.columns.price",
+    "catalog.price_digits",
 ];
 /// What most shops have.
 const USUAL_KIND: &str = "sqlserver";
@@ -253,6 +254,7 @@ mod tests {
                 "Column of the product's key",
                 "Column of its name",
                 "Column of its price",
+                "Digits behind the decimal point of every price, 0 to 10; empty for as many as the column has",
                 "Email of the Digible account",
                 "Password of the Digible account [keep]",
             ]
@@ -294,11 +296,27 @@ mod tests {
     fn a_sqlite_shop_has_a_file_and_no_login() {
         let (asked, changes) = hold(known("linux"), &["sqlite", "/shop.db", "Products"]);
         assert_eq!(asked[1], "SQLite: the database file");
-        assert_eq!(asked.len(), 8);
+        assert_eq!(asked.len(), 9);
         assert_eq!(
             paths(changes),
             ["catalog.kind", "catalog.path", "catalog.table"]
         );
+    }
+
+    #[test]
+    fn digits_of_prices_are_asked_for_and_kept() {
+        let answers = ["sqlite", "/shop.db", "Products", "", "", "", "two", "2"];
+        let (asked, changes) = hold(known("linux"), &answers);
+        assert_eq!(asked[6], asked[7]);
+        let digits = changes.get(field("catalog.price_digits").unwrap());
+        assert_eq!(digits.as_deref(), Some("2"));
+
+        let mut known = known("linux");
+        let settings = known.current.settings.as_mut().unwrap();
+        settings.catalog.as_mut().unwrap().price_digits = Some(2);
+        let (asked, changes) = hold(known, &answers[..3]);
+        assert!(asked[6].ends_with("[2]"), "{}", asked[6]);
+        assert!(!paths(changes).contains(&"catalog.price_digits".to_owned()));
     }
 
     #[test]

@@ -143,6 +143,7 @@ async fn change(
             settings: now.settings,
             secrets: now.secrets,
             changed: Vec::new(),
+            warnings: Vec::new(),
         }
     } else {
         let request = ConfigureRequest {
@@ -229,7 +230,7 @@ mod tests {
                 digible_password,
                 ..SecretsSet::default()
             }),
-            changed: Vec::new(),
+            ..ConfigureResponse::default()
         };
         assert_eq!(
             missing(&done("a@b", "sql", false)),

@@ -2,7 +2,7 @@
 
 use shopmaster_proto::v1::{ConfigureResponse, GetConfigResponse, Secrets, SecretsSet};
 
-use super::table;
+use super::{check, table};
 use crate::settings::FIELDS;
 
 /// All values, which secrets are set, and where both are kept.
@@ -28,7 +28,7 @@ pub fn configuration(answer: &GetConfigResponse) -> String {
     table::pairs(&lines)
 }
 
-/// What a change did.
+/// What a change did, and what a person should know of it.
 pub fn configured(answer: &ConfigureResponse, sent: &Secrets) -> String {
     let mut text = String::new();
     if !answer.changed.is_empty() {
@@ -40,7 +40,7 @@ pub fn configured(answer: &ConfigureResponse, sent: &Secrets) -> String {
     if text.is_empty() {
         return NOTHING_CHANGED.to_owned();
     }
-    text
+    text + &check::list(&answer.warnings)
 }
 
 /// When all is as it was.
@@ -59,7 +59,7 @@ fn secret(name: &str, sent: Option<&str>, kept: &SecretsSet) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shopmaster_proto::v1::{CatalogSettings, Settings};
+    use shopmaster_proto::v1::{CatalogSettings, Check, Settings, Verdict};
 
     use super::*;
 
@@ -103,6 +103,23 @@ mod tests {
             "Changed `catalog.kind`, `catalog.path`\n\
              Stored the Digible password in a file that only this user can read\n\
              Removed the SQL password\n"
+        );
+        let warned = ConfigureResponse {
+            changed: vec!["catalog.columns.price".to_owned()],
+            warnings: vec![Check {
+                name: "catalog.price_type".to_owned(),
+                verdict: Verdict::Warning.into(),
+                text: "no digits".to_owned(),
+                remedy: "set them".to_owned(),
+                ..Check::default()
+            }],
+            ..ConfigureResponse::default()
+        };
+        assert_eq!(
+            configured(&warned, &Secrets::default()),
+            "Changed `catalog.columns.price`\n\
+             warn  catalog.price_type  no digits\n\
+             hint: set them\n"
         );
         assert_eq!(
             configured(&ConfigureResponse::default(), &Secrets::default()),

@@ -34,6 +34,8 @@ pub struct ConfiguredJson {
     changed: Vec<String>,
     /// What was left out of a file of the old program, for people.
     notes: Vec<String>,
+    /// What a person should know of what was configured.
+    warnings: Vec<CheckJson>,
 }
 
 /// Which secrets are set.
@@ -139,6 +141,7 @@ impl ConfiguredJson {
             secrets: answer.secrets.unwrap_or_default().into(),
             changed: answer.changed,
             notes,
+            warnings: list(answer.warnings),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Shop, SqliteCatalog, of};
+use super::{Shop, SqliteCatalog, SqliteOptions, of};
 use crate::catalog::{Catalog as _, CatalogError};
 
 fn another(shop: &Shop) -> SqliteCatalog {
@@ -88,4 +88,15 @@ async fn identities_differ_in_every_part() {
     assert!(of("t", "i", "n").starts_with("sqlite:[\""));
     assert!(of("t", "i", "n").ends_with("shop.db\",\"t\",\"i\",\"n\",\"p\"]"));
     assert_ne!(of("t\",\"i", "n", "x"), of("t", "i\",\"n", "x"));
+    let shop = Shop::named("", "t", ["i", "n", "p"]);
+    let asked = |price_digits| {
+        super::of(SqliteOptions {
+            price_digits,
+            ..shop.catalog.database.options.clone()
+        })
+        .identity()
+    };
+    assert_eq!(asked(None), shop.catalog.identity());
+    assert_ne!(asked(Some(0)), asked(None));
+    assert_ne!(asked(Some(2)), asked(Some(0)));
 }

@@ -50,7 +50,17 @@ impl Shop {
         )
     }
 
-    fn named(schema: &str, table: &str, [id, name, price]: [&str; 3]) -> Self {
+    fn named(schema: &str, table: &str, columns: [&str; 3]) -> Self {
+        Self::with_digits(schema, table, columns, None)
+    }
+
+    /// With as many digits behind the decimal point of a price.
+    fn with_digits(
+        schema: &str,
+        table: &str,
+        [id, name, price]: [&str; 3],
+        price_digits: Option<u8>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shop.db");
         let till = Connection::open(&path).unwrap();
@@ -64,6 +74,7 @@ impl Shop {
                 name: name.to_owned(),
                 price: price.to_owned(),
             },
+            price_digits,
         });
         Self {
             till,

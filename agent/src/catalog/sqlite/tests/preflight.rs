@@ -126,6 +126,78 @@ async fn what_should_be_known_is_a_warning() {
 }
 
 #[tokio::test]
+async fn a_price_column_without_digits_is_warned_of() {
+    let columns = ["ProductID", "ProductName", "SellPrice"];
+    for (declared, verdict, word) in [
+        ("REAL", Verdict::Warning, "`REAL`: a floating-point"),
+        ("FLOAT", Verdict::Warning, "`FLOAT`: a floating-point"),
+        ("DOUBLE PRECISION", Verdict::Warning, "floating-point"),
+        (
+            "DECIMAL(10)",
+            Verdict::Warning,
+            "`DECIMAL(10)`: it does not say",
+        ),
+        ("NUMERIC", Verdict::Warning, "`NUMERIC`: it does not say"),
+        ("BLOB", Verdict::Warning, "`BLOB`: it does not say"),
+        ("", Verdict::Warning, "has no type: nothing says"),
+        ("FLOAT(10,2)", Verdict::Ok, "`FLOAT(10,2)`"),
+        ("NUMERIC(18,2)", Verdict::Ok, "`NUMERIC(18,2)`"),
+        ("INTEGER", Verdict::Ok, "`INTEGER`"),
+        ("TEXT", Verdict::Ok, "`TEXT`"),
+    ] {
+        let schema = format!(
+            "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice {declared});
+             INSERT INTO Products VALUES ('P1', 'Soap', 12.5), ('P2', 'Salt', NULL)"
+        );
+        let open = Shop::new(&schema);
+        let checks = open.catalog.inspect().await.unwrap();
+        let check = of(&checks, "catalog.price_type");
+        assert_eq!(check.verdict, verdict, "{check:?}");
+        assert!(check.text.contains(word), "{}", check.text);
+        let names_remedy = check.remedy.contains("`catalog.price_digits`");
+        assert_eq!(names_remedy, verdict == Verdict::Warning, "{check:?}");
+
+        let asked = Shop::with_digits(&schema, "Products", columns, Some(2));
+        let checks = asked.catalog.inspect().await.unwrap();
+        let check = of(&checks, "catalog.price_type");
+        assert_eq!(check.verdict, Verdict::Ok, "{check:?}");
+        assert!(check.text.ends_with("2 digits behind the decimal point"));
+    }
+}
+
+#[tokio::test]
+async fn prices_that_are_rounded_are_told() {
+    for (values, verdict) in [
+        (
+            "('1', '', 1.9900), ('2', '', '1.500000'), ('3', '', 7)",
+            Verdict::Ok,
+        ),
+        (
+            "('1', '', 0.1 + 0.2), ('2', '', 19.989999771118164)",
+            Verdict::Ok,
+        ),
+        ("('1', '', 1.99), ('2', '', 1.239)", Verdict::Warning),
+        ("('1', '', NULL), ('2', '', '1.239')", Verdict::Warning),
+    ] {
+        let shop = Shop::with_digits(
+            &format!(
+                "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice);
+                 INSERT INTO Products VALUES {values}"
+            ),
+            "Products",
+            ["ProductID", "ProductName", "SellPrice"],
+            Some(2),
+        );
+        let checks = shop.catalog.inspect().await.unwrap();
+        let check = of(&checks, "catalog.price_type");
+        assert_eq!(check.verdict, verdict, "{check:?}");
+        let is_told = check.text.contains("such as 1.239 to 1.24");
+        assert_eq!(is_told, verdict == Verdict::Warning, "{check:?}");
+        assert!(shop.catalog.install().await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn keys_that_are_fit() {
     for schema in [
         "CREATE TABLE Products (ProductID INTEGER PRIMARY KEY, ProductName, SellPrice)",

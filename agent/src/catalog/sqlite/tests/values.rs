@@ -4,10 +4,22 @@ use super::Shop;
 
 /// The name and the price that one row comes out with.
 async fn met(price_type: &str, name: &str, price: &str) -> (String, String) {
-    let shop = Shop::new(&format!(
+    met_with(None, price_type, name, price).await
+}
+
+/// The same with as many digits as the shop asks for.
+async fn met_with(
+    digits: Option<u8>,
+    price_type: &str,
+    name: &str,
+    price: &str,
+) -> (String, String) {
+    let schema = format!(
         "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice {price_type});
          INSERT INTO Products VALUES ('P1', {name}, {price})"
-    ));
+    );
+    let columns = ["ProductID", "ProductName", "SellPrice"];
+    let shop = Shop::with_digits(&schema, "Products", columns, digits);
     let row = shop.rows().await.remove(0);
     (
         row.name.unwrap_or_else(|problem| problem.to_string()),
@@ -65,9 +77,43 @@ async fn prices_of_every_kind() {
         ("TEXT", "1e3", "1000.0"),
         ("TEXT", "'1e3'", "the price is not a number: `1e3`"),
         ("", "12.345", "12.345"),
+        ("REAL", "0.1 + 0.2", "0.3"),
+        ("DOUBLE", "1.1 * 3", "3.3"),
+        ("DECIMAL(10)", "0.1 + 0.2", "0.3"),
+        ("NUMERIC", "0.1 + 0.2", "0.3"),
+        ("", "0.1 + 0.2", "0.3"),
+        ("BLOB", "4.35 * 100", "435"),
+        ("INTEGER", "0.1 + 0.2", "0.3"),
     ] {
         assert_eq!(
             met(declared, "'Soap'", price).await.1,
+            expected,
+            "{declared} {price}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn prices_have_the_digits_that_the_shop_asks_for() {
+    for (declared, price, digits, expected) in [
+        ("REAL", "0.1 + 0.2", 2, "0.30"),
+        ("REAL", "19.989999771118164", 2, "19.99"),
+        ("", "12.5", 2, "12.50"),
+        ("", "12", 2, "12.00"),
+        ("", "'1.500000'", 2, "1.50"),
+        ("TEXT", "'1.9900'", 2, "1.99"),
+        ("TEXT", "'1.239'", 2, "1.24"),
+        ("DECIMAL(10)", "12.5", 2, "12.50"),
+        ("DECIMAL(10,4)", "1.99", 2, "1.99"),
+        ("DECIMAL(10,4)", "1.235", 2, "1.24"),
+        ("NUMERIC(18,2)", "12.5", 4, "12.5000"),
+        ("NUMERIC(18,2)", "1500", 0, "1500"),
+        ("INTEGER", "1500", 2, "1500.00"),
+        ("REAL", "NULL", 2, "the price is NULL"),
+        ("REAL", "'free'", 2, "the price is not a number: `free`"),
+    ] {
+        assert_eq!(
+            met_with(Some(digits), declared, "'Soap'", price).await.1,
             expected,
             "{declared} {price}"
         );

@@ -42,6 +42,7 @@ impl Server {
                 name: "ProductName".to_owned(),
                 price: "SellPrice".to_owned(),
             },
+            price_digits: None,
             login: Login::Sql {
                 username: self.settings.username.clone(),
                 password: Some(self.settings.password.clone().into()),

@@ -86,6 +86,7 @@ impl Held {
                 name: "ProductName".to_owned(),
                 price: "SellPrice".to_owned(),
             },
+            price_digits: None,
             login: Login::Sql {
                 username: settings.username,
                 password: Some(settings.password.into()),

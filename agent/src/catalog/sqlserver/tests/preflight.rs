@@ -120,7 +120,26 @@ async fn what_a_person_should_know_is_a_warning() {
     .await;
     let (found, text) = verdict(&shop, "catalog.price_type").await;
     assert_eq!(found, Verdict::Warning);
-    assert!(text.contains("rounded to two digits"), "{text}");
+    assert!(text.contains("no fixed number of digits"), "{text}");
+
+    shop.run("INSERT INTO Products VALUES (1, 'Soap', 19.99), (2, 'Salt', 0.1), (3, 'Oil', NULL)")
+        .await;
+    let told = async |digits| {
+        let checks = shop
+            .with_digits("Products", digits)
+            .inspect()
+            .await
+            .unwrap();
+        let check = checks
+            .into_iter()
+            .find(|check| check.name == "catalog.price_type");
+        check.unwrap()
+    };
+    let check = told(2).await;
+    assert_eq!(check.verdict, Verdict::Ok, "{check:?}");
+    let check = told(1).await;
+    assert_eq!(check.verdict, Verdict::Warning);
+    assert!(check.text.contains("19.99 to 20.0"), "{}", check.text);
 
     let shop = Shop::usual().await;
     shop.run("CREATE TRIGGER trg_own ON Products AFTER UPDATE AS BEGIN SET NOCOUNT ON END")

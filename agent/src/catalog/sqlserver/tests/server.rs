@@ -29,6 +29,7 @@ pub(crate) fn from_ado(text: &str) -> Option<SqlServerOptions> {
             name: "ProductName".to_owned(),
             price: "SellPrice".to_owned(),
         },
+        price_digits: None,
         login: Login::Windows,
         encryption: None,
         trust: None,

@@ -86,6 +86,14 @@ impl Shop {
         self.with(options)
     }
 
+    /// The same, with as many digits behind the decimal point of a price.
+    pub(super) fn with_digits(&self, table: &str, digits: u8) -> SqlServerCatalog {
+        let mut options = self.options.clone();
+        options.table = table.to_owned();
+        options.price_digits = Some(digits);
+        self.with(options)
+    }
+
     /// Another agent's catalog, which is to be dropped before the shop is.
     pub(super) fn with(&self, mut options: SqlServerOptions) -> SqlServerCatalog {
         options.claimant = new_name();

@@ -1,0 +1,48 @@
+//! The price column that the configuration names, judged where it is chosen.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Supervisor, catalog, claimant::claimant, positions::InJournal};
+use crate::catalog::{CatalogError, Check, Verdict};
+
+/// How long the shop's database may take. Whoever configures is not kept waiting for one that is away.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+impl Supervisor {
+    /// What a person should know of the price column; none when it is as it should be, and when the shop's
+    /// database does not tell within a moment: what is wrong with that is an issue of its own.
+    ///
+    /// It needs no engine, which there is none of before everything is configured.
+    pub async fn price_warning(&self) -> Option<Check> {
+        let judged = tokio::time::timeout(PATIENCE, self.judge_price()).await;
+        judged
+            .ok()
+            .flatten()
+            .filter(|check| check.verdict != Verdict::Ok)
+    }
+
+    async fn judge_price(&self) -> Option<Check> {
+        let config = self.config().0;
+        let is_of_catalog = |key: &&str| key.starts_with("catalog.");
+        if config.missing().iter().any(is_of_catalog) {
+            return None;
+        }
+        let secrets = self.secrets(&config).ok()?;
+        let data = self.paths.journal.parent().unwrap_or(&self.paths.journal);
+        let catalog = catalog::of(
+            &config.catalog,
+            &secrets,
+            claimant(data),
+            Arc::new(InJournal::default()),
+        )
+        .await
+        .ok()?;
+        match catalog.inspect_price().await {
+            Ok(check) => Some(check),
+            Err(error @ CatalogError::UnfitPrice { .. }) => {
+                Some(Check::failed("catalog.price_type", &error))
+            }
+            Err(_) => None,
+        }
+    }
+}
