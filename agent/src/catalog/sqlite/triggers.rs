@@ -1,7 +1,8 @@
 //! The triggers on the product table: which there are, and their texts.
 //!
 //! Each notes one or two keys with the same two statements: a new row with the next change id, and away with
-//! the row that the key had before.
+//! the row that the key had before. A till may bring an SQLite of its own that is many years old, and fails on a
+//! schema that it cannot read: nothing here is newer than its version 3.6.19 (2009).
 
 use super::{SqliteOptions, facts::KeyColumn, quote::identifier, statements::over};
 use crate::catalog::template::fill;
@@ -40,7 +41,7 @@ pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> 
             &table,
             NAMES[0],
             "AFTER INSERT",
-            &note("'INSERT'", &new, "n.ID", "true"),
+            &note("'INSERT'", &new, "n.ID", "1"),
         ),
         Trigger::new(
             &table,
@@ -48,7 +49,7 @@ pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> 
             "AFTER UPDATE",
             &[
                 note("'DELETE'", &old, "0", &differs),
-                note(&kind_after_update, &new, &born_after_update, "true"),
+                note(&kind_after_update, &new, &born_after_update, "1"),
             ]
             .concat(),
         ),
@@ -56,7 +57,7 @@ pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> 
             &table,
             NAMES[2],
             "AFTER DELETE",
-            &note("'DELETE'", &old, "0", "true"),
+            &note("'DELETE'", &old, "0", "1"),
         ),
     ];
     if key.collation.eq_ignore_ascii_case("BINARY") {

@@ -12,10 +12,9 @@
         )
     FROM (
         SELECT max(
-            coalesce(max(c.ChangeID), 0) + 1,
+            coalesce((SELECT max(c.ChangeID) FROM shopmaster_ChangeLog AS c), 0) + 1,
             coalesce(CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER), 0)
         ) AS ID
-        FROM shopmaster_ChangeLog AS c
     ) AS n
     WHERE {when};
     DELETE FROM shopmaster_ChangeLog

@@ -205,6 +205,40 @@ async fn change_ids_never_come_again() {
     assert!(again > newest);
 }
 
+/// However long the ChangeLog is, a sale pays the same.
+#[tokio::test]
+async fn a_change_costs_the_same_whatever_the_length_of_the_change_log() {
+    let shop = Shop::usual().captured().await;
+    let fill = |from: u32, to: u32| {
+        shop.run(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i < {to})
+             INSERT INTO Products SELECT printf('P%05d', i), 'Soap', 1 FROM n"
+        ));
+    };
+    let steps = |sql: &str| {
+        let mut statement = shop.till.prepare(sql).unwrap();
+        statement.execute([]).unwrap();
+        statement.get_status(rusqlite::StatementStatus::VmStep)
+    };
+    let costs = || {
+        [
+            "UPDATE Products SET SellPrice = 2 WHERE ProductID = 'P00003'",
+            "UPDATE Products SET ProductID = 'Q1' WHERE ProductID = 'P00003'",
+            "DELETE FROM Products WHERE ProductID = 'Q1'",
+            "INSERT INTO Products VALUES ('P00003', 'Soap', 1)",
+        ]
+        .map(steps)
+    };
+    fill(1, 20);
+    // The first round notes keys for the first time.
+    costs();
+    let before = costs();
+    fill(21, 3_000);
+    for (before, after) in before.into_iter().zip(costs()) {
+        assert!(after <= before + before / 2, "{before} became {after}");
+    }
+}
+
 #[tokio::test]
 async fn tables_without_rowids_are_captured() {
     let shop = Shop::new(
