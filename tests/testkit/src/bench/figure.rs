@@ -108,6 +108,7 @@ impl Unit {
         let number = match self {
             Self::Count | Self::PerSecond => grouped(value),
             Self::Milliseconds if value >= 100.0 => grouped(value),
+            Self::Milliseconds if value < 1.0 => format!("{value:.3}"),
             Self::Milliseconds | Self::MiB => format!("{value:.1}"),
             Self::Times if value >= 10.0 => format!("{value:.0}"),
             Self::Times => format!("{value:.2}"),
@@ -144,6 +145,7 @@ mod tests {
     #[test]
     fn numbers_have_the_digits_that_they_deserve() {
         for (unit, value, shown) in [
+            (Unit::Milliseconds, 0.0234, "0.023 ms"),
             (Unit::Milliseconds, 12.345, "12.3 ms"),
             (Unit::Milliseconds, 12_345.6, "12,346 ms"),
             (Unit::Times, 1.154, "1.15 ×"),

@@ -15,6 +15,7 @@ mod status;
 mod sync;
 mod table;
 mod till;
+mod trigger;
 mod upload;
 
 use std::io;
@@ -52,6 +53,8 @@ pub enum Bench {
     Change,
     /// A minute of sales at a till on SQLite, with an agent that syncs all the while and without
     Sales,
+    /// What capture costs a till on SQLite, statement by statement
+    Trigger,
     /// What capture costs a till; needs a T-SQL engine
     Till,
     /// An upload of 1,000,000 products from a T-SQL engine
@@ -102,7 +105,7 @@ pub enum BenchError {
 
 impl Bench {
     /// All, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sync,
         Self::Upload,
         Self::Scan,
@@ -110,6 +113,7 @@ impl Bench {
         Self::Idle,
         Self::Change,
         Self::Sales,
+        Self::Trigger,
         Self::Till,
         Self::Reading,
     ];
@@ -125,6 +129,7 @@ impl Bench {
             Self::Idle => "idle",
             Self::Change => "change",
             Self::Sales => "sales",
+            Self::Trigger => "trigger",
             Self::Till => "till",
             Self::Reading => "reading",
         }
@@ -144,6 +149,7 @@ impl Bench {
             Self::Idle => idle::measure().await,
             Self::Change => change::measure().await,
             Self::Sales => sales::measure().await,
+            Self::Trigger => trigger::measure().await,
             Self::Till => till::measure(engine()?).await,
             Self::Reading => reading::measure(engine()?).await,
         }

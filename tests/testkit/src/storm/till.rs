@@ -168,9 +168,7 @@ impl Till {
                 params![self.name(slot), format!("Product {slot}"), price(cents)],
             ),
             Write::Replace(slot, cents) => self.execute(
-                // Another spelling would replace the row without a DELETE that a trigger sees.
-                "INSERT OR REPLACE INTO Products (ProductID, ProductName, SellPrice)
-                 VALUES (coalesce((SELECT ProductID FROM Products WHERE ProductID = ?1), ?1), ?2, ?3)",
+                "INSERT OR REPLACE INTO Products (ProductID, ProductName, SellPrice) VALUES (?1, ?2, ?3)",
                 params![self.name(slot), format!("Product {slot}"), price(cents)],
             ),
             Write::Delete(slot) => self.execute(
