@@ -123,24 +123,6 @@ impl FromIterator<(i64, i64)> for Done {
     }
 }
 
-/// Positions in memory.
-#[cfg(test)]
-#[derive(Debug, Default)]
-pub(crate) struct InMemory(std::sync::Mutex<Option<Position>>);
-
-#[cfg(test)]
-#[async_trait]
-impl Positions for InMemory {
-    async fn load(&self) -> Result<Option<Position>, PositionError> {
-        Ok(self.0.lock().unwrap().clone())
-    }
-
-    async fn store(&self, position: &Position) -> Result<(), PositionError> {
-        *self.0.lock().unwrap() = Some(position.clone());
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -11,7 +11,7 @@ use crate::{
         Catalog, Change, ChangeKind, Columns,
         conformance::{self, conforms},
     },
-    position::InMemory,
+    position::{Position, PositionError, Positions},
     product::{ProductId, Row},
 };
 
@@ -137,6 +137,22 @@ impl Shop {
 
     fn number(&self, sql: &str) -> i64 {
         self.till.query_one(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+/// Positions in memory.
+#[derive(Debug, Default)]
+struct InMemory(std::sync::Mutex<Option<Position>>);
+
+#[async_trait::async_trait]
+impl Positions for InMemory {
+    async fn load(&self) -> Result<Option<Position>, PositionError> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    async fn store(&self, position: &Position) -> Result<(), PositionError> {
+        *self.0.lock().unwrap() = Some(position.clone());
+        Ok(())
     }
 }
 

@@ -11,11 +11,11 @@ use rusqlite::Connection;
 
 use super::{
     super::{footprint::Footprint, memory::Memory},
-    PRODUCTS, Shop, SqliteCatalog, of, text,
+    InMemory, PRODUCTS, Shop, SqliteCatalog, of, text,
 };
 use crate::{
     catalog::{CaptureStatus, Catalog as _, CatalogError, Lookup, Owner},
-    position::{InMemory, Position, Positions},
+    position::{Position, PositionError, Positions},
 };
 
 /// What the first version installed, with what waits in it.
@@ -325,11 +325,11 @@ struct Full;
 
 #[async_trait::async_trait]
 impl Positions for Full {
-    async fn load(&self) -> Result<Option<Position>, crate::position::PositionError> {
+    async fn load(&self) -> Result<Option<Position>, PositionError> {
         Ok(Some(Position::default()))
     }
 
-    async fn store(&self, _: &Position) -> Result<(), crate::position::PositionError> {
+    async fn store(&self, _: &Position) -> Result<(), PositionError> {
         Err("the disk is full".into())
     }
 }
