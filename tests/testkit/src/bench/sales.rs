@@ -84,8 +84,8 @@ async fn compare(habit: Habit) -> Result<Vec<Figure>, BenchError> {
 }
 
 async fn beside_us(habit: Habit) -> Result<Takings, BenchError> {
-    let mut world = World::builder().products(PRODUCTS).start().await?;
-    prepare(world.shop.path(), habit)?;
+    let mut world = prepared(habit).await?;
+    world.launch().await?;
     world.install_capture().await?;
     completed(world.upload().await?)?;
     use_default_pace(&mut world).await?;
@@ -99,15 +99,17 @@ async fn beside_us(habit: Habit) -> Result<Takings, BenchError> {
 }
 
 async fn alone(habit: Habit) -> Result<Takings, BenchError> {
-    let world = World::builder().products(PRODUCTS).prepare().await?;
-    prepare(world.shop.path(), habit)?;
+    let world = prepared(habit).await?;
     sell(world.shop.path().to_owned(), habit).await
 }
 
-fn prepare(path: &Path, habit: Habit) -> Result<(), BenchError> {
-    let till = Connection::open(path)?;
-    till.pragma_update(None, "journal_mode", habit.journal)?;
-    Ok(())
+async fn prepared(habit: Habit) -> Result<World, BenchError> {
+    let world = World::builder().products(PRODUCTS).prepare().await?;
+    world
+        .shop
+        .connection()
+        .pragma_update(None, "journal_mode", habit.journal)?;
+    Ok(world)
 }
 
 /// Sells on a thread of its own.
