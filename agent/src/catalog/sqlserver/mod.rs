@@ -26,13 +26,15 @@ mod claim;
 mod connect;
 mod facts;
 mod fault;
+mod found;
+mod guarded;
 mod key;
 mod keyed;
 mod names;
 mod object;
-mod objects;
 mod old;
 mod output;
+mod planned;
 mod pool;
 mod preflight;
 mod price;
@@ -197,7 +199,7 @@ impl Catalog for SqlServerCatalog {
     async fn remove(&self) -> Result<bool> {
         self.pool
             .long_call("remove capture", Over::Nothing, async |session| {
-                capture::remove(session).await
+                capture::remove(session, &self.pool.options).await
             })
             .await
     }

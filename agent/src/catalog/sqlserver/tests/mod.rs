@@ -1,6 +1,7 @@
 //! The SQL Server catalog, tried as a whole over a real server: the tests that need one are ignored without it.
 
 mod adopt;
+mod batches;
 #[cfg(feature = "demo")]
 mod claiming;
 mod conforming;
