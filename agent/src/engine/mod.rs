@@ -25,6 +25,7 @@ mod owner;
 mod page;
 mod pass;
 mod plan;
+mod probe;
 mod recorder;
 mod registry;
 mod scan;

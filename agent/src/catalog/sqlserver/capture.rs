@@ -1,7 +1,7 @@
 //! Installing, removing and watching the capture.
 
 use super::{
-    SqlServerOptions,
+    SqlServerOptions, cells,
     facts::{Kind, Table},
     fault::{Fault, Work},
     found::Found,
@@ -100,6 +100,28 @@ pub(super) async fn status(session: &mut Session, table: &Table) -> Work<Capture
         return Ok(CaptureStatus::Installed);
     }
     Ok(CaptureStatus::Drifted(lines))
+}
+
+/// What names the product table's present body: another one was made, or another was given its name, or our
+/// trigger on it was made anew. None for a view, which has no body.
+///
+/// Rebuilding an index, adding a column and loading rows change nothing of it.
+pub(super) async fn table_identity(session: &mut Session, table: &Table) -> Work<Option<String>> {
+    if table.kind == Kind::View {
+        return Ok(None);
+    }
+    let text = include_str!("sql/table_identity.sql");
+    let rows = session.rows(text, &[&table.object_id]).await?;
+    let Some(row) = rows.first() else {
+        return Err(CatalogError::NoTable(planned::label(table)).into());
+    };
+    Ok(Some(format!(
+        "{} {} {} {}",
+        cells::number(row, 0)?,
+        cells::text(row, 1)?,
+        cells::number(row, 2)?,
+        cells::text(row, 3)?
+    )))
 }
 
 /// Scripts have settings of their own: the session is not used again.

@@ -10,15 +10,18 @@ use secrecy::SecretString;
 
 use super::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, Columns, Lookup, Owner, Result,
+    Check, Columns, Lookup, Owner, Result, Scanned,
 };
 use crate::product::{ProductId, Row};
+use backlog::Counted;
 use claim::Claim;
 use fault::Over;
 use names::one_spelling;
 use pool::Pool;
+use walk::Seeking;
 
 mod adopt;
+mod backlog;
 mod capture;
 mod cells;
 mod changes;
@@ -50,6 +53,7 @@ mod surroundings;
 mod tests;
 mod texts;
 mod tokens;
+mod walk;
 
 #[doc(hidden)]
 pub use texts::texts;
@@ -126,6 +130,8 @@ impl fmt::Debug for Login {
 pub struct SqlServerCatalog {
     pool: Arc<Pool>,
     claim: Arc<Claim>,
+    seeking: Arc<Seeking>,
+    counted: Arc<Counted>,
 }
 
 impl SqlServerCatalog {
@@ -135,6 +141,8 @@ impl SqlServerCatalog {
         Self {
             pool: Arc::new(Pool::new(options)),
             claim: Arc::default(),
+            seeking: Arc::default(),
+            counted: Arc::default(),
         }
     }
 }
@@ -191,6 +199,7 @@ impl Catalog for SqlServerCatalog {
     async fn install(&self) -> Result<bool> {
         self.pool
             .long_call("install capture", Over::Products, async |session| {
+                self.counted.forget();
                 capture::install(session, &self.pool.options).await
             })
             .await
@@ -267,7 +276,7 @@ impl Catalog for SqlServerCatalog {
             .call(
                 "count the pending changes",
                 Over::ChangeLog,
-                async |session| changes::backlog(session).await,
+                async |session| self.counted.backlog(session).await,
             )
             .await
     }
@@ -301,20 +310,49 @@ impl Catalog for SqlServerCatalog {
     }
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
-        self.pool
+        let deleted = self
+            .pool
             .call(
                 "delete acknowledged changes",
                 Over::ChangeLog,
                 async |session| changes::acknowledge(&self.pool, session, changes).await,
             )
-            .await
+            .await;
+        // Also where it failed: a part may be deleted.
+        self.counted.forget();
+        deleted
     }
 
     async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
         self.pool
             .call("read a page of products", Over::Products, async |session| {
-                products::scan(&self.pool, session, after, limit).await
+                walk::scan(&self.pool, &self.seeking, session, after, limit).await
             })
+            .await
+    }
+
+    async fn scan_past_locks(
+        &self,
+        after: Option<&ProductId>,
+        limit: usize,
+    ) -> Result<Vec<Scanned>> {
+        self.pool
+            .call("read a page of products", Over::Products, async |session| {
+                walk::past_locks(&self.pool, &self.seeking, session, after, limit).await
+            })
+            .await
+    }
+
+    async fn table_identity(&self) -> Result<Option<String>> {
+        self.pool
+            .call(
+                "look at the product table",
+                Over::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    capture::table_identity(session, &table).await
+                },
+            )
             .await
     }
 

@@ -11,16 +11,18 @@ use super::{
     prove, quote,
     script::Script,
     statements::{self, Locked, Statements},
+    walk::End,
 };
-use crate::catalog::template::fill;
+use crate::{catalog::template::fill, product::ProductId};
 
 /// The texts that are the same for every shop.
-const CONSTANT: [(&str, &str); 19] = [
+const CONSTANT: [(&str, &str); 22] = [
     ("alive", include_str!("sql/alive.sql")),
     ("table", include_str!("sql/table.sql")),
     ("columns", include_str!("sql/columns.sql")),
     ("installed", include_str!("sql/installed.sql")),
     ("found", include_str!("sql/found.sql")),
+    ("row_count", include_str!("sql/row_count.sql")),
     ("server", include_str!("sql/server.sql")),
     ("encryption", include_str!("sql/encryption.sql")),
     ("table_options", include_str!("sql/table_options.sql")),
@@ -32,6 +34,8 @@ const CONSTANT: [(&str, &str); 19] = [
     ("claim", include_str!("sql/claim.sql")),
     ("claimed", include_str!("sql/claimed.sql")),
     ("newest_change", include_str!("sql/newest_change.sql")),
+    ("change_log_size", include_str!("sql/change_log_size.sql")),
+    ("table_identity", include_str!("sql/table_identity.sql")),
     ("backlog", include_str!("sql/backlog.sql")),
     ("owner", include_str!("sql/owner.sql")),
     ("set_owner", include_str!("sql/set_owner.sql")),
@@ -82,6 +86,7 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
     let products = Statements::new(table, &key, name, price);
     let log = quote::identifier("ChangeLog");
     let trigger = quote::identifier("trgAfterInsert");
+    let any = ProductId::Integer(0);
     let mut texts = vec![
         ("install", planned.install(&nothing).text()),
         ("remove", planned.remove(&nothing).text()),
@@ -89,7 +94,15 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
         ("read skipping", products.read(10, Locked::Skip)),
         ("read failing", products.read(10, Locked::Fail)),
         ("scan_start", products.scan_start()),
-        ("scan_behind", products.scan_behind()),
+        ("scan_behind seeking", products.scan_behind(true)),
+        ("scan_behind", products.scan_behind(false)),
+        ("keys_start", products.keys_start()),
+        ("keys_behind seeking", products.keys_behind(true)),
+        ("keys_behind", products.keys_behind(false)),
+        ("gap of a table", products.gap(false, End::Table)),
+        ("gap behind a key", products.gap(true, End::Table)),
+        ("gap between keys", products.gap(true, End::Before(&any))),
+        ("gap up to a key", products.gap(false, End::With(&any))),
         ("view_keys", products.view_keys()),
         ("count", products.count()),
         ("pending", statements::pending(&key)),

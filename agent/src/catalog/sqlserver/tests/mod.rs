@@ -5,6 +5,7 @@ mod batches;
 #[cfg(feature = "demo")]
 mod claiming;
 mod conforming;
+mod identity;
 #[cfg(feature = "demo")]
 mod locked;
 mod names;
@@ -18,6 +19,9 @@ mod triggers;
 mod types;
 mod views;
 mod volume;
+#[cfg(feature = "demo")]
+mod waiting;
+mod walking;
 
 use shop::Shop;
 
