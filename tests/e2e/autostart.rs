@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use shopmaster_testkit::{needs, programs::Programs, world::World};
 use tempfile::TempDir;
 
-use crate::support::SECONDS;
+use crate::support::{SECONDS, ctl_with};
 
 /// A user's home, in which nothing of shopMaster is yet.
 struct Home {
@@ -362,4 +362,39 @@ async fn a_notified_service_manager_hears_when_the_agent_is_ready_and_when_it_st
     }
     let stopping = told.iter().filter(|text| text.starts_with("STOPPING=1"));
     assert_eq!(stopping.count(), 1, "{told:?}");
+}
+
+/// Whoever stops an agent for good leaves a ChangeLog that grows in the shop's database, unless capture goes first.
+#[tokio::test]
+async fn disabling_says_that_capture_stays_behind() {
+    let mut world = World::builder().products(2).start().await.unwrap();
+    let home = Home::new("offline");
+    let folder = home.folder.path().to_str().unwrap().to_owned();
+    let search = format!("{}:/usr/bin:/bin", home.path("bin").display());
+    let settings = home.path("settings").display().to_string();
+    let disable = async |world: &World, arguments: &[&str]| {
+        let environment = [
+            ("HOME", folder.as_str()),
+            ("XDG_CONFIG_HOME", settings.as_str()),
+            ("PATH", search.as_str()),
+        ];
+        let arguments = [&["autostart", "disable"], arguments].concat();
+        let answer = ctl_with(world, &arguments, "", &environment).await;
+        assert_eq!(answer.status.code(), Some(0), "{answer:?}");
+        String::from_utf8(answer.stderr).unwrap()
+    };
+    assert_eq!(disable(&world, &[]).await, "");
+    world.install_capture().await.unwrap();
+    let said = disable(&world, &[]).await;
+    assert!(said.contains("capture is still installed"), "{said}");
+    assert!(said.contains("`shopmasterctl capture remove`"), "{said}");
+    for silent in ["--json", "--quiet"] {
+        assert_eq!(disable(&world, &[silent]).await, "");
+    }
+    world.stop().await.unwrap();
+    assert_eq!(
+        disable(&world, &[]).await,
+        "",
+        "without an agent nobody knows"
+    );
 }

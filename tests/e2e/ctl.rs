@@ -11,7 +11,7 @@ use tokio::{io::AsyncReadExt as _, time::timeout};
 
 use crate::support::{SECONDS, ctl_with, is_over_tds, wait_up_to_date};
 
-const STATUS_KEYS: [(&str, &str); 28] = [
+const STATUS_KEYS: [(&str, &str); 29] = [
     ("version", "string"),
     ("state", "string"),
     ("headline", "string"),
@@ -34,6 +34,7 @@ const STATUS_KEYS: [(&str, &str); 28] = [
     ("current_run", "run"),
     ("session", "object"),
     ("capture", "object"),
+    ("change_log", "object"),
     ("catalog", "object"),
     ("issues", "array"),
     ("icon", "string"),

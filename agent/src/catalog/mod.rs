@@ -136,9 +136,27 @@ pub trait Catalog: Send + Sync {
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64>;
 
     /// Rows in the order of their keys, behind `after`, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Busy`] when somebody holds one of them.
     async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>>;
 
-    /// How many rows the table has.
+    /// The same, past the rows that somebody holds: of those it has the keys.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Busy`] when somebody holds more than some rows.
+    async fn scan_past_locks(
+        &self,
+        after: Option<&ProductId>,
+        limit: usize,
+    ) -> Result<Vec<Scanned>> {
+        let rows = self.scan(after, limit).await?;
+        Ok(rows.into_iter().map(Scanned::Row).collect())
+    }
+
+    /// About how many rows the table has, for people.
     async fn count(&self) -> Result<u64>;
 }
 
@@ -196,6 +214,26 @@ pub enum Lookup {
     Locked,
 }
 
+/// What a walk meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scanned {
+    /// A row.
+    Row(Row),
+    /// The key of a row that somebody holds; it may be that there is none in the end.
+    Locked(ProductId),
+}
+
+impl Scanned {
+    /// The key.
+    #[must_use]
+    pub fn id(&self) -> &ProductId {
+        match self {
+            Self::Row(row) => &row.id,
+            Self::Locked(id) => id,
+        }
+    }
+}
+
 /// How much waits in the ChangeLog.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Backlog {
@@ -207,6 +245,8 @@ pub struct Backlog {
     pub oldest_at: Option<Timestamp>,
     /// How long ago that was, by the same clock.
     pub oldest_age: Option<Duration>,
+    /// How much of the disk the ChangeLog takes, where the engine tells.
+    pub bytes: Option<u64>,
 }
 
 /// The exact text of what installing and removing run.

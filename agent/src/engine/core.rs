@@ -23,9 +23,9 @@ use super::{
     waits::Waits,
 };
 use crate::{
-    catalog::{Backlog, CaptureStatus, Catalog, CatalogError},
+    catalog::{CaptureStatus, Catalog, CatalogError},
     digible::{Answer, Cloud},
-    health::{Area, Trouble},
+    health::{Area, ChangeLogFacts, Trouble},
     journal::{AgentState, Journal, JournalError},
 };
 
@@ -304,10 +304,14 @@ impl Core {
     /// Counts what is pending, in doubt, refused and removed, and tells people.
     pub(super) async fn look_at_numbers(&self) -> Result<(), StepError> {
         let _in_order = self.looking.lock().await;
-        let backlog = match self.state.has_change_log() {
-            true => self.catalog.backlog().await?,
-            false => Backlog::default(),
+        let scans = self.scans();
+        let change_log = match (self.state.has_change_log(), scans) {
+            (false, _) => None,
+            (true, false) => Some(self.catalog.backlog().await?),
+            // Nobody reads it, and it may be broken: that is no trouble.
+            (true, true) => self.catalog.backlog().await.ok(),
         };
+        let backlog = change_log.clone().filter(|_| !scans).unwrap_or_default();
         self.journal.check_in_place().await?;
         let counts = self.journal.counts().await?;
         let uploaded_at = self.journal.uploaded_at().await?;
@@ -315,12 +319,15 @@ impl Core {
         let session = self.cloud.session();
         let now = Timestamp::now();
         // What a walk has found stays until the next one.
-        let scans = self.scans();
         self.board.update(|facts| {
             if !scans {
                 facts.pending = backlog.products;
             }
             facts.changes = backlog.changes;
+            facts.change_log = change_log.map(|log| ChangeLogFacts {
+                changes: log.changes,
+                bytes: log.bytes,
+            });
             facts.oldest_pending_at = backlog.oldest_at;
             facts.oldest_age = backlog.oldest_age.map(|age| (age, now));
             facts.counts = counts;

@@ -25,6 +25,7 @@ mod owner;
 mod page;
 mod pass;
 mod plan;
+mod probe;
 mod rebuilt;
 mod recorder;
 mod registry;

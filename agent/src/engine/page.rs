@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{core::Core, halt::StepError};
 use crate::{
-    catalog::{Change, ChangeIdentity, ChangeKind, Lookup},
+    catalog::{Change, ChangeIdentity, ChangeKind, Lookup, Scanned},
     product::{Problem, ProductId, Row},
 };
 
@@ -42,8 +42,8 @@ pub(super) struct Page {
     pub(super) gone: Vec<Gone>,
     /// Keys whose row spells them otherwise now.
     pub(super) respelled: Vec<ProductId>,
-    /// Products that somebody holds just now.
-    pub(super) locked: u64,
+    /// Products whose rows somebody holds just now.
+    pub(super) locked: Vec<ProductId>,
     /// The last key of a page of the table, where an upload goes on.
     pub(super) last: Option<ProductId>,
     /// Where the next page begins; none at the end.
@@ -95,26 +95,27 @@ impl Page {
     }
 
     async fn of_rows(core: &Core, from: &Cursor, limit: usize) -> Result<Self, StepError> {
-        let mut rows = core.catalog.scan(from.key(), limit).await?;
+        let mut rows = core.catalog.scan_past_locks(from.key(), limit).await?;
         let is_full = rows.len() == limit;
         if core.may_repeat_keys() {
             rows = once_each(rows, is_full);
         }
-        let last = rows.last().map(|row| row.id.clone());
-        let next = last.clone().filter(|_| is_full).map(Cursor::Key);
-        let candidates = rows
-            .into_iter()
-            .map(|row| Candidate {
-                row,
-                changes: Vec::new(),
-            })
-            .collect();
-        Ok(Self {
-            candidates,
+        let last = rows.last().map(|row| row.id().clone());
+        let mut page = Self {
+            next: last.clone().filter(|_| is_full).map(Cursor::Key),
             last,
-            next,
             ..Self::default()
-        })
+        };
+        for scanned in rows {
+            match scanned {
+                Scanned::Row(row) => page.candidates.push(Candidate {
+                    row,
+                    changes: Vec::new(),
+                }),
+                Scanned::Locked(key) => page.locked.push(key),
+            }
+        }
+        Ok(page)
     }
 
     async fn of_due(core: &Core, from: &Cursor, limit: usize) -> Result<Self, StepError> {
@@ -159,7 +160,7 @@ impl Page {
             let identities = identities(changes.remove(&key));
             match lookup {
                 Lookup::Found(row) => page.add(row, key, identities, &mut places),
-                Lookup::Locked => page.locked += 1,
+                Lookup::Locked => page.locked.push(key),
                 Lookup::Gone => page.missing.push(Missing {
                     key,
                     has_changes: !identities.is_empty(),
@@ -193,7 +194,7 @@ impl Page {
             let changes = all.remove(&key).unwrap_or_default();
             match lookup {
                 Lookup::Found(row) => self.add(row, key, identities(Some(changes)), &mut places),
-                Lookup::Locked => self.locked += 1,
+                Lookup::Locked => self.locked.push(key),
                 // The step before dealt with it.
                 Lookup::Gone if has_changes && changes.is_empty() => {}
                 Lookup::Gone => self.gone.push(Gone {
@@ -220,7 +221,7 @@ impl Page {
         for ((key, known), lookup) in keys.into_iter().zip(known).zip(lookups) {
             match lookup {
                 Lookup::Found(row) => self.add(row, key, Vec::new(), &mut places),
-                Lookup::Locked => self.locked += 1,
+                Lookup::Locked => self.locked.push(key),
                 // Listed already: only what may still have landed is settled.
                 Lookup::Gone if known.removed() => self.gone.push(Gone {
                     key,
@@ -271,6 +272,7 @@ impl Page {
             .chain(self.missing.iter().map(|missing| &missing.key))
             .chain(self.gone.iter().map(|gone| &gone.key))
             .chain(&self.respelled)
+            .chain(&self.locked)
             .cloned()
             .collect()
     }
@@ -287,13 +289,16 @@ impl Cursor {
 
 /// A view may give a key several times, and nobody knows which row counts: such a product cannot be
 /// sent. The last key of a full page belongs to the next one, because more rows of it may follow.
-fn once_each(rows: Vec<Row>, is_full: bool) -> Vec<Row> {
-    let mut once: Vec<Row> = Vec::with_capacity(rows.len());
+fn once_each(rows: Vec<Scanned>, is_full: bool) -> Vec<Scanned> {
+    let mut once: Vec<Scanned> = Vec::with_capacity(rows.len());
     for row in rows {
         match once.last_mut() {
-            Some(before) if before.id == row.id => {
-                let problem = "several rows of the view have this key";
-                before.name = Err(Problem(problem.to_owned()));
+            Some(before) if before.id() == row.id() => {
+                // One that somebody holds waits, and is found again.
+                if let Scanned::Row(before) = before {
+                    let problem = "several rows of the view have this key";
+                    before.name = Err(Problem(problem.to_owned()));
+                }
             }
             _ => once.push(row),
         }

@@ -25,6 +25,8 @@ pub(super) struct Passed {
     pub(super) halt: Option<Halt>,
     /// Products that wait for another try.
     pub(super) deferred: u64,
+    /// Those of them that the shop's own programs hold.
+    pub(super) locked: u64,
     /// The reason of one of them.
     pub(super) reason: Option<String>,
     /// Something was settled.
@@ -40,6 +42,7 @@ impl Passed {
             halt: next.halt,
             // A product may wait in both.
             deferred: self.deferred.max(next.deferred),
+            locked: self.locked.max(next.locked),
             reason: next.reason.or(self.reason),
             progressed: self.progressed || next.progressed,
             at: next.at,
@@ -146,6 +149,7 @@ async fn steps(
         }
         drop(turn);
         passed.deferred += delivered.deferred;
+        passed.locked += delivered.locked;
         passed.progressed |= delivered.progressed;
         passed.reason = delivered.reason.or(passed.reason.take());
         match mode {

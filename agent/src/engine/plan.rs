@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) still_parked: u64,
     /// Products that wait for another try, or that the shop's own programs hold.
     pub(super) waiting: u64,
+    /// Those of them that the shop's own programs hold.
+    pub(super) locked: Vec<ProductId>,
     /// Products that cannot be sent, and why.
     pub(super) refusals: Vec<(ProductId, String)>,
     /// Products that are dealt with without being sent.
@@ -56,7 +58,8 @@ impl Plan {
     pub(super) async fn of(core: &Core, mode: &Mode, page: Page) -> Result<Self, StepError> {
         let planner = Planner { core, mode };
         let mut plan = Self {
-            waiting: page.locked,
+            waiting: page.locked.len() as u64,
+            locked: page.locked,
             ..Self::default()
         };
         planner.candidates(page.candidates, &mut plan).await?;

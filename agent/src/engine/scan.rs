@@ -62,7 +62,9 @@ pub(super) async fn round(
         note(core, None, rows.deferred);
         return Ok(rows);
     }
-    core.journal.note_compared(began).await?;
+    if rows.locked == 0 {
+        core.journal.note_compared(began).await?;
+    }
     // Another round of the same run: each product that is unchanged was counted.
     live.update(Run::look_again);
     let due = &mut Mode::Changed;

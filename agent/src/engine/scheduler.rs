@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Engine, backoff};
+use super::{Engine, backoff, probe::Probe};
 use crate::journal::Pause;
 use crate::run::{Cause, Kind, Outcome, Run};
 
@@ -15,6 +15,8 @@ const PAUSE_LOOK: Duration = Duration::from_secs(30);
 
 /// What the scheduler remembers from one look to the next.
 struct Schedule {
+    /// How often it is asked whether something changed.
+    probe: Probe,
     /// The next full sync.
     full: Instant,
     /// Not before this: the last sync failed as a whole.
@@ -41,14 +43,14 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
     let stop = &engine.core.stop;
     engine.refresh().await;
     let mut resumed = false;
-    let mut schedule = Schedule::new();
+    let mut schedule = Schedule::new(engine.core.options.probe);
     let mut next = Next::default();
     loop {
         let mut woken = false;
         tokio::select! {
             () = stop.cancelled() => return,
             () = wake.notified() => woken = true,
-            () = tokio::time::sleep(pace(engine)) => {}
+            () = tokio::time::sleep(pace(engine, &schedule)) => {}
         }
         // Asking ends one whose time is over, also for those who look.
         engine.core.held();
@@ -75,13 +77,13 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
 }
 
 /// How long until the next look.
-fn pace(engine: &Engine) -> Duration {
+fn pace(engine: &Engine, schedule: &Schedule) -> Duration {
     let options = &engine.core.options;
     let slow = PAUSE_LOOK.min(options.interval);
     if engine.core.pause.borrow().is_some() || !options.automatic {
         return slow;
     }
-    options.probe
+    schedule.probe.pace()
 }
 
 /// While no sync starts by itself, people still see what waits.
@@ -143,7 +145,10 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
     {
         return true;
     }
-    match engine.core.catalog.newest_change().await {
+    let asked = Instant::now();
+    let newest = engine.core.catalog.newest_change().await;
+    schedule.probe.took(asked.elapsed());
+    match newest {
         Ok(newest) => {
             let may_be_tried = newest != schedule.stuck || !all_wait(engine);
             newest.is_some() && newest != schedule.left_over && may_be_tried
@@ -209,8 +214,9 @@ impl Next {
 }
 
 impl Schedule {
-    fn new() -> Self {
+    fn new(probe: Duration) -> Self {
         Self {
+            probe: Probe::new(probe),
             full: Instant::now(),
             not_before: Instant::now(),
             failures: 0,

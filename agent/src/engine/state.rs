@@ -68,11 +68,10 @@ impl State {
         matches!(self.known().capture, Some(CaptureStatus::ScanOnly(_)))
     }
 
-    /// Whether there is a ChangeLog to count.
+    /// Whether there is a ChangeLog of ours, read or not.
     pub(super) fn has_change_log(&self) -> bool {
         let known = self.known();
-        let is_there = known.capture.as_ref().is_some_and(CaptureStatus::is_there);
-        is_there && !known.scans
+        known.capture.as_ref().is_some_and(CaptureStatus::is_there)
     }
 
     /// Notes how Digible is.
@@ -121,7 +120,7 @@ mod tests {
             (false, CaptureStatus::Drifted(vec![]), false, false, true),
             (false, view.clone(), true, true, false),
             (true, CaptureStatus::NotInstalled, true, false, false),
-            (true, CaptureStatus::Installed, true, false, false),
+            (true, CaptureStatus::Installed, true, false, true),
             (true, view, true, true, false),
         ] {
             let state = State::new(chosen, None);

@@ -31,6 +31,9 @@ use crate::{
     run::{Count, shortened},
 };
 
+/// Why a product waits whose row cannot be read.
+const HELD: &str = "a program of the shop holds the row";
+
 /// How a run treats products.
 #[derive(Debug)]
 pub(super) enum Mode {
@@ -67,6 +70,8 @@ pub(super) struct Delivered {
     pub(super) halt: Option<Halt>,
     /// Products that wait for another try.
     pub(super) deferred: u64,
+    /// Those of them that the shop's own programs hold.
+    pub(super) locked: u64,
     /// The reason of one of them.
     pub(super) reason: Option<String>,
     /// Products of an upload that are dealt with, for when the rest of the page is tried again.
@@ -169,8 +174,13 @@ impl Step<'_> {
         deletions: &mut Deletions,
     ) -> Result<Delivered, StepError> {
         self.count(&plan);
-        let ids = plan.ids();
+        let mut ids = plan.ids();
         let sent: HashSet<_> = ids.iter().cloned().collect();
+        let locked = std::mem::take(&mut plan.locked);
+        if self.mode.sends_all() {
+            // Left behind by the cursor and never read: in doubt, they are found again.
+            ids.extend(locked.iter().cloned());
+        }
         let found = std::mem::take(&mut plan.found);
         let has_found = !found.is_empty() || !plan.settled.is_empty();
         let mut in_flight = self
@@ -205,6 +215,7 @@ impl Step<'_> {
         let mut delivered = Delivered {
             halt: back.halt,
             deferred: plan.waiting,
+            locked: locked.len() as u64,
             through: std::mem::take(&mut plan.through),
             ..Delivered::default()
         };
@@ -214,6 +225,9 @@ impl Step<'_> {
             // What was refused before a login may have been refused because of the session.
             && self.core.cloud.logins() == logins;
         let mut rest = self.rest(plan, back.fortunes, may_park, &mut delivered);
+        if self.mode.sends_all() {
+            rest.leave_unread(locked);
+        }
         let progress = self.progress(&delivered, cursor);
         if progress.is_some() {
             // Left behind by the cursor, they are found again in doubt, even after a crash.
@@ -231,6 +245,10 @@ impl Step<'_> {
             delivered.halt.as_ref(),
             delivered.reason.as_deref(),
         );
+        // Not before: it says nothing of Digible.
+        if delivered.locked > 0 {
+            delivered.reason.get_or_insert_with(|| HELD.to_owned());
+        }
         Ok(delivered)
     }
 
@@ -381,6 +399,15 @@ impl Step<'_> {
 }
 
 impl Rest {
+    /// Products that were not read, and so are not known to be equal.
+    fn leave_unread(&mut self, ids: Vec<ProductId>) {
+        self.settled.extend(ids.into_iter().map(|id| Settled {
+            id,
+            landing: Landing::Answered,
+            refused: None,
+        }));
+    }
+
     fn leave_in_doubt(&mut self) {
         for product in &mut self.settled {
             if product.landing == Landing::Nothing && product.refused.is_none() {

@@ -1,6 +1,6 @@
 //! An upload: sends every product, goes on where one stopped, and finds what is gone from the shop.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::ControlFlow};
 
 use tokio::time::Instant;
 
@@ -91,15 +91,18 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         number,
         already: HashSet::new(),
     };
-    if let Some(ending) = all(core, live, &evidence, Source::Rows, cursor, &mut mode).await? {
+    let rows = all(core, live, &evidence, Source::Rows, cursor, &mut mode);
+    if let ControlFlow::Break(ending) = rows.await? {
         return Ok(ending);
     }
     live.update(Run::look_again);
     // What was deferred on the way is in doubt, and so it is found here.
     let mut mode = Mode::Changed;
-    if let Some(ending) = all(core, live, &evidence, Source::Due, Cursor::Start, &mut mode).await? {
-        return Ok(ending);
-    }
+    let (due, start) = (Source::Due, Cursor::Start);
+    let locked = match all(core, live, &evidence, due, start, &mut mode).await? {
+        ControlFlow::Continue(locked) => locked,
+        ControlFlow::Break(ending) => return Ok(ending),
+    };
     if behind == Behind::Scanned {
         let passed = scan::after_upload(core, live, &evidence).await?;
         if passed.halt == Some(Halt::Cancelled) {
@@ -139,6 +142,13 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
     }
     match live.now().failed {
         0 => Ok((Outcome::Completed, String::new())),
+        left if left == locked => Ok((
+            Outcome::Failed,
+            format!(
+                "{} still waiting: a program of the shop holds the rows; syncs go on with them",
+                health::products(left)
+            ),
+        )),
         left => Ok((
             Outcome::Failed,
             format!(
@@ -170,7 +180,7 @@ async fn prepare(core: &Core) -> Result<Shop, StepError> {
 }
 
 /// Walks to the end of a source, through everything that passes by itself. Gives an ending when
-/// it cannot.
+/// it cannot, and else how many products the shop's own programs still hold.
 async fn all(
     core: &Core,
     live: &Live,
@@ -178,7 +188,7 @@ async fn all(
     source: Source,
     mut cursor: Cursor,
     mode: &mut Mode,
-) -> Result<Option<Ending>, StepError> {
+) -> Result<ControlFlow<Ending, u64>, StepError> {
     let mut failures = 0;
     loop {
         let passed = pass::walk(
@@ -198,15 +208,24 @@ async fn all(
         };
         let until = match &passed.halt {
             // A walk over the table leaves what it deferred to the journal.
-            None if passed.deferred == 0 || source == Source::Rows => return Ok(None),
-            Some(Halt::Cancelled) => return Ok(Some(cancelled())),
+            None if passed.deferred == 0 || source == Source::Rows => {
+                return Ok(ControlFlow::Continue(passed.locked));
+            }
+            Some(Halt::Cancelled) => return Ok(ControlFlow::Break(cancelled())),
             Some(Halt::Hold { wait, .. }) => {
                 failures = 0;
                 Instant::now() + *wait
             }
-            Some(halt) if !halt.is_passing() => return Ok(Some(failed(live, &passed))),
+            Some(halt) if !halt.is_passing() => {
+                return Ok(ControlFlow::Break(failed(live, &passed)));
+            }
             Some(Halt::Unreachable(_)) if failures >= TRIES && !has_begun(live) => {
-                return Ok(Some(failed(live, &passed)));
+                return Ok(ControlFlow::Break(failed(live, &passed)));
+            }
+            // Nobody knows how long a form stays open: in doubt, they are the next syncs'.
+            None if passed.locked == passed.deferred && failures >= TRIES => {
+                live.update(|run| run.failed = passed.deferred);
+                return Ok(ControlFlow::Continue(passed.locked));
             }
             None | Some(Halt::Unreachable(_))
                 if source == Source::Due
@@ -216,13 +235,13 @@ async fn all(
             {
                 // It is about these products alone: in doubt, they are the next syncs'.
                 live.update(|run| run.failed = passed.deferred);
-                return Ok(None);
+                return Ok(ControlFlow::Continue(passed.locked));
             }
             Some(_) => Instant::now() + backoff::delay(failures),
             None => sync::next_try(core),
         };
         if !pass::wait(live, until, &why(&passed)).await {
-            return Ok(Some(cancelled()));
+            return Ok(ControlFlow::Break(cancelled()));
         }
         cursor = match source {
             // Those of the pages before may still be due.

@@ -53,8 +53,10 @@ pub struct Facts {
     pub capture: Option<CaptureStatus>,
     /// What walking the table has found; none where changes are captured.
     pub scan: Option<ScanFacts>,
-    /// ChangeLog rows.
+    /// ChangeLog rows that wait.
     pub changes: u64,
+    /// The ChangeLog in the shop's database, read or not; none where there is none, and before it was asked.
+    pub change_log: Option<ChangeLogFacts>,
     /// The shop's database.
     pub catalog: CatalogFacts,
     /// When an upload last finished; none when none did, or when one is due again.
@@ -121,6 +123,15 @@ pub struct CatalogFacts {
     pub kind: &'static str,
     /// Whether it answered; none before it was asked.
     pub reachable: Option<bool>,
+}
+
+/// How large the ChangeLog is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangeLogFacts {
+    /// Rows.
+    pub changes: u64,
+    /// What it takes of the disk, where the engine tells.
+    pub bytes: Option<u64>,
 }
 
 /// What walking the table and comparing it has found.
@@ -236,6 +247,7 @@ impl Facts {
             capture: None,
             scan: None,
             changes: 0,
+            change_log: None,
             catalog: CatalogFacts::default(),
             uploaded_at: None,
             last_sent_at: None,

@@ -1,6 +1,6 @@
 //! `autostart`: whether and how the agent starts by itself.
 //!
-//! No agent need run for it, and what it changes is this machine's: files, the registry, the service
+//! No agent needs to run for it, and what it changes is this machine's: files, the registry, the service
 //! manager. So the agent's own program does it, the one that lies beside this program, and we pass on
 //! what is asked and what it answers.
 
@@ -13,8 +13,10 @@ use std::{
 
 use clap::{Subcommand, ValueEnum};
 
-use super::Ctl;
-use crate::{error::Error, exit::Exit};
+use shopmaster_proto::v1::{CaptureState, GetStatusRequest};
+
+use super::{Ctl, capture};
+use crate::{error::Error, exit::Exit, prompt};
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -53,13 +55,16 @@ enum Way {
 }
 
 /// Does it.
-pub fn run(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
+pub async fn run(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
     if ctl.target.agent.is_some() {
         return Err(Error::Usage {
             message: "`autostart` is about this machine's files, not about the agent at an address"
                 .to_owned(),
             remedy: "name the agent with `--instance`".to_owned(),
         });
+    }
+    if let Action::Disable = args.action {
+        leave_nothing_behind(ctl).await?;
     }
     let path = program()?;
     let mut command = Command::new(&path);
@@ -83,6 +88,45 @@ pub fn run(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
         Some(2) => Exit::Usage,
         _ => Exit::Failed,
     })
+}
+
+/// An agent that no longer starts leaves capture in the shop's database, where it goes on writing changes down
+/// that nobody reads. While the agent still runs, it can take it away.
+async fn leave_nothing_behind(ctl: &Ctl) -> Result<(), Error> {
+    // Without an agent nobody knows, and nothing can be removed.
+    let Ok(mut client) = ctl.connect().await else {
+        return Ok(());
+    };
+    let status = client.agent.get_status(GetStatusRequest {}).await;
+    let capture = match status {
+        Ok(answer) => answer.into_inner().status.and_then(|now| now.capture),
+        Err(_) => None,
+    };
+    if !capture.is_some_and(|capture| is_there(capture.state())) {
+        return Ok(());
+    }
+    let why = "capture is still installed in the shop's database, and its ChangeLog grows while no agent reads it";
+    let asks = prompt::is_interactive() && !ctl.output.json && !ctl.output.quiet;
+    if asks {
+        ctl.output.note(&format!("note: {why}"));
+        let question = "Remove capture first? Answer no when the agent will run again";
+        if prompt::aside(move || prompt::confirm(question, false)).await? {
+            return capture::remove(ctl, true).await;
+        }
+    }
+    ctl.output.hint(&format!(
+        "{why}; if it will not run again, run {} before it stops, or have a database administrator run the removing text of {}",
+        ctl.target.ctl("capture remove"),
+        ctl.target.ctl("capture plan"),
+    ));
+    Ok(())
+}
+
+fn is_there(state: CaptureState) -> bool {
+    matches!(
+        state,
+        CaptureState::Installed | CaptureState::Outdated | CaptureState::Drifted
+    )
 }
 
 /// The agent's program, beside this one.

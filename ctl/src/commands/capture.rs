@@ -81,7 +81,8 @@ async fn install(ctl: &Ctl) -> Result<(), Error> {
     ctl.output.show(&CaptureChangeJson::from(done), || text)
 }
 
-async fn remove(ctl: &Ctl, yes: bool) -> Result<(), Error> {
+/// Removes it; asks first on a terminal, unless `yes`.
+pub(super) async fn remove(ctl: &Ctl, yes: bool) -> Result<(), Error> {
     let mut client = ctl.connect().await?;
     if !yes && prompt::is_interactive() {
         let question = "Remove capture? Changes are no longer noticed afterwards";

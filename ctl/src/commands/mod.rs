@@ -90,7 +90,7 @@ impl Command {
             Self::Removed(args) => removed::run(ctl, args).await,
             Self::Explain(args) => explain::run(ctl, args).await,
             Self::Logs(args) => logs::run(ctl, args).await,
-            Self::Autostart(args) => autostart::run(ctl, &args),
+            Self::Autostart(args) => autostart::run(ctl, &args).await,
             Self::Completions(args) => completions::run(ctl, &args),
         }
     }

@@ -74,6 +74,8 @@ pub(super) fn backlog(connection: &Connection, position: &Position) -> Work<Back
         .query_one([gaps], |row| {
             let age: Option<i64> = row.get(3)?;
             Ok(Backlog {
+                // Its pages are not told apart from the others of the file without reading them all.
+                bytes: None,
                 changes: row.get::<_, i64>(0)?.unsigned_abs(),
                 products: row.get::<_, i64>(1)?.unsigned_abs(),
                 oldest_at: row.get::<_, Option<i64>>(2)?.map(timestamp),

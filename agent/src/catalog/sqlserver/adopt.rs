@@ -12,11 +12,14 @@ use super::{
     SqlServerOptions, capture,
     facts::Table,
     fault::Work,
+    found::Found,
+    guarded::Guarded,
     key::{KeyParameter, KeyType},
     old::{Log, Old, OldTrigger},
+    planned::{Planned, dropping},
     preflight,
     quote::literal,
-    script::patiently,
+    script::Script,
     session::Session,
 };
 use crate::{
@@ -102,13 +105,15 @@ pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> 
         true => "shopMaster's own trigger was installed".to_owned(),
         false => "shopMaster's own trigger was there already".to_owned(),
     });
+    let found = Found::read(session).await?;
     let mut taken = Taken::default();
     if let Some(log) = &old.log {
         take_over(session, log, &table, Held::PassedBy, &mut taken).await?;
     }
     if !old.triggers.is_empty() {
         let quoted: Vec<_> = old.triggers.iter().map(OldTrigger::quoted).collect();
-        patiently(session, &drop_text(&quoted)).await?;
+        let ours = Planned::new(&table)?.quoted_trigger();
+        run(session, drop_text(&found.database, &ours, &quoted)).await?;
         let names = old
             .triggers
             .iter()
@@ -124,7 +129,7 @@ pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> 
         // any more, because nobody looks again: whoever holds a row now ends this call, and the next one goes on.
         take_over(session, log, &table, Held::WaitedFor, &mut taken).await?;
         steps.extend(taken.steps(log));
-        steps.push(put_aside(session, log, &old).await?);
+        steps.push(put_aside(session, &found.database, log, &old).await?);
     }
     steps.extend(old.lookalikes);
     Ok(Adoption {
@@ -213,41 +218,56 @@ pub(super) fn take_over_text(key: &KeyType, size: usize) -> String {
 
 /// A page of the old log; parameters: the row to go on behind, and its length.
 pub(super) fn rows_text(log: &str, held: Held) -> String {
-    let hints = match held {
-        Held::PassedBy => "READPAST, ROWLOCK, READCOMMITTEDLOCK",
-        Held::WaitedFor => "READCOMMITTEDLOCK",
+    let (wait, hints) = match held {
+        Held::PassedBy => ("", "READPAST, ROWLOCK, READCOMMITTEDLOCK"),
+        Held::WaitedFor => ("SET LOCK_TIMEOUT 2000;\n", "READCOMMITTEDLOCK"),
     };
     fill(
         include_str!("sql/old_rows.sql").trim_end(),
-        &[("log", log), ("hints", hints)],
+        &[("wait", wait), ("log", log), ("hints", hints)],
     )
 }
 
-/// Drops triggers, all or none.
-pub(super) fn drop_text(triggers: &[String]) -> String {
-    let drops = triggers.iter().map(|quoted| {
-        let place = literal(quoted);
-        format!("IF OBJECT_ID({place}, N'TR') IS NOT NULL DROP TRIGGER {quoted};\n")
-    });
-    fill(
-        include_str!("sql/drop_old_triggers.sql"),
-        &[("drops", &drops.collect::<String>())],
-    )
+/// Drops triggers, all or none, where `ours` is there, which captures from then on.
+pub(super) fn drop_text(database: &str, ours: &str, triggers: &[String]) -> String {
+    let mut batch = Guarded::new(include_str!("sql/drop_old_triggers.sql"), database);
+    let is_off = fill(
+        include_str!("sql/our_trigger_is_off.sql"),
+        &[("trigger", &literal(ours))],
+    );
+    batch.refuse(
+        &is_off,
+        "shopMaster's own trigger is missing or off, and nobody else would capture: nothing was changed",
+    );
+    for trigger in triggers {
+        batch.run(&dropping(trigger));
+    }
+    batch.text()
 }
 
-/// Renames the old log.
-pub(super) fn rename_text(log: &str, name: &str) -> String {
-    fill(
-        include_str!("sql/rename_old_log.sql"),
-        &[("log", &literal(log)), ("name", &literal(name))],
-    )
+/// Renames the old log, which no trigger may need any more.
+pub(super) fn rename_text(database: &str, log: &str, name: &str) -> String {
+    let mut batch = Guarded::new(include_str!("sql/rename_old_log.sql"), database);
+    batch.refuse(
+        include_str!("sql/old_trigger_is_there.sql"),
+        "A trigger of the old program is still there and needs its ChangeLog: nothing was changed",
+    );
+    let (log, name) = (literal(log), literal(name));
+    batch.run(&format!("EXEC sp_rename {log}, {name}, N'OBJECT';"));
+    batch.text()
 }
 
-async fn put_aside(session: &mut Session, log: &Log, old: &Old) -> Work<String> {
+async fn run(session: &mut Session, batch: String) -> Work<()> {
+    let mut script = Script::default();
+    script.push(batch);
+    script.run(session).await
+}
+
+async fn put_aside(session: &mut Session, database: &str, log: &Log, old: &Old) -> Work<String> {
     if !old.users.is_empty() {
         return Ok(stays(log, old));
     }
-    patiently(session, &rename_text(&log.quoted(), &old.kept)).await?;
+    run(session, rename_text(database, &log.quoted(), &old.kept)).await?;
     Ok(format!(
         "`{}` was renamed to `{}` and is kept",
         log.label(),

@@ -1,17 +1,19 @@
 //! Installing, removing and watching the capture.
 
 use super::{
-    SqlServerOptions,
+    SqlServerOptions, cells,
     facts::{Kind, Table},
-    fault::Work,
+    fault::{Fault, Work},
+    found::Found,
     key::KeyType,
-    objects::{Found, Planned},
+    names::TableName,
+    planned::{self, Planned},
     preflight, prove,
     rights::Rights,
     script::Script,
     session::Session,
 };
-use crate::catalog::{CapturePlan, CaptureStatus};
+use crate::catalog::{CapturePlan, CaptureStatus, CatalogError};
 
 pub(super) async fn plan(session: &mut Session, table: &Table) -> Work<CapturePlan> {
     preflight::fit(table)?;
@@ -31,7 +33,7 @@ pub(super) async fn install(session: &mut Session, options: &SqlServerOptions) -
     let table = Table::read(session, options).await?;
     let planned = Planned::new(&table)?;
     let found = Found::read(session).await?;
-    let differs = !found.is_as_planned(&planned);
+    let differs = !found.is_todays(&planned);
     if differs {
         run(session, &planned.install(&found)).await?;
     }
@@ -40,15 +42,30 @@ pub(super) async fn install(session: &mut Session, options: &SqlServerOptions) -
 }
 
 /// Takes everything of ours away. False when nothing of ours was there.
-pub(super) async fn remove(session: &mut Session) -> Work<bool> {
+pub(super) async fn remove(session: &mut Session, options: &SqlServerOptions) -> Work<bool> {
     let found = Found::read(session).await?;
     if found.is_empty() {
         return Ok(false);
     }
     found.check_schema()?;
     // Whatever has become of the product table and of its key: what is ours goes.
-    run(session, &found.removing(None)).await?;
+    let table = table_of_triggers(session, options).await?;
+    run(session, &planned::removing(&found, None, table.as_deref())).await?;
     Ok(true)
+}
+
+/// The product table, as T-SQL has it; none when there is no such table, and so no trigger of it.
+async fn table_of_triggers(
+    session: &mut Session,
+    options: &SqlServerOptions,
+) -> Work<Option<String>> {
+    match Table::read(session, options).await {
+        Ok(table) => Ok(Some(table.quoted())),
+        Err(Fault::Known(CatalogError::NoTable(_))) => Ok(None),
+        // It is there, whatever is wrong with it.
+        Err(Fault::Known(_)) => Ok(Some(TableName::parse(&options.table)?.quoted())),
+        Err(fault) => Err(fault),
+    }
 }
 
 pub(super) async fn status(session: &mut Session, table: &Table) -> Work<CaptureStatus> {
@@ -73,11 +90,38 @@ pub(super) async fn status(session: &mut Session, table: &Table) -> Work<Capture
         }
         lines.extend(found.differences(&planned));
         lines.extend(found.unseen(&planned));
+        if lines.is_empty()
+            && let Some(outdated) = found.outdated(&planned)
+        {
+            return Ok(CaptureStatus::Outdated(outdated));
+        }
     }
     if lines.is_empty() {
         return Ok(CaptureStatus::Installed);
     }
     Ok(CaptureStatus::Drifted(lines))
+}
+
+/// What names the product table's present body: another one was made, or another was given its name, or our
+/// trigger on it was made anew. None for a view, which has no body.
+///
+/// Rebuilding an index, adding a column and loading rows change nothing of it.
+pub(super) async fn table_identity(session: &mut Session, table: &Table) -> Work<Option<String>> {
+    if table.kind == Kind::View {
+        return Ok(None);
+    }
+    let text = include_str!("sql/table_identity.sql");
+    let rows = session.rows(text, &[&table.object_id]).await?;
+    let Some(row) = rows.first() else {
+        return Err(CatalogError::NoTable(planned::label(table)).into());
+    };
+    Ok(Some(format!(
+        "{} {} {} {}",
+        cells::number(row, 0)?,
+        cells::text(row, 1)?,
+        cells::number(row, 2)?,
+        cells::text(row, 3)?
+    )))
 }
 
 /// Scripts have settings of their own: the session is not used again.

@@ -1,7 +1,5 @@
 //! The ChangeLog as a queue.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use tiberius::{ColumnData, Row, ToSql};
 
@@ -15,7 +13,7 @@ use super::{
     statements,
 };
 use crate::{
-    catalog::{Backlog, Change, ChangeIdentity, ChangeKind, Owner},
+    catalog::{Change, ChangeIdentity, ChangeKind, Owner},
     product::ProductId,
 };
 
@@ -27,25 +25,6 @@ pub(super) async fn newest(session: &mut Session) -> Work<Option<i64>> {
     let rows = session.rows(include_str!("sql/newest_change.sql"), &[]);
     let rows = rows.await?;
     rows.first().map(|row| change_id(row, 0)).transpose()
-}
-
-pub(super) async fn backlog(session: &mut Session) -> Work<Backlog> {
-    let rows = session.rows(include_str!("sql/backlog.sql"), &[]).await?;
-    let Some(row) = rows.first() else {
-        return Ok(Backlog::default());
-    };
-    let oldest = milliseconds(row, 2)?;
-    let age = match (oldest, milliseconds(row, 3)?) {
-        // Below zero when the clock was set back.
-        (Some(oldest), Some(now)) => Some(now.saturating_sub(oldest).max(0).unsigned_abs()),
-        _ => None,
-    };
-    Ok(Backlog {
-        changes: count(row, 0)?,
-        products: count(row, 1)?,
-        oldest_at: oldest.map(timestamp),
-        oldest_age: age.map(Duration::from_millis),
-    })
 }
 
 pub(super) async fn page(
@@ -168,7 +147,7 @@ fn change_id(row: &Row, index: usize) -> Work<i64> {
         .map_or(0, i64::from_be_bytes))
 }
 
-fn count(row: &Row, index: usize) -> Work<u64> {
+pub(super) fn count(row: &Row, index: usize) -> Work<u64> {
     let count: Option<i64> = row.try_get(index)?;
     Ok(count.unwrap_or_default().unsigned_abs())
 }
@@ -176,7 +155,7 @@ fn count(row: &Row, index: usize) -> Work<u64> {
 /// A `datetime` of UTC in milliseconds since 1970: it counts days since 1900, and 300ths of a second.
 ///
 /// Source: MS-TDS 2.2.5.5.1.8.
-fn milliseconds(row: &Row, index: usize) -> Work<Option<i64>> {
+pub(super) fn milliseconds(row: &Row, index: usize) -> Work<Option<i64>> {
     let ColumnData::DateTime(Some(at)) = row.get_column_data(index)? else {
         return Ok(None);
     };
@@ -186,6 +165,6 @@ fn milliseconds(row: &Row, index: usize) -> Work<Option<i64>> {
     ))
 }
 
-fn timestamp(milliseconds: i64) -> Timestamp {
+pub(super) fn timestamp(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }

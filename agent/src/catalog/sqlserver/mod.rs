@@ -10,15 +10,18 @@ use secrecy::SecretString;
 
 use super::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, Columns, Lookup, Owner, Result, decimal::asked,
+    Check, Columns, Lookup, Owner, Result, Scanned, decimal::asked,
 };
 use crate::product::{ProductId, Row};
+use backlog::Counted;
 use claim::Claim;
 use fault::Over;
 use names::one_spelling;
 use pool::Pool;
+use walk::Seeking;
 
 mod adopt;
+mod backlog;
 mod capture;
 mod cells;
 mod changes;
@@ -26,13 +29,15 @@ mod claim;
 mod connect;
 mod facts;
 mod fault;
+mod found;
+mod guarded;
 mod key;
 mod keyed;
 mod names;
 mod object;
-mod objects;
 mod old;
 mod output;
+mod planned;
 mod pool;
 mod preflight;
 mod price;
@@ -48,6 +53,7 @@ mod surroundings;
 mod tests;
 mod texts;
 mod tokens;
+mod walk;
 
 #[doc(hidden)]
 pub use texts::texts;
@@ -126,6 +132,8 @@ impl fmt::Debug for Login {
 pub struct SqlServerCatalog {
     pool: Arc<Pool>,
     claim: Arc<Claim>,
+    seeking: Arc<Seeking>,
+    counted: Arc<Counted>,
 }
 
 impl SqlServerCatalog {
@@ -135,6 +143,8 @@ impl SqlServerCatalog {
         Self {
             pool: Arc::new(Pool::new(options)),
             claim: Arc::default(),
+            seeking: Arc::default(),
+            counted: Arc::default(),
         }
     }
 }
@@ -205,6 +215,7 @@ impl Catalog for SqlServerCatalog {
     async fn install(&self) -> Result<bool> {
         self.pool
             .long_call("install capture", Over::Products, async |session| {
+                self.counted.forget();
                 capture::install(session, &self.pool.options).await
             })
             .await
@@ -213,7 +224,7 @@ impl Catalog for SqlServerCatalog {
     async fn remove(&self) -> Result<bool> {
         self.pool
             .long_call("remove capture", Over::Nothing, async |session| {
-                capture::remove(session).await
+                capture::remove(session, &self.pool.options).await
             })
             .await
     }
@@ -281,7 +292,7 @@ impl Catalog for SqlServerCatalog {
             .call(
                 "count the pending changes",
                 Over::ChangeLog,
-                async |session| changes::backlog(session).await,
+                async |session| self.counted.backlog(session).await,
             )
             .await
     }
@@ -315,20 +326,49 @@ impl Catalog for SqlServerCatalog {
     }
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
-        self.pool
+        let deleted = self
+            .pool
             .call(
                 "delete acknowledged changes",
                 Over::ChangeLog,
                 async |session| changes::acknowledge(&self.pool, session, changes).await,
             )
-            .await
+            .await;
+        // Also where it failed: a part may be deleted.
+        self.counted.forget();
+        deleted
     }
 
     async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
         self.pool
             .call("read a page of products", Over::Products, async |session| {
-                products::scan(&self.pool, session, after, limit).await
+                walk::scan(&self.pool, &self.seeking, session, after, limit).await
             })
+            .await
+    }
+
+    async fn scan_past_locks(
+        &self,
+        after: Option<&ProductId>,
+        limit: usize,
+    ) -> Result<Vec<Scanned>> {
+        self.pool
+            .call("read a page of products", Over::Products, async |session| {
+                walk::past_locks(&self.pool, &self.seeking, session, after, limit).await
+            })
+            .await
+    }
+
+    async fn table_identity(&self) -> Result<Option<String>> {
+        self.pool
+            .call(
+                "look at the product table",
+                Over::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    capture::table_identity(session, &table).await
+                },
+            )
             .await
     }
 

@@ -17,6 +17,8 @@ pub(super) const PENDING: &str = "Pending";
 pub(super) const OWNER: &str = "Owner";
 /// What our triggers' names begin with.
 pub(super) const TRIGGER: &str = "shopmaster_capture_";
+/// The view over the ChangeLog, which is the same for every shop.
+pub(super) const PENDING_TEXT: &str = include_str!("sql/create_pending.sql");
 /// What is in our trigger's text and in nobody else's.
 const MARK: &str = "/* shopmaster capture */";
 
@@ -95,6 +97,13 @@ impl Object {
         self.definition
             .as_deref()
             .is_some_and(|definition| body(definition) != body(planned))
+    }
+
+    /// Whether its text is this one. What cannot be seen is not known to be.
+    pub(super) fn is_text(&self, text: &str) -> bool {
+        self.definition
+            .as_deref()
+            .is_some_and(|definition| body(definition) == body(text))
     }
 
     pub(super) fn quoted(&self) -> String {

@@ -14,6 +14,7 @@ use super::{
     price::{NameType, PriceType, read_name},
     session::Session,
     statements::{Locked, Statements},
+    walk::{End, Seeking},
 };
 use crate::{
     catalog::{
@@ -175,19 +176,25 @@ impl<'a> Products<'a> {
         Ok(answers)
     }
 
+    fn key(&self, found: &Found, index: usize) -> Work<ProductId> {
+        let key = self.key.read(found, index)?;
+        Ok(key.ok_or_else(|| self.unfit_key("it is NULL in a row".to_owned()))?)
+    }
+
     /// The row in three columns from `first` on.
     fn row(&self, found: &Found, first: usize) -> Work<Row> {
-        let id = self.key.read(found, first)?;
         Ok(Row {
-            id: id.ok_or_else(|| self.unfit_key("it is NULL in a row".to_owned()))?,
+            id: self.key(found, first)?,
             name: read_name(found, first + 1)?,
             price: self.price.read(found, first + 2, self.digits)?,
         })
     }
 
-    async fn page(
+    /// A page of rows; a lock time-out where somebody holds one of them.
+    pub(super) async fn page(
         &self,
         session: &mut Session,
+        seeking: &Seeking,
         after: Option<&ProductId>,
         limit: i64,
     ) -> Work<Vec<Row>> {
@@ -200,8 +207,8 @@ impl<'a> Products<'a> {
             }
             Some(after) => {
                 let parameter = self.parameter(after)?;
-                let text = self.statements.scan_behind();
-                session.rows(&text, &[&parameter, &limit]).await?
+                let texts = [true, false].map(|seeks| self.statements.scan_behind(seeks));
+                seeking.rows(session, texts, &[&parameter, &limit]).await?
             }
         };
         let rows = found
@@ -217,6 +224,67 @@ impl<'a> Products<'a> {
                 .into());
         }
         Ok(rows)
+    }
+
+    /// The keys of a page, past all locks: they may be of rows that are not there in the end.
+    pub(super) async fn keys(
+        &self,
+        session: &mut Session,
+        seeking: &Seeking,
+        after: Option<&ProductId>,
+        limit: i64,
+    ) -> Work<Vec<ProductId>> {
+        let found = match after {
+            None => {
+                let text = self.statements.keys_start();
+                session.rows(&text, &[&limit]).await?
+            }
+            Some(after) => {
+                let parameter = self.parameter(after)?;
+                let texts = [true, false].map(|seeks| self.statements.keys_behind(seeks));
+                seeking.rows(session, texts, &[&parameter, &limit]).await?
+            }
+        };
+        let keys = found.iter().map(|found| self.key(found, 0));
+        keys.collect()
+    }
+
+    /// The rows of keys that the table gave.
+    pub(super) async fn lookups(
+        &self,
+        session: &mut Session,
+        keys: &[ProductId],
+    ) -> Work<Vec<Lookup>> {
+        let answers = self.answers(session, keys).await?;
+        match answers.is_doubtful {
+            true => Err(self
+                .unfit_key("a key of it is not found again".to_owned())
+                .into()),
+            false => Ok(answers.lookups),
+        }
+    }
+
+    /// A lock time-out where somebody holds a row behind `from`, up to `end`.
+    pub(super) async fn check_gap(
+        &self,
+        session: &mut Session,
+        from: Option<&ProductId>,
+        end: End<'_>,
+    ) -> Work<()> {
+        let end_key = match end {
+            End::Before(key) | End::With(key) => Some(key),
+            End::Table => None,
+        };
+        let keys = from.into_iter().chain(end_key);
+        let parameters = keys
+            .map(|key| self.parameter(key))
+            .collect::<Work<Vec<_>>>()?;
+        let parameters: Vec<_> = parameters.iter().map(|one| one as &dyn ToSql).collect();
+        let text = self.statements.gap(from.is_some(), end);
+        let found = session.rows(&text, &parameters).await;
+        // Where it is not undone by itself, nobody else is to find the other lock time-out.
+        session.retire();
+        found.map(drop)
     }
 
     /// No index says of a view that its keys are unique and not NULL, so its rows have to.
@@ -274,22 +342,6 @@ pub(super) async fn read(
     Ok(products.answers(session, keys).await?.lookups)
 }
 
-/// A page of rows.
-pub(super) async fn scan(
-    pool: &Pool,
-    session: &mut Session,
-    after: Option<&ProductId>,
-    limit: usize,
-) -> Work<Vec<Row>> {
-    // A scan begins with a look at the table as it is.
-    let table = match after {
-        None => pool.look(session).await?,
-        Some(_) => pool.table(session).await?,
-    };
-    let products = Products::new(&pool.options, table)?;
-    products.page(session, after, top(limit)).await
-}
-
 /// What the digits that the shop asked for change of the first prices.
 pub(super) async fn sample(
     session: &mut Session,
@@ -311,14 +363,29 @@ pub(super) async fn sample(
     Ok(sample)
 }
 
+/// About how many rows there are: as the server keeps count of them, which costs nothing and waits for nobody.
+/// Only where it keeps no count are they counted.
 pub(super) async fn count(pool: &Pool, session: &mut Session) -> Work<u64> {
     let products = Products::new(&pool.options, pool.table(session).await?)?;
-    let rows = session.rows(&products.statements.count(), &[]).await?;
-    let count = rows
-        .first()
-        .map(|row| row.try_get::<i64, _>(0))
-        .transpose()?;
-    Ok(count.flatten().unwrap_or(0).unsigned_abs())
+    if products.table.kind == Kind::Table {
+        let text = include_str!("sql/row_count.sql");
+        let kept = session.rows(text, &[&products.table.object_id]).await?;
+        // Not every engine keeps it up to date: it may begin with none.
+        if let kept @ 1.. = whole_number(&kept)? {
+            return Ok(kept);
+        }
+    }
+    match session.rows(&products.statements.count(), &[]).await {
+        // Somebody holds a row. Nobody has to wait for what is only shown.
+        Err(fault) if fault.is_lock_timeout() => Ok(0),
+        counted => whole_number(&counted?),
+    }
+}
+
+/// The first number; zero for none.
+fn whole_number(rows: &[Found]) -> Work<u64> {
+    let number = rows.first().map(|row| row.try_get::<i64, _>(0));
+    Ok(number.transpose()?.flatten().unwrap_or(0).unsigned_abs())
 }
 
 /// How the table's key is compared and sent.

@@ -5,7 +5,7 @@ use super::{
     fault::{Fault, Work},
     key::KeyType,
     quote::identifier,
-    script::patiently,
+    script::{Pauses, patiently},
     session::Session,
 };
 use crate::catalog::{CatalogError, template::fill};
@@ -105,7 +105,7 @@ async fn prove_without_rights(session: &mut Session, text: &str) -> Work<()> {
 }
 
 async fn attempt(session: &mut Session, text: &str) -> Work<Proof> {
-    let answer = patiently(session, text).await;
+    let answer = patiently(session, text, Pauses::for_rows()).await;
     if answer.is_err() && !session.is_spoiled() {
         session.batch(include_str!("sql/take_back.sql")).await?;
     }

@@ -7,14 +7,17 @@ use super::{
     session::Session,
 };
 
-/// How often a batch is tried when the till holds what it needs. Each try waits for two seconds at most.
-const TRIES: u32 = 5;
-/// Between the first two tries; then twice as long each time.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// Batches that are run one by one on one session.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Script(Vec<String>);
+
+/// The pauses between the tries of a batch that somebody else keeps from what it needs.
+#[derive(Debug, Clone)]
+pub(super) struct Pauses {
+    left: u32,
+    shortest: Duration,
+    longest: Duration,
+}
 
 impl Script {
     pub(super) fn push(&mut self, batch: impl Into<String>) {
@@ -39,21 +42,57 @@ impl Script {
     /// Runs every batch; waits when the till is in the way, and gives way itself.
     pub(super) async fn run(&self, session: &mut Session) -> Work<()> {
         for batch in self.batches() {
-            patiently(session, batch).await?;
+            patiently(session, batch, Pauses::for_a_schema()).await?;
         }
         Ok(())
     }
 }
 
+impl Pauses {
+    /// For a batch that reads or writes rows, and waits for two seconds at most.
+    pub(super) fn for_rows() -> Self {
+        Self {
+            left: 4,
+            shortest: Duration::from_millis(100),
+            longest: Duration::from_millis(800),
+        }
+    }
+
+    /// For a batch that changes the product table itself. While it waits for the table, whoever comes later
+    /// waits behind it, readers too: so it waits for a quarter of a second, seldom, and at no fixed rhythm.
+    pub(super) fn for_a_schema() -> Self {
+        Self {
+            left: 19,
+            shortest: Duration::from_secs(1),
+            longest: Duration::from_secs(3),
+        }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.left = self.left.checked_sub(1)?;
+        let range = self.longest.saturating_sub(self.shortest);
+        Some(self.shortest + range.mul_f64(fastrand::f64()))
+    }
+}
+
 /// Runs one batch, again while somebody else holds what it needs.
-pub(super) async fn patiently(session: &mut Session, batch: &str) -> Work<Vec<Vec<tiberius::Row>>> {
-    let mut pause = PAUSE;
-    for _ in 1..TRIES {
+pub(super) async fn patiently(
+    session: &mut Session,
+    batch: &str,
+    pauses: Pauses,
+) -> Work<Vec<Vec<tiberius::Row>>> {
+    for pause in pauses {
         match session.batch(batch).await {
-            Err(fault) if is_passing(&fault) => tokio::time::sleep(pause).await,
+            Err(fault) if is_passing(&fault) => {}
             answer => return answer,
         }
-        pause *= 2;
+        // What the server has not undone by itself would be held through the pause.
+        session.batch(include_str!("sql/take_back.sql")).await?;
+        tokio::time::sleep(pause).await;
     }
     session.batch(batch).await
 }
@@ -73,5 +112,15 @@ mod tests {
         script.push("SELECT 1;\n");
         script.push("SELECT 2;");
         assert_eq!(script.text(), "SELECT 1;\nGO\nSELECT 2;\nGO\n");
+    }
+
+    /// As the plan tells it to people.
+    #[test]
+    fn a_table_is_asked_for_twenty_times_with_pauses_of_one_to_three_seconds() {
+        let pauses: Vec<_> = Pauses::for_a_schema().collect();
+        assert_eq!(pauses.len(), 19);
+        let allowed = Duration::from_secs(1)..=Duration::from_secs(3);
+        assert!(pauses.iter().all(|pause| allowed.contains(pause)));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]), "no rhythm");
     }
 }

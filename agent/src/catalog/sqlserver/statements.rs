@@ -6,6 +6,7 @@ use super::{
     keyed,
     price::{NameType, PriceType},
     quote::identifier,
+    walk::End,
 };
 use crate::catalog::template::fill;
 
@@ -81,10 +82,60 @@ impl Statements {
         self.over(include_str!("sql/scan_start.sql"), &[])
     }
 
-    /// The page behind a key; parameters: the key and its length.
-    pub(super) fn scan_behind(&self) -> String {
+    /// The page behind a key; parameters: the key and its length. `seeks`: by the key's index, whatever the
+    /// server would rather do.
+    pub(super) fn scan_behind(&self, seeks: bool) -> String {
         let key = self.key.cast("@P1");
-        self.over(include_str!("sql/scan_behind.sql"), &[("key", &key)])
+        let hints = match self.may_seek(seeks) {
+            true => " WITH (FORCESEEK)",
+            false => "",
+        };
+        let places = [("key", key.as_str()), ("hints", hints)];
+        self.over(include_str!("sql/scan_behind.sql"), &places)
+    }
+
+    /// The first page's keys, past all locks; parameter: its length.
+    pub(super) fn keys_start(&self) -> String {
+        self.over(include_str!("sql/keys_start.sql"), &[])
+    }
+
+    /// The keys of the page behind a key, past all locks; parameters: the key and its length.
+    pub(super) fn keys_behind(&self, seeks: bool) -> String {
+        let key = self.key.cast("@P1");
+        let hints = match self.may_seek(seeks) {
+            true => ", FORCESEEK",
+            false => "",
+        };
+        let places = [("key", key.as_str()), ("hints", hints)];
+        self.over(include_str!("sql/keys_behind.sql"), &places)
+    }
+
+    /// Fails where somebody holds a row behind a key, or from the beginning, up to an end; parameters: the
+    /// key, if there is one, and the end's, if it has one.
+    pub(super) fn gap(&self, has_start: bool, end: End<'_>) -> String {
+        let mut conditions = Vec::new();
+        let mut add = |sign: &str| {
+            let place = format!("@P{}", conditions.len() + 1);
+            conditions.push(format!("p.{} {sign} {}", self.id, self.key.cast(&place)));
+        };
+        if has_start {
+            add(">");
+        }
+        match end {
+            End::Before(_) => add("<"),
+            End::With(_) => add("<="),
+            End::Table => {}
+        }
+        let between = match conditions.is_empty() {
+            true => String::new(),
+            false => format!("\nWHERE {}", conditions.join(" AND ")),
+        };
+        self.over(include_str!("sql/gap.sql"), &[("between", &between)])
+    }
+
+    /// A view is read as its own author meant it.
+    fn may_seek(&self, seeks: bool) -> bool {
+        seeks && !self.is_view
     }
 
     /// How many rows, keys, and different keys there are.
@@ -150,6 +201,7 @@ mod tests {
         super::facts::{Column, DataType},
         *,
     };
+    use crate::product::ProductId;
 
     fn column(name: &str, data_type: &str) -> Column {
         Column {
@@ -169,8 +221,8 @@ mod tests {
         }
     }
 
-    fn texts(kind: Kind) -> Vec<String> {
-        let table = Table {
+    fn table(kind: Kind) -> Table {
+        Table {
             object_id: 1,
             schema: "d]bo".to_owned(),
             name: "{id} Products".to_owned(),
@@ -180,7 +232,11 @@ mod tests {
             id: column("ID", "varchar"),
             names: column("{table}", "nvarchar"),
             price: column("Price", "money"),
-        };
+        }
+    }
+
+    fn texts(kind: Kind) -> Vec<String> {
+        let table = table(kind);
         let key = KeyType::of(&table.id.data_type).unwrap();
         let name = NameType::of(&table.names.data_type).unwrap();
         let price = PriceType::of(&table.price.data_type).unwrap();
@@ -190,7 +246,12 @@ mod tests {
             statements.read(10, Locked::Skip),
             statements.read(1, Locked::Fail),
             statements.scan_start(),
-            statements.scan_behind(),
+            statements.scan_behind(true),
+            statements.scan_behind(false),
+            statements.keys_start(),
+            statements.keys_behind(true),
+            statements.keys_behind(false),
+            statements.gap(true, End::Table),
             statements.view_keys(),
             statements.count(),
             pending(&key),
@@ -211,13 +272,48 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_that_others_have_not_committed() {
+    fn nothing_but_keys_is_read_that_others_have_not_committed() {
         for text in [texts(Kind::Table), texts(Kind::View)].concat() {
-            assert!(
-                !text.contains("NOLOCK") && !text.contains("UNCOMMITTED"),
-                "{text}"
-            );
+            assert!(!text.contains("NOLOCK"), "{text}");
+            let dirty = text.contains("UNCOMMITTED");
+            assert_eq!(dirty, text.starts_with("/* shopmaster keys_"), "{text}");
+            assert!(!dirty || !text.contains("[Price]"), "{text}");
+            assert!(!dirty || !text.contains("[{table}]"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_page_is_sought_in_a_table_alone() {
+        for (kind, seeks) in [(Kind::Table, 2), (Kind::View, 0)] {
+            let texts = texts(kind);
+            let all = texts.iter().filter(|text| text.contains("FORCESEEK"));
+            assert_eq!(all.count(), seeks, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_gap_has_the_ends_that_it_is_given() {
+        let table = table(Kind::Table);
+        let key = KeyType::of(&table.id.data_type).unwrap();
+        let name = NameType::of(&table.names.data_type).unwrap();
+        let price = PriceType::of(&table.price.data_type).unwrap();
+        let statements = Statements::new(&table, &key, name, price);
+        let id = ProductId::Text("a".to_owned());
+        let behind = |text: String| text.split_once(" AS p").unwrap().1.trim().to_owned();
+        let cast = |place| key.cast(place);
+        assert_eq!(behind(statements.gap(false, End::Table)), "");
+        assert_eq!(
+            behind(statements.gap(false, End::Before(&id))),
+            format!("WHERE p.[ID] < {}", cast("@P1"))
+        );
+        assert_eq!(
+            behind(statements.gap(true, End::With(&id))),
+            format!(
+                "WHERE p.[ID] > {} AND p.[ID] <= {}",
+                cast("@P1"),
+                cast("@P2")
+            )
+        );
     }
 
     #[test]

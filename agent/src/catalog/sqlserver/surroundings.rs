@@ -2,7 +2,7 @@
 
 use tiberius::Row;
 
-use super::{cells::text, facts::Table, fault::Work, objects::label, session::Session};
+use super::{cells::text, facts::Table, fault::Work, planned::label, session::Session};
 use crate::catalog::CatalogError;
 
 /// The server and its database.

@@ -3,23 +3,26 @@
 use super::{
     adopt::{self, Held},
     facts::{Column, DataType, Kind, Table},
+    found::Found,
     key::KeyType,
-    objects::{Found, Planned},
     old,
+    planned::Planned,
     price::{NameType, PriceType},
     prove, quote,
     script::Script,
     statements::{self, Locked, Statements},
+    walk::End,
 };
-use crate::catalog::template::fill;
+use crate::{catalog::template::fill, product::ProductId};
 
 /// The texts that are the same for every shop.
-const CONSTANT: [(&str, &str); 19] = [
+const CONSTANT: [(&str, &str); 22] = [
     ("alive", include_str!("sql/alive.sql")),
     ("table", include_str!("sql/table.sql")),
     ("columns", include_str!("sql/columns.sql")),
     ("installed", include_str!("sql/installed.sql")),
     ("found", include_str!("sql/found.sql")),
+    ("row_count", include_str!("sql/row_count.sql")),
     ("server", include_str!("sql/server.sql")),
     ("encryption", include_str!("sql/encryption.sql")),
     ("table_options", include_str!("sql/table_options.sql")),
@@ -31,10 +34,15 @@ const CONSTANT: [(&str, &str); 19] = [
     ("claim", include_str!("sql/claim.sql")),
     ("claimed", include_str!("sql/claimed.sql")),
     ("newest_change", include_str!("sql/newest_change.sql")),
+    ("change_log_size", include_str!("sql/change_log_size.sql")),
+    ("table_identity", include_str!("sql/table_identity.sql")),
     ("backlog", include_str!("sql/backlog.sql")),
     ("owner", include_str!("sql/owner.sql")),
     ("set_owner", include_str!("sql/set_owner.sql")),
 ];
+
+/// The database of the texts that name theirs.
+const DATABASE: &str = "100% [Shop]'s";
 
 /// The types of keys that are tried: type, bytes, digits.
 const KEYS: [(&str, i32, u8); 6] = [
@@ -72,12 +80,13 @@ pub fn texts(schema: &str, name: &str, columns: [&str; 3]) -> Vec<(String, Strin
 fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
     let key = KeyType::of(&table.id.data_type).ok()?;
     let planned = Planned::new(table).ok()?;
-    let nothing = Found::default();
+    let nothing = Found::nothing_in(DATABASE);
     let name = NameType::of(&table.names.data_type).ok()?;
     let price = PriceType::of(&table.price.data_type).ok()?;
     let products = Statements::new(table, &key, name, price);
     let log = quote::identifier("ChangeLog");
     let trigger = quote::identifier("trgAfterInsert");
+    let any = ProductId::Integer(0);
     let mut texts = vec![
         ("install", planned.install(&nothing).text()),
         ("remove", planned.remove(&nothing).text()),
@@ -85,7 +94,15 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
         ("read skipping", products.read(10, Locked::Skip)),
         ("read failing", products.read(10, Locked::Fail)),
         ("scan_start", products.scan_start()),
-        ("scan_behind", products.scan_behind()),
+        ("scan_behind seeking", products.scan_behind(true)),
+        ("scan_behind", products.scan_behind(false)),
+        ("keys_start", products.keys_start()),
+        ("keys_behind seeking", products.keys_behind(true)),
+        ("keys_behind", products.keys_behind(false)),
+        ("gap of a table", products.gap(false, End::Table)),
+        ("gap behind a key", products.gap(true, End::Table)),
+        ("gap between keys", products.gap(true, End::Before(&any))),
+        ("gap up to a key", products.gap(false, End::With(&any))),
         ("view_keys", products.view_keys()),
         ("count", products.count()),
         ("pending", statements::pending(&key)),
@@ -98,12 +115,19 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
         ),
         ("old_rows waiting", adopt::rows_text(&log, Held::WaitedFor)),
         ("take_over", adopt::take_over_text(&key, 10)),
-        ("drop_old_triggers", adopt::drop_text(&[trigger])),
-        ("rename_old_log", adopt::rename_text(&log, old::KEPT)),
+        (
+            "drop_old_triggers",
+            adopt::drop_text(DATABASE, &planned.quoted_trigger(), &[trigger]),
+        ),
+        (
+            "rename_old_log",
+            adopt::rename_text(DATABASE, &log, old::KEPT),
+        ),
     ];
+    texts.extend(planned.inner());
     texts.extend(
         planned
-            .repairs()
+            .repairs(DATABASE)
             .map(|(name, script): (_, Script)| (name, script.text())),
     );
     texts.extend(prove::texts(table, &key, &table.names));
@@ -180,6 +204,60 @@ mod tests {
             assert!(!text.contains(['{', '}']), "{name}: {text}");
             assert!(text.starts_with("/* shopmaster "), "{name}: {text}");
         }
+    }
+
+    /// Whoever runs a batch by hand, in whatever database and after whatever failed, breaks no sale.
+    #[test]
+    fn every_batch_that_changes_a_database_is_safe_by_itself() {
+        let word = |word: &str| format!("Word(\"{word}\")");
+        // Made in a transaction that is taken back, or without any effect on objects.
+        let exempt = |batch: &str| {
+            ["prove", "prove_without_rights", "create_"]
+                .iter()
+                .any(|name| batch.starts_with(&format!("/* shopmaster {name}")))
+        };
+        let mut guarded = 0;
+        for (name, text) in all() {
+            for batch in text.split("\nGO\n") {
+                let tokens = bare(batch);
+                let does = |action: &str| tokens.contains(&word(action));
+                let changes = ["CREATE", "DROP", "ALTER", "EXEC"].into_iter().any(does);
+                let is_claim = batch.starts_with("/* shopmaster claim */");
+                if !changes || exempt(batch) || is_claim {
+                    continue;
+                }
+                guarded += 1;
+                let work = batch.find("\nELSE\nBEGIN\n    BEGIN TRANSACTION;\n");
+                let (guards, work) = batch.split_at(work.expect("no guards"));
+                assert!(
+                    guards.contains("\nIF DB_NAME() <> N'100% [Shop]''s'\n    RAISERROR("),
+                    "{name}: {batch}"
+                );
+                assert!(guards.contains("ELSE IF @@TRANCOUNT > 0\n"), "{name}");
+                assert!(guards.contains("SET XACT_ABORT ON;"), "{name}");
+                assert!(guards.contains("SET LOCK_TIMEOUT 250;"), "{name}");
+                let acts = ["CREATE", "DROP", "ALTER", "EXEC"].map(word);
+                assert!(
+                    !bare(guards).iter().any(|token| acts.contains(token)),
+                    "{name}: {guards}"
+                );
+                assert!(
+                    work.trim_end().ends_with("COMMIT TRANSACTION;\nEND;"),
+                    "{name}"
+                );
+                if work.contains("DROP TABLE [shopmaster].[ChangeLog]") {
+                    let looks = "LEFT(t.name, 19) = N'shopmaster_capture_'";
+                    assert!(guards.contains(looks), "{name}: {batch}");
+                    assert!(guards.contains("N'VIEW DEFINITION'"), "{name}: {batch}");
+                }
+                let makes_log = work.contains("CREATE TABLE [shopmaster].[ChangeLog]");
+                if work.contains("\nCREATE TRIGGER ") && !makes_log {
+                    let looks = "OBJECT_ID(N'[shopmaster].[ChangeLog]', N'U') IS NULL";
+                    assert!(guards.contains(looks), "{name}: {batch}");
+                }
+            }
+        }
+        assert!(guarded > 100, "{guarded}");
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub(in crate::control) fn status(facts: &Facts, secrets_store: &str) -> v1::Stat
         confirming_until: facts.counts.confirming_until.map(timestamp),
         last_sent_at: facts.last_sent_at.map(timestamp),
         last_compared_at: facts.last_compared_at.map(timestamp),
+        change_log: facts.change_log.map(|log| v1::ChangeLog {
+            changes: log.changes,
+            bytes: log.bytes,
+        }),
     }
 }
 

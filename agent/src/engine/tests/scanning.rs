@@ -494,3 +494,30 @@ fn ids_of_both_kinds_are_told_apart() {
     met.seal();
     assert!(met.has(&id("1")) && !met.has(&crate::product::ProductId::Integer(1)));
 }
+
+/// A form that somebody left open costs its own row: the others are compared and sent, it waits, and nobody
+/// takes it for gone.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_a_till_holds_costs_a_walk_that_row() {
+    let world = uploaded(50, scanning()).await;
+    let compared = world.board.facts().last_compared_at;
+    world.shop.lock("p0007");
+    world.shop.put("p0007", 2);
+    world.shop.put("p0009", 2);
+    for _ in 0..3 {
+        sleep(LONG).await;
+        let run = world.sync().await;
+        assert_eq!((run.outcome, run.failed), (Some(Outcome::Failed), 1));
+        assert!(run.message.contains("holds the row"), "{}", run.message);
+    }
+    assert!(world.cloud.has("p0009", 2));
+    assert!(!world.is_removed("p0007").await);
+    let facts = world.board.facts();
+    assert_eq!((facts.pending, state(&world)), (1, State::Pending));
+    assert_eq!(facts.last_compared_at, compared, "not every product was");
+    world.shop.unlock("p0007");
+    assert_eq!(world.sync().await.sent, 1);
+    assert!(world.cloud.has("p0007", 2));
+    assert_eq!(state(&world), State::UpToDate);
+    assert_ne!(world.board.facts().last_compared_at, compared);
+}

@@ -353,3 +353,37 @@ async fn capture_of_an_earlier_version_is_served_and_changed_over_without_an_upl
     assert_eq!(world.codes(), Vec::<&str>::new());
     world.engine.stop().await;
 }
+
+/// A look that has to pass a mass update by, row for row, is not had every two seconds.
+#[tokio::test(start_paused = true)]
+async fn dear_looks_for_changes_become_rare() {
+    let hourly = Options {
+        interval: HOUR,
+        ..options()
+    };
+    let world = started(hourly).await;
+    sleep(seconds(60)).await;
+    let mut before = world.shop.probes();
+    let mut probes = || {
+        let now = world.shop.probes();
+        let since = now - before;
+        before = now;
+        since
+    };
+    sleep(seconds(600)).await;
+    let usual = probes();
+    assert!(usual >= 290, "{usual}");
+    world.shop.is_slow_to_probe(seconds(1));
+    sleep(seconds(600)).await;
+    let rare = probes();
+    assert!((15..=30).contains(&rare), "{rare}");
+    // It is still seen, and quickly again once looking is cheap.
+    world.shop.is_slow_to_probe(Duration::ZERO);
+    world.shop.put("a", 1);
+    sleep(seconds(31)).await;
+    assert!(world.cloud.has("a", 1));
+    probes();
+    sleep(seconds(600)).await;
+    assert!(probes() >= 290);
+    world.engine.stop().await;
+}

@@ -6,6 +6,7 @@ use std::{
         Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use super::id;
 use crate::{
     catalog::{
         Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change,
-        ChangeIdentity, ChangeKind, Check, Lookup, Owner, Result,
+        ChangeIdentity, ChangeKind, Check, Lookup, Owner, Result, Scanned,
     },
     digible::Item,
     product::{Price, Problem, ProductId, Row},
@@ -30,6 +31,8 @@ pub(super) struct FakeShop {
     scans: AtomicUsize,
     /// How often rows were read by their keys.
     reads: AtomicUsize,
+    /// How often the newest change was asked for.
+    probes: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -61,6 +64,8 @@ struct Table {
     rebuilt: u32,
     /// The database is an older copy of itself.
     restored: bool,
+    /// How long it takes to find the newest change.
+    probe_time: Duration,
 }
 
 impl FakeShop {
@@ -243,6 +248,15 @@ impl FakeShop {
         self.scans.load(Ordering::SeqCst)
     }
 
+    /// Makes it slow to find the newest change.
+    pub(super) fn is_slow_to_probe(&self, time: Duration) {
+        self.table().probe_time = time;
+    }
+
+    pub(super) fn probes(&self) -> usize {
+        self.probes.load(Ordering::SeqCst)
+    }
+
     pub(super) fn reads(&self) -> usize {
         self.reads.load(Ordering::SeqCst)
     }
@@ -409,6 +423,9 @@ impl Catalog for FakeShop {
     }
 
     async fn newest_change(&self) -> Result<Option<i64>> {
+        self.probes.fetch_add(1, Ordering::SeqCst);
+        let time = self.table().probe_time;
+        tokio::time::sleep(time).await;
         let table = self.table();
         table.check_captured();
         Ok(table.log.last().map(|change| change.identity.change))
@@ -423,6 +440,7 @@ impl Catalog for FakeShop {
             products: keys.len() as u64,
             oldest_at: table.log.first().map(|change| change.changed_at),
             oldest_age: None,
+            bytes: Some(table.log.len() as u64 * 100),
         })
     }
 
@@ -482,6 +500,21 @@ impl Catalog for FakeShop {
         let shown = table.rows.iter().filter(|_| !table.is_hidden);
         let behind = shown.filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
         Ok(behind.map(|(_, row)| row.clone()).take(limit).collect())
+    }
+
+    async fn scan_past_locks(
+        &self,
+        after: Option<&ProductId>,
+        limit: usize,
+    ) -> Result<Vec<Scanned>> {
+        let rows = self.scan(after, limit).await?;
+        let table = self.table();
+        let is_locked = |row: &Row| table.locked.contains(&fold(&row.id.to_string()));
+        let scanned = rows.into_iter().map(|row| match is_locked(&row) {
+            true => Scanned::Locked(row.id),
+            false => Scanned::Row(row),
+        });
+        Ok(scanned.collect())
     }
 
     async fn count(&self) -> Result<u64> {

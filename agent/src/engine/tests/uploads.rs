@@ -241,3 +241,44 @@ async fn what_an_upload_covered_is_no_longer_pending() {
     assert_eq!(world.board.facts().pending, 0);
     assert_eq!(world.codes(), [""; 0]);
 }
+
+/// A form that somebody left open costs its own row, and the row is not forgotten for it.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
+    let mut world = stocked(small()).await;
+    world.shop.lock("c");
+    let run = world.upload().await;
+    assert_eq!(
+        (run.outcome, run.sent, run.failed, run.removed),
+        (Some(Outcome::Failed), 9, 1, 0)
+    );
+    assert!(
+        run.message.contains("a program of the shop holds the rows"),
+        "{}",
+        run.message
+    );
+    assert_eq!(world.board.facts().counts.in_doubt, 1);
+    // Whoever ends now has not forgotten it.
+    world.restart(small()).await;
+    let run = world.sync().await;
+    assert_eq!((run.outcome, run.failed), (Some(Outcome::Failed), 1));
+    assert!(run.message.contains("holds the row"), "{}", run.message);
+    world.shop.unlock("c");
+    let run = world.sync().await;
+    assert_eq!((run.outcome, run.sent), (Some(Outcome::Completed), 1));
+    assert!(is_equal(&world));
+    assert_eq!(world.codes(), [""; 0]);
+}
+
+/// What is held is not gone.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_a_till_holds_is_not_taken_for_gone() {
+    let world = stocked(small()).await;
+    assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
+    world.shop.lock("c");
+    let run = world.upload().await;
+    assert_eq!((run.failed, run.removed), (1, 0));
+    assert!(!world.is_removed("c").await);
+    world.shop.unlock("c");
+    assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
+}

@@ -53,11 +53,33 @@ fn facts(status: &Status, clock: &Clock) -> String {
         ("next sync", next_sync(status, clock)),
         ("session", session(status, clock)),
         ("capture", capturing(status)),
+        ("change log", change_log(status)),
         ("catalog", catalog(status)),
         ("secrets", secrets(status)),
         ("agent", status.version.clone()),
     ]);
+    // Where there is no ChangeLog, there is nothing to say of it.
+    lines.retain(|(name, text)| *name != "change log" || !text.is_empty());
     table::pairs(&lines)
+}
+
+/// `1,234 changes, 0.3 MB`.
+fn change_log(status: &Status) -> String {
+    let Some(log) = &status.change_log else {
+        return String::new();
+    };
+    let changes = match log.changes {
+        1 => "1 change".to_owned(),
+        changes => format!("{} changes", number(changes)),
+    };
+    match log.bytes {
+        // People think of disks in millions.
+        Some(bytes) => {
+            let tenths = bytes.div_ceil(100_000);
+            format!("{changes}, {}.{} MB", number(tenths / 10), tenths % 10)
+        }
+        None => changes,
+    }
 }
 
 fn running(run: &Run) -> String {
@@ -174,7 +196,8 @@ fn issue(issue: &Issue, clock: &Clock) -> String {
 #[cfg(test)]
 mod tests {
     use shopmaster_proto::v1::{
-        Capture, CaptureMode, CatalogReach, CatalogState, RunOutcome, Session, SessionState, State,
+        Capture, CaptureMode, CatalogReach, CatalogState, ChangeLog, RunOutcome, Session,
+        SessionState, State,
     };
 
     use super::{
@@ -246,6 +269,28 @@ secrets        in a file that only this user can read
 agent          0.1.0
 "
         );
+    }
+
+    #[test]
+    fn the_change_log_is_told_with_its_size() {
+        for (log, expected) in [
+            (None, ""),
+            (Some((0, None)), "0 changes"),
+            (Some((1, Some(8_192))), "1 change, 0.1 MB"),
+            (
+                Some((12_345, Some(1_234_567_890))),
+                "12,345 changes, 1,234.6 MB",
+            ),
+        ] {
+            let change_log = log.map(|(changes, bytes)| ChangeLog { changes, bytes });
+            let told = Status {
+                change_log,
+                ..good()
+            };
+            assert_eq!(super::change_log(&told), expected);
+            let line = status(&told, &clock());
+            assert_eq!(line.contains("change log"), change_log.is_some(), "{line}");
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct StatusJson {
     session: SessionJson,
     /// The change capture in the shop's database.
     capture: CaptureJson,
+    /// The ChangeLog in the shop's database; null where there is none.
+    change_log: Option<ChangeLogJson>,
     /// The shop's database.
     catalog: CatalogJson,
     /// What is wrong now, worst first.
@@ -95,6 +97,15 @@ pub struct CaptureJson {
     drift: Vec<String>,
     /// Why the table can only be walked, or what of capture is an earlier version's; else null.
     reason: Option<String>,
+}
+
+/// How large the ChangeLog is.
+#[derive(Debug, Serialize)]
+struct ChangeLogJson {
+    /// Rows.
+    changes: u64,
+    /// What it takes of the disk; null where the database does not tell.
+    bytes: Option<u64>,
 }
 
 /// The shop's database.
@@ -149,6 +160,10 @@ impl From<Status> for StatusJson {
             current_run: status.current_run.map(RunJson::from),
             session: status.session.unwrap_or_default().into(),
             capture: status.capture.unwrap_or_default().into(),
+            change_log: status.change_log.map(|log| ChangeLogJson {
+                changes: log.changes,
+                bytes: log.bytes,
+            }),
             catalog: status.catalog.unwrap_or_default().into(),
             issues: status.issues.into_iter().map(IssueJson::from).collect(),
             secrets_store: status.secrets_store,
@@ -212,7 +227,7 @@ impl From<Issue> for IssueJson {
 mod tests {
     use serde_json::json;
     use shopmaster_proto::v1::{
-        CaptureMode, CaptureState, CatalogReach, Icon, SessionState, Severity, State,
+        CaptureMode, CaptureState, CatalogReach, ChangeLog, Icon, SessionState, Severity, State,
     };
 
     use super::*;
@@ -265,6 +280,10 @@ mod tests {
             confirming_until: time(7),
             last_sent_at: time(8),
             last_compared_at: time(9),
+            change_log: Some(ChangeLog {
+                changes: 12,
+                bytes: Some(16_384),
+            }),
         };
         let watched = WatchedStatusJson::from(WatchStatusResponse {
             sequence: 7,
@@ -303,6 +322,7 @@ mod tests {
                     "drift": ["the trigger is disabled"],
                     "reason": null,
                 },
+                "change_log": {"changes": 12, "bytes": 16384},
                 "catalog": {"kind": "sqlite", "state": "reachable"},
                 "issues": [{
                     "code": "PRODUCTS_REFUSED",

@@ -1,3 +1,5 @@
+-- No identity, which would change the till's @@IDENTITY, and nothing that can refuse a row.
+-- The index is not unique: engines exist that give all rows of one statement the same rowversion.
 CREATE TABLE [shopmaster].[ChangeLog] (
     [ChangeID] rowversion NOT NULL,
     [ChangeType] nvarchar(10) NOT NULL,

@@ -1,4 +1,3 @@
-/* shopmaster create_owner */
 -- Which agent serves the product table.
 CREATE TABLE [shopmaster].[Owner] (
     [Journal] nvarchar(64) NOT NULL,

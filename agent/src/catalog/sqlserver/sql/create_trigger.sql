@@ -13,18 +13,25 @@ BEGIN
     SET ROWCOUNT 0;
     IF NOT EXISTS (SELECT 1 FROM inserted) AND NOT EXISTS (SELECT 1 FROM deleted) RETURN;
     BEGIN TRY
-        INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
-        SELECT
-            CASE
-                WHEN d.{id} IS NULL THEN N'INSERT'
-                WHEN i.{id} IS NULL THEN N'DELETE'
-                ELSE N'UPDATE'
-            END,
-            COALESCE(i.{id}, d.{id}),
-            GETUTCDATE()
-        FROM inserted AS i
-        FULL JOIN deleted AS d ON {same}
-        WHERE COALESCE(i.{id}, d.{id}) IS NOT NULL;
+        IF NOT EXISTS (SELECT 1 FROM deleted)
+            INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
+            SELECT N'INSERT', i.{id}, GETUTCDATE() FROM inserted AS i WHERE i.{id} IS NOT NULL;
+        ELSE IF NOT EXISTS (SELECT 1 FROM inserted)
+            INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
+            SELECT N'DELETE', d.{id}, GETUTCDATE() FROM deleted AS d WHERE d.{id} IS NOT NULL;
+{keeps_key}        ELSE
+            INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
+            SELECT
+                CASE
+                    WHEN d.{id} IS NULL THEN N'INSERT'
+                    WHEN i.{id} IS NULL THEN N'DELETE'
+                    ELSE N'UPDATE'
+                END,
+                COALESCE(i.{id}, d.{id}),
+                GETUTCDATE()
+            FROM inserted AS i
+            FULL JOIN deleted AS d ON {same}
+            WHERE COALESCE(i.{id}, d.{id}) IS NOT NULL;
     END TRY
     BEGIN CATCH
         -- A sale is worth more than a change: an upload sends what is missing here.

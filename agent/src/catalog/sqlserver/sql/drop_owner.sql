@@ -1,2 +1,1 @@
-/* shopmaster drop_owner */
 DROP TABLE [shopmaster].[Owner];

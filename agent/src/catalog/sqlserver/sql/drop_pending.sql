@@ -1,2 +1,1 @@
-/* shopmaster drop_pending */
 DROP VIEW [shopmaster].[Pending];

@@ -1,2 +1,1 @@
-/* shopmaster drop_trigger */
-DROP TRIGGER {trigger};
+IF OBJECT_ID({literal}, N'TR') IS NOT NULL DROP TRIGGER {trigger};

@@ -53,3 +53,5 @@ FROM sys.indexes AS i
 INNER JOIN sys.objects AS o ON o.object_id = i.object_id
 INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE s.name = N'shopmaster' AND o.name = N'ChangeLog' AND i.index_id > 0;
+
+SELECT CAST(DB_NAME() AS nvarchar(128));

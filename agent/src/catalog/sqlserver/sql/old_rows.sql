@@ -1,5 +1,5 @@
 /* shopmaster old_rows */
-SELECT TOP (@P2)
+{wait}SELECT TOP (@P2)
     CAST(o.[LogID] AS bigint),
     CAST(o.[ChangeType] AS nvarchar(10)),
     CAST(o.[ProductID] AS nvarchar(4000))

@@ -1,14 +1,10 @@
-/* shopmaster rebuild_change_log */
 -- The ChangeLog is not as it should be: it is made anew, and what waits in it is kept.
-SET XACT_ABORT ON;
-BEGIN TRANSACTION;
 SELECT c.[ChangeType], c.[ProductID], c.[ChangeDateTime], CAST(c.[ChangeID] AS bigint) AS [Place]
 INTO #shopmaster_kept
 FROM [shopmaster].[ChangeLog] AS c;
-{drop_view}DROP TABLE [shopmaster].[ChangeLog];
+DROP TABLE [shopmaster].[ChangeLog];
 {table}INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
 SELECT k.[ChangeType], {kept}, k.[ChangeDateTime]
 FROM #shopmaster_kept AS k
 ORDER BY k.[Place];
 DROP TABLE #shopmaster_kept;
-COMMIT TRANSACTION;

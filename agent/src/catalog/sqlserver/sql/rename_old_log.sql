@@ -1,3 +1,2 @@
 /* shopmaster rename_old_log */
-SET LOCK_TIMEOUT 2000;
-EXEC sp_rename {log}, {name}, N'OBJECT';
+-- Keeps the old program's ChangeLog under another name.

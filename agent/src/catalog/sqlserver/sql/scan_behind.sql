@@ -3,6 +3,6 @@ SELECT TOP (@P2)
     {selected_key},
     {selected_name},
     {selected_price}
-FROM {table} AS p
+FROM {table} AS p{hints}
 WHERE p.{id} > {key}
 ORDER BY p.{id}

@@ -1,9 +1,11 @@
 //! The SQL Server catalog, tried as a whole over a real server: the tests that need one are ignored without it.
 
 mod adopt;
+mod batches;
 #[cfg(feature = "demo")]
 mod claiming;
 mod conforming;
+mod identity;
 #[cfg(feature = "demo")]
 mod locked;
 mod names;
@@ -17,6 +19,9 @@ mod triggers;
 mod types;
 mod views;
 mod volume;
+#[cfg(feature = "demo")]
+mod waiting;
+mod walking;
 
 use shop::Shop;
 

@@ -29,34 +29,79 @@ pub(super) fn answer(state: &mut State, statement: &Statement) -> Result<Answer,
     match statement.name.as_deref().unwrap_or_default() {
         "found" => return found(connection, installed),
         "prove" | "prove_without_rights" => return prove(connection, statement),
-        "create_schema" => installed.has_schema = true,
-        "create_change_log" => make_log(connection, installed, text)?,
-        "rebuild_change_log" => rebuild_log(connection, installed, text)?,
-        "drop_change_log" => {
-            drop_pending_with(installed, text);
-            connection.execute_batch("DROP TABLE shopmaster_ChangeLog")?;
-        }
-        "create_owner" => connection.execute_batch(
-            "CREATE TABLE shopmaster_Owner (journal TEXT NOT NULL, generation INTEGER NOT NULL)",
-        )?,
-        "drop_owner" => connection.execute_batch("DROP TABLE shopmaster_Owner")?,
-        "create_pending" => installed.pending = Some(text.to_owned()),
-        "drop_pending" => installed.pending = None,
-        "create_trigger" => make_trigger(connection, installed, text)?,
-        "drop_trigger" | "remove_trigger" => {
-            connection.execute_batch(DROP_TRIGGERS)?;
-            installed.trigger = None;
-        }
-        "remove_objects" => {
-            installed.pending = None;
+        "install" => install(connection, installed, text)?,
+        "release" => drop_triggers(connection, installed)?,
+        "remove" => {
+            drop_triggers(connection, installed)?;
             connection.execute_batch(
                 "DROP TABLE IF EXISTS shopmaster_ChangeLog; DROP TABLE IF EXISTS shopmaster_Owner;",
             )?;
+            *installed = Installed::default();
         }
-        "remove_schema" => installed.has_schema = false,
         _ => return Err(SqlError::unknown(statement)),
     }
     Ok(Answer::default())
+}
+
+/// What of a text says that it is to be done, in the text's order.
+fn install(connection: &Connection, installed: &mut Installed, text: &str) -> Result<(), SqlError> {
+    let says = |words: &str| text.contains(words);
+    if says("DROP TRIGGER ") {
+        drop_triggers(connection, installed)?;
+    }
+    if executed(text, "CREATE SCHEMA ").is_some() {
+        installed.has_schema = true;
+    }
+    if says("DROP VIEW ") {
+        installed.pending = None;
+    }
+    if says("INTO #shopmaster_kept") {
+        rebuild_log(connection, installed, text)?;
+    } else if says("CREATE TABLE [shopmaster].[ChangeLog]") {
+        if says("DROP TABLE [shopmaster].[ChangeLog]") {
+            connection.execute_batch("DROP TABLE shopmaster_ChangeLog")?;
+        }
+        make_log(connection, installed, text)?;
+    }
+    if let Some(view) = executed(text, "CREATE VIEW ") {
+        installed.pending = Some(view);
+    }
+    if says("DROP TABLE [shopmaster].[Owner]") {
+        connection.execute_batch("DROP TABLE shopmaster_Owner")?;
+    }
+    if says("CREATE TABLE [shopmaster].[Owner]") {
+        connection.execute_batch(
+            "CREATE TABLE shopmaster_Owner (journal TEXT NOT NULL, generation INTEGER NOT NULL)",
+        )?;
+    }
+    match executed(text, "CREATE TRIGGER ") {
+        Some(trigger) => make_trigger(connection, installed, &trigger),
+        None => Ok(()),
+    }
+}
+
+/// The text inside of `EXEC(N'…')` that has these words.
+fn executed(text: &str, words: &str) -> Option<String> {
+    text.split("EXEC(N'").skip(1).find_map(|rest| {
+        let mut inner = String::new();
+        let mut rest = rest;
+        loop {
+            let (before, behind) = rest.split_once('\'')?;
+            inner.push_str(before);
+            rest = match behind.strip_prefix('\'') {
+                Some(behind) => behind,
+                None => break,
+            };
+            inner.push('\'');
+        }
+        inner.contains(words).then_some(inner)
+    })
+}
+
+fn drop_triggers(connection: &Connection, installed: &mut Installed) -> Result<(), SqlError> {
+    connection.execute_batch(DROP_TRIGGERS)?;
+    installed.trigger = None;
+    Ok(())
 }
 
 /// The ChangeLog, with the key's type read from the text: `[ProductID] varchar(25) COLLATE … NOT NULL`.
@@ -94,7 +139,6 @@ fn rebuild_log(
     installed: &mut Installed,
     text: &str,
 ) -> Result<(), SqlError> {
-    drop_pending_with(installed, text);
     connection.execute_batch(&format!(
         "DROP TABLE IF EXISTS temp.kept;
          CREATE TEMP TABLE kept AS
@@ -108,13 +152,6 @@ fn rebuild_log(
          DROP TABLE temp.kept;"
     ))?;
     Ok(())
-}
-
-/// The view goes with the table when the text says so.
-fn drop_pending_with(installed: &mut Installed, text: &str) {
-    if text.contains("DROP VIEW ") {
-        installed.pending = None;
-    }
 }
 
 fn make_trigger(
@@ -177,7 +214,7 @@ fn prove(connection: &mut Connection, statement: &Statement) -> Result<Answer, S
     Ok(result.row([Value::Int(written), Value::Int(seen)]).into())
 }
 
-/// The schema, the objects in it and the trigger, the columns, and the ChangeLog's index.
+/// The schema, the objects in it and the trigger, the columns, the ChangeLog's index, and the database.
 fn found(connection: &Connection, installed: &Installed) -> Result<Answer, SqlError> {
     let text = |text: &str| Value::Text(text.to_owned());
     let mut schema = ResultSet::new([("", ColumnType::Int), ("", ColumnType::Text)]);
@@ -278,8 +315,9 @@ fn found(connection: &Connection, installed: &Installed) -> Result<Answer, SqlEr
             text(key.collation.as_deref().unwrap_or_default()),
         ]);
     }
+    let database = ResultSet::new([("", ColumnType::Text)]).row([text("ProductsDB")]);
     Ok(Answer {
-        results: vec![schema, objects, columns, index],
+        results: vec![schema, objects, columns, index, database],
         affected: 0,
     })
 }

@@ -43,6 +43,7 @@ pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, Sql
     match statement.name.as_deref() {
         Some("table") => table(&state.connection, statement),
         Some("columns") => columns(&state.connection, statement),
+        Some("table_identity") => identity(state, statement),
         _ => look(&state.connection, statement),
     }
 }
@@ -52,6 +53,17 @@ pub(super) fn object_id(connection: &Connection, name: &str) -> rusqlite::Result
     let sql = format!("{TABLES} AND name = ?1 COLLATE NOCASE");
     let found = connection.query_row(&sql, [name], |row| row.get::<_, i64>(0));
     Ok(found.optional()?.map(number))
+}
+
+/// The name of the table or view that has this number.
+pub(super) fn table_of(
+    connection: &Connection,
+    number: &rusqlite::types::Value,
+) -> Result<String, SqlError> {
+    let sql = format!("{TABLES} AND rowid + {FIRST_OBJECT} = ?1");
+    let found = connection.query_row(&sql, [number], |row| row.get(1));
+    let missing = || SqlError::number(208).message(format!("no object {number:?}"));
+    found.optional()?.ok_or_else(missing)
 }
 
 /// A column by its name.
@@ -95,6 +107,27 @@ fn table(connection: &Connection, statement: &Statement) -> Result<Answer, SqlEr
         ]);
     }
     Ok(result.into())
+}
+
+/// Its number, and the trigger's; SQLite keeps no times.
+fn identity(state: &State, statement: &Statement) -> Result<Answer, SqlError> {
+    let name = table_of(&state.connection, &parameter(statement, 1)?)?;
+    let number = object_id(&state.connection, &name)?.unwrap_or_default();
+    let has_trigger = state.installed.trigger.is_some();
+    let result = ResultSet::new([
+        ("", ColumnType::Int),
+        ("", ColumnType::Text),
+        ("", ColumnType::Int),
+        ("", ColumnType::Text),
+    ]);
+    Ok(result
+        .row([
+            Value::Int(number),
+            Value::Null,
+            Value::Int(has_trigger.into()),
+            Value::Null,
+        ])
+        .into())
 }
 
 fn columns(connection: &Connection, statement: &Statement) -> Result<Answer, SqlError> {

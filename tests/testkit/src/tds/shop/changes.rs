@@ -23,6 +23,7 @@ pub(super) fn answer(state: &mut State, statement: &Statement) -> Result<Answer,
         "set_owner" => set_owner(connection, statement),
         "newest_change" => newest(connection),
         "backlog" => backlog(connection),
+        "change_log_size" => size(connection),
         "pending" => pending(connection, key.as_ref(), statement),
         "changes_of" => changes_of(connection, key.as_ref(), statement),
         _ => acknowledge(connection, statement),
@@ -88,6 +89,15 @@ fn backlog(connection: &Connection) -> Result<Answer, SqlError> {
     ];
     Ok(ResultSet::new(columns.map(|kind| ("", kind)))
         .row(row)
+        .into())
+}
+
+/// A page of 8,192 bytes for each hundred rows.
+fn size(connection: &Connection) -> Result<Answer, SqlError> {
+    let sql = "SELECT (count(*) + 99) / 100 * 8192 FROM shopmaster_ChangeLog";
+    let bytes = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(ResultSet::new([("", ColumnType::BigInt)])
+        .row([Value::BigInt(bytes)])
         .into())
 }
 

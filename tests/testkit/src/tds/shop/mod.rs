@@ -89,20 +89,20 @@ impl Model for SqliteShop {
         let state = &mut *state;
         match statement.name.as_deref().unwrap_or_default() {
             // Settings of a session, and texts that do nothing but say something.
-            "session" | "install_session" | "remove_session" | "install_nothing" | "take_back"
-            | "give_schema" => Ok(Answer::default()),
+            "session" | "install_nothing" | "take_back" => Ok(Answer::default()),
             "alive" => Ok(ResultSet::new([("", ColumnType::Int)])
                 .row([Value::Int(1)])
                 .into()),
             "claim" | "claimed" => claims::answer(state, session, statement),
-            "table" | "columns" | "look" => catalogue::answer(state, statement),
+            "table" | "columns" | "look" | "table_identity" => catalogue::answer(state, statement),
             "server" | "encryption" | "triggers" | "modules" | "table_options" | "rights"
             | "can_impersonate" | "old_found" => surroundings::answer(statement),
-            "count" | "view_keys" | "read" | "scan_start" | "scan_behind" => {
-                rows::answer(state, statement)
+            "count" | "row_count" | "view_keys" | "read" | "scan_start" | "scan_behind"
+            | "keys_start" | "keys_behind" | "gap" => rows::answer(state, statement),
+            "installed" | "owner" | "set_owner" | "newest_change" | "backlog"
+            | "change_log_size" | "pending" | "changes_of" | "acknowledge" => {
+                changes::answer(state, statement)
             }
-            "installed" | "owner" | "set_owner" | "newest_change" | "backlog" | "pending"
-            | "changes_of" | "acknowledge" => changes::answer(state, statement),
             _ => capture::answer(state, statement),
         }
     }

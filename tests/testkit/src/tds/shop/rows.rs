@@ -18,8 +18,22 @@ struct Columns {
 
 pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, SqlError> {
     let connection = &state.connection;
+    if statement.name.as_deref() == Some("row_count") {
+        let table = catalogue::table_of(connection, &parameter(statement, 1)?)?;
+        let sql = format!("SELECT count(*) FROM {}", quoted(&table));
+        return whole_numbers::<1>(connection, &sql);
+    }
     let names = Names::of(statement)?;
     match statement.name.as_deref() {
+        // Nobody ever holds a row here, but for the whole file.
+        Some("gap") => Ok(ResultSet::new([("", ColumnType::BigInt)])
+            .row([Value::BigInt(0)])
+            .into()),
+        Some("keys_start") => keys(connection, &names, None, parameter(statement, 1)?),
+        Some("keys_behind") => {
+            let (key, limit) = (parameter(statement, 1)?, parameter(statement, 2)?);
+            keys(connection, &names, Some(key), limit)
+        }
         Some("count") => {
             let sql = format!("SELECT count(*) FROM {}", quoted(&names.table));
             whole_numbers::<1>(connection, &sql)
@@ -117,6 +131,29 @@ impl Columns {
         }
         Ok(result.into())
     }
+}
+
+/// The keys of a page, behind one.
+fn keys(
+    connection: &Connection,
+    names: &Names,
+    after: Option<Sqlite>,
+    limit: Sqlite,
+) -> Result<Answer, SqlError> {
+    let column = catalogue::column(connection, &names.table, names.column(0)?)?;
+    let (table, id) = (quoted(&names.table), quoted(&column.name));
+    let behind = match &after {
+        Some(_) => format!("{id} > ?2"),
+        None => "?2 IS NULL".to_owned(),
+    };
+    let sql = format!("SELECT {id} FROM {table} WHERE {behind} ORDER BY {id} LIMIT ?1");
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut rows = select.query((limit, after.unwrap_or(Sqlite::Null)))?;
+    let mut result = ResultSet::new([("", column.kind.column())]);
+    while let Some(row) = rows.next()? {
+        result.rows.push(vec![column.kind.value(row.get_ref(0)?)]);
+    }
+    Ok(result.into())
 }
 
 fn whole_numbers<const N: usize>(connection: &Connection, sql: &str) -> Result<Answer, SqlError> {

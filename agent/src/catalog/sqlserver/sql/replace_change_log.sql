@@ -1,3 +1,3 @@
-/* shopmaster drop_change_log */
 -- The ChangeLog is not as it should be, and what waits in it cannot be kept: an upload is due.
-{drop_view}DROP TABLE [shopmaster].[ChangeLog];
+DROP TABLE [shopmaster].[ChangeLog];
+{table}

@@ -1,0 +1,15 @@
+/* shopmaster install */
+-- Installs the change capture of shopMaster, or brings what is there up to date.
+--
+-- One trigger writes the key of each changed product into [shopmaster].[ChangeLog], inside the sale's own
+-- transaction and with no other lock than on the rows that it adds. No values are copied, and nothing else of
+-- the shop's database is changed.
+--
+-- All of it is done or nothing, and nothing in another database. A trigger can be made only while nobody is at
+-- the table, and whoever comes to the table waits behind it: so it waits for a quarter of a second at most. Error
+-- 1222 says that this was too short: nothing was changed, run it again. `shopmasterctl capture install` tries
+-- twenty times, with pauses of one to three seconds.
+--
+-- To take it away, run the removing text. Never drop or alter the ChangeLog alone: a sale whose trigger misses
+-- its table fails. The view [shopmaster].[Pending] is bound to it for that reason, and the server refuses such
+-- a try.

@@ -1,0 +1,2 @@
+ELSE IF {condition}
+    RAISERROR({message}, 16, 1);

@@ -1,2 +1,0 @@
-/* shopmaster remove_trigger */
-IF OBJECT_ID({literal}, N'TR') IS NOT NULL DROP TRIGGER {trigger};
