@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    Columns, Lookup, Owner, Result,
+    Columns, InstallOptions, Lookup, Owner, Result,
 };
 use crate::product::{ProductId, Row};
 use claim::Claim;
@@ -129,7 +129,7 @@ impl Catalog for SqliteCatalog {
         self.read_with("plan capture", capture::plan).await
     }
 
-    async fn install(&self) -> Result<bool> {
+    async fn install_with(&self, _agreed: InstallOptions) -> Result<bool> {
         self.write_with("install capture", capture::install).await
     }
 

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, Columns, Lookup, Owner, Result,
+    Check, Columns, InstallOptions, Lookup, Owner, Result,
 };
 use crate::product::{ProductId, Row};
 use claim::Claim;
@@ -18,16 +18,20 @@ use fault::Over;
 use names::one_spelling;
 use pool::Pool;
 
+mod actions;
 mod adopt;
 mod capture;
 mod cells;
 mod changes;
 mod claim;
 mod connect;
+mod evidence;
 mod facts;
 mod fault;
+mod guards;
 mod key;
 mod keyed;
+mod modules;
 mod names;
 mod object;
 mod objects;
@@ -37,17 +41,22 @@ mod pool;
 mod preflight;
 mod price;
 mod products;
+mod programs;
 mod prove;
 mod quote;
+mod report;
 mod rights;
 mod script;
 mod session;
+mod sight;
 mod statements;
 mod surroundings;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod tokens;
+mod triggers;
 
 #[doc(hidden)]
 pub use texts::texts;
@@ -174,7 +183,7 @@ impl Catalog for SqlServerCatalog {
                 Ok(preflight::inspect(session, &self.pool.options).await)
             })
             .await;
-        Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
+        Ok(checks.unwrap_or_else(|error| report::unopened(&error)))
     }
 
     async fn plan(&self) -> Result<CapturePlan> {
@@ -186,10 +195,10 @@ impl Catalog for SqlServerCatalog {
             .await
     }
 
-    async fn install(&self) -> Result<bool> {
+    async fn install_with(&self, agreed: InstallOptions) -> Result<bool> {
         self.pool
             .long_call("install capture", Over::Products, async |session| {
-                capture::install(session, &self.pool.options).await
+                capture::install(session, &self.pool.options, agreed).await
             })
             .await
     }
@@ -224,10 +233,10 @@ impl Catalog for SqlServerCatalog {
             .await
     }
 
-    async fn adopt(&self) -> Result<Adoption> {
+    async fn adopt_with(&self, agreed: InstallOptions) -> Result<Adoption> {
         self.pool
             .long_call("adopt the old program", Over::Products, async |session| {
-                adopt::adopt(session, &self.pool.options).await
+                adopt::adopt(session, &self.pool.options, agreed).await
             })
             .await
     }

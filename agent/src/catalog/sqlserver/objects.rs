@@ -9,6 +9,7 @@ use super::{
         qualified,
     },
     quote::{identifier, literal},
+    rights::Rights,
     script::Script,
     session::Session,
 };
@@ -416,10 +417,10 @@ impl Found {
         self.planned_trigger(planned).is_none()
     }
 
-    /// Notes that this login may not see the product table's triggers, so that one that was not found may be
-    /// there all the same.
-    pub(super) fn note_blind(&mut self) {
-        self.is_blind = true;
+    /// Notes whether this login may see the product table's triggers: one that was not found may be there all
+    /// the same.
+    pub(super) fn note_sight(&mut self, rights: &Rights) {
+        self.is_blind = !rights.sees_triggers();
     }
 
     fn log_differences(&self, planned: &Planned) -> Vec<String> {

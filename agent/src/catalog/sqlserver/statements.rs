@@ -180,6 +180,7 @@ mod tests {
             id: column("ID", "varchar"),
             names: column("{table}", "nvarchar"),
             price: column("Price", "money"),
+            key_parts: Vec::new(),
         };
         let key = KeyType::of(&table.id.data_type).unwrap();
         let name = NameType::of(&table.names.data_type).unwrap();

@@ -95,9 +95,13 @@ impl Model for SqliteShop {
                 .row([Value::Int(1)])
                 .into()),
             "claim" | "claimed" => claims::answer(state, session, statement),
-            "table" | "columns" | "look" => catalogue::answer(state, statement),
+            "table" | "columns" | "look" | "migrations" | "newest_migration" => {
+                catalogue::answer(state, statement)
+            }
             "server" | "encryption" | "triggers" | "modules" | "table_options" | "rights"
-            | "can_impersonate" | "old_found" => surroundings::answer(statement),
+            | "can_impersonate" | "old_found" | "column_options" | "key_parts" | "predicates"
+            | "masks" | "sight" | "synonyms" | "views" | "encrypted_modules" | "plan_cache"
+            | "query_store_state" | "query_store" | "connected" => surroundings::answer(statement),
             "count" | "view_keys" | "read" | "scan_start" | "scan_behind" => {
                 rows::answer(state, statement)
             }
