@@ -179,15 +179,8 @@ async fn unmasked(session: &mut Session, place: &Place) -> Work<()> {
 }
 
 async fn sees_all(session: &mut Session, predicate: &Predicate) -> Work<()> {
-    let sql = hidden_rows_text(
-        predicate.object_id,
-        &qualified(&predicate.schema, &predicate.table),
-    );
-    let hidden = match Look::at(session, &sql, &[]).await? {
-        Look::Seen(rows) => rows.first().map(hidden).transpose()?.flatten(),
-        Look::Hidden | Look::Missing => None,
-    };
-    let what = match hidden {
+    let table = qualified(&predicate.schema, &predicate.table);
+    let what = match hidden_rows(session, predicate.object_id, &table).await? {
         Some(0) => return Ok(()),
         Some(rows) => format!("{rows} of its rows"),
         None => "some of its rows".to_owned(),
@@ -203,8 +196,22 @@ async fn sees_all(session: &mut Session, predicate: &Predicate) -> Work<()> {
     .into())
 }
 
-/// How many rows there are that are not shown; none when it is not known.
-fn hidden(row: &Row) -> Work<Option<u64>> {
+/// How many rows of the table this login is not shown, by the server's own count; none when that is not known.
+/// What others have not committed makes a difference for a moment.
+///
+/// A policy that hides them may itself be hidden from this login.
+pub(super) async fn hidden(session: &mut Session, table: &Table) -> Work<Option<u64>> {
+    hidden_rows(session, table.object_id, &table.quoted()).await
+}
+
+async fn hidden_rows(session: &mut Session, object_id: i32, table: &str) -> Work<Option<u64>> {
+    let counted = Look::at(session, &hidden_rows_text(object_id, table), &[]).await?;
+    let Look::Seen(rows) = counted else {
+        return Ok(None);
+    };
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
     let (all, shown): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     let hidden = all.zip(shown).map(|(all, shown)| all - shown);
     Ok(hidden.map(|hidden| u64::try_from(hidden).unwrap_or(0)))

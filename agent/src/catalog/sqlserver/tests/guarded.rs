@@ -91,9 +91,17 @@ async fn rows_that_a_policy_hides_are_not_taken_for_gone() {
             vec![[int(object), text("dbo"), text("Products"), text("mine")]],
         );
     };
-    rows(10, 7);
+    // A policy on another table.
+    rows(10, 10);
     policy(7);
     is_served(&shop).await;
+    // One that is hidden itself.
+    rows(10, 7);
+    let check = shop.check("catalog.columns").await;
+    assert_eq!(check.verdict, Verdict::Warning, "{check:?}");
+    assert!(check.text.contains("3 rows fewer"), "{check:?}");
+    assert_eq!(shop.anew().scan(None, 10).await.unwrap().len(), 3);
+
     policy(shop.object_id().await);
     let check = is_refused(&shop, "catalog.columns", "DATABASE_DENIED").await;
     assert!(

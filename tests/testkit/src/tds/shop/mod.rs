@@ -102,7 +102,7 @@ impl Model for SqliteShop {
             | "can_impersonate" | "old_found" | "column_options" | "key_parts" | "predicates"
             | "masks" | "sight" | "synonyms" | "views" | "encrypted_modules" | "plan_cache"
             | "query_store_state" | "query_store" | "connected" => surroundings::answer(statement),
-            "count" | "view_keys" | "read" | "scan_start" | "scan_behind" => {
+            "count" | "hidden_rows" | "view_keys" | "read" | "scan_start" | "scan_behind" => {
                 rows::answer(state, statement)
             }
             "installed" | "owner" | "set_owner" | "newest_change" | "backlog" | "pending"
