@@ -10,7 +10,7 @@ const { TSqlParser } = require("antlr4ts-sql/dist/src/grammar-output/tsql/TSqlPa
 const UNKNOWN_TO_THE_GRAMMAR = [
     [/\bIF UPDATE ?\([^()\n]*\)/gi, "IF 1 = 1"],
     [/\bEXECUTE AS USER = N?'[^'\n]*'/gi, "EXECUTE AS SELF"],
-    [/\bGRANT [A-Z ,]+ ON (OBJECT::)?[^;\n]+ TO [^;\n]+/gi, "SET NOCOUNT ON"],
+    [/\b(GRANT|DENY) [A-Z ,]+ ON (OBJECT::|SCHEMA::)?[^;\n]+ TO [^;\n]+/gi, "SET NOCOUNT ON"],
     [/\bWITHOUT LOGIN\b/gi, ""],
     [/\bSET [A-Z_]+(, [A-Z_]+)+ (ON|OFF)\b/g, "SET NOCOUNT ON"],
     [/\bSET TEXTSIZE \d+/gi, "SET NOCOUNT ON"],

@@ -290,7 +290,7 @@ async fn end_in_the_middle(end: impl AsyncFnOnce(&mut Client, &Child)) -> (World
         .unwrap();
     let mut child = spawn(&world, &["run"]).await;
     let mut client = connect(world.folders(), &mut child).await;
-    let install = InstallCaptureRequest {};
+    let install = InstallCaptureRequest::default();
     client.config.install_capture(install).await.unwrap();
     world
         .digible
@@ -445,7 +445,11 @@ async fn without_a_configuration_it_runs_and_says_what_is_missing() {
         ),
         (
             "InstallCapture",
-            refusal(config.install_capture(InstallCaptureRequest {}).await),
+            refusal(
+                config
+                    .install_capture(InstallCaptureRequest::default())
+                    .await,
+            ),
         ),
         (
             "RemoveCapture",

@@ -227,7 +227,7 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
     assert_eq!(checks.last().unwrap().name, "digible.login");
     config.plan_capture(PlanCaptureRequest {}).await.unwrap();
     config
-        .install_capture(InstallCaptureRequest {})
+        .install_capture(InstallCaptureRequest::default())
         .await
         .unwrap();
     config.get_capture(GetCaptureRequest {}).await.unwrap();

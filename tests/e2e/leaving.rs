@@ -202,7 +202,7 @@ async fn clients_that_leave_while_capture_is_installed_or_removed() {
             drop(
                 client
                     .config
-                    .install_capture(InstallCaptureRequest {})
+                    .install_capture(InstallCaptureRequest::default())
                     .await,
             );
         },

@@ -192,6 +192,46 @@ async fn a_certificate_is_trusted_as_configured() -> Tested {
     Ok(())
 }
 
+/// A till of Entity Framework Core could save no sale any more.
+#[tokio::test]
+async fn a_program_that_a_trigger_breaks_is_a_reason_not_to_install() -> Tested {
+    let world = World::builder().products(3).start().await?;
+    world.shop.connection().execute_batch(
+        "CREATE TABLE __EFMigrationsHistory (MigrationId TEXT PRIMARY KEY, ProductVersion TEXT);
+         INSERT INTO __EFMigrationsHistory VALUES ('20240101_First', '8.0.4');",
+    )?;
+    let [name, text, remedy] = failed_check(&world).await?;
+    assert_eq!(name, "catalog.output");
+    assert!(text.contains("Entity Framework Core 8.0.4"), "{text}");
+    assert!(remedy.contains("configure --capture scan"), "{remedy}");
+
+    let refused = world.ctl(&["capture", "install"]).await?;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    for words in [
+        "Entity Framework Core 8.0.4",
+        "--capture scan",
+        "--ignore-output",
+    ] {
+        assert!(refused.stderr.contains(words), "{refused:?}");
+    }
+    let server = world.sql_server()?;
+    assert!(server.statements_named("create_trigger").is_empty());
+
+    let agreed = world
+        .ctl(&["capture", "install", "--ignore-output"])
+        .await?;
+    assert_eq!(agreed.code, 0, "{agreed:?}");
+    assert_eq!(server.statements_named("create_trigger").len(), 1);
+
+    // In scan mode nothing is installed, and nothing of it is asked.
+    world.ctl(&["capture", "remove"]).await?;
+    let scans = world.ctl(&["configure", "--capture", "scan"]).await?;
+    assert_eq!(scans.code, 0, "{scans:?}");
+    let tested = world.ctl(&["test"]).await?;
+    assert_eq!(tested.code, 0, "{tested:?}");
+    Ok(())
+}
+
 /// A server whose TLS is too old, or broken: it ends the handshake.
 #[tokio::test]
 async fn a_refused_handshake_is_named() -> Tested {

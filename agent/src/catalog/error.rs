@@ -4,6 +4,9 @@ use std::{borrow::Cow, error, path::PathBuf};
 
 use super::ConnectError;
 
+/// Code of [`CatalogError::BreaksProgram`].
+pub(super) const BREAKS_PROGRAM: &str = "CAPTURE_BREAKS_PROGRAM";
+
 /// Why a call to the catalog failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
@@ -110,6 +113,17 @@ pub enum CatalogError {
         /// What would break, for people.
         reason: String,
     },
+    /// A program of the shop writes in a way that the server refuses as soon as the table has a trigger.
+    #[error("a trigger on `{table}` would break a program of this shop: {reason}")]
+    BreaksProgram {
+        /// The product table.
+        table: String,
+        /// What was found, and what could not be looked at, for people.
+        reason: String,
+    },
+    /// The database is a copy that another server keeps.
+    #[error("the database `{0}` is a copy that another server keeps")]
+    Secondary(String),
     /// This kind of database has nothing of the kind.
     #[error("{0}")]
     NotApplicable(&'static str),
@@ -203,6 +217,8 @@ impl CatalogError {
             | Self::ScanOnly { .. }
             | Self::ScanChosen
             | Self::Unsafe { .. }
+            | Self::BreaksProgram { .. }
+            | Self::Secondary(_)
             | Self::NotApplicable(_)
             | Self::NoRights { .. }
             | Self::LockFile { .. }
@@ -260,7 +276,7 @@ impl CatalogError {
                 "Grant the login what docs/sql-server.md lists under \"Rights to grant\", then run `shopmasterctl test`"
             }
             Self::UnfitPrice { .. } => {
-                "Name a column with numbers as the price with `shopmasterctl configure --column-price NAME`"
+                "Name a column with numbers as the price with `shopmasterctl configure --column-price NAME`, or make a view that computes one and name it with `--table VIEW`: docs/tables.md has examples"
             }
             Self::ScanOnly { .. } => "Run `shopmasterctl configure --capture scan`",
             Self::ScanChosen => {
@@ -268,6 +284,12 @@ impl CatalogError {
             }
             Self::Unsafe { .. } => {
                 "Mend what is named, or run `shopmasterctl configure --capture scan`"
+            }
+            Self::BreaksProgram { .. } => {
+                "Run `shopmasterctl configure --capture scan`. If none of what is named writes this table, or it knows that the table has triggers, run `shopmasterctl capture install --ignore-output`"
+            }
+            Self::Secondary(_) => {
+                "Set the server that the shop's program writes to with `shopmasterctl configure --server NAME`"
             }
             Self::NotApplicable(_) => "",
             Self::ConnectionLost { .. } | Self::TimedOut(_) => {
@@ -289,7 +311,7 @@ impl CatalogError {
                 "Name the shop's columns with `shopmasterctl configure --column-id`, `--column-name` and `--column-price`"
             }
             Self::UnfitKey { .. } => {
-                "Make the column NOT NULL and give it a primary key or a unique index of its own, or name another one with `shopmasterctl configure --column-id NAME`"
+                "Make the column NOT NULL and give it a primary key or a unique index of its own, or name another one with `shopmasterctl configure --column-id NAME`; where the table must stay as it is, make a view with one computed key and name it with `--table VIEW`: docs/tables.md has examples"
             }
             Self::NoRights { .. } => {
                 "Give the user that runs shopMaster the right to write the shop's database; for a file, also its folder"
@@ -328,6 +350,8 @@ impl CatalogError {
             Self::ScanOnly { .. } => "SCAN_ONLY",
             Self::ScanChosen => "SCAN_CHOSEN",
             Self::Unsafe { .. } => "CAPTURE_UNSAFE",
+            Self::BreaksProgram { .. } => BREAKS_PROGRAM,
+            Self::Secondary(_) => "DATABASE_SECONDARY",
             Self::NotApplicable(_) => "NOT_APPLICABLE",
             Self::NoTable(_) => "TABLE_MISSING",
             Self::UnfitTable { .. } => "TABLE_UNFIT",

@@ -59,7 +59,12 @@ pub trait Catalog: Send + Sync {
     async fn plan(&self) -> Result<CapturePlan>;
 
     /// Installs capture and proves that it works. False when it was already as planned.
-    async fn install(&self) -> Result<bool>;
+    async fn install(&self) -> Result<bool> {
+        self.install_with(InstallOptions::default()).await
+    }
+
+    /// The same, with what somebody agreed to.
+    async fn install_with(&self, agreed: InstallOptions) -> Result<bool>;
 
     /// Removes capture. False when nothing of ours was there.
     async fn remove(&self) -> Result<bool>;
@@ -86,6 +91,15 @@ pub trait Catalog: Send + Sync {
     ///
     /// As [`adoption`](Self::adoption).
     async fn adopt(&self) -> Result<Adoption> {
+        self.adopt_with(InstallOptions::default()).await
+    }
+
+    /// The same, with what somebody agreed to.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt`](Self::adopt).
+    async fn adopt_with(&self, _agreed: InstallOptions) -> Result<Adoption> {
         self.adoption().await
     }
 
@@ -256,6 +270,27 @@ pub struct CapturePlan {
     pub install: String,
     /// Removes.
     pub remove: String,
+}
+
+/// What somebody agreed to, who installs capture all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InstallOptions {
+    /// [`CatalogError::BreaksProgram`] is no reason not to.
+    pub ignore_output: bool,
+}
+
+impl InstallOptions {
+    /// Whether this refusal was agreed to.
+    #[must_use]
+    pub fn allow(self, refusal: &CatalogError) -> bool {
+        self.ignore_output && matches!(refusal, CatalogError::BreaksProgram { .. })
+    }
+
+    /// Whether the failure of a check was.
+    #[must_use]
+    pub fn allow_check(self, check: &Check) -> bool {
+        self.ignore_output && check.code == error::BREAKS_PROGRAM
+    }
 }
 
 /// Whether capture is as it was installed.

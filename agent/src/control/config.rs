@@ -12,7 +12,7 @@ use super::{
     streams::{Answers, Sink, stream},
 };
 use crate::{
-    catalog::{Backlog, CatalogError, Check, Verdict},
+    catalog::{Backlog, CatalogError, Check, InstallOptions, Verdict},
     engine::Engine,
     supervisor::{NewSecrets, Supervisor},
 };
@@ -123,11 +123,11 @@ impl v1::config_server::Config for Service {
 
     async fn install_capture(
         &self,
-        _request: Request<v1::InstallCaptureRequest>,
+        request: Request<v1::InstallCaptureRequest>,
     ) -> Result<Response<v1::InstallCaptureResponse>, Status> {
         let engine = failure::engine(&self.supervisor).await?;
         let changed = engine
-            .install_capture()
+            .install_capture(agreed(request.into_inner().ignore_output))
             .await
             .map_err(|error| failure::step(&error))?;
         let checks = engine
@@ -202,9 +202,10 @@ impl v1::config_server::Config for Service {
     ) -> Result<Response<v1::AdoptResponse>, Status> {
         let engine = failure::engine(&self.supervisor).await?;
         let catalog = engine.catalog();
-        let (found, advice) = if request.into_inner().confirm {
+        let request = request.into_inner();
+        let (found, advice) = if request.confirm {
             let adopted = engine
-                .adopt()
+                .adopt(agreed(request.ignore_output))
                 .await
                 .map_err(|error| failure::step(&error))?;
             (
@@ -234,6 +235,10 @@ impl v1::config_server::Config for Service {
 
 /// What brings the text of this version.
 const UPDATE_CAPTURE: &str = "Run `shopmasterctl capture install` when it suits: it brings today's text and keeps what waits";
+
+fn agreed(ignore_output: bool) -> InstallOptions {
+    InstallOptions { ignore_output }
+}
 
 /// The database first, then capture, then Digible.
 async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {

@@ -151,7 +151,9 @@ async fn play(
     digible: &DigibleSim,
 ) -> Result<(), DemoError> {
     configure(&mut client, shop.path(), digible).await?;
-    let install = client.config.install_capture(InstallCaptureRequest {});
+    let install = client
+        .config
+        .install_capture(InstallCaptureRequest::default());
     let installed = install.await;
     installed.map_err(|status| DemoError::Refused("install capture", status.into()))?;
     say("capture installed in the shop's database")?;

@@ -44,7 +44,7 @@ mod watch;
 mod witness;
 
 use crate::{
-    catalog::{Adoption, CaptureStatus, Catalog, CatalogError, Check, Verdict},
+    catalog::{Adoption, CaptureStatus, Catalog, CatalogError, Check, InstallOptions, Verdict},
     digible::{Answer, Cloud, SessionState},
     health::{ScanFacts, Trouble},
     journal::{AgentState, Journal, JournalError, Pause},
@@ -244,14 +244,14 @@ impl Engine {
         })
     }
 
-    /// Installs or mends capture. What changed before it was installed is not captured, so that an
-    /// upload is due. False when everything was already as planned.
+    /// Installs or mends capture, with what somebody agreed to. What changed before it was installed is not
+    /// captured, so that an upload is due. False when everything was already as planned.
     ///
     /// # Errors
     ///
     /// When the preflight refuses it, or the database or the journal fails;
     /// [`CatalogError::ScanChosen`] in scan mode.
-    pub async fn install_capture(&self) -> Result<bool, StepError> {
+    pub async fn install_capture(&self, agreed: InstallOptions) -> Result<bool, StepError> {
         if self.core.options.scan {
             return Err(CatalogError::ScanChosen.into());
         }
@@ -260,12 +260,12 @@ impl Engine {
         let status = core.catalog.capture().await?;
         // What works has missed nothing, and another text of it is put in its place in one piece.
         let misses = !status.works();
-        let noted = misses && self.can_be_captured(&status).await?;
+        let noted = misses && self.can_be_captured(&status, agreed).await?;
         if noted {
             // First, so that it is not forgotten when the agent ends in between.
             core.journal.need_upload().await?;
         }
-        let changed = core.catalog.install().await?;
+        let changed = core.catalog.install_with(agreed).await?;
         if changed && misses && !noted {
             core.journal.need_upload().await?;
         }
@@ -278,13 +278,19 @@ impl Engine {
 
     /// Whether installing would pass the preflight. What it refuses changes nothing, and nothing may be
     /// written down for it.
-    async fn can_be_captured(&self, status: &CaptureStatus) -> Result<bool, StepError> {
+    async fn can_be_captured(
+        &self,
+        status: &CaptureStatus,
+        agreed: InstallOptions,
+    ) -> Result<bool, StepError> {
         let catalog = &self.core.catalog;
         if matches!(status, CaptureStatus::ScanOnly(_)) || catalog.plan().await.is_err() {
             return Ok(false);
         }
         let checks = catalog.inspect().await?;
-        Ok(checks.iter().all(|check| check.verdict != Verdict::Failed))
+        let is_fatal =
+            |check: &Check| check.verdict == Verdict::Failed && !agreed.allow_check(check);
+        Ok(!checks.iter().any(is_fatal))
     }
 
     /// Removes capture. False when nothing of ours was there.
@@ -313,7 +319,7 @@ impl Engine {
     ///
     /// When this kind of database has none, or the database or the journal fails. It can be called
     /// again. [`CatalogError::ScanChosen`] in scan mode.
-    pub async fn adopt(&self) -> Result<Adopted, StepError> {
+    pub async fn adopt(&self, agreed: InstallOptions) -> Result<Adopted, StepError> {
         let core = &self.core;
         core.catalog.claim().await?;
         let was_needed = core.catalog.adoption().await?.is_needed;
@@ -322,12 +328,12 @@ impl Engine {
             return Err(CatalogError::ScanChosen.into());
         }
         let status = core.catalog.capture().await?;
-        let noted = was_needed && self.can_be_captured(&status).await?;
+        let noted = was_needed && self.can_be_captured(&status, agreed).await?;
         if noted {
             // First, so that it is not forgotten when the agent ends in between.
             core.journal.need_upload().await?;
         }
-        let adoption = core.catalog.adopt().await?;
+        let adoption = core.catalog.adopt_with(agreed).await?;
         if was_needed && !noted {
             core.journal.need_upload().await?;
         }

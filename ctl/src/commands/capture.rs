@@ -29,7 +29,7 @@ enum Action {
     /// Print the exact statements that installing and removing would run
     Plan,
     /// Install it, by running exactly the planned statements
-    Install,
+    Install(Agreement),
     /// Remove it, by running exactly the planned statements
     Remove {
         /// Ask nothing
@@ -43,17 +43,27 @@ enum Action {
         /// Ask nothing
         #[arg(long, short)]
         yes: bool,
+        #[command(flatten)]
+        agreement: Agreement,
     },
+}
+
+/// What somebody agrees to.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Agreement {
+    /// Install although a program of the shop writes in a way that a trigger breaks (OUTPUT without INTO)
+    #[arg(long)]
+    ignore_output: bool,
 }
 
 /// Does it.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     match args.action {
         Action::Plan => plan(ctl).await,
-        Action::Install => install(ctl).await,
+        Action::Install(agreement) => install(ctl, agreement).await,
         Action::Remove { yes } => remove(ctl, yes).await,
         Action::Status => status(ctl).await,
-        Action::Adopt { yes } => return adopt(ctl, yes).await,
+        Action::Adopt { yes, agreement } => return adopt(ctl, yes, agreement).await,
     }?;
     Ok(Exit::Done)
 }
@@ -72,9 +82,12 @@ async fn plan(ctl: &Ctl) -> Result<(), Error> {
     ctl.output.show(&PlanJson::from(plan), || text)
 }
 
-async fn install(ctl: &Ctl) -> Result<(), Error> {
+async fn install(ctl: &Ctl, agreement: Agreement) -> Result<(), Error> {
     let mut client = ctl.connect().await?;
-    let done = answer(client.config.install_capture(InstallCaptureRequest {}))
+    let request = InstallCaptureRequest {
+        ignore_output: agreement.ignore_output,
+    };
+    let done = answer(client.config.install_capture(request))
         .await?
         .into_inner();
     let text = human::capture::installed(&done);
@@ -107,10 +120,10 @@ async fn status(ctl: &Ctl) -> Result<(), Error> {
 }
 
 /// Shows what would be done; does it when a person or `--yes` agrees.
-async fn adopt(ctl: &Ctl, yes: bool) -> Result<Exit, Error> {
+async fn adopt(ctl: &Ctl, yes: bool, agreement: Agreement) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     if !yes {
-        let found = answer(client.config.adopt(AdoptRequest { confirm: false }))
+        let found = answer(client.config.adopt(AdoptRequest::default()))
             .await?
             .into_inner();
         let needed = found.needed;
@@ -130,9 +143,11 @@ async fn adopt(ctl: &Ctl, yes: bool) -> Result<Exit, Error> {
             return Err(Error::Declined("the database was left as it is"));
         }
     }
-    let done = answer(client.config.adopt(AdoptRequest { confirm: true }))
-        .await?
-        .into_inner();
+    let request = AdoptRequest {
+        confirm: true,
+        ignore_output: agreement.ignore_output,
+    };
+    let done = answer(client.config.adopt(request)).await?.into_inner();
     let exit = if done.needed {
         Exit::Failed
     } else {

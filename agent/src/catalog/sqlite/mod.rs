@@ -17,7 +17,7 @@ use rusqlite::Connection;
 
 use super::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    Columns, Lookup, Owner, Result, decimal::asked,
+    Columns, InstallOptions, Lookup, Owner, Result, decimal::asked,
 };
 use crate::{
     position::{Position, Positions},
@@ -276,7 +276,7 @@ impl Catalog for SqliteCatalog {
         self.read_with("plan capture", capture::plan).await
     }
 
-    async fn install(&self) -> Result<bool> {
+    async fn install_with(&self, _agreed: InstallOptions) -> Result<bool> {
         let installed = self.write_with("install capture", capture::install).await;
         self.memory().forget();
         installed

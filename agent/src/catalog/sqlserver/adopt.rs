@@ -23,7 +23,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    catalog::{Adoption, CatalogError, template::fill},
+    catalog::{Adoption, CatalogError, InstallOptions, template::fill},
     product::ProductId,
 };
 
@@ -34,6 +34,9 @@ const PAGE: i64 = 1_000;
 const SIZES: [usize; 4] = [500, 100, 10, 1];
 /// How many odd keys are named.
 const NAMED: usize = 10;
+/// What nobody can take over: the old triggers wrote down the new key of a product alone, and the old program
+/// removed nothing from Digible for it.
+const CHANGED_KEYS: &str = "a product whose ProductID was changed while the old program ran is still at Digible under its old ProductID, which is in no log: compare Digible's list of products with the shop's, and remove there what the shop does not have";
 
 /// What becomes of rows of the old log that somebody holds, a till or the old program.
 #[derive(Debug, Clone, Copy)]
@@ -84,13 +87,20 @@ pub(super) async fn adoption(session: &mut Session, table: &Table) -> Work<Adopt
             false => stays(log, &old),
         });
     }
+    if !steps.is_empty() {
+        steps.push(CHANGED_KEYS.to_owned());
+    }
     let is_needed = old.is_needed();
     steps.extend(old.lookalikes);
     Ok(Adoption { steps, is_needed })
 }
 
 /// Adopts what is there, and tells what was done.
-pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> Work<Adoption> {
+pub(super) async fn adopt(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    agreed: InstallOptions,
+) -> Work<Adoption> {
     let table = Table::read(session, options).await?;
     preflight::fit(&table)?;
     let old = Old::read(session, &table).await?;
@@ -101,7 +111,7 @@ pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> 
             is_needed: false,
         });
     }
-    steps.push(match capture::install(session, options).await? {
+    steps.push(match capture::install(session, options, agreed).await? {
         true => "shopMaster's own trigger was installed".to_owned(),
         false => "shopMaster's own trigger was there already".to_owned(),
     });
@@ -131,6 +141,7 @@ pub(super) async fn adopt(session: &mut Session, options: &SqlServerOptions) -> 
         steps.extend(taken.steps(log));
         steps.push(put_aside(session, &found.database, log, &old).await?);
     }
+    steps.push(CHANGED_KEYS.to_owned());
     steps.extend(old.lookalikes);
     Ok(Adoption {
         steps,

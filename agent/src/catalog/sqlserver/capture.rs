@@ -13,12 +13,16 @@ use super::{
     script::Script,
     session::Session,
 };
-use crate::catalog::{CapturePlan, CaptureStatus, CatalogError};
+use crate::catalog::{CapturePlan, CaptureStatus, CatalogError, InstallOptions};
 
 pub(super) async fn plan(session: &mut Session, table: &Table) -> Work<CapturePlan> {
     preflight::fit(table)?;
     let planned = Planned::new(table)?;
     let found = Found::read(session).await?;
+    if found.lacks_trigger(&planned) {
+        // A trigger that is there and cannot be seen would be made a second time.
+        Rights::read(session, table).await?.check_sight()?;
+    }
     Ok(CapturePlan {
         install: planned.install(&found).text(),
         remove: planned.remove(&found).text(),
@@ -28,8 +32,12 @@ pub(super) async fn plan(session: &mut Session, table: &Table) -> Work<CapturePl
 /// Makes everything as planned, and proves that it works. False when it was so already.
 ///
 /// It can be called again after a failure at any point: it does what is left to do.
-pub(super) async fn install(session: &mut Session, options: &SqlServerOptions) -> Work<bool> {
-    preflight::refuse(session, options).await?;
+pub(super) async fn install(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    agreed: InstallOptions,
+) -> Work<bool> {
+    preflight::refuse(session, options, agreed).await?;
     let table = Table::read(session, options).await?;
     let planned = Planned::new(&table)?;
     let found = Found::read(session).await?;
@@ -37,7 +45,7 @@ pub(super) async fn install(session: &mut Session, options: &SqlServerOptions) -
     if differs {
         run(session, &planned.install(&found)).await?;
     }
-    prove::prove(session, &table).await?;
+    prove::prove(session, &table, &planned).await?;
     Ok(differs)
 }
 
@@ -85,8 +93,8 @@ pub(super) async fn status(session: &mut Session, table: &Table) -> Work<Capture
     }
     if KeyType::of(&table.id.data_type).is_ok() {
         let planned = Planned::new(table)?;
-        if found.lacks_trigger(&planned) && !Rights::read(session, table).await?.sees_triggers() {
-            found.note_blind();
+        if found.lacks_trigger(&planned) {
+            found.note_sight(&Rights::read(session, table).await?);
         }
         lines.extend(found.differences(&planned));
         lines.extend(found.unseen(&planned));

@@ -6,8 +6,10 @@ use super::{
     SqlServerOptions,
     cells::{number, text},
     fault::{Fault, Work},
+    guards,
     key::KeyType,
-    names::TableName,
+    names::{TableName, parts},
+    object::qualified,
     quote::identifier,
     session::Session,
 };
@@ -32,7 +34,12 @@ pub(super) struct Table {
     pub(super) names: Column,
     /// The price.
     pub(super) price: Column,
+    /// The columns of a key that has the key column and others; empty when it is unique by itself, or in none.
+    pub(super) key_parts: Vec<String>,
 }
+
+/// The code of a synonym.
+const SYNONYM: &str = "SN";
 
 /// What has the name of the product table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +78,25 @@ pub(super) struct DataType {
 }
 
 impl Table {
+    /// Reads what the database knows, and makes sure that it shows the rows as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`facts`](Self::facts), and as [`guards::check`].
+    pub(super) async fn read(session: &mut Session, options: &SqlServerOptions) -> Work<Self> {
+        let table = Self::facts(session, options).await?;
+        guards::check(session, &table).await?;
+        Ok(table)
+    }
+
     /// Reads what the database knows.
     ///
     /// # Errors
     ///
     /// [`CatalogError::NoTable`] or [`CatalogError::NoColumn`] for what is missing or cannot be seen,
-    /// [`CatalogError::UnfitTable`] for what is neither a table nor a view.
-    pub(super) async fn read(session: &mut Session, options: &SqlServerOptions) -> Work<Self> {
+    /// [`CatalogError::UnfitTable`] for what is neither a table nor a view, [`CatalogError::Secondary`] for a
+    /// database that is written elsewhere.
+    pub(super) async fn facts(session: &mut Session, options: &SqlServerOptions) -> Work<Self> {
         let configured = TableName::parse(&options.table)?;
         let schema = configured.schema.clone().unwrap_or_default();
         let found = session
@@ -86,8 +105,14 @@ impl Table {
         let Some(found) = found.first() else {
             return Err(missing(session, options, &configured).await);
         };
+        if flag(found, 6)? {
+            return Err(CatalogError::Secondary(options.database.clone()).into());
+        }
         let object_id = number(found, 0)?;
-        let kind = kind(text(found, 3)?.trim(), options)?;
+        let kind = match text(found, 3)?.trim() {
+            SYNONYM => return Err(synonym(session, object_id, options).await?),
+            code => kind(code, options)?,
+        };
         let wanted = &options.columns;
         let columns = session
             .rows(
@@ -96,6 +121,11 @@ impl Table {
             )
             .await?;
         let column = |mark, name: &str| column(&columns, mark, name, options);
+        let id = column(0, &wanted.id)?;
+        let key_parts = match id.is_unique || kind == Kind::View {
+            true => Vec::new(),
+            false => key_parts(session, object_id, &id).await?,
+        };
         Ok(Self {
             object_id,
             schema: text(found, 1)?,
@@ -103,9 +133,10 @@ impl Table {
             kind,
             owner_id: found.try_get(4)?,
             owner: found.try_get::<&str, _>(5)?.map(str::to_owned),
-            id: column(0, &wanted.id)?,
             names: column(1, &wanted.name)?,
             price: column(2, &wanted.price)?,
+            id,
+            key_parts,
         })
     }
 
@@ -119,11 +150,22 @@ impl Table {
         if let Err(reason) = KeyType::of(&self.id.data_type) {
             return Some(reason);
         }
-        if self.kind == Kind::View {
-            return None;
+        match self.kind {
+            Kind::Table => self.ambiguous(),
+            Kind::View => None,
         }
+    }
+
+    /// Why a value of the key column may not name one row, for people.
+    pub(super) fn ambiguous(&self) -> Option<String> {
         if !self.id.is_unique {
-            return Some("no primary key or unique index is on it alone".to_owned());
+            return Some(match self.key_parts.as_slice() {
+                [] => "no primary key or unique index is on it alone".to_owned(),
+                parts => format!(
+                    "the key has several columns ({}), and none is on it alone",
+                    parts.join(", ")
+                ),
+            });
         }
         self.id.is_nullable.then(|| "it may be NULL".to_owned())
     }
@@ -149,7 +191,6 @@ fn kind(code: &str, options: &SqlServerOptions) -> Work<Kind> {
     let reason = match code {
         "U" => return Ok(Kind::Table),
         "V" => return Ok(Kind::View),
-        "SN" => "it is a synonym; name what it stands for",
         "S" | "IT" => "it is a table of the server's own",
         _ => "it is neither a table nor a view",
     };
@@ -158,6 +199,47 @@ fn kind(code: &str, options: &SqlServerOptions) -> Work<Kind> {
         reason: reason.to_owned(),
     };
     Err(unfit.into())
+}
+
+/// What to name instead of a synonym: it has no rows and no triggers of its own.
+async fn synonym(session: &mut Session, object_id: i32, options: &SqlServerOptions) -> Work<Fault> {
+    let rows = session
+        .rows(include_str!("sql/synonym.sql"), &[&object_id])
+        .await?;
+    let base = rows.first().map_or(Ok(String::new()), |row| text(row, 0))?;
+    let parts = parts(&base).unwrap_or_default();
+    let reason = match parts.as_slice() {
+        [] => "it is a synonym; name what it stands for".to_owned(),
+        [.., database, schema, name]
+            if parts.len() == 3 && database.eq_ignore_ascii_case(&options.database) =>
+        {
+            stands_for(&qualified(schema, name))
+        }
+        [_] | [_, _] => stands_for(&base),
+        _ => format!(
+            "it is a synonym of `{base}`, which is in another database; name that one, or make a view of it in this database"
+        ),
+    };
+    let unfit = CatalogError::UnfitTable {
+        table: options.table.clone(),
+        reason,
+    };
+    Ok(unfit.into())
+}
+
+fn stands_for(name: &str) -> String {
+    format!("it is a synonym; name what it stands for, `{name}`")
+}
+
+/// The columns of a key that the column is one of several in.
+async fn key_parts(session: &mut Session, object_id: i32, column: &Column) -> Work<Vec<String>> {
+    let rows = session
+        .rows(
+            include_str!("sql/key_parts.sql"),
+            &[&object_id, &column.column_id],
+        )
+        .await?;
+    rows.iter().map(|row| text(row, 0)).collect()
 }
 
 /// The column that was asked for, as the database compares names.

@@ -7,6 +7,7 @@ use super::{
     key::KeyType,
     object::{self, CHANGE_LOG, FoundColumn, Index, OWNER, Object, PENDING, SCHEMA, Schema},
     planned::Planned,
+    rights::Rights,
     session::Session,
 };
 use crate::catalog::CatalogError;
@@ -217,10 +218,10 @@ impl Found {
         self.planned_trigger(planned).is_none()
     }
 
-    /// Notes that this login may not see the product table's triggers, so that one that was not found may be
-    /// there all the same.
-    pub(super) fn note_blind(&mut self) {
-        self.is_blind = true;
+    /// Notes whether this login may see the product table's triggers: one that was not found may be there all
+    /// the same.
+    pub(super) fn note_sight(&mut self, rights: &Rights) {
+        self.is_blind = !rights.sees_triggers();
     }
 
     pub(super) fn log_differences(&self, planned: &Planned) -> Vec<String> {

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, Columns, Lookup, Owner, Result, Scanned, decimal::asked,
+    Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, decimal::asked,
 };
 use crate::product::{ProductId, Row};
 use backlog::Counted;
@@ -20,6 +20,7 @@ use names::one_spelling;
 use pool::Pool;
 use walk::Seeking;
 
+mod actions;
 mod adopt;
 mod backlog;
 mod capture;
@@ -27,12 +28,15 @@ mod cells;
 mod changes;
 mod claim;
 mod connect;
+mod evidence;
 mod facts;
 mod fault;
 mod found;
 mod guarded;
+mod guards;
 mod key;
 mod keyed;
+mod modules;
 mod names;
 mod object;
 mod old;
@@ -42,17 +46,22 @@ mod pool;
 mod preflight;
 mod price;
 mod products;
+mod programs;
 mod prove;
 mod quote;
+mod report;
 mod rights;
 mod script;
 mod session;
+mod sight;
 mod statements;
 mod surroundings;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod tokens;
+mod triggers;
 mod walk;
 
 #[doc(hidden)]
@@ -187,7 +196,7 @@ impl Catalog for SqlServerCatalog {
                 Ok(preflight::inspect(session, &self.pool.options).await)
             })
             .await;
-        Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
+        Ok(checks.unwrap_or_else(|error| report::unopened(&error)))
     }
 
     async fn inspect_price(&self) -> Result<Check> {
@@ -212,11 +221,11 @@ impl Catalog for SqlServerCatalog {
             .await
     }
 
-    async fn install(&self) -> Result<bool> {
+    async fn install_with(&self, agreed: InstallOptions) -> Result<bool> {
         self.pool
             .long_call("install capture", Over::Products, async |session| {
                 self.counted.forget();
-                capture::install(session, &self.pool.options).await
+                capture::install(session, &self.pool.options, agreed).await
             })
             .await
     }
@@ -251,10 +260,10 @@ impl Catalog for SqlServerCatalog {
             .await
     }
 
-    async fn adopt(&self) -> Result<Adoption> {
+    async fn adopt_with(&self, agreed: InstallOptions) -> Result<Adoption> {
         self.pool
             .long_call("adopt the old program", Over::Products, async |session| {
-                adopt::adopt(session, &self.pool.options).await
+                adopt::adopt(session, &self.pool.options, agreed).await
             })
             .await
     }

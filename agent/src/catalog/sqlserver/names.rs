@@ -55,7 +55,7 @@ impl TableName {
 }
 
 /// The parts between the dots; none when quotes do not match.
-fn parts(text: &str) -> Option<Vec<String>> {
+pub(super) fn parts(text: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = text;
     loop {

@@ -271,7 +271,7 @@ fn is_old_trigger(name: &str, definition: &str, table: &Table) -> bool {
     let tokens = tokens(definition);
     let has = |word: &str| tokens.iter().any(|token| token.names(word));
     let is_known = |token: &Token| match token {
-        Token::Sign(_) => true,
+        Token::Sign(_) | Token::Text => true,
         Token::Word(word) => is_alias(word) || is_known_name(word, name, table),
         Token::Quoted(quoted) => is_known_name(&quoted.to_uppercase(), name, table),
     };

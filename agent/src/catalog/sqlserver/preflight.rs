@@ -2,40 +2,29 @@
 
 use super::{
     SqlServerOptions,
+    evidence::Evidence,
     facts::{Kind, Table},
     fault::{Fault, Over, Work, named},
     found::Found,
+    guards,
     key::KeyType,
-    output::returns_rows,
+    modules,
     planned::{Planned, label},
     price::{NameType, PriceType},
-    products,
+    products, programs,
+    quote::identifier,
+    report::{Finding, Report, check, checks, good, warning},
     rights::Rights,
     session::Session,
-    surroundings::{Server, TableOptions, Trigger, encryption, modules, triggers},
+    sight::Sight,
+    surroundings::{Server, TableOptions, encryption},
+    triggers::Triggers,
 };
 use crate::catalog::{
-    CatalogError, Check, Verdict,
+    CatalogError, Check, InstallOptions,
     decimal::Digits,
     price_column::{Held, judge},
 };
-
-/// The checks, in their order.
-const CHECKS: [&str; 13] = [
-    "catalog.open",
-    "catalog.version",
-    "catalog.database",
-    "catalog.table",
-    "catalog.columns",
-    "catalog.table_kind",
-    "catalog.key",
-    "catalog.key_type",
-    "catalog.price_type",
-    "catalog.triggers",
-    "catalog.output",
-    "catalog.names",
-    "catalog.rights",
-];
 
 /// Why a view is not captured, for people.
 pub(super) const A_VIEW: &str = "it is a view, which has no rows of its own to capture";
@@ -44,43 +33,29 @@ const OPERATION: &str = "be inspected";
 
 /// SQL Server 2008.
 const OLDEST: u32 = 10;
-
-/// What was found, check by check; the fault that ended it belongs to the next one.
-#[derive(Debug, Default)]
-struct Report {
-    findings: Vec<Finding>,
-    /// What a walk needs to know of a view, which ends the rest.
-    of_view: Vec<(&'static str, Work<Finding>)>,
-}
-
-/// What a check that did not fail found.
-#[derive(Debug)]
-struct Finding {
-    verdict: Verdict,
-    text: String,
-    remedy: String,
-}
+/// SQL Server 2016: policies that hide rows from a login.
+const FIRST_WITH_POLICIES: u32 = 13;
+/// SQL Server 2005, as which databases of 2008 may still behave.
+const OLDEST_BEHAVIOUR: i32 = 90;
 
 /// Every check over an open session.
 pub(super) async fn inspect(session: &mut Session, options: &SqlServerOptions) -> Vec<Check> {
     let mut report = Report::default();
-    let Err(fault) = look(session, options, &mut report).await else {
-        return report.checks(None);
-    };
-    let error = match session.is_spoiled() {
-        true => named(fault, OPERATION),
-        false => {
-            fault
+    if let Err(fault) = look(session, options, &mut report).await {
+        report.end(Err(fault));
+    }
+    let mut found = Vec::new();
+    for (name, finding) in report.into_findings() {
+        let finding = match finding {
+            Ok(finding) => Ok(finding),
+            Err(fault) if session.is_spoiled() => Err(named(fault, OPERATION)),
+            Err(fault) => Err(fault
                 .explained(session, options, Over::Products, OPERATION)
-                .await
-        }
-    };
-    report.checks(Some(&error))
-}
-
-/// Every check when the server cannot be used.
-pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
-    Report::default().checks(Some(error))
+                .await),
+        };
+        found.push((name, finding));
+    }
+    checks(found)
 }
 
 /// The verdict on the price column alone.
@@ -90,88 +65,133 @@ pub(super) async fn price(
     table: &Table,
 ) -> Work<Check> {
     let finding = price_type(session, options, table).await?;
-    Ok(check("catalog.price_type", &finding))
+    Ok(check("catalog.price_type", finding))
 }
 
-/// The first failure, for who is about to install.
-pub(super) async fn refuse(session: &mut Session, options: &SqlServerOptions) -> Work<()> {
-    look(session, options, &mut Report::default()).await
+/// The first failure that nobody agreed to, for who is about to install.
+pub(super) async fn refuse(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    agreed: InstallOptions,
+) -> Work<()> {
+    let mut report = Report::default();
+    look(session, options, &mut report).await?;
+    report.failure(|fault| match fault {
+        Fault::Known(error) => agreed.allow(error),
+        Fault::Sql(_) | Fault::TimedOut => false,
+    })
 }
 
 /// Whether the table can be captured, as far as its columns tell.
 pub(super) fn fit(table: &Table) -> Work<()> {
-    if table.kind == Kind::View {
-        return Err(CatalogError::ScanOnly {
-            table: label(table),
-            reason: A_VIEW.to_owned(),
-        }
-        .into());
-    }
+    is_table(table)?;
     match table.unfit() {
         Some(reason) => Err(unfit(table, reason)),
         None => Ok(()),
     }
 }
 
+/// Looks, until something is missing that the next check stands on.
 async fn look(session: &mut Session, options: &SqlServerOptions, report: &mut Report) -> Work<()> {
-    let server = Server::read(session).await?;
-    report.push(opened(&server, encryption(session).await));
-    report.push(version(&server, options)?);
-    report.push(database(&server)?);
-
-    let table = match Table::read(session, options).await {
-        Err(Fault::Known(error @ CatalogError::NoColumn { .. })) => {
-            report.good(format!("the table `{}` is there", options.table));
-            return Err(error.into());
-        }
-        table => table?,
+    let Some((server, table)) = open(session, options, report).await? else {
+        return Ok(());
     };
-    report.good(format!("the table `{}` is there", label(&table)));
-    report.good(format!(
-        "the columns `{}`, `{}` and `{}` are there",
-        table.id.name, table.names.name, table.price.name
-    ));
-
+    report.begin("catalog.table_kind");
+    let kind = match is_table(&table) {
+        Ok(()) => {
+            let options = TableOptions::read(session, &table).await?;
+            table_kind(&table, &options, &server)
+        }
+        Err(fault) => Err(fault),
+    };
+    report.end(kind);
     if table.kind == Kind::Table {
-        TableOptions::read(session, &table).await?.check(&table)?;
-        report.good(format!("`{}` can have a trigger", label(&table)));
+        report.add("catalog.key", key(&table));
     }
-    if table.kind == Kind::View {
-        report.of_view = vec![
-            ("catalog.key_type", key_type(&table)),
-            (
-                "catalog.price_type",
-                price_type(session, options, &table).await,
-            ),
-        ];
+    report.add("catalog.key_type", key_type(&table));
+    report.begin("catalog.price_type");
+    let price = price_type(session, options, &table).await;
+    report.end(price);
+    if report.has_failed() {
+        return Ok(());
     }
-    fit(&table)?;
-    report.good(format!(
-        "`{}` is never NULL and unique by itself",
-        table.id.name
-    ));
-    report.push(key_type(&table)?);
-    report.push(price_type(session, options, &table).await?);
+    report.begin("catalog.triggers");
+    let triggers = Triggers::read(session, &table).await?;
+    report.end(Ok(other_triggers(&server, &triggers)));
+    report.begin("catalog.output");
+    let evidence = evidence(session, &table, &server).await?;
+    report.end(evidence.judge(&table, triggers.refused()));
+    capture(session, &table, report).await
+}
 
-    let others = triggers(session, &table).await?;
-    report.push(other_triggers(&server, &others));
-    let modules = modules(session, &table).await?;
-    let broken: Vec<_> = modules
-        .iter()
-        .filter(|module| returns_rows(&module.definition, &table.name))
-        .map(|module| module.name.as_str())
-        .collect();
-    report.push(output(&table, &broken, &others)?);
+/// The server, and the table on it; none when one of them ends the rest.
+async fn open(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    report: &mut Report,
+) -> Work<Option<(Server, Table)>> {
+    report.begin("catalog.open");
+    let server = Server::read(session).await?;
+    let encryption = encryption(session).await;
+    report.end(Ok(opened(&server, encryption)));
+    report.add("catalog.version", version(&server, options));
+    report.add("catalog.database", database(&server));
+    if report.has_failed() {
+        return Ok(None);
+    }
+    report.begin("catalog.table");
+    let table = match Table::facts(session, options).await {
+        Err(Fault::Known(error @ CatalogError::NoColumn { .. })) => {
+            report.end(Ok(good(format!("the table `{}` is there", options.table))));
+            report.add("catalog.columns", Err(error.into()));
+            return Ok(None);
+        }
+        facts => facts?,
+    };
+    report.end(Ok(good(format!("the table `{}` is there", label(&table)))));
+    report.begin("catalog.columns");
+    guards::check(session, &table).await?;
+    let hidden = match table.kind == Kind::Table && server.major() >= FIRST_WITH_POLICIES {
+        true => guards::hidden(session, &table).await?,
+        false => None,
+    };
+    report.end(Ok(columns(&table, hidden)));
+    Ok(Some((server, table)))
+}
 
-    let planned = Planned::new(&table)?;
-    let found = Found::read(session).await?;
-    found.check_names(&planned)?;
-    report.push(names(&found, &planned));
-
-    let rights = Rights::read(session, &table).await?;
-    rights.check(!found.is_as_planned(&planned), found.has_schema())?;
-    report.good(rights.text());
+/// What is ours, or would be.
+async fn capture(session: &mut Session, table: &Table, report: &mut Report) -> Work<()> {
+    report.begin("catalog.names");
+    let mut found = Found::read(session).await?;
+    let planned = match Planned::new(table) {
+        Ok(planned) => planned,
+        Err(fault) => {
+            report.end(Err(fault));
+            return Ok(());
+        }
+    };
+    report.end(
+        found
+            .check_names(&planned)
+            .map(|()| names(&found, &planned)),
+    );
+    report.begin("catalog.rights");
+    let rights = Rights::read(session, table).await?;
+    found.note_sight(&rights);
+    report.end(
+        rights
+            .check(!found.is_as_planned(&planned), found.has_schema())
+            .map(|()| good(rights.text())),
+    );
     Ok(())
+}
+
+async fn evidence(session: &mut Session, table: &Table, server: &Server) -> Work<Evidence> {
+    let mut evidence = Evidence::default();
+    let sight = Sight::read(session).await?;
+    let targets = modules::look(session, table, &server.database, &sight, &mut evidence).await?;
+    programs::look(session, &targets, &sight, &mut evidence).await?;
+    Ok(evidence)
 }
 
 fn opened(server: &Server, encryption: Option<String>) -> Finding {
@@ -201,14 +221,89 @@ fn version(server: &Server, options: &SqlServerOptions) -> Work<Finding> {
 }
 
 fn database(server: &Server) -> Work<Finding> {
+    let name = &server.database;
+    if server.is_secondary {
+        return Err(CatalogError::Secondary(name.clone()).into());
+    }
     if server.is_read_only {
         return Err(CatalogError::NoRights {
-            database: server.database.clone(),
+            database: name.clone(),
             source: "the database is read-only".into(),
         }
         .into());
     }
-    Ok(good(format!("the database `{}` is open", server.database)))
+    if let Some(level) = server
+        .compatibility
+        .filter(|level| *level < OLDEST_BEHAVIOUR)
+    {
+        return Ok(warning(
+            format!(
+                "the database `{name}` has the compatibility level {level}, below the {OLDEST_BEHAVIOUR} that shopMaster's statements were written for"
+            ),
+            "Try capture on a copy of the database first, or use scan mode: `shopmasterctl configure --capture scan`",
+        ));
+    }
+    if let Some(access) = &server.reserved_for {
+        return Ok(warning(
+            format!("the database `{name}` is in {access} mode"),
+            "Check who reserved it: others than this login may be locked out, or this one soon",
+        ));
+    }
+    if server.closes {
+        return Ok(warning(
+            format!(
+                "the database `{name}` has AUTO_CLOSE on: the server opens it anew for each of shopMaster's looks"
+            ),
+            format!(
+                "Run ALTER DATABASE {} SET AUTO_CLOSE OFF, where the shop's program allows it",
+                identifier(name)
+            ),
+        ));
+    }
+    Ok(good(format!("the database `{name}` is open")))
+}
+
+fn columns(table: &Table, hidden: Option<u64>) -> Finding {
+    let text = format!(
+        "the columns `{}`, `{}` and `{}` are there",
+        table.id.name, table.names.name, table.price.name
+    );
+    match hidden.filter(|rows| *rows > 0) {
+        None => good(text),
+        Some(rows) => warning(
+            format!("{text}; but this login is shown {rows} rows fewer than the server counts"),
+            "Run this again; if it stays, ask the DBA for a security policy on the table that hides rows from this login: they would be taken for gone",
+        ),
+    }
+}
+
+fn is_table(table: &Table) -> Work<()> {
+    match table.kind {
+        Kind::Table => Ok(()),
+        Kind::View => Err(CatalogError::ScanOnly {
+            table: label(table),
+            reason: A_VIEW.to_owned(),
+        }
+        .into()),
+    }
+}
+
+fn table_kind(table: &Table, options: &TableOptions, server: &Server) -> Work<Finding> {
+    let text = format!("`{}` can have a trigger", label(table));
+    Ok(match options.check(table, server)? {
+        Some(note) => warning(format!("{text}: {}", note.text), note.remedy),
+        None => good(text),
+    })
+}
+
+fn key(table: &Table) -> Work<Finding> {
+    match table.ambiguous() {
+        Some(reason) => Err(unfit(table, reason)),
+        None => Ok(good(format!(
+            "`{}` is never NULL and unique by itself",
+            table.id.name
+        ))),
+    }
 }
 
 fn key_type(table: &Table) -> Work<Finding> {
@@ -245,22 +340,22 @@ async fn price_type(
         .await
         .unwrap_or_default();
     let judged = judge(&text, held, digits, &sample);
-    Ok(Finding {
-        verdict: judged.verdict,
-        text: judged.text,
-        remedy: judged.remedy.to_owned(),
-    })
+    Ok(Finding::new(judged.verdict, judged.text, judged.remedy))
 }
 
-fn other_triggers(server: &Server, others: &[Trigger]) -> Finding {
-    let names: Vec<_> = others.iter().map(|other| other.name.as_str()).collect();
-    let text = match names.as_slice() {
+fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {
+    let mut text = match triggers.others().as_slice() {
         [] => "the table has no other triggers".to_owned(),
         names => format!(
             "the table has triggers of its own, which stay as they are: {}",
             listed(names)
         ),
     };
+    if !triggers.started_by_update().is_empty() {
+        text.push_str(
+            "; capture is not proven by writing a row, which would start them, but by its text",
+        );
+    }
     if server.nested_triggers == Some(false) {
         return warning(
             format!(
@@ -269,46 +364,16 @@ fn other_triggers(server: &Server, others: &[Trigger]) -> Finding {
             "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; where the shop's program allows it; else run `shopmasterctl upload` from time to time",
         );
     }
-    let instead = others.iter().filter(|other| other.is_instead_of);
-    let instead: Vec<_> = instead.map(|other| other.name.as_str()).collect();
-    if !instead.is_empty() {
-        return warning(
+    match triggers.instead().as_slice() {
+        [] => good(text),
+        instead => warning(
             format!(
-                "{} stands in for writes of the table: only what it writes itself is captured",
-                listed(&instead)
+                "{text}; {} stands in for writes of the table: only what it writes itself is captured",
+                listed(instead)
             ),
             "Nothing, if it writes the same rows",
-        );
+        ),
     }
-    good(text)
-}
-
-/// A statement that gives back what it wrote is refused by the server as soon as its table has a trigger.
-fn output(table: &Table, broken: &[&str], others: &[Trigger]) -> Work<Finding> {
-    if broken.is_empty() {
-        return Ok(good(
-            "no procedure uses OUTPUT without INTO on the table".to_owned(),
-        ));
-    }
-    let text = format!(
-        "{} use OUTPUT without INTO on the table, which the server refuses when the table has a trigger",
-        listed(broken)
-    );
-    // Then they fail already, and nobody runs them.
-    if others
-        .iter()
-        .any(|other| !other.is_instead_of && !other.is_disabled)
-    {
-        return Ok(warning(
-            format!("{text}; it has one already"),
-            "Nothing, if they are not used any more",
-        ));
-    }
-    Err(CatalogError::Unsafe {
-        table: label(table),
-        reason: text,
-    }
-    .into())
 }
 
 fn names(found: &Found, planned: &Planned) -> Finding {
@@ -318,36 +383,6 @@ fn names(found: &Found, planned: &Planned) -> Finding {
             "Nothing, if the other table is not served any more",
         ),
         None => good("no name of shopMaster's is taken".to_owned()),
-    }
-}
-
-impl Report {
-    fn push(&mut self, finding: Finding) {
-        self.findings.push(finding);
-    }
-
-    fn good(&mut self, text: String) {
-        self.push(good(text));
-    }
-
-    fn checks(self, error: Option<&CatalogError>) -> Vec<Check> {
-        let mut found = self.findings.into_iter();
-        let mut error = error;
-        let of_view = self.of_view;
-        let looked_at = |name| of_view.iter().find(|(other, _)| *other == name);
-        let check = |name| match (found.next(), error) {
-            (Some(finding), _) => check(name, &finding),
-            (None, Some(failed)) => {
-                error = None;
-                Check::failed(name, failed)
-            }
-            (None, None) => match looked_at(name) {
-                Some((_, Ok(finding))) => check(name, finding),
-                Some((_, Err(Fault::Known(failed)))) => Check::failed(name, failed),
-                _ => Check::skipped(name),
-            },
-        };
-        CHECKS.into_iter().map(check).collect()
     }
 }
 
@@ -363,29 +398,4 @@ fn unfit(table: &Table, reason: String) -> Fault {
 fn listed(names: &[&str]) -> String {
     let quoted = names.iter().map(|name| format!("`{name}`"));
     quoted.collect::<Vec<_>>().join(", ")
-}
-
-fn good(text: String) -> Finding {
-    Finding {
-        verdict: Verdict::Ok,
-        text,
-        remedy: String::new(),
-    }
-}
-
-fn warning(text: String, remedy: &str) -> Finding {
-    Finding {
-        verdict: Verdict::Warning,
-        text,
-        remedy: remedy.to_owned(),
-    }
-}
-
-fn check(name: &'static str, finding: &Finding) -> Check {
-    Check::new(
-        name,
-        finding.verdict,
-        finding.text.clone(),
-        finding.remedy.clone(),
-    )
 }

@@ -232,6 +232,7 @@ mod tests {
             id: column("ID", "varchar"),
             names: column("{table}", "nvarchar"),
             price: column("Price", "money"),
+            key_parts: Vec::new(),
         }
     }
 

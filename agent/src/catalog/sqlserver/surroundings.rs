@@ -15,6 +15,16 @@ pub(super) struct Server {
     pub(super) login: String,
     pub(super) database: String,
     pub(super) is_read_only: bool,
+    /// It is another server's copy, which is written there.
+    pub(super) is_secondary: bool,
+    /// Who may enter it, when not everybody may.
+    pub(super) reserved_for: Option<String>,
+    /// As which version of SQL Server it behaves: 80 is SQL Server 2000.
+    pub(super) compatibility: Option<i32>,
+    /// It is closed when nobody is in it.
+    pub(super) closes: bool,
+    /// It hands out its changes by merge replication.
+    is_merge_publisher: bool,
     /// Whether a trigger's write starts triggers; none when it cannot be seen.
     pub(super) nested_triggers: Option<bool>,
 }
@@ -23,20 +33,15 @@ pub(super) struct Server {
 #[derive(Debug)]
 pub(super) struct TableOptions(Row);
 
-/// A trigger of the shop's on the product table.
-#[derive(Debug)]
-pub(super) struct Trigger {
-    pub(super) name: String,
-    pub(super) is_disabled: bool,
-    pub(super) is_instead_of: bool,
+/// What a person should know of the product table, and what to do about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Note {
+    pub(super) text: &'static str,
+    pub(super) remedy: &'static str,
 }
 
-/// A procedure, function, view or trigger.
-#[derive(Debug)]
-pub(super) struct Module {
-    pub(super) name: String,
-    pub(super) definition: String,
-}
+/// `temporal_type` of the history of a temporal table.
+const HISTORY: u8 = 1;
 
 impl Server {
     pub(super) async fn read(session: &mut Session) -> Work<Self> {
@@ -60,6 +65,11 @@ impl Server {
             database: text(4)?,
             is_read_only: number(5)? == Some(1),
             nested_triggers: number(6)?.map(|setting| setting == 1),
+            is_secondary: number(7)? == Some(1),
+            reserved_for: Some(text(8)?).filter(|access| !access.is_empty()),
+            compatibility: number(9)?,
+            closes: number(10)? == Some(1),
+            is_merge_publisher: number(11)? == Some(1),
         })
     }
 
@@ -81,16 +91,22 @@ impl TableOptions {
         rows.into_iter().next().map(Self).ok_or_else(missing)
     }
 
-    /// Whether a trigger on it is allowed, and harmless.
-    pub(super) fn check(&self, table: &Table) -> Work<()> {
+    /// Whether a trigger on it is allowed, and harmless; what a person should know of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Unsafe`] when it is not.
+    pub(super) fn check(&self, table: &Table, server: &Server) -> Work<Option<Note>> {
+        let is_published = self.has("is_published") || self.has("is_replicated");
+        let is_merged = self.has("is_merge_published");
         let reasons = [
             (
                 self.has("is_memory_optimized"),
                 "it is memory-optimised, where triggers are another kind",
             ),
             (
-                self.has("temporal_type"),
-                "it is a temporal table, or the history of one",
+                self.number("temporal_type") == HISTORY,
+                "it is the history of a temporal table, which only the server writes",
             ),
             (
                 self.has("is_external"),
@@ -103,36 +119,64 @@ impl TableOptions {
             ),
             (self.has("ledger_type"), "it is a ledger table"),
             (
-                self.has("is_published")
-                    || self.has("is_merge_published")
-                    || self.has("is_replicated"),
-                "it takes part in replication",
+                is_merged && !server.is_merge_publisher,
+                "it is a copy that merge replication keeps, which makes the table anew at will",
             ),
         ];
-        match reasons.into_iter().find(|(is_so, _)| *is_so) {
-            Some((_, reason)) => Err(CatalogError::Unsafe {
+        if let Some((_, reason)) = reasons.into_iter().find(|(is_so, _)| *is_so) {
+            return Err(CatalogError::Unsafe {
                 table: label(table),
                 reason: reason.to_owned(),
             }
-            .into()),
-            None => Ok(()),
+            .into());
         }
+        let notes = [
+            (
+                self.has("temporal_type"),
+                Note {
+                    text: "it is a temporal table, and the trigger is on its current rows",
+                    remedy: "No action needed: the server writes the history itself, which starts no trigger",
+                },
+            ),
+            (
+                is_published || is_merged || self.has("is_sync_tran_subscribed"),
+                Note {
+                    text: "it takes part in replication, and what that brings in is captured, too",
+                    remedy: "Run `shopmasterctl capture status` after the publication was initialised again: a table that is made anew has lost its trigger",
+                },
+            ),
+        ];
+        Ok(notes
+            .into_iter()
+            .find(|(is_so, _)| *is_so)
+            .map(|(_, note)| note))
     }
 
     /// Whether the server knows the property, and the table has it.
     fn has(&self, property: &str) -> bool {
-        if !self
-            .0
-            .columns()
-            .iter()
-            .any(|column| column.name() == property)
-        {
-            return false;
-        }
-        match self.0.try_get::<bool, _>(property) {
-            Ok(flag) => flag == Some(true),
-            Err(_) => matches!(self.0.try_get::<u8, _>(property), Ok(Some(1..))),
-        }
+        self.number(property) > 0
+    }
+
+    /// A property; zero when the server does not know it.
+    fn number(&self, property: &str) -> u8 {
+        property_of(&self.0, property)
+    }
+}
+
+/// A property that not every server knows: zero when this one does not, or it is NULL.
+pub(super) fn property_of(row: &Row, name: &str) -> u8 {
+    if !row.columns().iter().any(|column| column.name() == name) {
+        return 0;
+    }
+    match row.try_get::<bool, _>(name) {
+        Ok(flag) => u8::from(flag == Some(true)),
+        Err(_) => match row.try_get::<u8, _>(name) {
+            Ok(number) => number.unwrap_or_default(),
+            Err(_) => {
+                let number: Option<i32> = row.try_get(name).ok().flatten();
+                number.map_or(0, |number| u8::try_from(number).unwrap_or(u8::MAX))
+            }
+        },
     }
 }
 
@@ -143,33 +187,4 @@ pub(super) async fn encryption(session: &mut Session) -> Option<String> {
         .await
         .ok()?;
     text(rows.first()?, 0).ok()
-}
-
-/// The shop's own triggers on the table.
-pub(super) async fn triggers(session: &mut Session, table: &Table) -> Work<Vec<Trigger>> {
-    let rows = session
-        .rows(include_str!("sql/triggers.sql"), &[&table.object_id])
-        .await?;
-    let trigger = |row: &Row| -> Work<_> {
-        Ok(Trigger {
-            name: text(row, 0)?,
-            is_disabled: row.try_get::<i32, _>(1)? == Some(1),
-            is_instead_of: row.try_get::<i32, _>(2)? == Some(1),
-        })
-    };
-    rows.iter().map(trigger).collect()
-}
-
-/// Modules that have both `OUTPUT` and the table's name in them.
-pub(super) async fn modules(session: &mut Session, table: &Table) -> Work<Vec<Module>> {
-    let rows = session
-        .rows(include_str!("sql/modules.sql"), &[&table.name])
-        .await?;
-    let module = |row: &Row| -> Work<_> {
-        Ok(Module {
-            name: format!("{}.{}", text(row, 0)?, text(row, 1)?),
-            definition: text(row, 2)?,
-        })
-    };
-    rows.iter().map(module).collect()
 }

@@ -4,11 +4,12 @@ use super::{
     adopt::{self, Held},
     facts::{Column, DataType, Kind, Table},
     found::Found,
+    guards,
     key::KeyType,
-    old,
+    modules, old,
     planned::Planned,
     price::{NameType, PriceType},
-    prove, quote,
+    programs, prove, quote,
     script::Script,
     statements::{self, Locked, Statements},
     walk::End,
@@ -16,7 +17,7 @@ use super::{
 use crate::{catalog::template::fill, product::ProductId};
 
 /// The texts that are the same for every shop.
-const CONSTANT: [(&str, &str); 22] = [
+const CONSTANT: &[(&str, &str)] = &[
     ("alive", include_str!("sql/alive.sql")),
     ("table", include_str!("sql/table.sql")),
     ("columns", include_str!("sql/columns.sql")),
@@ -27,7 +28,25 @@ const CONSTANT: [(&str, &str); 22] = [
     ("encryption", include_str!("sql/encryption.sql")),
     ("table_options", include_str!("sql/table_options.sql")),
     ("triggers", include_str!("sql/triggers.sql")),
-    ("modules", include_str!("sql/modules.sql")),
+    ("column_options", include_str!("sql/column_options.sql")),
+    ("key_parts", include_str!("sql/key_parts.sql")),
+    ("synonym", include_str!("sql/synonym.sql")),
+    ("synonyms", include_str!("sql/synonyms.sql")),
+    (
+        "encrypted_modules",
+        include_str!("sql/encrypted_modules.sql"),
+    ),
+    ("sight", include_str!("sql/sight.sql")),
+    ("migrations", include_str!("sql/migrations.sql")),
+    (
+        "query_store_state",
+        include_str!("sql/query_store_state.sql"),
+    ),
+    ("connected", include_str!("sql/connected.sql")),
+    ("predicates", include_str!("sql/predicates.sql")),
+    ("masks", include_str!("sql/masks.sql")),
+    ("unmask", include_str!("sql/unmask.sql")),
+    ("view_queries", include_str!("sql/view_queries.sql")),
     ("rights", include_str!("sql/rights.sql")),
     ("can_impersonate", include_str!("sql/can_impersonate.sql")),
     ("take_back", include_str!("sql/take_back.sql")),
@@ -105,6 +124,19 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
         ("gap up to a key", products.gap(false, End::With(&any))),
         ("view_keys", products.view_keys()),
         ("count", products.count()),
+        ("views", modules::views_text(2)),
+        ("modules", modules::modules_text(2)),
+        ("depending", modules::depending_text(2)),
+        ("plan_cache", programs::plan_cache_text(2)),
+        ("query_store", programs::query_store_text(2)),
+        (
+            "newest_migration",
+            programs::newest_migration_text(&table.quoted()),
+        ),
+        (
+            "hidden_rows",
+            guards::hidden_rows_text(table.object_id, &table.quoted()),
+        ),
         ("pending", statements::pending(&key)),
         ("changes_of", statements::changes_of(&key, 10)),
         ("acknowledge", statements::acknowledge(&key, 10)),
@@ -147,6 +179,7 @@ fn table(schema: &str, name: &str, columns: [&str; 3], key: (&str, i32, u8)) -> 
         id: column(id, data_type, bytes, digits),
         names: column(names, "nvarchar", 200, 0),
         price: column(price, "money", 8, 19),
+        key_parts: Vec::new(),
     }
 }
 

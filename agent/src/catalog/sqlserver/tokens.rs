@@ -1,12 +1,14 @@
 //! The words of a T-SQL text, as far as it takes to tell what it touches.
 
-/// A word of T-SQL; comments and texts are left out.
+/// A word of T-SQL; comments are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
     /// In upper case.
     Word(String),
     /// What stood in brackets or double quotes.
     Quoted(String),
+    /// A text, whatever is in it.
+    Text,
     Sign(char),
 }
 
@@ -15,28 +17,24 @@ impl Token {
         matches!(self, Self::Word(own) if own == word)
     }
 
+    pub(super) fn is_one_of(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.is(word))
+    }
+
+    pub(super) fn is_sign(&self, sign: char) -> bool {
+        *self == Self::Sign(sign)
+    }
+
     pub(super) fn names(&self, name: &str) -> bool {
-        match self {
-            Self::Word(own) => *own == name.to_uppercase(),
-            Self::Quoted(own) => own.to_uppercase() == name.to_uppercase(),
-            Self::Sign(_) => false,
-        }
+        self.name().is_some_and(|own| own == name.to_uppercase())
     }
 
-    pub(super) fn names_same(&self, other: &Self) -> bool {
-        match other {
-            Self::Word(name) | Self::Quoted(name) => self.names(name),
-            Self::Sign(_) => false,
-        }
-    }
-
-    pub(super) fn is_number_or_parenthesis(&self) -> bool {
+    /// In upper case, however it was quoted; none for what cannot be a name.
+    pub(super) fn name(&self) -> Option<String> {
         match self {
-            Self::Word(word) => {
-                word.starts_with(|first: char| first.is_ascii_digit() || first == '@')
-            }
-            Self::Sign(sign) => matches!(sign, '(' | ')'),
-            Self::Quoted(_) => false,
+            Self::Word(name) => Some(name.clone()),
+            Self::Quoted(name) => Some(name.to_uppercase()),
+            Self::Text | Self::Sign(_) => None,
         }
     }
 }
@@ -50,7 +48,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             _ if first.is_whitespace() => rest.trim_start(),
             '-' if rest.starts_with("--") => rest.split_once('\n').map_or("", |(_, rest)| rest),
             '/' if rest.starts_with("/*") => behind_comment(rest),
-            '\'' => quoted(rest, '\'').1,
+            '\'' => {
+                tokens.push(Token::Text);
+                quoted(rest, '\'').1
+            }
             '[' | '"' => {
                 let (name, behind) = quoted(rest, if first == '[' { ']' } else { '"' });
                 tokens.push(Token::Quoted(name));

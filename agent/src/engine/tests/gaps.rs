@@ -1,7 +1,10 @@
 //! Changes that nobody captured: an upload is due, whoever mends capture.
 
 use super::World;
-use crate::run::{Cause, Kind, Outcome};
+use crate::{
+    catalog::InstallOptions,
+    run::{Cause, Kind, Outcome},
+};
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_is_due_before_capture_is_mended() {
@@ -9,7 +12,11 @@ async fn an_upload_is_due_before_capture_is_mended() {
     world.upload().await;
     world.shop.has_trigger(false);
     world.shop.fails_to_install();
-    world.engine.install_capture().await.unwrap_err();
+    world
+        .engine
+        .install_capture(InstallOptions::default())
+        .await
+        .unwrap_err();
     let journal = world.engine.journal();
     assert_eq!(journal.uploaded_at().await.unwrap(), None);
 }
@@ -88,13 +95,17 @@ async fn an_upload_during_which_capture_is_mended_does_not_count() {
 async fn an_upload_is_due_before_the_old_program_is_taken_over() {
     let world = World::new().await;
     world.upload().await;
-    let nothing = world.engine.adopt().await.unwrap();
+    let nothing = world.engine.adopt(InstallOptions::default()).await.unwrap();
     assert!(!nothing.was_needed);
     assert!(is_uploaded(&world).await);
     world.shop.has_old_program();
-    world.engine.adopt().await.unwrap_err();
+    world
+        .engine
+        .adopt(InstallOptions::default())
+        .await
+        .unwrap_err();
     assert!(!is_uploaded(&world).await);
-    let again = world.engine.adopt().await.unwrap();
+    let again = world.engine.adopt(InstallOptions::default()).await.unwrap();
     assert!(again.was_needed && !again.adoption.is_needed);
     assert!(!is_uploaded(&world).await);
     world.upload().await;

@@ -13,7 +13,7 @@ use super::{
     shop::body,
 };
 use crate::{
-    catalog::{CatalogError, Check, Verdict},
+    catalog::{CatalogError, Check, InstallOptions, Verdict},
     engine::StepError,
     health::State,
     run::{Cause, Kind, Outcome},
@@ -319,7 +319,11 @@ async fn capture_that_is_still_installed_is_told_and_not_used() {
     assert_eq!(world.shop.walks(), 0);
     assert_eq!(world.shop.pending(), 2);
     assert_eq!(world.codes(), ["CAPTURE_UNUSED"]);
-    let refused = world.engine.install_capture().await.unwrap_err();
+    let refused = world
+        .engine
+        .install_capture(InstallOptions::default())
+        .await
+        .unwrap_err();
     assert!(matches!(
         refused,
         StepError::Catalog(CatalogError::ScanChosen)
@@ -335,7 +339,11 @@ async fn a_view_is_walked_without_being_told() {
     let run = world.sync().await;
     assert_eq!((run.sent, run.unchanged), (1, 4));
     assert_eq!(world.codes(), [""; 0]);
-    let refused = world.engine.install_capture().await.unwrap_err();
+    let refused = world
+        .engine
+        .install_capture(InstallOptions::default())
+        .await
+        .unwrap_err();
     assert!(matches!(
         refused,
         StepError::Catalog(CatalogError::ScanOnly { .. })

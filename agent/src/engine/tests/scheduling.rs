@@ -11,6 +11,7 @@ use super::{
     cloud::{self, Applied},
     id, options,
 };
+use crate::catalog::InstallOptions;
 use crate::journal::Pause;
 use crate::run::{Cause, Kind, Outcome};
 
@@ -349,7 +350,13 @@ async fn capture_of_an_earlier_version_is_served_and_changed_over_without_an_upl
     sleep(seconds(5)).await;
     assert!(world.cloud.has("a", 1));
     assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
-    assert!(world.engine.install_capture().await.unwrap());
+    assert!(
+        world
+            .engine
+            .install_capture(InstallOptions::default())
+            .await
+            .unwrap()
+    );
     assert_eq!(world.codes(), Vec::<&str>::new());
     world.engine.stop().await;
 }

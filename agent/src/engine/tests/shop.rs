@@ -16,7 +16,7 @@ use super::id;
 use crate::{
     catalog::{
         Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change,
-        ChangeIdentity, ChangeKind, Check, Lookup, Owner, Result, Scanned,
+        ChangeIdentity, ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned,
     },
     digible::Item,
     product::{Price, Problem, ProductId, Row},
@@ -353,7 +353,7 @@ impl Catalog for FakeShop {
         })
     }
 
-    async fn install(&self) -> Result<bool> {
+    async fn install_with(&self, _agreed: InstallOptions) -> Result<bool> {
         self.plan().await?;
         let installed = self.install_by_hand();
         let updated = std::mem::take(&mut self.table().outdated);
@@ -390,7 +390,7 @@ impl Catalog for FakeShop {
         })
     }
 
-    async fn adopt(&self) -> Result<Adoption> {
+    async fn adopt_with(&self, _agreed: InstallOptions) -> Result<Adoption> {
         if std::mem::take(&mut self.table().adoption_fails) {
             return Err(CatalogError::Busy("drop the old triggers"));
         }

@@ -1,6 +1,7 @@
 //! `configure`: change the configuration.
 
 mod dialogue;
+mod offers;
 mod sources;
 mod trust;
 
@@ -111,17 +112,20 @@ async fn by_dialogue(ctl: &Ctl, yes: bool) -> Result<Exit, Error> {
     if !prompt::aside(|| prompt::confirm("Try the connections now?", true)).await? {
         return Ok(Exit::Done);
     }
-    let checks = test::checks(ctl).await?;
-    let Some(fingerprint) = trust::untrusted(&checks).map(str::to_owned) else {
-        return Ok(test::exit(&checks));
-    };
-    let settings = current(&mut client).await?.settings.unwrap_or_default();
-    let trusted = settings.catalog.unwrap_or_default().trust;
-    match prompt::aside(move || trust::ask(&fingerprint, &trusted)).await? {
-        Some(changes) => change(ctl, &mut client, changes, Vec::new(), yes).await?,
-        None => return Ok(test::exit(&checks)),
+    let mut made = Vec::new();
+    loop {
+        let checks = test::checks(ctl).await?;
+        let Some(offer) = offers::next(&checks, &made) else {
+            return Ok(test::exit(&checks));
+        };
+        made.push(offer.clone());
+        let settings = current(&mut client).await?.settings.unwrap_or_default();
+        let catalog = settings.catalog.unwrap_or_default();
+        match prompt::aside(move || offer.ask(&catalog)).await? {
+            Some(changes) => change(ctl, &mut client, changes, Vec::new(), yes).await?,
+            None => return Ok(test::exit(&checks)),
+        }
     }
-    test::run(ctl).await
 }
 
 async fn current(client: &mut Client) -> Result<GetConfigResponse, Error> {

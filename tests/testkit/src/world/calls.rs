@@ -142,7 +142,7 @@ impl World {
         let mut client = self.client()?;
         let answer = client
             .config
-            .install_capture(InstallCaptureRequest {})
+            .install_capture(InstallCaptureRequest::default())
             .await;
         Ok(answer.map_err(refused("InstallCapture"))?.into_inner())
     }

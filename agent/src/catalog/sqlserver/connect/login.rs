@@ -10,7 +10,7 @@ use crate::catalog::{
 };
 
 /// What a DBA sees as the program.
-const PROGRAM: &str = "shopMaster";
+pub(in super::super) const PROGRAM: &str = "shopMaster";
 
 /// How we log in.
 ///

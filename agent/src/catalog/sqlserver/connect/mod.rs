@@ -33,6 +33,8 @@ mod trust;
 mod wire;
 
 /// What a connection goes over.
+pub(super) use login::PROGRAM;
+
 pub(super) type Stream = stream::Stream;
 
 /// How long it may take from a name to a connection that has logged in.

@@ -5,16 +5,24 @@ mod batches;
 #[cfg(feature = "demo")]
 mod claiming;
 mod conforming;
+#[cfg(feature = "demo")]
+mod guarded;
 mod identity;
 #[cfg(feature = "demo")]
 mod locked;
 mod names;
 mod plan;
 mod preflight;
+#[cfg(feature = "demo")]
+mod programs;
+#[cfg(feature = "demo")]
+mod proving;
 mod racing;
 mod rights;
 pub(crate) mod server;
 mod shop;
+#[cfg(feature = "demo")]
+mod staged;
 mod triggers;
 mod types;
 mod views;

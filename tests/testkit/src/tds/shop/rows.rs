@@ -38,6 +38,11 @@ pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, Sql
             let sql = format!("SELECT count(*) FROM {}", quoted(&names.table));
             whole_numbers::<1>(connection, &sql)
         }
+        // Nobody hides any.
+        Some("hidden_rows") => {
+            let sql = format!("SELECT count(*), count(*) FROM {}", quoted(&names.table));
+            whole_numbers::<2>(connection, &sql)
+        }
         Some("view_keys") => {
             let (table, id) = (quoted(&names.table), quoted(names.column(0)?));
             let sql = format!("SELECT count(*), count({id}), count(DISTINCT {id}) FROM {table}");

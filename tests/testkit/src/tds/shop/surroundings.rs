@@ -13,9 +13,9 @@ pub(super) fn answer(statement: &Statement) -> Result<Answer, SqlError> {
     }
     Ok(match statement.name.as_deref().unwrap_or_default() {
         "server" => {
-            let mut kinds = [ColumnType::Text; 7];
-            kinds[5] = ColumnType::Int;
-            kinds[6] = ColumnType::Int;
+            let mut kinds = [ColumnType::Int; 12];
+            kinds[..5].fill(ColumnType::Text);
+            kinds[8] = ColumnType::Text;
             let result = ResultSet::new(kinds.map(|kind| ("", kind)));
             result.row([
                 text("16.0.1000.6"),
@@ -25,19 +25,36 @@ pub(super) fn answer(statement: &Statement) -> Result<Answer, SqlError> {
                 text("ProductsDB"),
                 Value::Int(0),
                 Value::Int(1),
+                Value::Int(0),
+                text(""),
+                Value::Int(160),
+                Value::Int(0),
+                Value::Int(0),
             ])
         }
         "encryption" => ResultSet::new([("", ColumnType::Text)]).row([text("FALSE")]),
-        "triggers" => ResultSet::new([
-            ("", ColumnType::Text),
-            ("", ColumnType::Int),
-            ("", ColumnType::Int),
-        ]),
-        "modules" => ResultSet::new([
-            ("", ColumnType::Text),
-            ("", ColumnType::Text),
-            ("", ColumnType::LongText),
-        ]),
+        "sight" => {
+            let mut kinds = [ColumnType::Int; 7];
+            kinds[..2].fill(ColumnType::Text);
+            let result = ResultSet::new(kinds.map(|kind| ("", kind)));
+            let [may, user] = [Value::Int(1), text("shopmaster")];
+            result.row([
+                user.clone(),
+                user,
+                may.clone(),
+                may.clone(),
+                may.clone(),
+                may.clone(),
+                may,
+            ])
+        }
+        // Off.
+        "query_store_state" => ResultSet::new([("", ColumnType::Int)]).row([Value::Int(0)]),
+        // Nothing of the kind. The columns of results without rows are nobody's.
+        "triggers" | "modules" | "views" | "synonyms" | "encrypted_modules" | "plan_cache"
+        | "query_store" | "connected" | "column_options" | "key_parts" | "predicates" | "masks" => {
+            ResultSet::new([("", ColumnType::Int)])
+        }
         "table_options" => {
             ResultSet::new([("is_published", ColumnType::Bit)]).row([Value::Bit(false)])
         }

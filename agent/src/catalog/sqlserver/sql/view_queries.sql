@@ -1,0 +1,6 @@
+/* shopmaster view_queries */
+SELECT CAST(s.name AS nvarchar(128)), CAST(v.name AS nvarchar(128)), CAST(m.definition AS nvarchar(max))
+FROM sys.views AS v
+INNER JOIN sys.schemas AS s ON s.schema_id = v.schema_id
+LEFT JOIN sys.sql_modules AS m ON m.object_id = v.object_id
+WHERE s.name <> N'shopmaster'

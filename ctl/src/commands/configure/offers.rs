@@ -1,0 +1,106 @@
+//! What a test finds and a setting answers: it is offered once, and tested again.
+
+use shopmaster_proto::v1::{CatalogSettings, Check, Verdict};
+
+use super::trust;
+use crate::{
+    error::Error,
+    prompt,
+    settings::{Changes, FIELDS},
+};
+
+/// Codes of checks that say that the table must not have a trigger: it can still be walked.
+const NO_TRIGGER: [&str; 2] = ["CAPTURE_BREAKS_PROGRAM", "CAPTURE_UNSAFE"];
+/// The setting that says how changes are noticed.
+const CAPTURE: &str = "catalog.capture";
+
+/// A setting that may help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// To trust the certificate with this fingerprint.
+    Trust(String),
+    /// To walk the table instead of putting a trigger on it.
+    Scan,
+}
+
+/// The first that was not made yet.
+pub fn next(checks: &[Check], made: &[Offer]) -> Option<Offer> {
+    let trust = trust::untrusted(checks).map(|fingerprint| Offer::Trust(fingerprint.to_owned()));
+    let needs_scan = |check: &Check| {
+        check.verdict() == Verdict::Failed && NO_TRIGGER.contains(&check.code.as_str())
+    };
+    let scan = checks.iter().any(needs_scan).then_some(Offer::Scan);
+    trust
+        .into_iter()
+        .chain(scan)
+        .find(|offer| !made.contains(offer))
+}
+
+impl Offer {
+    /// Asks the person at the terminal. None when the answer is no.
+    pub fn ask(&self, now: &CatalogSettings) -> Result<Option<Changes>, Error> {
+        match self {
+            Self::Trust(fingerprint) => trust::ask(fingerprint, &now.trust),
+            Self::Scan => scan(),
+        }
+    }
+}
+
+fn scan() -> Result<Option<Changes>, Error> {
+    prompt::say("This table must not have a trigger, as the check above says.");
+    prompt::say("In scan mode nothing is installed: the table is read and compared each interval,");
+    prompt::say("and a change reaches Digible within that time.");
+    if !prompt::confirm("Use scan mode?", true)? {
+        return Ok(None);
+    }
+    Ok(Some(walk()))
+}
+
+fn walk() -> Changes {
+    let mut changes = Changes::default();
+    if let Some(field) = FIELDS.iter().find(|field| field.path == CAPTURE) {
+        // A word of ours is accepted.
+        let _ = changes.set(field, "scan");
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(verdict: Verdict, code: &str, fingerprint: &str) -> Check {
+        Check {
+            verdict: verdict.into(),
+            code: code.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+            ..Check::default()
+        }
+    }
+
+    #[test]
+    fn scan_mode_is_offered_where_a_trigger_must_not_be() {
+        for code in NO_TRIGGER {
+            let checks = [check(Verdict::Failed, code, "")];
+            assert_eq!(next(&checks, &[]), Some(Offer::Scan));
+            assert_eq!(next(&checks, &[Offer::Scan]), None);
+        }
+        for checks in [
+            [check(Verdict::Failed, "DATABASE_DENIED", "")],
+            [check(Verdict::Warning, "", "")],
+        ] {
+            assert_eq!(next(&checks, &[]), None);
+        }
+        let request = walk().into_request();
+        assert_eq!(request.update_mask.unwrap().paths, [CAPTURE]);
+        assert_eq!(request.settings.unwrap().catalog.unwrap().capture, "scan");
+    }
+
+    #[test]
+    fn an_offer_is_made_once() {
+        let checks = [check(Verdict::Failed, "CERTIFICATE_NOT_TRUSTED", "5e5e")];
+        let offer = next(&checks, &[]).unwrap();
+        assert_eq!(offer, Offer::Trust("5e5e".to_owned()));
+        assert_eq!(next(&checks, &[offer]), None);
+    }
+}
