@@ -34,8 +34,8 @@ const PAGE: i64 = 1_000;
 const SIZES: [usize; 4] = [500, 100, 10, 1];
 /// How many odd keys are named.
 const NAMED: usize = 10;
-/// What nobody can take over: the old triggers wrote down the new key of a product alone, and the old program
-/// removed nothing from Digible for it.
+/// What nobody can take over: no trigger of the old program wrote down the key that a product had before, and so
+/// nobody told Digible.
 const CHANGED_KEYS: &str = "a product whose ProductID was changed while the old program ran is still at Digible under its old ProductID, which is in no log: compare Digible's list of products with the shop's, and remove there what the shop does not have";
 
 /// What becomes of rows of the old log that somebody holds, a till or the old program.

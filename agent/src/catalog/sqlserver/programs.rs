@@ -185,7 +185,7 @@ async fn query_store(
     match &state {
         Look::Seen(rows) if is_on(rows)? => {}
         Look::Seen(_) => {
-            evidence.absent(format!("{WHAT}, which is off"));
+            evidence.absent(format!("{WHAT} (it is off)"));
             return Ok(());
         }
         Look::Hidden => {
@@ -193,7 +193,7 @@ async fn query_store(
             return Ok(());
         }
         Look::Missing => {
-            evidence.absent(format!("{WHAT}, which this server does not have"));
+            evidence.absent(format!("{WHAT} (this server has none)"));
             return Ok(());
         }
     }

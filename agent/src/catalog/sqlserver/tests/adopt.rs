@@ -30,6 +30,9 @@ BEGIN
     INSERT INTO ChangeLog (ChangeType, ProductID) SELECT 'DELETE', ProductID FROM deleted;
 END";
 
+/// What nobody can take over is said.
+const OLD_KEYS: &str = "still at Digible under its old ProductID";
+
 async fn shop(key: &str) -> Shop {
     Shop::new(&format!(
         "CREATE TABLE Products (
@@ -89,10 +92,12 @@ async fn an_old_installation_is_adopted() {
             .contains("renamed to `changelog_shopmaster_old`"),
         "{told}"
     );
+    assert!(told.contains(OLD_KEYS), "{told}");
     assert_eq!(objects(&shop).await, before);
 
     let done = shop.catalog().adopt().await.unwrap();
     assert!(!done.is_needed);
+    assert!(done.steps.join("\n").contains(OLD_KEYS), "{:?}", done.steps);
     assert!(
         done.steps.iter().any(|step| step.starts_with("3 changes")),
         "{:?}",
