@@ -16,10 +16,7 @@ use shopmaster_testkit::{
 };
 use tokio_stream::StreamExt as _;
 
-use crate::{
-    ctl::{done, json},
-    support::{codes, confirm, is_over_tds, wait_issue, wait_up_to_date},
-};
+use crate::support::{codes, confirm, is_over_tds, wait_issue, wait_up_to_date};
 
 async fn with_file(text: &str) -> World {
     let mut world = World::builder().products(3).prepare().await.unwrap();
@@ -334,44 +331,6 @@ async fn a_key_that_is_not_unique_is_refused() {
     assert!(refused.stderr.contains("--column-id"), "{refused:?}");
     assert_eq!(world.ctl(&["test"]).await.unwrap().code, 1);
     wait_issue(&world, "CAPTURE_NOT_INSTALLED").await;
-}
-
-/// As most SQLite shops declare it.
-#[tokio::test]
-async fn a_key_that_may_be_null_is_served_and_a_product_without_one_is_refused() {
-    let mut world = World::builder().products(3).start().await.unwrap();
-    world
-        .shop
-        .connection()
-        .execute_batch(
-            "CREATE TABLE Nullable (ProductID TEXT PRIMARY KEY, ProductName TEXT, SellPrice NUMERIC);
-             INSERT INTO Nullable VALUES ('P1', 'Soap', 1.5), (NULL, 'Tea', 2), (NULL, 'Salt', 3)",
-        )
-        .unwrap();
-    world
-        .reconfigure(|config| {
-            config.set("catalog.table", "Nullable");
-        })
-        .await
-        .unwrap();
-    done(&world, &["capture", "install"]).await;
-    let run = world.upload().await.unwrap();
-    // Both rows without a key, which are one product to whoever asks for it.
-    assert_eq!((run.sent, run.parked), (1, 2), "{run:?}");
-    let parked = json(&world, &["parked"]).await;
-    assert!(parked.to_string().contains("the key is NULL"), "{parked}");
-    world
-        .shop
-        .connection()
-        .execute_batch("UPDATE Nullable SET SellPrice = 4")
-        .unwrap();
-    let run = world.sync().await.unwrap();
-    assert_eq!(
-        (run.sent, run.outcome()),
-        (1, RunOutcome::Completed),
-        "{run:?}"
-    );
-    assert_eq!(world.digible.products().len(), 1);
 }
 
 #[tokio::test]

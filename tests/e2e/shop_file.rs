@@ -1,6 +1,7 @@
 //! What is about a shop that is a file, and not about a shop.
 
 use rusqlite::Connection;
+use shopmaster_proto::v1::RunOutcome;
 use shopmaster_testkit::world::World;
 
 use crate::ctl::{done, json};
@@ -79,6 +80,44 @@ async fn a_planned_capture_can_be_installed_and_removed_by_hand() {
         status.json().unwrap()["issues"][0]["code"],
         "CAPTURE_NOT_INSTALLED"
     );
+}
+
+/// As most SQLite shops declare it.
+#[tokio::test]
+async fn a_key_that_may_be_null_is_served_and_a_product_without_one_is_refused() {
+    let mut world = World::builder().products(3).start().await.unwrap();
+    world
+        .shop
+        .connection()
+        .execute_batch(
+            "CREATE TABLE Nullable (ProductID TEXT PRIMARY KEY, ProductName TEXT, SellPrice NUMERIC);
+             INSERT INTO Nullable VALUES ('P1', 'Soap', 1.5), (NULL, 'Tea', 2), (NULL, 'Salt', 3)",
+        )
+        .unwrap();
+    world
+        .reconfigure(|config| {
+            config.set("catalog.table", "Nullable");
+        })
+        .await
+        .unwrap();
+    done(&world, &["capture", "install"]).await;
+    let run = world.upload().await.unwrap();
+    // Both rows without a key, which are one product to whoever asks for it.
+    assert_eq!((run.sent, run.parked), (1, 2), "{run:?}");
+    let parked = json(&world, &["parked"]).await;
+    assert!(parked.to_string().contains("the key is NULL"), "{parked}");
+    world
+        .shop
+        .connection()
+        .execute_batch("UPDATE Nullable SET SellPrice = 4")
+        .unwrap();
+    let run = world.sync().await.unwrap();
+    assert_eq!(
+        (run.sent, run.outcome()),
+        (1, RunOutcome::Completed),
+        "{run:?}"
+    );
+    assert_eq!(world.digible.products().len(), 1);
 }
 
 mod copies {
