@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::product::{ProductId, Row};
 
+mod closed;
 #[cfg(test)]
 mod conformance;
 mod connect_error;
@@ -18,6 +19,7 @@ pub mod sqlite;
 pub mod sqlserver;
 mod template;
 
+pub use closed::Closed;
 pub use connect_error::ConnectError;
 pub use error::CatalogError;
 
@@ -42,6 +44,10 @@ pub trait Catalog: Send + Sync {
     ///
     /// [`CatalogError::Claimed`] when another agent is.
     async fn claim(&self) -> Result<()>;
+
+    /// Whether a database that was away may be asked again: a look that is so cheap that it is made each few
+    /// seconds. It logs in nowhere, because failed logins lock accounts.
+    async fn answers(&self) -> bool;
 
     /// The preflight: whether the table can be served and captured. Read only.
     async fn inspect(&self) -> Result<Vec<Check>>;

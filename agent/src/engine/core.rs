@@ -17,6 +17,7 @@ use super::{
     gone::Missing,
     halt::{Halt, StepError},
     lane::{Lane, Turn},
+    outage::Outage,
     owner,
     state::{Reach, State},
     waits::Waits,
@@ -61,6 +62,7 @@ pub(super) struct Core {
     pub(super) waits: Waits,
     pub(super) lane: Lane,
     pub(super) missing: Missing,
+    pub(super) outage: Outage,
     /// The pause that is on; it outlives this engine.
     pub(super) pause: Arc<AgentState>,
     /// Ends everything.
@@ -113,6 +115,7 @@ impl Core {
             waits: Waits::default(),
             lane: Lane::default(),
             missing: Missing::default(),
+            outage: Outage::default(),
             pause,
             stop: CancellationToken::new(),
             on_trial: AtomicBool::new(false),
@@ -258,9 +261,12 @@ impl Core {
         let trouble = Trouble::new(error.code(), with_causes(error), &error.remedy());
         let trouble = if error.may_be_hiccup() {
             trouble
+        } else if error.is_reserved() {
+            trouble.waiting()
         } else {
             trouble.lasting()
         };
+        self.outage.note(error);
         let unreachable = error.is_unreachable();
         self.board.update(|facts| {
             facts.fails(Area::Catalog, trouble);

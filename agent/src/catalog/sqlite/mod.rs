@@ -12,7 +12,10 @@ use super::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
     Columns, Lookup, Owner, Result,
 };
-use crate::product::{ProductId, Row};
+use crate::{
+    file_id::FileId,
+    product::{ProductId, Row},
+};
 use claim::Claim;
 use fault::Work;
 use open::{Access, Database};
@@ -113,6 +116,13 @@ impl Catalog for SqliteCatalog {
             claim.hold(&path.map_err(|error| database.no_file(error))?)
         })
         .await
+    }
+
+    async fn answers(&self) -> bool {
+        let path = self.database.options.path.clone();
+        // A folder on a computer that is away may take its time.
+        let there = crate::blocking::run(move || FileId::of(&path).is_ok()).await;
+        there.unwrap_or_default()
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {

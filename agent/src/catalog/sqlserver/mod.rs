@@ -13,7 +13,6 @@ use super::{
     Check, Columns, Lookup, Owner, Result,
 };
 use crate::product::{ProductId, Row};
-use claim::Claim;
 use fault::Over;
 use names::one_spelling;
 use pool::Pool;
@@ -24,6 +23,7 @@ mod cells;
 mod changes;
 mod claim;
 mod connect;
+mod entry;
 mod facts;
 mod fault;
 mod key;
@@ -42,6 +42,7 @@ mod quote;
 mod rights;
 mod script;
 mod session;
+mod state;
 mod statements;
 mod surroundings;
 #[cfg(test)]
@@ -123,7 +124,6 @@ impl fmt::Debug for Login {
 #[derive(Clone)]
 pub struct SqlServerCatalog {
     pool: Arc<Pool>,
-    claim: Arc<Claim>,
 }
 
 impl SqlServerCatalog {
@@ -132,7 +132,6 @@ impl SqlServerCatalog {
     pub fn new(options: SqlServerOptions) -> Self {
         Self {
             pool: Arc::new(Pool::new(options)),
-            claim: Arc::default(),
         }
     }
 }
@@ -157,17 +156,16 @@ impl Catalog for SqlServerCatalog {
     }
 
     async fn claim(&self) -> Result<()> {
-        let pool = &self.pool;
-        pool.call("be claimed", Over::Products, async |session| {
-            let table = pool.table(session).await?;
-            self.claim.hold(&pool.options, &table).await
-        })
-        .await
+        self.pool.claim().await
+    }
+
+    async fn answers(&self) -> bool {
+        self.pool.answers().await
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
         // Whoever asks for a test asks whether it can be connected to.
-        self.pool.hang_up();
+        self.pool.begin_anew();
         let checks = self
             .pool
             .call("be inspected", Over::Nothing, async |session| {
@@ -254,7 +252,7 @@ impl Catalog for SqlServerCatalog {
 
     async fn newest_change(&self) -> Result<Option<i64>> {
         self.pool
-            .call("read the newest change", Over::ChangeLog, async |session| {
+            .newest("read the newest change", async |session| {
                 changes::newest(session).await
             })
             .await

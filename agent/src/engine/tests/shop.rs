@@ -30,6 +30,14 @@ pub(super) struct FakeShop {
     scans: AtomicUsize,
     /// How often rows were read by their keys.
     reads: AtomicUsize,
+    /// How often it was looked whether it is back.
+    looks: AtomicUsize,
+    /// How often it was asked while it was away.
+    tries: AtomicUsize,
+    /// Why every call fails.
+    away: Mutex<Option<fn() -> CatalogError>>,
+    /// What a look says; none for whether it is away.
+    look_says: Mutex<Option<bool>>,
 }
 
 #[derive(Default)]
@@ -221,6 +229,34 @@ impl FakeShop {
         self.reads.load(Ordering::SeqCst)
     }
 
+    /// Lets every call fail from now on, or work again.
+    pub(super) fn go_away(&self, failing: Option<fn() -> CatalogError>) {
+        *self.away.lock().unwrap() = failing;
+    }
+
+    /// Lets looks say the same whatever is true.
+    pub(super) fn look_says(&self, says: Option<bool>) {
+        *self.look_says.lock().unwrap() = says;
+    }
+
+    pub(super) fn looks(&self) -> usize {
+        self.looks.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn tries(&self) -> usize {
+        self.tries.load(Ordering::SeqCst)
+    }
+
+    fn check_there(&self) -> Result<()> {
+        match *self.away.lock().unwrap() {
+            None => Ok(()),
+            Some(failure) => {
+                self.tries.fetch_add(1, Ordering::SeqCst);
+                Err(failure())
+            }
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap()
     }
@@ -282,7 +318,13 @@ impl Catalog for FakeShop {
     }
 
     async fn claim(&self) -> Result<()> {
-        Ok(())
+        self.check_there()
+    }
+
+    async fn answers(&self) -> bool {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        let said = *self.look_says.lock().unwrap();
+        said.unwrap_or_else(|| self.away.lock().unwrap().is_none())
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
@@ -290,6 +332,7 @@ impl Catalog for FakeShop {
     }
 
     async fn plan(&self) -> Result<CapturePlan> {
+        self.check_there()?;
         if self.table().unfit_key {
             return Err(CatalogError::UnfitKey {
                 table: "Products".to_owned(),
@@ -310,6 +353,7 @@ impl Catalog for FakeShop {
     }
 
     async fn install(&self) -> Result<bool> {
+        self.check_there()?;
         self.plan().await?;
         let installed = self.install_by_hand();
         match std::mem::take(&mut self.table().install_fails) {
@@ -319,10 +363,12 @@ impl Catalog for FakeShop {
     }
 
     async fn remove(&self) -> Result<bool> {
+        self.check_there()?;
         Ok(self.remove_by_hand())
     }
 
     async fn capture(&self) -> Result<CaptureStatus> {
+        self.check_there()?;
         let table = self.table();
         if table.is_view {
             return Ok(CaptureStatus::ScanOnly("it is a view".to_owned()));
@@ -351,12 +397,14 @@ impl Catalog for FakeShop {
     }
 
     async fn owner(&self) -> Result<Option<Owner>> {
+        self.check_there()?;
         let table = self.table();
         table.check_captured();
         Ok(table.owner.clone())
     }
 
     async fn set_owner(&self, owner: &Owner) -> Result<()> {
+        self.check_there()?;
         let mut table = self.table();
         table.check_captured();
         if !table.missing_capture {
@@ -366,12 +414,14 @@ impl Catalog for FakeShop {
     }
 
     async fn newest_change(&self) -> Result<Option<i64>> {
+        self.check_there()?;
         let table = self.table();
         table.check_captured();
         Ok(table.log.last().map(|change| change.identity.change))
     }
 
     async fn backlog(&self) -> Result<Backlog> {
+        self.check_there()?;
         let table = self.table();
         table.check_captured();
         let keys: BTreeSet<_> = table.log.iter().map(|c| &c.identity.key).collect();
@@ -384,6 +434,7 @@ impl Catalog for FakeShop {
     }
 
     async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
+        self.check_there()?;
         if after.is_none() {
             self.walks.fetch_add(1, Ordering::SeqCst);
         }
@@ -397,6 +448,7 @@ impl Catalog for FakeShop {
     }
 
     async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
+        self.check_there()?;
         let keys: BTreeSet<_> = keys.iter().map(|key| fold(&key.to_string())).collect();
         let table = self.table();
         table.check_captured();
@@ -408,6 +460,7 @@ impl Catalog for FakeShop {
     }
 
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
+        self.check_there()?;
         let mut table = self.table();
         let found = keys.iter().map(|key| table.find(key)).collect();
         if !keys.is_empty() {
@@ -420,6 +473,7 @@ impl Catalog for FakeShop {
     }
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
+        self.check_there()?;
         let mut table = self.table();
         table.check_captured();
         if let Some(failure) = table.failing {
@@ -433,6 +487,7 @@ impl Catalog for FakeShop {
     }
 
     async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
+        self.check_there()?;
         self.scans.fetch_add(1, Ordering::SeqCst);
         let after = after.map(|id| fold(&id.to_string()));
         let table = self.table();
@@ -442,6 +497,7 @@ impl Catalog for FakeShop {
     }
 
     async fn count(&self) -> Result<u64> {
+        self.check_there()?;
         Ok(self.table().rows.len() as u64)
     }
 }

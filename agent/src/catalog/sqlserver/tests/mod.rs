@@ -5,6 +5,8 @@ mod adopt;
 mod claiming;
 mod conforming;
 #[cfg(feature = "demo")]
+mod entering;
+#[cfg(feature = "demo")]
 mod locked;
 mod names;
 mod plan;
@@ -13,6 +15,8 @@ mod racing;
 mod rights;
 pub(crate) mod server;
 mod shop;
+#[cfg(feature = "demo")]
+mod stand_in;
 mod triggers;
 mod types;
 mod views;
