@@ -1,11 +1,11 @@
 //! What only the wire between the agent and SQL Server shows: as the user sees it, and that nothing is lost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shopmaster_proto::v1::{RunKind, RunOutcome, RunState, State};
+use shopmaster_proto::v1::{RunKind, RunOutcome, RunState, Severity, State};
 use shopmaster_testkit::{
-    tds::{At, Certificate, Encryption, Fault, FaultKind, Outcome, Point, SqlError},
+    tds::{At, Certificate, Encryption, Fault, FaultKind, Outcome, Point, SqlError, UserAccess},
     world::World,
 };
 
@@ -117,6 +117,85 @@ async fn a_server_that_is_away_is_named_and_comes_back() -> Tested {
     let run = world.sync().await?;
     assert_eq!(run.outcome(), RunOutcome::Failed, "{run:?}");
     wait_issue(&world, "SERVER_PORT_CLOSED").await;
+    server.go_online().await?;
+    assert_eq!(world.sync().await?.sent, 1);
+    wait_up_to_date(&world).await;
+    Ok(())
+}
+
+/// Long enough for the waits between tries to have grown, and a try would come at some time in the next quarter
+/// of a minute.
+#[tokio::test]
+async fn the_first_price_after_an_outage_does_not_wait() -> Tested {
+    const AWAY: Duration = Duration::from_secs(15);
+    const SOON: Duration = Duration::from_secs(6);
+    let world = uploaded(World::builder().products(3).automatic()).await?;
+    let server = world.sql_server()?;
+    server.go_offline().await;
+    let gone = Instant::now();
+    world
+        .wait_status(|status| {
+            issue(status, "SERVER_PORT_CLOSED").is_some() && gone.elapsed() > AWAY
+        })
+        .await?;
+    let logins = server.logins().len();
+    world.shop.set_price(&id(1), "77.10")?;
+    server.go_online().await?;
+    let back = Instant::now();
+    world
+        .wait_digible(|digible| price(digible, &id(1)).as_deref() == Some("77.10"))
+        .await?;
+    assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
+    assert!(server.logins().len() <= logins + 4, "{:?}", server.logins());
+    wait_up_to_date(&world).await;
+    Ok(())
+}
+
+/// For a restore, to take it off, to move it: nobody is in the way, nobody takes the only seat, and nothing has
+/// failed.
+#[tokio::test]
+async fn whoever_wants_the_database_alone_gets_it() -> Tested {
+    let world = uploaded(World::builder().products(3).automatic()).await?;
+    let server = world.sql_server()?;
+    let count = |name: &str| server.statements_named(name).len();
+    server.wait_for(|server| server.inside() == 0).await;
+    server.configure(|settings| settings.access = UserAccess::Single);
+    let reserved = wait_issue(&world, "DATABASE_RESERVED").await;
+    assert!(reserved.text.contains("single-user mode"), "{reserved:?}");
+    assert!(reserved.remedy.contains("No action needed"), "{reserved:?}");
+    assert_eq!(reserved.severity(), Severity::Info);
+    world.shop.set_price(&id(1), "77.10")?;
+    let (looks, entries) = (count("database"), count("enter"));
+    server.wait_for(|_| count("database") > looks + 3).await;
+    assert_eq!((count("enter"), server.inside()), (entries, 0));
+    let now = status(&world).await?;
+    assert_eq!(now.state(), State::Pending, "{now:?}");
+    assert!(now.headline.contains("single-user mode"), "{now:?}");
+    let [name, text, _] = failed_check(&world).await?;
+    assert_eq!(name, "catalog.open");
+    assert!(text.contains("single-user mode"), "{text}");
+    server.configure(|settings| settings.access = UserAccess::Multi);
+    wait_up_to_date(&world).await;
+    assert_eq!(price(&world.digible, &id(1)).as_deref(), Some("77.10"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_was_thrown_out_of_the_database_stays_out() -> Tested {
+    let world = uploaded(World::builder().products(3)).await?;
+    let server = world.sql_server()?;
+    world.shop.set_price(&id(1), "77.10")?;
+    server.inject(Fault::kill("pending", At::Before).once());
+    let run = world.sync().await?;
+    assert_eq!(run.outcome(), RunOutcome::Failed, "{run:?}");
+    assert!(run.message.contains("ended our session"), "{run:?}");
+    wait_issue(&world, "DATABASE_RESERVED").await;
+    let entries = server.statements_named("enter").len();
+    for _ in 0..3 {
+        assert_eq!(world.sync().await?.outcome(), RunOutcome::Failed);
+    }
+    assert_eq!(server.statements_named("enter").len(), entries);
+    // Its next start has forgotten who wanted what.
     server.go_online().await?;
     assert_eq!(world.sync().await?.sent, 1);
     wait_up_to_date(&world).await;

@@ -151,6 +151,20 @@ impl ConnectError {
         )
     }
 
+    /// Whether nothing was there to talk to. What talks and fails is asked by logging in, and so not often.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::NameNotFound(_)
+                | Self::PortClosed { .. }
+                | Self::Silent(_)
+                | Self::NoRoute { .. }
+                | Self::BrowserSilent { .. }
+                | Self::InstanceUnknown { .. }
+        )
+    }
+
     /// Whether a server that is being started again says so, and quickly.
     #[must_use]
     pub fn passes_soon(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error, path::PathBuf};
 
-use super::ConnectError;
+use super::{Closed, ConnectError};
 
 /// Code of [`CatalogError::BreaksProgram`].
 pub(super) const BREAKS_PROGRAM: &str = "CAPTURE_BREAKS_PROGRAM";
@@ -27,6 +27,14 @@ pub enum CatalogError {
         /// What exactly is wrong.
         #[source]
         cause: ConnectError,
+    },
+    /// The server answers, and lets nobody into the database, or not us.
+    #[error("the shop's database `{database}` {state}")]
+    Closed {
+        /// Which one.
+        database: String,
+        /// What it is instead of open.
+        state: Closed,
     },
     /// The connection ended in the middle of a call. Nothing is lost, it is tried again.
     #[error("the connection to the shop's database was lost while trying to {operation}")]
@@ -205,6 +213,7 @@ impl CatalogError {
             | Self::ConnectionLost { .. }
             | Self::TimedOut(_)
             | Self::Unreachable { .. }
+            | Self::Closed { .. }
             | Self::OwnConnection(_)
             | Self::NoFile(_) => true,
             Self::Connect { cause, .. } => cause.may_be_hiccup(),
@@ -238,10 +247,27 @@ impl CatalogError {
             self,
             Self::Unreachable { .. }
                 | Self::NoFile(_)
+                | Self::Closed { .. }
                 | Self::Connect { .. }
                 | Self::ConnectionLost { .. }
                 | Self::TimedOut(_)
         )
+    }
+
+    /// Whether it is away in a way whose end [`answers`](super::Catalog::answers) sees.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NoFile(_) | Self::Closed { .. } => true,
+            Self::Connect { cause, .. } => cause.is_away(),
+            _ => false,
+        }
+    }
+
+    /// Whether somebody has the database alone for a while: nothing is wrong, and it is waited for.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        matches!(self, Self::Closed { state, .. } if state.is_reserved())
     }
 
     /// Whether it may be gone by itself at the next try, and so is no reason to alarm anybody at once.
@@ -298,6 +324,12 @@ impl CatalogError {
             Self::Unreachable { .. } => {
                 "Check that the database runs and that this user may open it, then run `shopmasterctl test`"
             }
+            Self::Closed { state, .. } if state.is_reserved() => {
+                "No action needed: shopMaster waits, and goes on once the database is online and in multi-user mode again"
+            }
+            Self::Closed { .. } => {
+                "The server's own error log says why: have the database repaired, or restored from a backup"
+            }
             Self::NoFile(_) => {
                 "Set the path of the shop's database file with `shopmasterctl configure --path FILE`"
             }
@@ -341,6 +373,8 @@ impl CatalogError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } | Self::NoFile(_) => "DATABASE_UNREACHABLE",
+            Self::Closed { state, .. } if state.is_reserved() => "DATABASE_RESERVED",
+            Self::Closed { .. } => "DATABASE_UNREACHABLE",
             Self::Connect { cause, .. } => cause.code(),
             Self::ConnectionLost { .. } => "CONNECTION_LOST",
             Self::TimedOut(_) => "DATABASE_TIMEOUT",

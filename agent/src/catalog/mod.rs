@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::product::{ProductId, Row};
 
+mod closed;
 #[cfg(test)]
 mod conformance;
 mod connect_error;
@@ -19,6 +20,7 @@ pub mod sqlite;
 pub mod sqlserver;
 mod template;
 
+pub use closed::Closed;
 pub use connect_error::ConnectError;
 pub use error::CatalogError;
 
@@ -44,6 +46,10 @@ pub trait Catalog: Send + Sync {
     ///
     /// [`CatalogError::Claimed`] when another agent is.
     async fn claim(&self) -> Result<()>;
+
+    /// Whether a database that was away may be asked again: a look that is so cheap that it is made each few
+    /// seconds. It logs in nowhere, because failed logins lock accounts.
+    async fn answers(&self) -> bool;
 
     /// The preflight: whether the table can be served and captured. Read only.
     async fn inspect(&self) -> Result<Vec<Check>>;
@@ -370,6 +376,20 @@ impl Check {
             remedy,
             code: "",
             fingerprint: String::new(),
+        }
+    }
+
+    /// Whether another agent serves the table: what came of claiming it. None when an earlier check failed, so
+    /// that it was not tried.
+    fn of_claim(claimed: Option<Result<()>>) -> Self {
+        let name = "catalog.claim";
+        match claimed {
+            None => Self::skipped(name),
+            Some(Ok(())) => {
+                let text = "no other agent serves the table".to_owned();
+                Self::new(name, Verdict::Ok, text, String::new())
+            }
+            Some(Err(error)) => Self::failed(name, &error),
         }
     }
 

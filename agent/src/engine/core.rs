@@ -17,6 +17,7 @@ use super::{
     gone::Missing,
     halt::{Halt, StepError},
     lane::{Lane, Turn},
+    outage::Outage,
     owner,
     rebuilt::{self, Rebuilt},
     state::{Reach, State},
@@ -63,6 +64,7 @@ pub(super) struct Core {
     pub(super) lane: Lane,
     pub(super) missing: Missing,
     pub(super) rebuilt: Rebuilt,
+    pub(super) outage: Outage,
     /// The pause that is on; it outlives this engine.
     pub(super) pause: Arc<AgentState>,
     /// Ends everything.
@@ -116,6 +118,7 @@ impl Core {
             lane: Lane::default(),
             missing: Missing::default(),
             rebuilt: Rebuilt::default(),
+            outage: Outage::default(),
             pause,
             stop: CancellationToken::new(),
             on_trial: AtomicBool::new(false),
@@ -261,9 +264,12 @@ impl Core {
         let trouble = Trouble::new(error.code(), with_causes(error), &error.remedy());
         let trouble = if error.may_be_hiccup() {
             trouble
+        } else if error.is_reserved() {
+            trouble.waiting()
         } else {
             trouble.lasting()
         };
+        self.outage.note(error);
         let unreachable = error.is_unreachable();
         self.board.update(|facts| {
             facts.fails(Area::Catalog, trouble);

@@ -21,6 +21,7 @@ mod gone;
 mod halt;
 mod lane;
 mod live;
+mod outage;
 mod owner;
 mod page;
 mod pass;

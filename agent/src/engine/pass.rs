@@ -12,6 +12,7 @@ use super::{
     halt::{Halt, StepError},
     lane::Moment,
     live::Live,
+    outage,
     page::{Cursor, Source},
     step::{self, Mode, Prepared},
 };
@@ -203,7 +204,7 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, StepError>>>(
         }
         core.note_catalog_failure(&error);
         let until = Instant::now() + backoff::delay(failures);
-        if !wait(live, until, &with_causes(&error)).await {
+        if !outage::wait(core, live, until, &with_causes(&error)).await {
             return Ok(None);
         }
     }
@@ -256,8 +257,22 @@ async fn ready(core: &Core, live: &Live) -> Option<Halt> {
     None
 }
 
+/// Waits for what stopped a walk, saying why. False when the run was cancelled meanwhile.
+pub(super) async fn wait_after(
+    core: &Core,
+    live: &Live,
+    halt: Option<&Halt>,
+    until: Instant,
+    why: &str,
+) -> bool {
+    match halt {
+        Some(Halt::Busy(_) | Halt::Away(_)) => outage::wait(core, live, until, why).await,
+        _ => wait(live, until, why).await,
+    }
+}
+
 /// Waits, saying why. False when the run was cancelled meanwhile.
-pub(super) async fn wait(live: &Live, until: Instant, why: &str) -> bool {
+async fn wait(live: &Live, until: Instant, why: &str) -> bool {
     live.set_state(State::Waiting, why);
     tokio::select! {
         () = live.cancel.cancelled() => false,

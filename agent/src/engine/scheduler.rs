@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Engine, backoff, probe::Probe};
+use super::{Engine, backoff, outage, probe::Probe};
 use crate::journal::Pause;
 use crate::run::{Cause, Kind, Outcome, Run};
 
@@ -68,7 +68,11 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
             schedule.full = Instant::now();
         }
         next.show(engine, schedule.next());
-        if Instant::now() < schedule.not_before || !is_due(engine, &mut schedule).await {
+        if outage::is_over(&engine.core).await {
+            schedule.begin_anew();
+        }
+        let waits = Instant::now() < schedule.not_before || engine.core.outage.is_reserved();
+        if waits || !is_due(engine, &mut schedule).await {
             continue;
         }
         sync(engine, &mut schedule).await;
@@ -83,7 +87,10 @@ fn pace(engine: &Engine, schedule: &Schedule) -> Duration {
     if engine.core.pause.borrow().is_some() || !options.automatic {
         return slow;
     }
-    schedule.probe.pace()
+    match engine.core.outage.is_on() {
+        true => outage::LOOK.min(options.probe),
+        false => schedule.probe.pace(),
+    }
 }
 
 /// While no sync starts by itself, people still see what waits.
@@ -251,6 +258,13 @@ impl Schedule {
             // Who waits is tried again; who is new need not wait with them.
             self.not_before = Instant::now();
         }
+    }
+
+    /// What made it fail is over.
+    fn begin_anew(&mut self) {
+        self.failures = 0;
+        self.not_before = Instant::now();
+        self.full = Instant::now();
     }
 
     fn fail(&mut self) {

@@ -100,7 +100,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
                 (why(&passed), until)
             }
         };
-        if !pass::wait(live, until, &why).await {
+        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
             return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
         }
     }

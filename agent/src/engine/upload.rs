@@ -240,7 +240,8 @@ async fn all(
             Some(_) => Instant::now() + backoff::delay(failures),
             None => sync::next_try(core),
         };
-        if !pass::wait(live, until, &why(&passed)).await {
+        let why = why(&passed);
+        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
             return Ok(ControlFlow::Break(cancelled()));
         }
         cursor = match source {

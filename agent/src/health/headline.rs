@@ -27,7 +27,7 @@ pub(super) fn headline(
             .unwrap_or_default(),
         State::Sending => facts.current_run().map(sending).unwrap_or_default(),
         State::Attention => attention(facts, issues, now, zone),
-        State::Pending => pending(facts, now, zone),
+        State::Pending => pending(facts, issues, now, zone),
         State::UpToDate => up_to_date(facts, now, zone),
     }
 }
@@ -115,9 +115,12 @@ fn attention(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -
     }
 }
 
-fn pending(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
+fn pending(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> String {
     if facts.starting {
         return "Starting".to_owned();
+    }
+    if let Some(reserved) = issues.iter().find(|it| it.code == "DATABASE_RESERVED") {
+        return format!("Waiting: {}", reserved.text);
     }
     let doubtful = facts
         .counts

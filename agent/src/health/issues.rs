@@ -70,7 +70,7 @@ fn troubles(facts: &Facts) -> impl Iterator<Item = Issue> {
         .filter(|trouble| trouble.is_shown())
         .map(|trouble| Issue {
             code: trouble.code,
-            severity: Severity::Error,
+            severity: trouble.severity,
             text: trouble.text.clone(),
             remedy: trouble.remedy.clone(),
             since: Some(trouble.since),

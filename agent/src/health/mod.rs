@@ -112,6 +112,8 @@ pub struct Trouble {
     pub failures: u32,
     /// Whether it is shown at the first failure, because trying again does not help.
     pub lasting: bool,
+    /// How bad it is.
+    pub severity: Severity,
     /// Since when.
     pub since: Timestamp,
 }
@@ -319,8 +321,16 @@ impl Trouble {
             remedy: remedy.to_owned(),
             failures: 1,
             lasting: false,
+            severity: Severity::Error,
             since: Timestamp::now(),
         }
+    }
+
+    /// The same as what is waited for: nothing is wrong, and nobody has to do anything.
+    #[must_use]
+    pub fn waiting(mut self) -> Self {
+        self.severity = Severity::Info;
+        self.lasting()
     }
 
     /// The same, shown at once: trying again does not help.

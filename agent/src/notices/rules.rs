@@ -196,8 +196,12 @@ impl Trouble {
     }
 }
 
-/// Whether an issue of this code says that the shop's database cannot be used.
+/// Whether an issue of this code says that the shop's database cannot be used. One that somebody has alone for
+/// a while needs nobody else.
 fn is_about_database(code: &str) -> bool {
+    if code == "DATABASE_RESERVED" {
+        return false;
+    }
     ["DATABASE_", "SERVER_", "ENCRYPTION_"]
         .iter()
         .any(|start| code.starts_with(start))
@@ -324,6 +328,16 @@ mod tests {
                 body: "SESSION_EXPIRED is there. Run shopmasterctl test".to_owned(),
                 wrong: true,
             }]
+        );
+    }
+
+    /// Whoever has it alone knows, and nobody else can do anything.
+    #[test]
+    fn a_reserved_database_is_told_to_nobody() {
+        let reserved = with("DATABASE_RESERVED", 0);
+        assert_eq!(
+            told(&[(5, 0, reserved.clone()), (60, 0, reserved), (61, 0, fine())]),
+            Vec::<String>::new()
         );
     }
 

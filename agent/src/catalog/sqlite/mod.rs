@@ -20,6 +20,7 @@ use super::{
     Columns, InstallOptions, Lookup, Owner, Result, decimal::asked,
 };
 use crate::{
+    file_id::FileId,
     position::{Position, Positions},
     product::{ProductId, Row},
 };
@@ -248,6 +249,13 @@ impl Catalog for SqliteCatalog {
     async fn claim(&self) -> Result<()> {
         let (database, claim) = (Arc::clone(&self.database), Arc::clone(&self.claim));
         blocking("be claimed", move || claim.hold(&database.place()?)).await
+    }
+
+    async fn answers(&self) -> bool {
+        let path = self.database.options.path.clone();
+        // A folder on a computer that is away may take its time.
+        let there = crate::blocking::run(move || FileId::of(&path).is_ok()).await;
+        there.unwrap_or_default()
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {

@@ -33,8 +33,6 @@ const CHECKS: [(&str, Probe); 9] = [
     ("catalog.names", names),
     ("catalog.rights", rights),
 ];
-/// The check behind them: whether another agent serves the table.
-const CLAIM: &str = "catalog.claim";
 
 /// Why a view is only walked.
 pub(super) const VIEW: &str = "it is a view, which has no rows of its own to capture";
@@ -68,26 +66,18 @@ pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Clai
             Err(fault) => Check::failed(name, &fault.into_error("be inspected", options)),
         });
     }
-    if failed {
-        checks.push(Check::skipped(CLAIM));
-        return checks;
-    }
-    checks.push(
-        match database.place().and_then(|place| claim.check(&place)) {
-            Ok(()) => check(CLAIM, good("no other agent serves the table".to_owned())),
-            Err(error) => Check::failed(CLAIM, &error),
-        },
-    );
+    let claimed = || database.place().and_then(|place| claim.check(&place));
+    checks.push(Check::of_claim((!failed).then(claimed)));
     checks
 }
 
 /// Every check when the file cannot be opened.
 pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
-    let names = CHECKS.iter().map(|(name, _)| *name).chain([CLAIM]);
-    let skipped = names.map(Check::skipped);
+    let skipped = CHECKS.iter().map(|(name, _)| Check::skipped(name));
     [Check::failed("catalog.open", error)]
         .into_iter()
         .chain(skipped)
+        .chain([Check::of_claim(None)])
         .collect()
 }
 

@@ -1,5 +1,8 @@
 //! One agent for one shop: an application lock, held for life on a connection of its own.
 //!
+//! The connection is in `tempdb`, where it keeps nobody from the shop's database, and the lock's name says which
+//! table of which database it is for. It is one per server: replicas of a database have one each.
+//!
 //! A server notices only after a while that a connection broke, and until then the connection keeps its locks.
 //! Who holds a lock is told to no login without rights on the whole server. So each agent takes two: that of the
 //! table, and before it one of its own name on that table. When its own is taken, the holder of both is itself,
@@ -9,9 +12,9 @@ use tokio::sync::Mutex;
 
 use super::{
     SqlServerOptions,
-    facts::Table,
+    entry::Entry,
     fault::{Fault, Work},
-    session::Session,
+    session::{SIGN_OF_LIFE, Session},
 };
 use crate::catalog::CatalogError;
 
@@ -22,14 +25,30 @@ pub(super) struct Claim(Mutex<Option<Held>>);
 struct Held {
     /// The lock lives as long as the connection.
     session: Session,
+    object_id: i32,
     resource: String,
 }
 
 impl Claim {
-    /// Takes the lock of this table, or makes sure that it is still ours.
-    pub(super) async fn hold(&self, options: &SqlServerOptions, table: &Table) -> Work<()> {
+    /// Makes sure that the lock of a table is still ours. False when it is not.
+    pub(super) async fn holds(&self, object_id: i32) -> bool {
         let mut held = self.0.lock().await;
-        let resource = format!("shopmaster.{}", table.object_id);
+        match held.as_mut() {
+            Some(mine) => mine.object_id == object_id && mine.is_held().await,
+            None => false,
+        }
+    }
+
+    /// Takes the lock of a table of this database, or makes sure that it is still ours.
+    pub(super) async fn hold(
+        &self,
+        entry: &Entry,
+        options: &SqlServerOptions,
+        database: &str,
+        object_id: i32,
+    ) -> Work<()> {
+        let mut held = self.0.lock().await;
+        let resource = format!("shopmaster:{database}:{object_id}");
         if let Some(mine) = held.as_mut()
             && mine.resource == resource
             && mine.is_held().await
@@ -38,31 +57,52 @@ impl Claim {
         }
         // The connection broke, or the table is another one: whoever takes the lock now is the one.
         *held = None;
-        let session = Session::open(options).await?;
-        *held = Some(take(options, session, resource).await?);
+        let session = entry.open(options).await?;
+        let session = take(options, session, &resource).await?;
+        *held = Some(Held {
+            session,
+            object_id,
+            resource,
+        });
         Ok(())
+    }
+
+    /// Whether its connection still stands. Tells a session that was ended from a server that is away, and a
+    /// line that broke.
+    pub(super) async fn answers(&self) -> bool {
+        // Whoever has it now opens it, or finds out that it is dead.
+        let Ok(mut held) = self.0.try_lock() else {
+            return false;
+        };
+        match held.as_mut() {
+            Some(mine) => mine.mode().await.is_ok(),
+            None => false,
+        }
     }
 }
 
 impl Held {
     async fn is_held(&mut self) -> bool {
-        let parameters: [&dyn tiberius::ToSql; 1] = [&self.resource];
+        matches!(self.mode().await, Ok(Some(mode)) if mode == "Exclusive")
+    }
+
+    /// How the server says that the lock is held by this session.
+    async fn mode(&mut self) -> Work<Option<String>> {
         if self.session.is_spoiled() {
-            return false;
+            return Err(Fault::TimedOut);
         }
+        let sql = include_str!("sql/claimed.sql");
         let rows = self
             .session
-            .rows(include_str!("sql/claimed.sql"), &parameters);
-        let Ok(rows) = rows.await else {
-            return false;
-        };
+            .rows_within(SIGN_OF_LIFE, sql, &[&self.resource])
+            .await?;
         let mode = rows.first().map(|row| row.try_get::<&str, _>(0));
-        matches!(mode, Some(Ok(Some("Exclusive"))))
+        Ok(mode.transpose()?.flatten().map(str::to_owned))
     }
 }
 
-async fn take(options: &SqlServerOptions, mut session: Session, resource: String) -> Work<Held> {
-    let own = format!("{resource}.{}", options.claimant);
+async fn take(options: &SqlServerOptions, mut session: Session, resource: &str) -> Work<Session> {
+    let own = format!("{resource}:{}", options.claimant);
     let parameters: [&dyn tiberius::ToSql; 2] = [&resource, &own];
     let rows = session
         .rows(include_str!("sql/claim.sql"), &parameters)
@@ -80,5 +120,5 @@ async fn take(options: &SqlServerOptions, mut session: Session, resource: String
     if !is_held(answer(1)?) {
         return Err(CatalogError::Claimed(place()).into());
     }
-    Ok(Held { session, resource })
+    Ok(session)
 }

@@ -18,6 +18,9 @@ pub(super) enum Fault {
     TimedOut,
 }
 
+/// "Cannot continue the execution because the session is in the kill state".
+const KILLED: u32 = 596;
+
 /// What a piece of work on a session gives.
 pub(super) type Work<T> = Result<T, Fault>;
 
@@ -76,6 +79,20 @@ impl Fault {
         self.number() == Some(1222)
     }
 
+    /// Whether the session was ended while its statement ran: by word, or by closing the connection.
+    pub(super) fn is_end_of_session(&self) -> bool {
+        match self {
+            Self::Sql(Error::Server(token)) => token.code() == KILLED,
+            Self::Sql(Error::Io { .. }) => true,
+            Self::Sql(_) | Self::Known(_) | Self::TimedOut => false,
+        }
+    }
+
+    /// Whether the server says so itself that somebody ended the session.
+    pub(super) fn is_killed(&self) -> bool {
+        self.number() == Some(KILLED)
+    }
+
     /// Whether an index allows no locks of single rows, which the statement asked for.
     pub(super) fn is_without_row_locks(&self) -> bool {
         self.number() == Some(651)
@@ -98,7 +115,7 @@ impl Fault {
     }
 
     /// Whether somebody else was in the way: a deadlock, a lock, a snapshot that is not the newest any more.
-    fn is_passing(&self) -> bool {
+    pub(super) fn is_passing(&self) -> bool {
         matches!(self.number(), Some(1204 | 1205 | 1222 | 3960))
     }
 }

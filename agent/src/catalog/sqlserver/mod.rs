@@ -10,11 +10,10 @@ use secrecy::SecretString;
 
 use super::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, decimal::asked,
+    Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, Verdict, decimal::asked,
 };
 use crate::product::{ProductId, Row};
 use backlog::Counted;
-use claim::Claim;
 use fault::Over;
 use names::one_spelling;
 use pool::Pool;
@@ -28,6 +27,7 @@ mod cells;
 mod changes;
 mod claim;
 mod connect;
+mod entry;
 mod evidence;
 mod facts;
 mod fault;
@@ -54,6 +54,7 @@ mod rights;
 mod script;
 mod session;
 mod sight;
+mod state;
 mod statements;
 mod surroundings;
 mod targets;
@@ -140,7 +141,6 @@ impl fmt::Debug for Login {
 #[derive(Clone)]
 pub struct SqlServerCatalog {
     pool: Arc<Pool>,
-    claim: Arc<Claim>,
     seeking: Arc<Seeking>,
     counted: Arc<Counted>,
 }
@@ -151,7 +151,6 @@ impl SqlServerCatalog {
     pub fn new(options: SqlServerOptions) -> Self {
         Self {
             pool: Arc::new(Pool::new(options)),
-            claim: Arc::default(),
             seeking: Arc::default(),
             counted: Arc::default(),
         }
@@ -179,24 +178,30 @@ impl Catalog for SqlServerCatalog {
     }
 
     async fn claim(&self) -> Result<()> {
-        let pool = &self.pool;
-        pool.call("be claimed", Over::Products, async |session| {
-            let table = pool.table(session).await?;
-            self.claim.hold(&pool.options, &table).await
-        })
-        .await
+        self.pool.claim().await
+    }
+
+    async fn answers(&self) -> bool {
+        self.pool.answers().await
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
         // Whoever asks for a test asks whether it can be connected to.
-        self.pool.hang_up();
+        self.pool.begin_anew();
         let checks = self
             .pool
             .call("be inspected", Over::Nothing, async |session| {
                 Ok(preflight::inspect(session, &self.pool.options).await)
             })
             .await;
-        Ok(checks.unwrap_or_else(|error| report::unopened(&error)))
+        let mut checks = checks.unwrap_or_else(|error| report::unopened(&error));
+        let has_failed = checks.iter().any(|check| check.verdict == Verdict::Failed);
+        let claimed = match has_failed {
+            true => None,
+            false => Some(self.claim().await),
+        };
+        checks.push(Check::of_claim(claimed));
+        Ok(checks)
     }
 
     async fn inspect_price(&self) -> Result<Check> {
@@ -290,7 +295,7 @@ impl Catalog for SqlServerCatalog {
 
     async fn newest_change(&self) -> Result<Option<i64>> {
         self.pool
-            .call("read the newest change", Over::ChangeLog, async |session| {
+            .newest("read the newest change", async |session| {
                 changes::newest(session).await
             })
             .await

@@ -9,20 +9,19 @@ use tokio_util::compat::Compat;
 use super::{
     SqlServerOptions,
     connect::{self, Stream},
+    entry::Visit,
     fault::{Fault, Work},
 };
 use crate::catalog::template::fill;
 
 /// How long one statement may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// How long a statement waits for a lock that somebody else holds: shorter than a cashier notices, if it
 /// were the other way round.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(1_000);
 
-/// For how long a connection that was not used is taken for alive.
-const FRESH: Duration = Duration::from_secs(1);
-/// How long it may take to say that it is.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// How long a connection that was at rest may take to say that it is alive.
+pub(super) const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// One connection. After a failure other than the database's own word it is of no more use: the driver
 /// leaves it out of step.
@@ -31,6 +30,11 @@ pub(super) struct Session {
     spoiled: bool,
     /// When it last answered.
     answered: Instant,
+    is_new: bool,
+    server_start: Option<i32>,
+    /// It is in the shop's database for as long as it lives.
+    stays: bool,
+    visit: Option<Visit>,
 }
 
 impl Session {
@@ -42,26 +46,68 @@ impl Session {
             client,
             spoiled: false,
             answered: Instant::now(),
+            is_new: true,
+            server_start: None,
+            stays: false,
+            visit: None,
         };
         let lock_timeout = LOCK_TIMEOUT.as_millis().to_string();
         let settings = fill(
             include_str!("sql/session.sql"),
             &[("lock_timeout", &lock_timeout)],
         );
-        session.batch(&settings).await?;
+        let results = session.batch(&settings).await?;
+        if let Some(row) = results.last().and_then(|rows| rows.first()) {
+            session.server_start = row.try_get(0)?;
+        }
         Ok(session)
     }
 
-    /// Whether it still works. One that was used just now is not asked.
-    pub(super) async fn is_alive(&mut self) -> bool {
-        if self.answered.elapsed() < FRESH {
-            return true;
-        }
-        let sign = self.within(SIGN_OF_LIFE, async |client| {
-            let stream = client.simple_query(include_str!("sql/alive.sql")).await?;
-            stream.into_results().await
-        });
-        sign.await.is_ok()
+    /// When the server was started, by its own clock: tells one run of it from the next. None where that is
+    /// hidden.
+    pub(super) fn server_start(&self) -> Option<i32> {
+        self.server_start
+    }
+
+    /// It stays in the shop's database, because it cannot leave.
+    pub(super) fn staying(mut self) -> Self {
+        self.stays = true;
+        self
+    }
+
+    /// Whether it is in the shop's database for as long as it lives.
+    pub(super) fn stays(&self) -> bool {
+        self.stays
+    }
+
+    /// It is in the shop's database for a call.
+    pub(super) fn begin(&mut self, visit: Visit) {
+        self.visit = Some(visit);
+    }
+
+    /// The call is over.
+    pub(super) fn end(&mut self) {
+        self.visit = None;
+    }
+
+    /// The stay in the shop's database that goes on.
+    pub(super) fn visit(&self) -> Option<&Visit> {
+        self.visit.as_ref()
+    }
+
+    /// Whether it was never at rest.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// It waits for the next call.
+    pub(super) fn rest(&mut self) {
+        self.is_new = false;
+    }
+
+    /// For how long nothing was asked over it.
+    pub(super) fn idle_for(&self) -> Duration {
+        self.answered.elapsed()
     }
 
     /// Makes this its last use: it is left in another state than statements expect.
@@ -76,7 +122,17 @@ impl Session {
 
     /// The rows of the first result of a statement with parameters `@P1` and so on.
     pub(super) async fn rows(&mut self, sql: &str, parameters: &[&dyn ToSql]) -> Work<Vec<Row>> {
-        let results = self.within(DEADLINE, async |client| {
+        self.rows_within(DEADLINE, sql, parameters).await
+    }
+
+    /// The same in another time.
+    pub(super) async fn rows_within(
+        &mut self,
+        deadline: Duration,
+        sql: &str,
+        parameters: &[&dyn ToSql],
+    ) -> Work<Vec<Row>> {
+        let results = self.within(deadline, async |client| {
             let stream = client.query(sql, parameters).await?;
             stream.into_results().await
         });
@@ -94,7 +150,16 @@ impl Session {
 
     /// Every result of a batch without parameters.
     pub(super) async fn batch(&mut self, sql: &str) -> Work<Vec<Vec<Row>>> {
-        self.within(DEADLINE, async |client| {
+        self.batch_within(DEADLINE, sql).await
+    }
+
+    /// The same in another time.
+    pub(super) async fn batch_within(
+        &mut self,
+        deadline: Duration,
+        sql: &str,
+    ) -> Work<Vec<Vec<Row>>> {
+        self.within(deadline, async |client| {
             let stream = client.simple_query(sql).await?;
             stream.into_results().await
         })

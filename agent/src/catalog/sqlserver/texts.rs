@@ -18,7 +18,8 @@ use crate::{catalog::template::fill, product::ProductId};
 
 /// The texts that are the same for every shop.
 const CONSTANT: &[(&str, &str)] = &[
-    ("alive", include_str!("sql/alive.sql")),
+    ("database", include_str!("sql/database.sql")),
+    ("leave", include_str!("sql/leave.sql")),
     ("table", include_str!("sql/table.sql")),
     ("columns", include_str!("sql/columns.sql")),
     ("installed", include_str!("sql/installed.sql")),
@@ -83,6 +84,9 @@ pub fn texts(schema: &str, name: &str, columns: [&str; 3]) -> Vec<(String, Strin
         .collect();
     let session = fill(include_str!("sql/session.sql"), &[("lock_timeout", "1000")]);
     texts.push(("session".to_owned(), session));
+    let database = quote::identifier(name);
+    let enter = fill(include_str!("sql/enter.sql"), &[("database", &database)]);
+    texts.push(("enter".to_owned(), enter));
     for (data_type, bytes, digits) in KEYS {
         let table = table(schema, name, columns, (data_type, bytes, digits));
         let of_key = of_table(&table).unwrap_or_default();

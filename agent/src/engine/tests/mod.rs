@@ -21,6 +21,7 @@ mod exhaustive;
 mod gaps;
 mod lane;
 mod late;
+mod outages;
 mod poison;
 mod rebuilt;
 mod registry;

@@ -33,6 +33,14 @@ pub(super) struct FakeShop {
     reads: AtomicUsize,
     /// How often the newest change was asked for.
     probes: AtomicUsize,
+    /// How often it was looked whether it is back.
+    looks: AtomicUsize,
+    /// How often it was asked while it was away.
+    tries: AtomicUsize,
+    /// Why every call fails.
+    away: Mutex<Option<fn() -> CatalogError>>,
+    /// What a look says; none for whether it is away.
+    look_says: Mutex<Option<bool>>,
 }
 
 #[derive(Default)]
@@ -261,6 +269,34 @@ impl FakeShop {
         self.reads.load(Ordering::SeqCst)
     }
 
+    /// Lets every call fail from now on, or work again.
+    pub(super) fn go_away(&self, failing: Option<fn() -> CatalogError>) {
+        *self.away.lock().unwrap() = failing;
+    }
+
+    /// Lets looks say the same whatever is true.
+    pub(super) fn look_says(&self, says: Option<bool>) {
+        *self.look_says.lock().unwrap() = says;
+    }
+
+    pub(super) fn looks(&self) -> usize {
+        self.looks.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn tries(&self) -> usize {
+        self.tries.load(Ordering::SeqCst)
+    }
+
+    fn check_there(&self) -> Result<()> {
+        match *self.away.lock().unwrap() {
+            None => Ok(()),
+            Some(failure) => {
+                self.tries.fetch_add(1, Ordering::SeqCst);
+                Err(failure())
+            }
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap()
     }
@@ -322,7 +358,13 @@ impl Catalog for FakeShop {
     }
 
     async fn claim(&self) -> Result<()> {
-        Ok(())
+        self.check_there()
+    }
+
+    async fn answers(&self) -> bool {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        let said = *self.look_says.lock().unwrap();
+        said.unwrap_or_else(|| self.away.lock().unwrap().is_none())
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
@@ -334,6 +376,7 @@ impl Catalog for FakeShop {
     }
 
     async fn plan(&self) -> Result<CapturePlan> {
+        self.check_there()?;
         if self.table().unfit_key {
             return Err(CatalogError::UnfitKey {
                 table: "Products".to_owned(),
@@ -354,6 +397,7 @@ impl Catalog for FakeShop {
     }
 
     async fn install_with(&self, _agreed: InstallOptions) -> Result<bool> {
+        self.check_there()?;
         self.plan().await?;
         let installed = self.install_by_hand();
         let updated = std::mem::take(&mut self.table().outdated);
@@ -364,10 +408,12 @@ impl Catalog for FakeShop {
     }
 
     async fn remove(&self) -> Result<bool> {
+        self.check_there()?;
         Ok(self.remove_by_hand())
     }
 
     async fn capture(&self) -> Result<CaptureStatus> {
+        self.check_there()?;
         let table = self.table();
         if table.is_view {
             return Ok(CaptureStatus::ScanOnly("it is a view".to_owned()));
@@ -399,12 +445,14 @@ impl Catalog for FakeShop {
     }
 
     async fn owner(&self) -> Result<Option<Owner>> {
+        self.check_there()?;
         let table = self.table();
         table.check_captured();
         Ok(table.owner.clone())
     }
 
     async fn set_owner(&self, owner: &Owner) -> Result<()> {
+        self.check_there()?;
         let mut table = self.table();
         table.check_captured();
         if !table.missing_capture {
@@ -423,6 +471,7 @@ impl Catalog for FakeShop {
     }
 
     async fn newest_change(&self) -> Result<Option<i64>> {
+        self.check_there()?;
         self.probes.fetch_add(1, Ordering::SeqCst);
         let time = self.table().probe_time;
         tokio::time::sleep(time).await;
@@ -432,6 +481,7 @@ impl Catalog for FakeShop {
     }
 
     async fn backlog(&self) -> Result<Backlog> {
+        self.check_there()?;
         let table = self.table();
         table.check_captured();
         let keys: BTreeSet<_> = table.log.iter().map(|c| &c.identity.key).collect();
@@ -445,6 +495,7 @@ impl Catalog for FakeShop {
     }
 
     async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
+        self.check_there()?;
         if after.is_none() {
             self.walks.fetch_add(1, Ordering::SeqCst);
         }
@@ -458,6 +509,7 @@ impl Catalog for FakeShop {
     }
 
     async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
+        self.check_there()?;
         let keys: BTreeSet<_> = keys.iter().map(|key| fold(&key.to_string())).collect();
         let table = self.table();
         table.check_captured();
@@ -469,6 +521,7 @@ impl Catalog for FakeShop {
     }
 
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
+        self.check_there()?;
         let mut table = self.table();
         let found = keys.iter().map(|key| table.find(key)).collect();
         if !keys.is_empty() {
@@ -481,6 +534,7 @@ impl Catalog for FakeShop {
     }
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
+        self.check_there()?;
         let mut table = self.table();
         table.check_captured();
         if let Some(failure) = table.failing {
@@ -494,6 +548,7 @@ impl Catalog for FakeShop {
     }
 
     async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
+        self.check_there()?;
         self.scans.fetch_add(1, Ordering::SeqCst);
         let after = after.map(|id| fold(&id.to_string()));
         let table = self.table();
@@ -518,6 +573,7 @@ impl Catalog for FakeShop {
     }
 
     async fn count(&self) -> Result<u64> {
+        self.check_there()?;
         Ok(self.table().rows.len() as u64)
     }
 }

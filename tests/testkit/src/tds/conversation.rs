@@ -38,6 +38,8 @@ struct Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.shared.model.end(self.number);
+        self.shared
+            .change(|memory| memory.databases.disconnect(self.number));
     }
 }
 
@@ -47,8 +49,10 @@ pub(super) async fn hold(
     number: u64,
     shared: Arc<Shared>,
 ) -> io::Result<()> {
+    let session = Arc::new(Session { number, shared });
+    let shared = &session.shared;
     let accepted = Delivery::of(shared.strike(&Point::Connect));
-    accepted.before(&mut stream, &shared).await?;
+    accepted.before(&mut stream, shared).await?;
     let wishes = read(&mut stream, Kind::PreLogin).await?;
     let client = prelogin::client_wish(&wishes)?;
     let (encryption, certificate) = {
@@ -61,7 +65,7 @@ pub(super) async fn hold(
     packet::write(&mut stream, Kind::TabularResult, &prelogin::answer(agreed)).await?;
     if agreed == Wish::NotSupported {
         let login = read_login(&mut stream).await?;
-        return serve(&mut stream, number, shared, &login, false).await;
+        return serve(&mut stream, &session, &login, false).await;
     }
     if client == Wish::NotSupported {
         return Err(malformed("a client that cannot encrypt, and must"));
@@ -73,9 +77,9 @@ pub(super) async fn hold(
     if agreed == Wish::Off {
         // The login alone is encrypted: not even its answer is.
         let mut stream = stream.into_inner().0.into_inner();
-        return serve(&mut stream, number, shared, &login, true).await;
+        return serve(&mut stream, &session, &login, true).await;
     }
-    serve(&mut stream, number, shared, &login, true).await
+    serve(&mut stream, &session, &login, true).await
 }
 
 /// What both sides do about encryption (2.2.6.5).
@@ -97,15 +101,13 @@ async fn read_login(stream: &mut impl Stream) -> io::Result<Login> {
 /// From the answer to a login to the end.
 async fn serve(
     stream: &mut impl Stream,
-    number: u64,
-    shared: Arc<Shared>,
+    session: &Arc<Session>,
     login: &Login,
     encrypted: bool,
 ) -> io::Result<()> {
-    admit(stream, number, &shared, login, encrypted).await?;
-    let session = Arc::new(Session { number, shared });
+    admit(stream, session.number, &session.shared, login, encrypted).await?;
     while let Some(message) = packet::read(stream).await? {
-        answer_request(stream, &session, message).await?;
+        answer_request(stream, session, message).await?;
     }
     Ok(())
 }
@@ -121,7 +123,7 @@ async fn admit(
     let fault = shared.strike(&Point::Login);
     let refusal = match &fault {
         Some(FaultKind::Refuse(error)) => Some(error.clone()),
-        _ => judge(shared, login),
+        _ => judge(shared, connection, login).err(),
     };
     shared.change(|memory| {
         memory.logins.push(LoginRecord {
@@ -143,21 +145,19 @@ async fn admit(
     delivery.deliver(stream, shared, &answer).await
 }
 
-/// Why a login is refused, if it is.
-fn judge(shared: &Shared, login: &Login) -> Option<SqlError> {
-    let memory = shared.read();
+/// Lets a login into its database.
+fn judge(shared: &Shared, connection: u64, login: &Login) -> Result<(), SqlError> {
+    let mut memory = shared.read();
+    let memory = &mut *memory;
     let settings = &memory.settings;
     if login.username != settings.username || login.password != settings.password {
         let text = format!("Login failed for user '{}'.", login.username);
-        return Some(SqlError::number(18_456).message(text));
+        return Err(SqlError::number(18_456).message(text));
     }
-    if !login.database.eq_ignore_ascii_case(&settings.database) {
-        return Some(SqlError::number(4060).message(format!(
-            "Cannot open database \"{}\" requested by the login. The login failed.",
-            login.database
-        )));
-    }
-    None
+    let (username, database) = (&login.username, &login.database);
+    memory
+        .databases
+        .log_in(settings, connection, username, database)
 }
 
 fn refused_login(error: &SqlError) -> Vec<u8> {
@@ -220,8 +220,17 @@ async fn give(
     }
 }
 
-/// Asks the model on a thread that may block. It goes on to its end even when the connection is cut.
+/// Asks the server itself about its databases, and else the model, on a thread that may block. It goes on to its end even when the connection is cut.
 async fn ask(session: &Arc<Session>, statement: Statement) -> io::Result<Result<Answer, SqlError>> {
+    let of_server = session.shared.change(|memory| {
+        let settings = &memory.settings;
+        memory
+            .databases
+            .answer(settings, session.number, &statement)
+    });
+    if let Some(answer) = of_server {
+        return Ok(answer);
+    }
     let session = Arc::clone(session);
     let asked = tokio::task::spawn_blocking(move || {
         let model = &session.shared.model;

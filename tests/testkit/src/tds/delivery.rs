@@ -54,7 +54,12 @@ impl Delivery {
             _ => packets.len().max(1),
         };
         let (first, second) = packets.split_at(packets.len() / 2);
-        if let Some(FaultKind::Cut(At::InAnswer) | FaultKind::Stall(At::InAnswer)) = &self.0 {
+        if let Some(
+            FaultKind::Cut(At::InAnswer)
+            | FaultKind::Kill(At::InAnswer)
+            | FaultKind::Stall(At::InAnswer),
+        ) = &self.0
+        {
             stream.write_all(first).await?;
             stream.flush().await?;
             self.reach(At::InAnswer, stream, shared).await?;
@@ -78,7 +83,11 @@ impl Delivery {
         shared: &Shared,
     ) -> io::Result<()> {
         match &self.0 {
-            Some(FaultKind::Cut(at)) if *at == point => Err(cut()),
+            Some(FaultKind::Cut(at)) if *at == point => {
+                shared.cut_all();
+                Err(cut())
+            }
+            Some(FaultKind::Kill(at)) if *at == point => Err(cut()),
             Some(FaultKind::Stall(at)) if *at == point => stall(stream, shared).await,
             _ => Ok(()),
         }

@@ -31,8 +31,10 @@ pub enum Point {
 pub enum FaultKind {
     /// It is answered with an error; it takes no effect. A login that is refused ends the connection.
     Refuse(SqlError),
-    /// The connection is cut.
+    /// The line is cut, and with it everybody's connection: the client's other ones, too.
     Cut(At),
+    /// The connection is ended, and nobody else's: somebody threw its session out.
+    Kill(At),
     /// Nothing more comes until the stand-in releases what hangs. A client that hangs up meanwhile
     /// undoes what had no effect yet.
     Stall(At),
@@ -42,7 +44,7 @@ pub enum FaultKind {
     Garbage(Vec<u8>),
 }
 
-/// When a connection is cut or stalls. Before a statement there is only [`At::Before`].
+/// When a connection is cut, ended or stalls. Before a statement there is only [`At::Before`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     /// Before it takes effect.
@@ -85,10 +87,16 @@ impl Fault {
         )
     }
 
-    /// Cuts the connection at the statement with this name.
+    /// Cuts the line at the statement with this name.
     #[must_use]
     pub fn cut(name: &str, at: At) -> Self {
         Self::new(Point::named(name), FaultKind::Cut(at))
+    }
+
+    /// Ends the connection at the statement with this name, and no other.
+    #[must_use]
+    pub fn kill(name: &str, at: At) -> Self {
+        Self::new(Point::named(name), FaultKind::Kill(at))
     }
 
     /// Stalls at the statement with this name.

@@ -23,6 +23,7 @@
 //! [MS-TDS]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-tds/
 
 mod conversation;
+mod databases;
 mod delivery;
 mod fault;
 mod model;
@@ -42,12 +43,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use fault::{At, Fault, FaultKind, Point};
 pub use model::{Answer, ColumnType, Model, ResultSet, SqlError, Statement, Value};
 pub use record::{LoginRecord, Outcome, StatementRecord};
-pub use settings::{Encryption, Settings};
+pub use settings::{DatabaseState, Encryption, Settings, UserAccess, Way};
 pub use shop::SqliteShop;
 pub use tls::Certificate;
 
@@ -65,8 +66,6 @@ pub struct SqlServerSim {
 struct Server {
     address: SocketAddr,
     task: Mutex<Option<JoinHandle<()>>>,
-    /// Counts the times that everybody was disconnected.
-    cut: watch::Sender<u64>,
     connections: Arc<AtomicU64>,
     shared: Arc<Shared>,
 }
@@ -83,7 +82,6 @@ impl SqlServerSim {
         let server = Arc::new(Server {
             address: listener.local_addr()?,
             task: Mutex::new(None),
-            cut: watch::Sender::new(0),
             connections: Arc::default(),
             shared: Arc::clone(&shared),
         });
@@ -114,7 +112,7 @@ impl SqlServerSim {
         }
     }
 
-    /// Listens again on the same port after [`go_offline`](Self::go_offline).
+    /// Starts anew and listens again on the same port after [`go_offline`](Self::go_offline).
     ///
     /// # Errors
     ///
@@ -122,13 +120,35 @@ impl SqlServerSim {
     pub async fn go_online(&self) -> io::Result<()> {
         self.go_offline().await;
         let listener = server::listen(self.server.address.port()).await?;
+        self.shared.change(|memory| memory.databases.restart());
         self.server.run(listener);
         Ok(())
     }
 
     /// Cuts all connections that are there now. New ones are welcome.
     pub fn disconnect_all(&self) {
-        self.server.cut.send_modify(|count| *count += 1);
+        self.shared.cut_all();
+    }
+
+    /// As `ALTER DATABASE … SET SINGLE_USER WITH ROLLBACK IMMEDIATE`: whoever is in the shop's database loses
+    /// the connection, the others keep theirs. Gives how many those were.
+    pub fn throw_out(&self) -> usize {
+        self.shared.change(|memory| {
+            memory.settings.access = UserAccess::Single;
+            memory.databases.throw_out()
+        })
+    }
+
+    /// How many sessions are in the shop's database now.
+    #[must_use]
+    pub fn inside(&self) -> usize {
+        self.shared.read().databases.inside()
+    }
+
+    /// How many connections have logged in and still stand.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.shared.read().databases.connected()
     }
 
     /// Sets one more fault.
@@ -197,8 +217,8 @@ impl SqlServerSim {
             .collect()
     }
 
-    /// Waits until `condition` holds, without a time limit. It is asked now and after each login, and
-    /// after each statement's arrival and effect.
+    /// Waits until `condition` holds, without a time limit. It is asked now, after each login and each
+    /// connection's end, and after each statement's arrival and effect.
     pub async fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
         let mut changes = self.shared.changes();
         while !condition(self) {
@@ -214,7 +234,6 @@ impl Server {
         let task = tokio::spawn(server::serve(
             listener,
             Arc::clone(&self.shared),
-            self.cut.subscribe(),
             Arc::clone(&self.connections),
         ));
         let before = self

@@ -146,6 +146,10 @@ impl SqlError {
             207 => (16, "Invalid column name."),
             208 => (16, "Invalid object name."),
             229 => (14, "The permission was denied on the object."),
+            596 => (
+                21,
+                "Cannot continue the execution because the session is in the kill state.",
+            ),
             1205 => (
                 13,
                 "Transaction was deadlocked on lock resources with another process and has been \

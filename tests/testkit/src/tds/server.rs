@@ -9,7 +9,6 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
     task::JoinSet,
 };
 
@@ -23,11 +22,10 @@ pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
 }
 
-/// Serves until it is aborted; all connections end with it. Those that are there end when `cut` changes.
+/// Serves until it is aborted; all connections end with it.
 pub(super) async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
-    mut cut: watch::Receiver<u64>,
     numbers: Arc<std::sync::atomic::AtomicU64>,
 ) {
     let mut connections = JoinSet::new();
@@ -40,9 +38,12 @@ pub(super) async fn serve(
                     continue;
                 };
                 let number = numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-                connections.spawn(connection(stream, number, Arc::clone(&shared)));
+                // Inside, so that it is known before it logs in.
+                shared.change(|memory| {
+                    let handle = connections.spawn(connection(stream, number, Arc::clone(&shared)));
+                    memory.databases.connect(number, handle);
+                });
             }
-            Ok(()) = cut.changed() => connections.shutdown().await,
             Some(_) = connections.join_next() => {}
         }
     }

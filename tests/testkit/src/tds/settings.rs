@@ -9,12 +9,61 @@ pub struct Settings {
     pub username: String,
     /// Its password.
     pub password: String,
-    /// The only database.
+    /// The only database of the shop's own. Beside it there is `tempdb`.
     pub database: String,
+    /// How that database is.
+    pub state: DatabaseState,
+    /// Whom it lets in.
+    pub access: UserAccess,
+    /// Whether it is closed while nobody is in it.
+    pub auto_close: bool,
+    /// How the login gets into it.
+    pub way: Way,
     /// What the stand-in says about encryption.
     pub encryption: Encryption,
     /// What it encrypts with. Without one a handshake fails, as with a server whose TLS is too old.
     pub certificate: Option<Certificate>,
+}
+
+/// How a database is: `sys.databases.state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseState {
+    /// As ever.
+    Online,
+    /// From a backup.
+    Restoring,
+    /// As after a start of the server.
+    Recovering,
+    /// That cannot begin.
+    RecoveryPending,
+    /// That failed.
+    Suspect,
+    /// For its repair.
+    Emergency,
+    /// Somebody took it off.
+    Offline,
+}
+
+/// Whom a database lets in: `sys.databases.user_access`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserAccess {
+    /// Everybody.
+    Multi,
+    /// One, whoever comes first.
+    Single,
+    /// Its administrators, and the login is none.
+    Restricted,
+}
+
+/// How the login gets into the shop's database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From every other one, with `USE`.
+    Use,
+    /// With its login alone: the user is contained in the database.
+    Contained,
+    /// With its login alone: the server has no `USE`, as Azure SQL Database.
+    OwnConnection,
 }
 
 /// What the stand-in says about encryption.
@@ -34,6 +83,10 @@ impl Default for Settings {
             username: "shopmaster".to_owned(),
             password: "Secret-1".to_owned(),
             database: "ProductsDB".to_owned(),
+            state: DatabaseState::Online,
+            access: UserAccess::Multi,
+            auto_close: false,
+            way: Way::Use,
             encryption: Encryption::NotSupported,
             certificate: None,
         }

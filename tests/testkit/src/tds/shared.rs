@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::{
+    databases::Databases,
     fault::{FaultKind, Faults, Point},
     model::{Model, Statement},
     record::{LoginRecord, Outcome, StatementRecord},
@@ -29,6 +30,7 @@ pub(super) struct Memory {
     pub(super) statements: Vec<StatementRecord>,
     /// How many connections stall now.
     pub(super) stalled: usize,
+    pub(super) databases: Databases,
 }
 
 impl Shared {
@@ -95,6 +97,11 @@ impl Shared {
 
     pub(super) fn releases(&self) -> watch::Receiver<u64> {
         self.releases.subscribe()
+    }
+
+    /// The line to everybody breaks.
+    pub(super) fn cut_all(&self) {
+        self.change(|memory| memory.databases.end_all());
     }
 
     pub(super) fn release(&self) {

@@ -7,8 +7,8 @@ use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
 use super::{
-    Answer, At, ColumnType, Fault, FaultKind, Model, Outcome, Point, ResultSet, Settings, SqlError,
-    SqlServerSim, Statement, Value,
+    Answer, At, ColumnType, DatabaseState, Fault, FaultKind, Model, Outcome, Point, ResultSet,
+    Settings, SqlError, SqlServerSim, Statement, UserAccess, Value, Way,
 };
 
 type Sql = Client<Compat<TcpStream>>;
@@ -358,4 +358,90 @@ async fn a_server_goes_and_comes_back() {
     server.go_online().await.unwrap();
     let mut client = connect(&server).await.unwrap();
     assert!(names(&mut client).await.is_ok());
+}
+
+async fn goes(client: &mut Sql, step: &str) -> Result<(), Error> {
+    let stream = client
+        .simple_query(format!("/* shopmaster {step} */"))
+        .await?;
+    stream.into_results().await.map(drop)
+}
+
+async fn outside(server: &SqlServerSim) -> Result<Sql, Error> {
+    let mut config = config(server);
+    config.database("tempdb");
+    connect_with(config).await
+}
+
+#[tokio::test]
+async fn a_session_enters_and_leaves() {
+    let server = server().await;
+    let mut client = outside(&server).await.unwrap();
+    assert_eq!((server.connected(), server.inside()), (1, 0));
+    assert_eq!(code(names(&mut client).await), (208, 1));
+    goes(&mut client, "enter").await.unwrap();
+    assert_eq!(server.inside(), 1);
+    assert_eq!(names(&mut client).await.unwrap().len(), 2_000);
+    goes(&mut client, "leave").await.unwrap();
+    assert_eq!(server.inside(), 0);
+    drop(client);
+    server.wait_for(|server| server.connected() == 0).await;
+}
+
+#[tokio::test]
+async fn a_closed_database_lets_nobody_in() {
+    let server = server().await;
+    let mut client = outside(&server).await.unwrap();
+    for (state, number) in [
+        (DatabaseState::Offline, 942),
+        (DatabaseState::Restoring, 927),
+        (DatabaseState::Suspect, 926),
+    ] {
+        server.configure(|settings| settings.state = state);
+        assert_eq!(code(goes(&mut client, "enter").await), (number, 1));
+        assert_eq!(code(connect(&server).await), (4060, 1));
+    }
+    server.configure(|settings| settings.state = DatabaseState::Online);
+    server.configure(|settings| settings.access = UserAccess::Single);
+    let first = connect(&server).await.unwrap();
+    assert_eq!(code(goes(&mut client, "enter").await), (924, 1));
+    drop(first);
+    server.wait_for(|server| server.inside() == 0).await;
+    goes(&mut client, "enter").await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_inside_is_thrown_out_and_nobody_else() {
+    let server = server().await;
+    let mut inside = connect(&server).await.unwrap();
+    let mut beside = outside(&server).await.unwrap();
+    assert_eq!(server.throw_out(), 1);
+    assert!(names(&mut inside).await.is_err());
+    goes(&mut beside, "enter").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_connection_is_the_only_one() {
+    let server = server().await;
+    let mut killed = connect(&server).await.unwrap();
+    let mut other = connect(&server).await.unwrap();
+    server.inject(Fault::kill("long", At::Before).once());
+    assert!(names(&mut killed).await.is_err());
+    assert!(names(&mut other).await.is_ok());
+    server.inject(Fault::cut("long", At::Before).once());
+    let mut cut = connect(&server).await.unwrap();
+    assert!(names(&mut cut).await.is_err());
+    assert!(names(&mut other).await.is_err());
+}
+
+#[tokio::test]
+async fn not_every_login_goes_from_one_database_to_another() {
+    let server = server().await;
+    server.configure(|settings| settings.way = Way::Contained);
+    assert_eq!(code(outside(&server).await), (18_456, 1));
+    let mut client = connect(&server).await.unwrap();
+    assert_eq!(code(goes(&mut client, "leave").await), (916, 1));
+    server.configure(|settings| settings.way = Way::OwnConnection);
+    let mut client = outside(&server).await.unwrap();
+    assert_eq!(code(goes(&mut client, "enter").await), (40_508, 1));
 }

@@ -23,6 +23,21 @@ async fn a_missing_file_is_never_made() {
     assert!(!shop.path().exists());
 }
 
+/// A look finds it without opening it.
+#[tokio::test]
+async fn a_file_that_is_there_again_is_seen() {
+    let shop = Shop::usual();
+    assert!(shop.catalog.answers().await);
+    let elsewhere = shop.path().with_extension("away");
+    fs::rename(shop.path(), &elsewhere).unwrap();
+    assert!(!shop.catalog.answers().await);
+    let error = shop.catalog.count().await.unwrap_err();
+    assert!(error.is_away(), "{error}");
+    fs::rename(&elsewhere, shop.path()).unwrap();
+    assert!(shop.catalog.answers().await);
+    shop.catalog.count().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_is_no_database_is_told() {
     let folder = tempfile::tempdir().unwrap();

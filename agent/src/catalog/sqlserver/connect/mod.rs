@@ -40,6 +40,9 @@ pub(super) type Stream = stream::Stream;
 /// How long it may take from a name to a connection that has logged in.
 const DEADLINE: Duration = Duration::from_secs(15);
 
+/// How long a look may take at whether anything is there.
+const LOOK: Duration = Duration::from_secs(3);
+
 /// How patient we are.
 struct Limits {
     whole: Duration,
@@ -75,6 +78,16 @@ pub(super) async fn open(options: &SqlServerOptions) -> Work<Client<Compat<Strea
         cause,
     };
     Ok(opened.map_err(failed)?)
+}
+
+/// Whether a way to the server is open: nothing is said over it, and so nobody logs in.
+pub(super) async fn answers(options: &SqlServerOptions) -> bool {
+    let Ok(address) = Address::parse(&options.server) else {
+        return false;
+    };
+    let deadline = Deadline::after(LOOK);
+    let way = wire::reach(&address, &Browser::default(), deadline).await;
+    way.is_ok()
 }
 
 async fn enter(

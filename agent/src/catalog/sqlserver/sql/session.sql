@@ -14,3 +14,6 @@ SET TEXTSIZE 2147483647;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT {lock_timeout};
 SET DEADLOCK_PRIORITY LOW;
+
+-- When the server was started: it makes this database anew then.
+SELECT DATEDIFF(SECOND, '20000101', d.create_date) FROM sys.databases AS d WHERE d.name = N'tempdb';

@@ -1,58 +1,7 @@
 //! Who serves the shop, over a stand-in for the wire.
 
-use rusqlite::Connection;
-use shopmaster_testkit::tds::{Settings, SqlServerSim, SqliteShop};
-use tempfile::TempDir;
-
-use super::super::{Encryption, Login, SqlServerCatalog, SqlServerOptions};
-use crate::catalog::{Catalog, CatalogError, Columns};
-
-struct Server {
-    sim: SqlServerSim,
-    settings: Settings,
-    _folder: TempDir,
-}
-
-impl Server {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("shop.db");
-        let till = Connection::open(&path).unwrap();
-        till.execute_batch(
-            "CREATE TABLE Products (ProductID VARCHAR(25) NOT NULL PRIMARY KEY,
-                ProductName VARCHAR(100), SellPrice NUMERIC(18,2))",
-        )
-        .unwrap();
-        let settings = Settings::default();
-        let model = SqliteShop::open(&path).unwrap();
-        Self {
-            sim: SqlServerSim::start(settings.clone(), model).await.unwrap(),
-            settings,
-            _folder: folder,
-        }
-    }
-
-    fn agent(&self, claimant: &str) -> SqlServerCatalog {
-        SqlServerCatalog::new(SqlServerOptions {
-            server: self.sim.server_name(),
-            database: self.settings.database.clone(),
-            table: "Products".to_owned(),
-            columns: Columns {
-                id: "ProductID".to_owned(),
-                name: "ProductName".to_owned(),
-                price: "SellPrice".to_owned(),
-            },
-            price_digits: None,
-            login: Login::Sql {
-                username: self.settings.username.clone(),
-                password: Some(self.settings.password.clone().into()),
-            },
-            encryption: Some(Encryption::None),
-            trust: None,
-            claimant: claimant.to_owned(),
-        })
-    }
-}
+use super::stand_in::Server;
+use crate::catalog::{Catalog, CatalogError};
 
 /// The server has not noticed yet that the first connection is of no use to anybody.
 #[tokio::test]

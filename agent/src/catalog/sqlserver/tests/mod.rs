@@ -6,6 +6,8 @@ mod batches;
 mod claiming;
 mod conforming;
 #[cfg(feature = "demo")]
+mod entering;
+#[cfg(feature = "demo")]
 mod guarded;
 mod identity;
 #[cfg(feature = "demo")]
@@ -23,6 +25,8 @@ pub(crate) mod server;
 mod shop;
 #[cfg(feature = "demo")]
 mod staged;
+#[cfg(feature = "demo")]
+mod stand_in;
 mod triggers;
 mod types;
 mod views;

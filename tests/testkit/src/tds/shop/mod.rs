@@ -25,7 +25,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
 
-use super::model::{Answer, ColumnType, Model, ResultSet, SqlError, Statement, Value};
+use super::model::{Answer, Model, SqlError, Statement, Value};
 use types::SqlType;
 
 /// How long it waits for the till. Then the client is told that a lock was not given in time.
@@ -88,11 +88,8 @@ impl Model for SqliteShop {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
         match statement.name.as_deref().unwrap_or_default() {
-            // Settings of a session, and texts that do nothing but say something.
-            "session" | "install_nothing" | "take_back" => Ok(Answer::default()),
-            "alive" => Ok(ResultSet::new([("", ColumnType::Int)])
-                .row([Value::Int(1)])
-                .into()),
+            // Texts that do nothing but say something, or set something.
+            "install_nothing" | "take_back" => Ok(Answer::default()),
             "claim" | "claimed" => claims::answer(state, session, statement),
             "table" | "columns" | "look" | "table_identity" | "migrations" | "newest_migration" => {
                 catalogue::answer(state, statement)

@@ -1,2 +1,0 @@
-/* shopmaster alive */
-SELECT 1

@@ -1,0 +1,2 @@
+/* shopmaster enter */
+USE {database}

@@ -1,0 +1,2 @@
+/* shopmaster leave */
+USE tempdb
