@@ -170,7 +170,8 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
     Some(texts)
 }
 
-fn table(schema: &str, name: &str, columns: [&str; 3], key: (&str, i32, u8)) -> Table {
+/// A product table as the catalogue views would describe it; of the key: its type, bytes and digits.
+pub(super) fn table(schema: &str, name: &str, columns: [&str; 3], key: (&str, i32, u8)) -> Table {
     let [id, names, price] = columns;
     let (data_type, bytes, digits) = key;
     Table {

@@ -19,7 +19,7 @@ BEGIN
         ELSE IF NOT EXISTS (SELECT 1 FROM inserted)
             INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
             SELECT N'DELETE', d.{id}, GETUTCDATE() FROM deleted AS d WHERE d.{id} IS NOT NULL;
-{keeps_key}        ELSE
+        ELSE{if_key_set}
             INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
             SELECT
                 CASE
@@ -32,7 +32,7 @@ BEGIN
             FROM inserted AS i
             FULL JOIN deleted AS d ON {same}
             WHERE COALESCE(i.{id}, d.{id}) IS NOT NULL;
-    END TRY
+{key_kept}    END TRY
     BEGIN CATCH
         -- A sale is worth more than a change: an upload sends what is missing here.
         RETURN;

@@ -1,6 +1,6 @@
 //! Logins that may not.
 
-use super::shop::Shop;
+use super::shop::{Shop, Till};
 use crate::{
     catalog::{Catalog, CatalogError, Lookup},
     product::ProductId,
@@ -48,4 +48,33 @@ async fn reading_needs_no_more_than_the_right_to_select() {
         catalog.newest_change().await,
         Err(CatalogError::NotInstalled)
     ));
+}
+
+/// Whoever may not see the product table's triggers may not drop what one of ours needs.
+#[tokio::test]
+#[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
+async fn who_cannot_see_a_trigger_does_not_take_its_log_away() {
+    let mut shop = Shop::usual().await;
+    assert!(shop.catalog().install().await.unwrap());
+    let options = shop.stranger().await;
+    let name = super::super::quote::identifier(&shop.options.database);
+    for grant in [
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON Products TO {name}"),
+        format!("GRANT SELECT ON shopmaster.ChangeLog TO {name}"),
+    ] {
+        shop.run(&grant).await;
+    }
+    let before = super::objects(&shop).await;
+    let plan = shop.catalog().plan().await.unwrap();
+    let mut window = Till::open(&options).await;
+    let refused = window.try_run(plan.remove.trim_end_matches("GO\n")).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("may not see the triggers"), "{refused}");
+    drop(window);
+    let catalog = shop.with(options);
+    assert!(catalog.remove().await.is_err());
+    drop(catalog);
+    assert_eq!(super::objects(&shop).await, before);
+    shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)")
+        .await;
 }
