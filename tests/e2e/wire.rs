@@ -294,13 +294,13 @@ async fn a_program_that_a_trigger_breaks_is_a_reason_not_to_install() -> Tested 
         assert!(refused.stderr.contains(words), "{refused:?}");
     }
     let server = world.sql_server()?;
-    assert!(server.statements_named("create_trigger").is_empty());
+    assert!(server.statements_named("install").is_empty());
 
     let agreed = world
         .ctl(&["capture", "install", "--ignore-output"])
         .await?;
     assert_eq!(agreed.code, 0, "{agreed:?}");
-    assert_eq!(server.statements_named("create_trigger").len(), 1);
+    assert_eq!(server.statements_named("install").len(), 1);
 
     // In scan mode nothing is installed, and nothing of it is asked.
     world.ctl(&["capture", "remove"]).await?;
@@ -363,7 +363,12 @@ async fn who_is_in_the_way_is_waited_for() -> Tested {
         for statement in ["scan_start", "pending", "read", "acknowledge"] {
             world.shop.set_price(&id(1), &format!("{number}.00"))?;
             world.shop.rename(&id(2), statement)?;
-            server.inject(Fault::error(statement, number).times(2));
+            // A page that a lock keeps from being read is not asked for again: its keys are.
+            let times = match (statement, number) {
+                ("scan_start", 1222) => 1,
+                _ => 2,
+            };
+            server.inject(Fault::error(statement, number).times(times));
             let (upload, sync) = (world.upload().await?, world.sync().await?);
             let outcomes = (upload.outcome(), sync.outcome());
             let both = (RunOutcome::Completed, RunOutcome::Completed);
@@ -371,7 +376,7 @@ async fn who_is_in_the_way_is_waited_for() -> Tested {
             let seen = server.statements_named(statement);
             let refused = Outcome::Refused(number);
             let refused = seen.iter().filter(|it| it.outcome == refused);
-            assert_eq!(refused.count(), 2, "{number} {statement}");
+            assert_eq!(refused.count(), times as usize, "{number} {statement}");
             assert_eq!(world.assert_equal().await?.equal, 3);
         }
     }

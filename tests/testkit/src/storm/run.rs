@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     io,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -23,7 +24,7 @@ use super::{
     trace::Trace,
 };
 use crate::{
-    digible::{Counts, CutAt, Fault, ProductId, SimOptions},
+    digible::{Counts, CutAt, Fault, ProductId, Settings, SimOptions},
     world::{ShopKind, World, WorldError},
 };
 
@@ -182,6 +183,10 @@ impl<'a> Case<'a> {
             .products(0)
             .digible(SimOptions {
                 seed: plan.seed,
+                settings: Settings {
+                    password: own_password(),
+                    ..Settings::default()
+                },
                 ..SimOptions::default()
             })
             .set("digible.timeout", ms(timeout_ms))
@@ -580,4 +585,11 @@ fn named(key: Key, id: String) -> ProductId {
         (Key::Integer, Ok(number)) => ProductId::Number(number),
         _ => ProductId::Text(id),
     }
+}
+
+/// Ports come again: the agent of a case that has ended must not get in here.
+fn own_password() -> String {
+    static CASES: AtomicU64 = AtomicU64::new(0);
+    let case = CASES.fetch_add(1, Ordering::Relaxed);
+    format!("secret-{}-{case}", std::process::id())
 }
