@@ -211,7 +211,8 @@ impl Databases {
         kinds[0] = ColumnType::Text;
         let result = ResultSet::new(kinds.map(|kind| ("", kind)));
         // Azure SQL Database shows the connection's own database and no other.
-        let is_hidden = settings.way == Way::OwnConnection && place != Place::Shop;
+        let hides = settings.hidden || settings.way == Way::OwnConnection;
+        let is_hidden = hides && place != Place::Shop;
         if !asked.eq_ignore_ascii_case(&settings.database) || is_hidden {
             return Ok(result.into());
         }

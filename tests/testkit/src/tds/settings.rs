@@ -19,6 +19,8 @@ pub struct Settings {
     pub auto_close: bool,
     /// How the login gets into it.
     pub way: Way,
+    /// Whether the login sees it only from inside: it lacks `VIEW ANY DATABASE`.
+    pub hidden: bool,
     /// What the stand-in says about encryption.
     pub encryption: Encryption,
     /// What it encrypts with. Without one a handshake fails, as with a server whose TLS is too old.
@@ -87,6 +89,7 @@ impl Default for Settings {
             access: UserAccess::Multi,
             auto_close: false,
             way: Way::Use,
+            hidden: false,
             encryption: Encryption::NotSupported,
             certificate: None,
         }

@@ -267,6 +267,21 @@ async fn who_gets_in_by_login_alone_gets_in() {
     }
 }
 
+/// The login lacks `VIEW ANY DATABASE`.
+#[tokio::test]
+async fn a_hidden_database_is_looked_at_from_inside() {
+    let server = Server::start().await;
+    let (sim, agent) = (&server.sim, server.agent("till"));
+    sim.configure(|settings| settings.hidden = true);
+    agent.claim().await.unwrap();
+    agent.scan(None, 10).await.unwrap();
+    sim.configure(|settings| settings.access = UserAccess::Single);
+    assert_eq!(closed(&failure(&agent).await), Some(Closed::SingleUser));
+    assert_eq!(sim.inside(), 0);
+    sim.configure(|settings| settings.state = DatabaseState::Offline);
+    assert_eq!(closed(&failure(&agent).await), Some(Closed::Offline));
+}
+
 /// Each counts towards locking the account.
 #[tokio::test]
 async fn a_wrong_password_is_not_tried_twice_as_often() {
