@@ -159,6 +159,8 @@ fn with_password_in_a_file() -> ConfigureRequest {
 async fn a_password_that_cannot_be_kept_changes_nothing_at_all() {
     let world = World::builder().products(3).start().await.unwrap();
     world.install_capture().await.unwrap();
+    // From here on no login keeps its token over the broken file.
+    world.upload().await.unwrap();
     let secrets = world.folders().data.join("secrets.json");
     fs::write(&secrets, "{\"digible-pass").unwrap();
     let before = fs::read(world.config_file()).unwrap();

@@ -256,7 +256,7 @@ async fn a_key_that_could_lose_rows_is_refused() {
         (
             "int NOT NULL",
             "CREATE UNIQUE INDEX u{} ON U{} (ProductID, SellPrice)",
-            "no primary key",
+            "the key has several columns",
         ),
         (
             "int NOT NULL",
