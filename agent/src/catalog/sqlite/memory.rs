@@ -12,6 +12,8 @@ const TRIM: Duration = Duration::from_secs(3_600);
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     trail: Trail,
+    /// How often something was forgotten.
+    forgotten: u64,
     pub(super) newest: Option<Option<i64>>,
     pub(super) capture: Option<CaptureStatus>,
     pub(super) table: Option<Option<String>>,
@@ -29,9 +31,15 @@ impl Memory {
     }
 
     pub(super) fn forget(&mut self) {
+        self.forgotten += 1;
         self.newest = None;
         self.capture = None;
         self.table = None;
+    }
+
+    /// How often something was forgotten: an answer to a question from before then is not to be kept.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// How long nobody has written, as far as it was looked at.

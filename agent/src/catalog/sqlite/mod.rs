@@ -185,7 +185,7 @@ impl SqliteCatalog {
             .store(position)
             .await
             .map_err(CatalogError::Position)?;
-        self.memory().newest = None;
+        self.memory().forget();
         Ok(())
     }
 
@@ -196,17 +196,22 @@ impl SqliteCatalog {
         ask: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let before = self.look_at_footprint().await;
-        if before == footprint::Step::Settled
-            && let Some(answer) = remembered(&mut self.memory())
-        {
-            return Ok(answer.clone());
+        if before != footprint::Step::Settled {
+            return ask.await;
         }
+        let forgotten = {
+            let mut memory = self.memory();
+            if let Some(answer) = remembered(&mut memory) {
+                return Ok(answer.clone());
+            }
+            memory.forgotten()
+        };
         let answer = ask.await?;
-        // Nobody wrote while it was asked.
-        if before == footprint::Step::Settled
-            && self.look_at_footprint().await == footprint::Step::Settled
-        {
-            *remembered(&mut self.memory()) = Some(answer.clone());
+        let after = self.look_at_footprint().await;
+        let mut memory = self.memory();
+        // Neither the till has written while it was asked, nor has something been dealt with.
+        if after == footprint::Step::Settled && memory.forgotten() == forgotten {
+            *remembered(&mut memory) = Some(answer.clone());
         }
         Ok(answer)
     }

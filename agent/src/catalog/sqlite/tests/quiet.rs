@@ -48,6 +48,13 @@ async fn settle_all(catalog: &SqliteCatalog) {
     catalog.acknowledge(&identities).await.unwrap();
 }
 
+/// Waits until no connection is open.
+async fn let_go(catalog: &SqliteCatalog) {
+    while catalog.database.close_idle().is_some() {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Forgets what was found in the file, and lets the till be quiet since long ago.
 fn long_quiet(catalog: &SqliteCatalog) {
     let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
@@ -111,9 +118,7 @@ async fn the_file_is_let_go_when_nothing_is_asked() {
     } = shop;
     drop(till);
     // The till is not the last to close just now, but soon the file is as if it had been.
-    while catalog.database.close_idle().is_some() {
-        tokio::task::yield_now().await;
-    }
+    let_go(&catalog).await;
     assert!(!wal.exists());
     let copy = folder.path().join("copy.db");
     fs::copy(folder.path().join("shop.db"), &copy).unwrap();
@@ -128,9 +133,7 @@ async fn the_file_is_let_go_when_nothing_is_asked() {
 async fn a_till_that_wants_the_file_to_itself_gets_it() {
     let shop = Shop::usual().captured().await;
     shop.catalog.newest_change().await.unwrap();
-    while shop.catalog.database.close_idle().is_some() {
-        tokio::task::yield_now().await;
-    }
+    let_go(&shop.catalog).await;
     shop.till.busy_timeout(Duration::ZERO).unwrap();
     shop.run(
         "PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT",
@@ -149,9 +152,7 @@ async fn a_file_that_nobody_writes_is_not_opened() {
         CaptureStatus::Installed
     );
     let table = shop.catalog.table_identity().await.unwrap();
-    while shop.catalog.database.close_idle().is_some() {
-        tokio::task::yield_now().await;
-    }
+    let_go(&shop.catalog).await;
     for _ in 0..3 {
         assert_eq!(shop.catalog.newest_change().await.unwrap(), None);
         assert_eq!(shop.catalog.backlog().await.unwrap().changes, 0);
@@ -168,6 +169,25 @@ async fn a_file_that_nobody_writes_is_not_opened() {
     );
     shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)");
     assert!(shop.catalog.newest_change().await.unwrap().is_some());
+}
+
+/// Else a change that is dealt with would be found for as long as the till does not write.
+#[tokio::test]
+async fn what_is_dealt_with_while_it_is_asked_for_is_not_remembered_as_waiting() {
+    let shop = Shop::usual().captured().await;
+    shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)");
+    shop.catalog.position().await.unwrap();
+    long_quiet(&shop.catalog);
+    let ask = async {
+        let newest = shop.pending().await[0].identity.change;
+        settle_all(&shop.catalog).await;
+        Ok(Some(newest))
+    };
+    let asked = shop
+        .catalog
+        .unless_unchanged(|memory| &mut memory.newest, ask);
+    assert!(asked.await.unwrap().is_some());
+    assert_eq!(shop.catalog.newest_change().await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -239,9 +259,7 @@ async fn a_file_that_was_restored_is_told_by_its_change_log() {
         folder,
     } = shop;
     drop(till);
-    while catalog.database.close_idle().is_some() {
-        tokio::task::yield_now().await;
-    }
+    let_go(&catalog).await;
     fs::rename(&copy, folder.path().join("shop.db")).unwrap();
     assert!(
         catalog.newest_change().await.unwrap().is_some(),
