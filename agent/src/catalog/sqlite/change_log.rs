@@ -149,18 +149,10 @@ fn of_keys(
         .filter_map(literal)
         .collect::<Vec<_>>()
         .join(",");
-    let mut statement = of_either_version(
-        connection,
-        include_str!("sql/changes_of.sql"),
-        include_str!("sql/v1/changes_of.sql"),
-    )?;
+    let mut statement = of_either_version(connection, include_str!("sql/changes_of.sql"))?;
     let mut found = entries(&mut statement, [format!("[{list}]")])?;
     for key in &alone {
-        let mut statement = of_either_version(
-            connection,
-            include_str!("sql/changes_of_one.sql"),
-            include_str!("sql/v1/changes_of_one.sql"),
-        )?;
+        let mut statement = of_either_version(connection, include_str!("sql/changes_of_one.sql"))?;
         found.extend(entries(&mut statement, [key])?);
     }
     let mut changes = Vec::with_capacity(found.len());
@@ -254,14 +246,11 @@ fn newest_within(connection: &Connection, (first, last): (i64, i64)) -> Work<Opt
 }
 
 /// The first version's ChangeLog does not know when a key was born.
-fn of_either_version<'a>(
-    connection: &'a Connection,
-    newest: &str,
-    first: &str,
-) -> Work<CachedStatement<'a>> {
-    match connection.prepare_cached(newest) {
-        Err(rusqlite::Error::SqlInputError { msg, .. }) if msg.ends_with(" c.BornID") => {
-            Ok(connection.prepare_cached(first)?)
+fn of_either_version<'a>(connection: &'a Connection, sql: &str) -> Work<CachedStatement<'a>> {
+    const BORN: &str = "c.BornID";
+    match connection.prepare_cached(sql) {
+        Err(rusqlite::Error::SqlInputError { msg, .. }) if msg.ends_with(BORN) => {
+            Ok(connection.prepare_cached(&sql.replace(BORN, "0"))?)
         }
         prepared => Ok(prepared?),
     }

@@ -75,9 +75,7 @@ impl Trail {
             }
         }
     }
-}
 
-impl Trail {
     /// Since when it is the same, as far as it was looked at.
     pub(super) fn unchanged_for(&self, now: Instant) -> Duration {
         let since = self.last.as_ref().map(|(_, since)| *since);

@@ -12,9 +12,9 @@ use shopmaster_testkit::tds::{
 };
 use tempfile::TempDir;
 
-use super::super::{Encryption, Login, SqlServerCatalog, SqlServerOptions};
+use super::{super::SqlServerCatalog, stand_in};
 use crate::{
-    catalog::{Catalog, CatalogError, Columns, Lookup, Scanned},
+    catalog::{Catalog, CatalogError, Lookup, Scanned},
     product::ProductId,
 };
 
@@ -114,24 +114,7 @@ impl Held {
         };
         let settings = Settings::default();
         let server = SqlServerSim::start(settings.clone(), model).await.unwrap();
-        let catalog = SqlServerCatalog::new(SqlServerOptions {
-            server: server.server_name(),
-            database: settings.database,
-            table: "Products".to_owned(),
-            columns: Columns {
-                id: "ProductID".to_owned(),
-                name: "ProductName".to_owned(),
-                price: "SellPrice".to_owned(),
-            },
-            price_digits: None,
-            login: Login::Sql {
-                username: settings.username,
-                password: Some(settings.password.into()),
-            },
-            encryption: Some(Encryption::None),
-            trust: None,
-            claimant: "test".to_owned(),
-        });
+        let catalog = SqlServerCatalog::new(stand_in::options(&server, &settings, "test"));
         Self {
             catalog,
             server,

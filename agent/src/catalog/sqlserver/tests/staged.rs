@@ -12,10 +12,11 @@ use shopmaster_testkit::tds::{
 };
 use tempfile::TempDir;
 
-use super::super::{
-    Encryption, Login, SqlServerCatalog, SqlServerOptions, facts::Table, session::Session,
+use super::{
+    super::{SqlServerCatalog, SqlServerOptions, facts::Table, session::Session},
+    stand_in,
 };
-use crate::catalog::{Catalog, Check, Columns};
+use crate::catalog::{Catalog, Check};
 
 type Edit = Box<dyn Fn(Result<Answer, SqlError>) -> Result<Answer, SqlError> + Send>;
 type Edits = Arc<Mutex<HashMap<&'static str, Edit>>>;
@@ -72,24 +73,7 @@ impl Staged {
         };
         let settings = Settings::default();
         let server = SqlServerSim::start(settings.clone(), stage).await.unwrap();
-        let options = SqlServerOptions {
-            price_digits: None,
-            server: server.server_name(),
-            database: settings.database,
-            table: "Products".to_owned(),
-            columns: Columns {
-                id: "ProductID".to_owned(),
-                name: "ProductName".to_owned(),
-                price: "SellPrice".to_owned(),
-            },
-            login: Login::Sql {
-                username: settings.username,
-                password: Some(settings.password.into()),
-            },
-            encryption: Some(Encryption::None),
-            trust: None,
-            claimant: "test".to_owned(),
-        };
+        let options = stand_in::options(&server, &settings, "test");
         Self {
             catalog: SqlServerCatalog::new(options.clone()),
             server,

@@ -39,23 +39,28 @@ impl Server {
     }
 
     pub(super) fn options(&self, claimant: &str) -> SqlServerOptions {
-        SqlServerOptions {
-            server: self.sim.server_name(),
-            database: self.settings.database.clone(),
-            table: "Products".to_owned(),
-            columns: Columns {
-                id: "ProductID".to_owned(),
-                name: "ProductName".to_owned(),
-                price: "SellPrice".to_owned(),
-            },
-            price_digits: None,
-            login: Login::Sql {
-                username: self.settings.username.clone(),
-                password: Some(self.settings.password.clone().into()),
-            },
-            encryption: Some(Encryption::None),
-            trust: None,
-            claimant: claimant.to_owned(),
-        }
+        options(&self.sim, &self.settings, claimant)
+    }
+}
+
+/// The table `Products` of a stand-in with these settings, for an agent of this name.
+pub(super) fn options(sim: &SqlServerSim, settings: &Settings, claimant: &str) -> SqlServerOptions {
+    SqlServerOptions {
+        server: sim.server_name(),
+        database: settings.database.clone(),
+        table: "Products".to_owned(),
+        columns: Columns {
+            id: "ProductID".to_owned(),
+            name: "ProductName".to_owned(),
+            price: "SellPrice".to_owned(),
+        },
+        price_digits: None,
+        login: Login::Sql {
+            username: settings.username.clone(),
+            password: Some(settings.password.clone().into()),
+        },
+        encryption: Some(Encryption::None),
+        trust: None,
+        claimant: claimant.to_owned(),
     }
 }

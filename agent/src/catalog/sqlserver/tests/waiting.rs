@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use shopmaster_testkit::tds::{Fault, Settings, SqlServerSim, SqliteShop};
 use tempfile::TempDir;
 
-use super::super::{Encryption, Login, SqlServerCatalog, SqlServerOptions};
-use crate::catalog::{Backlog, Catalog, Columns};
+use super::{super::SqlServerCatalog, stand_in};
+use crate::catalog::{Backlog, Catalog};
 
 /// A captured shop, and its till.
 struct Captured {
@@ -28,24 +28,7 @@ impl Captured {
         let settings = Settings::default();
         let model = SqliteShop::open(&path).unwrap();
         let server = SqlServerSim::start(settings.clone(), model).await.unwrap();
-        let catalog = SqlServerCatalog::new(SqlServerOptions {
-            price_digits: None,
-            server: server.server_name(),
-            database: settings.database,
-            table: "Products".to_owned(),
-            columns: Columns {
-                id: "ProductID".to_owned(),
-                name: "ProductName".to_owned(),
-                price: "SellPrice".to_owned(),
-            },
-            login: Login::Sql {
-                username: settings.username,
-                password: Some(settings.password.into()),
-            },
-            encryption: Some(Encryption::None),
-            trust: None,
-            claimant: "test".to_owned(),
-        });
+        let catalog = SqlServerCatalog::new(stand_in::options(&server, &settings, "test"));
         assert!(catalog.install().await.unwrap());
         Self {
             catalog,

@@ -1,9 +1,0 @@
-SELECT
-    c.ChangeID,
-    c.ProductID,
-    c.ChangeType,
-    c.ChangeDateTime,
-    0
-FROM shopmaster_ChangeLog AS c
-WHERE c.ProductID IS ?1
-ORDER BY c.ChangeID
