@@ -15,6 +15,7 @@ mod conformance;
 mod connect_error;
 mod decimal;
 mod error;
+mod finding;
 mod price_column;
 pub mod sqlite;
 pub mod sqlserver;

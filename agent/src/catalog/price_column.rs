@@ -1,6 +1,9 @@
 //! What the preflight says of a price column, whatever the database.
 
-use super::{Verdict, decimal::Digits};
+use super::{
+    decimal::Digits,
+    finding::{Finding, good, warning},
+};
 use crate::{product::Price, words};
 
 /// How many prices are looked at, at most.
@@ -29,14 +32,6 @@ pub(super) struct Sample {
     changed: u64,
     /// One of them, before and after.
     example: Option<(Price, Price)>,
-}
-
-/// A verdict on a price column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) verdict: Verdict,
-    pub(super) text: String,
-    pub(super) remedy: &'static str,
 }
 
 impl Sample {
@@ -114,26 +109,13 @@ fn is_changed(price: Price, rounded: Price, is_float: bool) -> bool {
     }
 }
 
-fn good(text: String) -> Finding {
-    Finding {
-        verdict: Verdict::Ok,
-        text,
-        remedy: "",
-    }
-}
-
-fn warning(text: String, remedy: &'static str) -> Finding {
-    Finding {
-        verdict: Verdict::Warning,
-        text,
-        remedy,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::decimal::{Float, plain};
+    use crate::catalog::{
+        Verdict,
+        decimal::{Float, plain},
+    };
 
     const CENTS: Digits = Digits::asking(2);
 
@@ -172,7 +154,7 @@ mod tests {
             assert_eq!(judged(held, declared).verdict, Verdict::Ok);
         }
         let exact = judged(Held::Exact, Digits::default());
-        assert_eq!((exact.verdict, exact.remedy), (Verdict::Ok, ""));
+        assert_eq!((exact.verdict, exact.remedy.as_str()), (Verdict::Ok, ""));
     }
 
     #[test]

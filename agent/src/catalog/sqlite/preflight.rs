@@ -16,8 +16,9 @@ use super::{
     rows,
 };
 use crate::catalog::{
-    CatalogError, Check, Verdict,
+    CatalogError, Check,
     decimal::Digits,
+    finding::{Finding, good, warning},
     price_column::{Held, judge},
 };
 
@@ -39,20 +40,11 @@ pub(super) const VIEW: &str = "it is a view, which has no rows of its own to cap
 
 type Probe = fn(&Connection, &SqliteOptions) -> Work<Finding>;
 
-/// What a check that did not fail found.
-struct Finding {
-    verdict: Verdict,
-    text: String,
-    remedy: &'static str,
-}
-
 /// Every check over an open connection.
 pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Claim) -> Vec<Check> {
     let options = &database.options;
-    let mut checks = vec![check(
-        "catalog.open",
-        good(format!("`{}` is open", options.path.display())),
-    )];
+    let mut checks =
+        vec![good(format!("`{}` is open", options.path.display())).check("catalog.open")];
     let mut failed = false;
     for (name, probe) in CHECKS {
         if failed {
@@ -62,7 +54,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Clai
         let found = probe(connection, options);
         failed = found.is_err();
         checks.push(match found {
-            Ok(finding) => check(name, finding),
+            Ok(finding) => finding.check(name),
             Err(fault) => Check::failed(name, &fault.into_error("be inspected", options)),
         });
     }
@@ -83,10 +75,7 @@ pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
 
 /// The verdict on the price column alone.
 pub(super) fn price(connection: &Connection, options: &SqliteOptions) -> Work<Check> {
-    Ok(check(
-        "catalog.price_type",
-        price_type(connection, options)?,
-    ))
+    Ok(price_type(connection, options)?.check("catalog.price_type"))
 }
 
 /// The first failure, for who is about to install.
@@ -208,12 +197,7 @@ fn price_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding>
     let digits = Digits::new(options.price_digits, declared_scale(&column.declared));
     // It is advice: a table that cannot be read now is for other checks to tell.
     let sample = rows::sample(connection, options, digits).unwrap_or_default();
-    let judged = judge(&text, held, digits, &sample);
-    Ok(Finding {
-        verdict: judged.verdict,
-        text: judged.text,
-        remedy: judged.remedy,
-    })
+    Ok(judge(&text, held, digits, &sample))
 }
 
 fn write_ahead_log(connection: &Connection, _: &SqliteOptions) -> Work<Finding> {
@@ -308,29 +292,4 @@ fn no_rights(
 fn listed(names: &[&str]) -> String {
     let quoted = names.iter().map(|name| format!("`{name}`"));
     quoted.collect::<Vec<_>>().join(", ")
-}
-
-fn good(text: String) -> Finding {
-    Finding {
-        verdict: Verdict::Ok,
-        text,
-        remedy: "",
-    }
-}
-
-fn warning(text: String, remedy: &'static str) -> Finding {
-    Finding {
-        verdict: Verdict::Warning,
-        text,
-        remedy,
-    }
-}
-
-fn check(name: &'static str, finding: Finding) -> Check {
-    Check::new(
-        name,
-        finding.verdict,
-        finding.text,
-        finding.remedy.to_owned(),
-    )
 }

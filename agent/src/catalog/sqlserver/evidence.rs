@@ -1,13 +1,10 @@
 //! What is known of statements that a trigger breaks: what was found, what may be, and where nobody could look.
 
-use super::{
-    actions::Actions,
-    facts::Table,
-    fault::Work,
-    planned::label,
-    report::{Finding, good, warning},
+use super::{actions::Actions, facts::Table, fault::Work, planned::label};
+use crate::catalog::{
+    CatalogError,
+    finding::{Finding, good, warning},
 };
-use crate::catalog::CatalogError;
 
 /// How many of a kind are named.
 const NAMED: usize = 4;

@@ -13,7 +13,7 @@ use super::{
     price::{NameType, PriceType},
     products, programs,
     quote::identifier,
-    report::{Finding, Report, check, checks, good, warning},
+    report::{Report, checks},
     rights::Rights,
     session::Session,
     sight::Sight,
@@ -23,6 +23,7 @@ use super::{
 use crate::catalog::{
     CatalogError, Check, InstallOptions,
     decimal::Digits,
+    finding::{Finding, good, warning},
     price_column::{Held, judge},
 };
 
@@ -65,7 +66,7 @@ pub(super) async fn price(
     table: &Table,
 ) -> Work<Check> {
     let finding = price_type(session, options, table).await?;
-    Ok(check("catalog.price_type", finding))
+    Ok(finding.check("catalog.price_type"))
 }
 
 /// The first failure that nobody agreed to, for who is about to install.
@@ -339,8 +340,7 @@ async fn price_type(
     let sample = products::sample(session, options, table)
         .await
         .unwrap_or_default();
-    let judged = judge(&text, held, digits, &sample);
-    Ok(Finding::new(judged.verdict, judged.text, judged.remedy))
+    Ok(judge(&text, held, digits, &sample))
 }
 
 fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {

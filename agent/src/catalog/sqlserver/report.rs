@@ -1,7 +1,7 @@
 //! The preflight's findings, a check each.
 
 use super::fault::{Fault, Work};
-use crate::catalog::{CatalogError, Check, Verdict};
+use crate::catalog::{CatalogError, Check, finding::Finding};
 
 /// The checks, in their order.
 const CHECKS: [&str; 13] = [
@@ -26,28 +26,6 @@ pub(super) struct Report {
     findings: Vec<(&'static str, Work<Finding>)>,
     /// The check that is being made.
     current: Option<&'static str>,
-}
-
-/// What a check that did not fail found.
-#[derive(Debug)]
-pub(super) struct Finding {
-    pub(super) verdict: Verdict,
-    text: String,
-    remedy: String,
-}
-
-impl Finding {
-    pub(super) fn new(
-        verdict: Verdict,
-        text: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            verdict,
-            text: text.into(),
-            remedy: remedy.into(),
-        }
-    }
 }
 
 impl Report {
@@ -96,7 +74,7 @@ pub(super) fn checks(mut found: Vec<(&'static str, Result<Finding, CatalogError>
     let one = |name| {
         let place = found.iter().position(|(made, _)| *made == name);
         match place.map(|place| found.swap_remove(place).1) {
-            Some(Ok(finding)) => check(name, finding),
+            Some(Ok(finding)) => finding.check(name),
             Some(Err(error)) => Check::failed(name, &error),
             None => Check::skipped(name),
         }
@@ -112,17 +90,4 @@ pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
         .into_iter()
         .chain(skipped)
         .collect()
-}
-
-/// One check by itself.
-pub(super) fn check(name: &'static str, finding: Finding) -> Check {
-    Check::new(name, finding.verdict, finding.text, finding.remedy)
-}
-
-pub(super) fn good(text: impl Into<String>) -> Finding {
-    Finding::new(Verdict::Ok, text, String::new())
-}
-
-pub(super) fn warning(text: impl Into<String>, remedy: impl Into<String>) -> Finding {
-    Finding::new(Verdict::Warning, text, remedy)
 }
