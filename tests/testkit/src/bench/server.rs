@@ -26,8 +26,12 @@ pub(super) struct Server {
 pub(super) struct Database {
     server: Server,
     name: String,
-    client: Client<Compat<TcpStream>>,
+    pub(super) session: Session,
 }
+
+/// A connection to the engine.
+#[derive(Debug)]
+pub(super) struct Session(Client<Compat<TcpStream>>);
 
 impl Server {
     /// The engine that the environment names; none when it names none.
@@ -60,29 +64,25 @@ impl Server {
     pub(super) async fn create(self, name: &str) -> Result<Database, BenchError> {
         let name = format!("{name}_{}", std::process::id());
         let mut master = self.connect("master").await?;
-        run(&mut master, &format!("CREATE DATABASE [{name}]")).await?;
-        let client = self.connect(&name).await?;
+        master.run(&format!("CREATE DATABASE [{name}]")).await?;
+        let session = self.connect(&name).await?;
         Ok(Database {
             server: self,
             name,
-            client,
+            session,
         })
     }
 
     /// What it calls itself, on one line.
     pub(super) async fn version(&self) -> Result<String, BenchError> {
-        let mut client = self.connect("master").await?;
-        let row = client
-            .simple_query("SELECT CAST(@@VERSION AS nvarchar(300))")
-            .await?
-            .into_row()
+        let mut session = self.connect("master").await?;
+        let version = session
+            .text("SELECT CAST(@@VERSION AS nvarchar(300))")
             .await?;
-        let version = row.and_then(|row| row.get::<&str, _>(0).map(str::to_owned));
-        let version = version.unwrap_or_default();
         Ok(version.lines().next().unwrap_or_default().trim().to_owned())
     }
 
-    async fn connect(&self, database: &str) -> Result<Client<Compat<TcpStream>>, BenchError> {
+    async fn connect(&self, database: &str) -> Result<Session, BenchError> {
         let mut config = tiberius::Config::new();
         config.host(&self.host);
         config.port(self.port);
@@ -96,7 +96,9 @@ impl Server {
         stream
             .set_nodelay(true)
             .map_err(tiberius::error::Error::from)?;
-        Ok(Client::connect(config, stream.compat_write()).await?)
+        Ok(Session(
+            Client::connect(config, stream.compat_write()).await?,
+        ))
     }
 }
 
@@ -118,19 +120,20 @@ impl Database {
 
     /// Makes a table of products, with as many as asked for.
     pub(super) async fn fill(&mut self, table: &str, products: usize) -> Result<(), BenchError> {
-        self.run(&format!(
-            "CREATE TABLE dbo.{table} (
+        self.session
+            .run(&format!(
+                "CREATE TABLE dbo.{table} (
                 ProductID varchar(25) NOT NULL PRIMARY KEY,
                 ProductName varchar(75) NOT NULL,
                 SellPrice numeric(18, 2) NOT NULL,
                 QrCode varchar(100) NULL,
                 Status int NOT NULL
             )"
-        ))
-        .await?;
+            ))
+            .await?;
         for first in (0..products).step_by(100_000) {
             let last = products.min(first + 100_000);
-            self.run(&format!(
+            self.session.run(&format!(
                 "WITH digits AS (SELECT n FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS d (n)),
                 numbers AS (
                     SELECT {first} + a.n + 10 * b.n + 100 * c.n + 1000 * d.n + 10000 * e.n AS n
@@ -150,9 +153,25 @@ impl Database {
         Ok(())
     }
 
+    /// Another connection to it.
+    pub(super) async fn connect(&self) -> Result<Session, BenchError> {
+        self.server.connect(&self.name).await
+    }
+
+    /// Drops it.
+    pub(super) async fn drop(self) -> Result<(), BenchError> {
+        let mut master = self.server.connect("master").await?;
+        self.session.0.close().await?;
+        let drop = format!("DROP DATABASE [{}]", self.name);
+        master.run(&drop).await
+    }
+}
+
+impl Session {
     /// Runs a batch without parameters.
     pub(super) async fn run(&mut self, batch: &str) -> Result<(), BenchError> {
-        run(&mut self.client, batch).await
+        self.0.simple_query(batch).await?.into_results().await?;
+        Ok(())
     }
 
     /// Runs a statement with parameters.
@@ -161,21 +180,16 @@ impl Database {
         statement: &str,
         parameters: &[&dyn ToSql],
     ) -> Result<(), BenchError> {
-        self.client.execute(statement, parameters).await?;
+        self.0.execute(statement, parameters).await?;
         Ok(())
     }
 
-    /// Drops it.
-    pub(super) async fn drop(self) -> Result<(), BenchError> {
-        let mut master = self.server.connect("master").await?;
-        self.client.close().await?;
-        run(&mut master, &format!("DROP DATABASE [{}]", self.name)).await
+    /// The text of one cell.
+    pub(super) async fn text(&mut self, query: &str) -> Result<String, BenchError> {
+        let row = self.0.simple_query(query).await?.into_row().await?;
+        let text = row.and_then(|row| row.get::<&str, _>(0).map(str::to_owned));
+        Ok(text.unwrap_or_default())
     }
-}
-
-async fn run(client: &mut Client<Compat<TcpStream>>, batch: &str) -> Result<(), BenchError> {
-    client.simple_query(batch).await?.into_results().await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,23 +1,100 @@
-//! What capture costs a till: the same statements on a captured table and on its twin, in turns.
+//! What capture costs a till: the same statements on a captured table, on one with the trigger that an earlier
+//! version installed, and on one without any, in turns.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     BenchError, Figure, Unit,
     samples::{Samples, ratio},
-    server::{Database, Server},
+    server::{Database, Server, Session},
 };
 use crate::world::World;
 
 const PRODUCTS: usize = 10_000;
+/// Statements before those that count, on each of the tables.
+const WARM_UP: usize = 10;
 /// Statements on one row, on each of the tables.
 const SINGLES: usize = 400;
 /// Statements on a thousand rows, on each of the tables.
 const THOUSANDS: usize = 40;
-/// Statements before those that count.
-const WARM_UP: usize = 10;
-/// The table that is captured, and its twin that is not.
-const TABLES: [&str; 2] = ["Products", "Twin"];
+/// The table that is captured, the one with the earlier trigger, and the one with none.
+const TABLES: [&str; 3] = ["Products", "Earlier", "Twin"];
+/// The text that an earlier version installed.
+const EARLIER: &str =
+    include_str!("../../../../agent/src/catalog/sqlserver/sql/earlier/create_trigger_1.sql");
+
+/// A statement of the till.
+struct Statement {
+    what: &'static str,
+    /// With the table for `{table}`; `@P1` is the number of the round.
+    sql: &'static str,
+    rounds: usize,
+    /// What it may cost with capture.
+    at_most: Option<f64>,
+}
+
+/// In an order in which each finds what it needs.
+const STATEMENTS: [Statement; 8] = [
+    Statement {
+        what: "UPDATE of one row",
+        sql: "UPDATE dbo.{table} SET SellPrice = SellPrice + 1
+              WHERE ProductID = CAST('P' + RIGHT('000000' + CAST(@P1 * 17 % 10000 AS varchar(10)), 7) AS varchar(25))",
+        rounds: SINGLES,
+        at_most: Some(1.6),
+    },
+    Statement {
+        what: "UPDATE of 1,000 rows",
+        sql: "UPDATE dbo.{table} SET SellPrice = SellPrice + 1
+              WHERE ProductID BETWEEN CAST('P000' + CAST(@P1 % 10 AS varchar(10)) + '000' AS varchar(25))
+                  AND CAST('P000' + CAST(@P1 % 10 AS varchar(10)) + '999' AS varchar(25))",
+        rounds: THOUSANDS,
+        at_most: Some(2.0),
+    },
+    Statement {
+        what: "INSERT of one row",
+        sql: "INSERT INTO dbo.{table} (ProductID, ProductName, SellPrice, QrCode, Status)
+              VALUES ('Q' + CAST(@P1 AS varchar(10)), 'New', 1, NULL, 1)",
+        rounds: SINGLES,
+        at_most: None,
+    },
+    Statement {
+        what: "another key for one row",
+        sql: "UPDATE dbo.{table} SET ProductID = 'R' + CAST(@P1 AS varchar(10))
+              WHERE ProductID = CAST('Q' + CAST(@P1 AS varchar(10)) AS varchar(25))",
+        rounds: SINGLES,
+        at_most: None,
+    },
+    Statement {
+        what: "DELETE of one row",
+        sql: "DELETE FROM dbo.{table} WHERE ProductID = CAST('R' + CAST(@P1 AS varchar(10)) AS varchar(25))",
+        rounds: SINGLES,
+        at_most: None,
+    },
+    Statement {
+        what: "INSERT of 1,000 rows",
+        sql: "INSERT INTO dbo.{table} (ProductID, ProductName, SellPrice, QrCode, Status)
+              SELECT 'S' + CAST(100 + @P1 AS varchar(10)) + ProductID, ProductName, SellPrice, QrCode, Status
+              FROM dbo.{table} WHERE ProductID BETWEEN 'P0001000' AND 'P0001999'",
+        rounds: THOUSANDS,
+        at_most: None,
+    },
+    Statement {
+        what: "another key for 1,000 rows",
+        sql: "UPDATE dbo.{table} SET ProductID = 'T' + SUBSTRING(ProductID, 2, 24)
+              WHERE ProductID BETWEEN CAST('S' + CAST(100 + @P1 AS varchar(10)) + 'P' AS varchar(25))
+                  AND CAST('S' + CAST(100 + @P1 AS varchar(10)) + 'Q' AS varchar(25))",
+        rounds: THOUSANDS,
+        at_most: None,
+    },
+    Statement {
+        what: "DELETE of 1,000 rows",
+        sql: "DELETE FROM dbo.{table}
+              WHERE ProductID BETWEEN CAST('T' + CAST(100 + @P1 AS varchar(10)) + 'P' AS varchar(25))
+                  AND CAST('T' + CAST(100 + @P1 AS varchar(10)) + 'Q' AS varchar(25))",
+        rounds: THOUSANDS,
+        at_most: None,
+    },
+];
 
 pub(super) async fn measure(server: Server) -> Result<Vec<Figure>, BenchError> {
     eprintln!("On {}", server.version().await?);
@@ -37,75 +114,79 @@ async fn with(database: &mut Database) -> Result<Vec<Figure>, BenchError> {
     world.install_capture().await?;
     // From here on nobody but the till is there.
     world.stop().await?;
+    let till = &mut database.session;
+    till.run(&earlier_trigger()).await?;
+    let mut figures = Vec::new();
+    for statement in &STATEMENTS {
+        // Both triggers write there. None is to find it longer than the one before.
+        till.run("DELETE FROM shopmaster.ChangeLog").await?;
+        figures.extend(compare(statement, till).await?);
+    }
+    Ok(figures)
+}
 
-    let mut single = [Samples::default(), Samples::default()];
-    for round in 0..WARM_UP + SINGLES {
-        let key = format!("P{:07}", round * 17 % PRODUCTS);
-        for place in in_turns(round) {
-            let statement = format!(
-                "UPDATE dbo.{} SET SellPrice = SellPrice + 1 WHERE ProductID = CAST(@P1 AS varchar(25))",
-                TABLES[place]
-            );
-            let started = Instant::now();
-            database.execute(&statement, &[&key.as_str()]).await?;
+/// The earlier trigger on its table. It writes into the ChangeLog that is there.
+fn earlier_trigger() -> String {
+    let bytes = |alias| format!("CAST({alias}.[ProductID] AS varbinary(25))");
+    let same = format!(
+        "i.[ProductID] = d.[ProductID] AND {} = {}",
+        bytes("i"),
+        bytes("d")
+    );
+    EARLIER
+        .replace("{trigger}", "[dbo].[earlier_capture]")
+        .replace("{table}", "[dbo].[Earlier]")
+        .replace("{id}", "[ProductID]")
+        .replace("{same}", &same)
+}
+
+async fn compare(statement: &Statement, till: &mut Session) -> Result<Vec<Figure>, BenchError> {
+    let mut samples: [Samples; TABLES.len()] = std::array::from_fn(|_| Samples::default());
+    for (round, number) in (0_i32..).enumerate().take(WARM_UP + statement.rounds) {
+        for turn in 0..TABLES.len() {
+            // Each round another comes first, so that none is always the warmer one.
+            let place = (round + turn) % TABLES.len();
+            let time = time(till, statement.sql, TABLES[place], number).await?;
             if round >= WARM_UP {
-                single[place].add(started.elapsed());
+                samples[place].add(time);
             }
         }
     }
-    let mut thousand = [Samples::default(), Samples::default()];
-    for round in 0..WARM_UP + THOUSANDS {
-        let first = round * 1_000 % PRODUCTS;
-        let (first, last) = (format!("P{first:07}"), format!("P{:07}", first + 999));
-        for place in in_turns(round) {
-            let statement = format!(
-                "UPDATE dbo.{} SET SellPrice = SellPrice + 1 WHERE ProductID BETWEEN CAST(@P1 AS varchar(25)) AND CAST(@P2 AS varchar(25))",
-                TABLES[place]
-            );
-            let started = Instant::now();
-            database
-                .execute(&statement, &[&first.as_str(), &last.as_str()])
-                .await?;
-            if round >= WARM_UP {
-                thousand[place].add(started.elapsed());
-            }
-        }
-    }
-    Ok([
-        figures("one row in one UPDATE", &single, 1.6),
-        figures("1,000 rows in one UPDATE", &thousand, 2.0),
-    ]
-    .concat())
-}
-
-/// Which table comes first: every other round the twin, so that neither is always the warmer one.
-fn in_turns(round: usize) -> [usize; 2] {
-    if round.is_multiple_of(2) {
-        [0, 1]
-    } else {
-        [1, 0]
-    }
-}
-
-fn figures(what: &str, [captured, twin]: &[Samples; 2], most: f64) -> Vec<Figure> {
-    let medians = ratio(captured.median(), twin.median());
-    vec![
+    let [captured, earlier, without] = &samples;
+    let what = statement.what;
+    let times = Figure::new(
+        format!("{what}, with capture (medians)"),
+        ratio(captured.median(), without.median()),
+        Unit::Times,
+    );
+    Ok(vec![
+        match statement.at_most {
+            Some(most) => times.at_most(most),
+            None => times,
+        },
         Figure::new(
-            format!("{what}, with capture (medians)"),
-            medians,
-            Unit::Times,
-        )
-        .at_most(most),
-        Figure::new(
-            "the same, least times",
-            ratio(captured.least(), twin.least()),
+            "  with the earlier trigger",
+            ratio(earlier.median(), without.median()),
             Unit::Times,
         ),
+        Figure::new("  with capture", captured.median(), Unit::Milliseconds),
         Figure::new(
-            "with capture, median",
-            captured.median(),
+            "  with the earlier trigger",
+            earlier.median(),
             Unit::Milliseconds,
         ),
-        Figure::new("without, median", twin.median(), Unit::Milliseconds),
-    ]
+        Figure::new("  without", without.median(), Unit::Milliseconds),
+    ])
+}
+
+async fn time(
+    till: &mut Session,
+    sql: &str,
+    table: &str,
+    number: i32,
+) -> Result<Duration, BenchError> {
+    let sql = sql.replace("{table}", table);
+    let started = Instant::now();
+    till.execute(&sql, &[&number]).await?;
+    Ok(started.elapsed())
 }

@@ -1,8 +1,5 @@
-//! Whether a till on SQLite notices us: a minute of sales with an agent that syncs all the while, and the same
-//! minute without one.
-//!
-//! Each sale is one deferred transaction, as many tills make them: it reads a product, takes its time, and writes
-//! it. All pairs run side by side, each over a file of its own.
+//! A till on SQLite. Each sale is one deferred transaction, as many tills make them: it reads a product, takes its
+//! time, and writes it. All pairs run side by side, each over a file of its own.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,14 +9,11 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{BenchError, Figure, Unit, completed, sent, use_default_pace};
-use crate::world::World;
-
-/// How long the till sells.
-const SELLING: Duration = Duration::from_secs(60);
-/// What a sale takes between reading and writing: 20 sales a second.
-const THINKING: Duration = Duration::from_millis(50);
-const PRODUCTS: usize = 2_000;
+use super::{PRODUCTS, SELLING, THINKING, Takings, figures};
+use crate::{
+    bench::{BenchError, Figure, completed, sent, use_default_pace},
+    world::World,
+};
 
 /// How a till uses its file.
 #[derive(Debug, Clone, Copy)]
@@ -29,16 +23,7 @@ struct Habit {
     patience: Duration,
 }
 
-/// What a minute of sales came to.
-#[derive(Debug, Default)]
-struct Takings {
-    sales: u32,
-    failed: u32,
-    /// The longest of all statements.
-    longest: Duration,
-}
-
-pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
+pub(in crate::bench) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let habit = |journal, seconds| Habit {
         journal,
         patience: Duration::from_secs(seconds),
@@ -58,29 +43,7 @@ async fn compare(habit: Habit) -> Result<Vec<Figure>, BenchError> {
         Duration::ZERO => format!("{}, no busy time-out", habit.journal),
         _ => format!("{}, busy time-out 5 s", habit.journal),
     };
-    Ok(vec![
-        Figure::new(
-            format!("{mode}: sales with us"),
-            f64::from(with.sales),
-            Unit::Count,
-        ),
-        Figure::new("  failed", f64::from(with.failed), Unit::Count),
-        Figure::new(
-            "  failed without us",
-            f64::from(without.failed),
-            Unit::Count,
-        ),
-        Figure::new(
-            "  longest statement",
-            milliseconds(with.longest),
-            Unit::Milliseconds,
-        ),
-        Figure::new(
-            "  longest statement without us",
-            milliseconds(without.longest),
-            Unit::Milliseconds,
-        ),
-    ])
+    Ok(figures(&mode, &with, &without))
 }
 
 async fn beside_us(habit: Habit) -> Result<Takings, BenchError> {
@@ -128,7 +91,7 @@ fn selling(path: &Path, habit: Habit) -> rusqlite::Result<Takings> {
     let started = Instant::now();
     while started.elapsed() < SELLING {
         let key = format!("P{:07}", fastrand::usize(..PRODUCTS));
-        match sale(&till, &key, &mut takings.longest) {
+        match sale(&till, &key, &mut takings) {
             Ok(()) => takings.sales += 1,
             Err(_) => {
                 takings.failed += 1;
@@ -141,7 +104,7 @@ fn selling(path: &Path, habit: Habit) -> rusqlite::Result<Takings> {
     Ok(takings)
 }
 
-fn sale(till: &Connection, key: &str, longest: &mut Duration) -> rusqlite::Result<()> {
+fn sale(till: &Connection, key: &str, takings: &mut Takings) -> rusqlite::Result<()> {
     let mut timed = |sql: &str, key: &[&dyn rusqlite::ToSql]| {
         let started = Instant::now();
         let mut statement = till.prepare_cached(sql)?;
@@ -149,7 +112,7 @@ fn sale(till: &Connection, key: &str, longest: &mut Duration) -> rusqlite::Resul
             while rows.next()?.is_some() {}
             Ok(())
         });
-        *longest = (*longest).max(started.elapsed());
+        takings.note(started.elapsed());
         done
     };
     timed("BEGIN DEFERRED", &[])?;
@@ -163,8 +126,4 @@ fn sale(till: &Connection, key: &str, longest: &mut Duration) -> rusqlite::Resul
         &[&key],
     )?;
     timed("COMMIT", &[])
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
 }
