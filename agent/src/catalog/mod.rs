@@ -132,6 +132,12 @@ pub trait Catalog: Send + Sync {
         Ok(None)
     }
 
+    /// How many rows the product table has, by a count that the database keeps: it is had without reading any row,
+    /// and rows that nobody committed yet may be in it. None where it keeps none.
+    async fn kept_count(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Does what has to be written into the shop's database now and then, when nobody else writes: it can be
     /// called often.
     async fn tidy(&self) -> Result<()> {
@@ -378,6 +384,15 @@ impl Check {
             code: "",
             fingerprint: String::new(),
         }
+    }
+
+    /// Whether enough is known of the table to claim it. Nothing of capture is needed for that.
+    fn allow_claim(checks: &[Self]) -> bool {
+        let is_good = |check: &Self| matches!(check.verdict, Verdict::Ok | Verdict::Warning);
+        let mut columns = checks
+            .iter()
+            .filter(|check| check.name == "catalog.columns");
+        columns.any(is_good)
     }
 
     /// Whether another agent serves the table: what came of claiming it. None when an earlier check failed, so

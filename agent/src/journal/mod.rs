@@ -81,6 +81,13 @@ pub struct Counts {
     pub removed: u64,
 }
 
+impl Counts {
+    /// Of which the journal knows that the shop has them.
+    pub fn in_shop(&self) -> u64 {
+        (self.published + self.parked + self.discarded).saturating_sub(self.outdated)
+    }
+}
+
 /// Why the journal could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {

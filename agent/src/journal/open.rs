@@ -347,6 +347,7 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
         meta::set(connection, "catalog", &binding.catalog)?;
         position::forget(connection)?;
         meta::set(connection, meta::TABLE, &None::<String>)?;
+        meta::set(connection, meta::EXCESS, &None::<i64>)?;
         if aside::holds_anything(connection, migrations::NEWEST)? {
             return Ok(Content::OtherCatalog);
         }

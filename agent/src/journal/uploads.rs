@@ -1,7 +1,7 @@
 //! Where an upload goes on after a crash or a cancel.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::{Journal, Result, UploadProgress, exists, meta, now_ms, time};
 use crate::product::ProductId;
@@ -115,12 +115,7 @@ impl Journal {
     /// When SQLite fails.
     pub async fn compared_at(&self) -> Result<Option<Timestamp>> {
         self.read("read when every product was compared", |connection| {
-            let at = match meta::get(connection, COMPARED_AT)? {
-                // Uploads of earlier versions noted only that they had finished.
-                None => meta::get(connection, "uploaded_at")?,
-                at => at,
-            };
-            Ok(at.map(time))
+            Ok(compared_at(connection)?.map(time))
         })
         .await
     }
@@ -176,6 +171,15 @@ impl Journal {
             meta::set(transaction, "uploaded_at", &None::<i64>)
         })
         .await
+    }
+}
+
+/// As of when every product was last compared, in milliseconds.
+pub(super) fn compared_at(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    match meta::get(connection, COMPARED_AT)? {
+        // Uploads of earlier versions noted only that they had finished.
+        None => meta::get(connection, "uploaded_at"),
+        at => Ok(at),
     }
 }
 

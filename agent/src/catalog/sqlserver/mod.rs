@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, Verdict, decimal::asked,
+    Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, decimal::asked,
 };
 use crate::product::{ProductId, Row};
 use backlog::Counted;
@@ -195,10 +195,9 @@ impl Catalog for SqlServerCatalog {
             })
             .await;
         let mut checks = checks.unwrap_or_else(|error| report::unopened(&error));
-        let has_failed = checks.iter().any(|check| check.verdict == Verdict::Failed);
-        let claimed = match has_failed {
-            true => None,
-            false => Some(self.claim().await),
+        let claimed = match Check::allow_claim(&checks) {
+            true => Some(self.claim().await),
+            false => None,
         };
         checks.push(Check::of_claim(claimed));
         Ok(checks)
@@ -383,6 +382,16 @@ impl Catalog for SqlServerCatalog {
                     capture::table_identity(session, &table).await
                 },
             )
+            .await
+    }
+
+    async fn kept_count(&self) -> Result<Option<u64>> {
+        self.pool
+            .call("count the products", Over::Products, async |session| {
+                let table = self.pool.table(session).await?;
+                let products = products::Products::new(&self.pool.options, table)?;
+                products.kept_count(session).await
+            })
             .await
     }
 

@@ -249,6 +249,24 @@ impl<'a> Products<'a> {
         keys.collect()
     }
 
+    /// How many rows the server says the table has; none for a view, and where it does not keep count.
+    pub(super) async fn kept_count(&self, session: &mut Session) -> Work<Option<u64>> {
+        if self.table.kind != Kind::Table {
+            return Ok(None);
+        }
+        let text = include_str!("sql/row_count.sql");
+        let kept = session.rows(text, &[&self.table.object_id]).await?;
+        match whole_number(&kept)? {
+            // Not every engine keeps it up to date: it may begin with none.
+            0 => {
+                let any = self.statements.keys_start();
+                let is_empty = session.rows(&any, &[&1_i64]).await?.is_empty();
+                Ok(is_empty.then_some(0))
+            }
+            kept => Ok(Some(kept)),
+        }
+    }
+
     /// The rows of keys that the table gave.
     pub(super) async fn lookups(
         &self,
@@ -367,13 +385,8 @@ pub(super) async fn sample(
 /// Only where it keeps no count are they counted.
 pub(super) async fn count(pool: &Pool, session: &mut Session) -> Work<u64> {
     let products = Products::new(&pool.options, pool.table(session).await?)?;
-    if products.table.kind == Kind::Table {
-        let text = include_str!("sql/row_count.sql");
-        let kept = session.rows(text, &[&products.table.object_id]).await?;
-        // Not every engine keeps it up to date: it may begin with none.
-        if let kept @ 1.. = whole_number(&kept)? {
-            return Ok(kept);
-        }
+    if let Some(kept) = products.kept_count(session).await? {
+        return Ok(kept);
     }
     match session.rows(&products.statements.count(), &[]).await {
         // Somebody holds a row. Nobody has to wait for what is only shown.

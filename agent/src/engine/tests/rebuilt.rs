@@ -1,5 +1,7 @@
 //! What no trigger tells: a table that was made anew, a database that was restored.
 
+use std::time::Duration;
+
 use super::{World, id};
 use crate::run::Outcome;
 
@@ -68,6 +70,74 @@ async fn who_looks_notices_it_and_a_sync_is_due() {
     world.engine.refresh().await;
     assert!(world.engine.core.rebuilt.is_due());
     world.sync().await;
+    assert!(!world.engine.core.rebuilt.is_due());
+}
+
+/// So many products, all alike.
+async fn many(products: usize) -> World {
+    let keys = names("p", products);
+    let rows: Vec<_> = keys.iter().map(|key| (key.as_str(), 1)).collect();
+    equal(&rows).await
+}
+
+fn names(prefix: &str, products: usize) -> Vec<String> {
+    (0..products)
+        .map(|number| format!("{prefix}{number:03}"))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_came_without_a_trigger_are_noticed_by_their_number() {
+    let world = many(50).await;
+    world.shop.stock(names("q", 11), 1);
+    world.engine.refresh().await;
+    // Somebody may be about to commit them.
+    assert!(!world.engine.core.rebuilt.is_due());
+    tokio::time::advance(Duration::from_secs(31)).await;
+    world.engine.refresh().await;
+    assert!(world.engine.core.rebuilt.is_due());
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    assert!(world.cloud.has("q010", 1));
+    assert!(!world.engine.core.rebuilt.is_due());
+    // As it is now, it is right.
+    world.engine.refresh().await;
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    world.engine.refresh().await;
+    assert!(!world.engine.core.rebuilt.is_due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_was_emptied_without_a_trigger_is_noticed() {
+    let world = many(50).await;
+    for key in names("p", 50) {
+        world.shop.lose(&key);
+    }
+    world.engine.refresh().await;
+    tokio::time::advance(Duration::from_secs(31)).await;
+    world.sync().await;
+    world.engine.refresh().await;
+    // Nobody believes that all of them are gone.
+    assert!(!world.is_removed("p000").await);
+    assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_come_and_go_within_a_transaction_or_are_few_say_nothing() {
+    let world = many(50).await;
+    world.shop.stock(names("q", 11), 1);
+    world.engine.refresh().await;
+    world.shop.lose("q000");
+    tokio::time::advance(Duration::from_secs(31)).await;
+    world.engine.refresh().await;
+    assert!(!world.engine.core.rebuilt.is_due());
+    // Captured ones are known.
+    for key in names("r", 50) {
+        world.shop.put(&key, 1);
+    }
+    world.sync().await;
+    world.engine.refresh().await;
+    tokio::time::advance(Duration::from_secs(31)).await;
+    world.engine.refresh().await;
     assert!(!world.engine.core.rebuilt.is_due());
 }
 

@@ -470,6 +470,10 @@ impl Catalog for FakeShop {
         Ok(Some(self.table().rebuilt.to_string()))
     }
 
+    async fn kept_count(&self) -> Result<Option<u64>> {
+        Ok(Some(self.table().rows.len() as u64))
+    }
+
     async fn newest_change(&self) -> Result<Option<i64>> {
         self.check_there()?;
         self.probes.fetch_add(1, Ordering::SeqCst);
