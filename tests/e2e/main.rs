@@ -16,6 +16,7 @@ mod changes;
 mod configuration;
 mod control;
 mod ctl;
+#[cfg(target_os = "linux")]
 mod dialogue;
 mod full_disk;
 mod help;
@@ -35,6 +36,8 @@ mod storm;
 #[cfg(target_os = "linux")]
 mod strangers;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 #[cfg(target_os = "linux")]
 mod tray;
 mod truth;

@@ -19,10 +19,14 @@ mod ctl;
 mod full_disk;
 mod help;
 mod kill;
+#[cfg(target_os = "linux")]
+mod offers;
 mod parking;
 mod pauses;
 mod postponed;
 mod session;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod uploads;
 mod wire;

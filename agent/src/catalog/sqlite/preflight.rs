@@ -59,7 +59,8 @@ pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Clai
         });
     }
     let claimed = || database.place().and_then(|place| claim.check(&place));
-    checks.push(Check::of_claim((!failed).then(claimed)));
+    let claimed = Check::allow_claim(&checks).then(claimed);
+    checks.push(Check::of_claim(claimed));
     checks
 }
 
