@@ -9,6 +9,7 @@ mod atomic_file;
 pub mod autostart;
 mod blocking;
 pub mod catalog;
+pub mod causes;
 pub mod config;
 pub mod console;
 pub mod control;

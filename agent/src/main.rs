@@ -8,9 +8,9 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser as _;
 use shopmaster_agent::{
     args::{Cli, Command, TrayArgs},
-    autostart, console,
-    engine::with_causes,
-    logging, service, tray,
+    autostart,
+    causes::with_causes,
+    console, logging, service, tray,
 };
 use shopmaster_proto::{Endpoint, Folders};
 use tokio::{runtime::Runtime, sync::oneshot};

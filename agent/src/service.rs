@@ -10,12 +10,13 @@ use tracing_subscriber::util::TryInitError;
 use crate::readiness;
 use crate::{
     args::RunArgs,
+    causes::with_causes,
     config,
     control::{
         self, ServeError,
         listener::{self, InstanceLock, ListenError, LockError},
     },
-    engine::{tasks::guarded, with_causes},
+    engine::tasks::guarded,
     logging,
     paths::{CreateError, Paths},
     signals::Signals,

@@ -22,7 +22,7 @@ use windows_service::{
 };
 
 use crate::{
-    engine::with_causes,
+    causes::with_causes,
     service::{self, Place},
 };
 

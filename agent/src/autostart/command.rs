@@ -14,7 +14,7 @@ use super::{
     Autostart, AutostartError, Changes, LoginState, Registered, Scope, ServiceOptions, Starts,
     disable, enable_login, enable_service, status,
 };
-use crate::engine::with_causes;
+use crate::causes::with_causes;
 
 /// Whether and how the agent starts by itself.
 #[derive(Debug, Args)]

@@ -7,7 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::product::{ProductId, Row};
+use crate::{
+    causes::with_causes,
+    product::{ProductId, Row},
+};
 
 mod closed;
 #[cfg(test)]
@@ -419,12 +422,7 @@ impl Check {
     /// A check that could not be made, or whose answer was no.
     #[must_use]
     pub fn failed(name: &'static str, error: &CatalogError) -> Self {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
+        let text = with_causes(error);
         let fingerprint = match error {
             CatalogError::Connect {
                 cause: ConnectError::CertificateNotTrusted { fingerprint, .. },

@@ -7,8 +7,9 @@ use tonic::{Code, Status};
 
 use crate::{
     catalog::CatalogError,
+    causes::with_causes,
     config::{KeyError, SaveError},
-    engine::{Engine, StartError, StepError, with_causes},
+    engine::{Engine, StartError, StepError},
     journal::JournalError,
     supervisor::{ConfigureError, Supervisor, unsupported},
 };

@@ -15,11 +15,11 @@ use tracing::{debug, info, warn};
 use super::judge::{Reply, Verdict, is_about_sessions, judge};
 use super::login::{self, Credentials, LoginError};
 use super::session::{Doubt, Moment, Next, Pass, SharedSession, Suspicion};
-use super::setup::chain;
 use super::token::Token;
 use super::transport::Transport;
 use super::wire::{self, Endpoint};
 use super::{Answer, Cloud, DigibleOptions, Fate, Item, Session, SessionState};
+use crate::causes::with_causes;
 use crate::product::ProductId;
 
 /// Gets each new token, so that it outlives the process. It is called between requests and must not
@@ -84,7 +84,7 @@ impl Digible {
     pub fn new(options: DigibleOptions, keep_token: KeepToken) -> Self {
         let inner = Transport::new(&options)
             .map(|transport| Inner::new(transport, options, keep_token))
-            .map_err(|error| chain(&error));
+            .map_err(|error| with_causes(&error));
         if let Err(reason) = &inner {
             warn!(reason, "Digible cannot be used");
         }

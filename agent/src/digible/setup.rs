@@ -1,6 +1,5 @@
 //! What keeps the client from being made.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -38,19 +37,4 @@ pub(super) enum SetupError {
         #[source]
         source: reqwest::Error,
     },
-}
-
-/// An error and all of its sources in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        // Some errors repeat their source in their own words.
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::content::tidy;
-use super::setup::chain;
 use super::{Answer, Fate};
+use crate::causes::with_causes;
 
 /// What it means that a request to `server` got no whole answer within `timeout`.
 pub(super) fn answer(error: reqwest::Error, server: &str, timeout: Duration) -> Answer {
@@ -40,7 +40,7 @@ fn connect_reason(error: &reqwest::Error, server: &str) -> String {
             "the name of `{server}` is not found; check this computer's network and `digible.base_url`"
         );
     }
-    let words = chain(error);
+    let words = with_causes(error);
     match remedy(&words) {
         Some(remedy) => format!("cannot connect to `{server}`: {}; {remedy}", root(error)),
         None => format!("cannot connect to `{server}`: {}", root(error)),

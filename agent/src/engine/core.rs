@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     catalog::{CaptureStatus, Catalog, CatalogError},
+    causes::with_causes,
     digible::{Answer, Cloud},
     health::{Area, ChangeLogFacts, Trouble},
     journal::{AgentState, Journal, JournalError},
@@ -355,19 +356,4 @@ impl Core {
         }
         Ok(status)
     }
-}
-
-/// An error with its causes, on one line.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }

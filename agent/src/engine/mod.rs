@@ -54,7 +54,7 @@ use board::Board;
 use core::Core;
 use tasks::Tasks;
 
-pub use core::{GONE_AFTER, Options, with_causes};
+pub use core::{GONE_AFTER, Options};
 pub use explain::{Explained, ProductState};
 pub use halt::StepError;
 pub use registry::{StartError, Started};

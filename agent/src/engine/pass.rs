@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     backoff,
-    core::{Core, with_causes},
+    core::Core,
     deletions::Deletions,
     evidence::Evidence,
     halt::{Halt, StepError},
@@ -16,8 +16,8 @@ use super::{
     page::{Cursor, Source},
     step::{self, Mode, Prepared},
 };
-use crate::health;
 use crate::run::State;
+use crate::{causes::with_causes, health};
 
 /// What came of a walk.
 #[derive(Debug, Default)]

@@ -400,7 +400,7 @@ fn failure(error: &StepError) -> String {
     };
     format!(
         "{}; {}",
-        super::with_causes(error),
+        crate::causes::with_causes(error),
         health::lower_first(&remedy)
     )
 }

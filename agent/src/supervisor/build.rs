@@ -18,9 +18,10 @@ use super::{
 };
 use crate::{
     blocking,
+    causes::with_causes,
     config::{CaptureMode, CatalogKind, Config},
     digible::{Digible, DigibleOptions},
-    engine::{Engine, GONE_AFTER, Options, tasks::guarded, with_causes},
+    engine::{Engine, GONE_AFTER, Options, tasks::guarded},
     health::{Area, Facts, Trouble},
     journal::{Binding, Journal, JournalError, Opened},
     secrets::{SecretError, SecretName},

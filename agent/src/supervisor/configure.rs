@@ -4,8 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use super::{NewSecrets, Supervisor, build::account, note_invalid, unsupported, vacancy::Vacancy};
 use crate::{
+    causes::with_causes,
     config::{self, Before, Config, ConfigError, Edit, KeyError, SaveError},
-    engine::with_causes,
     health::Area,
     journal,
     secrets::SecretError,

@@ -22,8 +22,9 @@ mod tests;
 mod vacancy;
 
 use crate::{
+    causes::with_causes,
     config::{self, Config, ConfigError},
-    engine::{Engine, board::Board, with_causes},
+    engine::{Engine, board::Board},
     health::{Area, Facts, Trouble},
     journal::AgentState,
     logging::Logging,

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Supervisor;
 use crate::{
+    causes::with_causes,
     config::{Config, StoreChoice},
-    engine::with_causes,
     secrets::{self, SecretChange, SecretError, SecretName, SecretStore},
 };
 

@@ -1,6 +1,6 @@
 //! What a click does.
 
-use std::{error::Error, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use jiff::{Timestamp, Zoned};
 use shopmaster_proto::{
@@ -147,17 +147,6 @@ fn told(what: &str, failure: &Failure) -> String {
     } else {
         format!("{what}: {message}. {remedy}")
     }
-}
-
-/// An error with its causes.
-pub(super) fn sentence(error: &impl Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl Deed {

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     autostart::{AutostartError, LoginItem, LoginState, Starts, enable_login},
+    causes::with_causes,
     paths::Paths,
 };
 
@@ -295,7 +296,7 @@ impl Desk {
 
 /// An error and the way out of it.
 fn told(error: &AutostartError) -> String {
-    let said = deeds::sentence(error);
+    let said = with_causes(error);
     match error.remedy() {
         Some(remedy) => format!("{said}: {remedy}"),
         None => said,
