@@ -22,6 +22,7 @@ use super::{
     rebuilt::{self, Rebuilt},
     state::{Reach, State},
     waits::Waits,
+    witness,
 };
 use crate::{
     catalog::{CaptureStatus, Catalog, CatalogError},
@@ -66,6 +67,7 @@ pub(super) struct Core {
     pub(super) missing: Missing,
     pub(super) rebuilt: Rebuilt,
     pub(super) outage: Outage,
+    pub(super) failed_witnesses: witness::Failed,
     /// The pause that is on; it outlives this engine.
     pub(super) pause: Arc<AgentState>,
     /// Ends everything.
@@ -120,6 +122,7 @@ impl Core {
             missing: Missing::default(),
             rebuilt: Rebuilt::default(),
             outage: Outage::default(),
+            failed_witnesses: witness::Failed::default(),
             pause,
             stop: CancellationToken::new(),
             on_trial: AtomicBool::new(false),

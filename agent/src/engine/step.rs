@@ -238,6 +238,10 @@ impl Step<'_> {
             .journal
             .settle(in_flight, rest.settled, progress)
             .await?;
+        if rest.has_acknowledged && self.core.cloud.logins() != logins {
+            // The session had ended, perhaps long ago: what failed under it need not wait any longer.
+            self.core.waits.clear_all();
+        }
         self.show(&rest.refusals);
         deletions.begin(rest.changes).await;
         self.core.note_digible(

@@ -1,6 +1,9 @@
 //! Proof that Digible takes anything at all: a product that it acknowledged before is sent once more.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use super::{
     core::Core,
@@ -17,6 +20,14 @@ use crate::{
 
 /// So many products are looked at before there counts as none that could be asked.
 const MOST_LOOKS: usize = 100;
+/// So many witnesses are asked for one that passes: one that does not may be poison itself.
+const MOST_ASKED: usize = 3;
+/// So many that did not pass are remembered.
+const MOST_REMEMBERED: usize = 60;
+
+/// Witnesses that did not pass: others are asked before them.
+#[derive(Debug, Default)]
+pub(super) struct Failed(Mutex<VecDeque<ProductId>>);
 
 /// What the witness says.
 pub(super) enum Testimony {
@@ -32,27 +43,51 @@ pub(super) enum Testimony {
     Broken(Halt),
 }
 
-/// So many witnesses are asked for one that is answered clearly.
-const MOST_ASKED: usize = 3;
+impl Failed {
+    fn note(&self, id: &ProductId) {
+        let mut failed = self.lock();
+        failed.retain(|other| other != id);
+        failed.push_back(id.clone());
+        if failed.len() > MOST_REMEMBERED {
+            failed.pop_front();
+        }
+    }
 
-/// Sends a product that was acknowledged before and is not `aboard`, inside the turn that is going.
+    fn now(&self) -> Vec<ProductId> {
+        self.lock().iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<ProductId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends products that were acknowledged before and are not `aboard`, inside the turn that is going, until one
+/// of them passes.
 pub(super) async fn ask(
     core: &Core,
     live: &Live,
     evidence: &Evidence,
     aboard: &HashSet<&ProductId>,
 ) -> Result<Testimony, StepError> {
-    let mut others: Vec<_> = aboard.iter().map(|id| (*id).clone()).collect();
     let mut testimony = Testimony::Absent;
+    let mut asked: Vec<_> = aboard.iter().map(|id| (*id).clone()).collect();
     for _ in 0..MOST_ASKED {
-        let Some(item) = find(core, &others).await? else {
+        let others = [asked.clone(), core.failed_witnesses.now()].concat();
+        let item = match find(core, &others).await? {
+            Some(item) => Some(item),
+            // Rather one that did not pass before than none.
+            None => find(core, &asked).await?,
+        };
+        let Some(item) = item else {
             break;
         };
         testimony = send(core, live, evidence, &item).await?;
-        if !matches!(testimony, Testimony::Broken(_)) {
+        if !matches!(testimony, Testimony::Refused(_) | Testimony::Broken(_)) {
             break;
         }
-        others.push(item.id);
+        core.failed_witnesses.note(&item.id);
+        asked.push(item.id);
     }
     Ok(testimony)
 }
@@ -85,6 +120,7 @@ pub(super) async fn send(
             core.journal.settle(in_flight, Vec::new(), None).await?;
             evidence.batch_passed();
             core.end_trial();
+            core.note_digible(true, None, None);
             return Ok(Testimony::Passes);
         }
         Answer::Refused { reason }

@@ -395,6 +395,67 @@ async fn a_witness_that_is_poison_itself_does_not_speak_for_all() {
     }
 }
 
+/// Products that Digible took before and refuses today are the first that are asked.
+#[tokio::test(start_paused = true)]
+async fn witnesses_that_are_refused_do_not_speak_for_all() {
+    let world = World::with(Options {
+        batch_size: 2,
+        max_in_flight: 1,
+        ..options()
+    })
+    .await;
+    let keys: Vec<_> = (0..12).map(|number| format!("p{number:02}")).collect();
+    for key in &keys {
+        world.shop.put(key, 1);
+    }
+    world.upload().await;
+    // Of the twelve only the last one passes.
+    let refused: Vec<_> = keys[..11].iter().map(|key| id(key)).collect();
+    world.cloud.rule(move |request| {
+        let is_poison = |(id, _): &cloud::Sent| refused.contains(id);
+        match request.products.iter().any(is_poison) {
+            true => cloud::refused(),
+            false => cloud::good(),
+        }
+    });
+    world.shop.put("p00", 2);
+    for _ in 0..8 {
+        world.sync().await;
+        tokio::time::advance(Duration::from_secs(300)).await;
+    }
+    assert!(world.is_parked("p00").await);
+    assert_eq!(world.codes(), ["PRODUCTS_REFUSED"]);
+}
+
+/// A session that ended told with another number than 401: the waits of that time are long.
+#[tokio::test(start_paused = true)]
+async fn what_failed_under_a_dead_session_does_not_wait_for_long() {
+    let world = with_a_witness(Options {
+        batch_size: 1,
+        max_in_flight: 1,
+        ..options()
+    })
+    .await;
+    world.cloud.rule(|_| cloud::refused());
+    world.shop.put("p0", 1);
+    for _ in 0..8 {
+        world.sync().await;
+        tokio::time::advance(Duration::from_secs(300)).await;
+    }
+    world.sync().await;
+    assert!(world.engine.core.waits.until(&id("p0")).is_some());
+    let logins = world.cloud.login_count();
+    world.cloud.rule(move |_| {
+        logins.fetch_add(1, Ordering::SeqCst);
+        cloud::good()
+    });
+    world.shop.put("p1", 1);
+    world.sync().await;
+    assert!(world.cloud.has("p1", 1));
+    world.sync().await;
+    assert!(world.cloud.has("p0", 1));
+}
+
 /// What passes after a login proves nothing against what was refused before it.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_parked_over_a_login() {

@@ -7,8 +7,8 @@ use std::{
     process::Command,
 };
 
-/// The size of the agent's disk.
-const SIZE: &str = "size=4m";
+/// The size of the agent's disk: the journal's write-ahead log alone may take 4 MiB.
+const SIZE: &str = "size=16m";
 /// Where Debian and others have the library that tells a process another time.
 const LIBRARIES: [&str; 3] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
