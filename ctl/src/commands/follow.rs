@@ -88,13 +88,10 @@ fn tell(ctl: &Ctl, run: Run) -> Result<Exit, Error> {
             ctl.target.ctl("parked retry --all")
         ));
     }
-    if outcome == RunOutcome::Failed && failed > 0 {
-        // What an upload did not reach has no change that a sync would find.
-        let hint = match kind {
-            RunKind::Upload => format!("{} goes on where it stopped", ctl.target.ctl("upload")),
-            _ => "what is still pending is sent by the next sync".to_owned(),
-        };
-        ctl.output.hint(&hint);
+    // What an upload did not reach has no change that a sync would find: its message says what to do.
+    if outcome == RunOutcome::Failed && failed > 0 && kind != RunKind::Upload {
+        ctl.output
+            .hint("what is still pending is sent by the next sync");
     }
     Ok(exit(outcome))
 }

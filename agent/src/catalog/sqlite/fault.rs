@@ -1,6 +1,6 @@
 //! From what SQLite says to what the catalog says.
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use super::SqliteOptions;
 use crate::catalog::CatalogError;
@@ -41,6 +41,14 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
     }
+}
+
+/// Whether the file, or what SQLite has to make beside it, could not be opened.
+pub(super) fn is_unopenable(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+        || code == Some(ffi::SQLITE_READONLY_DIRECTORY)
+        || code == Some(ffi::SQLITE_READONLY_CANTINIT)
 }
 
 /// Whether the till, or anyone else, holds the file.

@@ -52,6 +52,11 @@ impl Footprint {
         let database = part(database, Path::new(""))?.ok_or(io::ErrorKind::UnexpectedEof)?;
         Ok(Self { database, wal })
     }
+
+    /// Whether there may be commits that are not in the database itself.
+    pub(super) fn has_wal(&self) -> bool {
+        self.wal.is_some()
+    }
 }
 
 impl Trail {

@@ -50,6 +50,7 @@ mod statements;
 mod tests;
 mod tidy;
 mod triggers;
+mod unlocked;
 
 /// A till that has not written for so long is quiet enough for a short write of ours.
 const QUIET: Duration = Duration::from_secs(30);

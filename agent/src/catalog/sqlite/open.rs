@@ -14,6 +14,7 @@ use super::{
     SqliteOptions,
     fault::{Work, spoils},
     statements::Statements,
+    unlocked::Unlocked,
 };
 use crate::{
     catalog::{CatalogError, Result},
@@ -39,6 +40,8 @@ pub(super) struct Database {
 #[derive(Debug)]
 struct Open {
     connection: Connection,
+    /// None where it keeps others away while it reads, as usual.
+    unlocked: Option<Unlocked>,
     file: FileId,
     used: Instant,
 }
@@ -88,6 +91,10 @@ impl Database {
             .map_err(Into::into)
             .and_then(|()| work(&open.connection, self))
             .map_err(|fault| fault.into_error(operation, &self.options));
+        if let Some(unlocked) = &open.unlocked {
+            // Not kept: it would go on believing that nobody writes.
+            return unlocked.check(operation).and(done);
+        }
         let ended =
             open.connection.is_autocommit() || open.connection.execute_batch("ROLLBACK").is_ok();
         if ended && !done.as_ref().is_err_and(spoils) {
@@ -122,10 +129,18 @@ impl Database {
         if let Some(open) = open.filter(|open| open.file == file) {
             return Ok(open);
         }
-        let connection = connect(&self.options.path, access)
-            .map_err(|fault| fault.into_error(operation, &self.options))?;
+        let path = &self.options.path;
+        let opened = match connect(path, access) {
+            Ok(connection) => Ok((connection, None)),
+            Err(fault) if access == Access::Read => Unlocked::open(&absolute(path), fault)
+                .map(|(connection, unlocked)| (connection, Some(unlocked))),
+            Err(fault) => Err(fault),
+        };
+        let (connection, unlocked) =
+            opened.map_err(|fault| fault.into_error(operation, &self.options))?;
         Ok(Open {
             connection,
+            unlocked,
             file,
             used: Instant::now(),
         })

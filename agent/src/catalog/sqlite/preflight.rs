@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, MAIN_DB};
 
 use super::{
     SqliteOptions,
@@ -13,7 +13,7 @@ use super::{
     objects::Found,
     open::Database,
     price::declared_scale,
-    rows,
+    rows, unlocked,
 };
 use crate::catalog::{
     CatalogError, Check,
@@ -201,9 +201,11 @@ fn price_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding>
     Ok(judge(&text, held, digits, &sample))
 }
 
-fn write_ahead_log(connection: &Connection, _: &SqliteOptions) -> Work<Finding> {
+fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    if mode.eq_ignore_ascii_case("wal") {
+    // Read as a file that nobody changes, it seems to have no WAL.
+    let has_wal = || unlocked::is_in_wal_mode(&options.path);
+    if mode.eq_ignore_ascii_case("wal") || (connection.is_readonly(MAIN_DB)? && has_wal()) {
         return Ok(good("the database is in WAL mode".to_owned()));
     }
     Ok(warning(

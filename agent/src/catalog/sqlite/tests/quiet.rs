@@ -14,7 +14,7 @@ use super::{
     InMemory, PRODUCTS, Shop, SqliteCatalog, of, text,
 };
 use crate::{
-    catalog::{CaptureStatus, Catalog as _, CatalogError, Lookup, Owner},
+    catalog::{CaptureStatus, Catalog as _, CatalogError, Check, Lookup, Owner, Verdict},
     position::{Position, PositionError, Positions},
 };
 
@@ -413,9 +413,7 @@ async fn scan_mode_leaves_nothing_beside_the_file() {
     assert_eq!(catalog.scan(None, 10).await.unwrap().len(), 1);
     let checks = catalog.inspect().await.unwrap();
     assert!(
-        checks
-            .iter()
-            .all(|check| check.verdict != crate::catalog::Verdict::Failed),
+        checks.iter().all(|check| check.verdict != Verdict::Failed),
         "{checks:?}"
     );
     assert_eq!(files(), before);
@@ -442,6 +440,38 @@ async fn a_file_that_may_only_be_read_is_walked() {
     let found = catalog.read(&[text("P1")]).await.unwrap();
     assert!(matches!(found[..], [Lookup::Found(_)]));
     fs::set_permissions(shop.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_in_wal_mode_is_walked_where_nothing_may_be_made_beside_it() {
+    let shop = Shop::new(PRODUCTS);
+    shop.run("PRAGMA journal_mode = WAL");
+    let (file, path) = (shop.path(), shop.folder.path().join("closed.db"));
+    Connection::open(file)
+        .unwrap()
+        .execute("VACUUM INTO ?1", [path.to_str().unwrap()])
+        .unwrap();
+    let till = || Connection::open(&path).unwrap();
+    till()
+        .execute_batch("PRAGMA journal_mode = WAL; INSERT INTO Products VALUES ('P1', 'Soap', 1)")
+        .unwrap();
+    // As root, a folder can always be written to: what is in the way of the shared memory is a link, which
+    // SQLite does not follow.
+    let shared = shop.folder.path().join("closed.db-shm");
+    let block = || std::os::unix::fs::symlink("nowhere", &shared).unwrap();
+    block();
+    let catalog = scanning(&path);
+    assert_eq!(catalog.scan(None, 10).await.unwrap().len(), 1);
+    fs::remove_file(&shared).unwrap();
+    till()
+        .execute_batch("INSERT INTO Products VALUES ('P2', 'Tea', 1)")
+        .unwrap();
+    block();
+    assert_eq!(catalog.scan(None, 10).await.unwrap().len(), 2);
+    let checks = catalog.inspect().await.unwrap();
+    let is_good = |check: &Check| matches!(check.verdict, Verdict::Ok | Verdict::Skipped);
+    assert!(checks.iter().all(is_good), "{checks:?}");
 }
 
 #[tokio::test]
