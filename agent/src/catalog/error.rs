@@ -169,7 +169,7 @@ pub enum CatalogError {
     #[error("`{0}` is already in the shop's database and is not shopMaster's")]
     NameTaken(String),
     /// The till holds the database; nothing is lost, it is tried again.
-    #[error("the shop's database is busy while trying to {0}")]
+    #[error("another program keeps the shop's database locked: cannot {0}")]
     Busy(&'static str),
     /// Capture is not installed, or the ChangeLog is not readable.
     #[error("capture is not installed in the shop's database")]
@@ -177,6 +177,15 @@ pub enum CatalogError {
     /// The proof after installing did not see its own change.
     #[error("capture was installed but does not record changes: {0}")]
     Unproven(String),
+    /// The file is no database, or only a part of one.
+    #[error("the shop's database `{database}` is damaged, or is no database")]
+    Damaged {
+        /// Its path.
+        database: String,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
     /// Any other statement that failed.
     #[error("the shop's database failed to {operation}")]
     Statement {
@@ -236,6 +245,7 @@ impl CatalogError {
             | Self::NameTaken(_)
             | Self::NotInstalled
             | Self::Unproven(_)
+            | Self::Damaged { .. }
             | Self::Statement { .. } => false,
         }
     }
@@ -281,6 +291,7 @@ impl CatalogError {
             | Self::TimedOut(_)
             | Self::ConnectionLost { .. }
             | Self::Unreachable { .. }
+            | Self::Damaged { .. }
             | Self::Statement { .. } => true,
             _ => false,
         }
@@ -359,10 +370,13 @@ impl CatalogError {
                 "Nothing for some minutes: the server finds out that the connection broke. If it stays, a second computer with this one's name and folders serves the shop: stop that agent"
             }
             Self::NameTaken(_) => "Rename the shop's own object; shopMaster does not touch it",
-            Self::Busy(_) | Self::Deadlock(_) => "Nothing: it is tried again",
+            Self::Busy(_) | Self::Deadlock(_) => "Nothing to do: it is tried again",
             Self::NotInstalled => "Run `shopmasterctl capture install`",
             Self::Unproven(_) => {
                 "Run `shopmasterctl capture remove`, then `shopmasterctl capture install`; if it stays, send support the output of both"
+            }
+            Self::Damaged { .. } => {
+                "Check the path; where it is right, let the shop's program check the file, or restore it from a backup: shopMaster goes on by itself"
             }
             Self::Statement { .. } => "Run `shopmasterctl test`, and look at `shopmasterctl logs`",
         }
@@ -399,6 +413,7 @@ impl CatalogError {
             Self::Busy(_) | Self::OwnConnection(_) => "DATABASE_BUSY",
             Self::NotInstalled => "CAPTURE_NOT_INSTALLED",
             Self::Unproven(_) => "CAPTURE_UNPROVEN",
+            Self::Damaged { .. } => "DATABASE_DAMAGED",
             Self::Statement { .. } => "DATABASE_FAILED",
         }
     }

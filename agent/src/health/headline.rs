@@ -61,6 +61,7 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         "DATABASE_MISSING" => "Database not found",
         "DATABASE_DENIED" | "DATABASE_READ_ONLY" => "Database: rights are missing",
         "DATABASE_BUSY" | "DATABASE_DEADLOCK" => "Database busy",
+        "DATABASE_DAMAGED" => "Database is damaged",
         "DATABASE_FAILED" => "Database fails",
         "CATALOG_CLAIMED" => "Another agent serves this shop",
         "CAPTURE_DRIFTED" => "Changes may be lost",

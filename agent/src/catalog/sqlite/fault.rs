@@ -70,6 +70,7 @@ pub(super) fn spoils(error: &CatalogError) -> bool {
         CatalogError::Unreachable { .. }
             | CatalogError::NoFile(_)
             | CatalogError::NoRights { .. }
+            | CatalogError::Damaged { .. }
             | CatalogError::Statement { .. }
     )
 }
@@ -83,12 +84,14 @@ fn named(error: rusqlite::Error, operation: &'static str, options: &SqliteOption
     }
     let database = || options.path.display().to_string();
     match error.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase | ErrorCode::PermissionDenied) => {
-            CatalogError::Unreachable {
-                database: database(),
-                source: Box::new(error),
-            }
-        }
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => CatalogError::Unreachable {
+            database: database(),
+            source: Box::new(error),
+        },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => CatalogError::Damaged {
+            database: database(),
+            source: Box::new(error),
+        },
         Some(ErrorCode::ReadOnly) => CatalogError::NoRights {
             database: database(),
             source: Box::new(error),

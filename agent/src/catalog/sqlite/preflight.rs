@@ -172,7 +172,10 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
 fn key_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     let table = Table::read(connection, options)?;
     let column = table.column(options, &options.columns.id)?;
-    let text = format!("the key's type is `{}`", column.declared);
+    let text = match column.declared.as_str() {
+        "" => "the key has no declared type".to_owned(),
+        declared => format!("the key's type is `{declared}`"),
+    };
     Ok(match table.affinity(column) {
         Affinity::Integer | Affinity::Text => good(text),
         Affinity::Blob | Affinity::Real | Affinity::Numeric => warning(

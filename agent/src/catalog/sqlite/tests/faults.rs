@@ -49,7 +49,7 @@ async fn what_is_no_database_is_told() {
     )
     .unwrap();
     let error = of(options.clone()).count().await.unwrap_err();
-    assert!(matches!(error, CatalogError::Unreachable { .. }), "{error}");
+    assert!(matches!(error, CatalogError::Damaged { .. }), "{error}");
 
     options.path = folder.path().to_path_buf();
     let error = of(options).count().await.unwrap_err();
@@ -64,7 +64,17 @@ async fn a_damaged_file_is_told() {
     bytes[4096..].fill(0xA5);
     fs::write(shop.path(), bytes).unwrap();
     let error = shop.catalog.scan(None, 10).await.unwrap_err();
-    assert!(matches!(error, CatalogError::Statement { .. }), "{error}");
+    assert!(matches!(error, CatalogError::Damaged { .. }), "{error}");
+    // One that was cut off.
+    let shop = Shop::new(PRODUCTS);
+    shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)");
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(shop.path())
+        .unwrap();
+    file.set_len(5_000).unwrap();
+    let error = shop.catalog.scan(None, 10).await.unwrap_err();
+    assert!(matches!(error, CatalogError::Damaged { .. }), "{error}");
 }
 
 #[tokio::test]
