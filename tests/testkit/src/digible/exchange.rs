@@ -14,7 +14,7 @@ use super::{
     admin,
     answer::{Answer, AnswerBody, Cut},
     fault::{CutAt, FaultKind, HangEffect, RetryAfter, Told},
-    late::{self, Client},
+    late::{Client, Late},
     memory::{Arrival, Head},
     part,
     settings::Settings,
@@ -118,8 +118,18 @@ async fn settle(
             }
             Answer::raw(code(status), content_type, body).send(&settings)
         }
-        FaultKind::Late { told, after } => {
-            late::land(shared, arrival.sequence, arrival.call, told, after, client).await;
+        FaultKind::Late {
+            told,
+            after,
+            on_time_only,
+        } => {
+            let late = Late {
+                sequence: arrival.sequence,
+                call: arrival.call,
+                after,
+                on_time_only,
+            };
+            late.land(shared, told, client).await;
             fail(told, &settings)
         }
         FaultKind::Half { told } => {

@@ -90,6 +90,9 @@ pub enum FaultKind {
         /// How long after the client gave up or was told.
         #[serde(with = "duration")]
         after: Duration,
+        /// Whether it takes no effect at all when the machine stood still and it would be clearly later than that.
+        #[serde(default)]
+        on_time_only: bool,
     },
     /// Of a good batch of several products the first half takes effect, and then it fails.
     Half {
@@ -279,7 +282,21 @@ impl Fault {
     /// Lets requests take effect `after` their clients gave up or were told that they failed.
     #[must_use]
     pub fn late(told: Told, after: Duration) -> Self {
-        Self::of(FaultKind::Late { told, after })
+        Self::of(FaultKind::Late {
+            told,
+            after,
+            on_time_only: false,
+        })
+    }
+
+    /// The same, for whoever relies on the time: one that the machine delays takes no effect at all.
+    #[must_use]
+    pub fn late_on_time_only(told: Told, after: Duration) -> Self {
+        Self::of(FaultKind::Late {
+            told,
+            after,
+            on_time_only: true,
+        })
     }
 
     /// Lets half of each batch take effect.

@@ -14,9 +14,19 @@ use super::{
     wire::{Call, Refusal},
 };
 
-/// A request that would land so much later than its fault says, because the machine stood still, never
-/// lands: whoever set the fault relies on the time.
+/// So much later than its fault says still counts as on time.
 const MOST_BEHIND: Duration = Duration::from_millis(50);
+
+/// A request that takes effect after its client has given up.
+#[derive(Debug)]
+pub(super) struct Late {
+    pub(super) sequence: u64,
+    pub(super) call: Result<Call, Refusal>,
+    /// How long after its client gave up or was told.
+    pub(super) after: Duration,
+    /// Whether it takes no effect when the machine stood still meanwhile.
+    pub(super) on_time_only: bool,
+}
 
 /// The client of a request, as far as it can be told that it hung up.
 #[derive(Debug)]
@@ -40,31 +50,25 @@ impl Client {
     }
 }
 
-/// Lets a good request take effect `after` its client gave up or was told, in a task of its own.
-/// Returns when it is time to tell the client.
-pub(super) async fn land(
-    shared: &Arc<Shared>,
-    sequence: u64,
-    call: Result<Call, Refusal>,
-    told: Told,
-    after: Duration,
-    client: Client,
-) {
-    let products = match &call {
-        Ok(call) => call.products().to_vec(),
-        Err(_) => Vec::new(),
-    };
-    shared.change(|memory| memory.to_land.insert(sequence, products));
-    if told == Told::Nothing {
-        client.gone().await;
-    }
-    let due = Instant::now() + after;
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        sleep_until(due).await;
-        if due.elapsed() <= MOST_BEHIND {
-            perform(&shared, sequence, call);
+impl Late {
+    /// Lets it take effect in a task of its own. Returns when it is time to tell the client.
+    pub(super) async fn land(self, shared: &Arc<Shared>, told: Told, client: Client) {
+        let products = match &self.call {
+            Ok(call) => call.products().to_vec(),
+            Err(_) => Vec::new(),
+        };
+        shared.change(|memory| memory.to_land.insert(self.sequence, products));
+        if told == Told::Nothing {
+            client.gone().await;
         }
-        shared.change(|memory| memory.to_land.remove(&sequence));
-    });
+        let due = Instant::now() + self.after;
+        let shared = Arc::clone(shared);
+        tokio::spawn(async move {
+            sleep_until(due).await;
+            if !self.on_time_only || due.elapsed() <= MOST_BEHIND {
+                perform(&shared, self.sequence, self.call);
+            }
+            shared.change(|memory| memory.to_land.remove(&self.sequence));
+        });
+    }
 }

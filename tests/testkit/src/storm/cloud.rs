@@ -69,7 +69,8 @@ impl Sky {
     /// Lets the next requests for products take effect late.
     pub(super) fn late(&self, told: Told, percent: u8, times: u32) {
         let after = self.window * u32::from(percent.min(LATEST_PERCENT)) / 100;
-        self.digible.inject(Fault::late(told, after).times(times));
+        self.digible
+            .inject(Fault::late_on_time_only(told, after).times(times));
     }
 
     /// Ends what goes wrong, but for Digible's own ways.
