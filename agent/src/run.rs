@@ -19,6 +19,18 @@ pub enum Kind {
     Sync,
     /// Sends every product.
     Upload,
+    /// Compares every product with what Digible last acknowledged, and sends what differs.
+    Verify,
+}
+
+/// What somebody who asks for a run wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wish {
+    /// An upload begins anew, also where one did not finish.
+    pub from_start: bool,
+    /// What the run would ask about was answered with yes: it sends more than a tenth of the shop, and lists
+    /// more than a tenth of it as gone.
+    pub confirmed: bool,
 }
 
 /// Who asked for a run.
@@ -192,6 +204,7 @@ impl Run {
         let word = match kind {
             Kind::Sync => "sync",
             Kind::Upload => "upload",
+            Kind::Verify => "verify",
         };
         let id = format!(
             "{word}-{}-{:06x}",
@@ -228,7 +241,8 @@ impl Run {
 
     /// Whether it did nothing that anybody would look for later.
     pub fn is_idle(&self) -> bool {
-        self.cause == Cause::Scheduled
+        self.kind != Kind::Verify
+            && self.cause == Cause::Scheduled
             && self.outcome == Some(Outcome::Completed)
             && self.requests == 0
             && match self.walked {

@@ -298,6 +298,7 @@ async fn end_in_the_middle(end: impl AsyncFnOnce(&mut Client, &Child)) -> (World
     let request = shopmaster_proto::v1::StartRunRequest {
         kind: RunKind::Upload.into(),
         from_start: false,
+        confirmed: false,
     };
     let started = client.runs.start_run(request).await.unwrap().into_inner();
     let id = started.run.unwrap().id;
@@ -393,6 +394,7 @@ async fn without_a_configuration_it_runs_and_says_what_is_missing() {
     let sync = StartRunRequest {
         kind: RunKind::Sync.into(),
         from_start: false,
+        confirmed: false,
     };
     let explain = ExplainRequest { product_id: id() };
     let retry = RetryParkedRequest {

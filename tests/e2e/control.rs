@@ -177,6 +177,7 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
     let verify = StartRunRequest {
         kind: RunKind::Verify.into(),
         from_start: false,
+        confirmed: false,
     };
     let answers = [
         ("Verify", runs.start_run(verify).await.unwrap_err()),
@@ -423,6 +424,7 @@ async fn runs_are_listed_watched_and_cancelled() {
     let again = StartRunRequest {
         kind: RunKind::Upload.into(),
         from_start: false,
+        confirmed: false,
     };
     let again = client.runs.start_run(again).await.unwrap().into_inner();
     assert!(again.joined && again.run.unwrap().id == going.id);
@@ -526,6 +528,7 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
             runs.start_run(StartRunRequest {
                 kind: 0,
                 from_start: false,
+                confirmed: false,
             })
             .await,
         ),
@@ -533,6 +536,7 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
             runs.start_run(StartRunRequest {
                 kind: 99,
                 from_start: false,
+                confirmed: false,
             })
             .await,
         ),
@@ -555,6 +559,7 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
     let sync = StartRunRequest {
         kind: RunKind::Sync.into(),
         from_start: false,
+        confirmed: false,
     };
     let failure = refusal(runs.start_run(sync).await);
     assert_eq!(failure.code, "PAUSED");

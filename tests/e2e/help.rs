@@ -85,6 +85,7 @@ pub async fn upload_from_start(world: &World) -> Result<Run, Box<dyn Error>> {
     let request = StartRunRequest {
         kind: RunKind::Upload.into(),
         from_start: true,
+        confirmed: false,
     };
     let answer = world.client()?.runs.start_run(request).await?.into_inner();
     let run = answer.run.ok_or("no run")?;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::{StartError, Started},
-    run::{Cause, Kind, Run, State},
+    run::{Cause, Kind, Run, State, Wish},
     supervisor::Supervisor,
 };
 
@@ -32,10 +32,10 @@ impl Service {
     }
 
     /// Starts a run in the engine that is there, or in the one that takes its place just now.
-    async fn start(&self, kind: Kind, from_start: bool) -> Result<Started, Status> {
+    async fn start(&self, kind: Kind, wish: Wish) -> Result<Started, Status> {
         loop {
             let engine = failure::engine(&self.supervisor).await?;
-            match engine.runs().start(kind, Cause::Requested, from_start) {
+            match engine.runs().start(kind, Cause::Requested, wish) {
                 // Its successor is waited for, unless there is to be none.
                 Err(StartError::Stopping) if !self.supervisor.ending.is_cancelled() => {}
                 started => return started.map_err(failure::start),
@@ -67,12 +67,16 @@ impl v1::runs_server::Runs for Service {
         let kind = match request.kind() {
             v1::RunKind::Sync => Kind::Sync,
             v1::RunKind::Upload => Kind::Upload,
-            v1::RunKind::Verify => return Err(failure::unimplemented("Verify")),
+            v1::RunKind::Verify => Kind::Verify,
             v1::RunKind::Unspecified => {
                 return Err(failure::invalid("Say which kind of run to start"));
             }
         };
-        let started = self.start(kind, request.from_start).await?;
+        let wish = Wish {
+            from_start: request.from_start,
+            confirmed: request.confirmed,
+        };
+        let started = self.start(kind, wish).await?;
         Ok(Response::new(v1::StartRunResponse {
             run: Some(run::run(&started.run)),
             joined: started.joined,

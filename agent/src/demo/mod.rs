@@ -250,6 +250,7 @@ async fn run_to_end(client: &mut Client, kind: RunKind) -> Result<(), DemoError>
     let request = StartRunRequest {
         kind: kind.into(),
         from_start: false,
+        confirmed: false,
     };
     let started = client.runs.start_run(request).await.map_err(refused)?;
     let id = started.into_inner().run.unwrap_or_default().id;

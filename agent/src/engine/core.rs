@@ -29,7 +29,7 @@ use crate::{
     causes::with_causes,
     digible::{Answer, Cloud},
     health::{Area, ChangeLogFacts, Trouble},
-    journal::{AgentState, Journal, JournalError},
+    journal::{AgentState, Journal, JournalError, Shrank},
 };
 
 /// How a run works.
@@ -76,6 +76,8 @@ pub(super) struct Core {
     hold: Mutex<Option<Instant>>,
     /// Nothing waits to be sent that would tell whether Digible is back: it is to be asked.
     pub(super) ask_digible: Notify,
+    /// All products are to be compared, and soon.
+    pub(super) verify_due: Notify,
     /// Held from asking until people are told: what was asked later is told later.
     looking: tokio::sync::Mutex<()>,
     /// When this process last wrote the owner. Held while the owner is checked: two checks at once
@@ -109,6 +111,7 @@ impl Core {
         options: Options,
         pause: Arc<AgentState>,
         sent_at: Option<Timestamp>,
+        shrank: Option<Shrank>,
     ) -> Self {
         Self {
             catalog,
@@ -119,7 +122,7 @@ impl Core {
             options,
             waits: Waits::default(),
             lane: Lane::default(),
-            missing: Missing::default(),
+            missing: Missing::new(shrank),
             rebuilt: Rebuilt::default(),
             outage: Outage::default(),
             failed_witnesses: witness::Failed::default(),
@@ -128,6 +131,7 @@ impl Core {
             on_trial: AtomicBool::new(false),
             hold: Mutex::new(None),
             ask_digible: Notify::new(),
+            verify_due: Notify::new(),
             looking: tokio::sync::Mutex::new(()),
             owner_renewed: tokio::sync::Mutex::new(None),
         }

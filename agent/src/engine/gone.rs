@@ -4,7 +4,7 @@
 //! key as well. More than a tenth of them gone at once is not believed.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,12 +19,7 @@ use super::{
     scan::Met,
     upload,
 };
-use crate::{
-    catalog::Lookup,
-    health::{ScanFacts, Shrank},
-    product::ProductId,
-    run::Count,
-};
+use crate::{catalog::Lookup, journal::Shrank, product::ProductId, run::Count};
 
 /// So many may be missing from a small shop at once, whatever their share, as long as it has others.
 const FEW: u64 = 5;
@@ -39,6 +34,8 @@ const TRIES: u32 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Missing {
     since: Mutex<HashMap<ProductId, Instant>>,
+    /// As the journal has it.
+    shrank: Mutex<Option<Shrank>>,
 }
 
 /// What the journal says of the shop beside a walk.
@@ -50,6 +47,25 @@ struct Census {
 }
 
 impl Missing {
+    /// Nothing is missing yet. `shrank`: as an earlier process noted it.
+    pub(super) fn new(shrank: Option<Shrank>) -> Self {
+        Self {
+            since: Mutex::default(),
+            shrank: Mutex::new(shrank),
+        }
+    }
+
+    /// How far the table shrank, when nobody believed it.
+    pub(super) fn shrank(&self) -> Option<Shrank> {
+        *self.shrank.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives what was noted before.
+    fn note_shrank(&self, shrank: Option<Shrank>) -> Option<Shrank> {
+        let mut noted = self.shrank.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *noted, shrank)
+    }
+
     /// Notes that these are missing now, and nothing else is. Gives those that are missing for long.
     fn note(&self, gone_after: Duration, ids: Vec<ProductId>) -> Vec<ProductId> {
         let now = Instant::now();
@@ -92,11 +108,10 @@ pub(super) async fn look(core: &Core, live: &Live, met: &Met) -> Result<Option<H
     let looked = pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
         find_gone(core, live, met, gone_after)
     });
-    Ok(looked.await?.map_or(Some(Halt::Cancelled), |_| None))
+    Ok(looked.await?.map_or(Some(Halt::Cancelled), |()| None))
 }
 
-/// The same after one walk, where the ChangeLog tells of what comes back. When far too many are gone, none is
-/// removed and an upload is due.
+/// The same after one walk, where the ChangeLog tells of what comes back.
 pub(super) async fn look_once(
     core: &Core,
     live: &Live,
@@ -105,36 +120,44 @@ pub(super) async fn look_once(
     let looked = pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
         find_gone(core, live, met, Duration::ZERO)
     });
-    match looked.await? {
-        None => return Ok(Some(Halt::Cancelled)),
-        Some(Found::Believable) => {}
-        Some(Found::Shrank) => core.journal.need_upload().await?,
-    }
-    Ok(None)
+    Ok(looked.await?.map_or(Some(Halt::Cancelled), |()| None))
 }
 
-/// What a look for products that are gone came to.
-enum Found {
-    /// Those that are gone are removed.
-    Believable,
-    /// So many are gone that none is.
-    Shrank,
+/// So many products may be gone at once before nobody believes it. Somebody may have said that it is so.
+pub(super) fn believable(live: &Live, known: u64, is_empty: bool) -> u64 {
+    match (live.is_confirmed(), is_empty) {
+        (true, _) => u64::MAX,
+        // A table without any row is a mistake more often than the end of a shop.
+        (false, true) => 0,
+        (false, false) => (known / 10).max(FEW),
+    }
+}
+
+/// Tells people that far too many are gone, so that none counts as removed.
+pub(super) async fn tell_shrank(core: &Core, missing: u64, known: u64) -> Result<(), StepError> {
+    tracing::warn!(
+        missing,
+        known,
+        "the shop's table gives far fewer products than before; none counts as removed"
+    );
+    core.missing.clear();
+    note_shrank(core, Some(Shrank { missing, known })).await
 }
 
 /// An upload has found by its own rule what is gone: nothing is missing that has to be looked for again.
 pub(super) fn settle_missing(core: &Core) {
     let missing = core.missing.clear();
-    note_shrank(core, None);
     core.board
         .update(|facts| facts.pending = facts.pending.saturating_sub(missing));
 }
 
-fn note_shrank(core: &Core, shrank: Option<Shrank>) {
-    core.board.update(|facts| {
-        if let Some(scan) = &mut facts.scan {
-            *scan = ScanFacts { shrank, ..*scan };
-        }
-    });
+/// Notes whether the table shrank, for people and for the next process.
+pub(super) async fn note_shrank(core: &Core, shrank: Option<Shrank>) -> Result<(), StepError> {
+    if core.missing.note_shrank(shrank) != shrank {
+        core.journal.note_shrank(shrank).await?;
+    }
+    core.board.update(|facts| facts.shrank = shrank);
+    Ok(())
 }
 
 async fn find_gone(
@@ -142,13 +165,9 @@ async fn find_gone(
     live: &Live,
     met: &Met,
     gone_after: Duration,
-) -> Result<Found, StepError> {
+) -> Result<(), StepError> {
     let census = census(core, met).await?;
-    let believable = match met.is_empty() {
-        // A table without any row is a mistake more often than the end of a shop.
-        true => 0,
-        false => (census.known / 10).max(FEW),
-    };
+    let believable = believable(live, census.known, met.is_empty());
     let mut missing = Vec::new();
     let mut back = 0;
     let mut unmet = Unmet::new(core, met);
@@ -162,23 +181,15 @@ async fn find_gone(
         if missing.len() as u64 > believable {
             // Those that were not asked for yet count, too.
             let missing = census.unmet.saturating_sub(back).max(missing.len() as u64);
-            let known = census.known;
-            tracing::warn!(
-                missing,
-                known,
-                "the shop's table gives far fewer products than before; none counts as removed"
-            );
-            core.missing.clear();
-            note_shrank(core, Some(Shrank { missing, known }));
-            return Ok(Found::Shrank);
+            return tell_shrank(core, missing, census.known).await;
         }
     }
-    note_shrank(core, None);
+    note_shrank(core, None).await?;
     let long_missing = core.missing.note(gone_after, missing);
     for keys in long_missing.chunks(KEYS) {
         remove(core, live, keys).await?;
     }
-    Ok(Found::Believable)
+    Ok(())
 }
 
 /// How many products the shop had, and how many of them the walk did not meet.
@@ -245,7 +256,25 @@ async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<Produ
         }
     }
     record(core, live, respelled).await?;
-    Ok(gone)
+    match core.scans() {
+        true => Ok(gone),
+        false => without_changes(core, gone).await,
+    }
+}
+
+/// Those of which no change waits: a sync deals with the others.
+async fn without_changes(core: &Core, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
+    if keys.is_empty() {
+        return Ok(keys);
+    }
+    let waiting = core.catalog.changes_of(&keys).await?;
+    let waiting: HashSet<_> = waiting
+        .into_iter()
+        .map(|change| change.identity.key)
+        .collect();
+    let mut keys = keys;
+    keys.retain(|key| !waiting.contains(key));
+    Ok(keys)
 }
 
 /// Marks those that still are without a row.

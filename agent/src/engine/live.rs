@@ -31,6 +31,7 @@ pub struct Live {
     pub cancel: CancellationToken,
     door: Mutex<Door>,
     left_over: AtomicBool,
+    confirmed: AtomicBool,
 }
 
 /// Whether somebody may still join a run.
@@ -44,7 +45,12 @@ enum Door {
 }
 
 impl Live {
-    pub(super) fn new(run: Run, board: Arc<Board>, cancel: CancellationToken) -> Self {
+    pub(super) fn new(
+        run: Run,
+        board: Arc<Board>,
+        cancel: CancellationToken,
+        confirmed: bool,
+    ) -> Self {
         board.update(|facts| facts.runs.push(run.clone()));
         Self {
             progress: watch::Sender::new(run),
@@ -55,6 +61,7 @@ impl Live {
             cancel,
             door: Mutex::new(Door::Open),
             left_over: AtomicBool::new(false),
+            confirmed: AtomicBool::new(confirmed),
         }
     }
 
@@ -77,12 +84,14 @@ impl Live {
     }
 
     /// Joins it: a sync then reads the ChangeLog once more before it ends. False when it is too late.
-    pub(super) fn join(&self) -> bool {
+    /// `confirmed`: who joins has said yes to what it would ask about.
+    pub(super) fn join(&self, confirmed: bool) -> bool {
         let mut door = self.door();
         if *door == Door::Closed || self.cancel.is_cancelled() {
             return false;
         }
         *door = Door::Joined;
+        self.confirmed.fetch_or(confirmed, Ordering::SeqCst);
         true
     }
 
@@ -97,6 +106,11 @@ impl Live {
     /// Nobody can join any more.
     pub(super) fn close(&self) {
         *self.door() = Door::Closed;
+    }
+
+    /// Whether somebody said yes to what it would ask about.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.confirmed.load(Ordering::SeqCst)
     }
 
     /// It ends with products that wait their own time, while others pass.

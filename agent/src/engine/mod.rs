@@ -40,6 +40,7 @@ pub(crate) mod tasks;
 mod tests;
 mod trim;
 mod upload;
+mod verify;
 mod waits;
 mod watch;
 mod witness;
@@ -115,6 +116,7 @@ impl Engine {
         let uploaded_at = journal.uploaded_at().await?;
         let compared_at = journal.compared_at().await?;
         let sent_at = journal.sent_at().await?;
+        let (shrank, verified) = (journal.shrank().await?, journal.verified().await?);
         let session = cloud.session();
         let scan = options.scan.then(ScanFacts::default);
         board.update(|facts| {
@@ -125,9 +127,13 @@ impl Engine {
             facts.uploaded_at = uploaded_at;
             facts.last_compared_at = compared_at;
             facts.last_sent_at = sent_at;
+            facts.shrank = shrank;
+            facts.verified = verified;
             facts.session = Some(session);
         });
-        let core = Core::new(catalog, cloud, journal, board, options, state, sent_at);
+        let core = Core::new(
+            catalog, cloud, journal, board, options, state, sent_at, shrank,
+        );
         let core = Arc::new(core);
         let tasks = Tasks::new(crashed);
         let runs = registry::Registry::new(Arc::clone(&core), tasks.clone());
@@ -163,6 +169,10 @@ impl Engine {
         self.tasks.spawn("look at runs", {
             let engine = engine();
             async move { watch::runs(&engine).await }
+        });
+        self.tasks.spawn("verifies", {
+            let engine = engine();
+            async move { watch::verifies(&engine).await }
         });
         self.tasks.spawn("look at Digible", {
             let engine = engine();

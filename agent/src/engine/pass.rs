@@ -19,6 +19,9 @@ use super::{
 use crate::run::State;
 use crate::{causes::with_causes, health};
 
+/// The longest rest between two pages that are only read.
+const LONGEST_REST: Duration = Duration::from_millis(250);
+
 /// What came of a walk.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
@@ -116,14 +119,15 @@ async fn steps(
     let mut ahead: Option<(Prepared, Moment)> = None;
     // Why deleting failed, the caller is told when it waits for the end of it.
     while !deletions.has_failed() {
-        if must_wait(core, live) {
+        let began = Instant::now();
+        if must_wait(core, live, mode) {
             ahead = None;
         }
-        if let Some(halt) = ready(core, live).await {
+        if let Some(halt) = ready(core, live, mode).await {
             return Ok(Some(halt));
         }
         let turn = core.turn().await?;
-        if must_wait(core, live) {
+        if must_wait(core, live, mode) {
             // Somebody else's step, or a person, said so meanwhile.
             ahead = None;
             continue;
@@ -159,6 +163,7 @@ async fn steps(
                 None => already.retain(|id| !page.aboard.contains(id)),
             },
             Mode::Compared(met) => met.add(&page.aboard),
+            Mode::Inspected(inspection) => inspection.add(&page.aboard, delivered.differing),
             Mode::Changed => {}
         }
         if let Some(halt) = delivered.halt {
@@ -168,6 +173,9 @@ async fn steps(
             return Ok(None);
         };
         passed.at = next;
+        if !mode.sends() {
+            rest(live, began.elapsed()).await;
+        }
         // What is known of a product changes with the step that it is in, and a witness is sent as
         // it is by then: an older row of it must not follow.
         page.aboard.extend(evidence.take_witnesses());
@@ -225,12 +233,22 @@ async fn read_ahead(
 }
 
 /// Whether no step may begin now. Rows that were read before such a time are read again after it.
-fn must_wait(core: &Core, live: &Live) -> bool {
-    live.cancel.is_cancelled() || core.pause.borrow().is_some() || core.held().is_some()
+fn must_wait(core: &Core, live: &Live, mode: &Mode) -> bool {
+    let is_held = mode.sends() && core.held().is_some();
+    live.cancel.is_cancelled() || core.pause.borrow().is_some() || is_held
+}
+
+/// Leaves the shop's database alone for as long as the last page took, so that reading all of it costs it half
+/// of the time at most.
+async fn rest(live: &Live, page: Duration) {
+    tokio::select! {
+        () = live.cancel.cancelled() => {}
+        () = tokio::time::sleep(page.min(LONGEST_REST)) => {}
+    }
 }
 
 /// Waits for the end of a pause. Gives why the run must not go on.
-async fn ready(core: &Core, live: &Live) -> Option<Halt> {
+async fn ready(core: &Core, live: &Live, mode: &Mode) -> Option<Halt> {
     let mut pause = core.pause.subscribe();
     loop {
         if live.cancel.is_cancelled() {
@@ -247,7 +265,9 @@ async fn ready(core: &Core, live: &Live) -> Option<Halt> {
             changed = pause.changed() => if changed.is_err() { break },
         }
     }
-    if let Some(wait) = core.held() {
+    if mode.sends()
+        && let Some(wait) = core.held()
+    {
         return Some(Halt::Hold {
             wait,
             reason: "Digible asks us to wait".to_owned(),

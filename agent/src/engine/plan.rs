@@ -43,6 +43,8 @@ pub(super) struct Plan {
     pub(super) waiting: u64,
     /// Those of them that the shop's own programs hold.
     pub(super) locked: Vec<ProductId>,
+    /// Products that differ from what Digible acknowledged, and are not sent in this mode.
+    pub(super) differing: Vec<ProductId>,
     /// Products that cannot be sent, and why.
     pub(super) refusals: Vec<(ProductId, String)>,
     /// Products that are dealt with without being sent.
@@ -63,6 +65,12 @@ impl Plan {
             ..Self::default()
         };
         planner.candidates(page.candidates, &mut plan).await?;
+        if let Mode::Inspected(inspection) = mode {
+            let differing = std::mem::take(&mut plan.differing);
+            let (differing, waiting) = inspection.without_changes(core, differing).await?;
+            plan.differing = differing;
+            plan.waiting += waiting;
+        }
         planner.gone(page.gone, &mut plan).await?;
         planner.respelled(page.respelled, &mut plan).await?;
         plan.bulk(core.options.bulk_threshold);
@@ -103,7 +111,7 @@ impl Planner<'_> {
         let none = HashSet::new();
         let already = match self.mode {
             Mode::Everything { already, .. } => already,
-            Mode::Changed | Mode::Compared(_) => &none,
+            Mode::Changed | Mode::Compared(_) | Mode::Inspected(_) => &none,
         };
         let candidates: Vec<_> = candidates
             .into_iter()
@@ -138,6 +146,14 @@ impl Planner<'_> {
         match (view.decide(), made) {
             (Decision::Wait, _) => {
                 plan.waiting += 1;
+                return;
+            }
+            (Decision::Send(_) | Decision::Refuse, _) if !self.mode.sends() => {
+                match known.is_in_doubt() || known.retry() {
+                    // That is known already, and a sync sends it.
+                    true => plan.waiting += 1,
+                    false => plan.differing.push(row.id),
+                }
                 return;
             }
             (Decision::Send(route), Ok(item)) => {

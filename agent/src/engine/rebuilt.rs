@@ -8,12 +8,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    core::Core, evidence::Evidence, gone, halt::StepError, live::Live, pass::Passed, scan,
-};
+use super::{core::Core, halt::StepError};
 use crate::journal::Counts;
 
-/// After a comparison the next one comes no earlier than this: there are tills that change their schema all day.
+/// A comparison that nobody asked for comes no earlier than this after the one before: there are tills that change
+/// their schema all day.
 const REST: Duration = Duration::from_secs(600);
 /// Rows are missed, or too many, when they still are so much later: until then somebody may be about to commit.
 const STAYS: Duration = Duration::from_secs(30);
@@ -26,20 +25,43 @@ const PART: u64 = 100;
 #[derive(Debug, Default)]
 pub(super) struct Rebuilt(Mutex<Seen>);
 
+/// What says that rows may be others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// The table was made anew, or capture on it.
+    AnotherTable,
+    /// It has more rows, or fewer, than the changes tell.
+    AnotherNumber,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     is_another: bool,
     /// Since when the number of its rows is off.
     is_off: Option<Instant>,
-    compared: Option<Instant>,
+    /// When all products were last begun to be compared.
+    tried: Option<Instant>,
 }
 
 impl Rebuilt {
     /// Whether it is time to compare it, as it was when it was last looked at.
     pub(super) fn is_due(&self) -> bool {
+        self.sign().is_some() && self.has_rested()
+    }
+
+    /// Whether the last comparison began long enough ago for the next one.
+    pub(super) fn has_rested(&self) -> bool {
+        self.lock().tried.is_none_or(|at| at.elapsed() >= REST)
+    }
+
+    /// What says that rows may be others.
+    pub(super) fn sign(&self) -> Option<Sign> {
         let seen = self.lock();
-        let stays_off = seen.is_off.is_some_and(|since| since.elapsed() >= STAYS);
-        (seen.is_another || stays_off) && seen.compared.is_none_or(|at| at.elapsed() >= REST)
+        let stays_off = || seen.is_off.is_some_and(|since| since.elapsed() >= STAYS);
+        match seen.is_another {
+            true => Some(Sign::AnotherTable),
+            false => stays_off().then_some(Sign::AnotherNumber),
+        }
     }
 
     /// Gives whether that is news.
@@ -59,11 +81,15 @@ impl Rebuilt {
         true
     }
 
+    /// A comparison begins.
+    pub(super) fn note_tried(&self) {
+        self.lock().tried = Some(Instant::now());
+    }
+
     fn note_compared(&self) {
         let mut seen = self.lock();
         seen.is_another = false;
         seen.is_off = None;
-        seen.compared = Some(Instant::now());
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -71,10 +97,10 @@ impl Rebuilt {
     }
 }
 
-/// Asks the database whether the table is another one. Gives what names it when it is to be compared.
-pub(super) async fn look(core: &Core) -> Result<Option<String>, StepError> {
+/// Asks the database whether the table is another one, or has other rows: then it is to be compared.
+pub(super) async fn look(core: &Core) -> Result<(), StepError> {
     let Some(now) = core.catalog.table_identity().await? else {
-        return Ok(None);
+        return Ok(());
     };
     let before = core.journal.table_identity().await?;
     // Before an upload has finished, one is due, which sends everything.
@@ -84,7 +110,7 @@ pub(super) async fn look(core: &Core) -> Result<Option<String>, StepError> {
         }
         core.rebuilt.note(false);
         core.rebuilt.note_off(false);
-        return Ok(None);
+        return Ok(());
     }
     let is_another = before.as_ref() != Some(&now);
     if core.rebuilt.note(is_another) && is_another {
@@ -93,7 +119,10 @@ pub(super) async fn look(core: &Core) -> Result<Option<String>, StepError> {
         );
     }
     look_at_number(core).await?;
-    Ok(core.rebuilt.is_due().then_some(now))
+    if core.rebuilt.is_due() {
+        core.verify_due.notify_one();
+    }
+    Ok(())
 }
 
 /// Compares the number of rows with what the journal knows. That the two differ says nothing by itself, as there
@@ -130,24 +159,11 @@ fn excess(rows: u64, known: &Counts) -> i64 {
     signed(rows) - signed(known.in_shop())
 }
 
-/// Compares every product of a table that has other rows, and sends what differs. What it does not have any more
-/// is removed, but for so many at once that a mistake is likelier: then an upload is due.
-pub(super) async fn compare(
-    core: &Core,
-    live: &Live,
-    evidence: &Evidence,
-    identity: &str,
-) -> Result<Passed, StepError> {
-    let (mut passed, met) = scan::compare_captured(core, live, evidence).await?;
-    if passed.halt.is_some() {
-        return Ok(passed);
+/// Every product was compared, as of when the table was named so.
+pub(super) async fn note_compared(core: &Core, identity: Option<String>) -> Result<(), StepError> {
+    if let Some(identity) = identity {
+        core.journal.note_table_identity(identity).await?;
     }
-    passed.halt = gone::look_once(core, live, &met).await?;
-    if passed.halt.is_none() && passed.deferred == 0 {
-        core.journal
-            .note_table_identity(identity.to_owned())
-            .await?;
-        core.rebuilt.note_compared();
-    }
-    Ok(passed)
+    core.rebuilt.note_compared();
+    Ok(())
 }

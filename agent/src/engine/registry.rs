@@ -10,11 +10,11 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{core::Core, halt::StepError, live::Live, sync, tasks::Tasks, upload};
+use super::{core::Core, halt::StepError, live::Live, sync, tasks::Tasks, upload, verify};
 use crate::{
     health,
     journal::{JournalError, StoredRun},
-    run::{Cause, Kind, Outcome, Run, State},
+    run::{Cause, Kind, Outcome, Run, State, Wish},
 };
 
 /// The most ended runs that are kept in memory.
@@ -83,8 +83,8 @@ impl Registry {
     ///
     /// When sending is paused, the agent is ending, or an upload is to begin `from_start` while one
     /// goes.
-    pub fn start(&self, kind: Kind, cause: Cause, from_start: bool) -> Result<Started, StartError> {
-        let (live, joined) = self.begin(kind, cause, from_start)?;
+    pub fn start(&self, kind: Kind, cause: Cause, wish: Wish) -> Result<Started, StartError> {
+        let (live, joined) = self.begin(kind, cause, wish)?;
         Ok(Started {
             run: live.now(),
             joined,
@@ -96,7 +96,7 @@ impl Registry {
         &self,
         kind: Kind,
         cause: Cause,
-        from_start: bool,
+        wish: Wish,
     ) -> Result<(Arc<Live>, bool), StartError> {
         let shared = &self.shared;
         if shared.core.stop.is_cancelled() {
@@ -107,7 +107,7 @@ impl Registry {
         }
         let mut begun = Err(StartError::Stopping);
         shared.going.send_if_modified(|going| {
-            begun = shared.join_or_add(going, kind, cause, from_start);
+            begun = shared.join_or_add(going, kind, cause, wish);
             matches!(begun, Ok((_, false)))
         });
         let (live, joined) = begun?;
@@ -115,7 +115,7 @@ impl Registry {
             tracing::info!(run = live.now().id, cause = cause.word(), "run started");
             self.tasks.spawn_or(
                 "run",
-                perform(Arc::clone(shared), Arc::clone(&live), from_start),
+                perform(Arc::clone(shared), Arc::clone(&live), wish),
                 break_off(Arc::clone(shared), Arc::clone(&live)),
             );
         }
@@ -218,16 +218,16 @@ impl Shared {
         going: &mut Vec<Arc<Live>>,
         kind: Kind,
         cause: Cause,
-        from_start: bool,
+        wish: Wish,
     ) -> Result<(Arc<Live>, bool), StartError> {
         let mut same_kind = going.iter().filter(|live| live.now().kind == kind);
         if kind == Kind::Upload
-            && from_start
+            && wish.from_start
             && let Some(going) = same_kind.next()
         {
             return Err(StartError::Going(going.now().id));
         }
-        if let Some(going) = same_kind.find(|live| live.join()) {
+        if let Some(going) = same_kind.find(|live| live.join(wish.confirmed)) {
             return Ok((Arc::clone(going), true));
         }
         let mut run = Run::start(kind, cause);
@@ -236,6 +236,7 @@ impl Shared {
             run,
             Arc::clone(&self.core.board),
             self.core.stop.child_token(),
+            wish.confirmed,
         ));
         going.push(Arc::clone(&started));
         Ok((started, false))
@@ -276,7 +277,7 @@ impl Shared {
 }
 
 /// One run from its beginning to its end.
-async fn perform(shared: Arc<Shared>, live: Arc<Live>, from_start: bool) {
+async fn perform(shared: Arc<Shared>, live: Arc<Live>, wish: Wish) {
     let core = &shared.core;
     let kind = live.now().kind;
     if let Err(error) = store(core, &live.now()).await {
@@ -284,7 +285,8 @@ async fn perform(shared: Arc<Shared>, live: Arc<Live>, from_start: bool) {
     }
     let result = match kind {
         Kind::Sync => sync::run(core, &live).await,
-        Kind::Upload => upload::run(core, &live, from_start).await,
+        Kind::Upload => upload::run(core, &live, wish.from_start).await,
+        Kind::Verify => verify::run(core, &live).await,
     };
     live.close();
     let refreshed = match &result {

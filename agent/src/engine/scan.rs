@@ -38,6 +38,11 @@ impl Met {
         self.hashes.sort_unstable();
     }
 
+    /// How many rows it gave.
+    pub(super) fn count(&self) -> u64 {
+        self.hashes.len() as u64
+    }
+
     /// Whether it gave no row at all.
     pub(super) fn is_empty(&self) -> bool {
         self.hashes.is_empty()
@@ -101,20 +106,6 @@ pub(super) async fn after_upload(
     Ok(passed)
 }
 
-/// The same where changes are captured, for a table that they may say nothing of.
-pub(super) async fn compare_captured(
-    core: &Core,
-    live: &Live,
-    evidence: &Evidence,
-) -> Result<(Passed, Met), StepError> {
-    let began = Timestamp::now();
-    let (passed, met) = compare(core, live, evidence, OnOutage::Fail).await?;
-    if passed.halt.is_none() {
-        core.journal.note_compared(began).await?;
-    }
-    Ok((passed, met))
-}
-
 async fn compare(
     core: &Core,
     live: &Live,
@@ -126,14 +117,14 @@ async fn compare(
     let passed = pass::walk(core, live, evidence, rows, start, &mut mode, on_outage).await?;
     let mut met = match mode {
         Mode::Compared(met) => met,
-        Mode::Changed | Mode::Everything { .. } => Met::default(),
+        Mode::Changed | Mode::Inspected(_) | Mode::Everything { .. } => Met::default(),
     };
     met.seal();
     Ok((passed, met))
 }
 
 /// Tells people how far the shop is known to be equal. Missing products wait, too: for the second look.
-fn note(core: &Core, compared_at: Option<Timestamp>, deferred: u64) {
+pub(super) fn note(core: &Core, compared_at: Option<Timestamp>, deferred: u64) {
     let pending = deferred + core.missing.count();
     core.board.update(|facts| {
         facts.pending = pending;

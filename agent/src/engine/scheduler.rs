@@ -8,7 +8,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{Engine, backoff, outage, probe::Probe};
 use crate::journal::Pause;
-use crate::run::{Cause, Kind, Outcome, Run};
+use crate::run::{Cause, Kind, Outcome, Run, Wish};
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_LOOK: Duration = Duration::from_secs(30);
@@ -139,9 +139,6 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
     if engine.core.held().is_some() || engine.core.scans() {
         return false;
     }
-    if engine.core.rebuilt.is_due() {
-        return true;
-    }
     let began = schedule.began;
     if engine.core.waits.came_due(began) {
         return true;
@@ -182,7 +179,10 @@ async fn sync(engine: &Engine, schedule: &mut Schedule) {
         false => engine.core.catalog.newest_change().await.ok().flatten(),
     };
     schedule.began = Some(Instant::now());
-    if let Ok((live, _)) = engine.runs.begin(Kind::Sync, Cause::Scheduled, false) {
+    if let Ok((live, _)) = engine
+        .runs
+        .begin(Kind::Sync, Cause::Scheduled, Wish::default())
+    {
         let run = live.ended().await;
         schedule.after(engine, &run, live.has_left_over());
         schedule.left_over = newest.filter(|_| live.has_left_over());
@@ -195,7 +195,9 @@ async fn sync(engine: &Engine, schedule: &mut Schedule) {
 async fn resume_upload(engine: &Engine) -> bool {
     match engine.core.journal.has_upload_to_resume().await {
         Ok(true) => {
-            let started = engine.runs.start(Kind::Upload, Cause::Resumed, false);
+            let started = engine
+                .runs
+                .start(Kind::Upload, Cause::Resumed, Wish::default());
             started.is_ok()
         }
         Ok(false) => true,

@@ -74,6 +74,12 @@ impl State {
         known.capture.as_ref().is_some_and(CaptureStatus::is_there)
     }
 
+    /// Whether changes are captured.
+    pub(super) fn is_captured(&self) -> bool {
+        let known = self.known();
+        !known.scans && known.capture.as_ref().is_some_and(CaptureStatus::works)
+    }
+
     /// Notes how Digible is.
     pub(super) fn note_digible(&self, reach: Reach) {
         self.known().digible = reach;

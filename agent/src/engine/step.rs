@@ -21,6 +21,7 @@ use super::{
     plan::{LONGEST_REASON, Plan},
     recorder::Recorder,
     scan::Met,
+    verify::Inspection,
     witness::{self, Testimony},
 };
 use crate::{
@@ -41,6 +42,8 @@ pub(super) enum Mode {
     Changed,
     /// The same for each row of the table, and notes which ones there are.
     Compared(Met),
+    /// Nothing is sent: what differs is noted.
+    Inspected(Inspection),
     /// All are sent: an upload.
     Everything {
         /// The upload's number.
@@ -58,8 +61,13 @@ impl Mode {
     fn upload(&self) -> Option<i64> {
         match self {
             Self::Everything { number, .. } => Some(*number),
-            Self::Changed | Self::Compared(_) => None,
+            Self::Changed | Self::Compared(_) | Self::Inspected(_) => None,
         }
+    }
+
+    /// Whether it needs Digible.
+    pub(super) fn sends(&self) -> bool {
+        !matches!(self, Self::Inspected(_))
     }
 }
 
@@ -78,6 +86,8 @@ pub(super) struct Delivered {
     pub(super) through: Vec<ProductId>,
     /// The step has settled something.
     pub(super) progressed: bool,
+    /// Products that differ, and are not sent.
+    pub(super) differing: Vec<ProductId>,
 }
 
 /// A page with which nothing has happened yet.
@@ -183,6 +193,12 @@ impl Step<'_> {
         }
         let found = std::mem::take(&mut plan.found);
         let has_found = !found.is_empty() || !plan.settled.is_empty();
+        let differing = std::mem::take(&mut plan.differing);
+        let queued = match self.mode {
+            Mode::Inspected(inspection) if inspection.queues_at_once() => differing.clone(),
+            _ => Vec::new(),
+        };
+        ids.extend(queued.iter().cloned());
         let mut in_flight = self
             .core
             .journal
@@ -194,7 +210,7 @@ impl Step<'_> {
         // Of a walk, the page may be the whole shop: who is equal may be asked as a witness.
         let aboard = match self.mode {
             Mode::Compared(_) => &sent,
-            Mode::Changed | Mode::Everything { .. } => aboard,
+            Mode::Changed | Mode::Inspected(_) | Mode::Everything { .. } => aboard,
         };
         let logins = self.core.cloud.logins();
         let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
@@ -217,6 +233,7 @@ impl Step<'_> {
             deferred: plan.waiting,
             locked: locked.len() as u64,
             through: std::mem::take(&mut plan.through),
+            differing,
             ..Delivered::default()
         };
         let may_park = self
@@ -228,6 +245,7 @@ impl Step<'_> {
         if self.mode.sends_all() {
             rest.leave_unread(locked);
         }
+        rest.leave_unread(queued);
         let progress = self.progress(&delivered, cursor);
         if progress.is_some() {
             // Left behind by the cursor, they are found again in doubt, even after a crash.

@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a sync finds what changed.
 enum Finding {
-    /// In the ChangeLog; and when the table was made anew, by walking it once, with what names it now.
-    Captured(CaptureStatus, Option<String>),
+    /// In the ChangeLog.
+    Captured(CaptureStatus),
     /// By walking the table.
     Scanned,
 }
@@ -116,7 +116,7 @@ pub(super) fn next_try(core: &Core) -> Instant {
 /// that changed.
 fn completed(live: &Live, finding: &Finding) -> Ending {
     match finding {
-        Finding::Captured(CaptureStatus::Drifted(lines), _)
+        Finding::Captured(CaptureStatus::Drifted(lines))
             if live.now().cause == Cause::Requested =>
         {
             (
@@ -143,8 +143,8 @@ async fn prepare(core: &Core) -> Result<Finding, StepError> {
     }
     core.catalog.claim().await?;
     owner::check(core, &status).await?;
-    let rebuilt = rebuilt::look(core).await?;
-    Ok(Finding::Captured(status, rebuilt))
+    rebuilt::look(core).await?;
+    Ok(Finding::Captured(status))
 }
 
 /// Refuses a key that is not unique: a page would jump over rows with the last one's key. That the
@@ -171,9 +171,9 @@ async fn round(
     evidence: &Evidence,
     finding: &Finding,
 ) -> Result<Passed, StepError> {
-    let Finding::Captured(_, rebuilt) = finding else {
+    if let Finding::Scanned = finding {
         return scan::round(core, live, evidence).await;
-    };
+    }
     let mode = &mut Mode::Changed;
     let changes = pass::walk(
         core,
@@ -198,15 +198,7 @@ async fn round(
         OnOutage::Fail,
     )
     .await?;
-    let passed = changes.and(due);
-    match rebuilt {
-        Some(identity) if passed.halt.is_none() && core.rebuilt.is_due() => {
-            live.update(Run::look_again);
-            let compared = rebuilt::compare(core, live, evidence, identity).await?;
-            Ok(passed.and(compared))
-        }
-        _ => Ok(passed),
-    }
+    Ok(changes.and(due))
 }
 
 pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {

@@ -287,18 +287,24 @@ fn why(passed: &Passed) -> String {
     }
 }
 
-/// Products that Digible may have, and that the upload did not meet: gone when the shop has no row.
+/// Products that Digible may have, and that the upload did not meet: gone when the shop has no row. More of them
+/// than can be believed are not.
 async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepError> {
+    let known = core.journal.counts().await?.in_shop();
+    let believable = gone::believable(live, known, live.now().done == 0);
+    let mut missing = 0;
     let mut after: Option<ProductId> = None;
-    loop {
-        let keys = core
-            .journal
-            .not_in_upload(number, after.clone(), GONE_PAGE)
-            .await?;
-        let Some(last) = keys.last().cloned() else {
-            return Ok(());
-        };
-        after = Some(last);
+    while let Some(keys) = unmet(core, number, &mut after).await? {
+        let _turn = core.turn().await?;
+        missing += without_row(core, keys).await?.len() as u64;
+    }
+    if missing > believable {
+        return gone::tell_shrank(core, missing, known).await;
+    }
+    gone::note_shrank(core, None).await?;
+    while missing > 0
+        && let Some(keys) = unmet(core, number, &mut after).await?
+    {
         let _turn = core.turn().await?;
         let gone = without_row(core, without_row(core, keys).await?).await?;
         for id in &gone {
@@ -308,6 +314,22 @@ async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepErro
         core.journal.remove(gone).await?;
         live.update(|run| run.count(Count::Removed, removed));
     }
+    Ok(())
+}
+
+/// The next lot of products that Digible may have and that the upload did not meet; none at their end, and then
+/// the first lot again.
+async fn unmet(
+    core: &Core,
+    number: i64,
+    after: &mut Option<ProductId>,
+) -> Result<Option<Vec<ProductId>>, StepError> {
+    let keys = core
+        .journal
+        .not_in_upload(number, after.take(), GONE_PAGE)
+        .await?;
+    *after = keys.last().cloned();
+    Ok((!keys.is_empty()).then_some(keys))
 }
 
 /// Those without a row that spells them so.

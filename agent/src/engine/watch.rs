@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Engine, core::Core, halt::StepError, live::Live};
+use super::{Engine, core::Core, halt::StepError, live::Live, verify};
+use crate::run::{Cause, Kind, Wish};
 
 /// From one look at capture to the next: people are told within a minute.
 const CAPTURE: Duration = Duration::from_secs(45);
@@ -16,6 +17,9 @@ const NUMBERS: Duration = Duration::from_secs(1);
 const SHARE: u32 = 20;
 /// How often it is stored how far a run is.
 const STORE: Duration = Duration::from_secs(2);
+
+/// How often it is asked whether a verify is due.
+const VERIFY: Duration = Duration::from_secs(10);
 
 /// Looks at capture until the engine stops. Syncs look too, but they may be an hour apart, and one
 /// run may wait for long.
@@ -71,6 +75,36 @@ pub(super) async fn runs(engine: &Engine) {
 /// The number of the run that began last.
 fn sequence(going: &[Arc<Live>]) -> u64 {
     going.last().map_or(0, |live| live.now().sequence)
+}
+
+/// Starts verifies by themselves until the engine stops.
+pub(super) async fn verifies(engine: &Engine) {
+    let core = &engine.core;
+    loop {
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            () = core.verify_due.notified() => {}
+            () = tokio::time::sleep(VERIFY) => {}
+        }
+        if core.pause.borrow().is_some() || core.outage.is_on() {
+            continue;
+        }
+        match verify::is_due(core).await {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                // Told by those who read and write next.
+                tracing::debug!(%error, "it is not known whether a verify is due");
+                continue;
+            }
+        }
+        let begun = engine
+            .runs
+            .begin(Kind::Verify, Cause::Scheduled, Wish::default());
+        if let Ok((live, _)) = begun {
+            live.ended().await;
+        }
+    }
 }
 
 /// Asks a Digible that was lost whether it is back, when nothing is left whose sending would tell, until

@@ -96,6 +96,7 @@ fn sending(run: &Run) -> String {
     let what = match run.kind {
         Kind::Sync => "Sending",
         Kind::Upload => "Uploading",
+        Kind::Verify => "Verifying",
     };
     format!(
         "{what} {} of {}",

@@ -48,6 +48,8 @@ pub(super) fn issues(facts: &Facts) -> Vec<Issue> {
         .chain(capture(facts))
         .chain(capture_unused(facts))
         .chain(catalog_shrank(facts))
+        .chain(verify_asks(facts))
+        .chain(missed_changes(facts))
         .chain(change_log_large(facts))
         .chain(upload(facts))
         .chain(parked(facts))
@@ -164,7 +166,7 @@ fn capture_unused(facts: &Facts) -> Option<Issue> {
 }
 
 fn catalog_shrank(facts: &Facts) -> Option<Issue> {
-    let shrank = facts.scan?.shrank?;
+    let shrank = facts.shrank?;
     Some(new(
         facts,
         "CATALOG_SHRANK",
@@ -174,7 +176,40 @@ fn catalog_shrank(facts: &Facts) -> Option<Issue> {
             grouped(shrank.missing),
             products(shrank.known)
         ),
-        "Check the shop's table or view with its own program; if the products are really gone, run `shopmasterctl upload`",
+        "Check the shop's table or view with its own program; if the products are really gone, run `shopmasterctl verify --yes`",
+    ))
+}
+
+fn verify_asks(facts: &Facts) -> Option<Issue> {
+    let asks = facts.verified.asks?;
+    Some(new(
+        facts,
+        "VERIFY_ASKS",
+        Severity::Warning,
+        format!(
+            "{} of {} differ from what Digible has, and no change told of it; none of them is sent",
+            grouped(asks.differing),
+            products(asks.products)
+        ),
+        "Check that it is the right database and that nobody loaded wrong prices; if all is as it should be, run `shopmasterctl verify --yes`",
+    ))
+}
+
+fn missed_changes(facts: &Facts) -> Option<Issue> {
+    let verified = &facts.verified;
+    if verified.missed == 0 {
+        return None;
+    }
+    Some(new(
+        facts,
+        "CAPTURE_MISSED_CHANGES",
+        Severity::Warning,
+        format!(
+            "{} reached the shop's table without being captured, and the last verify found them: {}",
+            noun(verified.missed, "change"),
+            verified.cause
+        ),
+        "Find the program that does it, and run `shopmasterctl verify` after it; this ends with the next verify that finds none",
     ))
 }
 

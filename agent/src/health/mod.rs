@@ -14,7 +14,7 @@ mod words;
 use crate::{
     catalog::CaptureStatus,
     digible::Session,
-    journal::{Counts, Pause},
+    journal::{Counts, Pause, Shrank, Verified},
     run::{Kind, Run},
 };
 
@@ -53,6 +53,10 @@ pub struct Facts {
     pub capture: Option<CaptureStatus>,
     /// What walking the table has found; none where changes are captured.
     pub scan: Option<ScanFacts>,
+    /// More products were missing at once than can be believed.
+    pub shrank: Option<Shrank>,
+    /// What the last verify found, as far as a person has to look at it.
+    pub verified: Verified,
     /// ChangeLog rows that wait.
     pub changes: u64,
     /// The ChangeLog in the shop's database, read or not; none where there is none, and before it was asked.
@@ -142,17 +146,6 @@ pub struct ScanFacts {
     /// When the last walk began that left nothing to be sent; none when the last one left something,
     /// and before the first one of this process.
     pub compared_at: Option<Timestamp>,
-    /// More products were missing than can be believed.
-    pub shrank: Option<Shrank>,
-}
-
-/// A table that gave far fewer products than it should.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shrank {
-    /// Products that the table did not give.
-    pub missing: u64,
-    /// Products that it should have given.
-    pub known: u64,
 }
 
 /// What people see.
@@ -248,6 +241,8 @@ impl Facts {
             session: None,
             capture: None,
             scan: None,
+            shrank: None,
+            verified: Verified::default(),
             changes: 0,
             change_log: None,
             catalog: CatalogFacts::default(),

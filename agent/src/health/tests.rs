@@ -489,7 +489,6 @@ fn walked() -> Facts {
         capture: Some(CaptureStatus::NotInstalled),
         scan: Some(ScanFacts {
             compared_at: Some(at("11:58:00")),
-            shrank: None,
         }),
         ..healthy()
     }
@@ -563,12 +562,9 @@ fn capture_that_nobody_reads_is_told() {
 #[test]
 fn a_table_that_shrank_is_told_with_its_numbers() {
     let mut facts = walked();
-    facts.scan = Some(ScanFacts {
-        shrank: Some(Shrank {
-            missing: 2_000,
-            known: 12_431,
-        }),
-        ..walked().scan.unwrap()
+    facts.shrank = Some(Shrank {
+        missing: 2_000,
+        known: 12_431,
     });
     let (state, _, headline, codes) = see(&facts);
     assert_eq!((state, codes), (State::Attention, vec!["CATALOG_SHRANK"]));

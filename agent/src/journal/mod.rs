@@ -33,6 +33,7 @@ mod stored;
 mod tests;
 mod uploads;
 mod values;
+mod verified;
 mod wal;
 
 pub use aside::{Kept, starts_over};
@@ -46,6 +47,7 @@ pub use runs::StoredRun;
 pub use settle::{Acknowledged, Finding, InFlight, Landing, Settled, UploadProgress};
 pub use state::AgentState;
 pub use uploads::Checkpoint;
+pub use verified::{Asks, Shrank, Verified};
 
 /// SHA-256 of a body.
 pub type DigestBytes = [u8; 32];

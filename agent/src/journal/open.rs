@@ -17,7 +17,7 @@ use super::{
     identity::InPlace,
     is_damage, meta, migrations, position, products,
     settle::{Steps, milliseconds},
-    wal,
+    verified, wal,
 };
 use crate::position::Position;
 
@@ -348,6 +348,8 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
         position::forget(connection)?;
         meta::set(connection, meta::TABLE, &None::<String>)?;
         meta::set(connection, meta::EXCESS, &None::<i64>)?;
+        meta::set(connection, verified::VERIFIED, &None::<String>)?;
+        meta::set(connection, verified::SHRANK, &None::<String>)?;
         if aside::holds_anything(connection, migrations::NEWEST)? {
             return Ok(Content::OtherCatalog);
         }

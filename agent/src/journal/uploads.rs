@@ -95,6 +95,18 @@ impl Journal {
         .await
     }
 
+    /// Notes that no upload is due any more: every product was compared, and what differed was sent.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn note_uploaded(&self) -> Result<()> {
+        self.write("note that no upload is due", move |transaction| {
+            meta::set(transaction, "uploaded_at", &now_ms())
+        })
+        .await
+    }
+
     /// Notes as of when every product was last compared.
     ///
     /// # Errors

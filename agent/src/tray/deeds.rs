@@ -85,6 +85,7 @@ async fn start(mut client: Client, kind: RunKind) -> Result<(), Failure> {
     let request = StartRunRequest {
         kind: kind.into(),
         from_start: false,
+        confirmed: false,
     };
     client.runs.start_run(request).await?;
     Ok(())

@@ -17,6 +17,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let request = StartRunRequest {
         kind: RunKind::Sync.into(),
         from_start: false,
+        confirmed: false,
     };
     follow::start(ctl, request, &args.waiting).await
 }

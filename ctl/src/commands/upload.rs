@@ -11,6 +11,9 @@ pub struct Args {
     /// Start anew, even when an earlier upload did not finish
     #[arg(long)]
     from_start: bool,
+    /// List more than a tenth of the products as gone from the shop, if they are
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     waiting: follow::Waiting,
 }
@@ -20,6 +23,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let request = StartRunRequest {
         kind: RunKind::Upload.into(),
         from_start: args.from_start,
+        confirmed: args.yes,
     };
     follow::start(ctl, request, &args.waiting).await
 }

@@ -8,6 +8,9 @@ use crate::{error::Error, exit::Exit};
 /// How to do it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Send what differs even when that is more than a tenth of the shop, and list as many as gone
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     waiting: follow::Waiting,
 }
@@ -17,6 +20,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let request = StartRunRequest {
         kind: RunKind::Verify.into(),
         from_start: false,
+        confirmed: args.yes,
     };
     follow::start(ctl, request, &args.waiting).await
 }

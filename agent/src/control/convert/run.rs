@@ -21,6 +21,7 @@ pub(in crate::control) fn run(run: &Run) -> v1::Run {
         kind: match run.kind {
             Kind::Sync => v1::RunKind::Sync,
             Kind::Upload => v1::RunKind::Upload,
+            Kind::Verify => v1::RunKind::Verify,
         }
         .into(),
         state: match run.state {

@@ -77,10 +77,11 @@ async fn an_upload_during_which_capture_is_mended_does_not_count() {
             false => world.shop.has_trigger(false),
         }
         let gate = world.cloud.close_gate();
-        let begun = world
-            .engine
-            .runs
-            .begin(Kind::Upload, Cause::Requested, false);
+        let begun =
+            world
+                .engine
+                .runs
+                .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
         world.cloud.arrived(1).await;
         world.shop.install_by_hand();
         world.shop.has_trigger(true);

@@ -16,7 +16,12 @@ async fn a_page_that_was_read_ahead_is_thrown_away_when_a_sync_ran_in_between() 
     // Two pages of four.
     world.shop.stock("abcdefgh".chars().map(String::from), 1);
     let gate = world.cloud.close_gate();
-    let begin = |kind| world.engine.runs.begin(kind, Cause::Requested, false);
+    let begin = |kind| {
+        world
+            .engine
+            .runs
+            .begin(kind, Cause::Requested, crate::run::Wish::default())
+    };
     let (upload, _) = begin(Kind::Upload).unwrap();
     world.cloud.arrived(1).await;
     everybody_waits().await;

@@ -77,7 +77,10 @@ async fn a_late_request_is_expected_though_the_step_ended_by_an_error() {
     });
     world.shop.put("a", 2);
     world.shop.put("poison", 666);
-    let begun = world.engine.runs.begin(Kind::Sync, Cause::Scheduled, false);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Scheduled, crate::run::Wish::default());
     begun.unwrap().0.ended().await;
     world.cloud.is_well();
     world.shop.delete("poison");
@@ -106,7 +109,10 @@ fn journal_after_a_kill(world: &World) -> (tempfile::TempDir, Journal) {
 /// Two products, each in a request of its own: the first is acknowledged, the second hangs.
 async fn killed_in_a_step(world: &World) -> (tempfile::TempDir, Journal) {
     let gate = world.cloud.close_gate();
-    let begun = world.engine.runs.begin(Kind::Sync, Cause::Requested, false);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Requested, crate::run::Wish::default());
     let (live, _) = begun.unwrap();
     world.cloud.arrived(1).await;
     gate.add_permits(1);

@@ -9,7 +9,7 @@ use super::{Engine, Options, board::Board};
 use crate::{
     journal::{AgentState, Binding, Journal, Known},
     product::ProductId,
-    run::{Cause, Kind, Run},
+    run::{Cause, Kind, Run, Wish},
 };
 use cloud::FakeCloud;
 use shop::FakeShop;
@@ -33,6 +33,7 @@ mod steps;
 mod trial;
 mod trimming;
 mod uploads;
+mod verify;
 
 /// A shop, a cloud, and the engine between them.
 struct World {
@@ -105,8 +106,21 @@ impl World {
         self.run(Kind::Upload).await
     }
 
+    /// A run whose questions are answered with yes.
+    async fn confirmed(&self, kind: Kind) -> Run {
+        let yes = Wish {
+            confirmed: true,
+            ..Wish::default()
+        };
+        let begun = self.engine.runs.begin(kind, Cause::Requested, yes);
+        begun.unwrap().0.ended().await
+    }
+
     async fn run(&self, kind: Kind) -> Run {
-        let begun = self.engine.runs.begin(kind, Cause::Requested, false);
+        let begun = self
+            .engine
+            .runs
+            .begin(kind, Cause::Requested, Wish::default());
         begun.unwrap().0.ended().await
     }
 

@@ -147,10 +147,11 @@ async fn an_upload_goes_on_soon_after_an_outage() {
     ] {
         let world = World::new().await;
         world.shop.stock((0..200).map(|n| format!("p{n:03}")), 1);
-        let begun = world
-            .engine
-            .runs
-            .begin(Kind::Upload, Cause::Requested, false);
+        let begun =
+            world
+                .engine
+                .runs
+                .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
         let (live, _) = begun.unwrap();
         world.cloud.arrived(1).await;
         world.shop.go_away(Some(failure));

@@ -348,7 +348,10 @@ async fn a_witness_is_not_followed_by_an_older_row_of_it() {
     world.cloud.forget();
     let before = world.shop.reads();
     let gate = world.cloud.close_gate();
-    let begun = world.engine.runs.begin(Kind::Sync, Cause::Requested, false);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Requested, crate::run::Wish::default());
     world.cloud.arrived(1).await;
     // The second page is read while the first one is sent.
     while world.shop.reads() < before + 2 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{World, id};
-use crate::run::Outcome;
+use crate::run::{Kind, Outcome};
 
 /// Everything is at Digible.
 async fn equal(prices: &[(&str, i128)]) -> World {
@@ -23,7 +23,8 @@ async fn a_table_that_was_made_anew_is_compared() {
     world
         .shop
         .rebuild(&[("p1", 1), ("p2", 20), ("p3", 3), ("p5", 5)]);
-    let run = world.sync().await;
+    world.sync().await;
+    let run = world.run(Kind::Verify).await;
     assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
     assert!(world.cloud.has("p2", 20) && world.cloud.has("p5", 5));
     assert!(world.is_removed("p4").await);
@@ -31,12 +32,15 @@ async fn a_table_that_was_made_anew_is_compared() {
     // Only what differed was sent.
     let sent = world.cloud.acknowledged();
     assert_eq!(sent.len(), 2);
-    assert_eq!(world.codes(), [""; 0]);
+    assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
+    let missed = world.board.facts().verified;
+    assert_eq!(missed.missed, 3);
+    assert!(missed.cause.contains("made anew"), "{}", missed.cause);
     // Once.
     world.cloud.forget();
-    let scans = world.shop.scans();
+    assert!(!world.engine.core.rebuilt.is_due());
     world.sync().await;
-    assert_eq!(world.shop.scans(), scans);
+    assert!(!world.engine.core.rebuilt.is_due());
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,32 +48,40 @@ async fn a_comparison_that_was_cut_short_is_done_again() {
     let world = equal(&[("p1", 1), ("p2", 2)]).await;
     world.shop.rebuild(&[("p1", 10), ("p2", 20)]);
     world.cloud.is_away();
-    assert_eq!(world.sync().await.outcome, Some(Outcome::Failed));
+    let run = world.run(Kind::Verify).await;
+    assert_eq!(run.outcome, Some(Outcome::Failed));
+    // What differs is known by now, and sent by whoever comes first.
     world.cloud.is_well();
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
     assert!(world.cloud.has("p1", 10) && world.cloud.has("p2", 20));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_lost_most_of_its_rows_removes_none_and_asks_for_an_upload() {
+async fn a_table_that_lost_most_of_its_rows_removes_none() {
     let keys: Vec<_> = (0..100).map(|number| format!("p{number:02}")).collect();
     let rows: Vec<_> = keys.iter().map(|key| (key.as_str(), 1)).collect();
     let world = equal(&rows).await;
     world.shop.rebuild(&rows[..50]);
-    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    let run = world.run(Kind::Verify).await;
+    assert_eq!(run.outcome, Some(Outcome::Failed));
+    assert!(
+        run.message.starts_with("50 of 100 products are missing"),
+        "{}",
+        run.message
+    );
     assert!(!world.is_removed("p99").await);
     world.engine.refresh().await;
-    assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
+    assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_looks_notices_it_and_a_sync_is_due() {
+async fn who_looks_notices_it_and_a_verify_is_due() {
     let world = equal(&[("p1", 1)]).await;
     world.shop.rebuild(&[("p1", 10)]);
     assert!(!world.engine.core.rebuilt.is_due());
     world.engine.refresh().await;
     assert!(world.engine.core.rebuilt.is_due());
-    world.sync().await;
+    world.run(Kind::Verify).await;
     assert!(!world.engine.core.rebuilt.is_due());
 }
 
@@ -96,8 +108,14 @@ async fn rows_that_came_without_a_trigger_are_noticed_by_their_number() {
     tokio::time::advance(Duration::from_secs(31)).await;
     world.engine.refresh().await;
     assert!(world.engine.core.rebuilt.is_due());
-    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    let run = world.run(Kind::Verify).await;
+    // Eleven of sixty-one: somebody has to say yes.
+    assert_eq!(run.outcome, Some(Outcome::Failed), "{}", run.message);
+    assert_eq!(world.codes(), ["VERIFY_ASKS"]);
+    let run = world.confirmed(Kind::Verify).await;
+    assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
     assert!(world.cloud.has("q010", 1));
+    assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
     assert!(!world.engine.core.rebuilt.is_due());
     // As it is now, it is right.
     world.engine.refresh().await;
@@ -114,11 +132,12 @@ async fn a_table_that_was_emptied_without_a_trigger_is_noticed() {
     }
     world.engine.refresh().await;
     tokio::time::advance(Duration::from_secs(31)).await;
-    world.sync().await;
     world.engine.refresh().await;
+    assert!(world.engine.core.rebuilt.is_due());
+    world.run(Kind::Verify).await;
     // Nobody believes that all of them are gone.
     assert!(!world.is_removed("p000").await);
-    assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
+    assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,12 +12,17 @@ use crate::journal::Pause;
 use crate::run::{Cause, Kind, Outcome, Run, State};
 
 fn begin(world: &World, kind: Kind) -> (Arc<Live>, bool) {
-    let begun = world.engine.runs.begin(kind, Cause::Requested, false);
+    let begun = world
+        .engine
+        .runs
+        .begin(kind, Cause::Requested, crate::run::Wish::default());
     begun.unwrap()
 }
 
 async fn scheduled(engine: &Engine) -> Run {
-    let begun = engine.runs.begin(Kind::Sync, Cause::Scheduled, false);
+    let begun = engine
+        .runs
+        .begin(Kind::Sync, Cause::Scheduled, crate::run::Wish::default());
     begun.unwrap().0.ended().await
 }
 
@@ -50,21 +55,21 @@ async fn who_joins_a_sync_sees_his_change_sent() {
 fn nobody_joins_a_run_that_has_read_its_last() {
     let live = || {
         let run = Run::start(Kind::Sync, Cause::Requested);
-        Live::new(run, Arc::new(Board::new()), CancellationToken::new())
+        Live::new(run, Arc::new(Board::new()), CancellationToken::new(), false)
     };
     let joined = live();
-    assert!(joined.join() && joined.join());
+    assert!(joined.join(false) && joined.join(false));
     assert!(joined.goes_once_more());
-    assert!(joined.join());
+    assert!(joined.join(false));
     assert!(joined.goes_once_more());
     assert!(!joined.goes_once_more());
-    assert!(!joined.join());
+    assert!(!joined.join(false));
     let closed = live();
     closed.close();
-    assert!(!closed.join());
+    assert!(!closed.join(false));
     let cancelled = live();
     cancelled.cancel.cancel();
-    assert!(!cancelled.join());
+    assert!(!cancelled.join(false));
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,7 +102,10 @@ async fn a_person_who_joins_the_schedulers_sync_gets_as_many_tries() {
             _ => cloud::good(),
         }
     });
-    let begun = world.engine.runs.begin(Kind::Sync, Cause::Scheduled, false);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Scheduled, crate::run::Wish::default());
     begun.unwrap();
     world.cloud.arrived(1).await;
     let (joined, _) = begin(&world, Kind::Sync);
@@ -166,7 +174,11 @@ async fn a_run_waits_for_the_end_of_a_pause() {
     let paused = progress.wait_for(|run| run.message == "Paused").await;
     // The step that was under way ends; the next one does not begin.
     assert_eq!(paused.unwrap().sent, 1);
-    let refused = world.engine.runs.start(Kind::Sync, Cause::Requested, false);
+    let refused =
+        world
+            .engine
+            .runs
+            .start(Kind::Sync, Cause::Requested, crate::run::Wish::default());
     assert_eq!(refused.unwrap_err(), StartError::Paused);
     // Prices that were read ahead are hours old when it goes on.
     world.shop.put("c", 2);
@@ -194,7 +206,11 @@ async fn stopping_interrupts() {
         (run.state, run.outcome),
         (State::Finished, Some(Outcome::Interrupted))
     );
-    let refused = world.engine.runs.start(Kind::Sync, Cause::Requested, false);
+    let refused =
+        world
+            .engine
+            .runs
+            .start(Kind::Sync, Cause::Requested, crate::run::Wish::default());
     assert_eq!(refused.unwrap_err(), StartError::Stopping);
 }
 
@@ -254,16 +270,24 @@ async fn an_upload_that_goes_cannot_begin_anew() {
     world.shop.put("a", 1);
     let (going, _) = begin(&world, Kind::Upload);
     world.cloud.arrived(1).await;
-    let refused = world
-        .engine
-        .runs
-        .start(Kind::Upload, Cause::Requested, true);
+    let refused = world.engine.runs.start(
+        Kind::Upload,
+        Cause::Requested,
+        crate::run::Wish {
+            from_start: true,
+            confirmed: false,
+        },
+    );
     assert_eq!(refused.unwrap_err(), StartError::Going(going.now().id));
     gate.add_permits(100);
     going.ended().await;
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, true);
+    let begun = world.engine.runs.begin(
+        Kind::Upload,
+        Cause::Requested,
+        crate::run::Wish {
+            from_start: true,
+            confirmed: false,
+        },
+    );
     assert_eq!(begun.unwrap().0.ended().await.sent, 1);
 }

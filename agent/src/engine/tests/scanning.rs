@@ -22,7 +22,7 @@ use crate::{
 const MINUTE: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(601);
 
-fn scanning() -> Options {
+pub(super) fn scanning() -> Options {
     Options {
         scan: true,
         ..options()
@@ -89,10 +89,11 @@ async fn what_changes_behind_an_upload_is_sent_by_it() {
     world.shop.is_a_view();
     world.shop.stock(["a".to_owned(), "z".to_owned()], 1);
     let gate = world.cloud.close_gate();
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, false);
+    let begun =
+        world
+            .engine
+            .runs
+            .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
     let (live, _) = begun.unwrap();
     world.cloud.arrived(1).await;
     world.shop.put("a", 2);
@@ -158,7 +159,7 @@ async fn a_table_that_shrinks_at_once_is_not_believed() {
         sleep(LONG).await;
     }
     assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
-    let shrank = world.board.facts().scan.unwrap().shrank.unwrap();
+    let shrank = world.board.facts().shrank.unwrap();
     assert_eq!((shrank.missing, shrank.known), (11, 100));
     assert_eq!(world.engine.journal().counts().await.unwrap().removed, 0);
     // Few enough now: the looks begin.
@@ -179,7 +180,11 @@ async fn an_upload_confirms_that_products_are_gone() {
     }
     world.sync().await;
     assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
+    // An upload by itself believes it no more.
     let run = world.upload().await;
+    assert_eq!((run.removed, run.sent), (0, 50));
+    assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
+    let run = world.confirmed(Kind::Upload).await;
     assert_eq!((run.removed, run.sent), (50, 50));
     assert_eq!((world.codes(), state(&world)), (vec![], State::Attention));
     world.engine.journal().forget_removed(None).await.unwrap();

@@ -208,10 +208,11 @@ async fn an_interrupted_upload_goes_on_after_a_pause() {
     let mut world = World::new().await;
     world.shop.stock(["a".to_owned()], 1);
     world.cloud.rule(|_| cloud::asked_to_wait(900));
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, false);
+    let begun =
+        world
+            .engine
+            .runs
+            .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
     begun.unwrap();
     world.cloud.arrived(1).await;
     world.engine.pause(Pause::UntilResumed).await.unwrap();
@@ -246,10 +247,11 @@ async fn an_upload_that_somebody_cancelled_waits_for_a_person() {
     let mut world = World::new().await;
     world.shop.stock(["a".to_owned()], 1);
     world.cloud.rule(|_| cloud::asked_to_wait(900));
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, false);
+    let begun =
+        world
+            .engine
+            .runs
+            .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
     let (live, _) = begun.unwrap();
     world.cloud.arrived(1).await;
     world.engine.runs.cancel(&live.now().id).unwrap();
@@ -326,10 +328,11 @@ async fn a_broken_trigger_is_told_while_a_run_waits() {
     sleep(seconds(5)).await;
     world.cloud.rule(|_| cloud::asked_to_wait(900));
     world.shop.put("a", 1);
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, false);
+    let begun =
+        world
+            .engine
+            .runs
+            .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
     begun.unwrap();
     world.cloud.arrived(1).await;
     world.shop.has_trigger(false);

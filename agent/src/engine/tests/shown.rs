@@ -21,7 +21,10 @@ async fn a_run_that_panics_has_failed_and_the_process_ends() {
     let world = World::new().await;
     world.shop.put("a", 1);
     world.shop.panic_when_read();
-    let begun = world.engine.runs.begin(Kind::Sync, Cause::Requested, false);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Requested, crate::run::Wish::default());
     let live = begun.unwrap().0;
     let run = live.ended().await;
     assert_eq!(run.outcome, Some(Outcome::Failed));
@@ -34,7 +37,10 @@ async fn a_run_that_panics_has_failed_and_the_process_ends() {
         Some(run.clone())
     );
     // Nobody joins it.
-    let next = world.engine.runs.begin(Kind::Sync, Cause::Requested, false);
+    let next = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Requested, crate::run::Wish::default());
     let (next, joined) = next.unwrap();
     assert!(!joined && next.now().id != run.id);
     next.ended().await;
@@ -84,7 +90,10 @@ async fn a_sync_is_sending_from_what_it_finds_to_its_end() {
         world.shop.put(&format!("p{number}"), 1);
     }
     let mut posted = world.board.watch();
-    let begun = world.engine.runs.begin(Kind::Sync, Cause::Requested, false);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Requested, crate::run::Wish::default());
     let (mut states, mut ended) = (Vec::new(), begun.unwrap().0.watch());
     // Each state that anybody could see.
     while ended.borrow().outcome.is_none() {
@@ -142,14 +151,18 @@ async fn an_upload_is_not_due_while_one_goes() {
     world.engine.refresh().await;
     assert!(world.codes().contains(&"NEVER_UPLOADED"));
     let gate = world.cloud.close_gate();
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, false);
+    let begun =
+        world
+            .engine
+            .runs
+            .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
     world.cloud.arrived(1).await;
     assert_eq!(world.codes(), [""; 0]);
     // A sync that only looks does not hide it.
-    let look = world.engine.runs.begin(Kind::Sync, Cause::Scheduled, false);
+    let look = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Scheduled, crate::run::Wish::default());
     assert_eq!(state(&world), State::Sending);
     gate.add_permits(100);
     begun.unwrap().0.ended().await;
@@ -168,7 +181,10 @@ async fn what_a_killed_run_did_is_known_afterwards() {
     world.cloud.forget();
     let gate = world.cloud.close_gate();
     gate.add_permits(10);
-    let begun = world.engine.runs.begin(Kind::Sync, Cause::Requested, false);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Sync, Cause::Requested, crate::run::Wish::default());
     let live = begun.unwrap().0;
     world.cloud.arrived(11).await;
     sleep(Duration::from_secs(5)).await;

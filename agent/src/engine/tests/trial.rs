@@ -36,7 +36,7 @@ async fn one_request_asks_whether_the_wait_is_over() {
     let (live, _) = world
         .engine
         .runs
-        .begin(Kind::Sync, Cause::Requested, false)
+        .begin(Kind::Sync, Cause::Requested, crate::run::Wish::default())
         .unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let requests = world.cloud.requests().len();

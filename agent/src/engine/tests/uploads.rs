@@ -121,10 +121,11 @@ async fn an_upload_has_not_finished_while_products_of_it_are_left_over() {
 async fn a_cancelled_upload_goes_on_where_it_stopped() {
     let world = stocked(small()).await;
     let gate = world.cloud.close_gate();
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, false);
+    let begun =
+        world
+            .engine
+            .runs
+            .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
     let (live, _) = begun.unwrap();
     // The first page of two has passed; of the second one of four, half.
     gate.add_permits(1);
@@ -150,10 +151,11 @@ async fn a_cancelled_upload_goes_on_where_it_stopped() {
 async fn an_upload_goes_on_after_a_restart() {
     let mut world = stocked(small()).await;
     let gate = world.cloud.close_gate();
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, false);
+    let begun =
+        world
+            .engine
+            .runs
+            .begin(Kind::Upload, Cause::Requested, crate::run::Wish::default());
     begun.unwrap();
     gate.add_permits(2);
     world.cloud.arrived(3).await;

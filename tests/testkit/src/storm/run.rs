@@ -490,12 +490,23 @@ impl<'a> Case<'a> {
                 Err(error) => Err(error),
             };
             match uploaded {
-                Ok(Some(run)) if run.outcome() == RunOutcome::Completed => return,
+                // One that was going already may have begun before capture was there: then another one is due.
+                Ok(Some(run))
+                    if run.outcome() == RunOutcome::Completed && !self.is_upload_due().await =>
+                {
+                    return;
+                }
                 Ok(_) => {}
                 Err(error) => self.note("repair", &error),
             }
             sleep(LOOK_PAUSE).await;
         }
+    }
+
+    async fn is_upload_due(&self) -> bool {
+        let status = process::status(&self.world).await;
+        let is_due = |status: Status| status.issues.iter().any(|it| it.code == "NEVER_UPLOADED");
+        status.map_or(true, is_due)
     }
 
     /// Waits until the agent is quiet, and judges. False when it is not quiet in time.

@@ -42,6 +42,7 @@ impl World {
         let request = StartRunRequest {
             kind: kind.into(),
             from_start: false,
+            confirmed: false,
         };
         let answer = self.client()?.runs.start_run(request).await;
         let answer = answer.map_err(refused(CALL))?.into_inner();

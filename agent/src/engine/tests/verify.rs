@@ -1,0 +1,296 @@
+//! Verifies: what they find, what they send, and what they ask about.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{World, id, options, scanning::scanning};
+use crate::run::{Cause, Kind, Outcome, Run, Wish};
+
+/// So many equal products.
+async fn equal(products: usize) -> World {
+    let world = World::new().await;
+    world.shop.stock(names(products), 1);
+    world.upload().await;
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    world.engine.refresh().await;
+    world.cloud.forget();
+    world
+}
+
+fn names(products: usize) -> Vec<String> {
+    (0..products)
+        .map(|number| format!("p{number:04}"))
+        .collect()
+}
+
+async fn verify(world: &World) -> Run {
+    world.run(Kind::Verify).await
+}
+
+fn completed(run: &Run, text: &str) {
+    assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
+    assert!(run.message.starts_with(text), "{}", run.message);
+}
+
+fn failed(run: &Run, text: &str) {
+    assert_eq!(run.outcome, Some(Outcome::Failed), "{}", run.message);
+    assert!(run.message.contains(text), "{}", run.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_finds_nothing_costs_no_request() {
+    let world = equal(100).await;
+    let before = world.board.facts().last_compared_at;
+    let run = verify(&world).await;
+    completed(&run, "100 of 100 products up to date, compared at ");
+    assert_eq!((run.requests, run.sent, run.done), (0, 0, 100));
+    assert_eq!(world.cloud.requests().len(), 0);
+    world.engine.refresh().await;
+    assert!(world.board.facts().last_compared_at >= before);
+    assert_eq!(world.codes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_captured_is_found_sent_and_told() {
+    let world = equal(100).await;
+    // Changed, new and gone, past the triggers.
+    world.shop.stock(["p0001".to_owned(), "new".to_owned()], 7);
+    world.shop.lose("p0002");
+    let run = verify(&world).await;
+    completed(&run, "100 of 100 products up to date, compared at ");
+    assert!(
+        run.message.ends_with("2 repaired, 1 gone"),
+        "{}",
+        run.message
+    );
+    assert!(world.cloud.has("p0001", 7) && world.cloud.has("new", 7));
+    assert!(world.is_removed("p0002").await);
+    assert_eq!(world.cloud.acknowledged().len(), 2);
+    assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
+    assert_eq!(world.board.facts().verified.missed, 3);
+    // Until the next one that finds none.
+    completed(&verify(&world).await, "100 of 100 products up to date");
+    assert_eq!(world.codes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_was_not_missed() {
+    let world = equal(100).await;
+    world.shop.put("p0001", 2);
+    world.shop.put("new", 2);
+    world.shop.delete("p0002");
+    let run = verify(&world).await;
+    completed(&run, "100 of 100 products up to date");
+    assert!(world.cloud.has("p0001", 2) && world.cloud.has("new", 2));
+    assert!(world.is_removed("p0002").await);
+    assert_eq!(world.codes(), [""; 0]);
+    assert_eq!(world.board.facts().verified.missed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_while_digible_is_away_was_not_missed_either() {
+    let world = equal(100).await;
+    world.cloud.is_away();
+    world.shop.put("p0001", 2);
+    world.shop.delete("p0002");
+    world.shop.stock(["p0003".to_owned()], 9);
+    let run = verify(&world).await;
+    failed(&run, "1 product differed");
+    assert_eq!(world.board.facts().verified.missed, 1);
+    world.cloud.is_well();
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    assert!(world.cloud.has("p0001", 2) && world.cloud.has("p0003", 9));
+    assert!(world.is_removed("p0002").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_a_tenth_is_asked_about_first() {
+    let world = equal(100).await;
+    world.shop.stock(names(11), 5);
+    let run = verify(&world).await;
+    failed(&run, "Nothing sent: 11 of 100 products differ");
+    assert_eq!((run.requests, world.cloud.requests().len()), (0, 0));
+    assert_eq!(world.codes(), ["VERIFY_ASKS"]);
+    // It does not send them by and by, either, and the next process asks the same.
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    assert_eq!(world.cloud.requests().len(), 0);
+    let mut world = world;
+    world.restart(options()).await;
+    world.engine.refresh().await;
+    assert_eq!(world.codes(), ["VERIFY_ASKS"]);
+    let run = world.confirmed(Kind::Verify).await;
+    completed(&run, "100 of 100 products up to date");
+    assert!(world.cloud.has("p0010", 5));
+    assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_may_say_yes() {
+    let world = equal(100).await;
+    world.shop.stock(names(50), 5);
+    let going = world
+        .engine
+        .runs
+        .begin(Kind::Verify, Cause::Requested, Wish::default());
+    let (going, _) = going.unwrap();
+    let yes = Wish {
+        confirmed: true,
+        ..Wish::default()
+    };
+    let (joined, has_joined) = world
+        .engine
+        .runs
+        .begin(Kind::Verify, Cause::Requested, yes)
+        .unwrap();
+    assert!(has_joined);
+    completed(&joined.ended().await, "100 of 100 products up to date");
+    assert_eq!(going.now().outcome, Some(Outcome::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_shrinks_is_not_believed_without_a_yes() {
+    let world = equal(100).await;
+    for key in &names(90) {
+        world.shop.lose(key);
+    }
+    let run = verify(&world).await;
+    failed(&run, "90 of 100 products are missing");
+    assert_eq!((world.codes(), run.removed), (vec!["CATALOG_SHRANK"], 0));
+    let mut world = world;
+    world.restart(options()).await;
+    world.engine.refresh().await;
+    assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
+    let run = world.confirmed(Kind::Verify).await;
+    completed(&run, "10 of 10 products up to date");
+    assert_eq!(run.removed, 90);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shop_of_no_products_has_a_sentence_too() {
+    let world = World::new().await;
+    completed(&verify(&world).await, "0 of 0 products up to date");
+    // One of which nothing was ever sent is not a wrong one.
+    world.shop.stock(names(100), 1);
+    failed(&verify(&world).await, "run `shopmasterctl upload`");
+    assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
+    assert_eq!(world.cloud.requests().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_till_holds_is_neither_gone_nor_missed() {
+    let world = equal(100).await;
+    world.shop.lock("p0001");
+    let run = verify(&world).await;
+    completed(&run, "100 of 100 products up to date");
+    assert!(!world.is_removed("p0001").await);
+    assert_eq!(world.board.facts().verified.missed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_product_is_told_and_not_sent() {
+    let world = equal(100).await;
+    world.shop.spoil("p0001");
+    world.sync().await;
+    world.cloud.forget();
+    let run = verify(&world).await;
+    completed(&run, "99 of 100 products up to date");
+    assert!(run.message.ends_with("1 refused"), "{}", run.message);
+    assert_eq!(world.cloud.requests().len(), 0);
+}
+
+/// Capture was repaired: what was changed meanwhile is found, and no upload is due any more.
+#[tokio::test(start_paused = true)]
+async fn it_does_what_an_upload_is_due_for() {
+    let world = equal(100).await;
+    world.engine.journal().need_upload().await.unwrap();
+    world.shop.stock(["p0001".to_owned()], 7);
+    let run = verify(&world).await;
+    completed(&run, "100 of 100 products up to date");
+    assert!(world.cloud.has("p0001", 7));
+    assert_eq!(world.cloud.acknowledged().len(), 1);
+    // It was known that changes may have been missed.
+    assert_eq!(world.codes(), [""; 0]);
+    assert_eq!(world.board.facts().verified.missed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walked_table_is_verified_too() {
+    let world = World::with(scanning()).await;
+    world.shop.stock(names(100), 1);
+    world.upload().await;
+    world.cloud.forget();
+    world.shop.stock(["p0001".to_owned()], 7);
+    let run = verify(&world).await;
+    completed(&run, "100 of 100 products up to date");
+    assert!(world.cloud.has("p0001", 7));
+    let facts = world.board.facts();
+    assert_eq!(facts.verified.missed, 0);
+    assert!(facts.scan.unwrap().compared_at.is_some());
+    for key in &names(90) {
+        world.shop.lose(key);
+    }
+    failed(&verify(&world).await, "90 of 100 products are missing");
+    let run = world.confirmed(Kind::Verify).await;
+    assert_eq!(run.removed, 90, "{}", run.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_cancelled_begins_again() {
+    let world = equal(2_000).await;
+    world.shop.stock(["p1999".to_owned()], 7);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Verify, Cause::Requested, Wish::default());
+    let (live, _) = begun.unwrap();
+    live.cancel.cancel();
+    assert_eq!(live.ended().await.outcome, Some(Outcome::Cancelled));
+    completed(&verify(&world).await, "2,000 of 2,000 products up to date");
+    assert!(world.cloud.has("p1999", 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn syncs_go_on_between_its_pages() {
+    let world = World::with(super::Options {
+        batch_size: 1,
+        max_in_flight: 1,
+        ..options()
+    })
+    .await;
+    world.shop.stock(names(300), 1);
+    world.upload().await;
+    world.cloud.forget();
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Verify, Cause::Requested, Wish::default());
+    let (live, _) = begun.unwrap();
+    let mut progress = live.watch();
+    progress.wait_for(|run| run.done > 0).await.unwrap();
+    world.shop.put("p0001", 2);
+    assert_eq!(world.sync().await.sent, 1);
+    let run = live.ended().await;
+    completed(&run, "300 of 300 products up to date");
+    assert_eq!(world.board.facts().verified.missed, 0, "{:?}", id("p0001"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_a_database_that_is_away() {
+    let world = equal(100).await;
+    world.shop.stock(["p0001".to_owned()], 7);
+    world.shop.go_away(Some(|| {
+        crate::catalog::CatalogError::NoFile("shop.db".into())
+    }));
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Verify, Cause::Requested, Wish::default());
+    let (live, _) = begun.unwrap();
+    sleep(Duration::from_secs(7_200)).await;
+    assert_eq!(live.now().outcome, None);
+    world.shop.go_away(None);
+    completed(&live.ended().await, "100 of 100 products up to date");
+    assert!(world.cloud.has("p0001", 7));
+}

@@ -1,0 +1,472 @@
+//! A verify: compares every product with what Digible last acknowledged, and sends what differs.
+//!
+//! The changes that wait go first: what differs then, no change told of. The table is walked by its key, with rests
+//! between the pages, and nothing is sent meanwhile; other runs go on between them. Only at the end is it known
+//! whether so much differs that a mistake is likelier. If not, what differs is put in doubt, so that it is sent by the
+//! same rules as everything else, by whatever process and run comes to it. Last, what the table does not have any
+//! more is looked for.
+
+use std::collections::HashSet;
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::time::Instant;
+
+use super::{
+    backoff,
+    core::Core,
+    evidence::Evidence,
+    gone,
+    halt::{Halt, StepError},
+    live::Live,
+    owner,
+    page::{Cursor, Source},
+    pass::{self, OnOutage},
+    rebuilt::{self, Sign},
+    scan::{self, Met},
+    step::Mode,
+    sync::{self, Ending},
+};
+use crate::{
+    catalog::CatalogError,
+    health,
+    journal::{Asks, Landing, Settled, Shrank, Verified},
+    product::ProductId,
+    run::{Outcome, Run},
+    words::{grouped, products},
+};
+
+/// So often what differs is tried to be sent; the syncs go on with what is left.
+const TRIES: u32 = 4;
+/// So many may differ in a small shop before somebody is asked, whatever their share.
+const FEW: u64 = 5;
+/// Products that are put in doubt at once.
+const LOT: usize = 1_000;
+
+/// What walking the table without sending has found.
+#[derive(Debug)]
+pub(super) struct Inspection {
+    met: Met,
+    /// The first of those that differ, at most `most`.
+    differing: Vec<ProductId>,
+    /// How many differ.
+    count: u64,
+    /// So many are remembered; none when they are put in doubt as they are found.
+    most: Option<usize>,
+    /// Changes are captured, so that one that waits explains what differs.
+    is_captured: bool,
+}
+
+/// The shop before a verify.
+struct Before {
+    began: Timestamp,
+    /// Products, about.
+    products: u64,
+    is_captured: bool,
+    /// Every change since the last upload or verify should have been captured.
+    is_complete: bool,
+    identity: Option<String>,
+    /// Why changes may have been missed.
+    cause: &'static str,
+}
+
+/// Compares every product, and sends what differs.
+pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
+    live.update(|run| run.walked = true);
+    core.rebuilt.note_tried();
+    let Some(before) = pass::patiently(core, live, None, OnOutage::Wait, || prepare(core)).await?
+    else {
+        return Ok(cancelled());
+    };
+    live.update(|run| run.expect(before.products));
+    let evidence = Evidence::default();
+    if before.is_captured && !send_known(core, live, &evidence, OnOutage::Wait).await? {
+        return Ok(cancelled());
+    }
+    let Some(mut inspection) = inspect(core, live, &evidence, &before).await? else {
+        return Ok(cancelled());
+    };
+    inspection.met.seal();
+    live.update(Run::look_again);
+    if let Some(ending) = ask(core, live, &inspection).await? {
+        return Ok(ending);
+    }
+    queue(core, std::mem::take(&mut inspection.differing)).await?;
+    let removed = live.now().removed;
+    // Where a ChangeLog tells of what comes back, or somebody has said so, one look is enough.
+    let halt = match before.is_captured || live.is_confirmed() {
+        true => gone::look_once(core, live, &inspection.met).await?,
+        false => gone::look(core, live, &inspection.met).await?,
+    };
+    if halt.is_some() {
+        return Ok(cancelled());
+    }
+    let gone = live.now().removed - removed;
+    let left = repair(core, live, &evidence).await?;
+    note(core, &before, &inspection, gone).await?;
+    if let Some(shrank) = core.missing.shrank() {
+        return Ok((Outcome::Failed, shrunk(shrank)));
+    }
+    match left {
+        Left::Cancelled => Ok(cancelled()),
+        Left::Nothing => {
+            finish(core, &before).await?;
+            let text = sentence(core, &before, &inspection, gone).await?;
+            Ok((Outcome::Completed, text))
+        }
+        Left::Products(left, why) => {
+            live.update(|run| run.failed = left);
+            live.note_left_over();
+            let found = found(inspection.count, gone);
+            Ok((Outcome::Failed, format!("{found}; {why}")))
+        }
+    }
+}
+
+/// Whether one is to begin by itself: something says that rows may be others, or changes may have been missed.
+pub(super) async fn is_due(core: &Core) -> Result<bool, StepError> {
+    if core.scans() {
+        return Ok(false);
+    }
+    if core.rebuilt.is_due() {
+        return Ok(true);
+    }
+    if !core.options.automatic || !core.rebuilt.has_rested() || !core.state.is_captured() {
+        return Ok(false);
+    }
+    let counts = core.journal.counts().await?;
+    // Of a shop that was never sent as a whole, or that is unconfirmed as a whole, more than can be believed differs.
+    let is_known =
+        core.journal.compared_at().await?.is_some() && counts.in_doubt * 10 < counts.in_shop();
+    let upload = core.journal.newest_upload().await?;
+    let goes_on = upload.is_some_and(|upload| upload.finished_at.is_none());
+    Ok(is_known && !goes_on && core.journal.uploaded_at().await?.is_none())
+}
+
+/// What of the repairs is left.
+enum Left {
+    Nothing,
+    /// So many wait, and why.
+    Products(u64, String),
+    Cancelled,
+}
+
+impl Inspection {
+    fn new(before: &Before, is_confirmed: bool) -> Self {
+        // The number of products is known roughly, and it is the walk that tells it in the end.
+        let most = usize::try_from(before.products / 5)
+            .unwrap_or(usize::MAX)
+            .max(LOT);
+        Self {
+            met: Met::default(),
+            differing: Vec::new(),
+            count: 0,
+            most: (!is_confirmed).then_some(most),
+            is_captured: before.is_captured,
+        }
+    }
+
+    /// Whether what differs is put in doubt as it is found: then nobody has to be asked.
+    pub(super) fn queues_at_once(&self) -> bool {
+        self.most.is_none()
+    }
+
+    /// Notes a page, and those of it that differ.
+    pub(super) fn add<'a>(
+        &mut self,
+        ids: impl IntoIterator<Item = &'a ProductId>,
+        differing: Vec<ProductId>,
+    ) {
+        self.met.add(ids);
+        self.count += differing.len() as u64;
+        let room = self
+            .most
+            .map_or(0, |most| most.saturating_sub(self.differing.len()));
+        self.differing.extend(differing.into_iter().take(room));
+    }
+
+    /// Those of which no change waits, and how many the others are: a sync sends them.
+    pub(super) async fn without_changes(
+        &self,
+        core: &Core,
+        differing: Vec<ProductId>,
+    ) -> Result<(Vec<ProductId>, u64), StepError> {
+        if !self.is_captured || differing.is_empty() {
+            return Ok((differing, 0));
+        }
+        // The database compares keys otherwise than we do: case at most is what tells two spellings apart.
+        let folded = |id: &ProductId| id.to_string().to_lowercase();
+        let changes = core.catalog.changes_of(&differing).await?;
+        let told: HashSet<_> = changes.iter().map(|it| folded(&it.identity.key)).collect();
+        let all = differing.len();
+        let untold: Vec<_> = differing
+            .into_iter()
+            .filter(|id| !told.contains(&folded(id)))
+            .collect();
+        let waiting = (all - untold.len()) as u64;
+        Ok((untold, waiting))
+    }
+
+    /// Whether more differ than are sent without a question.
+    fn is_doubtful(&self) -> bool {
+        let few = (self.met.count() / 10).max(FEW);
+        self.most.is_some() && (self.count > few || self.count > self.differing.len() as u64)
+    }
+}
+
+/// Makes sure that the shop is ours to serve, and notes how it is before anything is compared.
+async fn prepare(core: &Core) -> Result<Before, StepError> {
+    let began = Timestamp::now();
+    core.catalog.claim().await?;
+    sync::check_key(core).await?;
+    let status = core.capture().await?;
+    let is_captured = !core.scans();
+    if is_captured {
+        if !status.works() {
+            return Err(CatalogError::NotInstalled.into());
+        }
+        owner::check(core, &status).await?;
+        rebuilt::look(core).await?;
+    }
+    let cause = match core.rebuilt.sign() {
+        Some(Sign::AnotherTable) => "the table, or capture on it, was made anew",
+        Some(Sign::AnotherNumber) => {
+            "the table has another number of rows than the changes tell, as after TRUNCATE, a partition switch or a bulk load"
+        }
+        None => "rows were loaded past the triggers, or the triggers were switched off for a while",
+    };
+    Ok(Before {
+        began,
+        products: core.catalog.count().await?,
+        is_captured,
+        is_complete: core.journal.uploaded_at().await?.is_some(),
+        identity: core.catalog.table_identity().await?,
+        cause,
+    })
+}
+
+/// Sends the changes that wait, and what the journal holds due. False when the run was cancelled. What cannot be
+/// sent now is told by the syncs.
+async fn send_known(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    on_outage: OnOutage,
+) -> Result<bool, StepError> {
+    let mode = &mut Mode::Changed;
+    for source in [Source::Changes, Source::Due] {
+        let start = Cursor::Start;
+        let passed = pass::walk(core, live, evidence, source, start, mode, on_outage).await?;
+        match passed.halt {
+            Some(Halt::Cancelled) => return Ok(false),
+            Some(_) => return Ok(true),
+            None => {}
+        }
+    }
+    Ok(true)
+}
+
+/// Walks the table to its end, however long its database is away. None when the run was cancelled.
+async fn inspect(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    before: &Before,
+) -> Result<Option<Inspection>, StepError> {
+    let mut mode = Mode::Inspected(Inspection::new(before, live.is_confirmed()));
+    let (mut at, mut failures) = (Cursor::Start, 0);
+    loop {
+        let from = at.clone();
+        let wait = OnOutage::Wait;
+        let passed = pass::walk(core, live, evidence, Source::Rows, from, &mut mode, wait).await?;
+        match &passed.halt {
+            None => break,
+            Some(Halt::Cancelled) => return Ok(None),
+            Some(_) => {}
+        }
+        failures = if passed.at == at { failures + 1 } else { 1 };
+        let until = Instant::now() + backoff::delay(failures);
+        let why = sync::why(&passed);
+        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
+            return Ok(None);
+        }
+        at = passed.at;
+    }
+    match mode {
+        Mode::Inspected(inspection) => Ok(Some(inspection)),
+        Mode::Changed | Mode::Compared(_) | Mode::Everything { .. } => Ok(None),
+    }
+}
+
+/// Asks whether so much is to be sent, and ends the run with that, unless somebody has said yes.
+async fn ask(
+    core: &Core,
+    live: &Live,
+    inspection: &Inspection,
+) -> Result<Option<Ending>, StepError> {
+    if !inspection.is_doubtful() || live.is_confirmed() {
+        return Ok(None);
+    }
+    if core.journal.counts().await?.in_shop() == 0 {
+        core.journal.need_upload().await?;
+        let text = "Nothing was ever sent from this shop: run `shopmasterctl upload`";
+        return Ok(Some((Outcome::Failed, text.to_owned())));
+    }
+    let asks = Asks {
+        differing: inspection.count,
+        products: inspection.met.count(),
+    };
+    let verified = Verified {
+        asks: Some(asks),
+        ..core.journal.verified().await?
+    };
+    record(core, verified).await?;
+    Ok(Some((
+        Outcome::Failed,
+        format!(
+            "Nothing sent: {} of {} differ from what Digible has, and no change told of it. If that is as it should be, run `shopmasterctl verify --yes`",
+            grouped(asks.differing),
+            products(asks.products)
+        ),
+    )))
+}
+
+/// Puts products in doubt, so that they are sent.
+async fn queue(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
+    for lot in ids.chunks(LOT) {
+        let _turn = core.turn().await?;
+        let in_flight = core
+            .journal
+            .hand_over(Vec::new(), lot.to_vec(), None)
+            .await?;
+        let settled = lot.iter().map(|id| Settled {
+            id: id.clone(),
+            landing: Landing::Answered,
+            refused: None,
+        });
+        core.journal
+            .settle(in_flight, settled.collect(), None)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Sends what differs.
+async fn repair(core: &Core, live: &Live, evidence: &Evidence) -> Result<Left, StepError> {
+    let mut failures = 0;
+    loop {
+        let mode = &mut Mode::Changed;
+        let (due, start) = (Source::Due, Cursor::Start);
+        let passed = pass::walk(core, live, evidence, due, start, mode, OnOutage::Wait).await?;
+        failures += 1;
+        match &passed.halt {
+            Some(Halt::Cancelled) => return Ok(Left::Cancelled),
+            None if passed.deferred == 0 => return Ok(Left::Nothing),
+            Some(halt) if failures >= TRIES || !halt.is_passing() => {
+                let left = core.journal.counts().await?.in_doubt;
+                return Ok(Left::Products(left, sync::why(&passed)));
+            }
+            None if failures >= TRIES => {
+                return Ok(Left::Products(passed.deferred, sync::why(&passed)));
+            }
+            _ => {}
+        }
+        let until = match passed.halt {
+            Some(_) => Instant::now() + backoff::delay(failures),
+            None => sync::next_try(core),
+        };
+        let why = sync::why(&passed);
+        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
+            return Ok(Left::Cancelled);
+        }
+    }
+}
+
+/// Notes that all was compared, and how many changes were missed.
+async fn note(
+    core: &Core,
+    before: &Before,
+    inspection: &Inspection,
+    gone: u64,
+) -> Result<(), StepError> {
+    let told = before.is_captured && before.is_complete;
+    let missed = if told { inspection.count + gone } else { 0 };
+    if missed > 0 {
+        tracing::warn!(missed, before.cause, "changes were not captured");
+    }
+    let verified = Verified {
+        missed,
+        cause: before.cause.to_owned(),
+        asks: None,
+    };
+    record(core, verified).await?;
+    core.journal.note_compared(before.began).await?;
+    if before.is_captured {
+        rebuilt::note_compared(core, before.identity.clone()).await?;
+    }
+    Ok(())
+}
+
+async fn record(core: &Core, verified: Verified) -> Result<(), StepError> {
+    core.journal.note_verified(&verified).await?;
+    core.board.update(|facts| facts.verified = verified);
+    Ok(())
+}
+
+/// Everything that differed is sent: what an upload was due for is done.
+async fn finish(core: &Core, before: &Before) -> Result<(), StepError> {
+    let is_due = !before.is_complete && core.journal.uploaded_at().await?.is_none();
+    if is_due {
+        core.journal.note_uploaded().await?;
+    }
+    if !before.is_captured {
+        scan::note(core, Some(before.began), 0);
+    }
+    Ok(())
+}
+
+/// `12,431 of 12,431 products up to date, compared at 03:10`.
+async fn sentence(
+    core: &Core,
+    before: &Before,
+    inspection: &Inspection,
+    gone: u64,
+) -> Result<String, StepError> {
+    let counts = core.journal.counts().await?;
+    let met = inspection.met.count();
+    let open = counts.parked + counts.discarded;
+    let now = Timestamp::now();
+    let clock = health::clock(before.began, now, &TimeZone::system());
+    let mut text = format!(
+        "{} of {} up to date, compared at {clock}",
+        grouped(met.saturating_sub(open)),
+        products(met),
+    );
+    for (count, what) in [
+        (inspection.count, "repaired"),
+        (gone, "gone"),
+        (counts.parked, "refused"),
+        (counts.discarded, "dismissed"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {} {what}", grouped(count)));
+        }
+    }
+    Ok(text)
+}
+
+fn shrunk(shrank: Shrank) -> String {
+    format!(
+        "{} of {} are missing from the shop's table at once; none of them counts as gone. If they are, run `shopmasterctl verify --yes`",
+        grouped(shrank.missing),
+        products(shrank.known)
+    )
+}
+
+fn found(differing: u64, gone: u64) -> String {
+    format!("{} differed, {} gone", products(differing), grouped(gone))
+}
+
+fn cancelled() -> Ending {
+    let text = "Cancelled; `shopmasterctl verify` begins again";
+    (Outcome::Cancelled, text.to_owned())
+}
