@@ -204,6 +204,8 @@ mod tests {
             ("digible.base_url", "ftp://x".into()),
             ("digible.base_url", "https://".into()),
             ("digible.base_url", "https://x/?a=b".into()),
+            ("sync.verify_limit", Value::Integer(0)),
+            ("sync.verify_limit", Value::Integer(101)),
             ("digible.max_in_flight", Value::Integer(65)),
             ("digible.max_in_flight", Value::Integer(-1)),
             ("digible.bulk_threshold", Value::Integer(1 << 40)),

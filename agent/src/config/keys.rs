@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// Every key with what is allowed for it, in the order of the documentation.
-pub(super) const KEYS: [(&str, &str); 32] = [
+pub(super) const KEYS: [(&str, &str); 33] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
     (
         "catalog.server",
@@ -66,6 +66,7 @@ pub(super) const KEYS: [(&str, &str); 32] = [
         "sync.verify",
         "a local time such as `03:00`, or `off`, as a text",
     ),
+    ("sync.verify_limit", "a whole number from 1 to 100"),
     (
         "remote.listen",
         "an address and port such as `0.0.0.0:7443`, or an empty text for off",

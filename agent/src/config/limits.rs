@@ -26,6 +26,7 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
         "catalog.path" => absolute_or_empty(&catalog.path),
         "digible.base_url" => is_http(&digible.base_url),
         "digible.batch_size" => (1..=200).contains(&digible.batch_size),
+        "sync.verify_limit" => (1..=100).contains(&config.sync.verify_limit),
         "digible.max_in_flight" => (1..=64).contains(&digible.max_in_flight),
         "digible.ca_file" => absolute_or_empty(&digible.ca_file),
         "digible.timeout" => (TENTH..=LONGEST_REQUEST).contains(&digible.timeout),

@@ -142,6 +142,8 @@ pub struct SyncConfig {
     pub probe: Duration,
     /// When the daily verify starts.
     pub verify: Verify,
+    /// More of the shop than this is not sent by a verify without a question, in percent; 100 asks never.
+    pub verify_limit: u32,
 }
 
 /// Remote management.
@@ -249,6 +251,7 @@ impl Default for SyncConfig {
             interval: Duration::from_secs(120),
             probe: Duration::from_secs(2),
             verify: Verify::default(),
+            verify_limit: 10,
         }
     }
 }

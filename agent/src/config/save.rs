@@ -227,6 +227,7 @@ mod tests {
                     .prop_map(Value::from)
                     .boxed(),
                 "digible.batch_size" => (1..=200_u32).prop_map(Value::from).boxed(),
+                "sync.verify_limit" => (1..=100_u32).prop_map(Value::from).boxed(),
                 "digible.max_in_flight" => (1..=64_u32).prop_map(Value::from).boxed(),
                 "digible.bulk_threshold" => any::<u32>().prop_map(Value::from).boxed(),
                 "digible.timeout" | "digible.late_window" => (1..=3_599_u32, 0..1000_u32)

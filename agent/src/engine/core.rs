@@ -52,6 +52,8 @@ pub struct Options {
     /// A product that a walk does not meet counts as gone when another walk, so much later, does not
     /// meet it either: [`GONE_AFTER`] but in tests.
     pub gone_after: Duration,
+    /// More of the shop than this, in percent, is not sent by a verify without a question; 100 never asks.
+    pub verify_limit: u64,
 }
 
 /// What every run works with.

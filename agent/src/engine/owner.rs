@@ -11,34 +11,57 @@ use crate::catalog::{CaptureStatus, Owner};
 /// is noticed. By a clock that nobody sets.
 const RENEWAL: Duration = Duration::from_secs(3_600);
 
+/// Whose mark is in the shop's database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Ours, or none.
+    Ours,
+    /// Ours, of an earlier time: the database was restored. What Digible has is known all the same.
+    Older,
+    /// Another journal served the shop: nobody knows what it sent.
+    Stranger,
+}
+
 /// Compares the database's owner with the journal's own, and renews the generation from time to
-/// time. On a difference everything published is in doubt and an upload is due.
+/// time. After a restore all products are to be compared; after a stranger everything published is in doubt, too.
 pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), StepError> {
     let mut renewed = core.owner_renewed.lock().await;
     need_upload_after_gap(core, status).await?;
     let stamp = core.journal.stamp().await?;
     let owner = core.catalog.owner().await?;
-    let is_ours = match &owner {
-        None => true,
-        Some(owner) => {
-            owner.journal == stamp.journal
-                && (owner.generation == stamp.generation || owner.generation == stamp.proposed)
-                && !core.catalog.was_restored().await?
+    let found = match &owner {
+        None => Found::Ours,
+        Some(owner) if owner.journal != stamp.journal => Found::Stranger,
+        // This journal was copied, or is an older copy of itself.
+        Some(owner) if owner.generation > stamp.generation.max(stamp.proposed) => Found::Stranger,
+        Some(owner)
+            if owner.generation != stamp.generation && owner.generation != stamp.proposed =>
+        {
+            Found::Older
         }
+        Some(_) if core.catalog.was_restored().await? => Found::Older,
+        Some(_) => Found::Ours,
     };
-    if !is_ours {
+    if found == Found::Older {
+        tracing::warn!(
+            "the shop's database was restored from an older copy: all products are to be compared"
+        );
+        core.journal.need_upload().await?;
+    }
+    if found == Found::Stranger {
         tracing::warn!(
             found = owner.as_ref().map(|owner| owner.journal.as_str()),
             found_generation = owner.as_ref().map(|owner| owner.generation),
             expected = stamp.journal,
             expected_generation = stamp.generation,
-            "the shop's database was served by another journal or restored; everything is in doubt and an upload is due"
+            "the shop's database was served by another journal; everything is in doubt and an upload is due"
         );
         // Its requests may still land, also on products that this journal has never seen. First, so that
         // nothing is settled in between.
         core.journal.expect_others().await?;
         core.journal.doubt_everything().await?;
     }
+    let is_ours = found == Found::Ours;
     let is_due = core.catalog.owner_is_renewed() && is_due(*renewed);
     if is_ours && owner.is_some() && !is_due {
         return Ok(());

@@ -54,6 +54,8 @@ pub(super) struct Inspection {
     most: Option<usize>,
     /// Changes are captured, so that one that waits explains what differs.
     is_captured: bool,
+    /// In percent.
+    limit: u64,
 }
 
 /// The shop before a verify.
@@ -151,17 +153,19 @@ enum Left {
 }
 
 impl Inspection {
-    fn new(before: &Before, is_confirmed: bool) -> Self {
+    fn new(before: &Before, limit: u64, is_confirmed: bool) -> Self {
         // The number of products is known roughly, and it is the walk that tells it in the end.
-        let most = usize::try_from(before.products / 5)
+        let most = usize::try_from(before.products * limit / 50)
             .unwrap_or(usize::MAX)
             .max(LOT);
+        let asks = !is_confirmed && limit < 100;
         Self {
             met: Met::default(),
             differing: Vec::new(),
             count: 0,
-            most: (!is_confirmed).then_some(most),
+            most: asks.then_some(most),
             is_captured: before.is_captured,
+            limit,
         }
     }
 
@@ -208,7 +212,7 @@ impl Inspection {
 
     /// Whether more differ than are sent without a question.
     fn is_doubtful(&self) -> bool {
-        let few = (self.met.count() / 10).max(FEW);
+        let few = (self.met.count() * self.limit / 100).max(FEW);
         self.most.is_some() && (self.count > few || self.count > self.differing.len() as u64)
     }
 }
@@ -272,7 +276,11 @@ async fn inspect(
     evidence: &Evidence,
     before: &Before,
 ) -> Result<Option<Inspection>, StepError> {
-    let mut mode = Mode::Inspected(Inspection::new(before, live.is_confirmed()));
+    let mut mode = Mode::Inspected(Inspection::new(
+        before,
+        core.options.verify_limit,
+        live.is_confirmed(),
+    ));
     let (mut at, mut failures) = (Cursor::Start, 0);
     loop {
         let from = at.clone();

@@ -269,5 +269,6 @@ fn options(config: &Config) -> Options {
         probe: config.sync.probe,
         scan: config.catalog.capture == CaptureMode::Scan,
         gone_after: GONE_AFTER,
+        verify_limit: config.sync.verify_limit.into(),
     }
 }

@@ -45,7 +45,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 31] = [
+pub const FIELDS: [Field; 32] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -241,6 +241,13 @@ pub const FIELDS: [Field; 31] = [
         value: "TIME",
         help: "Local time of the daily verify, as 03:00, or off",
         slot: Slot::Text(|s| &mut sync(s).verify),
+    },
+    Field {
+        path: "sync.verify_limit",
+        flag: "verify-limit",
+        value: "PERCENT",
+        help: "A verify asks before it sends more of the shop than this, 1 to 100; 100 never asks",
+        slot: Slot::Number(|s| &mut sync(s).verify_limit),
     },
     Field {
         path: "secrets.store",
@@ -513,7 +520,13 @@ mod tests {
                     "timeout": "",
                     "late_window": "",
                 },
-                "sync": {"automatic": false, "interval": "", "probe": "", "verify": ""},
+                "sync": {
+                    "automatic": false,
+                    "interval": "",
+                    "probe": "",
+                    "verify": "",
+                    "verify_limit": 0,
+                },
                 "secrets": {"store": ""},
                 "log": {"level": ""},
                 "tray": {"notifications": false},

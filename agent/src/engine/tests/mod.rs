@@ -205,6 +205,7 @@ fn options() -> Options {
         probe: Duration::from_secs(2),
         scan: false,
         gone_after: super::GONE_AFTER,
+        verify_limit: 10,
     }
 }
 

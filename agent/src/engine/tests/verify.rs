@@ -127,6 +127,20 @@ async fn more_than_a_tenth_is_asked_about_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shop_may_want_no_question() {
+    let world = World::with(super::Options {
+        verify_limit: 100,
+        ..options()
+    })
+    .await;
+    world.shop.stock(names(100), 1);
+    world.upload().await;
+    world.shop.stock(names(100), 2);
+    completed(&verify(&world).await, "100 of 100 products up to date");
+    assert!(world.cloud.has("p0099", 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_joins_may_say_yes() {
     let world = equal(100).await;
     world.shop.stock(names(50), 5);
