@@ -253,7 +253,7 @@ async fn a_wrong_shop_is_described() {
             "DATABASE_UNREACHABLE",
             "there is no database file",
         ),
-        ("catalog.path", &text, "DATABASE_UNREACHABLE", "text.db"),
+        ("catalog.path", &text, "DATABASE_DAMAGED", "text.db"),
         (
             "catalog.table",
             "Nothing",

@@ -357,7 +357,7 @@ async fn a_shop_that_is_busy_is_waited_for() -> Tested {
         let waiting = world
             .wait_run(&run.id, |run| run.state() == RunState::Waiting)
             .await?;
-        assert!(waiting.message.contains("busy"), "{}", waiting.message);
+        assert!(waiting.message.contains("locked"), "{}", waiting.message);
         shop.execute_batch("COMMIT")?;
         let run = world.finished(&run.id).await?;
         assert_eq!(run.outcome(), RunOutcome::Completed, "{}", run.message);

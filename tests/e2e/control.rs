@@ -157,9 +157,9 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
     let world = uploaded(2).await;
     let Client {
         mut agent,
-        mut runs,
         mut config,
         mut products,
+        ..
     } = world.client().unwrap();
     let configure = |settings: Settings, path: &str| ConfigureRequest {
         settings: Some(settings),
@@ -174,13 +174,7 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
         }),
         ..Default::default()
     };
-    let verify = StartRunRequest {
-        kind: RunKind::Verify.into(),
-        from_start: false,
-        confirmed: false,
-    };
     let answers = [
-        ("Verify", runs.start_run(verify).await.unwrap_err()),
         (
             "The report",
             agent

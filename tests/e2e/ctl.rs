@@ -295,7 +295,6 @@ async fn exit_codes_tell_scripts_what_happened() {
     // 1
     let error = refused(&world, &["runs", "show", "none"], 1, "RUN_NOT_FOUND").await;
     assert_eq!(error["remedy"], "List the runs with `shopmasterctl runs`");
-    refused(&world, &["verify"], 1, "UNIMPLEMENTED").await;
     // The old program never kept products in a file: nothing can be adopted there.
     if !is_over_tds() {
         refused(&world, &["capture", "adopt"], 1, "NOT_APPLICABLE").await;

@@ -42,3 +42,4 @@ mod terminal;
 mod tray;
 mod truth;
 mod uploads;
+mod verify;

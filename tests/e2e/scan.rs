@@ -233,7 +233,8 @@ async fn a_table_that_shrinks_is_asked_about() -> Tested {
         now.headline
     );
     // A person says that they are really gone.
-    assert_eq!(world.upload().await?.removed, 20);
+    let run = world.start_confirmed(RunKind::Upload).await?;
+    assert_eq!(world.finished(&run.id).await?.removed, 20);
     let now = wait_up_to_date(&world).await;
     assert_eq!((now.issues.len(), now.removed), (0, 20));
     let result = world.assert_equal().await?;

@@ -156,7 +156,7 @@ impl Journal {
         Ok(due.await?.and_then(clock::instant))
     }
 
-    /// Products behind `after` that the shop had: published, in doubt or parked.
+    /// Products behind `after` that the shop had, and that are not listed as gone: published, in doubt or parked.
     ///
     /// # Errors
     ///
@@ -167,9 +167,9 @@ impl Journal {
                 .prepare_cached(
                     "SELECT id FROM published WHERE id > ?1
                      UNION
-                     SELECT id FROM doubt WHERE id > ?1
+                     SELECT id FROM doubt WHERE id > ?1 AND id NOT IN (SELECT id FROM removed)
                      UNION
-                     SELECT id FROM in_flight WHERE id > ?1
+                     SELECT id FROM in_flight WHERE id > ?1 AND id NOT IN (SELECT id FROM removed)
                      UNION
                      SELECT id FROM parked WHERE id > ?1
                      ORDER BY 1 LIMIT ?2",

@@ -46,7 +46,9 @@ pub fn counts(run: &Run) -> String {
 pub fn summary(run: &Run) -> String {
     let outcome = run.outcome();
     let mut text = format!("{} {}: {}\n", kind(run), outcome.plain_word(), counts(run));
-    if outcome != RunOutcome::Completed && !run.message.is_empty() {
+    // A verify ends in a sentence of its own.
+    let says = outcome != RunOutcome::Completed || run.kind() == RunKind::Verify;
+    if says && !run.message.is_empty() {
         text += &format!("{}\n", plain(&run.message));
     }
     text + &refused(run)

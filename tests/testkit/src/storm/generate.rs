@@ -137,8 +137,12 @@ impl Generator {
                 self.sale();
                 self.step(What::Resume);
             }
-            80..84 => self.step(What::Sync),
-            84..87 => self.step(What::Upload),
+            80..82 => self.step(What::Sync),
+            82..84 => self.step(What::Upload),
+            84..87 => {
+                let what = self.pick([What::Verify, What::VerifyConfirmed]);
+                self.step(what);
+            }
             87..89 => self.step(What::Forget),
             89..91 => {
                 let what = self.pick([What::Dismiss, What::Retry]);

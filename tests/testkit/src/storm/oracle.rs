@@ -39,6 +39,8 @@ pub enum Finding {
     DiffersAtTheEnd,
     /// A product is the same on both sides at the end, and is not explained as equal.
     NotShownAsEqual,
+    /// It is quiet, and a verify finds something all the same, or does not end well.
+    VerifyFinds,
     /// It is not quiet in time, although nothing goes wrong any more.
     DoesNotSettle,
     /// It does not answer, does not start, or has ended.

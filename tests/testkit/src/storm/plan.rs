@@ -158,6 +158,10 @@ pub enum What {
     SyncToEnd,
     /// An upload starts.
     Upload,
+    /// A verify starts.
+    Verify,
+    /// One starts whose questions are answered with yes.
+    VerifyConfirmed,
     /// What is listed as removed is forgotten.
     Forget,
     /// What is refused is dismissed.

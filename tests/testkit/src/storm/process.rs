@@ -69,7 +69,20 @@ pub(super) async fn resume(world: &World) -> Result<(), WorldError> {
     resumed.map(drop)
 }
 
-/// Runs a sync or an upload to its end, for at most so long. False when it goes on.
+/// Runs something to its end with its questions answered with yes, for at most so long. None when it goes on.
+pub(super) async fn run_confirmed(
+    world: &World,
+    kind: RunKind,
+    most: Duration,
+) -> Result<Option<shopmaster_proto::v1::Run>, WorldError> {
+    let run = async {
+        let run = world.start_confirmed(kind).await?;
+        world.finished(&run.id).await
+    };
+    tokio::time::timeout(most, run).await.ok().transpose()
+}
+
+/// Runs a sync or an upload to its end, for at most so long. None when it goes on.
 pub(super) async fn run_to_end(
     world: &World,
     kind: RunKind,

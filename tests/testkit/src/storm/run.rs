@@ -118,6 +118,7 @@ pub async fn run(
         let shown = process::status(&case.world).await;
         let shown = shown.map_or_else(|error| error.to_string(), |it| it.headline);
         case.trace.say(format!("quiet: {shown}"));
+        case.verify().await;
     }
     let left_out = [
         (Ability::SmallDisk, plan.agent.small_disk),
@@ -363,6 +364,8 @@ impl<'a> Case<'a> {
                 .await
                 .map(drop),
             What::Upload => world.start_run(RunKind::Upload).await.map(drop),
+            What::Verify => world.start_run(RunKind::Verify).await.map(drop),
+            What::VerifyConfirmed => world.start_confirmed(RunKind::Verify).await.map(drop),
             What::Dismiss => process::dismiss(world).await,
             What::Retry => process::retry(world).await,
             What::Forget => {
@@ -486,7 +489,7 @@ impl<'a> Case<'a> {
         while Instant::now() < deadline {
             let installed = self.world.install_capture().await;
             let uploaded = match installed {
-                Ok(_) => process::run_to_end(&self.world, RunKind::Upload, QUIET_WAIT).await,
+                Ok(_) => process::run_confirmed(&self.world, RunKind::Upload, QUIET_WAIT).await,
                 Err(error) => Err(error),
             };
             match uploaded {
@@ -550,6 +553,22 @@ impl<'a> Case<'a> {
                 .report(Finding::DoesNotAnswer, error.to_string()),
         }
         Ok(false)
+    }
+
+    /// Once all is quiet, a verify finds nothing.
+    async fn verify(&mut self) {
+        let verified = process::run_confirmed(&self.world, RunKind::Verify, ANSWER_DEADLINE).await;
+        let text = match verified {
+            Ok(Some(run))
+                if run.outcome() == RunOutcome::Completed && run.sent + run.removed == 0 =>
+            {
+                return;
+            }
+            Ok(Some(run)) => format!("{} sent, {} gone: {}", run.sent, run.removed, run.message),
+            Ok(None) => "it does not end".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.oracle.report(Finding::VerifyFinds, text);
     }
 
     async fn judge_all(&mut self) -> Result<(), StormError> {

@@ -32,17 +32,40 @@ impl World {
         self.finished(&run.id).await
     }
 
+    /// Runs a verify, or joins the one that goes, to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the agent refuses or the run does not end. A run that failed is no error here.
+    pub async fn verify(&self) -> Result<Run, WorldError> {
+        let run = self.start_run(RunKind::Verify).await?;
+        self.finished(&run.id).await
+    }
+
     /// Starts a run, or joins the one that goes, and does not wait.
     ///
     /// # Errors
     ///
     /// When the agent refuses.
     pub async fn start_run(&self, kind: RunKind) -> Result<Run, WorldError> {
+        self.start(kind, false).await
+    }
+
+    /// The same with a run whose questions are answered with yes.
+    ///
+    /// # Errors
+    ///
+    /// When the agent refuses.
+    pub async fn start_confirmed(&self, kind: RunKind) -> Result<Run, WorldError> {
+        self.start(kind, true).await
+    }
+
+    async fn start(&self, kind: RunKind, confirmed: bool) -> Result<Run, WorldError> {
         const CALL: &str = "StartRun";
         let request = StartRunRequest {
             kind: kind.into(),
             from_start: false,
-            confirmed: false,
+            confirmed,
         };
         let answer = self.client()?.runs.start_run(request).await;
         let answer = answer.map_err(refused(CALL))?.into_inner();
