@@ -4,6 +4,7 @@
 //! end know nothing of each other; `product` is the vocabulary that they share, `run` and `health`
 //! what the engine shows of itself.
 
+pub mod alarm;
 pub mod args;
 mod atomic_file;
 pub mod autostart;

@@ -220,6 +220,8 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
         "{checks:?}"
     );
     assert_eq!(checks.last().unwrap().name, "digible.login");
+    let journal = checks.iter().find(|it| it.name == "journal.integrity");
+    assert_eq!(journal.unwrap().verdict(), Verdict::Ok, "{checks:?}");
     config.plan_capture(PlanCaptureRequest {}).await.unwrap();
     config
         .install_capture(InstallCaptureRequest::default())

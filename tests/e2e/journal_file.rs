@@ -129,6 +129,42 @@ async fn a_flipped_byte_is_noticed_and_a_pause_outlives_it() {
     assert_eq!(world.assert_equal().await.unwrap().equal, 5);
 }
 
+#[tokio::test]
+async fn a_journal_that_is_damaged_under_the_agent_fails_the_test_until_its_remedy_was_followed() {
+    let mut world = World::builder().products(5).start().await.unwrap();
+    world.install_capture().await.unwrap();
+    world.upload().await.unwrap();
+    let check = async |world: &World, code: i32| {
+        let tested = world.ctl(&["test", "--json"]).await.unwrap();
+        assert_eq!(tested.code, code, "{tested:?}");
+        let checks = tested.json().unwrap()["checks"].clone();
+        let mut checks = checks.as_array().unwrap().clone();
+        checks.retain(|check| check["name"] == "journal.integrity");
+        assert_eq!(checks.len(), 1, "{tested:?}");
+        checks.remove(0)
+    };
+    assert_eq!(check(&world, 0).await["verdict"], "ok");
+    let other = rusqlite::Connection::open(journal(&world)).unwrap();
+    other
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .unwrap();
+    other
+        .execute("DELETE FROM published WHERE id = 'P0000003'", [])
+        .unwrap();
+    drop(other);
+    let failed = check(&world, 1).await;
+    assert_eq!(failed["verdict"], "failed", "{failed}");
+    assert_eq!(failed["code"], "JOURNAL_DAMAGED", "{failed}");
+    let remedy = failed["remedy"].as_str().unwrap();
+    assert!(remedy.starts_with("Restart the agent"), "{failed}");
+    assert!(remedy.contains("`shopmasterctl upload`"), "{failed}");
+    world.restart().await.unwrap();
+    wait_issue(&world, "JOURNAL_DAMAGED").await;
+    world.upload().await.unwrap();
+    assert_eq!(check(&world, 0).await["verdict"], "ok");
+    assert_eq!(world.assert_equal().await.unwrap().equal, 5);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_link_whose_target_is_away_at_the_start_forgets_nothing() {

@@ -240,7 +240,7 @@ fn agreed(ignore_output: bool) -> InstallOptions {
     InstallOptions { ignore_output }
 }
 
-/// The database first, then capture, then Digible.
+/// The database first, then capture, the journal, and Digible.
 async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
     let checks = match engine.inspect().await {
         Ok(checks) => checks,
@@ -256,6 +256,9 @@ async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
         .await
         .is_err()
     {
+        return;
+    }
+    if send(&sink, &engine.check_journal().await).await.is_err() {
         return;
     }
     let login = login_check(&engine).await;

@@ -343,6 +343,7 @@ impl Core {
             facts.change_log = change_log.map(|log| ChangeLogFacts {
                 changes: log.changes,
                 bytes: log.bytes,
+                oldest_at: log.oldest_at,
             });
             facts.oldest_pending_at = backlog.oldest_at;
             facts.oldest_age = backlog.oldest_age.map(|age| (age, now));

@@ -19,6 +19,7 @@ mod evidence;
 mod explain;
 mod gone;
 mod halt;
+mod integrity;
 mod lane;
 mod live;
 mod outage;

@@ -1,10 +1,12 @@
 //! What is wrong now.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{
     Area, Facts,
-    words::{grouped, noun, products},
+    words::{age, grouped, noun, products},
 };
 use crate::catalog::CaptureStatus;
 
@@ -29,6 +31,9 @@ pub struct Issue {
 /// of megabytes in the shop's database.
 const LARGE_CHANGE_LOG: u64 = 100_000;
 
+/// When Digible has taken nothing for so long although something waits, it is no outage of an evening.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+
 /// How bad an issue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -41,10 +46,11 @@ pub enum Severity {
 }
 
 /// What is wrong, worst first. What another issue explains is left out.
-pub(super) fn issues(facts: &Facts) -> Vec<Issue> {
+pub(super) fn issues(facts: &Facts, now: Timestamp) -> Vec<Issue> {
     let mut all: Vec<Issue> = troubles(facts)
         .chain(configuration(facts))
         .chain(session(facts))
+        .chain(digible_away_long(facts, now))
         .chain(capture(facts))
         .chain(capture_unused(facts))
         .chain(catalog_shrank(facts))
@@ -109,6 +115,59 @@ fn session(facts: &Facts) -> Option<Issue> {
         state.sentence().to_owned(),
         "Run `shopmasterctl configure` with the account's email and password",
     ))
+}
+
+/// It stands beside the issue that says what is wrong with Digible now, and says what that has come to.
+fn digible_away_long(facts: &Facts, now: Timestamp) -> Option<Issue> {
+    if facts.pending == 0 || facts.paused.is_some() {
+        return None;
+    }
+    let failing_since = digible_failing_since(facts)?;
+    let waiting_since = match facts.oldest_age {
+        // By this computer's clock: the database's may be another one.
+        Some((age, asked_at)) => asked_at.checked_sub(age).ok()?,
+        // A walk does not tell when a product was changed.
+        None => failing_since,
+    };
+    // A time ahead is of a clock that was set back.
+    let sent_at = facts.last_sent_at.filter(|at| *at <= now);
+    let since = sent_at.map_or(waiting_since, |at| at.max(waiting_since));
+    let away = Duration::try_from(now.duration_since(since)).ok()?;
+    if away < LONG {
+        return None;
+    }
+    let waiting = match facts.pending {
+        1 => "1 product waits".to_owned(),
+        count => format!("{} wait", products(count)),
+    };
+    let text = format!("Digible has accepted nothing for {}: {waiting}", age(away));
+    let text = match facts.scan {
+        Some(_) => text,
+        None => format!(
+            "{text}, and the ChangeLog in the shop's database grows ({} so far)",
+            noun(facts.changes, "change")
+        ),
+    };
+    Some(Issue {
+        since: Some(since),
+        ..new(
+            facts,
+            "DIGIBLE_AWAY_LONG",
+            Severity::Warning,
+            text,
+            "Run `shopmasterctl test` and fix what it says of Digible, or ask Digible; nothing is lost, and sending resumes automatically",
+        )
+    })
+}
+
+/// Since when Digible cannot be used, or asks us to wait; none when it works as far as is known.
+fn digible_failing_since(facts: &Facts) -> Option<Timestamp> {
+    let trouble = facts.troubles.get(&Area::Digible);
+    if let Some(trouble) = trouble.filter(|trouble| trouble.is_shown()) {
+        return Some(trouble.since);
+    }
+    let issue = session(facts).or_else(|| busy(facts))?;
+    issue.since
 }
 
 fn capture(facts: &Facts) -> Option<Issue> {

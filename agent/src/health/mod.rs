@@ -131,13 +131,15 @@ pub struct CatalogFacts {
     pub reachable: Option<bool>,
 }
 
-/// How large the ChangeLog is.
+/// How large and how old the ChangeLog is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangeLogFacts {
     /// Rows.
     pub changes: u64,
     /// What it takes of the disk, where the engine tells.
     pub bytes: Option<u64>,
+    /// When the oldest of its changes was made, by the database's clock.
+    pub oldest_at: Option<Timestamp>,
 }
 
 /// What walking the table and comparing it has found.
@@ -198,7 +200,7 @@ pub enum Icon {
 /// What people see of these facts at this moment.
 #[must_use]
 pub fn report(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Report {
-    let issues = issues::issues(facts);
+    let issues = issues::issues(facts, now);
     let state = state::state(facts, &issues);
     Report {
         state,
@@ -210,7 +212,9 @@ pub fn report(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Report {
 
 /// The codes of the issues that are there now, so that their beginning can be noted.
 pub(crate) fn codes(facts: &Facts) -> impl Iterator<Item = &'static str> {
-    issues::issues(facts).into_iter().map(|issue| issue.code)
+    issues::issues(facts, Timestamp::now())
+        .into_iter()
+        .map(|issue| issue.code)
 }
 
 fn icon(state: State) -> Icon {

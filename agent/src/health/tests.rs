@@ -423,6 +423,99 @@ fn a_dead_database_hides_what_depends_on_it() {
     assert_eq!(see(&facts).3, vec!["DATABASE_UNREACHABLE"]);
 }
 
+/// Digible fails since 10:00, last took something at 09:00 two days ago, and since yesterday at 11:00
+/// something waits.
+fn away_long() -> Facts {
+    let mut facts = Facts {
+        pending: 1_204,
+        changes: 1_310,
+        oldest_age: Some((Duration::from_secs(25 * 3600), at("12:00:00"))),
+        last_sent_at: Some("2026-11-19T09:00:00Z".parse().unwrap()),
+        ..healthy()
+    };
+    facts.fails(Area::Digible, unreachable_since("10:00:00"));
+    facts
+}
+
+fn unreachable_since(since: &str) -> Trouble {
+    let trouble = Trouble::new("DIGIBLE_UNREACHABLE", "Digible is away".to_owned(), "");
+    Trouble {
+        since: at(since),
+        ..trouble.lasting()
+    }
+}
+
+#[test]
+fn a_cloud_that_took_nothing_for_a_day_is_told_beside_what_is_wrong_with_it() {
+    let facts = away_long();
+    let report = report(&facts, at("12:00:00"), &TimeZone::UTC);
+    assert_eq!(report.headline, "Digible is away since 10:00");
+    let [error, warning] = &report.issues[..] else {
+        panic!("{:?}", report.issues);
+    };
+    assert_eq!(error.code, "DIGIBLE_UNREACHABLE");
+    assert_eq!(warning.code, "DIGIBLE_AWAY_LONG");
+    assert_eq!(warning.severity, Severity::Warning);
+    assert_eq!(
+        warning.text,
+        "Digible has accepted nothing for 25 h: 1,204 products wait, and the ChangeLog in the shop's database grows (1,310 changes so far)"
+    );
+    assert_eq!(
+        warning.since,
+        Some("2026-11-20T11:00:00Z".parse().unwrap()),
+        "since something waits"
+    );
+    assert!(!warning.remedy.is_empty());
+}
+
+#[test]
+fn a_cloud_is_away_long_only_while_something_waits_for_a_day() {
+    let is_told = |change: fn(&mut Facts)| {
+        let mut facts = away_long();
+        change(&mut facts);
+        see(&facts).3.contains(&"DIGIBLE_AWAY_LONG")
+    };
+    assert!(is_told(|_| {}));
+    assert!(!is_told(|facts| facts.pending = 0));
+    assert!(!is_told(|facts| facts.paused = Some(Pause::UntilResumed)));
+    // A shop that was closed for long has had nothing to send.
+    assert!(!is_told(|facts| {
+        facts.oldest_age = Some((Duration::from_secs(60), at("12:00:00")));
+    }));
+    // Others passed meanwhile.
+    assert!(!is_told(|facts| facts.last_sent_at = Some(at("08:00:00"))));
+    assert!(is_told(|facts| facts.last_sent_at = None));
+    // Of a clock that was a year ahead.
+    assert!(is_told(|facts| {
+        facts.last_sent_at = Some("2027-11-21T09:00:00Z".parse().unwrap());
+    }));
+    // After a weekend, before the first try.
+    assert!(!is_told(|facts| facts.works(Area::Digible)));
+    // Whatever keeps Digible from taking it.
+    assert!(is_told(|facts| {
+        facts.works(Area::Digible);
+        facts.blocked_until = Some(at("12:40:00"));
+        facts.since.insert("DIGIBLE_BUSY", at("11:00:00"));
+    }));
+    // Where the table is walked, nobody knows since when it waits: as long as Digible fails.
+    assert!(!is_told(walk_instead));
+    assert!(is_told(|facts| {
+        walk_instead(facts);
+        let since = "2026-11-20T11:30:00Z".parse().unwrap();
+        let trouble = Trouble {
+            since,
+            ..unreachable_since("10:00:00")
+        };
+        facts.works(Area::Digible);
+        facts.fails(Area::Digible, trouble);
+    }));
+}
+
+fn walk_instead(facts: &mut Facts) {
+    facts.scan = Some(ScanFacts::default());
+    facts.oldest_age = None;
+}
+
 #[test]
 fn without_a_shop_it_is_unconfigured() {
     let facts = Facts {

@@ -31,6 +31,11 @@ impl InPlace {
         }
     }
 
+    /// Where the journal is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What tells this file from a copy of it; none where the operating system has no such number.
     pub(super) fn number(&self) -> Option<u64> {
         let (_, journal) = self.files.first()?;

@@ -1,12 +1,18 @@
 //! Runs that ended, and the one that was going.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{Journal, Result, meta, time};
+use super::{Journal, Result, meta, settle::milliseconds, time};
 
 /// How many ended runs are kept.
 const KEEP: u32 = 500;
+/// So many of them are kept however old they are: what a shop that was closed for a season asks for.
+const ALWAYS: u32 = 50;
+/// How old the others may become.
+const OLDEST: Duration = Duration::from_secs(90 * 86_400);
 /// Key of the time at which Digible last acknowledged something.
 const SENT_AT: &str = "sent_at";
 
@@ -27,6 +33,7 @@ pub struct StoredRun {
 
 impl Journal {
     /// Stores a run, in place of an earlier state of it, and when Digible last acknowledged something.
+    /// One that has ended lets the oldest ones go.
     ///
     /// # Errors
     ///
@@ -46,14 +53,10 @@ impl Journal {
                     run.finished_at,
                     &run.record,
                 ))?;
-            transaction
-                .prepare_cached(
-                    "DELETE FROM run WHERE id IN
-                         (SELECT id FROM run WHERE finished_at IS NOT NULL
-                          ORDER BY sequence DESC LIMIT -1 OFFSET ?1)",
-                )?
-                .execute([KEEP])?;
-            Ok(())
+            match run.finished_at {
+                Some(now) => trim(transaction, now),
+                None => Ok(()),
+            }
         })
         .await
     }
@@ -134,6 +137,21 @@ impl Journal {
         })
         .await
     }
+}
+
+/// Deletes ended runs that are too many or too old at `now`. One that has not ended is kept.
+fn trim(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    let too_old = now.saturating_sub(milliseconds(OLDEST));
+    connection
+        .prepare_cached(
+            "DELETE FROM run WHERE id IN
+                 (SELECT id FROM
+                      (SELECT id, finished_at, row_number() OVER (ORDER BY sequence DESC) AS place
+                       FROM run WHERE finished_at IS NOT NULL)
+                  WHERE place > ?1 OR place > ?2 AND finished_at < ?3)",
+        )?
+        .execute((KEEP, ALWAYS, too_old))?;
+    Ok(())
 }
 
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredRun> {

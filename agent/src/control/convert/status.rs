@@ -48,6 +48,7 @@ pub(in crate::control) fn status(facts: &Facts, secrets_store: &str) -> v1::Stat
         change_log: facts.change_log.map(|log| v1::ChangeLog {
             changes: log.changes,
             bytes: log.bytes,
+            oldest_at: log.oldest_at.map(timestamp),
         }),
     }
 }

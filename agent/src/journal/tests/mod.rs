@@ -13,6 +13,7 @@ use crate::product::ProductId;
 mod damage;
 mod entry;
 mod full;
+mod integrity;
 mod lists;
 mod migrations;
 mod model;

@@ -123,6 +123,48 @@ async fn the_newest_five_hundred_runs_are_kept() {
 }
 
 #[tokio::test]
+async fn runs_are_kept_for_ninety_days_and_the_newest_fifty_for_longer() {
+    const DAY: i64 = 86_400_000;
+    let ended = |number: i64, day: i64| StoredRun {
+        finished_at: Some(day * DAY),
+        ..run(number)
+    };
+    let shop = Fixture::new();
+    let numbers = async || -> Vec<_> {
+        let runs = shop.journal.stored_runs(1000).await.unwrap();
+        runs.iter().rev().map(|run| run.started_at).collect()
+    };
+    // One a day, but for one that never ends.
+    for number in 1..=160 {
+        let stored = match number {
+            7 => run(7),
+            number => ended(number, number),
+        };
+        shop.journal.store_run(stored, None).await.unwrap();
+    }
+    let expected: Vec<_> = [7].into_iter().chain(70..=160).collect();
+    assert_eq!(numbers().await, expected, "none is older than 90 days");
+    // One that begins lets none go.
+    let begun = StoredRun {
+        started_at: 161,
+        ..run(161)
+    };
+    shop.journal.store_run(begun, None).await.unwrap();
+    assert_eq!(numbers().await.len(), 93);
+    // Long closed.
+    shop.journal
+        .store_run(ended(161, 1000), None)
+        .await
+        .unwrap();
+    let expected: Vec<_> = [7].into_iter().chain(112..=161).collect();
+    assert_eq!(numbers().await, expected, "the newest 50");
+    // A clock that was a year ahead, and is set back.
+    shop.journal.store_run(ended(162, 600), None).await.unwrap();
+    assert_eq!(numbers().await.last(), Some(&162));
+    assert_eq!(numbers().await.len(), 51);
+}
+
+#[tokio::test]
 async fn runs_are_in_the_order_in_which_they_began_whatever_the_clock_said() {
     let shop = Fixture::new();
     let ahead = StoredRun {

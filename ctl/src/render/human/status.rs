@@ -53,7 +53,7 @@ fn facts(status: &Status, clock: &Clock) -> String {
         ("next sync", next_sync(status, clock)),
         ("session", session(status, clock)),
         ("capture", capturing(status)),
-        ("change log", change_log(status)),
+        ("change log", change_log(status, clock)),
         ("catalog", catalog(status)),
         ("secrets", secrets(status)),
         ("agent", status.version.clone()),
@@ -63,8 +63,8 @@ fn facts(status: &Status, clock: &Clock) -> String {
     table::pairs(&lines)
 }
 
-/// `1,234 changes, 0.3 MB`.
-fn change_log(status: &Status) -> String {
+/// `1,234 changes, 0.3 MB, oldest 3 days`.
+fn change_log(status: &Status, clock: &Clock) -> String {
     let Some(log) = &status.change_log else {
         return String::new();
     };
@@ -72,14 +72,14 @@ fn change_log(status: &Status) -> String {
         1 => "1 change".to_owned(),
         changes => format!("{} changes", number(changes)),
     };
-    match log.bytes {
-        // People think of disks in millions.
-        Some(bytes) => {
-            let tenths = bytes.div_ceil(100_000);
-            format!("{changes}, {}.{} MB", number(tenths / 10), tenths % 10)
-        }
-        None => changes,
-    }
+    // People think of disks in millions.
+    let size = log.bytes.map(|bytes| {
+        let tenths = bytes.div_ceil(100_000);
+        format!("{}.{} MB", number(tenths / 10), tenths % 10)
+    });
+    let age = clock.age(log.oldest_at).map(|age| format!("oldest {age}"));
+    let parts: Vec<_> = [Some(changes), size, age].into_iter().flatten().collect();
+    parts.join(", ")
 }
 
 fn running(run: &Run) -> String {
@@ -272,22 +272,28 @@ agent          0.1.0
     }
 
     #[test]
-    fn the_change_log_is_told_with_its_size() {
+    fn the_change_log_is_told_with_its_size_and_age() {
+        let yesterday = local("2026-11-20T12:29:20");
         for (log, expected) in [
             (None, ""),
-            (Some((0, None)), "0 changes"),
-            (Some((1, Some(8_192))), "1 change, 0.1 MB"),
+            (Some((0, None, None)), "0 changes"),
+            (Some((1, Some(8_192), None)), "1 change, 0.1 MB"),
+            (Some((7, None, yesterday)), "7 changes, oldest 26 h"),
             (
-                Some((12_345, Some(1_234_567_890))),
-                "12,345 changes, 1,234.6 MB",
+                Some((12_345, Some(1_234_567_890), yesterday)),
+                "12,345 changes, 1,234.6 MB, oldest 26 h",
             ),
         ] {
-            let change_log = log.map(|(changes, bytes)| ChangeLog { changes, bytes });
+            let change_log = log.map(|(changes, bytes, oldest_at)| ChangeLog {
+                changes,
+                bytes,
+                oldest_at,
+            });
             let told = Status {
                 change_log,
                 ..good()
             };
-            assert_eq!(super::change_log(&told), expected);
+            assert_eq!(super::change_log(&told, &clock()), expected);
             let line = status(&told, &clock());
             assert_eq!(line.contains("change log"), change_log.is_some(), "{line}");
         }

@@ -99,13 +99,15 @@ pub struct CaptureJson {
     reason: Option<String>,
 }
 
-/// How large the ChangeLog is.
+/// How large and how old the ChangeLog is.
 #[derive(Debug, Serialize)]
 struct ChangeLogJson {
     /// Rows.
     changes: u64,
     /// What it takes of the disk; null where the database does not tell.
     bytes: Option<u64>,
+    /// When the oldest of them was made, by the database's clock; null when there is none.
+    oldest_at: Option<String>,
 }
 
 /// The shop's database.
@@ -163,6 +165,7 @@ impl From<Status> for StatusJson {
             change_log: status.change_log.map(|log| ChangeLogJson {
                 changes: log.changes,
                 bytes: log.bytes,
+                oldest_at: rfc3339(log.oldest_at),
             }),
             catalog: status.catalog.unwrap_or_default().into(),
             issues: status.issues.into_iter().map(IssueJson::from).collect(),
@@ -283,6 +286,7 @@ mod tests {
             change_log: Some(ChangeLog {
                 changes: 12,
                 bytes: Some(16_384),
+                oldest_at: time(10),
             }),
         };
         let watched = WatchedStatusJson::from(WatchStatusResponse {
@@ -322,7 +326,11 @@ mod tests {
                     "drift": ["the trigger is disabled"],
                     "reason": null,
                 },
-                "change_log": {"changes": 12, "bytes": 16384},
+                "change_log": {
+                    "changes": 12,
+                    "bytes": 16384,
+                    "oldest_at": "1970-01-01T00:00:10Z",
+                },
                 "catalog": {"kind": "sqlite", "state": "reachable"},
                 "issues": [{
                     "code": "PRODUCTS_REFUSED",

@@ -1,0 +1,97 @@
+//! The check of the journal in `shopmasterctl test`.
+
+use super::Engine;
+use crate::{
+    catalog::{Check, Verdict},
+    causes::with_causes,
+    journal::{Integrity, JournalError},
+};
+
+/// For programs, as the names of the catalog's checks.
+const NAME: &str = "journal.integrity";
+
+impl Engine {
+    /// Whether the journal holds what was written. Sending goes on meanwhile.
+    pub async fn check_journal(&self) -> Check {
+        check(self.journal().check_integrity().await)
+    }
+}
+
+fn check(found: Result<Integrity, JournalError>) -> Check {
+    match found {
+        Ok(Integrity::Sound { bytes }) => {
+            let text = format!("the journal is sound ({})", megabytes(bytes));
+            Check::new(NAME, Verdict::Ok, text, String::new())
+        }
+        Ok(Integrity::Doubtful(reason)) => failed(
+            "JOURNAL_DAMAGED",
+            format!("the journal cannot be believed: {reason}"),
+            "Restart the agent: it keeps a copy of the damaged journal, and what was sent counts as unconfirmed; then run `shopmasterctl upload`, and check the disk",
+        ),
+        Ok(Integrity::Unusable(reason)) => failed(
+            "JOURNAL_DAMAGED",
+            format!("the journal cannot be used any more: {reason}"),
+            "Restart the agent: it keeps the damaged journal aside and starts an empty one; then run `shopmasterctl upload`, and check the disk",
+        ),
+        Err(error) => failed(error.code(), with_causes(&error), error.remedy()),
+    }
+}
+
+fn failed(code: &'static str, text: String, remedy: &str) -> Check {
+    Check {
+        code,
+        ..Check::new(NAME, Verdict::Failed, text, remedy.to_owned())
+    }
+}
+
+/// `0.3 MB`: people think of disks in millions.
+fn megabytes(bytes: u64) -> String {
+    let tenths = bytes.div_ceil(100_000);
+    format!("{}.{} MB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_check_says_what_to_do_about_a_damaged_journal() {
+        let damage = || "it is damaged (table `doubt`)".to_owned();
+        let gone = JournalError::Gone {
+            path: "journal.sqlite".into(),
+        };
+        for (found, code, text, remedy) in [
+            (
+                Ok(Integrity::Doubtful(damage())),
+                "JOURNAL_DAMAGED",
+                "the journal cannot be believed: it is damaged (table `doubt`)",
+                "keeps a copy of the damaged journal",
+            ),
+            (
+                Ok(Integrity::Unusable(damage())),
+                "JOURNAL_DAMAGED",
+                "the journal cannot be used any more: it is damaged (table `doubt`)",
+                "starts an empty one",
+            ),
+            (
+                Err(gone),
+                "JOURNAL_GONE",
+                "the journal `journal.sqlite` was deleted or replaced while the agent runs",
+                "Restart the agent, then run `shopmasterctl upload`",
+            ),
+        ] {
+            let told = check(found);
+            assert_eq!((told.name, told.verdict), (NAME, Verdict::Failed));
+            assert_eq!((told.code, told.text.as_str()), (code, text));
+            assert!(told.remedy.contains(remedy), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_sound_one_is_told_with_its_size() {
+        let told = check(Ok(Integrity::Sound { bytes: 62_177_280 }));
+        assert_eq!(told.verdict, Verdict::Ok);
+        assert_eq!(told.text, "the journal is sound (62.2 MB)");
+        assert_eq!(told.remedy, "");
+    }
+}
