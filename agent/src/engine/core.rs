@@ -27,6 +27,7 @@ use super::{
 use crate::{
     catalog::{CaptureStatus, Catalog, CatalogError},
     causes::with_causes,
+    config::Verify,
     digible::{Answer, Cloud},
     health::{Area, ChangeLogFacts, Trouble},
     journal::{AgentState, Journal, JournalError, Shrank},
@@ -52,6 +53,8 @@ pub struct Options {
     /// A product that a walk does not meet counts as gone when another walk, so much later, does not
     /// meet it either: [`GONE_AFTER`] but in tests.
     pub gone_after: Duration,
+    /// When the nightly verify starts.
+    pub verify: Verify,
     /// More of the shop than this, in percent, is not sent by a verify without a question; 100 never asks.
     pub verify_limit: u64,
 }

@@ -34,6 +34,8 @@ pub struct Explained {
     pub removed: Option<Removed>,
     /// When it is tried again.
     pub retry_at: Option<Timestamp>,
+    /// As of when every product was last compared, this one too.
+    pub compared_at: Option<Timestamp>,
 }
 
 /// The one word for a product.
@@ -116,6 +118,7 @@ impl Engine {
             parked,
             removed,
             retry_at,
+            compared_at: self.core.journal.compared_at().await?,
         };
         (explained.state, explained.text) = match self.core.scans() {
             true => judge_scanned(&explained).unwrap_or_else(|| judge(&explained)),

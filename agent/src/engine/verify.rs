@@ -27,7 +27,9 @@ use super::{
     sync::{self, Ending},
 };
 use crate::{
+    alarm::Alarm,
     catalog::CatalogError,
+    config::Verify,
     health,
     journal::{Asks, Landing, Settled, Shrank, Verified},
     product::ProductId,
@@ -71,8 +73,18 @@ struct Before {
     cause: &'static str,
 }
 
-/// Compares every product, and sends what differs.
+/// Compares every product, and sends what differs. Begins again by itself in the next process when this one ends
+/// before.
 pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
+    core.journal.let_verify_resume(true).await?;
+    let ending = to_its_end(core, live).await;
+    if !core.stop.is_cancelled() {
+        core.journal.let_verify_resume(false).await?;
+    }
+    ending
+}
+
+async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     live.update(|run| run.walked = true);
     core.rebuilt.note_tried();
     let Some(before) = pass::patiently(core, live, None, OnOutage::Wait, || prepare(core)).await?
@@ -124,12 +136,13 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
     }
 }
 
-/// Whether one is to begin by itself: something says that rows may be others, or changes may have been missed.
+/// Whether one is to begin by itself: something says that rows may be others, or changes may have been missed, or
+/// it is the time of the night. Where the table is walked, each walk is one.
 pub(super) async fn is_due(core: &Core) -> Result<bool, StepError> {
     if core.scans() {
         return Ok(false);
     }
-    if core.rebuilt.is_due() {
+    if core.rebuilt.is_due() || rings(core).await? {
         return Ok(true);
     }
     if !core.options.automatic || !core.rebuilt.has_rested() || !core.state.is_captured() {
@@ -142,6 +155,25 @@ pub(super) async fn is_due(core: &Core) -> Result<bool, StepError> {
     let upload = core.journal.newest_upload().await?;
     let goes_on = upload.is_some_and(|upload| upload.finished_at.is_none());
     Ok(is_known && !goes_on && core.journal.uploaded_at().await?.is_none())
+}
+
+/// Whether it is the time of the night, which rings once.
+async fn rings(core: &Core) -> Result<bool, StepError> {
+    let Verify::At(time) = core.options.verify else {
+        return Ok(false);
+    };
+    if !core.options.automatic {
+        return Ok(false);
+    }
+    let installation = core.journal.stamp().await?.journal;
+    let (alarm, now) = (Alarm::new(time, &installation), Timestamp::now());
+    let last = core.journal.verify_rang().await?;
+    if !alarm.due(last, now, &TimeZone::system()) {
+        return Ok(false);
+    }
+    core.journal.note_verify_rang(now).await?;
+    // The first night of an installation is to come, and before the first upload there is nothing to compare.
+    Ok(last.is_some() && core.journal.compared_at().await?.is_some())
 }
 
 /// What of the repairs is left.

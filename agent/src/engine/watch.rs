@@ -80,6 +80,7 @@ fn sequence(going: &[Arc<Live>]) -> u64 {
 /// Starts verifies by themselves until the engine stops.
 pub(super) async fn verifies(engine: &Engine) {
     let core = &engine.core;
+    let mut resumes = core.journal.has_verify_to_resume().await.unwrap_or(false);
     loop {
         tokio::select! {
             () = core.stop.cancelled() => return,
@@ -89,19 +90,18 @@ pub(super) async fn verifies(engine: &Engine) {
         if core.pause.borrow().is_some() || core.outage.is_on() {
             continue;
         }
-        match verify::is_due(core).await {
-            Ok(true) => {}
-            Ok(false) => continue,
-            Err(error) => {
+        let cause = match (resumes, verify::is_due(core).await) {
+            (true, _) => Cause::Resumed,
+            (false, Ok(true)) => Cause::Scheduled,
+            (false, Ok(false)) => continue,
+            (false, Err(error)) => {
                 // Told by those who read and write next.
                 tracing::debug!(%error, "it is not known whether a verify is due");
                 continue;
             }
-        }
-        let begun = engine
-            .runs
-            .begin(Kind::Verify, Cause::Scheduled, Wish::default());
-        if let Ok((live, _)) = begun {
+        };
+        if let Ok((live, _)) = engine.runs.begin(Kind::Verify, cause, Wish::default()) {
+            resumes = false;
             live.ended().await;
         }
     }

@@ -1,8 +1,9 @@
 //! What comparing all products came to, for as long as people have to know it.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Journal, Result, meta};
+use super::{Journal, Result, meta, time};
 
 /// The key of [`Verified`].
 pub(super) const VERIFIED: &str = "verified";
@@ -38,7 +39,61 @@ pub struct Shrank {
     pub known: u64,
 }
 
+/// The key of when the nightly verify last began.
+const RANG: &str = "verify_rang";
+/// The key of whether a verify that has not ended goes on in the next process.
+const RESUMES: &str = "verify_resumes";
+
 impl Journal {
+    /// When the nightly verify last began, by the wall clock; none when it never did.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn verify_rang(&self) -> Result<Option<Timestamp>> {
+        self.read("read when the nightly verify began", |connection| {
+            Ok(meta::get(connection, RANG)?.map(time))
+        })
+        .await
+    }
+
+    /// Notes that the nightly verify begins.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn note_verify_rang(&self, at: Timestamp) -> Result<()> {
+        self.write("note when the nightly verify began", move |transaction| {
+            meta::set(transaction, RANG, &at.as_millisecond())
+        })
+        .await
+    }
+
+    /// Notes whether a verify that has not ended begins again by itself in the next process.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn let_verify_resume(&self, resumes: bool) -> Result<()> {
+        self.write(
+            "note whether a verify begins again by itself",
+            move |transaction| meta::set(transaction, RESUMES, &i64::from(resumes)),
+        )
+        .await
+    }
+
+    /// Whether a verify has not ended and begins again by itself.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn has_verify_to_resume(&self) -> Result<bool> {
+        self.read("look for a verify that begins again", |connection| {
+            Ok(meta::get::<i64>(connection, RESUMES)? == Some(1))
+        })
+        .await
+    }
+
     /// What the last verify found.
     ///
     /// # Errors

@@ -269,6 +269,7 @@ fn options(config: &Config) -> Options {
         probe: config.sync.probe,
         scan: config.catalog.capture == CaptureMode::Scan,
         gone_after: GONE_AFTER,
+        verify: config.sync.verify,
         verify_limit: config.sync.verify_limit.into(),
     }
 }

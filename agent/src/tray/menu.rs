@@ -164,7 +164,8 @@ pub fn menu(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> Menu {
     }
     match view.link {
         Link::Up(status) => {
-            items.push(line(Id::LastSync, &last_sync(status, now, zone)));
+            let last = last_sync(status, now, zone) + &compared(status, now, zone);
+            items.push(line(Id::LastSync, &last));
             items.extend(work(view, status));
         }
         Link::Starting | Link::Gone => items.push(action(Id::SyncNow, "Sync now", false)),
@@ -304,6 +305,14 @@ fn last_sync(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
         Some(finished) => format!("Last sync: {}, {result}", when(finished, now, zone)),
         None => format!("Last sync: {result}"),
     }
+}
+
+/// `; all compared 03:10`.
+fn compared(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
+    let at = status.last_compared_at.and_then(instant);
+    at.map_or_else(String::new, |at| {
+        format!("; all compared {}", when(at, now, zone))
+    })
 }
 
 fn completed(run: &Run) -> String {

@@ -38,6 +38,7 @@ pub(in crate::control) fn explained(explained: &Explained) -> v1::ExplainRespons
         parked: explained.parked.as_ref().map(parked),
         removed: explained.removed.as_ref().map(removed),
         retry_at: explained.retry_at.map(timestamp),
+        compared_at: explained.compared_at.map(timestamp),
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Options, board::Board};
 use crate::{
+    config::Verify,
     journal::{AgentState, Binding, Journal, Known},
     product::ProductId,
     run::{Cause, Kind, Run, Wish},
@@ -205,6 +206,7 @@ fn options() -> Options {
         probe: Duration::from_secs(2),
         scan: false,
         gone_after: super::GONE_AFTER,
+        verify: Verify::Off,
         verify_limit: 10,
     }
 }

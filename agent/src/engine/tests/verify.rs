@@ -290,6 +290,101 @@ async fn syncs_go_on_between_its_pages() {
     assert_eq!(world.board.facts().verified.missed, 0, "{:?}", id("p0001"));
 }
 
+/// The runs of the engine, newest first.
+async fn verifies(world: &World) -> Vec<(Cause, Option<Outcome>)> {
+    let runs = world.engine.runs().list(100).await.unwrap();
+    let verifies = runs.into_iter().filter(|run| run.kind == Kind::Verify);
+    verifies.map(|run| (run.cause, run.outcome)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_begins_by_itself_each_night() {
+    let world = World::with(super::Options {
+        automatic: true,
+        verify: crate::config::Verify::default(),
+        ..options()
+    })
+    .await;
+    world.shop.stock(names(100), 1);
+    world.upload().await;
+    world.engine.start();
+    sleep(Duration::from_secs(60)).await;
+    // The first night is to come.
+    assert_eq!(verifies(&world).await, []);
+    let two_days = jiff::SignedDuration::from_hours(48);
+    let before = jiff::Timestamp::now().checked_sub(two_days).unwrap();
+    world
+        .engine
+        .journal()
+        .note_verify_rang(before)
+        .await
+        .unwrap();
+    sleep(Duration::from_secs(60)).await;
+    let done = [(Cause::Scheduled, Some(Outcome::Completed))];
+    assert_eq!(verifies(&world).await, done);
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(verifies(&world).await, done);
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_the_end_of_the_process_stopped_begins_again() {
+    let mut world = equal(2_000).await;
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Verify, Cause::Requested, Wish::default());
+    let (live, _) = begun.unwrap();
+    world.shop.stock(["p1999".to_owned()], 7);
+    let mut progress = live.watch();
+    progress.wait_for(|run| run.done > 0).await.unwrap();
+    world.restart(options()).await;
+    assert_eq!(
+        verifies(&world).await,
+        [(Cause::Requested, Some(Outcome::Interrupted))]
+    );
+    world.engine.start();
+    sleep(Duration::from_secs(60)).await;
+    let runs = verifies(&world).await;
+    assert_eq!(runs[0], (Cause::Resumed, Some(Outcome::Completed)));
+    assert_eq!(runs.len(), 2);
+    assert!(world.cloud.has("p1999", 7));
+    world.engine.stop().await;
+}
+
+/// A table that was made anew, a database that was restored, capture that was mended.
+#[tokio::test(start_paused = true)]
+async fn one_begins_by_itself_when_rows_may_be_others() {
+    let world = World::with(super::Options {
+        automatic: true,
+        ..options()
+    })
+    .await;
+    world.shop.stock(names(50), 1);
+    world.upload().await;
+    world.sync().await;
+    world.engine.start();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(verifies(&world).await, []);
+    world.shop.stock(["p0007".to_owned()], 7);
+    world.shop.restore();
+    sleep(Duration::from_secs(200)).await;
+    let done = (Cause::Scheduled, Some(Outcome::Completed));
+    assert_eq!(verifies(&world).await, [done]);
+    assert!(world.cloud.has("p0007", 7));
+    assert_eq!(world.codes(), [""; 0]);
+    // Another one comes no earlier than ten minutes later.
+    world.shop.stock(["p0008".to_owned()], 8);
+    world.shop.restore();
+    sleep(Duration::from_secs(300)).await;
+    assert_eq!(verifies(&world).await, [done]);
+    assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(verifies(&world).await, [done, done]);
+    assert!(world.cloud.has("p0008", 8));
+    world.engine.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_waits_for_a_database_that_is_away() {
     let world = equal(100).await;

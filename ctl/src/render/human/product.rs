@@ -50,6 +50,9 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
             .at(answer.acknowledged_at)
             .unwrap_or_else(|| "never".to_owned()),
     ));
+    if let Some(at) = clock.at(answer.compared_at) {
+        lines.push(("compared", at));
+    }
     lines.extend(
         [
             ("digest now", &answer.current_digest),
@@ -140,6 +143,7 @@ mod tests {
             }),
             removed: None,
             retry_at: None,
+            compared_at: local("2026-11-21T03:10:00"),
         };
         assert_eq!(
             explanation(&answer, &clock()),
@@ -150,6 +154,7 @@ Digible refuses it
 shop          P1 \"Soap\" 1500.00
 change        UPDATE today 14:20
 acknowledged  never
+compared      today 03:10
 digest now    ab12
 parked        since yesterday 09:00, name too long (dismissed)
 "

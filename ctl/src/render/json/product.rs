@@ -34,6 +34,8 @@ pub struct ExplainJson {
     removed: Option<RemovedJson>,
     /// When it is tried again after a failure; null when it does not wait.
     retry_at: Option<String>,
+    /// As of when every product was last compared, this one too; null before the first time.
+    compared_at: Option<String>,
 }
 
 /// The shop's row.
@@ -123,6 +125,7 @@ impl From<ExplainResponse> for ExplainJson {
             parked: answer.parked.map(ParkedJson::from),
             removed: answer.removed.map(RemovedJson::from),
             retry_at: rfc3339(answer.retry_at),
+            compared_at: rfc3339(answer.compared_at),
         }
     }
 }
@@ -212,6 +215,7 @@ mod tests {
                 since: time(4),
             }),
             retry_at: None,
+            compared_at: time(5),
         };
         assert_eq!(
             serde_json::to_value(ExplainJson::from(answer)).unwrap(),
@@ -239,6 +243,7 @@ mod tests {
                 },
                 "removed": {"product_id": "P1", "since": "1970-01-01T00:00:04Z"},
                 "retry_at": null,
+                "compared_at": "1970-01-01T00:00:05Z",
             })
         );
     }
