@@ -17,6 +17,7 @@ mod table;
 mod till;
 mod trigger;
 mod upload;
+mod verify;
 
 use std::io;
 
@@ -45,6 +46,8 @@ pub enum Bench {
     Upload,
     /// A walk over 1,000,000 products in scan mode, of which none has changed
     Scan,
+    /// A verify of 1,000,000 products, of which none has changed, and then 10,000 past the triggers
+    Verify,
     /// `shopmasterctl status --json` as a whole process
     Status,
     /// The agent with nothing to do
@@ -57,6 +60,8 @@ pub enum Bench {
     Trigger,
     /// A minute of sales at a till beside rows that are held for seconds; needs a T-SQL engine
     SalesSqlserver,
+    /// A verify of 1,000,000 equal products; needs a T-SQL engine
+    VerifySqlserver,
     /// What capture costs a till; needs a T-SQL engine
     Till,
     /// An upload of 1,000,000 products from a T-SQL engine
@@ -107,16 +112,18 @@ pub enum BenchError {
 
 impl Bench {
     /// All, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Sync,
         Self::Upload,
         Self::Scan,
+        Self::Verify,
         Self::Status,
         Self::Idle,
         Self::Change,
         Self::Sales,
         Self::Trigger,
         Self::SalesSqlserver,
+        Self::VerifySqlserver,
         Self::Till,
         Self::Reading,
     ];
@@ -128,6 +135,8 @@ impl Bench {
             Self::Sync => "sync",
             Self::Upload => "upload",
             Self::Scan => "scan",
+            Self::Verify => "verify",
+            Self::VerifySqlserver => "verify-sqlserver",
             Self::Status => "status",
             Self::Idle => "idle",
             Self::Change => "change",
@@ -149,6 +158,8 @@ impl Bench {
             Self::Sync => sync::measure().await,
             Self::Upload => upload::measure().await,
             Self::Scan => scan::measure().await,
+            Self::Verify => verify::measure().await,
+            Self::VerifySqlserver => verify::on_a_server(engine()?).await,
             Self::Status => status::measure().await,
             Self::Idle => idle::measure().await,
             Self::Change => change::measure().await,
