@@ -6,7 +6,8 @@
 //! same rules as everything else, by whatever process and run comes to it. Last, what the table does not have any
 //! more is looked for.
 
-use std::collections::HashSet;
+mod due;
+mod inspection;
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::Instant;
@@ -22,14 +23,12 @@ use super::{
     page::{Cursor, Source},
     pass::{self, OnOutage},
     rebuilt::{self, Sign},
-    scan::{self, Met},
+    scan,
     step::Mode,
     sync::{self, Ending},
 };
 use crate::{
-    alarm::Alarm,
     catalog::CatalogError,
-    config::Verify,
     health,
     journal::{Asks, Landing, Settled, Shrank, Verified},
     product::ProductId,
@@ -37,28 +36,13 @@ use crate::{
     words::{grouped, products},
 };
 
+pub(super) use due::is_due;
+pub(super) use inspection::Inspection;
+
 /// So often what differs is tried to be sent; the syncs go on with what is left.
 const TRIES: u32 = 4;
-/// So many may differ in a small shop before somebody is asked, whatever their share.
-const FEW: u64 = 5;
 /// Products that are put in doubt at once.
 const LOT: usize = 1_000;
-
-/// What walking the table without sending has found.
-#[derive(Debug)]
-pub(super) struct Inspection {
-    met: Met,
-    /// The first of those that differ, at most `most`.
-    differing: Vec<ProductId>,
-    /// How many differ.
-    count: u64,
-    /// So many are remembered; none when they are put in doubt as they are found.
-    most: Option<usize>,
-    /// Changes are captured, so that one that waits explains what differs.
-    is_captured: bool,
-    /// In percent.
-    limit: u64,
-}
 
 /// The shop before a verify.
 struct Before {
@@ -136,117 +120,12 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     }
 }
 
-/// Whether one is to begin by itself: something says that rows may be others, or changes may have been missed, or
-/// it is the time of the night. Where the table is walked, each walk is one.
-pub(super) async fn is_due(core: &Core) -> Result<bool, StepError> {
-    if core.scans() {
-        return Ok(false);
-    }
-    if core.rebuilt.is_due() || rings(core).await? {
-        return Ok(true);
-    }
-    if !core.options.automatic || !core.rebuilt.has_rested() || !core.state.is_captured() {
-        return Ok(false);
-    }
-    let counts = core.journal.counts().await?;
-    // Of a shop that was never sent as a whole, or that is unconfirmed as a whole, more than can be believed differs.
-    let is_known =
-        core.journal.compared_at().await?.is_some() && counts.in_doubt * 10 < counts.in_shop();
-    let upload = core.journal.newest_upload().await?;
-    let goes_on = upload.is_some_and(|upload| upload.finished_at.is_none());
-    Ok(is_known && !goes_on && core.journal.uploaded_at().await?.is_none())
-}
-
-/// Whether it is the time of the night, which rings once.
-async fn rings(core: &Core) -> Result<bool, StepError> {
-    let Verify::At(time) = core.options.verify else {
-        return Ok(false);
-    };
-    if !core.options.automatic {
-        return Ok(false);
-    }
-    let installation = core.journal.stamp().await?.journal;
-    let (alarm, now) = (Alarm::new(time, &installation), Timestamp::now());
-    let last = core.journal.verify_rang().await?;
-    if !alarm.due(last, now, &TimeZone::system()) {
-        return Ok(false);
-    }
-    core.journal.note_verify_rang(now).await?;
-    // The first night of an installation is to come, and before the first upload there is nothing to compare.
-    Ok(last.is_some() && core.journal.compared_at().await?.is_some())
-}
-
 /// What of the repairs is left.
 enum Left {
     Nothing,
     /// So many wait, and why.
     Products(u64, String),
     Cancelled,
-}
-
-impl Inspection {
-    fn new(before: &Before, limit: u64, is_confirmed: bool) -> Self {
-        // The number of products is known roughly, and it is the walk that tells it in the end.
-        let most = usize::try_from(before.products * limit / 50)
-            .unwrap_or(usize::MAX)
-            .max(LOT);
-        let asks = !is_confirmed && limit < 100;
-        Self {
-            met: Met::default(),
-            differing: Vec::new(),
-            count: 0,
-            most: asks.then_some(most),
-            is_captured: before.is_captured,
-            limit,
-        }
-    }
-
-    /// Whether what differs is put in doubt as it is found: then nobody has to be asked.
-    pub(super) fn queues_at_once(&self) -> bool {
-        self.most.is_none()
-    }
-
-    /// Notes a page, and those of it that differ.
-    pub(super) fn add<'a>(
-        &mut self,
-        ids: impl IntoIterator<Item = &'a ProductId>,
-        differing: Vec<ProductId>,
-    ) {
-        self.met.add(ids);
-        self.count += differing.len() as u64;
-        let room = self
-            .most
-            .map_or(0, |most| most.saturating_sub(self.differing.len()));
-        self.differing.extend(differing.into_iter().take(room));
-    }
-
-    /// Those of which no change waits, and how many the others are: a sync sends them.
-    pub(super) async fn without_changes(
-        &self,
-        core: &Core,
-        differing: Vec<ProductId>,
-    ) -> Result<(Vec<ProductId>, u64), StepError> {
-        if !self.is_captured || differing.is_empty() {
-            return Ok((differing, 0));
-        }
-        // The database compares keys otherwise than we do: case at most is what tells two spellings apart.
-        let folded = |id: &ProductId| id.to_string().to_lowercase();
-        let changes = core.catalog.changes_of(&differing).await?;
-        let told: HashSet<_> = changes.iter().map(|it| folded(&it.identity.key)).collect();
-        let all = differing.len();
-        let untold: Vec<_> = differing
-            .into_iter()
-            .filter(|id| !told.contains(&folded(id)))
-            .collect();
-        let waiting = (all - untold.len()) as u64;
-        Ok((untold, waiting))
-    }
-
-    /// Whether more differ than are sent without a question.
-    fn is_doubtful(&self) -> bool {
-        let few = (self.met.count() * self.limit / 100).max(FEW);
-        self.most.is_some() && (self.count > few || self.count > self.differing.len() as u64)
-    }
 }
 
 /// Makes sure that the shop is ours to serve, and notes how it is before anything is compared.
@@ -309,7 +188,8 @@ async fn inspect(
     before: &Before,
 ) -> Result<Option<Inspection>, StepError> {
     let mut mode = Mode::Inspected(Inspection::new(
-        before,
+        before.products,
+        before.is_captured,
         core.options.verify_limit,
         live.is_confirmed(),
     ));
@@ -349,6 +229,10 @@ async fn ask(
     if core.journal.counts().await?.in_shop() == 0 {
         core.journal.need_upload().await?;
         let text = "Nothing was ever sent from this shop: run `shopmasterctl upload`";
+        return Ok(Some((Outcome::Failed, text.to_owned())));
+    }
+    if core.journal.uploaded_at().await?.is_none() && core.journal.has_unfinished_upload().await? {
+        let text = "An upload has not finished, and it compares and sends everything: see `shopmasterctl runs`, or run `shopmasterctl upload`";
         return Ok(Some((Outcome::Failed, text.to_owned())));
     }
     let asks = Asks {

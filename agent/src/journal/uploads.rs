@@ -8,6 +8,8 @@ use crate::product::ProductId;
 
 /// Key of the time as of which every product was last compared.
 const COMPARED_AT: &str = "compared_at";
+/// Whether an upload was begun that has not finished.
+const UNFINISHED: &str = "SELECT EXISTS (SELECT 1 FROM upload WHERE finished_at IS NULL)";
 
 /// The newest upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +159,18 @@ impl Journal {
         .await
     }
 
+    /// Whether an upload was begun that has not finished.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn has_unfinished_upload(&self) -> Result<bool> {
+        self.read("look for an upload that has not finished", |connection| {
+            exists(connection, UNFINISHED)
+        })
+        .await
+    }
+
     /// Whether an upload has not finished and goes on by itself.
     ///
     /// # Errors
@@ -165,8 +179,7 @@ impl Journal {
     pub async fn has_upload_to_resume(&self) -> Result<bool> {
         self.read("look for an upload that goes on by itself", |connection| {
             let resumes = meta::get::<i64>(connection, "upload_resumes")? == Some(1);
-            let unfinished = "SELECT EXISTS (SELECT 1 FROM upload WHERE finished_at IS NULL)";
-            Ok(resumes && exists(connection, unfinished)?)
+            Ok(resumes && exists(connection, UNFINISHED)?)
         })
         .await
     }

@@ -193,6 +193,26 @@ async fn a_shop_of_no_products_has_a_sentence_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_first_upload_is_not_done_nobody_is_asked() {
+    let world = World::new().await;
+    world.shop.stock(names(100), 1);
+    world.cloud.is_away();
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Upload, Cause::Requested, Wish::default());
+    let (live, _) = begun.unwrap();
+    world.cloud.arrived(1).await;
+    live.cancel.cancel();
+    live.ended().await;
+    world.cloud.is_well();
+    world.shop.put("p0001", 2);
+    world.sync().await;
+    failed(&verify(&world).await, "An upload has not finished");
+    assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_till_holds_is_neither_gone_nor_missed() {
     let world = equal(100).await;
     world.shop.lock("p0001");
