@@ -18,6 +18,7 @@ mod board;
 mod cloud;
 mod coalescing;
 mod exhaustive;
+mod flow;
 mod gaps;
 mod lane;
 mod late;
