@@ -80,21 +80,27 @@ async fn thousands_go_in_full_batches_and_never_more_at_once_than_set() -> Teste
         .set("digible.max_in_flight", 4)
         .set("digible.timeout", "30s");
     let world = captured(builder).await?;
-    // All that may be under way at once is, before any of it ends.
-    world
-        .digible
-        .inject(Fault::hang(HangEffect::AtOnce).on(Endpoint::Batch).times(4));
-    let run = world.start_run(RunKind::Upload).await?;
-    world
-        .wait_digible(|digible| digible.counts().batches == 4)
-        .await?;
-    world.digible.release();
-    let run = world.finished(&run.id).await?;
-    assert_eq!(run.outcome(), RunOutcome::Completed, "{}", run.message);
-    let batches = world.digible.requests_to(Endpoint::Batch);
-    assert_eq!(batches.len(), 15);
-    assert!(batches.iter().all(|batch| batch.product_ids.len() == 200));
-    assert_eq!(run.requests, 15);
+    // All that may be under way at once is, before any of it ends: half of it before Digible has answered well,
+    // and from then on the whole.
+    for (at_once, before) in [(2, 0), (4, 15)] {
+        world.digible.inject(
+            Fault::hang(HangEffect::AtOnce)
+                .on(Endpoint::Batch)
+                .times(at_once),
+        );
+        let run = world.start_run(RunKind::Upload).await?;
+        let under_way = before + at_once as usize;
+        world
+            .wait_digible(|digible| digible.requests_to(Endpoint::Batch).len() == under_way)
+            .await?;
+        world.digible.release();
+        let run = world.finished(&run.id).await?;
+        assert_eq!(run.outcome(), RunOutcome::Completed, "{}", run.message);
+        assert_eq!(run.requests, 15);
+        let batches = world.digible.requests_to(Endpoint::Batch);
+        assert_eq!(batches.len(), before + 15);
+        assert!(batches.iter().all(|batch| batch.product_ids.len() == 200));
+    }
     assert_eq!(world.digible.counts().most_in_flight, 4);
     assert_eq!(world.assert_equal().await?.equal, 3_000);
     Ok(())

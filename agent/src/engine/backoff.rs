@@ -29,6 +29,13 @@ pub fn delay(failures: u32) -> Duration {
     Jitter::draw().delay(failures)
 }
 
+/// The delay before the next try of what failed as a whole, after so many failures. Half of it is certain, so
+/// that people can be told when it is and tries stay seldom.
+pub fn next_try(failures: u32) -> Duration {
+    let half = ceiling(failures) / 2;
+    half + half.mul_f64(fastrand::f64())
+}
+
 fn ceiling(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     FIRST.saturating_mul(1 << doublings).min(LONGEST)
@@ -51,6 +58,14 @@ mod tests {
         for failures in 1..20 {
             let delay = delay(failures);
             assert!(delay >= SHORTEST && delay <= ceiling(failures));
+        }
+    }
+
+    #[test]
+    fn a_next_try_is_never_early() {
+        for failures in 1..20 {
+            let delay = next_try(failures);
+            assert!(delay >= ceiling(failures) / 2 && delay <= ceiling(failures));
         }
     }
 }

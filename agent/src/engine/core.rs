@@ -1,10 +1,7 @@
 //! What every run works with.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     board::Board,
+    flow::Flow,
     gone::Missing,
     halt::{Halt, StepError},
     lane::{Lane, Turn},
@@ -77,7 +75,7 @@ pub(super) struct Core {
     pub(super) pause: Arc<AgentState>,
     /// Ends everything.
     pub(super) stop: CancellationToken,
-    on_trial: AtomicBool,
+    pub(super) flow: Flow,
     hold: Mutex<Option<Instant>>,
     /// Nothing waits to be sent that would tell whether Digible is back: it is to be asked.
     pub(super) ask_digible: Notify,
@@ -124,6 +122,7 @@ impl Core {
             journal,
             board,
             state: State::new(options.scan, sent_at),
+            flow: Flow::new(options.max_in_flight),
             options,
             waits: Waits::default(),
             lane: Lane::default(),
@@ -133,7 +132,6 @@ impl Core {
             failed_witnesses: witness::Failed::default(),
             pause,
             stop: CancellationToken::new(),
-            on_trial: AtomicBool::new(false),
             hold: Mutex::new(None),
             ask_digible: Notify::new(),
             verify_due: Notify::new(),
@@ -177,20 +175,45 @@ impl Core {
         Ok(turn)
     }
 
-    /// Digible failed or asked to wait: until it acknowledges something, one request at a time asks
-    /// whether it works again.
-    pub(super) fn begin_trial(&self) {
-        self.on_trial.store(true, Ordering::SeqCst);
+    /// Sends one request, and learns from its answer how much may be asked.
+    pub(super) async fn ask(&self, request: impl Future<Output = Answer>) -> Answer {
+        let sent = self.flow.sent();
+        let before = self.flow.shown();
+        let answer = request.await;
+        self.flow.answered(sent, &answer);
+        if self.flow.shown() != before {
+            self.show_flow();
+        }
+        answer
     }
 
-    /// Digible acknowledged something.
-    pub(super) fn end_trial(&self) {
-        self.on_trial.store(false, Ordering::SeqCst);
+    /// A step was stopped. When it was by Digible, one request at a time asks whether it works again, until it
+    /// acknowledges something.
+    pub(super) fn note_halt(&self, halt: &Halt) {
+        if halt.is_digible() {
+            self.flow.open(halt);
+            self.show_flow();
+        }
+        if let Halt::Hold { wait, .. } = halt {
+            self.hold(*wait);
+        }
     }
 
-    /// Whether only one request at a time is sent.
-    pub(super) fn is_on_trial(&self) -> bool {
-        self.on_trial.load(Ordering::SeqCst)
+    /// A person asks for it, or there are signs that Digible is back: the next try need not wait.
+    pub(super) fn may_try_now(&self) {
+        self.flow.may_try_now();
+        self.show_flow();
+    }
+
+    fn show_flow(&self) {
+        let left = self.flow.next_try();
+        let left = left.map(|next| next.saturating_duration_since(Instant::now()));
+        let next_try_at = left.and_then(|left| Timestamp::now().saturating_add(left).ok());
+        let slowed = self.flow.slowed();
+        self.board.update(|facts| {
+            facts.next_try_at = next_try_at;
+            facts.slowed = slowed;
+        });
     }
 
     /// Sends nothing for a while, because Digible asked for it.
@@ -233,6 +256,9 @@ impl Core {
     /// Tells people what came of a login: after one, Digible is there. Gives why it failed.
     pub(super) fn note_login(&self, answer: &Answer) -> Option<Halt> {
         let halt = Halt::of_login(answer);
+        if halt.is_none() {
+            self.may_try_now();
+        }
         self.note_reach(halt.is_none(), halt.as_ref().and_then(Halt::trouble));
         halt
     }

@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
@@ -30,7 +30,7 @@ pub(super) use fortune::Fortune;
 pub(super) const MOST_STRIKES: u8 = 3;
 
 /// After so many answers in a row that cannot be read, it is not about products.
-const MOST_UNREADABLE: u32 = 2;
+const MOST_UNREADABLE: usize = 2;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -107,9 +107,8 @@ impl<'a> Courier<'a> {
         }
     }
 
-    /// Sends all parcels, at most `max_in_flight` requests at once; after a failure one at a time until
-    /// something is acknowledged. Tells which are acknowledged as soon as they are; stops sending when
-    /// nobody records that.
+    /// Sends all parcels, as many requests at once as Digible bears. Tells which are acknowledged as soon as
+    /// they are; stops sending when nobody records that.
     pub(super) async fn deliver(
         self,
         parcels: &[Parcel],
@@ -118,17 +117,19 @@ impl<'a> Courier<'a> {
         let mut fortunes = vec![Fortune::KEPT; parcels.len()];
         let mut note = |told: Told| self.note(told, &mut fortunes, &acknowledged);
         let mut jobs = jobs(parcels, self.core.options.batch_size).into_iter();
-        while self.core.is_on_trial()
-            && let Some(job) = jobs.next()
-        {
-            note(self.send(parcels, job).await);
-        }
-        let jobs = jobs.map(|job| self.send(parcels, job));
-        let mut answers = stream::iter(jobs).buffer_unordered(self.core.options.max_in_flight);
-        while let Some(told) = answers.next().await {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < self.core.flow.limit()
+                && let Some(job) = jobs.next()
+            {
+                under_way.push(self.send(parcels, job));
+            }
+            let Some(told) = under_way.next().await else {
+                break;
+            };
             note(told);
         }
-        drop(answers);
+        drop(under_way);
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
         }
@@ -150,9 +151,6 @@ impl<'a> Courier<'a> {
         acknowledged: &UnboundedSender<Vec<Passed>>,
     ) {
         let passed = passed(&told);
-        if !passed.is_empty() {
-            self.core.end_trial();
-        }
         self.live
             .update(|run| run.count(Count::Sent, passed.len() as u64));
         if acknowledged.send(passed).is_err() {
@@ -185,7 +183,8 @@ impl<'a> Courier<'a> {
         }
         self.count_request();
         let mut strikes = parcel.strikes;
-        let fortune = match self.core.cloud.send_update(&parcel.item).await {
+        let request = self.core.cloud.send_update(&parcel.item);
+        let fortune = match self.core.ask(request).await {
             Answer::Acknowledged => {
                 self.evidence.update_passed();
                 Fortune::ACKNOWLEDGED
@@ -230,7 +229,7 @@ impl<'a> Courier<'a> {
             let members: Vec<&Parcel> = indices.iter().filter_map(|i| parcels.get(*i)).collect();
             let items: Vec<&Item> = members.iter().map(|parcel| &parcel.item).collect();
             self.count_request();
-            let answer = self.core.cloud.send_batch(&items).await;
+            let answer = self.core.ask(self.core.cloud.send_batch(&items)).await;
             match self.judge(answer, &members) {
                 Verdict::All(fortune) => {
                     if fortune == Fortune::ACKNOWLEDGED {
@@ -446,22 +445,25 @@ impl<'a> Courier<'a> {
         }
     }
 
-    /// After as many failures in a row as there are requests at once, it is not about products.
+    /// After as many failures in a row as there were requests at once, it is not about products.
     fn fault(&self, reason: &str) {
-        let most = u32::try_from(self.core.options.max_in_flight).unwrap_or(u32::MAX);
-        self.fail(reason, most.max(2));
+        self.fail(reason, self.core.flow.proven());
     }
 
     /// An answer that cannot be read says nothing of products, so that more of them would not tell more.
     fn broken(&self, reason: &str, fate: Fate) {
         match fate {
             Fate::MayStillLand => self.fail(reason, MOST_UNREADABLE),
-            Fate::NotApplied | Fate::Unknown => self.fault(reason),
+            // One product alone is answered so several times before it counts as refused.
+            Fate::NotApplied | Fate::Unknown => {
+                self.fail(reason, self.core.options.max_in_flight);
+            }
         }
     }
 
-    fn fail(&self, reason: &str, most: u32) {
-        if self.evidence.failed() >= most || self.core.is_on_trial() {
+    fn fail(&self, reason: &str, most: usize) {
+        let most = u32::try_from(most.max(2)).unwrap_or(u32::MAX);
+        if self.evidence.failed() >= most || self.core.flow.is_open() {
             self.stop(Halt::Unreachable(reason.to_owned()));
         }
     }

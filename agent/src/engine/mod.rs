@@ -17,6 +17,7 @@ mod decide;
 mod deletions;
 mod evidence;
 mod explain;
+mod flow;
 mod gone;
 mod halt;
 mod integrity;
@@ -418,8 +419,9 @@ impl Engine {
         Ok(count)
     }
 
-    /// Lets the scheduler look again now.
+    /// Lets the scheduler look again now, and try.
     fn wake(&self) {
+        self.core.may_try_now();
         let scheduler = self
             .scheduler
             .lock()

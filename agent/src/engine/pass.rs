@@ -16,7 +16,7 @@ use super::{
     page::{Cursor, Source},
     step::{self, Mode, Prepared},
 };
-use crate::run::State;
+use crate::run::{Cause, State};
 use crate::{causes::with_causes, health};
 
 /// The longest rest between two pages that are only read.
@@ -146,11 +146,8 @@ async fn steps(
         );
         let delivered = delivered?;
         let moment = turn.moment();
-        if let Some(Halt::Hold { wait, .. }) = delivered.halt {
-            core.hold(wait);
-        }
-        if delivered.halt.as_ref().is_some_and(Halt::is_digible) {
-            core.begin_trial();
+        if let Some(halt) = &delivered.halt {
+            core.note_halt(halt);
         }
         drop(turn);
         passed.deferred += delivered.deferred;
@@ -234,8 +231,8 @@ async fn read_ahead(
 
 /// Whether no step may begin now. Rows that were read before such a time are read again after it.
 fn must_wait(core: &Core, live: &Live, mode: &Mode) -> bool {
-    let is_held = mode.sends() && core.held().is_some();
-    live.cancel.is_cancelled() || core.pause.borrow().is_some() || is_held
+    let may_not_send = || core.held().is_some() || waits_for_try(core, live).is_some();
+    live.cancel.is_cancelled() || core.pause.borrow().is_some() || (mode.sends() && may_not_send())
 }
 
 /// Leaves the shop's database alone for as long as the last page took, so that reading all of it costs it half
@@ -245,6 +242,15 @@ async fn rest(live: &Live, page: Duration) {
         () = live.cancel.cancelled() => {}
         () = tokio::time::sleep(page.min(LONGEST_REST)) => {}
     }
+}
+
+/// Why this run has to wait for the next try, whoever makes it. A run that a person asked for begins with a try
+/// of its own.
+fn waits_for_try(core: &Core, live: &Live) -> Option<Halt> {
+    let halt = core.flow.halt()?;
+    let run = live.now();
+    let is_first = run.cause == Cause::Requested && run.requests == 0;
+    (!is_first).then_some(halt)
 }
 
 /// Waits for the end of a pause. Gives why the run must not go on.
@@ -273,11 +279,17 @@ async fn ready(core: &Core, live: &Live, mode: &Mode) -> Option<Halt> {
             reason: "Digible asks us to wait".to_owned(),
         });
     }
+    if mode.sends()
+        && let Some(halt) = waits_for_try(core, live)
+    {
+        return Some(halt);
+    }
     live.set_state(State::Running, "");
     None
 }
 
-/// Waits for what stopped a walk, saying why. False when the run was cancelled meanwhile.
+/// Waits for what stopped a walk, saying why: for Digible until its next try, whoever makes it, and else
+/// until `until`. False when the run was cancelled meanwhile.
 pub(super) async fn wait_after(
     core: &Core,
     live: &Live,
@@ -287,8 +299,24 @@ pub(super) async fn wait_after(
 ) -> bool {
     match halt {
         Some(Halt::Busy(_) | Halt::Away(_)) => outage::wait(core, live, until, why).await,
+        Some(Halt::Unreachable(_)) => {
+            live.set_state(State::Waiting, &next_try(why, core));
+            tokio::select! {
+                () = live.cancel.cancelled() => false,
+                () = core.flow.ready() => true,
+            }
+        }
         _ => wait(live, until, why).await,
     }
+}
+
+/// `Digible not reachable: ...; next try 11:07`.
+fn next_try(why: &str, core: &Core) -> String {
+    let Some(next) = core.flow.next_try() else {
+        return why.to_owned();
+    };
+    let left = next.saturating_duration_since(Instant::now());
+    format!("{why}; next try {}", clock_in(left))
 }
 
 /// Waits, saying why. False when the run was cancelled meanwhile.
@@ -302,11 +330,11 @@ async fn wait(live: &Live, until: Instant, why: &str) -> bool {
 
 /// `Digible asks us to wait until 12:40`.
 pub(super) fn hold_text(wait: Duration) -> String {
+    format!("Digible asks us to wait until {}", clock_in(wait))
+}
+
+fn clock_in(wait: Duration) -> String {
     let now = jiff::Timestamp::now();
     let until = now.saturating_add(wait).unwrap_or(now);
-    let zone = jiff::tz::TimeZone::system();
-    format!(
-        "Digible asks us to wait until {}",
-        health::clock(until, now, &zone)
-    )
+    health::clock(until, now, &jiff::tz::TimeZone::system())
 }

@@ -67,16 +67,18 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
             schedule.not_before = Instant::now();
             schedule.full = Instant::now();
         }
-        next.show(engine, schedule.next());
+        next.show(engine, schedule.next(engine));
         if outage::is_over(&engine.core).await {
             schedule.begin_anew();
         }
-        let waits = Instant::now() < schedule.not_before || engine.core.outage.is_reserved();
+        let waits = Instant::now() < schedule.not_before
+            || engine.core.outage.is_reserved()
+            || engine.core.flow.next_try().is_some();
         if waits || !is_due(engine, &mut schedule).await {
             continue;
         }
         sync(engine, &mut schedule).await;
-        next.show(engine, schedule.next());
+        next.show(engine, schedule.next(engine));
     }
 }
 
@@ -159,7 +161,7 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
         }
         Err(error) => {
             engine.core.note_catalog_failure(&error);
-            schedule.fail();
+            schedule.fail(None);
             false
         }
     }
@@ -236,8 +238,9 @@ impl Schedule {
     }
 
     /// In whole seconds: nobody is told of a change that is none.
-    fn next(&self) -> Option<Timestamp> {
+    fn next(&self, engine: &Engine) -> Option<Timestamp> {
         let at = self.full.max(self.not_before);
+        let at = at.max(engine.core.flow.next_try().unwrap_or(at));
         let left = at.saturating_duration_since(Instant::now());
         let next = Timestamp::now().saturating_add(left).ok()?;
         Timestamp::from_second(next.as_second()).ok()
@@ -252,7 +255,7 @@ impl Schedule {
             self.not_before = Instant::now();
             return;
         }
-        self.fail();
+        self.fail(engine.core.flow.next_try());
         if let Some(earliest) = engine.core.waits.earliest() {
             self.full = self.full.max(earliest.min(next_full));
         }
@@ -269,9 +272,10 @@ impl Schedule {
         self.full = Instant::now();
     }
 
-    fn fail(&mut self) {
+    /// `next`: when Digible is tried again, if it was Digible that failed.
+    fn fail(&mut self, next: Option<Instant>) {
         self.failures = self.failures.saturating_add(1);
-        self.not_before = Instant::now() + backoff::delay(self.failures);
+        self.not_before = next.unwrap_or_else(|| Instant::now() + backoff::delay(self.failures));
         self.full = self.full.min(self.not_before);
     }
 }

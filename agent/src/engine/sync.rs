@@ -27,6 +27,9 @@ use crate::{
 const TRIES_WHEN_REQUESTED: u32 = 4;
 /// How long a sync of the scheduler waits for products that failed. Meanwhile it reads no changes.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a sync that somebody asked for waits for the next try when Digible is away. It has tried once by
+/// then, and who asked would wait for minutes.
+const PATIENCE_WHEN_REQUESTED: Duration = Duration::from_secs(10);
 
 /// Where a sync finds what changed.
 enum Finding {
@@ -83,12 +86,17 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
             }
             Some(halt) if !halt.is_passing() => return Ok(failed(live, &passed)),
             halt => {
-                let until = match halt {
-                    Some(_) => Instant::now() + backoff::delay(failures),
-                    None => next_try(core),
+                let (until, is_away) = match halt {
+                    Some(Halt::Unreachable(_)) => {
+                        let next = core.flow.next_try().unwrap_or_else(Instant::now);
+                        (next, next > Instant::now() + PATIENCE_WHEN_REQUESTED)
+                    }
+                    Some(_) => (Instant::now() + backoff::delay(failures), false),
+                    None => (next_try(core), false),
                 };
-                let gives_up =
-                    failures >= tries || (tries == 1 && until > Instant::now() + PATIENCE);
+                let gives_up = failures >= tries
+                    || is_away
+                    || (tries == 1 && until > Instant::now() + PATIENCE);
                 if gives_up && !live.goes_once_more() {
                     return Ok(failed(live, &passed));
                 }
@@ -96,6 +104,7 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
                     // Who joined asked for it.
                     tries = TRIES_WHEN_REQUESTED;
                     failures = 0;
+                    core.may_try_now();
                 }
                 (why(&passed), until)
             }

@@ -107,7 +107,7 @@ pub(super) async fn send(
         .hand_over(Vec::new(), vec![id.clone()], None)
         .await?;
     live.update(|run| run.requests += 1);
-    let (testimony, landing) = match core.cloud.send_batch(&[item]).await {
+    let (testimony, landing) = match core.ask(core.cloud.send_batch(&[item])).await {
         Answer::Acknowledged => {
             let acknowledged = Acknowledged {
                 id,
@@ -119,7 +119,6 @@ pub(super) async fn send(
                 .await?;
             core.journal.settle(in_flight, Vec::new(), None).await?;
             evidence.batch_passed();
-            core.end_trial();
             core.note_digible(true, None, None);
             return Ok(Testimony::Passes);
         }

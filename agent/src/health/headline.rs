@@ -1,6 +1,6 @@
 //! One honest sentence.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     Facts, Issue, Severity, State,
@@ -23,9 +23,18 @@ pub(super) fn headline(
         State::Paused => paused(facts.paused, now, zone),
         State::Broken => issues
             .first()
-            .map(|issue| broken(issue, now, zone))
+            .map(|issue| {
+                let parts = [
+                    Some(broken(issue, now, zone)),
+                    next_try(facts, issue, now, zone),
+                ];
+                joined(parts.into_iter().flatten())
+            })
             .unwrap_or_default(),
-        State::Sending => facts.current_run().map(sending).unwrap_or_default(),
+        State::Sending => facts
+            .current_run()
+            .map(|run| sending(facts, run))
+            .unwrap_or_default(),
         State::Attention => attention(facts, issues, now, zone),
         State::Pending => pending(facts, issues, now, zone),
         State::UpToDate => up_to_date(facts, now, zone),
@@ -76,6 +85,21 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
+/// `next try 11:07`, where Digible is tried again.
+fn next_try(facts: &Facts, issue: &Issue, now: Timestamp, zone: &TimeZone) -> Option<String> {
+    if !matches!(issue.code, "DIGIBLE_UNREACHABLE" | "DIGIBLE_REFUSES") {
+        return None;
+    }
+    let is_waited_for = facts.runs.iter().any(|run| run.state == RunState::Waiting);
+    let next = match is_waited_for {
+        true => facts.next_try_at,
+        false => facts.next_sync_at,
+    };
+    // In whole minutes: one that has just come is still told while it is tried.
+    let next = next.filter(|next| now.duration_since(*next) < SignedDuration::from_mins(1))?;
+    Some(format!("next try {}", clock(next, now, zone)))
+}
+
 /// An issue's own sentence, without Digible's words behind it.
 fn first_part(text: &str) -> &str {
     text.split(": ").next().unwrap_or(text)
@@ -89,7 +113,7 @@ pub(crate) fn paused(pause: Option<Pause>, now: Timestamp, zone: &TimeZone) -> S
     }
 }
 
-fn sending(run: &Run) -> String {
+fn sending(facts: &Facts, run: &Run) -> String {
     if run.state == RunState::Waiting && !run.message.is_empty() {
         return run.message.clone();
     }
@@ -98,11 +122,16 @@ fn sending(run: &Run) -> String {
         Kind::Upload => "Uploading",
         Kind::Verify => "Verifying",
     };
-    format!(
+    let sending = format!(
         "{what} {} of {}",
         grouped(run.done),
         grouped(run.total.max(run.done))
-    )
+    );
+    let slowed = facts.slowed.map(|limit| {
+        let requests = noun(limit as u64, "request");
+        format!("{requests} at a time because Digible is busy")
+    });
+    joined([sending].into_iter().chain(slowed))
 }
 
 fn attention(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> String {
@@ -139,7 +168,10 @@ fn pending(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> 
     } else {
         return up_to_date(facts, now, zone);
     };
-    joined([first].into_iter().chain(open(facts)))
+    let held = facts.blocked_until.filter(|until| *until > now);
+    let held =
+        held.map(|until| format!("Digible asks us to wait until {}", clock(until, now, zone)));
+    joined([first].into_iter().chain(held).chain(open(facts)))
 }
 
 /// `3 changes waiting (oldest 40 s)`.

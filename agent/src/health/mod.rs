@@ -80,6 +80,10 @@ pub struct Facts {
     pub journal_damaged: Option<String>,
     /// Until when Digible asked us to wait.
     pub blocked_until: Option<Timestamp>,
+    /// When Digible is tried again after a failure by a run that waits for it; none while it works.
+    pub next_try_at: Option<Timestamp>,
+    /// Requests under way at once, while they are fewer than they could be because of Digible's answers.
+    pub slowed: Option<usize>,
     /// What fails, by area: one trouble explains an area.
     pub troubles: BTreeMap<Area, Trouble>,
     /// Since when each issue is there.
@@ -258,6 +262,8 @@ impl Facts {
             catalog_changed: false,
             journal_damaged: None,
             blocked_until: None,
+            next_try_at: None,
+            slowed: None,
             troubles: BTreeMap::new(),
             since: BTreeMap::new(),
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     digible::SessionState,
-    run::{Cause, Kind},
+    run::{Cause, Kind, State as RunState},
 };
 
 fn at(text: &str) -> Timestamp {
@@ -339,6 +339,60 @@ fn a_hiccup_is_not_shown_but_a_failure_is() {
     );
     facts.works(Area::Catalog);
     assert_eq!(see(&facts).0, State::UpToDate);
+}
+
+#[test]
+fn a_digible_that_is_away_is_told_with_its_next_try() {
+    let mut facts = healthy();
+    for _ in 0..2 {
+        let text = "Digible not reachable: cannot connect".to_owned();
+        let trouble = Trouble::new("DIGIBLE_UNREACHABLE", text, "");
+        let since = at("11:02:00");
+        facts.fails(Area::Digible, Trouble { since, ..trouble });
+    }
+    let away = "Digible not reachable since 11:02";
+    assert_eq!(see(&facts).2, away);
+    facts.next_sync_at = Some(at("12:00:40"));
+    // One that nobody waits for is nobody's.
+    facts.next_try_at = Some(at("12:07:00"));
+    assert_eq!(see(&facts).2, format!("{away}, next try 12:00"));
+    facts.runs.push(upload(RunState::Waiting));
+    assert_eq!(see(&facts).2, format!("{away}, next try 12:07"));
+    // It is being made.
+    facts.next_try_at = Some(at("11:59:30"));
+    assert_eq!(see(&facts).2, format!("{away}, next try 11:59"));
+    facts.next_try_at = Some(at("11:58:00"));
+    assert_eq!(see(&facts).2, away);
+    // What waits for a person is not tried by itself.
+    let trouble = Trouble::new("SESSION_EXPIRED", "Log in again".to_owned(), "");
+    facts.fails(Area::Digible, trouble.lasting());
+    facts.next_try_at = Some(at("12:07:00"));
+    assert_eq!(see(&facts).2, "Log in again");
+}
+
+#[test]
+fn a_busy_digible_is_told_with_what_is_sent_at_a_time() {
+    let mut facts = healthy();
+    facts.runs.push(upload(RunState::Running));
+    let sending = "Uploading 300 of 5,000";
+    assert_eq!(see(&facts).2, sending);
+    facts.slowed = Some(2);
+    let slowed = |requests| format!("{sending}, {requests} at a time because Digible is busy");
+    assert_eq!(see(&facts).2, slowed("2 requests"));
+    facts.slowed = Some(1);
+    assert_eq!(see(&facts).2, slowed("1 request"));
+    facts.runs.clear();
+    facts.pending = 3;
+    assert_eq!(see(&facts).2, "3 changes waiting");
+    facts.blocked_until = Some(at("12:40:00"));
+    let waiting = "3 changes waiting, Digible asks us to wait until 12:40";
+    assert_eq!(see(&facts).2, waiting);
+}
+
+fn upload(state: RunState) -> Run {
+    let mut run = Run::start(Kind::Upload, Cause::Requested);
+    (run.state, run.done, run.total) = (state, 300, 5_000);
+    run
 }
 
 #[test]

@@ -64,6 +64,11 @@ struct Memory {
     late: Vec<Sent>,
     logins: Arc<AtomicUsize>,
     is_away: bool,
+    /// How long an answer takes.
+    takes: Duration,
+    /// Requests under way.
+    under_way: Arc<AtomicUsize>,
+    most_at_once: usize,
 }
 
 impl Default for FakeCloud {
@@ -78,6 +83,9 @@ impl Default for FakeCloud {
                 late: Vec::new(),
                 logins: Arc::default(),
                 is_away: false,
+                takes: Duration::ZERO,
+                under_way: Arc::default(),
+                most_at_once: 0,
             }),
             arrived: watch::Sender::new(0),
         }
@@ -119,6 +127,21 @@ impl FakeCloud {
         });
     }
 
+    /// Answers after so long from now on.
+    pub(super) fn takes(&self, time: Duration) {
+        self.memory().takes = time;
+    }
+
+    /// How many requests are under way, for rules.
+    pub(super) fn under_way(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.memory().under_way)
+    }
+
+    /// How many requests were under way at once since the last [`forget`](Self::forget).
+    pub(super) fn most_at_once(&self) -> usize {
+        self.memory().most_at_once
+    }
+
     /// Answers nothing until permits are added.
     pub(super) fn close_gate(&self) -> Arc<Semaphore> {
         let gate = Arc::new(Semaphore::new(0));
@@ -155,6 +178,7 @@ impl FakeCloud {
     /// Forgets requests and acknowledgements, not products.
     pub(super) fn forget(&self) {
         let mut memory = self.memory();
+        memory.most_at_once = 0;
         memory.requests.clear();
         memory.acknowledged.clear();
         self.arrived.send_replace(0);
@@ -184,14 +208,20 @@ impl FakeCloud {
             })
             .collect();
         let request = Request { endpoint, products };
-        let gate = {
+        let (gate, takes, under_way) = {
             let mut memory = self.memory();
             memory.requests.push(request.clone());
-            memory.gate.clone()
+            let at_once = memory.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            memory.most_at_once = memory.most_at_once.max(at_once);
+            let under_way = UnderWay(Arc::clone(&memory.under_way));
+            (memory.gate.clone(), memory.takes, under_way)
         };
         self.arrived.send_modify(|arrived| *arrived += 1);
         if let Some(gate) = gate {
             gate.acquire().await.unwrap().forget();
+        }
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
         }
         let mut memory = self.memory();
         let Reaction { applied, answer } = (memory.rule)(&request);
@@ -204,6 +234,7 @@ impl FakeCloud {
             Applied::Later => memory.late.extend(products),
             Applied::Never => {}
         }
+        drop(under_way);
         answer
     }
 
@@ -240,6 +271,15 @@ impl Cloud for FakeCloud {
 
     fn logins(&self) -> u64 {
         FakeCloud::logins(self) as u64
+    }
+}
+
+/// A request that is under way; also one that nobody waits for any more ends.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -19,6 +19,7 @@ mod board;
 mod cloud;
 mod coalescing;
 mod exhaustive;
+mod flow;
 mod gaps;
 mod lane;
 mod late;

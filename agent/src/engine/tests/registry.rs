@@ -258,6 +258,8 @@ async fn syncs_that_fail_alike_are_kept_once() {
     }
     assert_eq!(world.engine.runs.list(10).await.unwrap().len(), 1);
     world.cloud.is_well();
+    // Until the next try.
+    tokio::time::sleep(Duration::from_secs(60)).await;
     let sent = scheduled(&world.engine).await;
     assert_eq!(sent.sent, 1);
     assert_eq!(world.engine.runs.list(10).await.unwrap().len(), 2);

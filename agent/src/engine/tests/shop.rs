@@ -1,7 +1,7 @@
 //! A shop in memory. Its keys ignore case, as in most SQL Server databases.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
@@ -488,7 +488,7 @@ impl Catalog for FakeShop {
         self.check_there()?;
         let table = self.table();
         table.check_captured();
-        let keys: BTreeSet<_> = table.log.iter().map(|c| &c.identity.key).collect();
+        let keys: HashSet<_> = table.log.iter().map(|c| &c.identity.key).collect();
         Ok(Backlog {
             changes: table.log.len() as u64,
             products: keys.len() as u64,
@@ -545,6 +545,7 @@ impl Catalog for FakeShop {
             return Err(failure());
         }
         let before = table.log.len();
+        let changes: HashSet<_> = changes.iter().collect();
         table
             .log
             .retain(|change| !changes.contains(&change.identity));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    super::halt::Halt,
     World,
     cloud::{self, Applied, Reaction},
 };
@@ -101,7 +102,10 @@ async fn a_product_that_never_gets_an_answer_holds_up_no_others() {
         }
         loses_one(&world);
         // As after an outage: the first job of all is the one that fails.
-        world.engine.core.begin_trial();
+        world.engine.core.note_halt(&Halt::Hold {
+            wait: Duration::ZERO,
+            reason: String::new(),
+        });
         let run = world.run(run_kind).await;
         for _ in 0..6 {
             tokio::time::sleep(Duration::from_secs(120)).await;
