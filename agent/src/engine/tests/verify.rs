@@ -386,6 +386,30 @@ async fn one_begins_by_itself_when_rows_may_be_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_begins_by_itself_when_capture_was_mended() {
+    let world = World::with(super::Options {
+        automatic: true,
+        ..options()
+    })
+    .await;
+    world.shop.stock(names(50), 1);
+    world.upload().await;
+    world.engine.start();
+    sleep(Duration::from_secs(60)).await;
+    world.shop.has_trigger(false);
+    sleep(Duration::from_secs(60)).await;
+    assert!(world.codes().contains(&"CAPTURE_DRIFTED"));
+    world.shop.stock(["p0007".to_owned()], 7);
+    world.shop.has_trigger(true);
+    sleep(Duration::from_secs(200)).await;
+    let done = (Cause::Scheduled, Some(Outcome::Completed));
+    assert_eq!(verifies(&world).await, [done]);
+    assert!(world.cloud.has("p0007", 7));
+    assert_eq!(world.codes(), [""; 0]);
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_waits_for_a_database_that_is_away() {
     let world = equal(100).await;
     world.shop.stock(["p0001".to_owned()], 7);
