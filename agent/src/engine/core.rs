@@ -25,7 +25,6 @@ use super::{
 use crate::{
     catalog::{CaptureStatus, Catalog, CatalogError},
     causes::with_causes,
-    config::Verify,
     digible::{Answer, Cloud},
     health::{Area, ChangeLogFacts, Trouble},
     journal::{AgentState, Journal, JournalError, Shrank},
@@ -51,10 +50,19 @@ pub struct Options {
     /// A product that a walk does not meet counts as gone when another walk, so much later, does not
     /// meet it either: [`GONE_AFTER`] but in tests.
     pub gone_after: Duration,
-    /// When the nightly verify starts.
-    pub verify: Verify,
+    /// The local time of the nightly verify; none for never.
+    pub verify: Option<jiff::civil::Time>,
     /// More of the shop than this, in percent, is not sent by a verify without a question; 100 never asks.
     pub verify_limit: u64,
+}
+
+/// What an earlier process noted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// When Digible last acknowledged something.
+    pub(super) sent_at: Option<Timestamp>,
+    /// How far the table shrank, when nobody believed it.
+    pub(super) shrank: Option<Shrank>,
 }
 
 /// What every run works with.
@@ -113,20 +121,19 @@ impl Core {
         board: Arc<Board>,
         options: Options,
         pause: Arc<AgentState>,
-        sent_at: Option<Timestamp>,
-        shrank: Option<Shrank>,
+        kept: Kept,
     ) -> Self {
         Self {
             catalog,
             cloud,
             journal,
             board,
-            state: State::new(options.scan, sent_at),
+            state: State::new(options.scan, kept.sent_at),
             flow: Flow::new(options.max_in_flight),
             options,
             waits: Waits::default(),
             lane: Lane::default(),
-            missing: Missing::new(shrank),
+            missing: Missing::new(kept.shrank),
             rebuilt: Rebuilt::default(),
             outage: Outage::default(),
             failed_witnesses: witness::Failed::default(),

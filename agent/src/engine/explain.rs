@@ -267,7 +267,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         return (ProductState::InDoubt, doubtful(explained));
     }
     if row.is_none() && known.published().is_some() {
-        let text = "It was sent, the shop no longer has it, and no change of it was captured; run `shopmasterctl upload`";
+        let text = "It was sent, the shop no longer has it, and no change of it was captured; run `shopmasterctl verify`";
         return (ProductState::Different, text.to_owned());
     }
     if row.is_none() {
@@ -282,11 +282,11 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         ),
         (None, _) => {
             let text =
-                "It was never sent and no change of it is captured; run `shopmasterctl upload`";
+                "It was never sent and no change of it is captured; run `shopmasterctl verify`";
             (ProductState::NeverSent, text.to_owned())
         }
         _ => {
-            let text = "It differs from what Digible acknowledged and no change of it is captured; run `shopmasterctl upload`";
+            let text = "It differs from what Digible acknowledged and no change of it is captured; run `shopmasterctl verify`";
             (ProductState::Different, text.to_owned())
         }
     }

@@ -54,7 +54,7 @@ use crate::{
     journal::{AgentState, Journal, JournalError, Pause},
 };
 use board::Board;
-use core::Core;
+use core::{Core, Kept};
 use tasks::Tasks;
 
 pub use core::{GONE_AFTER, Options};
@@ -133,9 +133,8 @@ impl Engine {
             facts.verified = verified;
             facts.session = Some(session);
         });
-        let core = Core::new(
-            catalog, cloud, journal, board, options, state, sent_at, shrank,
-        );
+        let kept = Kept { sent_at, shrank };
+        let core = Core::new(catalog, cloud, journal, board, options, state, kept);
         let core = Arc::new(core);
         let tasks = Tasks::new(crashed);
         let runs = registry::Registry::new(Arc::clone(&core), tasks.clone());

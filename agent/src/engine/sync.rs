@@ -131,7 +131,7 @@ fn completed(live: &Live, finding: &Finding) -> Ending {
             (
                 Outcome::Failed,
                 format!(
-                    "Changes may be lost: {}; run `shopmasterctl capture install`, then `shopmasterctl upload`",
+                    "Changes may be lost: {}; run `shopmasterctl capture install`, then `shopmasterctl verify`",
                     lines.join("; ")
                 ),
             )

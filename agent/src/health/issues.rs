@@ -192,7 +192,7 @@ fn capture(facts: &Facts) -> Option<Issue> {
             "CAPTURE_DRIFTED",
             Severity::Error,
             format!("Changes may be lost: {}", lines.join("; ")),
-            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
+            "Run `shopmasterctl capture install`, then `shopmasterctl verify`",
         ),
     };
     Some(Issue {

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
+#[cfg(test)]
+mod guarantees;
 mod headline;
 mod issues;
 mod state;

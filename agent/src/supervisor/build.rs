@@ -19,7 +19,7 @@ use super::{
 use crate::{
     blocking,
     causes::with_causes,
-    config::{CaptureMode, CatalogKind, Config},
+    config::{CaptureMode, CatalogKind, Config, Verify},
     digible::{Digible, DigibleOptions},
     engine::{Engine, GONE_AFTER, Options, tasks::guarded},
     health::{Area, Facts, Trouble},
@@ -269,7 +269,10 @@ fn options(config: &Config) -> Options {
         probe: config.sync.probe,
         scan: config.catalog.capture == CaptureMode::Scan,
         gone_after: GONE_AFTER,
-        verify: config.sync.verify,
+        verify: match config.sync.verify {
+            Verify::Off => None,
+            Verify::At(time) => Some(time),
+        },
         verify_limit: config.sync.verify_limit.into(),
     }
 }

@@ -361,7 +361,7 @@ fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {
             format!(
                 "{text}; the server's setting `nested triggers` is off: what another trigger writes into the table is not captured"
             ),
-            "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; where the shop's program allows it; else run `shopmasterctl upload` from time to time",
+            "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; where the shop's program allows it; else a verify finds what is missed, each night",
         );
     }
     match triggers.instead().as_slice() {

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Options, board::Board};
 use crate::{
-    config::Verify,
     journal::{AgentState, Binding, Journal, Known},
     product::ProductId,
     run::{Cause, Kind, Run, Wish},
@@ -207,7 +206,7 @@ fn options() -> Options {
         probe: Duration::from_secs(2),
         scan: false,
         gone_after: super::GONE_AFTER,
-        verify: Verify::Off,
+        verify: None,
         verify_limit: 10,
     }
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::{World, id};
-use crate::run::{Kind, Outcome};
+use super::{World, options};
+use crate::{
+    catalog::{Catalog as _, Owner},
+    run::{Kind, Outcome},
+};
 
 /// Everything is at Digible.
 async fn equal(prices: &[(&str, i128)]) -> World {
@@ -160,27 +163,47 @@ async fn rows_that_come_and_go_within_a_transaction_or_are_few_say_nothing() {
     assert!(!world.engine.core.rebuilt.is_due());
 }
 
+/// Told by the database itself, or by a mark that is older than the journal's.
 #[tokio::test(start_paused = true)]
-async fn after_a_restore_everything_is_in_doubt() {
-    let world = equal(&[("p1", 1), ("p2", 2)]).await;
-    world.shop.restore();
-    world.sync().await;
-    assert_eq!(world.engine.journal().uploaded_at().await.unwrap(), None);
-    // It says so once.
+async fn after_a_restore_everything_is_compared_and_nothing_in_doubt() {
+    for has_old_mark in [false, true] {
+        let world = equal(&[("p1", 1), ("p2", 2)]).await;
+        match has_old_mark {
+            true => {
+                let stamp = world.engine.journal().stamp().await.unwrap();
+                mark(&world, &stamp.journal, stamp.generation - 1).await;
+            }
+            false => world.shop.restore(),
+        }
+        world.sync().await;
+        assert_eq!(world.engine.journal().uploaded_at().await.unwrap(), None);
+        assert_eq!(world.engine.journal().counts().await.unwrap().in_doubt, 0);
+        assert_eq!(world.run(Kind::Verify).await.requests, 0);
+        // It says so once.
+        world.sync().await;
+        assert_eq!(world.codes(), [""; 0]);
+    }
+}
+
+async fn mark(world: &World, journal: &str, generation: i64) {
+    let owner = Owner {
+        journal: journal.to_owned(),
+        generation,
+    };
+    world.shop.set_owner(&owner).await.unwrap();
+}
+
+/// A second computer, or a journal that was copied: nobody knows what it sent.
+#[tokio::test(start_paused = true)]
+async fn after_another_journal_served_the_shop_everything_is_in_doubt() {
+    let world = World::with_window(options(), Duration::from_secs(150)).await;
+    world.shop.put("p1", 1);
     world.upload().await;
     world.sync().await;
-    assert!(
-        world
-            .engine
-            .journal()
-            .uploaded_at()
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert!(
-        world.known("p1").await.published().is_some(),
-        "{:?}",
-        id("p1")
-    );
+    assert_eq!(world.engine.journal().counts().await.unwrap().in_doubt, 0);
+    mark(&world, "another", 1).await;
+    world.sync().await;
+    assert_eq!(world.engine.journal().uploaded_at().await.unwrap(), None);
+    assert!(world.known("p1").await.is_in_doubt());
+    assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
 }

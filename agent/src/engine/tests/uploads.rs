@@ -191,6 +191,35 @@ async fn what_went_without_being_captured_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_sends_refused_products_too() {
+    let world = stocked(small()).await;
+    world.upload().await;
+    world.shop.put("c", 666);
+    world.cloud.refuses(&[666]);
+    world.sync().await;
+    assert!(world.is_parked("c").await);
+    world.cloud.is_well();
+    assert_eq!(world.sync().await.requests, 0);
+    assert_eq!(world.upload().await.sent, 10);
+    assert!(world.cloud.has("c", 666) && !world.is_parked("c").await);
+}
+
+/// More than a tenth, and more than five, at once: a mistake is likelier.
+#[tokio::test(start_paused = true)]
+async fn an_upload_lists_few_as_gone_at_once_without_a_yes() {
+    let world = stocked(small()).await;
+    world.upload().await;
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        world.shop.lose(key);
+    }
+    assert_eq!(world.upload().await.removed, 0);
+    assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
+    assert!(!world.is_removed("a").await);
+    assert_eq!(world.confirmed(Kind::Upload).await.removed, 6);
+    assert_eq!(world.codes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_upload_parks_is_not_left_in_doubt() {
     let world = stocked(small()).await;
     world.shop.stock(["p".to_owned()], 666);

@@ -321,7 +321,7 @@ async fn verifies(world: &World) -> Vec<(Cause, Option<Outcome>)> {
 async fn one_begins_by_itself_each_night() {
     let world = World::with(super::Options {
         automatic: true,
-        verify: crate::config::Verify::default(),
+        verify: Some(jiff::civil::time(3, 0, 0, 0)),
         ..options()
     })
     .await;
@@ -402,6 +402,30 @@ async fn one_begins_by_itself_when_rows_may_be_others() {
     sleep(Duration::from_secs(600)).await;
     assert_eq!(verifies(&world).await, [done, done]);
     assert!(world.cloud.has("p0008", 8));
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_begins_by_itself_when_capture_was_mended() {
+    let world = World::with(super::Options {
+        automatic: true,
+        ..options()
+    })
+    .await;
+    world.shop.stock(names(50), 1);
+    world.upload().await;
+    world.engine.start();
+    sleep(Duration::from_secs(60)).await;
+    world.shop.has_trigger(false);
+    sleep(Duration::from_secs(60)).await;
+    assert!(world.codes().contains(&"CAPTURE_DRIFTED"));
+    world.shop.stock(["p0007".to_owned()], 7);
+    world.shop.has_trigger(true);
+    sleep(Duration::from_secs(200)).await;
+    let done = (Cause::Scheduled, Some(Outcome::Completed));
+    assert_eq!(verifies(&world).await, [done]);
+    assert!(world.cloud.has("p0007", 7));
+    assert_eq!(world.codes(), [""; 0]);
     world.engine.stop().await;
 }
 

@@ -4,7 +4,6 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     alarm::Alarm,
-    config::Verify,
     engine::{core::Core, halt::StepError},
 };
 
@@ -31,7 +30,7 @@ pub(in crate::engine) async fn is_due(core: &Core) -> Result<bool, StepError> {
 
 /// Whether it is the time of the night, which rings once.
 async fn rings(core: &Core) -> Result<bool, StepError> {
-    let Verify::At(time) = core.options.verify else {
+    let Some(time) = core.options.verify else {
         return Ok(false);
     };
     if !core.options.automatic {
