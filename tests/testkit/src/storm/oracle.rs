@@ -139,6 +139,16 @@ impl Oracle {
         std::mem::take(&mut self.violations)
     }
 
+    /// How much was reported so far.
+    pub(super) fn said(&self) -> usize {
+        self.violations.len()
+    }
+
+    /// Takes back what was reported since then.
+    pub(super) fn take_back(&mut self, said: usize) {
+        self.violations.truncate(said);
+    }
+
     pub(super) fn report(&mut self, finding: Finding, text: impl Into<String>) {
         let violation = Violation {
             finding,

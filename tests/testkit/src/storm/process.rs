@@ -6,8 +6,8 @@ use shopmaster_proto::{
     Failure,
     v1::{
         DiscardParkedRequest, ExplainRequest, ForgetRemovedRequest, GetStatusRequest,
-        ListParkedRequest, ListRemovedRequest, PauseRequest, ProductState, ResumeRequest,
-        RetryParkedRequest, RunKind, Status,
+        ListParkedRequest, ListRemovedRequest, ListRunsRequest, PauseRequest, ProductState,
+        ResumeRequest, RetryParkedRequest, RunKind, Status,
     },
 };
 
@@ -93,6 +93,15 @@ pub(super) async fn run_to_end(
         world.finished(&run.id).await
     };
     tokio::time::timeout(most, run).await.ok().transpose()
+}
+
+/// The runs that looked at every product, newest first: some begin by themselves.
+pub(super) async fn whole_runs(world: &World) -> Result<Vec<String>, WorldError> {
+    let request = ListRunsRequest { limit: 100 };
+    let listed = answer("ListRuns", world.client()?.runs.list_runs(request)).await?;
+    let runs = listed.into_inner().runs.into_iter();
+    let whole = runs.filter(|run| run.kind() != RunKind::Sync);
+    Ok(whole.map(|run| run.id).collect())
 }
 
 /// What is listed as gone from the shop.
