@@ -86,6 +86,8 @@ struct Group {
     indices: Vec<usize>,
     /// What may have become of them in a request before.
     fate: Fate,
+    /// It failed often enough to be refused, and others pass.
+    is_last_try: bool,
 }
 
 impl<'a> Courier<'a> {
@@ -220,8 +222,17 @@ impl<'a> Courier<'a> {
     /// are alone. `fate` is what may have become of them before.
     async fn batch(&self, parcels: &[Parcel], indices: Vec<usize>, fate: Fate) -> Told {
         let mut told = Vec::with_capacity(indices.len());
-        let mut groups = vec![Group { indices, fate }];
-        while let Some(Group { indices, fate }) = groups.pop() {
+        let mut groups = vec![Group {
+            indices,
+            fate,
+            is_last_try: false,
+        }];
+        while let Some(Group {
+            indices,
+            fate,
+            is_last_try,
+        }) = groups.pop()
+        {
             if self.is_stopped() {
                 told.extend(indices.into_iter().map(|i| (i, Fortune::Kept { fate })));
                 continue;
@@ -230,7 +241,7 @@ impl<'a> Courier<'a> {
             let items: Vec<&Item> = members.iter().map(|parcel| &parcel.item).collect();
             self.count_request();
             let answer = self.core.ask(self.core.cloud.send_batch(&items)).await;
-            match self.judge(answer, &members) {
+            match self.judge(answer, &members, is_last_try) {
                 Verdict::All(fortune) => {
                     if fortune == Fortune::ACKNOWLEDGED {
                         *lock(&self.passed) = indices.first().copied();
@@ -279,7 +290,21 @@ impl<'a> Courier<'a> {
                     groups.extend([second, first].map(|half| Group {
                         indices: half.to_vec(),
                         fate,
+                        is_last_try: false,
                     }));
+                }
+                Verdict::Again {
+                    fate: of_try,
+                    reason,
+                } => {
+                    // Whoever fails beside others that pass is tried once more: until then Digible alone may have
+                    // been ill.
+                    self.question(parcels, &reason).await;
+                    groups.push(Group {
+                        indices,
+                        fate: fate.max(of_try),
+                        is_last_try: true,
+                    });
                 }
             }
             if let Some(reason) = self.evidence.suspicion() {
@@ -289,7 +314,7 @@ impl<'a> Courier<'a> {
         told
     }
 
-    fn judge(&self, answer: Answer, members: &[&Parcel]) -> Verdict {
+    fn judge(&self, answer: Answer, members: &[&Parcel], is_last_try: bool) -> Verdict {
         let alone = members.len() == 1;
         let strikes = members
             .first()
@@ -326,7 +351,9 @@ impl<'a> Courier<'a> {
                 self.stop(Halt::Refuses(reason));
                 Verdict::All(Fortune::KEPT)
             }
-            Answer::Broken { reason, fate } => self.judge_broken(reason, fate, members),
+            Answer::Broken { reason, fate } => {
+                self.judge_broken(reason, fate, members, is_last_try)
+            }
             Answer::Retry {
                 reason,
                 wait: None,
@@ -340,12 +367,21 @@ impl<'a> Courier<'a> {
     }
 
     /// A fault that may be one product's: three times for the same body, and it is looked for.
-    fn judge_broken(&self, reason: String, fate: Fate, members: &[&Parcel]) -> Verdict {
+    fn judge_broken(
+        &self,
+        reason: String,
+        fate: Fate,
+        members: &[&Parcel],
+        is_last_try: bool,
+    ) -> Verdict {
         if let [only] = members {
             let mut strikes = only.strikes;
             strikes.alone = strikes.alone.saturating_add(1);
-            if strikes.alone >= MOST_STRIKES {
+            if strikes.alone >= MOST_STRIKES && !is_last_try {
                 self.evidence.refused(&reason);
+                return Verdict::Again { fate, reason };
+            }
+            if strikes.alone >= MOST_STRIKES {
                 return Verdict::All(Fortune::Refused {
                     reason,
                     fate,
@@ -498,6 +534,13 @@ enum Verdict {
     Each(Box<dyn Fn(Strikes) -> Fortune + Send>),
     /// These places are refused, all others acknowledged.
     Named(Vec<Rejection>),
+    /// It is sent once more, if Digible takes others.
+    Again {
+        /// What may have become of it.
+        fate: Fate,
+        /// Why it may not be about the product at all.
+        reason: String,
+    },
     /// Each half is sent by itself.
     Split {
         /// What may have become of the whole.

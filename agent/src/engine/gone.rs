@@ -286,8 +286,14 @@ async fn remove(core: &Core, live: &Live, keys: &[ProductId]) -> Result<(), Step
     record(core, live, gone).await
 }
 
-/// Records products as removed, inside a turn.
+/// Records products as removed, inside a turn. A sync may have recorded some of them meanwhile.
 async fn record(core: &Core, live: &Live, removed: Vec<ProductId>) -> Result<(), StepError> {
+    let known = core.journal.known(removed.clone()).await?;
+    let news = removed.into_iter().zip(known);
+    let removed: Vec<_> = news
+        .filter(|(_, known)| !known.removed())
+        .map(|(id, _)| id)
+        .collect();
     let count = removed.len() as u64;
     for id in &removed {
         core.waits.clear(id);

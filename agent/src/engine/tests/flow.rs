@@ -131,8 +131,10 @@ async fn all_runs_share_one_try() {
         (18..=42).contains(&requests),
         "{requests} in twenty minutes"
     );
-    let waiting = upload.now().message;
-    assert!(waiting.contains("; next try "), "{waiting}");
+    // But while a try is made.
+    let mut progress = upload.watch();
+    let waits = |run: &crate::run::Run| run.message.contains("; next try ");
+    progress.wait_for(waits).await.unwrap();
     assert!(says_until_when(&headline(&world)), "{}", headline(&world));
     // A person is answered at once, by one request.
     world.cloud.forget();

@@ -47,10 +47,9 @@ impl Sky {
 
     /// Whether a request with this product that took effect came after so many others.
     pub(super) fn was_applied_after(&self, id: &ProductId, requests: u64) -> bool {
-        let later = |request: &RequestRecord| {
-            request.sequence > requests && request.applied && request.product_ids.contains(id)
-        };
-        self.digible.requests().iter().any(later)
+        // Of a request that took effect, not all products need to have.
+        let states = self.digible.history(id.clone());
+        states.iter().any(|state| state.sequence > requests)
     }
 
     /// Sets a fault.
