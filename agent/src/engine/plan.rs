@@ -143,6 +143,11 @@ impl Planner<'_> {
             is_ready: waits.is_ready(&row.id),
             now: journal::steady_ms(),
         };
+        if !self.mode.sends() && known.removed() {
+            // It is listed as gone, and here it is.
+            plan.differing.push(row.id);
+            return;
+        }
         match (view.decide(), made) {
             (Decision::Wait, _) => {
                 plan.waiting += 1;

@@ -65,6 +65,14 @@ impl Mode {
         }
     }
 
+    /// What was found without sending; nothing in another mode.
+    pub(super) fn into_inspection(self) -> Inspection {
+        match self {
+            Self::Inspected(inspection) => inspection,
+            Self::Changed | Self::Compared(_) | Self::Everything { .. } => Inspection::default(),
+        }
+    }
+
     /// Whether it needs Digible.
     pub(super) fn sends(&self) -> bool {
         !matches!(self, Self::Inspected(_))
@@ -245,7 +253,7 @@ impl Step<'_> {
         if self.mode.sends_all() {
             rest.leave_unread(locked);
         }
-        rest.leave_unread(queued);
+        rest.leave_unread(queued.clone());
         let progress = self.progress(&delivered, cursor);
         if progress.is_some() {
             // Left behind by the cursor, they are found again in doubt, even after a crash.
@@ -256,6 +264,10 @@ impl Step<'_> {
             .journal
             .settle(in_flight, rest.settled, progress)
             .await?;
+        if !queued.is_empty() {
+            // One that was refused as it was before is another one now.
+            self.core.journal.retry_parked(Some(queued)).await?;
+        }
         if rest.has_acknowledged && self.core.cloud.logins() != logins {
             // The session had ended, perhaps long ago: what failed under it need not wait any longer.
             self.core.waits.clear_all();

@@ -17,6 +17,7 @@ use super::{
     scan,
     step::Mode,
     sync::{self, Ending},
+    verify,
     witness::{self, Testimony},
 };
 use crate::{
@@ -136,6 +137,7 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
     }
     if behind != Behind::Lost {
         core.journal.finish_upload(number).await?;
+        verify::settle_question(core).await?;
     } else {
         // What changed behind it meanwhile is nowhere.
         core.journal.need_upload().await?;

@@ -80,16 +80,18 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     if before.is_captured && !send_known(core, live, &evidence, OnOutage::Wait).await? {
         return Ok(cancelled());
     }
-    let Some(mut inspection) = inspect(core, live, &evidence, &before).await? else {
-        return Ok(cancelled());
-    };
+    let (mut inspection, is_whole) = inspect(core, live, &evidence, &before).await?;
     inspection.met.seal();
     live.update(Run::look_again);
+    // What was found before somebody cancelled it is known all the same.
     if let Some(ending) = ask(core, live, &inspection).await? {
-        return Ok(ending);
+        return Ok(if is_whole { ending } else { cancelled() });
     }
     queue(core, std::mem::take(&mut inspection.differing)).await?;
-    let removed = live.now().removed;
+    if !is_whole {
+        return Ok(cancelled());
+    }
+    let (removed, refused) = (live.now().removed, live.now().parked);
     // Where a ChangeLog tells of what comes back, or somebody has said so, one look is enough.
     let halt = match before.is_captured || live.is_confirmed() {
         true => gone::look_once(core, live, &inspection.met).await?,
@@ -108,7 +110,8 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
         Left::Cancelled => Ok(cancelled()),
         Left::Nothing => {
             finish(core, &before).await?;
-            let text = sentence(core, &before, &inspection, gone).await?;
+            let repaired = inspection.count.saturating_sub(live.now().parked - refused);
+            let text = sentence(core, &before, &inspection, repaired, gone).await?;
             Ok((Outcome::Completed, text))
         }
         Left::Products(left, why) => {
@@ -180,41 +183,40 @@ async fn send_known(
     Ok(true)
 }
 
-/// Walks the table to its end, however long its database is away. None when the run was cancelled.
+/// Walks the table to its end, however long its database is away. False when the run was cancelled before.
 async fn inspect(
     core: &Core,
     live: &Live,
     evidence: &Evidence,
     before: &Before,
-) -> Result<Option<Inspection>, StepError> {
+) -> Result<(Inspection, bool), StepError> {
+    let has_question = core.journal.verified().await?.asks.is_some();
     let mut mode = Mode::Inspected(Inspection::new(
         before.products,
         before.is_captured,
         core.options.verify_limit,
         live.is_confirmed(),
+        has_question,
     ));
     let (mut at, mut failures) = (Cursor::Start, 0);
-    loop {
+    let is_whole = loop {
         let from = at.clone();
         let wait = OnOutage::Wait;
         let passed = pass::walk(core, live, evidence, Source::Rows, from, &mut mode, wait).await?;
         match &passed.halt {
-            None => break,
-            Some(Halt::Cancelled) => return Ok(None),
+            None => break true,
+            Some(Halt::Cancelled) => break false,
             Some(_) => {}
         }
         failures = if passed.at == at { failures + 1 } else { 1 };
         let until = Instant::now() + backoff::delay(failures);
         let why = sync::why(&passed);
         if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
-            return Ok(None);
+            break false;
         }
         at = passed.at;
-    }
-    match mode {
-        Mode::Inspected(inspection) => Ok(Some(inspection)),
-        Mode::Changed | Mode::Compared(_) | Mode::Everything { .. } => Ok(None),
-    }
+    };
+    Ok((mode.into_inspection(), is_whole))
 }
 
 /// Asks whether so much is to be sent, and ends the run with that, unless somebody has said yes.
@@ -226,7 +228,8 @@ async fn ask(
     if !inspection.is_doubtful() || live.is_confirmed() {
         return Ok(None);
     }
-    if core.journal.counts().await?.in_shop() == 0 {
+    let counts = core.journal.counts().await?;
+    if counts.in_shop() + counts.removed == 0 {
         core.journal.need_upload().await?;
         let text = "Nothing was ever sent from this shop: run `shopmasterctl upload`";
         return Ok(Some((Outcome::Failed, text.to_owned())));
@@ -270,8 +273,20 @@ async fn queue(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
         core.journal
             .settle(in_flight, settled.collect(), None)
             .await?;
+        // One that was refused as it was before is another one now.
+        core.journal.retry_parked(Some(lot.to_vec())).await?;
     }
     Ok(())
+}
+
+/// Everything was sent by an upload: there is nothing to ask about any more.
+pub(super) async fn settle_question(core: &Core) -> Result<(), StepError> {
+    let verified = core.journal.verified().await?;
+    if verified.asks.is_none() {
+        return Ok(());
+    }
+    let asks = None;
+    record(core, Verified { asks, ..verified }).await
 }
 
 /// Sends what differs.
@@ -353,6 +368,7 @@ async fn sentence(
     core: &Core,
     before: &Before,
     inspection: &Inspection,
+    repaired: u64,
     gone: u64,
 ) -> Result<String, StepError> {
     let counts = core.journal.counts().await?;
@@ -366,7 +382,7 @@ async fn sentence(
         products(met),
     );
     for (count, what) in [
-        (inspection.count, "repaired"),
+        (repaired, "repaired"),
         (gone, "gone"),
         (counts.parked, "refused"),
         (counts.discarded, "dismissed"),

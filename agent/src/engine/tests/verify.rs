@@ -163,6 +163,82 @@ async fn who_joins_may_say_yes() {
     assert_eq!(going.now().outcome, Some(Outcome::Completed));
 }
 
+/// The till mends one of eleven: the other ten are asked about all the same.
+#[tokio::test(start_paused = true)]
+async fn a_question_stays_until_it_is_answered() {
+    let world = equal(100).await;
+    world.shop.stock(names(11), 5);
+    failed(&verify(&world).await, "11 of 100 products differ");
+    world.shop.put("p0000", 1);
+    world.sync().await;
+    failed(&verify(&world).await, "10 of 100 products differ");
+    assert!(!world.cloud.has("p0001", 5));
+    // An upload answers it.
+    world.upload().await;
+    assert!(world.cloud.has("p0001", 5));
+    assert_eq!(world.codes(), [""; 0]);
+    // And so does a shop that is as it was.
+    world.shop.stock(names(11), 6);
+    failed(&verify(&world).await, "11 of 100 products differ");
+    world.shop.stock(names(11), 5);
+    world.shop.stock(["p0000".to_owned()], 1);
+    completed(&verify(&world).await, "100 of 100 products up to date");
+    assert_eq!(world.codes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_before_it_was_cancelled_is_known() {
+    let world = World::with(super::Options {
+        batch_size: 1,
+        max_in_flight: 1,
+        ..options()
+    })
+    .await;
+    world.shop.stock(names(300), 1);
+    world.upload().await;
+    world.shop.stock(names(2), 7);
+    let begun = world
+        .engine
+        .runs
+        .begin(Kind::Verify, Cause::Requested, Wish::default());
+    let (live, _) = begun.unwrap();
+    let mut progress = live.watch();
+    progress.wait_for(|run| run.done > 0).await.unwrap();
+    live.cancel.cancel();
+    assert_eq!(live.ended().await.outcome, Some(Outcome::Cancelled));
+    assert!(world.engine.journal().counts().await.unwrap().in_doubt > 0);
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    assert!(world.cloud.has("p0000", 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_product_that_was_mended_past_the_triggers_is_sent() {
+    let world = equal(100).await;
+    world.shop.spoil("p0001");
+    world.sync().await;
+    assert!(world.is_parked("p0001").await);
+    world.shop.stock(["p0001".to_owned()], 4);
+    let run = verify(&world).await;
+    completed(&run, "100 of 100 products up to date");
+    assert!(run.message.ends_with("1 repaired"), "{}", run.message);
+    assert!(world.cloud.has("p0001", 4));
+    assert!(!world.is_parked("p0001").await);
+}
+
+/// As after another database was served for a while.
+#[tokio::test(start_paused = true)]
+async fn what_is_listed_as_gone_and_is_there_is_found() {
+    let world = equal(5).await;
+    let removed = names(5).iter().map(|key| id(key)).collect();
+    world.engine.journal().remove(removed).await.unwrap();
+    world.engine.journal().doubt_everything().await.unwrap();
+    let run = verify(&world).await;
+    completed(&run, "5 of 5 products up to date");
+    for key in &names(5) {
+        assert!(!world.is_removed(key).await, "{key}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_table_that_shrinks_is_not_believed_without_a_yes() {
     let world = equal(100).await;

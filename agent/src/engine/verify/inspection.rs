@@ -13,7 +13,7 @@ const FEW: u64 = 5;
 const LOT: usize = 1_000;
 
 /// What walking the table without sending has found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::engine) struct Inspection {
     pub(super) met: Met,
     /// The first of those that differ, at most `most`.
@@ -26,11 +26,19 @@ pub(in crate::engine) struct Inspection {
     is_captured: bool,
     /// In percent.
     limit: u64,
+    /// An earlier verify has asked, and nobody has answered.
+    has_question: bool,
 }
 
 impl Inspection {
     /// Of a shop of about so many products. More of them than `limit`, in percent, are asked about.
-    pub(super) fn new(products: u64, is_captured: bool, limit: u64, is_confirmed: bool) -> Self {
+    pub(super) fn new(
+        products: u64,
+        is_captured: bool,
+        limit: u64,
+        is_confirmed: bool,
+        has_question: bool,
+    ) -> Self {
         // The number of products is known roughly, and it is the walk that tells it in the end.
         let most = usize::try_from(products * limit / 50)
             .unwrap_or(usize::MAX)
@@ -43,6 +51,7 @@ impl Inspection {
             most: asks.then_some(most),
             is_captured,
             limit,
+            has_question,
         }
     }
 
@@ -89,7 +98,11 @@ impl Inspection {
 
     /// Whether more differ than are sent without a question.
     pub(super) fn is_doubtful(&self) -> bool {
-        let few = (self.met.count() * self.limit / 100).max(FEW);
+        // A question stays one, however much of it is sent by and by.
+        let few = match self.has_question {
+            true => 0,
+            false => (self.met.count() * self.limit / 100).max(FEW),
+        };
         self.most.is_some() && (self.count > few || self.count > self.differing.len() as u64)
     }
 }
