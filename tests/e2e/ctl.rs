@@ -556,7 +556,7 @@ async fn each_state_of_a_product_is_explained() {
         different["text"]
             .as_str()
             .unwrap()
-            .contains("`shopmasterctl upload`")
+            .contains("`shopmasterctl verify`")
     );
     for id in [
         "P0000001", "P0000003", "P0000004", "P0000005", "P0000006", "new", "nothing",

@@ -244,11 +244,12 @@ impl Step<'_> {
             differing,
             ..Delivered::default()
         };
-        let may_park = self
+        let others_pass = self
             .may_park(&plan.parcels, &back.fortunes, aboard, &mut delivered)
-            .await?
-            // What was refused before a login may have been refused because of the session.
-            && self.core.cloud.logins() == logins;
+            .await?;
+        let is_same_session = self.core.cloud.logins() == logins;
+        // What was refused before a login may have been refused because of the session.
+        let may_park = others_pass && is_same_session;
         let mut rest = self.rest(plan, back.fortunes, may_park, &mut delivered);
         if self.mode.sends_all() {
             rest.leave_unread(locked);
@@ -268,7 +269,7 @@ impl Step<'_> {
             // One that was refused as it was before is another one now.
             self.core.journal.retry_parked(Some(queued)).await?;
         }
-        if rest.has_acknowledged && self.core.cloud.logins() != logins {
+        if !is_same_session && (others_pass || rest.has_acknowledged) {
             // The session had ended, perhaps long ago: what failed under it need not wait any longer.
             self.core.waits.clear_all();
         }

@@ -460,6 +460,37 @@ async fn what_failed_under_a_dead_session_does_not_wait_for_long() {
     assert!(world.cloud.has("p0", 1));
 }
 
+/// The same where nothing passes but a witness.
+#[tokio::test(start_paused = true)]
+async fn a_witness_tells_that_the_session_is_alive_again() {
+    let world = with_a_witness(Options {
+        batch_size: 1,
+        max_in_flight: 1,
+        ..options()
+    })
+    .await;
+    world.cloud.rule(|_| cloud::refused());
+    for key in ["p0", "p1"] {
+        world.shop.put(key, 666);
+    }
+    for _ in 0..8 {
+        world.sync().await;
+        tokio::time::advance(Duration::from_secs(300)).await;
+    }
+    let logins = world.cloud.login_count();
+    world.cloud.rule(move |request| {
+        logins.fetch_add(1, Ordering::SeqCst);
+        match request.holds_any(&[666]) {
+            true => cloud::refused(),
+            false => cloud::good(),
+        }
+    });
+    world.sync().await;
+    for key in ["p0", "p1"] {
+        assert_eq!(world.engine.core.waits.until(&id(key)), None, "{key}");
+    }
+}
+
 /// Junk that comes as often as a product may fail, and is over when others pass.
 #[tokio::test(start_paused = true)]
 async fn a_product_that_failed_while_digible_was_ill_is_not_parked() {
