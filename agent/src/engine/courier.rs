@@ -296,13 +296,26 @@ impl<'a> Courier<'a> {
                 Verdict::Again {
                     fate: of_try,
                     reason,
+                    strikes,
                 } => {
                     // Whoever fails beside others that pass is tried once more: until then Digible alone may have
                     // been ill.
                     self.question(parcels, &reason).await;
+                    let fate = fate.max(of_try);
+                    if self.is_stopped() {
+                        // Nobody could tell. It waits its own time, so that others come before it.
+                        let deferred = Fortune::Deferred {
+                            reason,
+                            fate,
+                            wait: None,
+                            strikes,
+                        };
+                        told.extend(indices.into_iter().map(|i| (i, deferred.clone())));
+                        continue;
+                    }
                     groups.push(Group {
                         indices,
-                        fate: fate.max(of_try),
+                        fate,
                         is_last_try: true,
                     });
                 }
@@ -379,7 +392,11 @@ impl<'a> Courier<'a> {
             strikes.alone = strikes.alone.saturating_add(1);
             if strikes.alone >= MOST_STRIKES && !is_last_try {
                 self.evidence.refused(&reason);
-                return Verdict::Again { fate, reason };
+                return Verdict::Again {
+                    fate,
+                    reason,
+                    strikes,
+                };
             }
             if strikes.alone >= MOST_STRIKES {
                 return Verdict::All(Fortune::Refused {
@@ -540,6 +557,8 @@ enum Verdict {
         fate: Fate,
         /// Why it may not be about the product at all.
         reason: String,
+        /// Against it by now.
+        strikes: Strikes,
     },
     /// Each half is sent by itself.
     Split {

@@ -491,6 +491,34 @@ async fn a_witness_tells_that_the_session_is_alive_again() {
     }
 }
 
+/// Nothing is settled that could be a witness, and what breaks Digible comes first.
+#[tokio::test(start_paused = true)]
+async fn one_that_breaks_digible_lets_others_come_before_it() {
+    let world = World::with(Options {
+        batch_size: 1,
+        max_in_flight: 1,
+        bulk_threshold: 0,
+        ..options()
+    })
+    .await;
+    for key in ["p0", "p1", "p2"] {
+        world.shop.put(key, 1);
+    }
+    world.upload().await;
+    world.engine.journal().doubt_everything().await.unwrap();
+    world.cloud.rule(|request| match request.holds_any(&[500]) {
+        true => cloud::broken(Applied::Never),
+        false => cloud::good(),
+    });
+    world.shop.put("p1", 500);
+    for _ in 0..12 {
+        world.sync().await;
+    }
+    assert!(world.is_parked("p1").await);
+    assert!(!world.known("p0").await.is_in_doubt());
+    assert!(!world.known("p2").await.is_in_doubt());
+}
+
 /// Junk that comes as often as a product may fail, and is over when others pass.
 #[tokio::test(start_paused = true)]
 async fn a_product_that_failed_while_digible_was_ill_is_not_parked() {
