@@ -102,23 +102,16 @@ impl Missing {
     }
 }
 
-/// Finds what is gone, and marks it when it is for long. Gives why it could not look.
-pub(super) async fn look(core: &Core, live: &Live, met: &Met) -> Result<Option<Halt>, StepError> {
-    let gone_after = core.options.gone_after;
-    let looked = pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
-        find_gone(core, live, met, gone_after)
-    });
-    Ok(looked.await?.map_or(Some(Halt::Cancelled), |()| None))
-}
-
-/// The same after one walk, where the ChangeLog tells of what comes back.
-pub(super) async fn look_once(
+/// Finds what is gone, and marks it when it is for `gone_after`: at once where a ChangeLog tells of what comes back.
+/// Gives why it could not look.
+pub(super) async fn look(
     core: &Core,
     live: &Live,
     met: &Met,
+    gone_after: Duration,
 ) -> Result<Option<Halt>, StepError> {
     let looked = pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
-        find_gone(core, live, met, Duration::ZERO)
+        find_gone(core, live, met, gone_after)
     });
     Ok(looked.await?.map_or(Some(Halt::Cancelled), |()| None))
 }

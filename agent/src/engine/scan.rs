@@ -85,7 +85,7 @@ pub(super) async fn round(
     .await?;
     let mut passed = rows.and(due);
     if passed.halt.is_none() {
-        passed.halt = gone::look(core, live, &met).await?;
+        passed.halt = gone::look(core, live, &met, core.options.gone_after).await?;
     }
     let whole = passed.halt.is_none() && passed.deferred == 0;
     note(core, whole.then_some(began), passed.deferred);

@@ -21,7 +21,7 @@ use super::{
     plan::{LONGEST_REASON, Plan},
     recorder::Recorder,
     scan::Met,
-    verify::Inspection,
+    verify::{self, Inspection},
     witness::{self, Testimony},
 };
 use crate::{
@@ -202,11 +202,6 @@ impl Step<'_> {
         let found = std::mem::take(&mut plan.found);
         let has_found = !found.is_empty() || !plan.settled.is_empty();
         let differing = std::mem::take(&mut plan.differing);
-        let queued = match self.mode {
-            Mode::Inspected(inspection) if inspection.queues_at_once() => differing.clone(),
-            _ => Vec::new(),
-        };
-        ids.extend(queued.iter().cloned());
         let mut in_flight = self
             .core
             .journal
@@ -254,7 +249,6 @@ impl Step<'_> {
         if self.mode.sends_all() {
             rest.leave_unread(locked);
         }
-        rest.leave_unread(queued.clone());
         let progress = self.progress(&delivered, cursor);
         if progress.is_some() {
             // Left behind by the cursor, they are found again in doubt, even after a crash.
@@ -265,9 +259,11 @@ impl Step<'_> {
             .journal
             .settle(in_flight, rest.settled, progress)
             .await?;
-        if !queued.is_empty() {
-            // One that was refused as it was before is another one now.
-            self.core.journal.retry_parked(Some(queued)).await?;
+        if let Mode::Inspected(inspection) = self.mode
+            && inspection.queues_at_once()
+            && !delivered.differing.is_empty()
+        {
+            verify::put_in_doubt(self.core, delivered.differing.clone()).await?;
         }
         if !is_same_session && (others_pass || rest.has_acknowledged) {
             // The session had ended, perhaps long ago: what failed under it need not wait any longer.

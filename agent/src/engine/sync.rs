@@ -13,7 +13,7 @@ use super::{
     owner,
     page::{Cursor, Source},
     pass::{self, OnOutage, Passed},
-    rebuilt, scan,
+    scan,
     step::Mode,
 };
 use crate::{
@@ -152,7 +152,6 @@ async fn prepare(core: &Core) -> Result<Finding, StepError> {
     }
     core.catalog.claim().await?;
     owner::check(core, &status).await?;
-    rebuilt::look(core).await?;
     Ok(Finding::Captured(status))
 }
 

@@ -9,6 +9,8 @@
 mod due;
 mod inspection;
 
+use std::time::Duration;
+
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
@@ -77,7 +79,7 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     };
     live.update(|run| run.expect(before.products));
     let evidence = Evidence::default();
-    if before.is_captured && !send_known(core, live, &evidence, OnOutage::Wait).await? {
+    if before.is_captured && !send_known(core, live, &evidence).await? {
         return Ok(cancelled());
     }
     let (mut inspection, is_whole) = inspect(core, live, &evidence, &before).await?;
@@ -93,10 +95,11 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     }
     let (removed, refused) = (live.now().removed, live.now().parked);
     // Where a ChangeLog tells of what comes back, or somebody has said so, one look is enough.
-    let halt = match before.is_captured || live.is_confirmed() {
-        true => gone::look_once(core, live, &inspection.met).await?,
-        false => gone::look(core, live, &inspection.met).await?,
+    let gone_after = match before.is_captured || live.is_confirmed() {
+        true => Duration::ZERO,
+        false => core.options.gone_after,
     };
+    let halt = gone::look(core, live, &inspection.met, gone_after).await?;
     if halt.is_some() {
         return Ok(cancelled());
     }
@@ -164,16 +167,11 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
 
 /// Sends the changes that wait, and what the journal holds due. False when the run was cancelled. What cannot be
 /// sent now is told by the syncs.
-async fn send_known(
-    core: &Core,
-    live: &Live,
-    evidence: &Evidence,
-    on_outage: OnOutage,
-) -> Result<bool, StepError> {
+async fn send_known(core: &Core, live: &Live, evidence: &Evidence) -> Result<bool, StepError> {
     let mode = &mut Mode::Changed;
     for source in [Source::Changes, Source::Due] {
-        let start = Cursor::Start;
-        let passed = pass::walk(core, live, evidence, source, start, mode, on_outage).await?;
+        let (start, wait) = (Cursor::Start, OnOutage::Wait);
+        let passed = pass::walk(core, live, evidence, source, start, mode, wait).await?;
         match passed.halt {
             Some(Halt::Cancelled) => return Ok(false),
             Some(_) => return Ok(true),
@@ -257,25 +255,31 @@ async fn ask(
     )))
 }
 
-/// Puts products in doubt, so that they are sent.
+/// Puts products in doubt, so that they are sent: a lot in each turn.
 async fn queue(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
     for lot in ids.chunks(LOT) {
         let _turn = core.turn().await?;
-        let in_flight = core
-            .journal
-            .hand_over(Vec::new(), lot.to_vec(), None)
-            .await?;
-        let settled = lot.iter().map(|id| Settled {
-            id: id.clone(),
-            landing: Landing::Answered,
-            refused: None,
-        });
-        core.journal
-            .settle(in_flight, settled.collect(), None)
-            .await?;
-        // One that was refused as it was before is another one now.
-        core.journal.retry_parked(Some(lot.to_vec())).await?;
+        put_in_doubt(core, lot.to_vec()).await?;
     }
+    Ok(())
+}
+
+/// Puts products in doubt, inside a turn.
+pub(super) async fn put_in_doubt(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
+    let in_flight = core
+        .journal
+        .hand_over(Vec::new(), ids.clone(), None)
+        .await?;
+    let settled = ids.iter().cloned().map(|id| Settled {
+        id,
+        landing: Landing::Answered,
+        refused: None,
+    });
+    core.journal
+        .settle(in_flight, settled.collect(), None)
+        .await?;
+    // One that was refused as it was before is another one now.
+    core.journal.retry_parked(Some(ids)).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Options, board::Board};
+use super::{Engine, Options, board::Board, live::Live};
 use crate::{
     journal::{AgentState, Binding, Journal, Known},
     product::ProductId,
@@ -118,11 +118,17 @@ impl World {
     }
 
     async fn run(&self, kind: Kind) -> Run {
-        let begun = self
-            .engine
+        self.begin(kind).ended().await
+    }
+
+    /// A run that goes on.
+    fn begin(&self, kind: Kind) -> Arc<Live> {
+        let wish = Wish::default();
+        self.engine
             .runs
-            .begin(kind, Cause::Requested, Wish::default());
-        begun.unwrap().0.ended().await
+            .begin(kind, Cause::Requested, wish)
+            .unwrap()
+            .0
     }
 
     async fn known(&self, key: &str) -> Known {

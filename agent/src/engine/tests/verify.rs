@@ -144,11 +144,7 @@ async fn a_shop_may_want_no_question() {
 async fn who_joins_may_say_yes() {
     let world = equal(100).await;
     world.shop.stock(names(50), 5);
-    let going = world
-        .engine
-        .runs
-        .begin(Kind::Verify, Cause::Requested, Wish::default());
-    let (going, _) = going.unwrap();
+    let going = world.begin(Kind::Verify);
     let yes = Wish {
         confirmed: true,
         ..Wish::default()
@@ -197,11 +193,7 @@ async fn what_was_found_before_it_was_cancelled_is_known() {
     world.shop.stock(names(300), 1);
     world.upload().await;
     world.shop.stock(names(2), 7);
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Verify, Cause::Requested, Wish::default());
-    let (live, _) = begun.unwrap();
+    let live = world.begin(Kind::Verify);
     let mut progress = live.watch();
     progress.wait_for(|run| run.done > 0).await.unwrap();
     live.cancel.cancel();
@@ -273,11 +265,7 @@ async fn while_the_first_upload_is_not_done_nobody_is_asked() {
     let world = World::new().await;
     world.shop.stock(names(100), 1);
     world.cloud.is_away();
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Upload, Cause::Requested, Wish::default());
-    let (live, _) = begun.unwrap();
+    let live = world.begin(Kind::Upload);
     world.cloud.arrived(1).await;
     live.cancel.cancel();
     live.ended().await;
@@ -350,11 +338,7 @@ async fn a_walked_table_is_verified_too() {
 async fn one_that_is_cancelled_begins_again() {
     let world = equal(2_000).await;
     world.shop.stock(["p1999".to_owned()], 7);
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Verify, Cause::Requested, Wish::default());
-    let (live, _) = begun.unwrap();
+    let live = world.begin(Kind::Verify);
     live.cancel.cancel();
     assert_eq!(live.ended().await.outcome, Some(Outcome::Cancelled));
     completed(&verify(&world).await, "2,000 of 2,000 products up to date");
@@ -372,11 +356,7 @@ async fn syncs_go_on_between_its_pages() {
     world.shop.stock(names(300), 1);
     world.upload().await;
     world.cloud.forget();
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Verify, Cause::Requested, Wish::default());
-    let (live, _) = begun.unwrap();
+    let live = world.begin(Kind::Verify);
     let mut progress = live.watch();
     progress.wait_for(|run| run.done > 0).await.unwrap();
     world.shop.put("p0001", 2);
@@ -426,11 +406,7 @@ async fn one_begins_by_itself_each_night() {
 #[tokio::test(start_paused = true)]
 async fn one_that_the_end_of_the_process_stopped_begins_again() {
     let mut world = equal(2_000).await;
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Verify, Cause::Requested, Wish::default());
-    let (live, _) = begun.unwrap();
+    let live = world.begin(Kind::Verify);
     world.shop.stock(["p1999".to_owned()], 7);
     let mut progress = live.watch();
     progress.wait_for(|run| run.done > 0).await.unwrap();
@@ -512,11 +488,7 @@ async fn it_waits_for_a_database_that_is_away() {
     world.shop.go_away(Some(|| {
         crate::catalog::CatalogError::NoFile("shop.db".into())
     }));
-    let begun = world
-        .engine
-        .runs
-        .begin(Kind::Verify, Cause::Requested, Wish::default());
-    let (live, _) = begun.unwrap();
+    let live = world.begin(Kind::Verify);
     sleep(Duration::from_secs(7_200)).await;
     assert_eq!(live.now().outcome, None);
     world.shop.go_away(None);
