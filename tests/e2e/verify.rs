@@ -8,29 +8,6 @@ use crate::{
     support::{wait_issue, wait_up_to_date},
 };
 
-/// Changes rows as a bulk load does: no trigger tells of it, and all of them are there before and after.
-fn past_the_triggers(world: &World, sql: &str) -> Tested {
-    let shop = world.shop.connection();
-    let mut triggers =
-        shop.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")?;
-    let triggers: Vec<(String, String)> = triggers
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let drops = triggers
-        .iter()
-        .map(|(name, _)| format!("DROP TRIGGER {name};"));
-    let makes = triggers.iter().map(|(_, text)| format!("{text};"));
-    let batch: String = ["BEGIN IMMEDIATE;".to_owned()]
-        .into_iter()
-        .chain(drops)
-        .chain([format!("{sql};")])
-        .chain(makes)
-        .chain(["COMMIT;".to_owned()])
-        .collect();
-    shop.execute_batch(&batch)?;
-    Ok(())
-}
-
 #[tokio::test]
 async fn a_verify_that_finds_nothing_says_so_and_costs_no_request() -> Tested {
     let world = uploaded(World::builder().products(300)).await?;
@@ -57,8 +34,7 @@ async fn a_verify_that_finds_nothing_says_so_and_costs_no_request() -> Tested {
 #[tokio::test]
 async fn what_no_trigger_told_of_is_found_by_itself() -> Tested {
     let world = uploaded(World::builder().products(300)).await?;
-    past_the_triggers(
-        &world,
+    world.shop.past_the_triggers(
         "UPDATE Products SET SellPrice = 9.99 WHERE ProductID = 'P0000001';
          DELETE FROM Products WHERE ProductID = 'P0000002'",
     )?;
@@ -81,7 +57,9 @@ async fn what_no_trigger_told_of_is_found_by_itself() -> Tested {
 #[tokio::test]
 async fn a_verify_asks_before_it_sends_much() -> Tested {
     let world = uploaded(World::builder().products(100)).await?;
-    past_the_triggers(&world, "UPDATE Products SET SellPrice = SellPrice * 100")?;
+    world
+        .shop
+        .past_the_triggers("UPDATE Products SET SellPrice = SellPrice * 100")?;
     let before = world.digible.counts();
     let output = world.ctl(&["verify"]).await?;
     assert_eq!(output.code, 1, "{output:?}");
@@ -110,10 +88,9 @@ async fn a_verify_asks_before_it_sends_much() -> Tested {
 #[tokio::test]
 async fn a_killed_verify_leaves_nothing_behind_and_the_next_one_finds_all() -> Tested {
     let mut world = uploaded(World::builder().products(2_000)).await?;
-    past_the_triggers(
-        &world,
-        "UPDATE Products SET SellPrice = 9.99 WHERE ProductID = 'P0001999'",
-    )?;
+    world
+        .shop
+        .past_the_triggers("UPDATE Products SET SellPrice = 9.99 WHERE ProductID = 'P0001999'")?;
     for _ in 0..3 {
         let run = world.start_run(RunKind::Verify).await?;
         let walking = world.wait_run(&run.id, |run| run.done > 0).await;
@@ -130,10 +107,9 @@ async fn a_killed_verify_leaves_nothing_behind_and_the_next_one_finds_all() -> T
 #[tokio::test]
 async fn a_verify_goes_on_while_digible_is_away() -> Tested {
     let world = uploaded(World::builder().products(100)).await?;
-    past_the_triggers(
-        &world,
-        "UPDATE Products SET SellPrice = 9.99 WHERE ProductID = 'P0000007'",
-    )?;
+    world
+        .shop
+        .past_the_triggers("UPDATE Products SET SellPrice = 9.99 WHERE ProductID = 'P0000007'")?;
     world.digible.inject(Fault::refuse(503));
     let run = world.verify().await?;
     assert_eq!(run.outcome(), RunOutcome::Failed, "{}", run.message);

@@ -21,7 +21,7 @@ mod verify;
 
 use std::io;
 
-use shopmaster_proto::v1::{Run, RunOutcome};
+use shopmaster_proto::v1::{Run, RunKind, RunOutcome, RunState};
 
 use server::Server;
 
@@ -186,6 +186,13 @@ fn completed(run: Run) -> Result<Run, BenchError> {
         id: run.id,
         message: run.message,
     })
+}
+
+/// A run to its end, without the time limit that tests have.
+async fn run(world: &World, kind: RunKind) -> Result<Run, BenchError> {
+    let run = world.start_run(kind).await?;
+    let ended = |run: &Run| run.state() == RunState::Finished;
+    completed(world.watch_run(&run.id, ended).await?)
 }
 
 /// How many requests with products arrived so far.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use shopmaster_proto::v1::{Run, RunKind, RunState};
+use shopmaster_proto::v1::RunKind;
 
 use super::{
-    BenchError, Figure, MAX_IN_FLIGHT, Unit, completed, process,
+    BenchError, Figure, MAX_IN_FLIGHT, Unit, process, run,
     server::{Database, Server},
 };
 use crate::{
@@ -19,12 +19,7 @@ const LATENCY: Duration = Duration::from_millis(20);
 
 pub(super) async fn measure(server: Server) -> Result<Vec<Figure>, BenchError> {
     eprintln!("On {}", server.version().await?);
-    let mut database = server.create("shopmaster_reading").await?;
-    let measured = with(&mut database).await;
-    let dropped = database.drop().await;
-    let figures = measured?;
-    dropped?;
-    Ok(figures)
+    server.in_database("shopmaster_reading", with).await
 }
 
 async fn with(database: &mut Database) -> Result<Vec<Figure>, BenchError> {
@@ -68,9 +63,7 @@ async fn upload(database: &Database, latency: Duration) -> Result<Upload, BenchE
     let world = database.served_by(world).start().await?;
     world.install_capture().await?;
     let started = Instant::now();
-    let run = world.start_run(RunKind::Upload).await?;
-    let ended = |run: &Run| run.state() == RunState::Finished;
-    completed(world.watch_run(&run.id, ended).await?)?;
+    run(&world, RunKind::Upload).await?;
     let seconds = started.elapsed().as_secs_f64();
     let arrived = world.digible.count();
     if arrived != PRODUCTS {

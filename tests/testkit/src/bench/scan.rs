@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use shopmaster_proto::v1::{Run, RunKind, RunState, Status};
+use shopmaster_proto::v1::{RunKind, Status};
 
-use super::{BenchError, Figure, Unit, completed, process, samples::Samples};
+use super::{BenchError, Figure, Unit, process, run, samples::Samples};
 use crate::{
     digible::{Remember, SimOptions},
     world::World,
@@ -50,11 +50,4 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         Figure::new("the agent's peak memory", peak, Unit::MiB).at_most(64.0),
         Figure::new("its memory before", before, Unit::MiB),
     ])
-}
-
-async fn run(world: &World, kind: RunKind) -> Result<Run, BenchError> {
-    let run = world.start_run(kind).await?;
-    // Without the time limit that tests have.
-    let ended = |run: &Run| run.state() == RunState::Finished;
-    completed(world.watch_run(&run.id, ended).await?)
 }

@@ -6,7 +6,7 @@ use tiberius::{AuthMethod, Client, EncryptionLevel, ToSql};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
-use super::BenchError;
+use super::{BenchError, Figure};
 use crate::world::WorldBuilder;
 
 /// The environment variable with an ADO-style connection string.
@@ -71,6 +71,20 @@ impl Server {
             name,
             session,
         })
+    }
+
+    /// Measures in a database of its own.
+    pub(super) async fn in_database(
+        self,
+        name: &str,
+        measure: impl AsyncFnOnce(&mut Database) -> Result<Vec<Figure>, BenchError>,
+    ) -> Result<Vec<Figure>, BenchError> {
+        let mut database = self.create(name).await?;
+        let measured = measure(&mut database).await;
+        let dropped = database.drop().await;
+        let figures = measured?;
+        dropped?;
+        Ok(figures)
     }
 
     /// What it calls itself, on one line.

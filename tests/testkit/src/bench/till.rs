@@ -98,12 +98,7 @@ const STATEMENTS: [Statement; 8] = [
 
 pub(super) async fn measure(server: Server) -> Result<Vec<Figure>, BenchError> {
     eprintln!("On {}", server.version().await?);
-    let mut database = server.create("shopmaster_till").await?;
-    let measured = with(&mut database).await;
-    let dropped = database.drop().await;
-    let figures = measured?;
-    dropped?;
-    Ok(figures)
+    server.in_database("shopmaster_till", with).await
 }
 
 async fn with(database: &mut Database) -> Result<Vec<Figure>, BenchError> {

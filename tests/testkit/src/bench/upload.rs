@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use shopmaster_proto::v1::{Run, RunKind, RunState};
+use shopmaster_proto::v1::RunKind;
 
 use super::{
     BenchError, Figure, MAX_IN_FLIGHT, Unit,
     bare::{Bare, Call},
-    completed, process,
+    process, run,
 };
 use crate::{
     digible::{Remember, SimOptions},
@@ -28,10 +28,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     world.install_capture().await?;
     let before = process::memory_now(world.agent_id());
     let started = Instant::now();
-    let run = world.start_run(RunKind::Upload).await?;
-    // Without the time limit that tests have.
-    let ended = |run: &Run| run.state() == RunState::Finished;
-    completed(world.watch_run(&run.id, ended).await?)?;
+    run(&world, RunKind::Upload).await?;
     let seconds = started.elapsed().as_secs_f64();
     let arrived = world.digible.count();
     if arrived != PRODUCTS {

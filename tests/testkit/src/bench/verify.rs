@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use shopmaster_proto::v1::{Run, RunKind, RunState, Status};
+use shopmaster_proto::v1::{RunKind, Status};
 
 use super::{
-    BenchError, Figure, Unit, completed, process, sent,
+    BenchError, Figure, Unit, process, run, sent,
     server::{Database, Server},
 };
 use crate::{
@@ -22,7 +22,9 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         .start()
         .await?;
     let mut figures = equal(&mut world).await?;
-    past_the_triggers(&world)?;
+    world.shop.past_the_triggers(&format!(
+        "UPDATE Products SET SellPrice = SellPrice + 1 WHERE CAST(substr(ProductID, 2) AS INTEGER) % {EVERY} = 0"
+    ))?;
     let started = Instant::now();
     let repaired = run(&world, RunKind::Verify).await?;
     let time = started.elapsed();
@@ -48,12 +50,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
 /// The same shop on a T-SQL engine.
 pub(super) async fn on_a_server(server: Server) -> Result<Vec<Figure>, BenchError> {
     eprintln!("On {}", server.version().await?);
-    let mut database = server.create("shopmaster_verify").await?;
-    let measured = with(&mut database).await;
-    let dropped = database.drop().await;
-    let figures = measured?;
-    dropped?;
-    Ok(figures)
+    server.in_database("shopmaster_verify", with).await
 }
 
 async fn with(database: &mut Database) -> Result<Vec<Figure>, BenchError> {
@@ -108,34 +105,4 @@ async fn equal(world: &mut World) -> Result<Vec<Figure>, BenchError> {
         .at_most(64.0),
         Figure::new("its memory before", before, Unit::MiB),
     ])
-}
-
-/// As a bulk load does it: no trigger tells of it, and all of them are there before and after.
-fn past_the_triggers(world: &World) -> Result<(), BenchError> {
-    let shop = world.shop.connection();
-    let mut triggers =
-        shop.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")?;
-    let triggers: Vec<(String, String)> = triggers
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut batch = "BEGIN IMMEDIATE;".to_owned();
-    for (name, _) in &triggers {
-        batch.push_str(&format!("DROP TRIGGER {name};"));
-    }
-    batch.push_str(&format!(
-        "UPDATE Products SET SellPrice = SellPrice + 1 WHERE CAST(substr(ProductID, 2) AS INTEGER) % {EVERY} = 0;"
-    ));
-    for (_, text) in &triggers {
-        batch.push_str(&format!("{text};"));
-    }
-    batch.push_str("COMMIT");
-    shop.execute_batch(&batch)?;
-    Ok(())
-}
-
-async fn run(world: &World, kind: RunKind) -> Result<Run, BenchError> {
-    let run = world.start_run(kind).await?;
-    // Without the time limit that tests have.
-    let ended = |run: &Run| run.state() == RunState::Finished;
-    completed(world.watch_run(&run.id, ended).await?)
 }

@@ -148,6 +148,31 @@ impl Shop {
         )
     }
 
+    /// Changes rows as a bulk load does: no trigger tells of it, and all of them are there before and after.
+    ///
+    /// # Errors
+    ///
+    /// When the database refuses.
+    pub fn past_the_triggers(&self, sql: &str) -> rusqlite::Result<()> {
+        let list = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'";
+        let mut triggers = self.connection.prepare(list)?;
+        let triggers: Vec<(String, String)> = triggers
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        let drops = triggers
+            .iter()
+            .map(|(name, _)| format!("DROP TRIGGER {name};"));
+        let makes = triggers.iter().map(|(_, text)| format!("{text};"));
+        let batch: String = ["BEGIN IMMEDIATE;".to_owned()]
+            .into_iter()
+            .chain(drops)
+            .chain([format!("{sql};")])
+            .chain(makes)
+            .chain(["COMMIT;".to_owned()])
+            .collect();
+        self.connection.execute_batch(&batch)
+    }
+
     /// Changes a name; nothing when there is no such product.
     ///
     /// # Errors

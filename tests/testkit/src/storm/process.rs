@@ -7,7 +7,7 @@ use shopmaster_proto::{
     v1::{
         DiscardParkedRequest, ExplainRequest, ForgetRemovedRequest, GetStatusRequest,
         ListParkedRequest, ListRemovedRequest, ListRunsRequest, PauseRequest, ProductState,
-        ResumeRequest, RetryParkedRequest, RunKind, Status,
+        ResumeRequest, RetryParkedRequest, Run, RunKind, Status,
     },
 };
 
@@ -69,29 +69,30 @@ pub(super) async fn resume(world: &World) -> Result<(), WorldError> {
     resumed.map(drop)
 }
 
-/// Runs something to its end with its questions answered with yes, for at most so long. None when it goes on.
-pub(super) async fn run_confirmed(
-    world: &World,
-    kind: RunKind,
-    most: Duration,
-) -> Result<Option<shopmaster_proto::v1::Run>, WorldError> {
-    let run = async {
-        let run = world.start_confirmed(kind).await?;
-        world.finished(&run.id).await
-    };
-    tokio::time::timeout(most, run).await.ok().transpose()
-}
-
-/// Runs a sync or an upload to its end, for at most so long. None when it goes on.
+/// Runs something to its end, for at most so long. None when it goes on.
 pub(super) async fn run_to_end(
     world: &World,
     kind: RunKind,
     most: Duration,
-) -> Result<Option<shopmaster_proto::v1::Run>, WorldError> {
-    let run = async {
-        let run = world.start_run(kind).await?;
-        world.finished(&run.id).await
-    };
+) -> Result<Option<Run>, WorldError> {
+    within(world, world.start_run(kind), most).await
+}
+
+/// The same with its questions answered with yes.
+pub(super) async fn run_confirmed(
+    world: &World,
+    kind: RunKind,
+    most: Duration,
+) -> Result<Option<Run>, WorldError> {
+    within(world, world.start_confirmed(kind), most).await
+}
+
+async fn within(
+    world: &World,
+    start: impl Future<Output = Result<Run, WorldError>>,
+    most: Duration,
+) -> Result<Option<Run>, WorldError> {
+    let run = async { world.finished(&start.await?.id).await };
     tokio::time::timeout(most, run).await.ok().transpose()
 }
 
