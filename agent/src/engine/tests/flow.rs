@@ -53,7 +53,7 @@ async fn a_dead_hour_costs_two_requests_a_minute_and_ends_within_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "a measurement that takes half a minute"]
+#[ignore = "needs half a minute"]
 async fn a_dead_hour_costs_as_little_with_many_changes_waiting() {
     dead_for_an_hour(100_000).await;
 }
