@@ -368,6 +368,7 @@ impl Core {
         let counts = self.journal.counts().await?;
         let uploaded_at = self.journal.uploaded_at().await?;
         let compared_at = self.journal.compared_at().await?;
+        let catalog_changed = self.journal.has_another_catalog().await?;
         let session = self.cloud.session();
         let now = Timestamp::now();
         // What a walk has found stays until the next one.
@@ -386,6 +387,7 @@ impl Core {
             facts.counts = counts;
             facts.uploaded_at = uploaded_at;
             facts.last_compared_at = compared_at;
+            facts.catalog_changed = catalog_changed;
             facts.session = Some(session);
         });
         Ok(())

@@ -37,6 +37,8 @@ enum Finding {
     Captured(CaptureStatus),
     /// By walking the table.
     Scanned,
+    /// Not at all: walking a table that nobody has compared yet would send all of it, also when it is a mistake.
+    Unconfirmed,
 }
 
 /// How a run ended, and one sentence about it.
@@ -53,6 +55,10 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
     else {
         return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
     };
+    if let Finding::Unconfirmed = finding {
+        let text = "The product table, or how its prices are sent, was changed: run `shopmasterctl verify`, which asks before it sends much";
+        return Ok((Outcome::Failed, text.to_owned()));
+    }
     let evidence = Evidence::default();
     let mut failures = 0;
     let mut fewest = u64::MAX;
@@ -145,7 +151,10 @@ async fn prepare(core: &Core) -> Result<Finding, StepError> {
     if core.scans() {
         core.catalog.claim().await?;
         check_key(core).await?;
-        return Ok(Finding::Scanned);
+        return Ok(match core.journal.has_another_catalog().await? {
+            true => Finding::Unconfirmed,
+            false => Finding::Scanned,
+        });
     }
     if status == CaptureStatus::NotInstalled {
         return Err(CatalogError::NotInstalled.into());

@@ -59,6 +59,13 @@ struct Before {
     cause: &'static str,
 }
 
+impl Before {
+    /// Whether what differs should have been told by a change.
+    fn tells_changes(&self) -> bool {
+        self.is_captured && self.is_complete
+    }
+}
+
 /// Compares every product, and sends what differs. Begins again by itself in the next process when this one ends
 /// before.
 pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
@@ -86,7 +93,7 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     inspection.met.seal();
     live.update(Run::look_again);
     // What was found before somebody cancelled it is known all the same.
-    if let Some(ending) = ask(core, live, &inspection).await? {
+    if let Some(ending) = ask(core, live, &before, &inspection).await? {
         return Ok(if is_whole { ending } else { cancelled() });
     }
     queue(core, std::mem::take(&mut inspection.differing)).await?;
@@ -221,6 +228,7 @@ async fn inspect(
 async fn ask(
     core: &Core,
     live: &Live,
+    before: &Before,
     inspection: &Inspection,
 ) -> Result<Option<Ending>, StepError> {
     if !inspection.is_doubtful() || live.is_confirmed() {
@@ -245,10 +253,14 @@ async fn ask(
         ..core.journal.verified().await?
     };
     record(core, verified).await?;
+    let untold = match before.tells_changes() {
+        true => ", and no change told of it",
+        false => "",
+    };
     Ok(Some((
         Outcome::Failed,
         format!(
-            "Nothing sent: {} of {} differ from what Digible has, and no change told of it. If that is as it should be, run `shopmasterctl verify --yes`",
+            "Nothing sent: {} of {} differ from what Digible has{untold}. If that is as it should be, run `shopmasterctl verify --yes`",
             grouped(asks.differing),
             products(asks.products)
         ),
@@ -331,8 +343,10 @@ async fn note(
     inspection: &Inspection,
     gone: u64,
 ) -> Result<(), StepError> {
-    let told = before.is_captured && before.is_complete;
-    let missed = if told { inspection.count + gone } else { 0 };
+    let missed = match before.tells_changes() {
+        true => inspection.count + gone,
+        false => 0,
+    };
     if missed > 0 {
         tracing::warn!(missed, before.cause, "changes were not captured");
     }

@@ -241,12 +241,17 @@ fn catalog_shrank(facts: &Facts) -> Option<Issue> {
 
 fn verify_asks(facts: &Facts) -> Option<Issue> {
     let asks = facts.verified.asks?;
+    // While an upload is due, nobody said that changes would tell.
+    let untold = match facts.uploaded_at {
+        Some(_) => ", and no change told of it",
+        None => "",
+    };
     Some(new(
         facts,
         "VERIFY_ASKS",
         Severity::Warning,
         format!(
-            "{} of {} differ from what Digible has, and no change told of it; none of them is sent",
+            "{} of {} differ from what Digible has{untold}; none of them is sent",
             grouped(asks.differing),
             products(asks.products)
         ),
@@ -359,9 +364,9 @@ fn catalog_changed(facts: &Facts) -> Option<Issue> {
         facts,
         "CATALOG_CHANGED",
         Severity::Info,
-        "The product table, or how its prices are sent, was changed: what was sent before is unconfirmed until an upload"
+        "The product table, or how its prices are sent, was changed: nothing says yet what differs from what Digible has"
             .to_owned(),
-        "Run `shopmasterctl upload`: it also lists what the table does not have",
+        "Run `shopmasterctl verify`: it asks before it sends much, and lists what the table does not have",
     ))
 }
 

@@ -17,7 +17,7 @@ use super::{
     identity::InPlace,
     is_damage, meta, migrations, position, products,
     settle::{Steps, milliseconds},
-    verified, wal,
+    uploads, verified, wal,
 };
 use crate::position::Position;
 
@@ -75,8 +75,8 @@ impl Journal {
     ///
     /// One that belongs to another account, or that cannot be read, is kept aside. Where none is left, one
     /// of this account that was kept aside before is taken up again. What was on its way when an earlier
-    /// process ended is in doubt from here on; so is everything when the journal is old, damaged, or was of
-    /// another catalog: then an upload is due.
+    /// process ended is in doubt from here on; so is everything when the journal is old or damaged: then an upload
+    /// is due, as it is when the journal was of another catalog.
     ///
     /// # Errors
     ///
@@ -275,9 +275,11 @@ fn take_over(
             _ => recover(transaction, late_window)?,
         };
         let is_old = meta::get::<i64>(transaction, aside::TAKEN_UP)?.is_some();
-        if is_old || matches!(content, Content::OtherCatalog) {
+        if is_old {
             products::doubt_everything(transaction)?;
             meta::set(transaction, aside::TAKEN_UP, &None::<i64>)?;
+        } else if matches!(content, Content::OtherCatalog) {
+            uploads::begin_anew_for_another_catalog(transaction)?;
         }
         if trust == Trust::Nothing {
             let others_until = distrust(transaction, late_window)?;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     DigestBytes, Entry, Journal, Result,
     clock::{self, steady_ms},
-    has_rows, meta, stored, time,
+    has_rows, stored, time, uploads,
     values::behind,
 };
 use crate::product::ProductId;
@@ -263,6 +263,5 @@ pub(super) fn doubt_everything(connection: &Connection) -> rusqlite::Result<()> 
          ON CONFLICT (id) DO UPDATE SET due = 0",
         [],
     )?;
-    connection.execute("DELETE FROM upload", [])?;
-    meta::set(connection, "uploaded_at", &None::<i64>)
+    uploads::need(connection)
 }

@@ -6,6 +6,10 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use super::{Journal, Result, UploadProgress, exists, meta, now_ms, time};
 use crate::product::ProductId;
 
+/// Key of when an upload last finished; none while one is due.
+const UPLOADED_AT: &str = "uploaded_at";
+/// Key of whether everything was sent from another catalog.
+const ANOTHER_CATALOG: &str = "another_catalog";
 /// Key of the time as of which every product was last compared.
 const COMPARED_AT: &str = "compared_at";
 /// Whether an upload was begun that has not finished.
@@ -91,7 +95,7 @@ impl Journal {
                 return Ok(());
             }
             let now = now_ms();
-            meta::set(transaction, "uploaded_at", &now)?;
+            note_finished(transaction, now)?;
             meta::set(transaction, COMPARED_AT, &now)
         })
         .await
@@ -104,7 +108,19 @@ impl Journal {
     /// When SQLite fails.
     pub async fn note_uploaded(&self) -> Result<()> {
         self.write("note that no upload is due", move |transaction| {
-            meta::set(transaction, "uploaded_at", &now_ms())
+            note_finished(transaction, now_ms())
+        })
+        .await
+    }
+
+    /// Whether the journal was of another catalog, and nothing has compared and sent everything since.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn has_another_catalog(&self) -> Result<bool> {
+        self.read("read whether the catalog is another", |connection| {
+            Ok(meta::get::<i64>(connection, ANOTHER_CATALOG)?.is_some())
         })
         .await
     }
@@ -141,7 +157,7 @@ impl Journal {
     /// When SQLite fails.
     pub async fn uploaded_at(&self) -> Result<Option<Timestamp>> {
         self.read("read when an upload has finished", |connection| {
-            Ok(meta::get(connection, "uploaded_at")?.map(time))
+            Ok(meta::get(connection, UPLOADED_AT)?.map(time))
         })
         .await
     }
@@ -191,19 +207,37 @@ impl Journal {
     /// When SQLite fails.
     pub async fn need_upload(&self) -> Result<()> {
         self.write("note that an upload is due", |transaction| {
-            // One that is going may have been too early, too.
-            transaction.execute("DELETE FROM upload", [])?;
-            meta::set(transaction, "uploaded_at", &None::<i64>)
+            need(transaction)
         })
         .await
     }
+}
+
+/// An upload is due.
+pub(super) fn need(connection: &Connection) -> rusqlite::Result<()> {
+    // One that is going may have been too early, too.
+    connection.execute("DELETE FROM upload", [])?;
+    meta::set(connection, UPLOADED_AT, &None::<i64>)
+}
+
+/// The catalog is another one. What Digible acknowledged it has, whatever the shop has now: nothing comes in
+/// doubt, and whoever compares finds what differs.
+pub(super) fn begin_anew_for_another_catalog(connection: &Connection) -> rusqlite::Result<()> {
+    meta::set(connection, ANOTHER_CATALOG, &1)?;
+    need(connection)
+}
+
+/// Everything was compared, and what differed was sent.
+fn note_finished(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    meta::set(connection, ANOTHER_CATALOG, &None::<i64>)?;
+    meta::set(connection, UPLOADED_AT, &now)
 }
 
 /// As of when every product was last compared, in milliseconds.
 pub(super) fn compared_at(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     match meta::get(connection, COMPARED_AT)? {
         // Uploads of earlier versions noted only that they had finished.
-        None => meta::get(connection, "uploaded_at"),
+        None => meta::get(connection, UPLOADED_AT),
         at => Ok(at),
     }
 }

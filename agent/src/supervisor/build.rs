@@ -155,9 +155,8 @@ impl Supervisor {
         let other = self.state.use_journal(&opened.journal, is_lost).await?;
         if opened.catalog_changed {
             tracing::warn!(
-                "the product table or the digits of its prices are others: everything published is in doubt"
+                "the product table or the digits of its prices are others: all products are to be compared"
             );
-            self.board.update(|facts| facts.catalog_changed = true);
         }
         if let Some(copy) = &opened.damaged {
             let why = format!("{}; a copy is `{}`", copy.reason, copy.path.display());

@@ -99,6 +99,20 @@ impl World {
         .await;
     }
 
+    /// The same over another catalog.
+    async fn restart_elsewhere(&mut self, options: Options) {
+        self.engine.stop().await;
+        let elsewhere = Binding {
+            account: "account".to_owned(),
+            catalog: "another".to_owned(),
+        };
+        let file = self.folder.path().join("journal.sqlite");
+        let opened = Journal::open(&file, &elsewhere, self.late_window).unwrap();
+        assert!(opened.catalog_changed);
+        drop(opened);
+        self.restart(options).await;
+    }
+
     async fn sync(&self) -> Run {
         self.run(Kind::Sync).await
     }

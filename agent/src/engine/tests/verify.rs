@@ -495,3 +495,68 @@ async fn it_waits_for_a_database_that_is_away() {
     completed(&live.ended().await, "100 of 100 products up to date");
     assert!(world.cloud.has("p0001", 7));
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_catalog_is_compared_and_little_is_sent() {
+    let mut world = equal(100).await;
+    world.shop.stock(names(10), 5);
+    world.restart_elsewhere(options()).await;
+    world.engine.refresh().await;
+    assert_eq!(world.codes(), ["NEVER_UPLOADED", "CATALOG_CHANGED"]);
+    world.engine.start();
+    sleep(Duration::from_secs(30)).await;
+    assert!(world.cloud.has("p0009", 5));
+    assert_eq!(world.cloud.acknowledged().len(), 10);
+    assert_eq!(world.codes(), [""; 0]);
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_catalog_is_asked_about_before_much_is_sent() {
+    for usual in [options(), scanning()] {
+        let mut world = equal(100).await;
+        world.shop.stock(names(11), 5);
+        world.restart_elsewhere(usual.clone()).await;
+        // What was there before it is no answer.
+        failed(&verify(&world).await, "Nothing sent: 11 of 100 products");
+        world.restart(usual.clone()).await;
+        world.engine.start();
+        sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(world.cloud.requests().len(), 0, "{usual:?}");
+        let asks = ["VERIFY_ASKS", "NEVER_UPLOADED", "CATALOG_CHANGED"];
+        assert!(
+            asks.iter().all(|code| world.codes().contains(code)),
+            "{:?}",
+            world.codes()
+        );
+        let run = world.confirmed(Kind::Verify).await;
+        completed(&run, "100 of 100 products up to date");
+        assert!(world.cloud.has("p0010", 5));
+        world.engine.refresh().await;
+        let codes = world.codes();
+        assert!(asks.iter().all(|code| !codes.contains(code)), "{codes:?}");
+        assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+        world.engine.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_sends_nothing_of_another_catalog_that_nobody_has_compared() {
+    let mut world = equal(100).await;
+    world.shop.stock(names(50), 5);
+    let by_hand = super::Options {
+        automatic: false,
+        ..scanning()
+    };
+    world.restart_elsewhere(by_hand).await;
+    failed(&world.sync().await, "run `shopmasterctl verify`");
+    assert_eq!(world.cloud.requests().len(), 0);
+    let upload = world.upload().await;
+    assert_eq!(
+        upload.outcome,
+        Some(Outcome::Completed),
+        "{}",
+        upload.message
+    );
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+}

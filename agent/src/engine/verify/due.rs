@@ -8,16 +8,21 @@ use crate::{
 };
 
 /// Whether one is to begin by itself: something says that rows may be others, or changes may have been missed, or
-/// it is the time of the night. Where the table is walked, each walk is one.
+/// it is the time of the night. Where the table is walked, each walk is one, except after the table was replaced.
 pub(in crate::engine) async fn is_due(core: &Core) -> Result<bool, StepError> {
-    if core.scans() {
-        return Ok(false);
-    }
-    if core.rebuilt.is_due() || rings(core).await? {
+    if !core.scans() && (core.rebuilt.is_due() || rings(core).await?) {
         return Ok(true);
     }
-    if !core.options.automatic || !core.rebuilt.has_rested() || !core.state.is_captured() {
+    let is_ready = core.scans() || core.state.is_captured();
+    if !core.options.automatic || !core.rebuilt.has_rested() || !is_ready {
         return Ok(false);
+    }
+    // Whoever was asked has not answered yet.
+    if core.journal.verified().await?.asks.is_some() {
+        return Ok(false);
+    }
+    if core.scans() {
+        return Ok(core.journal.has_another_catalog().await?);
     }
     let counts = core.journal.counts().await?;
     // Of a shop that was never sent as a whole, or that is unconfirmed as a whole, more than can be believed differs.
