@@ -153,6 +153,9 @@ pub struct Run {
     /// Parked by it, at most the first hundred.
     #[serde(default)]
     pub refused: Vec<Refused>,
+    /// It waits for the end of a pause, as far as it knows.
+    #[serde(skip)]
+    pub is_paused: bool,
     /// The counts after the first look at everything, when it looks again.
     #[serde(skip)]
     first_look: Option<FirstLook>,
@@ -235,6 +238,7 @@ impl Run {
             walked: false,
             found: false,
             refused: Vec::new(),
+            is_paused: false,
             first_look: None,
         }
     }

@@ -66,6 +66,9 @@ pub enum CatalogError {
     /// The product table does not exist.
     #[error("the shop's database has no table `{0}`")]
     NoTable(String),
+    /// The product table does not exist, or the login may not see it.
+    #[error("the shop's database has no table `{0}` that this login can see")]
+    NoVisibleTable(String),
     /// The configured name, or what it names, is no product table.
     #[error("`{table}` cannot be the product table: {reason}")]
     UnfitTable {
@@ -228,6 +231,7 @@ impl CatalogError {
             Self::Connect { cause, .. } => cause.may_be_hiccup(),
             Self::Denied { .. }
             | Self::NoTable(_)
+            | Self::NoVisibleTable(_)
             | Self::UnfitTable { .. }
             | Self::NoColumn { .. }
             | Self::UnfitKey { .. }
@@ -345,7 +349,10 @@ impl CatalogError {
                 "Set the path of the shop's database file with `shopmasterctl configure --path FILE`"
             }
             Self::NoTable(_) => {
-                "Set the name of the product table with `shopmasterctl configure --table NAME`; SQL Server hides a table from a login without rights on it: `GRANT SELECT, VIEW DEFINITION ON` it"
+                "Set the name of the product table with `shopmasterctl configure --table NAME`"
+            }
+            Self::NoVisibleTable(_) => {
+                "Set the name of the product table with `shopmasterctl configure --table NAME`, or let the login see it: `GRANT SELECT, VIEW DEFINITION ON` it"
             }
             Self::UnfitTable { .. } => {
                 "Set the name of the product table with `shopmasterctl configure --table NAME`"
@@ -401,7 +408,7 @@ impl CatalogError {
             Self::BreaksProgram { .. } => BREAKS_PROGRAM,
             Self::Secondary(_) => "DATABASE_SECONDARY",
             Self::NotApplicable(_) => "NOT_APPLICABLE",
-            Self::NoTable(_) => "TABLE_MISSING",
+            Self::NoTable(_) | Self::NoVisibleTable(_) => "TABLE_MISSING",
             Self::UnfitTable { .. } => "TABLE_UNFIT",
             Self::NoColumn { .. } => "COLUMN_MISSING",
             Self::UnfitKey { .. } => "KEY_UNFIT",

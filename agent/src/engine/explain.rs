@@ -36,6 +36,8 @@ pub struct Explained {
     pub retry_at: Option<Timestamp>,
     /// As of when every product was last compared, this one too.
     pub compared_at: Option<Timestamp>,
+    /// A verify has found that much differs, and waits for a yes.
+    is_asked_about: bool,
 }
 
 /// The one word for a product.
@@ -119,6 +121,7 @@ impl Engine {
             removed,
             retry_at,
             compared_at: self.core.journal.compared_at().await?,
+            is_asked_about: self.core.journal.verified().await?.asks.is_some(),
         };
         (explained.state, explained.text) = match self.core.scans() {
             true => judge_scanned(&explained).unwrap_or_else(|| judge(&explained)),
@@ -267,8 +270,11 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         return (ProductState::InDoubt, doubtful(explained));
     }
     if row.is_none() && known.published().is_some() {
-        let text = "It was sent, the shop no longer has it, and no change of it was captured; run `shopmasterctl verify`";
-        return (ProductState::Different, text.to_owned());
+        let text = format!(
+            "It was sent, the shop no longer has it, and no change of it was captured; {}",
+            compare(explained)
+        );
+        return (ProductState::Different, text);
     }
     if row.is_none() {
         let text =
@@ -281,13 +287,28 @@ fn judge(explained: &Explained) -> (ProductState, String) {
             "Digible has what the shop has".to_owned(),
         ),
         (None, _) => {
-            let text =
-                "It was never sent and no change of it is captured; run `shopmasterctl verify`";
-            (ProductState::NeverSent, text.to_owned())
+            let text = format!(
+                "It was never sent and no change of it is captured; {}",
+                compare(explained)
+            );
+            (ProductState::NeverSent, text)
         }
         _ => {
-            let text = "It differs from what Digible acknowledged and no change of it is captured; run `shopmasterctl verify`";
-            (ProductState::Different, text.to_owned())
+            let text = format!(
+                "It differs from what Digible acknowledged and no change of it is captured; {}",
+                compare(explained)
+            );
+            (ProductState::Different, text)
         }
+    }
+}
+
+/// How a product comes to be compared and sent.
+fn compare(explained: &Explained) -> &'static str {
+    match explained.is_asked_about {
+        true => {
+            "a verify found that many products differ and sent none: check that it is the right database, then run `shopmasterctl verify --yes`"
+        }
+        false => "run `shopmasterctl verify`",
     }
 }

@@ -265,11 +265,13 @@ async fn ready(core: &Core, live: &Live, mode: &Mode) -> Option<Halt> {
         };
         let zone = jiff::tz::TimeZone::system();
         let text = health::paused(Some(paused), jiff::Timestamp::now(), &zone);
+        live.update(|run| run.is_paused = true);
         live.set_state(State::Waiting, &text);
         tokio::select! {
             () = live.cancel.cancelled() => {}
             changed = pause.changed() => if changed.is_err() { break },
         }
+        live.update(|run| run.is_paused = false);
     }
     if mode.sends()
         && let Some(wait) = core.held()

@@ -92,14 +92,12 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
             }
             Some(halt) if !halt.is_passing() => return Ok(failed(live, &passed)),
             halt => {
-                let (until, is_away) = match halt {
-                    Some(Halt::Unreachable(_)) => {
-                        let next = core.flow.next_try().unwrap_or_else(Instant::now);
-                        (next, next > Instant::now() + PATIENCE_WHEN_REQUESTED)
-                    }
-                    Some(_) => (Instant::now() + backoff::delay(failures), false),
-                    None => (next_try(core), false),
+                let until = match halt {
+                    Some(halt) => after(core, halt, failures),
+                    None => next_try(core),
                 };
+                let is_away = matches!(halt, Some(Halt::Unreachable(_)))
+                    && until > Instant::now() + PATIENCE_WHEN_REQUESTED;
                 let gives_up = failures >= tries
                     || is_away
                     || (tries == 1 && until > Instant::now() + PATIENCE);
@@ -118,6 +116,15 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
         if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
             return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
         }
+    }
+}
+
+/// When what stopped a walk may be over.
+pub(super) fn after(core: &Core, halt: &Halt, failures: u32) -> Instant {
+    match halt {
+        // All runs share one try.
+        Halt::Unreachable(_) => core.flow.next_try().unwrap_or_else(Instant::now),
+        _ => Instant::now() + backoff::delay(failures),
     }
 }
 

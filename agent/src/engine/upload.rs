@@ -5,7 +5,6 @@ use std::{collections::HashSet, ops::ControlFlow};
 use tokio::time::Instant;
 
 use super::{
-    backoff,
     core::Core,
     evidence::Evidence,
     gone,
@@ -239,7 +238,7 @@ async fn all(
                 live.update(|run| run.failed = passed.deferred);
                 return Ok(ControlFlow::Continue(passed.locked));
             }
-            Some(_) => Instant::now() + backoff::delay(failures),
+            Some(halt) => sync::after(core, halt, failures),
             None => sync::next_try(core),
         };
         let why = why(&passed);

@@ -96,6 +96,7 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     if let Some(ending) = ask(core, live, &before, &inspection).await? {
         return Ok(if is_whole { ending } else { cancelled() });
     }
+    remember(core, &before, inspection.count).await?;
     queue(core, std::mem::take(&mut inspection.differing)).await?;
     if !is_whole {
         return Ok(cancelled());
@@ -112,7 +113,8 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     }
     let gone = live.now().removed - removed;
     let left = repair(core, live, &evidence).await?;
-    note(core, &before, &inspection, gone).await?;
+    let is_open = matches!(left, Left::Cancelled);
+    note(core, &before, inspection.count + gone, is_open).await?;
     if let Some(shrank) = core.missing.shrank() {
         return Ok((Outcome::Failed, shrunk(shrank)));
     }
@@ -325,8 +327,8 @@ async fn repair(core: &Core, live: &Live, evidence: &Evidence) -> Result<Left, S
             }
             _ => {}
         }
-        let until = match passed.halt {
-            Some(_) => Instant::now() + backoff::delay(failures),
+        let until = match &passed.halt {
+            Some(halt) => sync::after(core, halt, failures),
             None => sync::next_try(core),
         };
         let why = sync::why(&passed);
@@ -336,17 +338,37 @@ async fn repair(core: &Core, live: &Live, evidence: &Evidence) -> Result<Left, S
     }
 }
 
-/// Notes that all was compared, and how many changes were missed.
-async fn note(
-    core: &Core,
-    before: &Before,
-    inspection: &Inspection,
-    gone: u64,
-) -> Result<(), StepError> {
-    let missed = match before.tells_changes() {
-        true => inspection.count + gone,
-        false => 0,
+/// Remembers what changes were missed before they are put in doubt: whoever finds them then finds nothing missed.
+async fn remember(core: &Core, before: &Before, differing: u64) -> Result<(), StepError> {
+    let missed = missed(core, before, differing).await?;
+    if missed == 0 {
+        return Ok(());
+    }
+    let verified = Verified {
+        missed,
+        cause: before.cause.to_owned(),
+        asks: None,
+        is_open: true,
     };
+    Ok(core.journal.note_verified(&verified).await?)
+}
+
+/// How many changes were missed, when so many products were found to be others. What a verify found that did not
+/// come to its end counts, too.
+async fn missed(core: &Core, before: &Before, found: u64) -> Result<u64, StepError> {
+    if !before.tells_changes() {
+        return Ok(0);
+    }
+    let earlier = core.journal.verified().await?;
+    Ok(match earlier.is_open {
+        true => earlier.missed.max(found),
+        false => found,
+    })
+}
+
+/// Notes that all was compared, and how many changes were missed. `is_open`: not all of what differed was sent.
+async fn note(core: &Core, before: &Before, found: u64, is_open: bool) -> Result<(), StepError> {
+    let missed = missed(core, before, found).await?;
     if missed > 0 {
         tracing::warn!(missed, before.cause, "changes were not captured");
     }
@@ -354,6 +376,7 @@ async fn note(
         missed,
         cause: before.cause.to_owned(),
         asks: None,
+        is_open,
     };
     record(core, verified).await?;
     core.journal.note_compared(before.began).await?;

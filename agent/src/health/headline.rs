@@ -114,7 +114,8 @@ pub(crate) fn paused(pause: Option<Pause>, now: Timestamp, zone: &TimeZone) -> S
 }
 
 fn sending(facts: &Facts, run: &Run) -> String {
-    if run.state == RunState::Waiting && !run.message.is_empty() {
+    // Once the pause is over, the run is about to go on.
+    if run.state == RunState::Waiting && !run.is_paused && !run.message.is_empty() {
         return run.message.clone();
     }
     let what = match run.kind {

@@ -217,6 +217,9 @@ impl Opened {
     }
 }
 
+/// The write-ahead log keeps so much of its room, in bytes, once everything in it is in the journal.
+const WAL_KEPT: i64 = 8 << 20;
+
 const LOST: &str = "it is damaged (its write-ahead log cannot be read to its end)";
 
 /// Whether what was committed last is lost.
@@ -324,6 +327,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<String> {
     connection.set_prepared_statement_cache_capacity(64);
     let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
     if cfg!(target_os = "macos") {
         connection.pragma_update(None, "fullfsync", true)?;
     }

@@ -221,7 +221,8 @@ impl Journal {
         .await
     }
 
-    /// Products behind `after` that Digible may have and that the upload `number` has not acknowledged.
+    /// Products behind `after` that the shop had, that are not listed as gone, and that the upload `number` has not
+    /// acknowledged.
     ///
     /// # Errors
     ///
@@ -239,13 +240,14 @@ impl Journal {
                     .prepare_cached(
                         "SELECT id FROM published WHERE upload <> ?1 AND id > ?2
                          UNION
-                         SELECT id FROM doubt AS d
-                         WHERE id > ?2
-                           AND NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = d.id)
-                         UNION
-                         SELECT id FROM in_flight AS f
-                         WHERE id > ?2
-                           AND NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = f.id)
+                         SELECT id FROM
+                           (SELECT id FROM doubt WHERE id > ?2
+                            UNION ALL
+                            SELECT id FROM in_flight WHERE id > ?2
+                            UNION ALL
+                            SELECT id FROM parked WHERE id > ?2) AS k
+                         WHERE NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = k.id)
+                           AND NOT EXISTS (SELECT 1 FROM removed AS r WHERE r.id = k.id)
                          ORDER BY 1 LIMIT ?3",
                     )?
                     .query_map((number, behind(after), limit), |row| row.get(0))?

@@ -19,6 +19,9 @@ pub struct Verified {
     pub cause: String,
     /// More products differed than are sent without a question: none was.
     pub asks: Option<Asks>,
+    /// It was noted before what differed was sent, by a verify that has not come to its end.
+    #[serde(default)]
+    pub is_open: bool,
 }
 
 /// What a verify asks about.

@@ -69,7 +69,7 @@ async fn table_of_triggers(
 ) -> Work<Option<String>> {
     match Table::read(session, options).await {
         Ok(table) => Ok(Some(table.quoted())),
-        Err(Fault::Known(CatalogError::NoTable(_))) => Ok(None),
+        Err(Fault::Known(CatalogError::NoVisibleTable(_))) => Ok(None),
         // It is there, whatever is wrong with it.
         Err(Fault::Known(_)) => Ok(Some(TableName::parse(&options.table)?.quoted())),
         Err(fault) => Err(fault),
@@ -121,7 +121,7 @@ pub(super) async fn table_identity(session: &mut Session, table: &Table) -> Work
     let text = include_str!("sql/table_identity.sql");
     let rows = session.rows(text, &[&table.object_id]).await?;
     let Some(row) = rows.first() else {
-        return Err(CatalogError::NoTable(planned::label(table)).into());
+        return Err(CatalogError::NoVisibleTable(planned::label(table)).into());
     };
     Ok(Some(format!(
         "{} {} {} {}",

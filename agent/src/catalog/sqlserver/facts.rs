@@ -93,7 +93,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`CatalogError::NoTable`] or [`CatalogError::NoColumn`] for what is missing or cannot be seen,
+    /// [`CatalogError::NoVisibleTable`] or [`CatalogError::NoColumn`] for what is missing or cannot be seen,
     /// [`CatalogError::UnfitTable`] for what is neither a table nor a view, [`CatalogError::Secondary`] for a
     /// database that is written elsewhere.
     pub(super) async fn facts(session: &mut Session, options: &SqlServerOptions) -> Work<Self> {
@@ -183,7 +183,7 @@ async fn missing(
     );
     match session.batch(&look).await {
         Err(fault) if fault.is_denied() || !fault.is_server() => fault,
-        _ => CatalogError::NoTable(options.table.clone()).into(),
+        _ => CatalogError::NoVisibleTable(options.table.clone()).into(),
     }
 }
 

@@ -87,7 +87,7 @@ impl TableOptions {
         let rows = session
             .rows(include_str!("sql/table_options.sql"), &[&table.object_id])
             .await?;
-        let missing = || CatalogError::NoTable(label(table)).into();
+        let missing = || CatalogError::NoVisibleTable(label(table)).into();
         rows.into_iter().next().map(Self).ok_or_else(missing)
     }
 

@@ -313,3 +313,21 @@ async fn a_row_that_a_till_holds_is_not_taken_for_gone() {
     world.shop.unlock("c");
     assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
 }
+
+/// Nothing told that it went: the triggers were gone, too.
+#[tokio::test(start_paused = true)]
+async fn an_upload_finds_that_a_refused_product_is_gone() {
+    let world = stocked(small()).await;
+    world.cloud.refuses(&[99]);
+    world.shop.put("poison", 99);
+    world.upload().await;
+    assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
+    assert!(world.is_parked("poison").await);
+    world.shop.lose("poison");
+    let run = world.upload().await;
+    assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
+    assert_eq!(run.removed, 1);
+    assert!(!world.is_parked("poison").await && world.is_removed("poison").await);
+    // One that is listed already is not gone once more.
+    assert_eq!(world.upload().await.removed, 0);
+}

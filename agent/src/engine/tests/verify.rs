@@ -560,3 +560,27 @@ async fn a_walk_sends_nothing_of_another_catalog_that_nobody_has_compared() {
     );
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_missed_is_told_although_the_process_ended_before_it_was_sent() {
+    let mut world = equal(100).await;
+    world.shop.stock(names(50), 5);
+    world.cloud.is_away();
+    let yes = Wish {
+        confirmed: true,
+        ..Wish::default()
+    };
+    let begun = world.engine.runs.begin(Kind::Verify, Cause::Requested, yes);
+    let live = begun.unwrap().0;
+    world.cloud.arrived(1).await;
+    world.restart(options()).await;
+    assert!(live.now().outcome.is_some());
+    world.cloud.is_well();
+    sleep(Duration::from_secs(600)).await;
+    completed(&verify(&world).await, "100 of 100 products up to date");
+    assert!(world.cloud.has("p0049", 5));
+    assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
+    assert_eq!(world.board.facts().verified.missed, 50);
+    completed(&verify(&world).await, "100 of 100 products up to date");
+    assert_eq!(world.codes(), [""; 0]);
+}

@@ -28,7 +28,10 @@ async fn a_table_that_is_made_anew_has_another_body() {
         let text = trigger_text(&shop).await;
         shop.run("DROP TABLE Products").await;
         let missing = shop.catalog().table_identity().await.unwrap_err();
-        assert!(matches!(missing, CatalogError::NoTable(_)), "{missing}");
+        assert!(
+            matches!(missing, CatalogError::NoVisibleTable(_)),
+            "{missing}"
+        );
         shop.run(PRODUCTS).await;
         shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 7)")
             .await;

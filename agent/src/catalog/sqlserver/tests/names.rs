@@ -88,7 +88,7 @@ async fn what_is_missing_is_named() {
     ] {
         let error = shop.over(table).scan(None, 10).await.unwrap_err();
         assert!(
-            matches!(&error, CatalogError::NoTable(name) if name == table),
+            matches!(&error, CatalogError::NoVisibleTable(name) if name == table),
             "{table}: {error}"
         );
     }
@@ -114,7 +114,7 @@ async fn a_table_that_changes_while_it_is_served_is_noticed() {
     shop.run("DROP TABLE Products").await;
     for _ in 0..2 {
         let error = catalog.read(&[key("P1")]).await.unwrap_err();
-        assert!(matches!(error, CatalogError::NoTable(_)), "{error}");
+        assert!(matches!(error, CatalogError::NoVisibleTable(_)), "{error}");
     }
     shop.run(&PRODUCTS.replace("VARCHAR(25)", "VARCHAR(99)"))
         .await;

@@ -16,7 +16,7 @@ async fn a_login_without_rights_is_told_and_changes_nothing() {
     let refused = |error: &CatalogError| {
         matches!(
             error,
-            CatalogError::Denied { .. } | CatalogError::NoTable(_)
+            CatalogError::Denied { .. } | CatalogError::NoVisibleTable(_)
         )
     };
     let error = catalog.scan(None, 10).await.unwrap_err();

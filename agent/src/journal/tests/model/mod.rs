@@ -393,7 +393,10 @@ async fn compare_upload(shop: &Fixture, model: &Model) {
         let known = model.known(id);
         match known.entry.published {
             Some(published) => published.upload != number,
-            None => known.entry.doubt.is_some() || known.in_flight,
+            None => {
+                let had = known.entry.doubt.is_some() || known.in_flight;
+                (had || known.parked().is_some()) && !known.removed()
+            }
         }
     };
     assert_eq!(
