@@ -6,11 +6,8 @@
 
 pub mod alarm;
 pub mod args;
-mod atomic_file;
 pub mod autostart;
-mod blocking;
 pub mod catalog;
-pub mod causes;
 pub mod config;
 pub mod console;
 pub mod control;
@@ -18,15 +15,11 @@ pub mod control;
 pub mod demo;
 pub mod digible;
 pub mod engine;
-mod file_id;
 pub mod health;
 pub mod journal;
-mod lock_file;
 pub mod logging;
 pub mod notices;
 pub mod paths;
-pub mod position;
-pub mod product;
 #[cfg(target_os = "linux")]
 mod readiness;
 pub mod run;
@@ -37,4 +30,3 @@ pub mod supervisor;
 pub mod tray;
 #[cfg(windows)]
 pub mod windows_service;
-mod words;

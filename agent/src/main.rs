@@ -8,10 +8,9 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser as _;
 use shopmaster_agent::{
     args::{Cli, Command, TrayArgs},
-    autostart,
-    causes::with_causes,
-    console, logging, service, tray,
+    autostart, console, logging, service, tray,
 };
+use shopmaster_base::causes::with_causes;
 use shopmaster_proto::{Endpoint, Folders};
 use tokio::{runtime::Runtime, sync::oneshot};
 

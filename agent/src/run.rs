@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use crate::product::ProductId;
+use shopmaster_product::ProductId;
 
 /// The most refused products that a run names.
 const MOST_REFUSED: usize = 100;

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
+use shopmaster_base::causes::with_causes;
 use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceName};
 use tokio::{sync::oneshot, task::JoinError, time::timeout};
 use tracing_subscriber::util::TryInitError;
@@ -10,7 +11,6 @@ use tracing_subscriber::util::TryInitError;
 use crate::readiness;
 use crate::{
     args::RunArgs,
-    causes::with_causes,
     config,
     control::{
         self, ServeError,

@@ -8,6 +8,7 @@
 use std::{ffi::OsString, io, path::PathBuf, sync::OnceLock, time::Duration};
 
 use clap::Args;
+use shopmaster_base::causes::with_causes;
 use shopmaster_proto::{Folders, InstanceName};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -21,10 +22,7 @@ use windows_service::{
     service_dispatcher,
 };
 
-use crate::{
-    causes::with_causes,
-    service::{self, Place},
-};
+use crate::service::{self, Place};
 
 /// More than the agent gives itself for what is under way.
 const STOPPING: Duration = Duration::from_secs(20);

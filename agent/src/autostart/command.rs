@@ -8,13 +8,13 @@ use std::{
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
+use shopmaster_base::causes::with_causes;
 use shopmaster_proto::InstanceName;
 
 use super::{
     Autostart, AutostartError, Changes, LoginState, Registered, Scope, ServiceOptions, Starts,
     disable, enable_login, enable_service, status,
 };
-use crate::causes::with_causes;
 
 /// Whether and how the agent starts by itself.
 #[derive(Debug, Args)]

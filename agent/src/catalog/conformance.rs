@@ -1,9 +1,10 @@
 //! What every catalog must do, whatever database is behind it.
 
+use shopmaster_product::{ProductId, Row};
+
 use super::{
     CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, ChangeKind, Lookup, Owner,
 };
-use crate::product::{ProductId, Row};
 
 mod racing;
 

@@ -1,6 +1,6 @@
 //! Exact prices out of texts and floats, and the digits that they go out with.
 
-use crate::product::{Price, Problem};
+use shopmaster_product::{Price, Problem};
 
 /// Why a text or a float is no price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-
-use crate::{
-    causes::with_causes,
-    product::{ProductId, Row},
-};
+use shopmaster_base::causes::with_causes;
+use shopmaster_product::{ProductId, Row};
 
 mod closed;
 #[cfg(test)]

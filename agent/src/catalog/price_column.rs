@@ -1,10 +1,12 @@
 //! What the preflight says of a price column, whatever the database.
 
+use shopmaster_product::Price;
+use shopmaster_view as words;
+
 use super::{
     decimal::Digits,
     finding::{Finding, good, warning},
 };
-use crate::{product::Price, words};
 
 /// How many prices are looked at, at most.
 pub(super) const SAMPLE: u16 = 1_000;

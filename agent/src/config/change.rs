@@ -5,11 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use shopmaster_base::atomic_file::write_atomically;
+
 use super::{
     Edit, SaveError,
     save::{keep_aside, save},
 };
-use crate::atomic_file::write_atomically;
 
 /// The file as it was before it was changed.
 #[derive(Debug)]

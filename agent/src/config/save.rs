@@ -6,13 +6,13 @@ use std::{
 };
 
 use jiff::Timestamp;
+use shopmaster_base::atomic_file::write_atomically;
 use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::{
     ConfigError, Edit, Value,
     load::{parse, read},
 };
-use crate::atomic_file::write_atomically;
 
 /// Why the file was not changed.
 #[derive(Debug, thiserror::Error)]

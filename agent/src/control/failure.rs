@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use shopmaster_base::causes::with_causes;
 use shopmaster_proto::Failure;
 use tonic::{Code, Status};
 
 use crate::{
     catalog::CatalogError,
-    causes::with_causes,
     config::{KeyError, SaveError},
     engine::{Engine, StartError, StepError},
     journal::JournalError,

@@ -10,6 +10,8 @@ use httpdate::parse_http_date;
 use jiff::Timestamp;
 use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
+use shopmaster_base::causes::with_causes;
+use shopmaster_product::ProductId;
 use tracing::{debug, info, warn};
 
 use super::judge::{Reply, Verdict, is_about_sessions, judge};
@@ -19,8 +21,6 @@ use super::token::Token;
 use super::transport::Transport;
 use super::wire::{self, Endpoint};
 use super::{Answer, Cloud, DigibleOptions, Fate, Item, Session, SessionState};
-use crate::causes::with_causes;
-use crate::product::ProductId;
 
 /// Gets each new token, so that it outlives the process. It is called between requests and must not
 /// wait.

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-
-use crate::product::{Price, Problem, ProductId, Row};
+use shopmaster_product::{Price, Problem, ProductId, Row};
 
 /// SHA-256 of a product's body, exactly as it is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use shopmaster_product::ProductId;
 
 use super::content::{Content, denial_words, tidy};
 use super::node::Node;
 use super::wire::Endpoint;
 use super::{Answer, Fate, Rejection, retry_after};
-use crate::product::ProductId;
 use keys::{Meaning, meaning};
 use success::Told;
 

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::time::Duration;
 
+use shopmaster_base::causes::with_causes;
+
 use super::content::tidy;
 use super::{Answer, Fate};
-use crate::causes::with_causes;
 
 /// What it means that a request to `server` got no whole answer within `timeout`.
 pub(super) fn answer(error: reqwest::Error, server: &str, timeout: Duration) -> Answer {

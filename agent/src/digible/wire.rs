@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::digible::Digest;
-    use crate::product::ProductId;
+    use shopmaster_product::ProductId;
 
     fn item(body: &str) -> Item {
         Item {

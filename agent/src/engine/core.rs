@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use shopmaster_base::causes::with_causes;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,6 @@ use super::{
 };
 use crate::{
     catalog::{CaptureStatus, Catalog, CatalogError},
-    causes::with_causes,
     digible::{Answer, Cloud},
     health::{Area, ChangeLogFacts, Trouble},
     journal::{AgentState, Journal, JournalError, Shrank},

@@ -1,5 +1,7 @@
 //! Hands a step's products to Digible, concurrently, and says what became of each.
 
+use shopmaster_product::ProductId;
+
 mod fortune;
 mod question;
 
@@ -20,7 +22,6 @@ use super::{
 };
 use crate::{
     digible::{Answer, Fate, Item, Rejection},
-    product::ProductId,
     run::Count,
 };
 

@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use crate::product::ProductId;
+use shopmaster_product::ProductId;
 
 /// So many refusals in a row are not about products.
 const TOO_MANY_REFUSALS: u32 = 20;

@@ -1,14 +1,13 @@
 //! All that is known of one product, from the shop's row to the last acknowledgement.
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_product::{ProductId, Row};
 
 use super::{Engine, halt::StepError};
 use crate::{
     catalog::{Change, Lookup},
     digible::{Digest, Item},
-    health,
     journal::{Known, Parked, Removed},
-    product::{ProductId, Row},
 };
 
 /// All that is known of one product.
@@ -206,7 +205,7 @@ fn doubtful(explained: &Explained) -> String {
     let Some(until) = known.confirmed_at() else {
         return "It was sent but no answer arrived, so it will be sent again".to_owned();
     };
-    let until = health::clock(until, Timestamp::now(), &TimeZone::system());
+    let until = shopmaster_view::clock(until, Timestamp::now(), &TimeZone::system());
     let what = match explained.row {
         Some(_) => {
             "Digible has accepted what the shop has, but an earlier request without an answer may still arrive there"
@@ -258,7 +257,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         };
         let text = format!(
             "It {what} in the shop and the cloud does not know yet; {}",
-            health::lower_first(waits)
+            shopmaster_view::lower_first(waits)
         );
         return (ProductState::Pending, text);
     }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_product::ProductId;
 use tokio::time::Instant;
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
     scan::Met,
     upload,
 };
-use crate::{catalog::Lookup, journal::Shrank, product::ProductId, run::Count};
+use crate::{catalog::Lookup, journal::Shrank, run::Count};
 
 /// So many may be missing from a small shop at once, whatever their share, as long as it has others.
 const FEW: u64 = 5;

@@ -1,9 +1,10 @@
 //! The check of the journal in `shopmasterctl test`.
 
+use shopmaster_base::causes::with_causes;
+
 use super::Engine;
 use crate::{
     catalog::{Check, Verdict},
-    causes::with_causes,
     journal::{Integrity, JournalError},
 };
 

@@ -410,7 +410,7 @@ impl Engine {
     /// When the journal cannot be written.
     pub async fn retry_parked(
         &self,
-        ids: Option<Vec<crate::product::ProductId>>,
+        ids: Option<Vec<shopmaster_product::ProductId>>,
     ) -> Result<u64, JournalError> {
         let count = self.core.journal.retry_parked(ids).await?;
         self.core.waits.clear_all();

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use shopmaster_base::causes::with_causes;
 use tokio::time::Instant;
 
 use super::{
@@ -16,8 +17,8 @@ use super::{
     page::{Cursor, Source},
     step::{self, Mode, Prepared},
 };
+use crate::health;
 use crate::run::{Cause, State};
-use crate::{causes::with_causes, health};
 
 /// The longest rest between two pages that are only read.
 const LONGEST_REST: Duration = Duration::from_millis(250);
@@ -338,5 +339,5 @@ pub(super) fn hold_text(wait: Duration) -> String {
 fn clock_in(wait: Duration) -> String {
     let now = jiff::Timestamp::now();
     let until = now.saturating_add(wait).unwrap_or(now);
-    health::clock(until, now, &jiff::tz::TimeZone::system())
+    shopmaster_view::clock(until, now, &jiff::tz::TimeZone::system())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use shopmaster_product::ProductId;
+
 use super::{
     core::Core,
     courier::{Parcel, Route},
@@ -15,7 +17,6 @@ use crate::{
     catalog::ChangeIdentity,
     digible::{Digest, Item},
     journal::{self, Finding, Known},
-    product::ProductId,
     run::shortened,
 };
 

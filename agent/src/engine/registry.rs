@@ -12,7 +12,6 @@ use tokio::sync::watch;
 
 use super::{core::Core, halt::StepError, live::Live, sync, tasks::Tasks, upload, verify};
 use crate::{
-    health,
     journal::{JournalError, StoredRun},
     run::{Cause, Kind, Outcome, Run, State, Wish},
 };
@@ -402,8 +401,8 @@ fn failure(error: &StepError) -> String {
     };
     format!(
         "{}; {}",
-        crate::causes::with_causes(error),
-        health::lower_first(&remedy)
+        shopmaster_base::causes::with_causes(error),
+        shopmaster_view::lower_first(&remedy)
     )
 }
 

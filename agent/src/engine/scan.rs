@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 use jiff::Timestamp;
+use shopmaster_product::ProductId;
 
 use super::{
     core::Core,
@@ -14,7 +15,7 @@ use super::{
     pass::{self, OnOutage, Passed},
     step::Mode,
 };
-use crate::{product::ProductId, run::Run};
+use crate::run::Run;
 
 /// The products that a walk met: eight bytes for each, whatever its key.
 ///

@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 
+use shopmaster_product::ProductId;
 use tokio::sync::mpsc;
 
 use super::{
@@ -28,7 +29,6 @@ use crate::{
     catalog::ChangeIdentity,
     digible::Fate,
     journal::{Landing, Settled, UploadProgress},
-    product::ProductId,
     run::{Count, shortened},
 };
 

@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     catalog::{CaptureStatus, CatalogError},
-    health,
     run::{Cause, Outcome, Run},
 };
 
@@ -232,7 +231,11 @@ pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {
     }
     let trouble = passed.halt.as_ref().and_then(Halt::trouble);
     let text = match trouble {
-        Some(trouble) => format!("{}; {}", trouble.text, health::lower_first(&trouble.remedy)),
+        Some(trouble) => format!(
+            "{}; {}",
+            trouble.text,
+            shopmaster_view::lower_first(&trouble.remedy)
+        ),
         None => why(passed),
     };
     (Outcome::Failed, text)
@@ -245,7 +248,10 @@ pub(super) fn why(passed: &Passed) -> String {
     if let Some(trouble) = passed.halt.as_ref().and_then(Halt::trouble) {
         return trouble.text;
     }
-    let waiting = format!("{} to be tried again", health::products(passed.deferred));
+    let waiting = format!(
+        "{} to be tried again",
+        shopmaster_view::products(passed.deferred)
+    );
     match &passed.reason {
         Some(reason) => format!("{waiting}: {reason}"),
         None => waiting,

@@ -6,16 +6,15 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use shopmaster_product::ProductId;
+
 use super::{
     core::Core,
     halt::StepError,
     lane::{Moment, Turn},
     state::Reach,
 };
-use crate::{
-    catalog::{Change, ChangeIdentity},
-    product::ProductId,
-};
+use crate::catalog::{Change, ChangeIdentity};
 
 /// From one look to the next.
 const INTERVAL: Duration = Duration::from_secs(60);

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, ops::ControlFlow};
 
+use shopmaster_product::ProductId;
 use tokio::time::Instant;
 
 use super::{
@@ -21,8 +22,6 @@ use super::{
 };
 use crate::{
     catalog::Lookup,
-    health,
-    product::ProductId,
     run::{Count, Outcome, Run},
 };
 
@@ -147,14 +146,14 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
             Outcome::Failed,
             format!(
                 "{} still waiting: a program of the shop holds the rows; syncs go on with them",
-                health::products(left)
+                shopmaster_view::products(left)
             ),
         )),
         left => Ok((
             Outcome::Failed,
             format!(
                 "{} still waiting: Digible gives no answer about them and takes others; syncs go on with them",
-                health::products(left)
+                shopmaster_view::products(left)
             ),
         )),
     }

@@ -6,6 +6,9 @@
 //! same rules as everything else, by whatever process and run comes to it. Last, what the table does not have any
 //! more is looked for.
 
+use shopmaster_product::ProductId;
+use shopmaster_view::{grouped, products};
+
 mod due;
 mod inspection;
 
@@ -31,11 +34,8 @@ use super::{
 };
 use crate::{
     catalog::CatalogError,
-    health,
     journal::{Asks, Landing, Settled, Shrank, Verified},
-    product::ProductId,
     run::{Outcome, Run},
-    words::{grouped, products},
 };
 
 pub(super) use due::is_due;
@@ -416,7 +416,7 @@ async fn sentence(
     let met = inspection.met.count();
     let open = counts.parked + counts.discarded;
     let now = Timestamp::now();
-    let clock = health::clock(before.began, now, &TimeZone::system());
+    let clock = shopmaster_view::clock(before.began, now, &TimeZone::system());
     let mut text = format!(
         "{} of {} up to date, compared at {clock}",
         grouped(met.saturating_sub(open)),

@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use shopmaster_product::ProductId;
+
 use super::{
     core::Core,
     evidence::Evidence,
@@ -15,7 +17,6 @@ use crate::{
     catalog::Lookup,
     digible::{Answer, Item},
     journal::{Acknowledged, Landing, Settled},
-    product::ProductId,
 };
 
 /// So many products are looked at before there counts as none that could be asked.

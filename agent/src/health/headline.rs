@@ -1,11 +1,9 @@
 //! One honest sentence.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use shopmaster_view::{age, clock, grouped, noun, products, upper_first};
 
-use super::{
-    Facts, Issue, Severity, State,
-    words::{age, clock, grouped, noun, products, upper_first},
-};
+use super::{Facts, Issue, Severity, State};
 use crate::{
     journal::Pause,
     run::{Kind, Run, State as RunState},

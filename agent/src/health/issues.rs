@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use shopmaster_view::{age, grouped, noun, products};
 
-use super::{
-    Area, Facts,
-    words::{age, grouped, noun, products},
-};
+use super::{Area, Facts};
 use crate::catalog::CaptureStatus;
 
 /// One thing that is wrong now.

@@ -11,7 +11,6 @@ mod issues;
 mod state;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use crate::{
     catalog::CaptureStatus,
@@ -22,8 +21,6 @@ use crate::{
 
 pub(crate) use headline::paused;
 pub use issues::{Issue, Severity};
-pub use words::{age, clock};
-pub(crate) use words::{lower_first, products};
 
 /// All that is known now. Products count, not changes.
 #[derive(Debug, Clone, PartialEq)]

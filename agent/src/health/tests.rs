@@ -584,23 +584,6 @@ fn without_a_shop_it_is_unconfigured() {
 }
 
 #[test]
-fn ages_and_times_are_short() {
-    assert_eq!(age(Duration::from_secs(59)), "59 s");
-    assert_eq!(age(Duration::from_secs(3_599)), "59 min");
-    assert_eq!(age(Duration::from_secs(7_200)), "2 h");
-    assert_eq!(age(Duration::from_secs(400_000)), "4 days");
-    let now = at("12:00:00");
-    assert_eq!(
-        clock("2026-11-22T06:00:00Z".parse().unwrap(), now, &TimeZone::UTC),
-        "Sun 06:00"
-    );
-    assert_eq!(
-        clock("2026-12-24T06:00:00Z".parse().unwrap(), now, &TimeZone::UTC),
-        "2026-12-24 06:00"
-    );
-}
-
-#[test]
 fn a_new_journal_is_told_until_an_upload_has_finished() {
     let facts = Facts {
         journal_replaced: Some("it could not be read; the old one is `x`".to_owned()),

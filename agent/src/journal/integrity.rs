@@ -6,9 +6,9 @@
 use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
+use shopmaster_base::blocking;
 
 use super::{Journal, JournalError, Result, checksums::Soundness, is_damage, migrations, open};
-use crate::blocking;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, types::Value};
+use shopmaster_product::ProductId;
 
 use super::{DigestBytes, Journal, Result, from_token, time, token, values::behind};
-use crate::product::ProductId;
 
 /// A product that Digible, or we, refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]

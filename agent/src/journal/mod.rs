@@ -10,8 +10,8 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, Transaction};
-
-use crate::{blocking, product::ProductId};
+use shopmaster_base::blocking;
+use shopmaster_product::ProductId;
 
 mod aside;
 mod checksums;

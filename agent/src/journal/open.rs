@@ -7,6 +7,7 @@ use std::{
 };
 
 use rusqlite::{Connection, Transaction, config::DbConfig};
+use shopmaster_product::position::Position;
 
 use super::{
     Journal, JournalError, Result,
@@ -19,7 +20,6 @@ use super::{
     settle::{Steps, milliseconds},
     uploads, verified, wal,
 };
-use crate::position::Position;
 
 /// Whose products a journal knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

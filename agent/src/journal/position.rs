@@ -1,9 +1,9 @@
 //! How far a ChangeLog that nobody deletes from has been dealt with.
 
 use rusqlite::{Connection, OptionalExtension as _};
+use shopmaster_product::position::{Done, NewestDone, Position};
 
 use super::{Journal, Result};
-use crate::position::{Done, NewestDone, Position};
 
 impl Journal {
     /// The position that was kept last; none when none ever was.

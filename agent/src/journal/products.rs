@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
+use shopmaster_product::ProductId;
 use tokio::time::Instant;
 
 use super::{
@@ -10,7 +11,6 @@ use super::{
     has_rows, stored, time, uploads,
     values::behind,
 };
-use crate::product::ProductId;
 
 /// What the journal knows of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

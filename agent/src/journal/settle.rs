@@ -13,6 +13,7 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::Transaction;
+use shopmaster_product::ProductId;
 
 use super::{
     DigestBytes, Journal, Result,
@@ -22,7 +23,6 @@ use super::{
     stored::Entries,
     uploads,
 };
-use crate::product::ProductId;
 
 /// Products that were handed to the network, until the journal is told what became of them.
 ///

@@ -11,10 +11,10 @@ use std::{
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shopmaster_base::atomic_file::write_atomically;
 use tokio::sync::watch;
 
 use super::{Journal, JournalError, Pause, Result};
-use crate::atomic_file::write_atomically;
 
 /// The pause that is on, and which journal was there, in a file of their own. One for the whole process.
 #[derive(Debug)]

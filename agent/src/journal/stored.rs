@@ -1,12 +1,12 @@
 //! Reads and writes one product's [`Entry`]: its parts are rows of four tables.
 
 use rusqlite::{OptionalExtension as _, Transaction};
+use shopmaster_product::ProductId;
 
 use super::{
     entry::{Doubt, Entry, Event, Published, Refusal, Times},
     has_rows,
 };
-use crate::product::ProductId;
 
 /// Applies events to products inside one transaction.
 pub(super) struct Entries<'a> {

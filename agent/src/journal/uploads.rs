@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use shopmaster_product::ProductId;
 
 use super::{Journal, Result, UploadProgress, exists, meta, now_ms, time};
-use crate::product::ProductId;
 
 /// Key of when an upload last finished; none while one is due.
 const UPLOADED_AT: &str = "uploaded_at";

@@ -2,10 +2,10 @@
 
 use std::{fs, io, path::PathBuf};
 
+use shopmaster_base::atomic_file::write_atomically;
 use tokio::task::spawn_blocking;
 
 use super::rules::Memory;
-use crate::atomic_file::write_atomically;
 
 /// What was told; nothing when the file is not there or makes no sense, and then it is told again.
 pub async fn load(path: PathBuf) -> Memory {

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
+use shopmaster_base::atomic_file::write_atomically;
 
 use super::SecretError;
-use crate::atomic_file::write_atomically;
 
 /// One JSON object of texts, readable by this user alone.
 pub(super) struct FileStore {

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_base::{blocking, causes::with_causes};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,8 +18,6 @@ use super::{
     vacancy::Vacancy,
 };
 use crate::{
-    blocking,
-    causes::with_causes,
     config::{CaptureMode, CatalogKind, Config, Verify},
     digible::{Digible, DigibleOptions},
     engine::{Engine, GONE_AFTER, Options, tasks::guarded},

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
+use shopmaster_product::position::Positions;
 
 use crate::{
     catalog::{
@@ -11,7 +12,6 @@ use crate::{
         sqlserver::{self, SqlServerCatalog, SqlServerOptions},
     },
     config::{self, CaptureMode, CatalogConfig, CatalogKind},
-    position::Positions,
     secrets::{SecretError, SecretName, SecretStore},
 };
 

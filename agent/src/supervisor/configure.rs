@@ -2,9 +2,10 @@
 
 use std::{path::Path, sync::Arc};
 
+use shopmaster_base::causes::with_causes;
+
 use super::{NewSecrets, Supervisor, build::account, note_invalid, unsupported, vacancy::Vacancy};
 use crate::{
-    causes::with_causes,
     config::{self, Before, Config, ConfigError, Edit, KeyError, SaveError},
     health::Area,
     journal,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use shopmaster_base::causes::with_causes;
 use shopmaster_proto::{Endpoint, InstanceName};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,6 @@ mod tests;
 mod vacancy;
 
 use crate::{
-    causes::with_causes,
     config::{self, Config, ConfigError},
     engine::{Engine, board::Board},
     health::{Area, Facts, Trouble},

@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
+use shopmaster_base::causes::with_causes;
 
 use super::Supervisor;
 use crate::{
-    causes::with_causes,
     config::{Config, StoreChoice},
     secrets::{self, SecretChange, SecretError, SecretName, SecretStore},
 };

@@ -6,6 +6,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{Timestamp, Zoned};
+use shopmaster_base::causes::with_causes;
 use shopmaster_proto::{
     Client, Endpoint, Folders, InstanceName,
     v1::{GetInfoResponse, Status},
@@ -27,7 +28,6 @@ use super::{
 };
 use crate::{
     autostart::{AutostartError, LoginItem, LoginState, Starts, enable_login},
-    causes::with_causes,
     paths::Paths,
 };
 

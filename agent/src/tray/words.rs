@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-pub(super) use crate::words::{grouped, products};
+pub(super) use shopmaster_view::{grouped, products};
 
 /// `today 14:30`, `yesterday 23:59`, `tomorrow 00:00`, `Sat 14:30` within a week, else `2026-11-21 14:30`,
 /// in local time.
@@ -79,14 +79,6 @@ mod tests {
             midnight.to_string(),
             "2022-03-27T01:00:00+03:00[Asia/Beirut]"
         );
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(products(1), "1 product");
-        assert_eq!(products(0), "0 products");
-        assert_eq!(products(12_431), "12,431 products");
-        assert_eq!(grouped(1_000_000), "1,000,000");
     }
 
     #[test]

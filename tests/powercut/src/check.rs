@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
-use shopmaster_agent::{journal::JournalError, product::ProductId};
+use shopmaster_agent::journal::JournalError;
+use shopmaster_product::ProductId;
 
 use crate::{
     life::Mark,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use shopmaster_agent::{journal::DigestBytes, product::ProductId};
+use shopmaster_agent::journal::DigestBytes;
+use shopmaster_product::ProductId;
 
 use crate::observed::Observed;
 

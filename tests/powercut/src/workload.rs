@@ -3,13 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use fastrand::Rng;
-use shopmaster_agent::{
-    journal::{
-        Acknowledged, Binding, DigestBytes, Finding, InFlight, Journal, JournalError, Kept,
-        Landing, Opened, Result, Settled, StoredRun, UploadProgress,
-    },
-    product::ProductId,
+use shopmaster_agent::journal::{
+    Acknowledged, Binding, DigestBytes, Finding, InFlight, Journal, JournalError, Kept, Landing,
+    Opened, Result, Settled, StoredRun, UploadProgress,
 };
+use shopmaster_product::ProductId;
 
 use crate::ledger::{Answer, Found, Ledger};
 

@@ -159,7 +159,7 @@ mod file {
 
     use std::{fs, io, path::Path};
 
-    use crate::atomic_file::write_atomically;
+    use shopmaster_base::atomic_file::write_atomically;
 
     pub fn read(path: &Path) -> io::Result<Option<String>> {
         match fs::read_to_string(path) {

@@ -9,16 +9,14 @@ use std::{
 
 use clap::Args;
 use directories::BaseDirs;
+use shopmaster_base::atomic_file::write_atomically;
 use shopmaster_proto::{Folders, InstanceName};
 
 use super::{
     Changes, Registered, Scope, ServiceState, other_agent, shop_file,
     unit::{Unit, account, outermost},
 };
-use crate::{
-    atomic_file::write_atomically,
-    autostart::{AutostartError, HOME_VARIABLE, Start},
-};
+use crate::autostart::{AutostartError, HOME_VARIABLE, Start};
 
 /// Where an administrator's units are.
 const SYSTEM_UNITS: &str = "/etc/systemd/system";

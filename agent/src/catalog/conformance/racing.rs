@@ -5,11 +5,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use shopmaster_product::{ProductId, Row};
+
 use super::{Shop, Till, scan, stocked};
-use crate::{
-    catalog::{CatalogError, Change, Lookup},
-    product::{ProductId, Row},
-};
+use crate::catalog::{CatalogError, Change, Lookup};
 
 /// How much each till writes.
 const WRITES: u32 = 60;

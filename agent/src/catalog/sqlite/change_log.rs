@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
+use shopmaster_product::{
+    ProductId,
+    position::{Done, NewestDone, Position},
+};
 
 use super::{fault::Work, key::Key};
-use crate::{
-    catalog::{Backlog, Change, ChangeIdentity, ChangeKind},
-    position::{Done, NewestDone, Position},
-    product::ProductId,
-};
+use crate::catalog::{Backlog, Change, ChangeIdentity, ChangeKind};
 
 /// A change as the ChangeLog has it.
 struct Entry {

@@ -13,11 +13,9 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
+use shopmaster_base::lock_file::{self, LockFile, LockFileError};
 
-use crate::{
-    catalog::{CatalogError, Result},
-    lock_file::{self, LockFile, LockFileError},
-};
+use crate::catalog::{CatalogError, Result};
 
 /// The lock files that this process holds: an agent is no other agent to itself.
 static OURS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());

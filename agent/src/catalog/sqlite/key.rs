@@ -9,11 +9,9 @@ use rusqlite::{
     ToSql,
     types::{ToSqlOutput, ValueRef},
 };
+use shopmaster_product::{Problem, ProductId};
 
-use crate::{
-    catalog::decimal::shortened,
-    product::{Problem, ProductId},
-};
+use crate::catalog::decimal::shortened;
 
 /// A key's value as it is bound.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,15 +14,15 @@ use std::{
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use shopmaster_base::file_id::FileId;
+use shopmaster_product::{
+    ProductId, Row,
+    position::{Position, Positions},
+};
 
 use super::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
     Columns, InstallOptions, Lookup, Owner, Result, decimal::asked,
-};
-use crate::{
-    file_id::FileId,
-    position::{Position, Positions},
-    product::{ProductId, Row},
 };
 use claim::Claim;
 use fault::Work;
@@ -139,7 +139,7 @@ impl SqliteCatalog {
                 // From here on, who uses them sees to it.
                 closes.store(false, Ordering::SeqCst);
                 let database = Arc::clone(&database);
-                match crate::blocking::run(move || database.close_idle())
+                match shopmaster_base::blocking::run(move || database.close_idle())
                     .await
                     .flatten()
                 {
@@ -219,7 +219,7 @@ impl SqliteCatalog {
 
     async fn look_at_footprint(&self) -> footprint::Step {
         let (database, memory) = (Arc::clone(&self.database), Arc::clone(&self.memory));
-        let step = crate::blocking::run(move || {
+        let step = shopmaster_base::blocking::run(move || {
             let footprint = footprint::Footprint::of(&database.options.path).ok();
             let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
             memory.note(footprint, Instant::now())
@@ -260,7 +260,7 @@ impl Catalog for SqliteCatalog {
     async fn answers(&self) -> bool {
         let path = self.database.options.path.clone();
         // A folder on a computer that is away may take its time.
-        let there = crate::blocking::run(move || FileId::of(&path).is_ok()).await;
+        let there = shopmaster_base::blocking::run(move || FileId::of(&path).is_ok()).await;
         there.unwrap_or_default()
     }
 
@@ -489,10 +489,12 @@ async fn blocking<T: Send + 'static>(
     operation: &'static str,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    crate::blocking::run(work).await.unwrap_or_else(|| {
-        Err(CatalogError::Statement {
-            operation,
-            source: "the agent is ending".into(),
+    shopmaster_base::blocking::run(work)
+        .await
+        .unwrap_or_else(|| {
+            Err(CatalogError::Statement {
+                operation,
+                source: "the agent is ending".into(),
+            })
         })
-    })
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags};
+use shopmaster_base::file_id::FileId;
 
 use super::{
     SqliteOptions,
@@ -16,10 +17,7 @@ use super::{
     statements::Statements,
     unlocked::Unlocked,
 };
-use crate::{
-    catalog::{CatalogError, Result},
-    file_id::FileId,
-};
+use crate::catalog::{CatalogError, Result};
 
 /// How long to wait for the till before giving way.
 const PATIENCE: Duration = Duration::from_secs(2);

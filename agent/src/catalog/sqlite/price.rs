@@ -3,12 +3,10 @@
 use std::str;
 
 use rusqlite::types::ValueRef;
+use shopmaster_product::{Price, Problem};
 
 use super::key::hexadecimal;
-use crate::{
-    catalog::decimal::{Digits, Fault, Float, plain},
-    product::{Price, Problem},
-};
+use crate::catalog::decimal::{Digits, Fault, Float, plain};
 
 /// The digits behind the decimal point that a declared type asks for: 2 in `NUMERIC(18,2)`.
 pub(super) fn declared_scale(declared: &str) -> Option<u8> {

@@ -3,6 +3,7 @@
 use std::str;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, types::ValueRef};
+use shopmaster_product::{Problem, ProductId, Row};
 
 use super::{
     SqliteOptions,
@@ -12,13 +13,10 @@ use super::{
     price::{declared_scale, price},
     statements::over,
 };
-use crate::{
-    catalog::{
-        Lookup,
-        decimal::{Digits, shortened},
-        price_column::{SAMPLE, Sample},
-    },
-    product::{Problem, ProductId, Row},
+use crate::catalog::{
+    Lookup,
+    decimal::{Digits, shortened},
+    price_column::{SAMPLE, Sample},
 };
 
 /// The rows of `keys` as they are in one moment.

@@ -1,9 +1,9 @@
 //! The rare write that keeps the ChangeLog from growing with each key that ever was.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use shopmaster_product::position::Position;
 
 use super::fault::Work;
-use crate::position::Position;
 
 /// Fewer keys that are gone are not worth a write.
 const FEWEST: usize = 1_000;

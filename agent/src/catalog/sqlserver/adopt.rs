@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use shopmaster_product::ProductId;
 use tiberius::ToSql;
 
 use super::{
@@ -22,10 +23,7 @@ use super::{
     script::Script,
     session::Session,
 };
-use crate::{
-    catalog::{Adoption, CatalogError, InstallOptions, template::fill},
-    product::ProductId,
-};
+use crate::catalog::{Adoption, CatalogError, InstallOptions, template::fill};
 
 /// Rows of the old log that are read at once.
 const PAGE: i64 = 1_000;

@@ -1,6 +1,7 @@
 //! The ChangeLog as a queue.
 
 use jiff::Timestamp;
+use shopmaster_product::ProductId;
 use tiberius::{ColumnData, Row, ToSql};
 
 use super::{
@@ -12,10 +13,7 @@ use super::{
     session::Session,
     statements,
 };
-use crate::{
-    catalog::{Change, ChangeIdentity, ChangeKind, Owner},
-    product::ProductId,
-};
+use crate::catalog::{Change, ChangeIdentity, ChangeKind, Owner};
 
 /// Days from 1900, where `datetime` begins, to 1970.
 const DAYS_TO_1970: i64 = 25_567;

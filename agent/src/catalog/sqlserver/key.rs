@@ -5,13 +5,13 @@
 
 use std::borrow::Cow;
 
+use shopmaster_product::ProductId;
 use tiberius::{ColumnData, IntoSql, Row, ToSql};
 
 use super::{
     facts::DataType,
     fault::{Fault, Work},
 };
-use crate::product::ProductId;
 
 /// How the key column is declared.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use shopmaster_product::{ProductId, Row};
 
 use super::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
     Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, decimal::asked,
 };
-use crate::product::{ProductId, Row};
 use backlog::Counted;
 use fault::Over;
 use names::one_spelling;

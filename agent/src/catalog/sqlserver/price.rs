@@ -2,13 +2,11 @@
 
 use std::fmt;
 
+use shopmaster_product::{Price, Problem};
 use tiberius::{Row, numeric::Numeric};
 
 use super::{facts::DataType, fault::Work};
-use crate::{
-    catalog::decimal::{Digits, Fault, Float},
-    product::{Price, Problem},
-};
+use crate::catalog::decimal::{Digits, Fault, Float};
 
 /// How prices are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

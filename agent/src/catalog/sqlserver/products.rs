@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shopmaster_product::{ProductId, Row};
 use tiberius::{Row as Found, ToSql};
 
 use super::{
@@ -16,13 +17,10 @@ use super::{
     statements::{Locked, Statements},
     walk::{End, Seeking},
 };
-use crate::{
-    catalog::{
-        CatalogError, Lookup,
-        decimal::{Digits, shortened},
-        price_column::{SAMPLE, Sample},
-    },
-    product::{ProductId, Row},
+use crate::catalog::{
+    CatalogError, Lookup,
+    decimal::{Digits, shortened},
+    price_column::{SAMPLE, Sample},
 };
 
 /// The product table, and how it is asked.

@@ -201,7 +201,7 @@ mod tests {
         super::facts::{Column, DataType},
         *,
     };
-    use crate::product::ProductId;
+    use shopmaster_product::ProductId;
 
     fn column(name: &str, data_type: &str) -> Column {
         Column {

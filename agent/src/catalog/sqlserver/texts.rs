@@ -1,5 +1,7 @@
 //! Every T-SQL text that is shipped or made, for a grammar to judge.
 
+use shopmaster_product::ProductId;
+
 use super::{
     adopt::{self, Held},
     facts::{Column, DataType, Kind, Table},
@@ -14,7 +16,7 @@ use super::{
     statements::{self, Locked, Statements},
     walk::End,
 };
-use crate::{catalog::template::fill, product::ProductId};
+use crate::catalog::template::fill;
 
 /// The texts that are the same for every shop.
 const CONSTANT: &[(&str, &str)] = &[

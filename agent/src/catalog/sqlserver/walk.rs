@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use shopmaster_product::{ProductId, Row};
 use tiberius::{Row as Found, ToSql};
 
 use super::{
@@ -14,10 +15,7 @@ use super::{
     products::{Products, top},
     session::Session,
 };
-use crate::{
-    catalog::{Lookup, Scanned},
-    product::{ProductId, Row},
-};
+use crate::catalog::{Lookup, Scanned};
 
 /// Whether the server is told to seek to a page's first key. Without being told it may read the whole table
 /// and sort it for every page, where the key's index is not the one that holds the rows.

@@ -1,5 +1,6 @@
 //! Single products.
 
+use shopmaster_product::Row;
 use shopmaster_proto::v1;
 
 use super::time::timestamp;
@@ -8,7 +9,6 @@ use crate::{
     digible::Digest,
     engine::{Explained, ProductState},
     journal::{Parked, Removed},
-    product::Row,
 };
 
 /// The most changes of one product that are told.

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::lock_file::{LockFile, LockFileError};
+use shopmaster_base::lock_file::{LockFile, LockFileError};
 
 /// Proof that this process is the one agent of its instance, for as long as a clone of it lives.
 ///

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
+use shopmaster_product::ProductId;
 use tokio::net::TcpListener;
 use tokio::sync::{Barrier, Notify};
 
@@ -12,7 +13,6 @@ use super::*;
 use crate::digible::test_server::{Request, Response, TestServer};
 use crate::digible::token::tests::jwt;
 use crate::digible::{Digest, Fate};
-use crate::product::ProductId;
 
 mod dead_tokens;
 

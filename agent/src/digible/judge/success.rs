@@ -16,12 +16,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use shopmaster_product::ProductId;
+
 use super::super::Rejection;
 use super::super::content::denial_words;
 use super::super::node::{Members, Node};
 use super::keys::{Meaning, Share, meaning};
 use super::says::{Says, is_fault_code, is_nothing, is_plain_failure, says, says_yes};
-use crate::product::ProductId;
 
 /// What a success says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,13 +10,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use shopmaster_product::ProductId;
 use tokio::sync::{Semaphore, watch};
 
 use super::{id, shop::priced};
-use crate::{
-    digible::{Answer, Cloud, Fate, Item, Session, SessionState},
-    product::ProductId,
-};
+use crate::digible::{Answer, Cloud, Fate, Item, Session, SessionState};
 
 /// A product and its body.
 pub(super) type Sent = (ProductId, String);

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use shopmaster_product::ProductId;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Options, board::Board, live::Live};
 use crate::{
     journal::{AgentState, Binding, Journal, Known},
-    product::ProductId,
     run::{Cause, Kind, Run, Wish},
 };
 use cloud::FakeCloud;

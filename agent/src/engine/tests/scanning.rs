@@ -505,7 +505,7 @@ fn ids_of_both_kinds_are_told_apart() {
     let mut met = super::super::scan::Met::default();
     met.add([&id("1"), &id("2")]);
     met.seal();
-    assert!(met.has(&id("1")) && !met.has(&crate::product::ProductId::Integer(1)));
+    assert!(met.has(&id("1")) && !met.has(&shopmaster_product::ProductId::Integer(1)));
 }
 
 /// A form that somebody left open costs its own row: the others are compared and sent, it waits, and nobody

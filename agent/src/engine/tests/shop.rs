@@ -11,6 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use shopmaster_product::{Price, Problem, ProductId, Row};
 
 use super::id;
 use crate::{
@@ -19,7 +20,6 @@ use crate::{
         ChangeIdentity, ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned,
     },
     digible::Item,
-    product::{Price, Problem, ProductId, Row},
 };
 
 #[derive(Default)]

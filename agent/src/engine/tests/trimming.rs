@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use proptest::{collection::vec, prelude::*, sample::select};
+use shopmaster_product::ProductId;
 use tokio::time::sleep;
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
 use crate::{
     catalog::{Change, ChangeIdentity, ChangeKind},
     journal::Pause,
-    product::ProductId,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

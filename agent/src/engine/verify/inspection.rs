@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::{
-    engine::{core::Core, halt::StepError, scan::Met},
-    product::ProductId,
-};
+use shopmaster_product::ProductId;
+
+use crate::engine::{core::Core, halt::StepError, scan::Met};
 
 /// So many may differ in a small shop before somebody is asked, whatever their share.
 const FEW: u64 = 5;

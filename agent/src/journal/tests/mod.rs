@@ -2,13 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use shopmaster_product::ProductId;
 use tempfile::TempDir;
 
 use super::{
     Acknowledged, Binding, DigestBytes, Doubt, Finding, InFlight, Journal, Known, Landing, Opened,
     Settled, UploadProgress,
 };
-use crate::product::ProductId;
 
 mod damage;
 mod entry;

@@ -1,10 +1,9 @@
 //! Keys of every kind, and names of every kind.
 
+use shopmaster_product::{ProductId, Row};
+
 use super::{PRODUCTS, Shop, text};
-use crate::{
-    catalog::{Catalog as _, Lookup},
-    product::{ProductId, Row},
-};
+use crate::catalog::{Catalog as _, Lookup};
 
 #[tokio::test]
 async fn a_change_finds_its_row_whatever_its_case() {

@@ -3,16 +3,16 @@
 use std::{path::PathBuf, sync::Arc};
 
 use rusqlite::Connection;
+use shopmaster_product::{
+    ProductId, Row,
+    position::{Position, PositionError, Positions},
+};
 use tempfile::TempDir;
 
 use super::{SqliteCatalog, SqliteOptions};
-use crate::{
-    catalog::{
-        Catalog, Change, ChangeKind, Columns,
-        conformance::{self, conforms},
-    },
-    position::{Position, PositionError, Positions},
-    product::{ProductId, Row},
+use crate::catalog::{
+    Catalog, Change, ChangeKind, Columns,
+    conformance::{self, conforms},
 };
 
 mod claim;

@@ -1,10 +1,9 @@
 //! The preflight's verdicts.
 
+use shopmaster_product::{ProductId, Row};
+
 use super::{PRODUCTS, Shop};
-use crate::{
-    catalog::{CaptureStatus, Catalog as _, CatalogError, Check, Lookup, Verdict},
-    product::{ProductId, Row},
-};
+use crate::catalog::{CaptureStatus, Catalog as _, CatalogError, Check, Lookup, Verdict};
 
 async fn checks(schema: &str) -> (Shop, Vec<Check>) {
     let shop = Shop::new(schema);

@@ -8,15 +8,13 @@ use std::{
 };
 
 use rusqlite::Connection;
+use shopmaster_product::position::{Position, PositionError, Positions};
 
 use super::{
     super::{footprint::Footprint, memory::Memory},
     InMemory, PRODUCTS, Shop, SqliteCatalog, of, text,
 };
-use crate::{
-    catalog::{CaptureStatus, Catalog as _, CatalogError, Check, Lookup, Owner, Verdict},
-    position::{Position, PositionError, Positions},
-};
+use crate::catalog::{CaptureStatus, Catalog as _, CatalogError, Check, Lookup, Owner, Verdict};
 
 /// What the first version installed, with what waits in it.
 async fn first_version(shop: &Shop) {

@@ -7,16 +7,14 @@ use std::sync::{
 };
 
 use rusqlite::Connection;
+use shopmaster_product::ProductId;
 use shopmaster_testkit::tds::{
     Answer, Fault, Model, Settings, SqlError, SqlServerSim, SqliteShop, Statement, Value,
 };
 use tempfile::TempDir;
 
 use super::{super::SqlServerCatalog, stand_in};
-use crate::{
-    catalog::{Catalog, CatalogError, Lookup, Scanned},
-    product::ProductId,
-};
+use crate::catalog::{Catalog, CatalogError, Lookup, Scanned};
 
 const FREE: u8 = 0;
 const ROW: u8 = 1;

@@ -1,10 +1,9 @@
 //! Tables and columns of any name, and of none.
 
+use shopmaster_product::ProductId;
+
 use super::shop::{PRODUCTS, Shop};
-use crate::{
-    catalog::{Catalog, CatalogError, Lookup, sqlserver::quote::identifier},
-    product::ProductId,
-};
+use crate::catalog::{Catalog, CatalogError, Lookup, sqlserver::quote::identifier};
 
 #[tokio::test]
 #[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]

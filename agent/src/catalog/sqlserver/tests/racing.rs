@@ -3,12 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, poll};
+use shopmaster_product::ProductId;
 
 use super::shop::Shop;
-use crate::{
-    catalog::{Catalog, CatalogError, Change, Lookup, conformance::Shop as _},
-    product::ProductId,
-};
+use crate::catalog::{Catalog, CatalogError, Change, Lookup, conformance::Shop as _};
 
 fn key(key: &str) -> ProductId {
     ProductId::Text(key.to_owned())

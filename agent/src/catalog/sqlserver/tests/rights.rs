@@ -1,10 +1,9 @@
 //! Logins that may not.
 
+use shopmaster_product::ProductId;
+
 use super::shop::{Shop, Till};
-use crate::{
-    catalog::{Catalog, CatalogError, Lookup},
-    product::ProductId,
-};
+use crate::catalog::{Catalog, CatalogError, Lookup};
 
 #[tokio::test]
 #[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]

@@ -197,7 +197,7 @@ async fn create_database(options: &SqlServerOptions) -> String {
 }
 
 /// Key, name and price, or why they cannot be sent.
-pub(super) fn row_texts(row: &crate::product::Row) -> [String; 3] {
+pub(super) fn row_texts(row: &shopmaster_product::Row) -> [String; 3] {
     let name = row
         .name
         .clone()

@@ -1,10 +1,9 @@
 //! Columns of every type.
 
+use shopmaster_product::ProductId;
+
 use super::shop::{Shop, row_texts};
-use crate::{
-    catalog::{Catalog, CatalogError, Lookup},
-    product::ProductId,
-};
+use crate::catalog::{Catalog, CatalogError, Lookup};
 
 fn text(key: &str) -> ProductId {
     ProductId::Text(key.to_owned())

@@ -1,10 +1,9 @@
 //! A view as the product table.
 
+use shopmaster_product::ProductId;
+
 use super::shop::Shop;
-use crate::{
-    catalog::{Catalog, CatalogError, Lookup},
-    product::ProductId,
-};
+use crate::catalog::{Catalog, CatalogError, Lookup};
 
 const VIEW: &str = "CREATE VIEW Shown AS
     SELECT s.ProductID, s.ProductName, s.SellPrice FROM Stock AS s WHERE s.Hidden = 0";

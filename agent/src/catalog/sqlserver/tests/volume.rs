@@ -1,10 +1,9 @@
 //! Many products.
 
+use shopmaster_product::ProductId;
+
 use super::shop::Shop;
-use crate::{
-    catalog::{Catalog, Lookup},
-    product::ProductId,
-};
+use crate::catalog::{Catalog, Lookup};
 
 const PRODUCTS: usize = 200_000;
 const PAGE: usize = 5_000;

@@ -1,5 +1,7 @@
 //! The texts of a walk that are sent only where somebody holds a row, on a real server.
 
+use shopmaster_product::ProductId;
+
 use super::{
     super::{
         fault::Over,
@@ -8,7 +10,6 @@ use super::{
     },
     shop::Shop,
 };
-use crate::product::ProductId;
 
 /// Every key type has its own texts. Nobody holds anything here: what they say must be what a page says.
 #[tokio::test]

@@ -1,11 +1,8 @@
-//! Ages, times and sentences as people write them.
+//! Ages and times.
 
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
-
-pub(crate) use crate::words::products;
-pub(super) use crate::words::{grouped, noun};
 
 /// `40 s`, `3 min`, `2 h`, `4 days`.
 #[must_use]
@@ -33,18 +30,18 @@ pub fn clock(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     local.strftime(format).to_string()
 }
 
-/// A sentence as it stands behind a semicolon.
-pub(crate) fn lower_first(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// An error's text as it stands alone.
-pub(super) fn upper_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    #[test]
+    fn ages_and_times_are_short() {
+        let ages = [59, 3_599, 7_200, 400_000].map(|seconds| age(Duration::from_secs(seconds)));
+        assert_eq!(ages, ["59 s", "59 min", "2 h", "4 days"]);
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let at = |time: &str| clock(time.parse().unwrap(), now, &TimeZone::UTC);
+        assert_eq!(at("2026-11-21T06:00:00Z"), "06:00");
+        assert_eq!(at("2026-11-22T06:00:00Z"), "Sun 06:00");
+        assert_eq!(at("2026-12-24T06:00:00Z"), "2026-12-24 06:00");
+    }
 }

@@ -13,7 +13,7 @@ use crate::file_id::FileId;
 
 /// A file of which this process has the lock.
 #[derive(Debug)]
-pub(crate) struct LockFile {
+pub struct LockFile {
     path: PathBuf,
     /// The lock lives as long as the handle.
     file: File,
@@ -21,7 +21,7 @@ pub(crate) struct LockFile {
 
 /// Why this process does not have the lock.
 #[derive(Debug)]
-pub(crate) enum LockFileError {
+pub enum LockFileError {
     /// Another one has it. On Windows it cannot be read.
     Held(File),
     /// The file cannot be made or opened.
@@ -33,7 +33,7 @@ pub(crate) enum LockFileError {
 impl LockFile {
     /// Takes the lock at `path` without waiting for it. The file is made where it is not there; what stands
     /// in it stays.
-    pub(crate) fn take(path: &Path) -> Result<Self, LockFileError> {
+    pub fn take(path: &Path) -> Result<Self, LockFileError> {
         loop {
             let file = open(path).map_err(LockFileError::Open)?;
             match file.try_lock() {
@@ -51,18 +51,18 @@ impl LockFile {
     }
 
     /// Whether the file of that name is still the one that is locked.
-    pub(crate) fn is_in_place(&self) -> bool {
+    pub fn is_in_place(&self) -> bool {
         let ids = (FileId::of_open(&self.file), FileId::of(&self.path));
         matches!(ids, (Ok(ours), Ok(there)) if ours == there)
     }
 
     /// Its path, as it was taken.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// To write in it for whoever comes second.
-    pub(crate) fn file(&mut self) -> &mut File {
+    pub fn file(&mut self) -> &mut File {
         &mut self.file
     }
 }
@@ -70,7 +70,7 @@ impl LockFile {
 /// Which process holds the lock of the file at `path`, as the operating system tells it: also of a file that
 /// this user may not open. None when nobody does, or it does not tell.
 #[cfg(target_os = "linux")]
-pub(crate) fn holder(path: &Path) -> Option<u32> {
+pub fn holder(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt as _;
 
     let file = std::fs::symlink_metadata(path).ok()?;
@@ -89,7 +89,7 @@ pub(crate) fn holder(path: &Path) -> Option<u32> {
 
 /// Which process holds the lock of the file at `path`: here nobody tells.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn holder(_: &Path) -> Option<u32> {
+pub fn holder(_: &Path) -> Option<u32> {
     None
 }
 

@@ -1,18 +1,18 @@
 //! Numbers as people write them.
 
 /// `12,431 products`, `1 product`.
-pub(crate) fn products(count: u64) -> String {
+pub fn products(count: u64) -> String {
     noun(count, "product")
 }
 
 /// `12,431 changes`, `1 change`.
-pub(crate) fn noun(count: u64, word: &str) -> String {
+pub fn noun(count: u64, word: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {word}{ending}", grouped(count))
 }
 
 /// `12,431`.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -22,4 +22,17 @@ pub(crate) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(products(1), "1 product");
+        assert_eq!(products(0), "0 products");
+        assert_eq!(products(12_431), "12,431 products");
+        assert_eq!(grouped(1_000_000), "1,000,000");
+    }
 }

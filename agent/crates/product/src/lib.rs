@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+pub mod position;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 /// A product's key, in its row's own spelling.
 ///
 /// Two ids are equal only byte for byte. Whether `abc` and `ABC` name the same row is for the

@@ -4,7 +4,7 @@ use std::panic;
 
 /// Runs `work` on a thread of its own; none when the process ends before it begins. A panic of it goes on
 /// in the caller: the task that asked for the work must not take it for an answer.
-pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => Some(value),
         Err(error) => match error.try_into_panic() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error, fmt::Debug};
 
 use async_trait::async_trait;
 
-use crate::product::ProductId;
+use crate::ProductId;
 
 /// Where a catalog that writes nothing into the shop's database keeps its [`Position`].
 #[async_trait]

@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path};
 
 /// What tells a file from every other one that is there at the same time, whatever their names are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileId {
+pub struct FileId {
     /// The file system that it is on.
     device: u64,
     /// Its number there.
@@ -15,13 +15,13 @@ pub(crate) struct FileId {
 impl FileId {
     /// That of the file at `path`, links followed.
     #[cfg(unix)]
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+    pub fn of(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Self::told(&metadata))
     }
 
     /// That of an open file.
     #[cfg(unix)]
-    pub(crate) fn of_open(file: &File) -> io::Result<Self> {
+    pub fn of_open(file: &File) -> io::Result<Self> {
         file.metadata().map(|metadata| Self::told(&metadata))
     }
 
@@ -37,7 +37,7 @@ impl FileId {
 
     /// That of the file at `path`, links followed.
     #[cfg(windows)]
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+    pub fn of(path: &Path) -> io::Result<Self> {
         use std::{fs::OpenOptions, os::windows::fs::OpenOptionsExt as _};
 
         use windows_sys::Win32::Storage::FileSystem::FILE_READ_ATTRIBUTES;
@@ -51,7 +51,7 @@ impl FileId {
 
     /// That of an open file.
     #[cfg(windows)]
-    pub(crate) fn of_open(file: &File) -> io::Result<Self> {
+    pub fn of_open(file: &File) -> io::Result<Self> {
         use std::os::windows::io::AsRawHandle as _;
 
         use windows_sys::Win32::Storage::FileSystem::{

@@ -1,0 +1,9 @@
+//! Numbers, times and sentences as people read them: one spelling for the tray, the command line and every page.
+
+mod number;
+mod sentence;
+mod time;
+
+pub use number::{grouped, noun, products};
+pub use sentence::{lower_first, upper_first};
+pub use time::{age, clock};
