@@ -13,10 +13,8 @@ pub mod console;
 pub mod control;
 #[cfg(feature = "demo")]
 pub mod demo;
-pub mod digible;
 pub mod engine;
 pub mod health;
-pub mod journal;
 pub mod logging;
 pub mod notices;
 pub mod paths;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shopmaster_base::causes::with_causes;
+use shopmaster_journal::JournalError;
 use shopmaster_proto::Failure;
 use tonic::{Code, Status};
 
@@ -10,7 +11,6 @@ use crate::{
     catalog::CatalogError,
     config::{KeyError, SaveError},
     engine::{Engine, StartError, StepError},
-    journal::JournalError,
     supervisor::{ConfigureError, Supervisor, unsupported},
 };
 

@@ -7,6 +7,8 @@ use std::{
 
 use jiff::Timestamp;
 use shopmaster_base::causes::with_causes;
+use shopmaster_digible::{Answer, Cloud};
+use shopmaster_journal::{AgentState, Journal, JournalError, Shrank};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +27,7 @@ use super::{
 };
 use crate::{
     catalog::{CaptureStatus, Catalog, CatalogError},
-    digible::{Answer, Cloud},
     health::{Area, ChangeLogFacts, Trouble},
-    journal::{AgentState, Journal, JournalError, Shrank},
 };
 
 /// How a run works.

@@ -1,5 +1,6 @@
 //! Hands a step's products to Digible, concurrently, and says what became of each.
 
+use shopmaster_digible::{Answer, Fate, Item, Rejection};
 use shopmaster_product::ProductId;
 
 mod fortune;
@@ -20,10 +21,7 @@ use super::{
     live::Live,
     waits::Strikes,
 };
-use crate::{
-    digible::{Answer, Fate, Item, Rejection},
-    run::Count,
-};
+use crate::run::Count;
 
 pub(super) use fortune::Fortune;
 

@@ -1,10 +1,11 @@
 //! What a step does with one product: decided from what is known of it alone, without asking anybody.
 
+use shopmaster_journal::{DigestBytes, Known};
+
 use super::{
     courier::{MOST_STRIKES, Route},
     waits::Strikes,
 };
-use crate::journal::{DigestBytes, Known};
 
 /// What a step does with a product that the shop has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

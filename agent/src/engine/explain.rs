@@ -1,14 +1,12 @@
 //! All that is known of one product, from the shop's row to the last acknowledgement.
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_digible::{Digest, Item};
+use shopmaster_journal::{Known, Parked, Removed};
 use shopmaster_product::{ProductId, Row};
 
 use super::{Engine, halt::StepError};
-use crate::{
-    catalog::{Change, Lookup},
-    digible::{Digest, Item},
-    journal::{Known, Parked, Removed},
-};
+use crate::catalog::{Change, Lookup};
 
 /// All that is known of one product.
 #[derive(Debug)]

@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_digible::Answer;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{backoff, halt::Halt};
-use crate::digible::Answer;
 
 /// So many requests at once to begin with, or half of the most where that is less: the most is then reached
 /// after one round of good answers by default.
@@ -437,7 +437,7 @@ mod tests {
         Answer::Retry {
             reason: String::new(),
             wait: None,
-            fate: crate::digible::Fate::NotApplied,
+            fate: shopmaster_digible::Fate::NotApplied,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{catalog::CatalogError, digible::Answer, health::Trouble, journal::JournalError};
+use shopmaster_digible::Answer;
+use shopmaster_journal::JournalError;
+
+use crate::{catalog::CatalogError, health::Trouble};
 
 const ASK_DIGIBLE: &str =
     "No action needed: sending resumes automatically. If it lasts, ask Digible's support";

@@ -7,6 +7,8 @@ use std::{
 };
 
 use jiff::Timestamp;
+use shopmaster_digible::{Answer, Cloud, SessionState};
+use shopmaster_journal::{AgentState, Journal, JournalError, Pause};
 use tokio_util::sync::CancellationToken;
 
 mod backoff;
@@ -49,9 +51,7 @@ mod witness;
 
 use crate::{
     catalog::{Adoption, CaptureStatus, Catalog, CatalogError, Check, InstallOptions, Verdict},
-    digible::{Answer, Cloud, SessionState},
     health::{ScanFacts, Trouble},
-    journal::{AgentState, Journal, JournalError, Pause},
 };
 use board::Board;
 use core::{Core, Kept};

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use shopmaster_digible::{Digest, Item};
+use shopmaster_journal::{Finding, Known};
 use shopmaster_product::ProductId;
 
 use super::{
@@ -13,12 +15,7 @@ use super::{
     step::Mode,
     waits::Strikes,
 };
-use crate::{
-    catalog::ChangeIdentity,
-    digible::{Digest, Item},
-    journal::{self, Finding, Known},
-    run::shortened,
-};
+use crate::{catalog::ChangeIdentity, run::shortened};
 
 /// The most characters of a reason that are kept with a parked product.
 pub(super) const LONGEST_REASON: usize = 1_000;
@@ -142,7 +139,7 @@ impl Planner<'_> {
                 waits.strikes(&item.id, item.digest)
             }),
             is_ready: waits.is_ready(&row.id),
-            now: journal::steady_ms(),
+            now: shopmaster_journal::steady_ms(),
         };
         if !self.mode.sends() && known.removed() {
             // It is listed as gone, and here it is.

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_journal::Counts;
 use tokio::time::Instant;
 
 use super::{core::Core, halt::StepError};
-use crate::journal::Counts;
 
 /// A comparison that nobody asked for comes no earlier than this after the one before: there are tills that change
 /// their schema all day.

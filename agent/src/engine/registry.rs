@@ -8,13 +8,11 @@ use std::{
     },
 };
 
+use shopmaster_journal::{JournalError, StoredRun};
 use tokio::sync::watch;
 
 use super::{core::Core, halt::StepError, live::Live, sync, tasks::Tasks, upload, verify};
-use crate::{
-    journal::{JournalError, StoredRun},
-    run::{Cause, Kind, Outcome, Run, State, Wish},
-};
+use crate::run::{Cause, Kind, Outcome, Run, State, Wish};
 
 /// The most ended runs that are kept in memory.
 const MOST_UNSTORED: usize = 20;

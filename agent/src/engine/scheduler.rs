@@ -4,10 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use shopmaster_journal::Pause;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{Engine, backoff, outage, probe::Probe};
-use crate::journal::Pause;
 use crate::run::{Cause, Kind, Outcome, Run, Wish};
 
 /// A pause is looked at again this often, because the wall clock may be set.

@@ -7,6 +7,8 @@
 
 use std::collections::HashSet;
 
+use shopmaster_digible::Fate;
+use shopmaster_journal::{Landing, Settled, UploadProgress};
 use shopmaster_product::ProductId;
 use tokio::sync::mpsc;
 
@@ -27,8 +29,6 @@ use super::{
 };
 use crate::{
     catalog::ChangeIdentity,
-    digible::Fate,
-    journal::{Landing, Settled, UploadProgress},
     run::{Count, shortened},
 };
 
@@ -334,7 +334,7 @@ impl Step<'_> {
                     delivered.through.push(id.clone());
                     let kept = shortened(&reason, LONGEST_REASON);
                     rest.refusals.push((id.clone(), reason));
-                    (fate.into(), Some((digest.0, kept)))
+                    (landing(fate), Some((digest.0, kept)))
                 }
                 Fortune::Deferred {
                     reason,
@@ -346,11 +346,11 @@ impl Step<'_> {
                     waits.defer(&id, Some(digest), strikes, wait, jitter);
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
-                    (fate.into(), None)
+                    (landing(fate), None)
                 }
                 Fortune::Kept { fate } => {
                     delivered.deferred += 1;
-                    (fate.into(), None)
+                    (landing(fate), None)
                 }
             };
             rest.settled.push(Settled {
@@ -448,12 +448,11 @@ impl Rest {
     }
 }
 
-impl From<Fate> for Landing {
-    fn from(fate: Fate) -> Self {
-        match fate {
-            Fate::NotApplied => Self::Nothing,
-            Fate::Unknown => Self::Answered,
-            Fate::MayStillLand => Self::MayStillLand,
-        }
+/// What becomes of a product whose request ended so.
+pub(super) fn landing(fate: Fate) -> Landing {
+    match fate {
+        Fate::NotApplied => Landing::Nothing,
+        Fate::Unknown => Landing::Answered,
+        Fate::MayStillLand => Landing::MayStillLand,
     }
 }

@@ -6,6 +6,7 @@
 //! same rules as everything else, by whatever process and run comes to it. Last, what the table does not have any
 //! more is looked for.
 
+use shopmaster_journal::{Asks, Landing, Settled, Shrank, Verified};
 use shopmaster_product::ProductId;
 use shopmaster_view::{grouped, products};
 
@@ -34,7 +35,6 @@ use super::{
 };
 use crate::{
     catalog::CatalogError,
-    journal::{Asks, Landing, Settled, Shrank, Verified},
     run::{Outcome, Run},
 };
 

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_digible::Digest;
 use shopmaster_product::ProductId;
 use tokio::time::Instant;
 
 use super::backoff::Jitter;
-use crate::digible::Digest;
 
 /// Products that wait. Kept in memory: after a restart they are simply tried again.
 #[derive(Debug, Default)]

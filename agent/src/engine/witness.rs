@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use shopmaster_digible::{Answer, Item};
+use shopmaster_journal::{Acknowledged, Landing, Settled};
 use shopmaster_product::ProductId;
 
 use super::{
@@ -12,12 +14,9 @@ use super::{
     evidence::Evidence,
     halt::{Halt, StepError},
     live::Live,
+    step::landing,
 };
-use crate::{
-    catalog::Lookup,
-    digible::{Answer, Item},
-    journal::{Acknowledged, Landing, Settled},
-};
+use crate::catalog::Lookup;
 
 /// So many products are looked at before there counts as none that could be asked.
 const MOST_LOOKS: usize = 100;
@@ -128,7 +127,7 @@ pub(super) async fn send(
         | Answer::TooLarge { reason }
         | Answer::Missing { reason } => (Testimony::Refused(reason), Landing::Nothing),
         Answer::Broken { reason, fate } => {
-            (Testimony::Broken(Halt::Unreachable(reason)), fate.into())
+            (Testimony::Broken(Halt::Unreachable(reason)), landing(fate))
         }
         Answer::Misconfigured { reason } => (
             Testimony::Unclear(Halt::Misconfigured(reason)),
@@ -143,7 +142,7 @@ pub(super) async fn send(
                 Some(wait) => Halt::Hold { wait, reason },
                 None => Halt::Unreachable(reason),
             };
-            (Testimony::Unclear(halt), fate.into())
+            (Testimony::Unclear(halt), landing(fate))
         }
     };
     let settled = Settled {

@@ -1,13 +1,11 @@
 //! One honest sentence.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use shopmaster_journal::Pause;
 use shopmaster_view::{age, clock, grouped, noun, products, upper_first};
 
 use super::{Facts, Issue, Severity, State};
-use crate::{
-    journal::Pause,
-    run::{Kind, Run, State as RunState},
-};
+use crate::run::{Kind, Run, State as RunState};
 
 pub(super) fn headline(
     facts: &Facts,

@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_digible::Session;
+use shopmaster_journal::{Counts, Pause, Shrank, Verified};
 
 #[cfg(test)]
 mod guarantees;
@@ -14,8 +16,6 @@ mod tests;
 
 use crate::{
     catalog::CaptureStatus,
-    digible::Session,
-    journal::{Counts, Pause, Shrank, Verified},
     run::{Kind, Run},
 };
 

@@ -1,10 +1,9 @@
 //! From facts to what people see.
 
+use shopmaster_digible::SessionState;
+
 use super::*;
-use crate::{
-    digible::SessionState,
-    run::{Cause, Kind, State as RunState},
-};
+use crate::run::{Cause, Kind, State as RunState};
 
 fn at(text: &str) -> Timestamp {
     format!("2026-11-21T{text}Z").parse().unwrap()

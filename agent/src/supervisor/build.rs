@@ -7,6 +7,8 @@ use std::{
 };
 
 use shopmaster_base::{blocking, causes::with_causes};
+use shopmaster_digible::{Digible, DigibleOptions};
+use shopmaster_journal::{Binding, Journal, JournalError, Opened};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -19,10 +21,8 @@ use super::{
 };
 use crate::{
     config::{CaptureMode, CatalogKind, Config, Verify},
-    digible::{Digible, DigibleOptions},
     engine::{Engine, GONE_AFTER, Options, tasks::guarded},
     health::{Area, Facts, Trouble},
-    journal::{Binding, Journal, JournalError, Opened},
     secrets::{SecretError, SecretName},
 };
 

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use shopmaster_base::causes::with_causes;
+use shopmaster_journal::AgentState;
 use shopmaster_proto::{Endpoint, InstanceName};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,6 @@ use crate::{
     config::{self, Config, ConfigError},
     engine::{Engine, board::Board},
     health::{Area, Facts, Trouble},
-    journal::AgentState,
     logging::Logging,
     paths::Paths,
     secrets::SecretStore,

@@ -3,9 +3,8 @@
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
+use shopmaster_journal::Journal;
 use shopmaster_product::position::{Position, PositionError, Positions};
-
-use crate::journal::Journal;
 
 /// Positions in a journal. Before it is open there is none, and none is kept.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
-use shopmaster_agent::journal::JournalError;
+use shopmaster_journal::JournalError;
 use shopmaster_product::ProductId;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shopmaster_agent::journal::DigestBytes;
+use shopmaster_journal::DigestBytes;
 use shopmaster_product::ProductId;
 
 use crate::observed::Observed;

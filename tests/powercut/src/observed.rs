@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shopmaster_agent::journal::{Counts, DigestBytes, Journal, Result};
+use shopmaster_journal::{Counts, DigestBytes, Journal, Result};
 use shopmaster_product::ProductId;
 
 /// All that can be read of a journal and that neither a restart nor time changes.

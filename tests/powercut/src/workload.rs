@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use fastrand::Rng;
-use shopmaster_agent::journal::{
+use shopmaster_journal::{
     Acknowledged, Binding, DigestBytes, Finding, InFlight, Journal, JournalError, Kept, Landing,
     Opened, Result, Settled, StoredRun, UploadProgress,
 };

@@ -1,14 +1,14 @@
 //! Single products.
 
+use shopmaster_digible::Digest;
+use shopmaster_journal::{Parked, Removed};
 use shopmaster_product::Row;
 use shopmaster_proto::v1;
 
 use super::time::timestamp;
 use crate::{
     catalog::{Change, ChangeKind},
-    digible::Digest,
     engine::{Explained, ProductState},
-    journal::{Parked, Removed},
 };
 
 /// The most changes of one product that are told.

@@ -1,14 +1,12 @@
 //! The whole state.
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_digible::SessionState;
+use shopmaster_journal::Pause;
 use shopmaster_proto::v1;
 
 use super::{VERSION, capture::capture, run::run, time::timestamp};
-use crate::{
-    digible::SessionState,
-    health::{self, Facts, Icon, Issue, Severity, State},
-    journal::Pause,
-};
+use crate::health::{self, Facts, Icon, Issue, Severity, State};
 
 pub(in crate::control) fn status(facts: &Facts, secrets_store: &str) -> v1::Status {
     let report = health::report(facts, Timestamp::now(), &TimeZone::system());

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{digible::Fate, engine::waits::Strikes};
+use shopmaster_digible::Fate;
+
+use crate::engine::waits::Strikes;
 
 /// What became of a product, and what may still become of its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]

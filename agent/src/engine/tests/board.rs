@@ -1,10 +1,9 @@
 //! Who looks at the board is woken by changes, and by nothing else.
 
+use shopmaster_journal::Pause;
+
 use super::super::board::Board;
-use crate::{
-    health::{Area, Facts, Trouble},
-    journal::Pause,
-};
+use crate::health::{Area, Facts, Trouble};
 
 #[test]
 fn each_change_grows_the_sequence_by_one() {

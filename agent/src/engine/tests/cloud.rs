@@ -10,11 +10,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use shopmaster_digible::{Answer, Cloud, Fate, Item, Session, SessionState};
 use shopmaster_product::ProductId;
 use tokio::sync::{Semaphore, watch};
 
 use super::{id, shop::priced};
-use crate::digible::{Answer, Cloud, Fate, Item, Session, SessionState};
 
 /// A product and its body.
 pub(super) type Sent = (ProductId, String);

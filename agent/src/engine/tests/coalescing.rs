@@ -8,6 +8,7 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*, sample::select};
+use shopmaster_digible::{Answer, Digest, Fate};
 
 use super::{
     super::Options,
@@ -16,10 +17,7 @@ use super::{
     options,
     shop::{FakeShop, body},
 };
-use crate::{
-    digible::{Answer, Digest, Fate},
-    run::Outcome,
-};
+use crate::run::Outcome;
 
 /// A price that the cloud always refuses.
 const POISON: i128 = 666;

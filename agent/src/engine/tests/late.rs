@@ -2,6 +2,8 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
+use shopmaster_journal::{Binding, Journal};
+
 use super::{
     World,
     cloud::{self, Applied},
@@ -9,7 +11,6 @@ use super::{
 };
 use crate::{
     engine::Options,
-    journal::{Binding, Journal},
     run::{Cause, Kind},
 };
 

@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use shopmaster_journal::{AgentState, Binding, Journal, Known};
 use shopmaster_product::ProductId;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Options, board::Board, live::Live};
-use crate::{
-    journal::{AgentState, Binding, Journal, Known},
-    run::{Cause, Kind, Run, Wish},
-};
+use crate::run::{Cause, Kind, Run, Wish};
 use cloud::FakeCloud;
 use shop::FakeShop;
 

@@ -2,13 +2,14 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use shopmaster_journal::Doubt;
+
 use super::{
     super::Options,
     World,
     cloud::{self, Applied, Endpoint},
     id, options, shop,
 };
-use crate::journal::Doubt;
 use crate::run::{Cause, Kind, Outcome};
 
 /// A product that Digible acknowledged.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use shopmaster_journal::Pause;
 use tokio::time::sleep;
 
 use super::{
@@ -12,7 +13,6 @@ use super::{
     id, options,
 };
 use crate::catalog::InstallOptions;
-use crate::journal::Pause;
 use crate::run::{Cause, Kind, Outcome};
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -11,15 +11,13 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use shopmaster_digible::Item;
 use shopmaster_product::{Price, Problem, ProductId, Row};
 
 use super::id;
-use crate::{
-    catalog::{
-        Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change,
-        ChangeIdentity, ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned,
-    },
-    digible::Item,
+use crate::catalog::{
+    Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
+    ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned,
 };
 
 #[derive(Default)]

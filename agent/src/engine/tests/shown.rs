@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use shopmaster_journal::StoredRun;
 use tokio::time::sleep;
 
 use super::{super::board::Board, World, cloud, engine, options};
 use crate::{
     health::{self, State},
-    journal::StoredRun,
     run::{Cause, Kind, Outcome},
 };
 

@@ -5,13 +5,16 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_digible::Answer;
+use shopmaster_journal::Doubt;
+
 use super::{
     super::Options,
     World,
     cloud::{self, Applied},
     options,
 };
-use crate::{catalog::CatalogError, digible::Answer, health, journal::Doubt, run::Outcome};
+use crate::{catalog::CatalogError, health, run::Outcome};
 
 /// Pages of two.
 fn small() -> Options {

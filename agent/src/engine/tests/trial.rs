@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
+use shopmaster_digible::{Answer, Fate};
+
 use super::{
     super::halt::Halt,
     World,
     cloud::{self, Applied, Reaction},
 };
-use crate::{
-    digible::{Answer, Fate},
-    run::{Cause, Kind, Outcome},
-};
+use crate::run::{Cause, Kind, Outcome};
 
 /// A page in place of an answer.
 fn a_page() -> Reaction {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use proptest::{collection::vec, prelude::*, sample::select};
+use shopmaster_journal::Pause;
 use shopmaster_product::ProductId;
 use tokio::time::sleep;
 
@@ -11,10 +12,7 @@ use super::{
     super::trim::{Trimmer, trim},
     World, cloud, id,
 };
-use crate::{
-    catalog::{Change, ChangeIdentity, ChangeKind},
-    journal::Pause,
-};
+use crate::catalog::{Change, ChangeIdentity, ChangeKind};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

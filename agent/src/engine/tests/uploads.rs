@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use shopmaster_journal::UploadProgress;
+
 use super::{
     super::{Options, backoff::Jitter, waits::Strikes},
     World, cloud, id, options,
 };
-use crate::journal::UploadProgress;
 use crate::run::{Cause, Kind, Outcome};
 
 /// A first page of two, then pages of four and more.

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use shopmaster_agent::journal::Journal;
+use shopmaster_journal::Journal;
 use tempfile::tempdir;
 
 use super::*;

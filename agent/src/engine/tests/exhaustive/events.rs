@@ -1,15 +1,14 @@
 //! What may happen next.
 
+use shopmaster_journal::{Entry, Event, Times};
+
 use super::{
     Flaw,
     state::{Answer, Body, NOW, Process, Product, Request, State, Step, WINDOW, digest},
 };
-use crate::{
-    engine::{
-        decide::{self, Decision, View},
-        waits::Strikes,
-    },
-    journal::{Entry, Event, Times},
+use crate::engine::{
+    decide::{self, Decision, View},
+    waits::Strikes,
 };
 
 const BODIES: [Body; 2] = [1, 2];

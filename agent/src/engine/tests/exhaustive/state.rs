@@ -1,7 +1,8 @@
 //! The state of the world around one or two products.
 
+use shopmaster_journal::{Doubt, Entry, Known, Published};
+
 use super::Flaw;
-use crate::journal::{Doubt, Entry, Known, Published};
 
 /// The steady time that it always is: a tick moves everything else into the past.
 pub(super) const NOW: i64 = 1_000;

@@ -1,6 +1,6 @@
 //! What each event makes of a product: every rule of the late window, one row each.
 
-use crate::journal::{Doubt, Entry, Event, Published, Refusal, Times};
+use crate::{Doubt, Entry, Event, Published, Refusal, Times};
 
 /// A step that started at 100 records at 110 what it sent; a request may land for 50 after it was given up.
 const TIMES: Times = Times {

@@ -3,7 +3,7 @@
 use rusqlite::ErrorCode;
 
 use super::*;
-use crate::journal::JournalError;
+use crate::JournalError;
 
 /// Lets the file grow to `most` pages; it never shrinks below what it has.
 fn limit_pages(journal: &Journal, most: i64) {

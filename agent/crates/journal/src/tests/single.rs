@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::journal::{AgentState, Pause, Stamp, StoredRun};
+use crate::{AgentState, Pause, Stamp, StoredRun};
 
 #[tokio::test]
 async fn a_pause_that_an_earlier_version_kept_is_taken_over_once() {

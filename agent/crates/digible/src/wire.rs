@@ -90,7 +90,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::digible::Digest;
+    use crate::Digest;
     use shopmaster_product::ProductId;
 
     fn item(body: &str) -> Item {

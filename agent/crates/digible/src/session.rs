@@ -527,7 +527,7 @@ mod tests {
         let failure = Answer::Retry {
             reason: "503: later".to_owned(),
             wait: None,
-            fate: crate::digible::Fate::NotApplied,
+            fate: crate::Fate::NotApplied,
         };
         session.login_failed(&failure);
         assert_eq!(session.meanwhile(0, before, now).unwrap_err(), failure);
@@ -601,7 +601,7 @@ mod tests {
         let failure = Answer::Retry {
             reason: "503: later".to_owned(),
             wait: None,
-            fate: crate::digible::Fate::NotApplied,
+            fate: crate::Fate::NotApplied,
         };
         let fail = || session.login_failed(&failure);
         assert_eq!(suspects(Doubt::Batch, 0, 1), FIRST);

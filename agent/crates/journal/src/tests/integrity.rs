@@ -8,7 +8,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::*;
-use crate::journal::Integrity;
+use crate::Integrity;
 
 /// Something in every table that steps write, and in the file itself, not only in its WAL.
 async fn shop() -> Fixture {

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::*;
-use crate::journal::{JournalError, Kept, migrations, starts_over};
+use crate::{JournalError, Kept, migrations, starts_over};
 
 /// What the files of a folder hold. SQLite's index of a WAL holds nothing of its own.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Barrier, Notify};
 
 use super::*;
-use crate::digible::test_server::{Request, Response, TestServer};
-use crate::digible::token::tests::jwt;
-use crate::digible::{Digest, Fate};
+use crate::test_server::{Request, Response, TestServer};
+use crate::token::tests::jwt;
+use crate::{Digest, Fate};
 
 mod dead_tokens;
 

@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*};
 
 use self::acts::{Act, Fate, Found, Step, act, ids};
 use super::{opening::copy_of, *};
-use crate::journal::{Entry, Event, Refusal, Times};
+use crate::{Entry, Event, Refusal, Times};
 
 mod acts;
 

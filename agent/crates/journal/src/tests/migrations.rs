@@ -1,7 +1,7 @@
 //! A step that was released is never changed.
 
 use super::*;
-use crate::journal::migrations;
+use crate::migrations;
 
 #[test]
 fn the_newest_schema_is_the_checked_in_one() {
