@@ -179,15 +179,13 @@ pub(super) async fn deliver(
             Plan::of(core, mode, page).await?
         }
     };
-    step.run(plan, &prepared.aboard, prepared.last.take(), deletions)
-        .await
+    step.run(plan, prepared.last.take(), deletions).await
 }
 
 impl Step<'_> {
     async fn run(
         &self,
         mut plan: Plan,
-        aboard: &HashSet<ProductId>,
         cursor: Option<ProductId>,
         deletions: &mut Deletions,
     ) -> Result<Delivered, StepError> {
@@ -210,11 +208,8 @@ impl Step<'_> {
         self.show(&plan.refusals);
         deletions.begin(std::mem::take(&mut plan.settled)).await;
 
-        // Of a walk, the page may be the whole shop: who is equal may be asked as a witness.
-        let aboard = match self.mode {
-            Mode::Compared(_) => &sent,
-            Mode::Changed | Mode::Inspected(_) | Mode::Everything { .. } => aboard,
-        };
+        // The page may be the whole shop: a product of it that is not sent in this step may be asked as a witness.
+        let aboard = &sent;
         let logins = self.core.cloud.logins();
         let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
         let recorder = Recorder {

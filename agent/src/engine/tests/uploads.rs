@@ -332,3 +332,31 @@ async fn an_upload_finds_that_a_refused_product_is_gone() {
     // One that is listed already is not gone once more.
     assert_eq!(world.upload().await.removed, 0);
 }
+
+/// They are all that is left of the shop's only page: products that this upload has sent already are witnesses, too.
+#[tokio::test(start_paused = true)]
+async fn products_that_break_digible_do_not_hold_the_upload_of_a_small_shop() {
+    let usual = Options {
+        batch_size: 5,
+        max_in_flight: 2,
+        ..options()
+    };
+    let world = stocked(usual).await;
+    world.upload().await;
+    world
+        .cloud
+        .rule(|request| match request.holds_any(&[98, 99]) {
+            true => cloud::broken(cloud::Applied::Never),
+            false => cloud::good(),
+        });
+    world.shop.put("a", 98);
+    world.shop.put("b", 99);
+    while !(world.is_parked("a").await && world.is_parked("b").await) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        world.sync().await;
+    }
+    let upload = tokio::time::timeout(Duration::from_secs(7_200), world.upload());
+    let run = upload.await.unwrap();
+    assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
+    assert!(world.is_parked("a").await && world.is_parked("b").await);
+}
