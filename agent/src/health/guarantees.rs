@@ -65,7 +65,7 @@ fn named(line: &str) -> Vec<&str> {
 #[test]
 fn each_test_that_the_guarantees_name_exists() {
     let mut tests = BTreeSet::new();
-    for folder in ["agent/src", "ctl/src", "proto", "tests"] {
+    for folder in ["agent/src", "agent/crates", "ctl/src", "proto", "tests"] {
         tests_in(&repository().join(folder), &mut tests);
     }
     let page = page();

@@ -665,7 +665,7 @@ async fn nothing_prints_a_secret() {
 /// In a process of its own, because the environment belongs to all tests.
 #[test]
 fn loopback_needs_neither_proxy_nor_certificates() {
-    let name = "digible::client::tests::loopback_on_an_odd_computer";
+    let name = "client::tests::loopback_on_an_odd_computer";
     let output = Command::new(env::current_exe().unwrap())
         .args(["--ignored", "--exact", name])
         .envs(["http_proxy", "HTTP_PROXY", "all_proxy"].map(|key| (key, "http://127.0.0.1:1")))
