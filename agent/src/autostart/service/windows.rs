@@ -11,6 +11,7 @@ use std::{
 };
 
 use clap::Args;
+use shopmaster_base::causes::with_causes;
 use shopmaster_proto::{Folders, InstanceName, user_sid};
 use windows_service::{
     Error,
@@ -27,9 +28,7 @@ use super::{
     grants::{Grant, grants, is_in_root},
     other_agent, shop_file,
 };
-use crate::{
-    autostart::AutostartError, engine::with_causes, paths::Paths, windows_service::ServiceArgs,
-};
+use crate::{autostart::AutostartError, paths::Paths, windows_service::ServiceArgs};
 
 /// A service has no desktop: the icon is a program of its own in the user's session.
 pub const LOGIN_ITEM_SHOWS_ICON: bool = true;
