@@ -182,6 +182,10 @@ async fn another_table_keeps_the_journal_and_wants_its_own_capture() {
     );
     assert_eq!(kept_aside(&world).len(), 0);
     assert_eq!(world.upload().await.unwrap().sent, 4);
+    // That all of the other table is gone is not believed by itself.
+    wait_issue(&world, "CATALOG_SHRANK").await;
+    let output = world.ctl(&["upload", "--yes"]).await.unwrap();
+    assert_eq!(output.code, 0, "{output:?}");
     // What was sent from the other table is at Digible, and nobody else knows of it.
     let status = world
         .wait_status(|status| status.removed > 0)
