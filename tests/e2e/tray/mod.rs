@@ -56,7 +56,8 @@ async fn icon_and_menu_are_seen() -> Tested {
     let headline = look.tooltip.trim_start_matches("shopMaster: ");
     let last_sync = &look.items[1].label;
     assert!(
-        last_sync.starts_with("Last sync: today ") && last_sync.ends_with(", nothing to send"),
+        last_sync.starts_with("Last sync: today ")
+            && last_sync.contains(", nothing to send; all compared today "),
         "{last_sync}"
     );
     assert_eq!(
@@ -97,7 +98,7 @@ async fn sync_now_syncs() -> Tested {
         .until(|look| {
             look.items
                 .iter()
-                .any(|item| item.label.ends_with("1 product sent"))
+                .any(|item| item.label.contains("1 product sent; all compared "))
         })
         .await?;
     assert!(look.items[1].label.starts_with("Last sync: today "));
