@@ -191,6 +191,7 @@ impl Step<'_> {
     ) -> Result<Delivered, StepError> {
         self.count(&plan);
         let mut ids = plan.ids();
+        // The page may be the whole shop: a product of it that is not sent in this step may be asked as a witness.
         let sent: HashSet<_> = ids.iter().cloned().collect();
         let locked = std::mem::take(&mut plan.locked);
         if self.mode.sends_all() {
@@ -208,10 +209,8 @@ impl Step<'_> {
         self.show(&plan.refusals);
         deletions.begin(std::mem::take(&mut plan.settled)).await;
 
-        // The page may be the whole shop: a product of it that is not sent in this step may be asked as a witness.
-        let aboard = &sent;
         let logins = self.core.cloud.logins();
-        let courier = Courier::new(self.core, self.live, self.evidence, aboard.iter().collect());
+        let courier = Courier::new(self.core, self.live, self.evidence, sent.iter().collect());
         let recorder = Recorder {
             core: self.core,
             parcels: &plan.parcels,
@@ -235,7 +234,7 @@ impl Step<'_> {
             ..Delivered::default()
         };
         let others_pass = self
-            .may_park(&plan.parcels, &back.fortunes, aboard, &mut delivered)
+            .may_park(&plan.parcels, &back.fortunes, &sent, &mut delivered)
             .await?;
         let is_same_session = self.core.cloud.logins() == logins;
         // What was refused before a login may have been refused because of the session.

@@ -5,11 +5,12 @@ use shopmaster_proto::{
     InstanceName,
     v1::{Run, RunKind, RunOutcome, State, Status},
 };
+use shopmaster_view::{grouped, products};
 
 #[cfg(test)]
 mod tests;
 
-use super::words::{clipped, grouped, instant, plain, products, when};
+use super::words::{clipped, instant, plain, when};
 
 /// The longest line of the menu, in characters: wider ones cover the till's own window.
 const LONGEST_LINE: usize = 72;

@@ -7,10 +7,11 @@ use shopmaster_proto::{
     Client, Failure,
     v1::{GetInfoResponse, ListParkedRequest, ParkedProduct},
 };
+use shopmaster_view::{grouped, products};
 
 use super::{
     desk::Setup,
-    words::{grouped, instant, plain, products, when},
+    words::{instant, plain, when},
 };
 
 /// How many refused products a text names: more than anybody reads.

@@ -2,8 +2,6 @@
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-pub(super) use shopmaster_view::{grouped, products};
-
 /// `today 14:30`, `yesterday 23:59`, `tomorrow 00:00`, `Sat 14:30` within a week, else `2026-11-21 14:30`,
 /// in local time.
 pub(super) fn when(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {

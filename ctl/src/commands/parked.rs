@@ -4,13 +4,14 @@ use clap::Subcommand;
 use shopmaster_proto::v1::{
     DiscardParkedRequest, ListParkedRequest, ParkedProduct, RetryParkedRequest,
 };
+use shopmaster_view::products;
 
 use super::{Ctl, answer, selection::Selection};
 use crate::{
     error::Error,
     exit::Exit,
     render::{
-        human::{self, Clock, products},
+        human::{self, Clock},
         json::{CountJson, ParkedJson, ParkedListJson},
     },
 };

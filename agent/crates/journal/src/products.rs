@@ -163,19 +163,7 @@ impl Journal {
     /// When SQLite fails.
     pub async fn in_shop(&self, after: Option<ProductId>, limit: u32) -> Result<Vec<ProductId>> {
         self.read("list the products of the shop", move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id FROM published WHERE id > ?1
-                     UNION
-                     SELECT id FROM doubt WHERE id > ?1 AND id NOT IN (SELECT id FROM removed)
-                     UNION
-                     SELECT id FROM in_flight WHERE id > ?1 AND id NOT IN (SELECT id FROM removed)
-                     UNION
-                     SELECT id FROM parked WHERE id > ?1
-                     ORDER BY 1 LIMIT ?2",
-                )?
-                .query_map((behind(after), limit), |row| row.get(0))?
-                .collect()
+            of_shop(connection, None, after, limit)
         })
         .await
     }
@@ -235,27 +223,40 @@ impl Journal {
     ) -> Result<Vec<ProductId>> {
         self.read(
             "find products that an upload did not meet",
-            move |connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT id FROM published WHERE upload <> ?1 AND id > ?2
-                         UNION
-                         SELECT id FROM
-                           (SELECT id FROM doubt WHERE id > ?2
-                            UNION ALL
-                            SELECT id FROM in_flight WHERE id > ?2
-                            UNION ALL
-                            SELECT id FROM parked WHERE id > ?2) AS k
-                         WHERE NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = k.id)
-                           AND NOT EXISTS (SELECT 1 FROM removed AS r WHERE r.id = k.id)
-                         ORDER BY 1 LIMIT ?3",
-                    )?
-                    .query_map((number, behind(after), limit), |row| row.get(0))?
-                    .collect()
-            },
+            move |connection| of_shop(connection, Some(number), after, limit),
         )
         .await
     }
+}
+
+/// Products behind `after` that the shop had, and that are not listed as gone, but for those that the upload `but`
+/// has acknowledged.
+fn of_shop(
+    connection: &Connection,
+    but: Option<i64>,
+    after: Option<ProductId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<ProductId>> {
+    // Each part is a range of its table's key, so that they are merged without being sorted.
+    connection
+        .prepare_cached(
+            "SELECT id FROM published WHERE id > ?1 AND upload IS NOT ?3
+             UNION
+             SELECT id FROM doubt AS k WHERE id > ?1
+               AND NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = k.id)
+               AND NOT EXISTS (SELECT 1 FROM removed AS r WHERE r.id = k.id)
+             UNION
+             SELECT id FROM in_flight AS k WHERE id > ?1
+               AND NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = k.id)
+               AND NOT EXISTS (SELECT 1 FROM removed AS r WHERE r.id = k.id)
+             UNION
+             SELECT id FROM parked AS k WHERE id > ?1
+               AND NOT EXISTS (SELECT 1 FROM published AS p WHERE p.id = k.id)
+               AND NOT EXISTS (SELECT 1 FROM removed AS r WHERE r.id = k.id)
+             ORDER BY 1 LIMIT ?2",
+        )?
+        .query_map((behind(after), limit, but), |row| row.get(0))?
+        .collect()
 }
 
 /// Puts everything published in doubt, so that an upload is due. What is parked or removed stays so.

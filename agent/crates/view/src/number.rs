@@ -33,6 +33,7 @@ mod tests {
         assert_eq!(products(1), "1 product");
         assert_eq!(products(0), "0 products");
         assert_eq!(products(12_431), "12,431 products");
-        assert_eq!(grouped(1_000_000), "1,000,000");
+        let shown = [0, 999, 1_000, 12_431, 1_000_000].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "12,431", "1,000,000"]);
     }
 }

@@ -121,12 +121,17 @@ impl World {
 
     /// A run whose questions are answered with yes.
     async fn confirmed(&self, kind: Kind) -> Run {
+        self.begin_confirmed(kind).ended().await
+    }
+
+    /// The same, going on.
+    fn begin_confirmed(&self, kind: Kind) -> Arc<Live> {
         let yes = Wish {
             confirmed: true,
             ..Wish::default()
         };
         let begun = self.engine.runs.begin(kind, Cause::Requested, yes);
-        begun.unwrap().0.ended().await
+        begun.unwrap().0
     }
 
     async fn run(&self, kind: Kind) -> Run {

@@ -566,12 +566,7 @@ async fn what_was_missed_is_told_although_the_process_ended_before_it_was_sent()
     let mut world = equal(100).await;
     world.shop.stock(names(50), 5);
     world.cloud.is_away();
-    let yes = Wish {
-        confirmed: true,
-        ..Wish::default()
-    };
-    let begun = world.engine.runs.begin(Kind::Verify, Cause::Requested, yes);
-    let live = begun.unwrap().0;
+    let live = world.begin_confirmed(Kind::Verify);
     world.cloud.arrived(1).await;
     world.restart(options()).await;
     assert!(live.now().outcome.is_some());

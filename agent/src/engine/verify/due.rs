@@ -10,19 +10,14 @@ use crate::{
 /// Whether one is to begin by itself: something says that rows may be others, or changes may have been missed, or
 /// it is the time of the night. Where the table is walked, each walk is one, except after the table was replaced.
 pub(in crate::engine) async fn is_due(core: &Core) -> Result<bool, StepError> {
-    if !core.scans() && (core.rebuilt.is_due() || rings(core).await?) {
+    if core.scans() {
+        return Ok(core.journal.has_another_catalog().await? && may_begin(core).await?);
+    }
+    if core.rebuilt.is_due() || rings(core).await? {
         return Ok(true);
     }
-    let is_ready = core.scans() || core.state.is_captured();
-    if !core.options.automatic || !core.rebuilt.has_rested() || !is_ready {
+    if !core.state.is_captured() || !may_begin(core).await? {
         return Ok(false);
-    }
-    // Whoever was asked has not answered yet.
-    if core.journal.verified().await?.asks.is_some() {
-        return Ok(false);
-    }
-    if core.scans() {
-        return Ok(core.journal.has_another_catalog().await?);
     }
     let counts = core.journal.counts().await?;
     // Of a shop that was never sent as a whole, or that is unconfirmed as a whole, more than can be believed differs.
@@ -31,6 +26,14 @@ pub(in crate::engine) async fn is_due(core: &Core) -> Result<bool, StepError> {
     Ok(is_known
         && core.journal.uploaded_at().await?.is_none()
         && !core.journal.has_unfinished_upload().await?)
+}
+
+/// Whether one may make up for an upload that is due: not so soon after the one before, nor while whoever was asked
+/// has not answered.
+async fn may_begin(core: &Core) -> Result<bool, StepError> {
+    Ok(core.options.automatic
+        && core.rebuilt.has_rested()
+        && core.journal.verified().await?.asks.is_none())
 }
 
 /// Whether it is the time of the night, which rings once.

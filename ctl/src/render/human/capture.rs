@@ -4,8 +4,9 @@ use shopmaster_proto::v1::{
     AdoptResponse, Capture, CaptureState, GetCaptureResponse, InstallCaptureResponse,
     PlanCaptureResponse, RemoveCaptureResponse,
 };
+use shopmaster_view::grouped;
 
-use super::{Clock, check, number, plain, table};
+use super::{Clock, check, plain, table};
 use crate::words::Word as _;
 
 /// Between the two texts of a plan; a comment in every SQL.
@@ -67,8 +68,8 @@ pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
     let capture = answer.capture.clone().unwrap_or_default();
     let mut lines = vec![
         ("capture", now(&capture)),
-        ("changes", number(answer.changes)),
-        ("pending", number(answer.pending)),
+        ("changes", grouped(answer.changes)),
+        ("pending", grouped(answer.pending)),
     ];
     if let Some(age) = clock.age(answer.oldest_pending_at) {
         lines.push(("oldest", format!("{age} ago")));

@@ -11,25 +11,6 @@ mod table;
 
 pub use clock::Clock;
 
-/// `12,431`.
-pub fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 product`, `2 products`.
-pub fn products(count: u64) -> String {
-    let noun = if count == 1 { "product" } else { "products" };
-    format!("{} {noun}", number(count))
-}
-
 /// Text from a shop's database or from Digible, without what a terminal would obey.
 pub fn plain(text: &str) -> String {
     text.chars()
@@ -40,12 +21,6 @@ pub fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_separators() {
-        let shown = [0, 999, 1_000, 12_431, 1_000_000].map(number);
-        assert_eq!(shown, ["0", "999", "1,000", "12,431", "1,000,000"]);
-    }
 
     #[test]
     fn a_terminal_obeys_no_product_name() {

@@ -1,8 +1,9 @@
 //! Runs for people.
 
 use shopmaster_proto::v1::{Run, RunKind, RunOutcome};
+use shopmaster_view::grouped;
 
-use super::{Clock, number, plain, table};
+use super::{Clock, plain, table};
 use crate::words::Word as _;
 
 /// `Sync`, `Upload`, `Verify`.
@@ -27,7 +28,7 @@ pub fn counts(run: &Run) -> String {
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", number(count)))
+    .map(|(count, what)| format!("{} {what}", grouped(count)))
     .collect();
     if !parts.is_empty() {
         return parts.join(", ");
@@ -68,7 +69,7 @@ fn refused(run: &Run) -> String {
         })
         .collect();
     if run.parked > named && named > 0 {
-        text += &format!("  and {} more\n", number(run.parked - named));
+        text += &format!("  and {} more\n", grouped(run.parked - named));
     }
     text
 }
@@ -107,10 +108,10 @@ pub fn details(run: &Run, clock: &Clock) -> String {
     lines.extend([
         (
             "progress",
-            format!("{} of {}", number(run.done), number(run.total)),
+            format!("{} of {}", grouped(run.done), grouped(run.total)),
         ),
         ("products", counts(run)),
-        ("requests", number(run.requests)),
+        ("requests", grouped(run.requests)),
     ]);
     if !run.message.is_empty() {
         lines.push(("message", plain(&run.message)));

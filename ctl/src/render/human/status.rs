@@ -1,8 +1,9 @@
 //! The status for people.
 
 use shopmaster_proto::v1::{CaptureState, Issue, Run, Severity, Status};
+use shopmaster_view::{grouped, products};
 
-use super::{Clock, capture, number, plain, products, run, table};
+use super::{Clock, capture, plain, run, table};
 use crate::words::Word as _;
 
 /// The headline, the numbers, and what is wrong.
@@ -43,10 +44,10 @@ fn facts(status: &Status, clock: &Clock) -> String {
     lines.extend([
         ("waiting", pending(status, clock)),
         ("confirming", confirming(status, clock)),
-        ("refused", number(status.parked)),
-        ("dismissed", number(status.dismissed)),
-        ("gone", number(status.removed)),
-        ("published", number(status.published)),
+        ("refused", grouped(status.parked)),
+        ("dismissed", grouped(status.dismissed)),
+        ("gone", grouped(status.removed)),
+        ("published", grouped(status.published)),
         ("last sent", last_time(status.last_sent_at, clock)),
         ("last compared", last_time(status.last_compared_at, clock)),
         ("last sync", last_sync(status.last_sync.as_ref(), clock)),
@@ -70,12 +71,12 @@ fn change_log(status: &Status, clock: &Clock) -> String {
     };
     let changes = match log.changes {
         1 => "1 change".to_owned(),
-        changes => format!("{} changes", number(changes)),
+        changes => format!("{} changes", grouped(changes)),
     };
     // People think of disks in millions.
     let size = log.bytes.map(|bytes| {
         let tenths = bytes.div_ceil(100_000);
-        format!("{}.{} MB", number(tenths / 10), tenths % 10)
+        format!("{}.{} MB", grouped(tenths / 10), tenths % 10)
     });
     let age = clock.age(log.oldest_at).map(|age| format!("oldest {age}"));
     let parts: Vec<_> = [Some(changes), size, age].into_iter().flatten().collect();
@@ -86,7 +87,7 @@ fn running(run: &Run) -> String {
     format!(
         "{}, {} of {}",
         run.id,
-        number(run.done),
+        grouped(run.done),
         products(run.total)
     )
 }
@@ -94,18 +95,18 @@ fn running(run: &Run) -> String {
 fn pending(status: &Status, clock: &Clock) -> String {
     match clock.age(status.oldest_pending_at) {
         Some(age) if status.pending > 0 => {
-            format!("{}, oldest {age}", number(status.pending))
+            format!("{}, oldest {age}", grouped(status.pending))
         }
-        _ => number(status.pending),
+        _ => grouped(status.pending),
     }
 }
 
 fn confirming(status: &Status, clock: &Clock) -> String {
     match clock.at(status.confirming_until) {
         Some(until) if status.confirming == status.in_doubt => {
-            format!("{}, until {until}", number(status.in_doubt))
+            format!("{}, until {until}", grouped(status.in_doubt))
         }
-        _ => number(status.in_doubt),
+        _ => grouped(status.in_doubt),
     }
 }
 
