@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use shopmaster_agent::catalog::sqlserver::texts;
+use shopmaster_agent::sqlserver::texts;
 
 /// Schema, table, and the columns for key, name and price.
 const SHOPS: [(&str, &str, [&str; 3]); 4] = [

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use shopmaster_proto::{Endpoint, InstanceName};
 
-use crate::autostart::AutostartArgs;
+use super::autostart::AutostartArgs;
 #[cfg(feature = "demo")]
-use crate::demo::DemoArgs;
+use super::demo::DemoArgs;
 #[cfg(windows)]
-use crate::windows_service::ServiceArgs;
+use super::windows_service::ServiceArgs;
 
 /// Keeps a Digible catalogue equal to a shop's product database.
 #[derive(Debug, Parser)]

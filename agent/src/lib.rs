@@ -7,7 +7,6 @@
 pub mod alarm;
 pub mod args;
 pub mod autostart;
-pub mod catalog;
 pub mod config;
 pub mod console;
 pub mod control;
@@ -24,6 +23,7 @@ pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod signals;
+pub mod sqlserver;
 pub mod supervisor;
 pub mod tray;
 #[cfg(windows)]

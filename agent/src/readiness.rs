@@ -9,7 +9,7 @@ use sd_notify::NotifyState;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{engine::board::Posted, health};
+use super::{engine::board::Posted, health};
 
 /// The agent listens. From now on its headline is what `systemctl status` shows, until `ending`.
 pub fn ready(mut board: watch::Receiver<Posted>, ending: CancellationToken) {

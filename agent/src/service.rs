@@ -8,8 +8,8 @@ use tokio::{sync::oneshot, task::JoinError, time::timeout};
 use tracing_subscriber::util::TryInitError;
 
 #[cfg(target_os = "linux")]
-use crate::readiness;
-use crate::{
+use super::readiness;
+use super::{
     args::RunArgs,
     config,
     control::{

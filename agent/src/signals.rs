@@ -5,7 +5,7 @@
 
 use std::{io, process};
 
-use crate::logging;
+use super::logging;
 
 /// What a process that was ended at once tells its caller.
 const AT_ONCE: i32 = 1;

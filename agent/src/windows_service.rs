@@ -22,7 +22,7 @@ use windows_service::{
     service_dispatcher,
 };
 
-use crate::service::{self, Place};
+use super::service::{self, Place};
 
 /// More than the agent gives itself for what is under way.
 const STOPPING: Duration = Duration::from_secs(20);

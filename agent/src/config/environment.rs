@@ -59,8 +59,8 @@ fn override_key(config: &mut Config, path: &str, text: &str) -> Result<(), KeyEr
 mod tests {
     use std::{error::Error as _, fs};
 
+    use super::super::load;
     use super::*;
-    use crate::config::load;
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs

@@ -185,8 +185,8 @@ fn syntax(path: &Path, text: &str, error: &TomlError) -> ConfigError {
 mod tests {
     use std::{error::Error as _, time::Duration};
 
+    use super::super::CatalogKind;
     use super::*;
-    use crate::config::CatalogKind;
 
     const FILE: &str = "config.toml";
 

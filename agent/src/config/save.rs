@@ -127,8 +127,8 @@ impl From<&Value> for toml_edit::Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Config, keys, load};
     use super::*;
-    use crate::config::{Config, keys, load};
 
     #[test]
     fn only_the_changed_keys_change() {

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use secrecy::SecretString;
+use shopmaster_catalog::{Backlog, CatalogError, Check, InstallOptions, Verdict};
 use shopmaster_proto::v1;
 use tonic::{Request, Response, Status};
 
@@ -12,7 +13,6 @@ use super::{
     streams::{Answers, Sink, stream},
 };
 use crate::{
-    catalog::{Backlog, CatalogError, Check, InstallOptions, Verdict},
     engine::Engine,
     supervisor::{NewSecrets, Supervisor},
 };
@@ -171,7 +171,7 @@ impl v1::config_server::Config for Service {
         &self,
         _request: Request<v1::GetCaptureRequest>,
     ) -> Result<Response<v1::GetCaptureResponse>, Status> {
-        use crate::catalog::CaptureStatus::Drifted;
+        use shopmaster_catalog::CaptureStatus::Drifted;
         let engine = failure::engine(&self.supervisor).await?;
         engine.refresh().await;
         let catalog = engine.catalog();
@@ -276,7 +276,7 @@ async fn send(sink: &Sink<v1::TestConnectionResponse>, check: &Check) -> Result<
 }
 
 async fn capture_check(engine: &Engine, reachable: bool) -> Check {
-    use crate::catalog::CaptureStatus::{Drifted, Installed, NotInstalled, Outdated, ScanOnly};
+    use shopmaster_catalog::CaptureStatus::{Drifted, Installed, NotInstalled, Outdated, ScanOnly};
     let name = "catalog.capture";
     if !reachable {
         return Check::skipped(name);

@@ -19,7 +19,7 @@ mod rpcs;
 mod runs;
 mod streams;
 
-use crate::supervisor::Supervisor;
+use super::supervisor::Supervisor;
 use detached::Detached;
 use listener::Incoming;
 

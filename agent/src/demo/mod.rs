@@ -25,7 +25,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{
+use super::{
     service::{self, Place, RunError},
     tray,
 };

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use shopmaster_base::causes::with_causes;
+use shopmaster_catalog::{CaptureStatus, Catalog, CatalogError};
 use shopmaster_digible::{Answer, Cloud};
 use shopmaster_journal::{AgentState, Journal, JournalError, Shrank};
 use tokio::{sync::Notify, time::Instant};
@@ -25,10 +26,7 @@ use super::{
     waits::Waits,
     witness,
 };
-use crate::{
-    catalog::{CaptureStatus, Catalog, CatalogError},
-    health::{Area, ChangeLogFacts, Trouble},
-};
+use crate::health::{Area, ChangeLogFacts, Trouble};
 
 /// How a run works.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 
 use std::{panic, sync::Arc};
 
+use shopmaster_catalog::{Catalog, CatalogError, ChangeIdentity};
 use tokio::task::JoinHandle;
-
-use crate::catalog::{Catalog, CatalogError, ChangeIdentity};
 
 /// Deletes changes, one lot after the other. After a failure it deletes nothing more: what is left is
 /// found again.

@@ -1,12 +1,12 @@
 //! All that is known of one product, from the shop's row to the last acknowledgement.
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_catalog::{Change, Lookup};
 use shopmaster_digible::{Digest, Item};
 use shopmaster_journal::{Known, Parked, Removed};
 use shopmaster_product::{ProductId, Row};
 
 use super::{Engine, halt::StepError};
-use crate::catalog::{Change, Lookup};
 
 /// All that is known of one product.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Engine {
     }
 
     async fn changes_of(&self, key: &ProductId) -> Result<Vec<Change>, StepError> {
-        use crate::catalog::CatalogError::NotInstalled;
+        use shopmaster_catalog::CatalogError::NotInstalled;
         if self.core.scans() {
             return Ok(Vec::new());
         }

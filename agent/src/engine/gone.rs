@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_catalog::Lookup;
 use shopmaster_journal::Shrank;
 use shopmaster_product::ProductId;
 use tokio::time::Instant;
@@ -21,7 +22,7 @@ use super::{
     scan::Met,
     upload,
 };
-use crate::{catalog::Lookup, run::Count};
+use crate::run::Count;
 
 /// So many may be missing from a small shop at once, whatever their share, as long as it has others.
 const FEW: u64 = 5;

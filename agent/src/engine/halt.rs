@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use shopmaster_catalog::CatalogError;
 use shopmaster_digible::Answer;
 use shopmaster_journal::JournalError;
 
-use crate::{catalog::CatalogError, health::Trouble};
+use crate::health::Trouble;
 
 const ASK_DIGIBLE: &str =
     "No action needed: sending resumes automatically. If it lasts, ask Digible's support";

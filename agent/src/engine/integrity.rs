@@ -1,10 +1,10 @@
 //! The check of the journal in `shopmasterctl test`.
 
 use shopmaster_base::causes::with_causes;
+use shopmaster_catalog::{Check, Verdict};
 use shopmaster_journal::{Integrity, JournalError};
 
 use super::Engine;
-use crate::catalog::{Check, Verdict};
 
 /// For programs, as the names of the catalog's checks.
 const NAME: &str = "journal.integrity";

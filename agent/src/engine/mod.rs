@@ -7,6 +7,9 @@ use std::{
 };
 
 use jiff::Timestamp;
+use shopmaster_catalog::{
+    Adoption, CaptureStatus, Catalog, CatalogError, Check, InstallOptions, Verdict,
+};
 use shopmaster_digible::{Answer, Cloud, SessionState};
 use shopmaster_journal::{AgentState, Journal, JournalError, Pause};
 use tokio_util::sync::CancellationToken;
@@ -49,10 +52,7 @@ mod waits;
 mod watch;
 mod witness;
 
-use crate::{
-    catalog::{Adoption, CaptureStatus, Catalog, CatalogError, Check, InstallOptions, Verdict},
-    health::{ScanFacts, Trouble},
-};
+use super::health::{ScanFacts, Trouble};
 use board::Board;
 use core::{Core, Kept};
 use tasks::Tasks;

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_catalog::CatalogError;
 use tokio::time::Instant;
 
 use super::{core::Core, live::Live};
-use crate::{catalog::CatalogError, run::State};
+use crate::run::State;
 
 /// From one look to the next.
 pub(super) const LOOK: Duration = Duration::from_secs(2);
@@ -109,7 +110,7 @@ pub(super) async fn wait(core: &Core, live: &Live, until: Instant, why: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Closed, ConnectError};
+    use shopmaster_catalog::{Closed, ConnectError};
 
     fn failed(cause: ConnectError) -> CatalogError {
         let server = "shop".to_owned();

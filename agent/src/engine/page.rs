@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use shopmaster_catalog::{Change, ChangeIdentity, ChangeKind, Lookup, Scanned};
 use shopmaster_product::{Problem, ProductId, Row};
 
 use super::{core::Core, halt::StepError};
-use crate::catalog::{Change, ChangeIdentity, ChangeKind, Lookup, Scanned};
 
 /// Where products come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::{Digest, Item};
 use shopmaster_journal::{Finding, Known};
 use shopmaster_product::ProductId;
@@ -15,7 +16,7 @@ use super::{
     step::Mode,
     waits::Strikes,
 };
-use crate::{catalog::ChangeIdentity, run::shortened};
+use crate::run::shortened;
 
 /// The most characters of a reason that are kept with a parked product.
 pub(super) const LONGEST_REASON: usize = 1_000;

@@ -1,6 +1,7 @@
 //! Records what Digible acknowledged while the step's other requests are under way, and only then
 //! gives the changes behind it to be deleted.
 
+use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::Fate;
 use shopmaster_journal::{Acknowledged, InFlight};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -11,7 +12,6 @@ use super::{
     deletions::Deletions,
     halt::StepError,
 };
-use crate::catalog::ChangeIdentity;
 
 /// Records the acknowledgements of one step.
 pub(super) struct Recorder<'a> {

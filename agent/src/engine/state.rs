@@ -4,8 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-
-use crate::catalog::CaptureStatus;
+use shopmaster_catalog::CaptureStatus;
 
 /// What is known of the shop's database and of Digible.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 
+use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::Fate;
 use shopmaster_journal::{Landing, Settled, UploadProgress};
 use shopmaster_product::ProductId;
@@ -27,10 +28,7 @@ use super::{
     verify::{self, Inspection},
     witness::{self, Testimony},
 };
-use crate::{
-    catalog::ChangeIdentity,
-    run::{Count, shortened},
-};
+use crate::run::{Count, shortened};
 
 /// Why a product waits whose row cannot be read.
 const HELD: &str = "a program of the shop holds the row";

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shopmaster_catalog::{CaptureStatus, CatalogError};
 use tokio::time::Instant;
 
 use super::{
@@ -16,10 +17,7 @@ use super::{
     scan,
     step::Mode,
 };
-use crate::{
-    catalog::{CaptureStatus, CatalogError},
-    run::{Cause, Outcome, Run},
-};
+use crate::run::{Cause, Outcome, Run};
 
 /// How often a sync that somebody asked for tries again what failed. The scheduler's own ones leave
 /// it to the scheduler, which tries again for as long as it takes.

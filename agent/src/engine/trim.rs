@@ -6,6 +6,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use shopmaster_catalog::{Change, ChangeIdentity};
 use shopmaster_product::ProductId;
 
 use super::{
@@ -14,7 +15,6 @@ use super::{
     lane::{Moment, Turn},
     state::Reach,
 };
-use crate::catalog::{Change, ChangeIdentity};
 
 /// From one look to the next.
 const INTERVAL: Duration = Duration::from_secs(60);

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, ops::ControlFlow};
 
+use shopmaster_catalog::Lookup;
 use shopmaster_product::ProductId;
 use tokio::time::Instant;
 
@@ -20,10 +21,7 @@ use super::{
     verify,
     witness::{self, Testimony},
 };
-use crate::{
-    catalog::Lookup,
-    run::{Count, Outcome, Run},
-};
+use crate::run::{Count, Outcome, Run};
 
 /// So often an upload is tried that has done nothing yet. One that has begun goes on until a person is needed.
 const TRIES: u32 = 8;

@@ -6,6 +6,7 @@
 //! same rules as everything else, by whatever process and run comes to it. Last, what the table does not have any
 //! more is looked for.
 
+use shopmaster_catalog::CatalogError;
 use shopmaster_journal::{Asks, Landing, Settled, Shrank, Verified};
 use shopmaster_product::ProductId;
 use shopmaster_view::{grouped, products};
@@ -33,10 +34,7 @@ use super::{
     step::Mode,
     sync::{self, Ending},
 };
-use crate::{
-    catalog::CatalogError,
-    run::{Outcome, Run},
-};
+use crate::run::{Outcome, Run};
 
 pub(super) use due::is_due;
 pub(super) use inspection::Inspection;

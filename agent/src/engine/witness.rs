@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use shopmaster_catalog::Lookup;
 use shopmaster_digible::{Answer, Item};
 use shopmaster_journal::{Acknowledged, Landing, Settled};
 use shopmaster_product::ProductId;
@@ -16,7 +17,6 @@ use super::{
     live::Live,
     step::landing,
 };
-use crate::catalog::Lookup;
 
 /// So many products are looked at before there counts as none that could be asked.
 const MOST_LOOKS: usize = 100;

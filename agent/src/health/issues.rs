@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use shopmaster_catalog::CaptureStatus;
 use shopmaster_view::{age, grouped, noun, products};
 
 use super::{Area, Facts};
-use crate::catalog::CaptureStatus;
 
 /// One thing that is wrong now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,21 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_catalog::CaptureStatus;
 use shopmaster_digible::Session;
 use shopmaster_journal::{Counts, Pause, Shrank, Verified};
 
-#[cfg(test)]
-mod guarantees;
 mod headline;
 mod issues;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use crate::{
-    catalog::CaptureStatus,
-    run::{Kind, Run},
-};
+use super::run::{Kind, Run};
 
 pub(crate) use headline::paused;
 pub use issues::{Issue, Severity};

@@ -2,8 +2,8 @@
 
 use shopmaster_digible::SessionState;
 
+use super::super::run::{Cause, Kind, State as RunState};
 use super::*;
-use crate::run::{Cause, Kind, State as RunState};
 
 fn at(text: &str) -> Timestamp {
     format!("2026-11-21T{text}Z").parse().unwrap()
@@ -259,7 +259,7 @@ fn what_has_found_something_sends_until_it_ends() {
     run.expect(2);
     assert_eq!(seen(&run), State::Sending);
     // Between two pages, and while changes are deleted.
-    run.count(crate::run::Count::Sent, 2);
+    run.count(super::super::run::Count::Sent, 2);
     assert_eq!(seen(&run), State::Sending);
 }
 
@@ -420,34 +420,6 @@ fn hiccups_of_any_kind_in_a_row_are_one_trouble() {
     // And who fails after that is no hiccup.
     facts.fails(Area::Catalog, trouble("SERVER_SILENT", "10:06:00"));
     assert_eq!(see(&facts).2, "Database not reachable since 10:06");
-}
-
-/// Texts in double quotes that are codes: `DATABASE_BUSY`.
-fn codes_in(source: &str) -> Vec<&str> {
-    let is_code = |text: &&str| {
-        text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
-    };
-    source.split('"').filter(is_code).collect()
-}
-
-#[test]
-fn every_code_is_documented() {
-    let documented = include_str!("../../../docs/issues.md");
-    for source in [
-        include_str!("../catalog/error.rs"),
-        include_str!("../catalog/connect_error.rs"),
-        include_str!("../engine/core.rs"),
-        include_str!("../engine/halt.rs"),
-        include_str!("../supervisor/build.rs"),
-        include_str!("../supervisor/mod.rs"),
-        include_str!("issues.rs"),
-        include_str!("headline.rs"),
-    ] {
-        for code in codes_in(source) {
-            assert!(documented.contains(&format!("`{code}`")), "{code}");
-        }
-    }
-    assert!(codes_in(include_str!("../catalog/error.rs")).len() > 15);
 }
 
 #[test]

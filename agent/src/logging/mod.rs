@@ -20,7 +20,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt as _, TryInitError},
 };
 
-use crate::config::LogLevel;
+use super::config::LogLevel;
 
 mod clock;
 mod outlet;

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use shopmaster_proto::InstanceName;
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::config::StoreChoice;
+use super::config::StoreChoice;
 
 mod backends;
 mod file;

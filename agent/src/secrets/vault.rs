@@ -121,7 +121,7 @@ pub(super) mod fake {
     use super::*;
 
     #[derive(Clone, Default)]
-    pub(in super::super) struct FakeVault {
+    pub(in crate::secrets) struct FakeVault {
         state: Arc<Mutex<State>>,
     }
 
@@ -135,7 +135,7 @@ pub(super) mod fake {
     }
 
     impl FakeVault {
-        pub(in super::super) fn opener(&self) -> Opener {
+        pub(in crate::secrets) fn opener(&self) -> Opener {
             let vault = self.clone();
             Box::new(move || {
                 vault.call("open")?;
@@ -146,27 +146,27 @@ pub(super) mod fake {
             })
         }
 
-        pub(in super::super) fn fail_to_open(&self, with: fn(Error) -> VaultError) {
+        pub(in crate::secrets) fn fail_to_open(&self, with: fn(Error) -> VaultError) {
             self.state().opening_fails = Some(with);
         }
 
-        pub(in super::super) fn break_connection(&self) {
+        pub(in crate::secrets) fn break_connection(&self) {
             self.state().broken = true;
         }
 
-        pub(in super::super) fn fail_to_set(&self, user: &'static str) {
+        pub(in crate::secrets) fn fail_to_set(&self, user: &'static str) {
             self.state().refused = Some(user);
         }
 
-        pub(in super::super) fn mend(&self) {
+        pub(in crate::secrets) fn mend(&self) {
             self.state().opening_fails = None;
         }
 
-        pub(in super::super) fn users(&self) -> Vec<String> {
+        pub(in crate::secrets) fn users(&self) -> Vec<String> {
             self.state().entries.keys().cloned().collect()
         }
 
-        pub(in super::super) fn calls(&self) -> Vec<&'static str> {
+        pub(in crate::secrets) fn calls(&self) -> Vec<&'static str> {
             self.state().calls.clone()
         }
 

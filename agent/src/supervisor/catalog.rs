@@ -3,16 +3,14 @@
 use std::{path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
+use shopmaster_catalog::{Catalog, Columns};
+use shopmaster_catalog_sqlite::{SqliteCatalog, SqliteOptions};
 use shopmaster_product::position::Positions;
 
 use crate::{
-    catalog::{
-        Catalog, Columns,
-        sqlite::{SqliteCatalog, SqliteOptions},
-        sqlserver::{self, SqlServerCatalog, SqlServerOptions},
-    },
     config::{self, CaptureMode, CatalogConfig, CatalogKind},
     secrets::{SecretError, SecretName, SecretStore},
+    sqlserver::{self, SqlServerCatalog, SqlServerOptions},
 };
 
 /// The catalog. It connects to nothing yet: a database that cannot be reached, or a password that is not

@@ -23,7 +23,7 @@ mod secrets;
 mod tests;
 mod vacancy;
 
-use crate::{
+use super::{
     config::{self, Config, ConfigError},
     engine::{Engine, board::Board},
     health::{Area, Facts, Trouble},

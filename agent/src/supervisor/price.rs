@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use shopmaster_catalog::{CatalogError, Check, Verdict};
+
 use super::{Supervisor, catalog, claimant::claimant, positions::InJournal};
-use crate::catalog::{CatalogError, Check, Verdict};
 
 /// How long the shop's database may take. Whoever configures is not kept waiting for one that is away.
 const PATIENCE: Duration = Duration::from_secs(3);

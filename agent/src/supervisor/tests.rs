@@ -6,14 +6,14 @@ use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_proto::{Endpoint, Folders, InstanceName};
 use tokio::time::timeout;
 
-use super::{Supervisor, Vacancy};
-use crate::{
+use super::super::{
     config::{self, LogLevel},
     engine::Engine,
     health::{self, Facts, State},
     logging,
     paths::Paths,
 };
+use super::{Supervisor, Vacancy};
 
 struct Fixture {
     folder: tempfile::TempDir,

@@ -1,8 +1,7 @@
 //! Capture and checks.
 
+use shopmaster_catalog::{CaptureStatus, Check, Verdict};
 use shopmaster_proto::v1;
-
-use crate::catalog::{CaptureStatus, Check, Verdict};
 
 /// `scans`: the table is walked, whatever is in the database.
 pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -> v1::Capture {
@@ -56,7 +55,7 @@ pub(in crate::control) fn check(check: &Check) -> v1::Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{CatalogError, ConnectError};
+    use shopmaster_catalog::{CatalogError, ConnectError};
 
     #[test]
     fn a_certificate_can_be_pinned_without_reading_text() {

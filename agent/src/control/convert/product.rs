@@ -1,15 +1,13 @@
 //! Single products.
 
+use shopmaster_catalog::{Change, ChangeKind};
 use shopmaster_digible::Digest;
 use shopmaster_journal::{Parked, Removed};
 use shopmaster_product::Row;
 use shopmaster_proto::v1;
 
 use super::time::timestamp;
-use crate::{
-    catalog::{Change, ChangeKind},
-    engine::{Explained, ProductState},
-};
+use crate::engine::{Explained, ProductState};
 
 /// The most changes of one product that are told.
 const MOST_CHANGES: usize = 100;

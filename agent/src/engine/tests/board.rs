@@ -2,7 +2,7 @@
 
 use shopmaster_journal::Pause;
 
-use super::super::board::Board;
+use crate::engine::board::Board;
 use crate::health::{Area, Facts, Trouble};
 
 #[test]

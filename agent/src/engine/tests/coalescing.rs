@@ -11,12 +11,12 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use shopmaster_digible::{Answer, Digest, Fate};
 
 use super::{
-    super::Options,
     World,
     cloud::{self, Applied, FakeCloud, Reaction, Request},
     options,
     shop::{FakeShop, body},
 };
+use crate::engine::Options;
 use crate::run::Outcome;
 
 /// A price that the cloud always refuses.

@@ -5,7 +5,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::{Instant, sleep};
 
-use super::{super::Options, World, cloud, options};
+use super::{World, cloud, options};
+use crate::engine::Options;
 use crate::{
     health,
     run::{Cause, Kind, Outcome},

@@ -1,10 +1,9 @@
 //! Changes that nobody captured: an upload is due, whoever mends capture.
 
+use shopmaster_catalog::InstallOptions;
+
 use super::World;
-use crate::{
-    catalog::InstallOptions,
-    run::{Cause, Kind, Outcome},
-};
+use crate::run::{Cause, Kind, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_is_due_before_capture_is_mended() {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{super::Options, World, id, options};
+use super::{World, id, options};
+use crate::engine::Options;
 use crate::run::{Cause, Kind, Outcome};
 
 #[tokio::test(start_paused = true)]

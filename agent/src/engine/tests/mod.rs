@@ -7,8 +7,8 @@ use shopmaster_product::ProductId;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::super::run::{Cause, Kind, Run, Wish};
 use super::{Engine, Options, board::Board, live::Live};
-use crate::run::{Cause, Kind, Run, Wish};
 use cloud::FakeCloud;
 use shop::FakeShop;
 
@@ -173,7 +173,7 @@ impl World {
 
     /// The codes of what people see now.
     fn codes(&self) -> Vec<&'static str> {
-        crate::health::codes(&self.board.facts()).collect()
+        super::super::health::codes(&self.board.facts()).collect()
     }
 }
 

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_catalog::{CatalogError, Closed, ConnectError};
 use tokio::time::{Instant, sleep};
 
-use super::{
-    super::{Options, outage::LOOK},
-    World, options,
-};
+use super::{World, options};
+use crate::engine::{Options, outage::LOOK};
 use crate::{
-    catalog::{CatalogError, Closed, ConnectError},
     health::{self, Severity, State},
     run::{Cause, Kind, Outcome},
 };

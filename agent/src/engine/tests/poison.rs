@@ -5,11 +5,11 @@ use std::{sync::atomic::Ordering, time::Duration};
 use shopmaster_journal::Doubt;
 
 use super::{
-    super::Options,
     World,
     cloud::{self, Applied, Endpoint},
     id, options, shop,
 };
+use crate::engine::Options;
 use crate::run::{Cause, Kind, Outcome};
 
 /// A product that Digible acknowledged.

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use shopmaster_catalog::{Catalog as _, Owner};
+
 use super::{World, options};
-use crate::{
-    catalog::{Catalog as _, Owner},
-    run::{Kind, Outcome},
-};
+use crate::run::{Kind, Outcome};
 
 /// Everything is at Digible.
 async fn equal(prices: &[(&str, i128)]) -> World {

@@ -5,10 +5,8 @@ use std::{sync::Arc, time::Duration};
 use shopmaster_journal::Pause;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    super::{Engine, Options, board::Board, live::Live, registry::StartError},
-    World, cloud, engine, options,
-};
+use super::{World, cloud, engine, options};
+use crate::engine::{Engine, Options, board::Board, live::Live, registry::StartError};
 use crate::run::{Cause, Kind, Outcome, Run, State};
 
 fn begin(world: &World, kind: Kind) -> (Arc<Live>, bool) {

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
+use shopmaster_catalog::{CatalogError, Check, InstallOptions, Verdict};
 use tokio::time::sleep;
 
 use super::{
-    super::{Options, ProductState},
     World,
     cloud::{self, Applied},
     id, options,
     shop::body,
 };
+use crate::engine::{Options, ProductState};
 use crate::{
-    catalog::{CatalogError, Check, InstallOptions, Verdict},
     engine::StepError,
     health::State,
     run::{Cause, Kind, Outcome},
@@ -478,7 +478,7 @@ proptest! {
 fn what_only_capture_needs_fails_no_check() {
     let verdict = |name| {
         let failed = Check::new(name, Verdict::Failed, "no".to_owned(), "yes".to_owned());
-        super::super::for_walking(vec![failed])[0].verdict
+        crate::engine::for_walking(vec![failed])[0].verdict
     };
     assert_eq!(verdict("catalog.output"), Verdict::Skipped);
     assert_eq!(verdict("catalog.rights"), Verdict::Warning);
@@ -494,7 +494,7 @@ fn what_was_not_tried_behind_a_check_of_capture_is_not_needed() {
             check("catalog.key", Verdict::Skipped),
             check("catalog.price_type", price),
         ];
-        super::super::for_walking(checks)[1].text.clone()
+        crate::engine::for_walking(checks)[1].text.clone()
     };
     assert!(text(Verdict::Ok).starts_with("not needed"));
     assert_eq!(text(Verdict::Failed), "said");
@@ -502,7 +502,7 @@ fn what_was_not_tried_behind_a_check_of_capture_is_not_needed() {
 
 #[test]
 fn ids_of_both_kinds_are_told_apart() {
-    let mut met = super::super::scan::Met::default();
+    let mut met = crate::engine::scan::Met::default();
     met.add([&id("1"), &id("2")]);
     met.seal();
     assert!(met.has(&id("1")) && !met.has(&shopmaster_product::ProductId::Integer(1)));

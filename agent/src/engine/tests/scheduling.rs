@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use shopmaster_catalog::InstallOptions;
 use shopmaster_journal::Pause;
 use tokio::time::sleep;
 
 use super::{
-    super::{Options, backoff::Jitter, waits::Strikes},
     World,
     cloud::{self, Applied},
     id, options,
 };
-use crate::catalog::InstallOptions;
+use crate::engine::{Options, backoff::Jitter, waits::Strikes};
 use crate::run::{Cause, Kind, Outcome};
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -11,14 +11,14 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use shopmaster_catalog::{
+    Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
+    ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned,
+};
 use shopmaster_digible::Item;
 use shopmaster_product::{Price, Problem, ProductId, Row};
 
 use super::id;
-use crate::catalog::{
-    Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned,
-};
 
 #[derive(Default)]
 pub(super) struct FakeShop {

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use shopmaster_journal::StoredRun;
 use tokio::time::sleep;
 
-use super::{super::board::Board, World, cloud, engine, options};
+use super::{World, cloud, engine, options};
+use crate::engine::board::Board;
 use crate::{
     health::{self, State},
     run::{Cause, Kind, Outcome},

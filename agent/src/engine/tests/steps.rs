@@ -5,16 +5,17 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_catalog::CatalogError;
 use shopmaster_digible::Answer;
 use shopmaster_journal::Doubt;
 
 use super::{
-    super::Options,
     World,
     cloud::{self, Applied},
     options,
 };
-use crate::{catalog::CatalogError, health, run::Outcome};
+use crate::engine::Options;
+use crate::{health, run::Outcome};
 
 /// Pages of two.
 fn small() -> Options {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use shopmaster_digible::{Answer, Fate};
 
 use super::{
-    super::halt::Halt,
     World,
     cloud::{self, Applied, Reaction},
 };
+use crate::engine::halt::Halt;
 use crate::run::{Cause, Kind, Outcome};
 
 /// A page in place of an answer.

@@ -4,15 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use proptest::{collection::vec, prelude::*, sample::select};
+use shopmaster_catalog::{Change, ChangeIdentity, ChangeKind};
 use shopmaster_journal::Pause;
 use shopmaster_product::ProductId;
 use tokio::time::sleep;
 
-use super::{
-    super::trim::{Trimmer, trim},
-    World, cloud, id,
-};
-use crate::catalog::{Change, ChangeIdentity, ChangeKind};
+use super::{World, cloud, id};
+use crate::engine::trim::{Trimmer, trim};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use shopmaster_journal::UploadProgress;
 
-use super::{
-    super::{Options, backoff::Jitter, waits::Strikes},
-    World, cloud, id, options,
-};
+use super::{World, cloud, id, options};
+use crate::engine::{Options, backoff::Jitter, waits::Strikes};
 use crate::run::{Cause, Kind, Outcome};
 
 /// A first page of two, then pages of four and more.

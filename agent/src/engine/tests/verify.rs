@@ -486,7 +486,7 @@ async fn it_waits_for_a_database_that_is_away() {
     let world = equal(100).await;
     world.shop.stock(["p0001".to_owned()], 7);
     world.shop.go_away(Some(|| {
-        crate::catalog::CatalogError::NoFile("shop.db".into())
+        shopmaster_catalog::CatalogError::NoFile("shop.db".into())
     }));
     let live = world.begin(Kind::Verify);
     sleep(Duration::from_secs(7_200)).await;

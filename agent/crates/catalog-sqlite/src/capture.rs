@@ -1,0 +1,185 @@
+//! Installing, removing and watching the capture.
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use shopmaster_catalog::{CapturePlan, CaptureStatus, CatalogError, template::fill};
+
+use super::{
+    SqliteOptions, change_log,
+    facts::Table,
+    fault::{Fault, Work},
+    objects::{Found, OWNER, Planned},
+    open::Database,
+    preflight,
+    quote::identifier,
+    statements::over,
+};
+
+/// What the newest version does better than the first one.
+const FIRST_VERSION: &str = "its ChangeLog keeps each change until shopMaster deletes it; the newest version keeps one for each product, and shopMaster only reads it";
+
+const REMOVE: &str = include_str!("sql/remove.sql");
+
+pub(super) fn plan(connection: &Connection, database: &Database) -> Work<CapturePlan> {
+    let planned = planned(connection, &database.options)?;
+    let found = Found::read(connection)?;
+    Ok(CapturePlan {
+        install: script(&database.options, &planned, &found),
+        remove: REMOVE.to_owned(),
+    })
+}
+
+/// Makes everything as planned, and proves that it works. False when it was so already.
+pub(super) fn install(connection: &Connection, database: &Database) -> Work<bool> {
+    preflight::refuse(connection, database)?;
+    let planned = planned(connection, &database.options)?;
+    let found = Found::read(connection)?;
+    let as_planned = found.differences(&database.options, &planned).is_empty();
+    if !as_planned {
+        connection.execute_batch(&script(&database.options, &planned, &found))?;
+    }
+    prove(connection, database)?;
+    Ok(!as_planned)
+}
+
+/// Brings what an earlier version installed up to date, in one short transaction; what waits is kept. Anything
+/// else stays as it is.
+pub(super) fn renew(connection: &Connection, database: &Database) -> Work<()> {
+    let options = &database.options;
+    let key = preflight::fit(connection, options)?.key(connection, options)?;
+    let found = Found::read(connection)?;
+    if found.is_of_first_version(options, &key) {
+        connection.execute_batch(&script(options, &Planned::new(options, &key), &found))?;
+        tracing::info!("capture in the shop's database is of the newest version from here on");
+    }
+    Ok(())
+}
+
+pub(super) fn remove(connection: &Connection) -> Work<bool> {
+    let found = Found::read(connection)?;
+    if found.is_empty() {
+        return Ok(false);
+    }
+    found.check_names()?;
+    connection.execute_batch(REMOVE)?;
+    Ok(true)
+}
+
+pub(super) fn status(connection: &Connection, database: &Database) -> Work<CaptureStatus> {
+    let options = &database.options;
+    let found = Found::read(connection)?;
+    let table = match Table::read(connection, options) {
+        Ok(table) if table.is_view() => return Ok(CaptureStatus::ScanOnly(reason(&found))),
+        _ if found.is_empty() => return Ok(CaptureStatus::NotInstalled),
+        table => table?,
+    };
+    preflight::is_table(&table, options)?;
+    let column = table.column(options, &options.columns.id)?;
+    let key = table.key(connection, options)?;
+    let mut lines = match found.is_of_first_version(options, &key) {
+        true => Vec::new(),
+        false => found.differences(options, &Planned::new(options, &key)),
+    };
+    if let Some(reason) = table.unfit(column, &key) {
+        lines.push(format!(
+            "`{}` cannot be the key any more: {reason}",
+            options.columns.id
+        ));
+    }
+    if !lines.is_empty() {
+        return Ok(CaptureStatus::Drifted(lines));
+    }
+    Ok(match found.keeps_each_change() {
+        true => CaptureStatus::Outdated(FIRST_VERSION.to_owned()),
+        false => CaptureStatus::Installed,
+    })
+}
+
+/// Why a view is only walked, and what is left of an earlier table's capture.
+fn reason(found: &Found) -> String {
+    if found.is_empty() {
+        return preflight::VIEW.to_owned();
+    }
+    format!(
+        "{}; capture of another table is still installed: run `shopmasterctl capture remove`",
+        preflight::VIEW
+    )
+}
+
+fn planned(connection: &Connection, options: &SqliteOptions) -> Work<Planned> {
+    let key = preflight::fit(connection, options)?.key(connection, options)?;
+    Ok(Planned::new(options, &key))
+}
+
+/// The text that makes everything as planned, from whatever is there now.
+fn script(options: &SqliteOptions, planned: &Planned, found: &Found) -> String {
+    let (mut before, mut after) = (String::new(), "");
+    if found.other_table(options).is_some() {
+        before.push_str(include_str!("sql/forget_changes.sql"));
+    } else if found.change_log_differs(planned) {
+        before.push_str(match found.keeps_each_change() {
+            true => include_str!("sql/v1/keep_changes.sql"),
+            false => include_str!("sql/keep_changes.sql"),
+        });
+        after = include_str!("sql/bring_back_changes.sql");
+    }
+    if found.differs(OWNER, &planned.owner) {
+        before.push_str(include_str!("sql/forget_owner.sql"));
+    }
+    let triggers = planned.triggers.iter().map(|it| format!("{};\n\n", it.sql));
+    fill(
+        include_str!("sql/install.sql"),
+        &[
+            ("before", &before),
+            ("change_log", &planned.change_log),
+            ("index", &planned.index),
+            ("owner", &planned.owner),
+            ("after", after),
+            ("triggers", &triggers.collect::<String>()),
+        ],
+    )
+}
+
+/// Writes one row over itself, looks whether that was captured, and takes it back.
+///
+/// A shop that refuses the write by a rule of its own, or has no row, leaves nothing to prove.
+fn prove(connection: &Connection, database: &Database) -> Work<()> {
+    let options = &database.options;
+    let table = Table::read(connection, options)?;
+    let key = table.column(options, &options.columns.id)?;
+    let column = if key.generated {
+        table.columns.iter().find(|column| !column.generated)
+    } else {
+        Some(key)
+    };
+    let Some(column) = column else {
+        return Ok(());
+    };
+    let statement = over(options, include_str!("sql/proof.sql"));
+    let statement = fill(&statement, &[("column", &identifier(&column.name))]);
+
+    // Rolled back when dropped.
+    let trial = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let before = change_log::newest_of_all(&trial)?;
+    match trial.execute(&statement, []) {
+        Ok(0) => Ok(()),
+        Ok(_) if change_log::newest_of_all(&trial)? > before => Ok(()),
+        Ok(_) => Err(unproven("a row was written, and no change appeared")),
+        Err(error) if is_the_shops_own(&error) => {
+            tracing::warn!(%error, "the shop's own rules refuse the write that would prove capture");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A constraint, or a trigger that wants what only the till has.
+fn is_the_shops_own(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ConstraintViolation | ErrorCode::Unknown)
+    )
+}
+
+fn unproven(reason: &str) -> Fault {
+    CatalogError::Unproven(reason.to_owned()).into()
+}

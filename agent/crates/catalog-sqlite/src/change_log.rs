@@ -1,0 +1,307 @@
+//! The ChangeLog as a queue. It is only read: what is dealt with is kept outside, as a [`Position`].
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
+use shopmaster_catalog::{Backlog, Change, ChangeIdentity, ChangeKind};
+use shopmaster_product::{
+    ProductId,
+    position::{Done, NewestDone, Position},
+};
+
+use super::{fault::Work, key::Key};
+
+/// A change as the ChangeLog has it.
+struct Entry {
+    change: Change,
+    /// `BornID`; 0 when the key was there before.
+    born: i64,
+}
+
+/// Where reading begins for who has dealt with nothing yet.
+pub(super) fn begin(connection: &Connection) -> Work<Position> {
+    Ok(Position {
+        began: newest_of_all(connection)?.unwrap_or_default(),
+        ..Position::default()
+    })
+}
+
+/// The newest change of all, dealt with or not.
+pub(super) fn newest_of_all(connection: &Connection) -> Work<Option<i64>> {
+    newest_within(connection, (i64::MIN, i64::MAX))
+}
+
+/// The newest change that waits.
+pub(super) fn newest(connection: &Connection, position: &Position) -> Work<Option<i64>> {
+    for gap in position.done.gaps().into_iter().rev() {
+        let newest = newest_within(connection, gap)?;
+        if newest.is_some() {
+            return Ok(newest);
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the ChangeLog is older than what was dealt with: the file was restored from a copy.
+pub(super) fn went_back(connection: &Connection, position: &Position) -> Work<bool> {
+    let Some(newest) = &position.newest else {
+        return Ok(false);
+    };
+    let moment = connection.unchecked_transaction()?;
+    let mut went_back = true;
+    for change in of_keys(
+        connection,
+        position,
+        std::slice::from_ref(&newest.key),
+        All::Yes,
+    )? {
+        let same = change.identity.change == newest.change
+            && change.changed_at == timestamp(newest.changed_at);
+        if change.identity.key == newest.key && (same || change.identity.change > newest.change) {
+            went_back = false;
+        }
+    }
+    moment.commit()?;
+    Ok(went_back)
+}
+
+/// How much waits.
+pub(super) fn backlog(connection: &Connection, position: &Position) -> Work<Backlog> {
+    let gaps = json(&position.done.gaps());
+    let backlog = connection
+        .prepare_cached(include_str!("sql/backlog.sql"))?
+        .query_one([gaps], |row| {
+            let age: Option<i64> = row.get(3)?;
+            Ok(Backlog {
+                // Its pages are not told apart from the others of the file without reading them all.
+                bytes: None,
+                changes: row.get::<_, i64>(0)?.unsigned_abs(),
+                products: row.get::<_, i64>(1)?.unsigned_abs(),
+                oldest_at: row.get::<_, Option<i64>>(2)?.map(timestamp),
+                // Below zero when the clock was set back.
+                oldest_age: age.map(|age| Duration::from_millis(age.max(0).unsigned_abs())),
+            })
+        })?;
+    Ok(backlog)
+}
+
+/// Changes that wait, in the order of their ids.
+pub(super) fn page(
+    connection: &Connection,
+    position: &Position,
+    after: Option<i64>,
+    limit: usize,
+) -> Work<Vec<Change>> {
+    let moment = connection.unchecked_transaction()?;
+    let start = after.map_or(Some(i64::MIN), |after| after.checked_add(1));
+    let mut page = Vec::new();
+    for (first, last) in position.done.gaps() {
+        let Some(first) = start.map(|start| first.max(start)).filter(|it| *it <= last) else {
+            continue;
+        };
+        let rest = i64::try_from(limit - page.len()).unwrap_or(i64::MAX);
+        let mut statement = connection.prepare_cached(include_str!("sql/pending.sql"))?;
+        page.extend(
+            entries(&mut statement, params![first, last, rest])?
+                .into_iter()
+                .map(|it| it.change),
+        );
+        if page.len() >= limit {
+            break;
+        }
+    }
+    moment.commit()?;
+    Ok(page)
+}
+
+/// The changes of these keys that wait, oldest first.
+pub(super) fn waiting_of(
+    connection: &Connection,
+    position: &Position,
+    keys: &[ProductId],
+) -> Work<Vec<Change>> {
+    let moment = connection.unchecked_transaction()?;
+    let found = of_keys(connection, position, keys, All::No)?;
+    moment.commit()?;
+    Ok(found)
+}
+
+/// Whether changes that are dealt with are given, too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum All {
+    Yes,
+    No,
+}
+
+fn of_keys(
+    connection: &Connection,
+    position: &Position,
+    keys: &[ProductId],
+    all: All,
+) -> Work<Vec<Change>> {
+    let (listed, alone): (Vec<_>, Vec<_>) = keys
+        .iter()
+        .flat_map(Key::candidates)
+        .partition(|key| literal(key).is_some());
+    let list = listed
+        .iter()
+        .filter_map(literal)
+        .collect::<Vec<_>>()
+        .join(",");
+    let mut statement = of_either_version(connection, include_str!("sql/changes_of.sql"))?;
+    let mut found = entries(&mut statement, [format!("[{list}]")])?;
+    for key in &alone {
+        let mut statement = of_either_version(connection, include_str!("sql/changes_of_one.sql"))?;
+        found.extend(entries(&mut statement, [key])?);
+    }
+    let mut changes = Vec::with_capacity(found.len());
+    for Entry { change, born } in found {
+        let id = change.identity.change;
+        if all == All::No && position.done.contains(id) {
+            continue;
+        }
+        // Born since it was last dealt with: nobody has sent it yet.
+        if change.kind == ChangeKind::Delete
+            && born > position.began
+            && !position.done.contains(born)
+        {
+            let mut birth = change.clone();
+            birth.identity.change = born;
+            birth.kind = ChangeKind::Insert;
+            changes.push(birth);
+        }
+        changes.push(change);
+    }
+    changes.sort_by_key(|change| change.identity.change);
+    changes.dedup_by_key(|change| change.identity.change);
+    Ok(changes)
+}
+
+/// What is dealt with once these are. Gives also how many of them were waiting.
+pub(super) fn settle(
+    connection: &Connection,
+    position: &Position,
+    changes: &[ChangeIdentity],
+) -> Work<(u64, Position)> {
+    let mut position = position.clone();
+    let ids = || changes.iter().map(|identity| identity.change);
+    let (Some(first), Some(last)) = (ids().min(), ids().max()) else {
+        return Ok((0, position));
+    };
+    let asked: std::collections::HashSet<_> = changes.iter().collect();
+    let moment = connection.unchecked_transaction()?;
+    // Ids only grow: what lies between two changes that are there will never be one.
+    let mut behind = newest_within(connection, (i64::MIN, first.saturating_sub(1)))?;
+    let mut settled = 0;
+    let mut statement = connection.prepare_cached(include_str!("sql/pending.sql"))?;
+    for Entry { change, .. } in entries(&mut statement, params![first, last, i64::MAX])? {
+        let id = change.identity.change;
+        if asked.contains(&change.identity) {
+            settled += u64::from(!position.done.contains(id));
+            position.done.add(behind.map_or(i64::MIN, |it| it + 1), id);
+            if position
+                .newest
+                .as_ref()
+                .is_none_or(|newest| newest.change <= id)
+            {
+                position.newest = Some(NewestDone {
+                    change: id,
+                    key: change.identity.key,
+                    changed_at: change.changed_at.as_millisecond(),
+                });
+            }
+        }
+        behind = Some(id);
+    }
+    drop(statement);
+    close_gaps(connection, &mut position.done)?;
+    moment.commit()?;
+    Ok((settled, position))
+}
+
+/// Closes the gaps without a change: it was replaced by a newer one.
+fn close_gaps(connection: &Connection, done: &mut Done) -> Work<()> {
+    let mut gaps = done.gaps();
+    // Behind the newest one, changes are still to come.
+    gaps.pop();
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    let mut statement = connection.prepare_cached(include_str!("sql/empty_gaps.sql"))?;
+    let empty = statement.query_map([json(&gaps)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for gap in empty {
+        let (first, last) = gap?;
+        done.add(first, last);
+    }
+    Ok(())
+}
+
+fn newest_within(connection: &Connection, (first, last): (i64, i64)) -> Work<Option<i64>> {
+    let newest = connection
+        .prepare_cached(include_str!("sql/newest_change.sql"))?
+        .query_row([first, last], |row| row.get(0))
+        .optional()?;
+    Ok(newest.flatten())
+}
+
+/// The first version's ChangeLog does not know when a key was born.
+fn of_either_version<'a>(connection: &'a Connection, sql: &str) -> Work<CachedStatement<'a>> {
+    const BORN: &str = "c.BornID";
+    match connection.prepare_cached(sql) {
+        Err(rusqlite::Error::SqlInputError { msg, .. }) if msg.ends_with(BORN) => {
+            Ok(connection.prepare_cached(&sql.replace(BORN, "0"))?)
+        }
+        prepared => Ok(prepared?),
+    }
+}
+
+fn entries(statement: &mut CachedStatement<'_>, parameters: impl Params) -> Work<Vec<Entry>> {
+    let entries = statement
+        .query_map(parameters, entry)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(entries)
+}
+
+fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
+    let (key, _) = Key::of(row.get_ref(1)?).shown();
+    let kind = match row.get_ref(2)?.as_bytes_or_null()? {
+        Some(b"INSERT") => ChangeKind::Insert,
+        Some(b"DELETE") => ChangeKind::Delete,
+        // Whatever it was: the row is looked at.
+        _ => ChangeKind::Update,
+    };
+    Ok(Entry {
+        change: Change {
+            identity: ChangeIdentity {
+                change: row.get(0)?,
+                key,
+            },
+            kind,
+            // SQLite gives NULL for a clock beyond the year 9999: no reason to refuse a sale, nor a change.
+            changed_at: timestamp(row.get::<_, Option<i64>>(3)?.unwrap_or_default()),
+        },
+        born: row.get(4)?,
+    })
+}
+
+fn timestamp(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
+}
+
+/// The key in JSON; none for what JSON cannot hold.
+fn literal(key: &Key) -> Option<String> {
+    match key {
+        Key::Integer(number) => Some(number.to_string()),
+        Key::Text(bytes) if !bytes.contains(&0) => {
+            let text = std::str::from_utf8(bytes).ok()?;
+            serde_json::to_string(text).ok()
+        }
+        Key::Text(_) | Key::Null | Key::Real(_) | Key::Blob(_) => None,
+    }
+}
+
+/// Ranges for SQL.
+fn json(ranges: &[(i64, i64)]) -> String {
+    serde_json::Value::from_iter(ranges.iter().map(|(first, last)| vec![*first, *last])).to_string()
+}

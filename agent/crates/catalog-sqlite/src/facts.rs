@@ -1,0 +1,256 @@
+//! What the database says of the product table and of the objects with our names.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use shopmaster_catalog::CatalogError;
+
+use super::{SqliteOptions, affinity::Affinity, fault::Work};
+
+/// The product table as the database describes it.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// `table`, `view`, `virtual` or `shadow`.
+    pub(super) kind: String,
+    pub(super) columns: Vec<Column>,
+    pub(super) uniques: Vec<Unique>,
+    /// Its triggers that are not ours.
+    pub(super) triggers: Vec<String>,
+    strict: bool,
+    without_rowid: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) declared: String,
+    /// Computed by the database: it cannot be written.
+    pub(super) generated: bool,
+    not_null: bool,
+    primary: bool,
+}
+
+/// A unique index over all rows.
+#[derive(Debug)]
+pub(super) struct Unique {
+    pub(super) name: String,
+    /// Of the primary key.
+    primary: bool,
+    /// Name and collation; an expression has no name.
+    columns: Vec<(Option<String>, String)>,
+}
+
+/// What decides how keys compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyColumn {
+    pub(super) affinity: Affinity,
+    pub(super) collation: String,
+}
+
+impl Table {
+    /// Reads what the database knows; a missing table is an error.
+    pub(super) fn read(connection: &Connection, options: &SqliteOptions) -> Work<Self> {
+        let table = options.table.as_str();
+        let (kind, strict, without_rowid) = connection
+            .query_row(
+                "SELECT type, strict, wr FROM pragma_table_list
+                 WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
+                [table],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .optional()?
+            .ok_or_else(|| CatalogError::NoTable(table.to_owned()))?;
+        Ok(Self {
+            kind,
+            strict,
+            without_rowid,
+            columns: columns(connection, table)?,
+            uniques: uniques(connection, table)?,
+            triggers: triggers(connection, table)?,
+        })
+    }
+
+    pub(super) fn is_view(&self) -> bool {
+        self.kind == "view"
+    }
+
+    /// A column by its mapped name; names differ in more than the case of ASCII letters.
+    pub(super) fn column(&self, options: &SqliteOptions, name: &str) -> Work<&Column> {
+        let column = self
+            .columns
+            .iter()
+            .find(|column| column.name.eq_ignore_ascii_case(name));
+        let column = column.ok_or_else(|| CatalogError::NoColumn {
+            table: options.table.clone(),
+            column: name.to_owned(),
+        })?;
+        Ok(column)
+    }
+
+    pub(super) fn affinity(&self, column: &Column) -> Affinity {
+        Affinity::of(&column.declared, self.strict)
+    }
+
+    /// How the key column compares.
+    pub(super) fn key(&self, connection: &Connection, options: &SqliteOptions) -> Work<KeyColumn> {
+        let column = self.column(options, &options.columns.id)?;
+        let (_, collation, ..) = connection.column_metadata(
+            Some("main"),
+            options.table.as_str(),
+            column.name.as_str(),
+        )?;
+        Ok(KeyColumn {
+            affinity: self.affinity(column),
+            collation: collation.map_or_else(
+                || "BINARY".to_owned(),
+                |collation| collation.to_string_lossy().into_owned(),
+            ),
+        })
+    }
+
+    /// Why the key column cannot be the key, for people.
+    pub(super) fn unfit(&self, column: &Column, key: &KeyColumn) -> Option<String> {
+        if self.is_rowid(column) {
+            return None;
+        }
+        if !["BINARY", "NOCASE", "RTRIM"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(&key.collation))
+        {
+            return Some(format!(
+                "its collation `{}` is known to the shop's program alone",
+                key.collation
+            ));
+        }
+        let mut alone = self
+            .uniques
+            .iter()
+            .filter_map(|unique| unique.only(column))
+            .peekable();
+        if alone.peek().is_none() {
+            return Some(self.without_unique(column));
+        }
+        if !alone.any(|collation| collation.eq_ignore_ascii_case(&key.collation)) {
+            return Some(format!(
+                "its unique index does not use its collation `{}`",
+                key.collation
+            ));
+        }
+        None
+    }
+
+    /// Whether rows may have no key at all: SQLite lets NULL into every primary key but a rowid, unless the
+    /// column says NOT NULL.
+    ///
+    /// Source: <https://www.sqlite.org/quirks.html#primary_keys_can_sometimes_contain_nulls>.
+    pub(super) fn may_be_null(&self, column: &Column) -> bool {
+        let stricter = (self.strict || self.without_rowid) && column.primary;
+        !column.not_null && !stricter && !self.is_rowid(column)
+    }
+
+    fn without_unique(&self, column: &Column) -> String {
+        let primary = self.columns.iter().filter(|other| other.primary);
+        let names: Vec<_> = primary.map(|other| other.name.as_str()).collect();
+        match names.len() > 1 && column.primary {
+            true => format!(
+                "the primary key is `{}` together; a view with one column made of them can be served in scan mode",
+                names.join("`, `")
+            ),
+            false => "no primary key or unique index is on it alone".to_owned(),
+        }
+    }
+
+    /// The unique indexes through which `INSERT OR REPLACE` may delete another row than the key's.
+    pub(super) fn other_uniques(&self, column: &Column) -> Vec<&str> {
+        let rowid = self
+            .columns
+            .iter()
+            .filter(|other| other.name != column.name && self.is_rowid(other))
+            .map(|other| other.name.as_str());
+        self.uniques
+            .iter()
+            .filter(|unique| unique.only(column).is_none())
+            .map(|unique| unique.name.as_str())
+            .chain(rowid)
+            .collect()
+    }
+
+    /// `INTEGER PRIMARY KEY` is the row's number itself: it has no index, and is never NULL.
+    fn is_rowid(&self, column: &Column) -> bool {
+        column.primary
+            && self.columns.iter().filter(|other| other.primary).count() == 1
+            && !self.uniques.iter().any(|unique| unique.primary)
+    }
+}
+
+impl Unique {
+    /// The collation when the index is on `column` alone.
+    fn only(&self, column: &Column) -> Option<&str> {
+        match self.columns.as_slice() {
+            [(Some(name), collation)] if *name == column.name => Some(collation),
+            _ => None,
+        }
+    }
+}
+
+/// What names the table's present body: where it begins in the file, which entries of the schema it and its
+/// triggers are, and how often the schema was changed. A table that is made anew differs in the last at least,
+/// and so does one whose file was reorganised or got another index.
+pub(super) fn identity(connection: &Connection, options: &SqliteOptions) -> Work<Option<String>> {
+    let mut statement = connection.prepare_cached(include_str!("sql/table_identity.sql"))?;
+    let parts = statement
+        .query_map([&options.table], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<String>>>()?;
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let version: i64 = connection.pragma_query_value(None, "schema_version", |row| row.get(0))?;
+    Ok(Some(format!("{version} {}", parts.join(" "))))
+}
+
+fn columns(connection: &Connection, table: &str) -> Work<Vec<Column>> {
+    let mut statement = connection.prepare(
+        "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main')",
+    )?;
+    let columns = statement.query_map([table], |row| {
+        Ok(Column {
+            name: row.get(0)?,
+            declared: row.get(1)?,
+            not_null: row.get(2)?,
+            primary: row.get::<_, i64>(3)? > 0,
+            generated: row.get::<_, i64>(4)? > 1,
+        })
+    })?;
+    Ok(columns.collect::<rusqlite::Result<_>>()?)
+}
+
+fn uniques(connection: &Connection, table: &str) -> Work<Vec<Unique>> {
+    let mut indexes = connection.prepare(
+        "SELECT name, origin = 'pk' FROM pragma_index_list(?1, 'main')
+         WHERE \"unique\" AND NOT partial",
+    )?;
+    let mut columns = connection.prepare(
+        "SELECT name, coll FROM pragma_index_xinfo(?1, 'main') WHERE key ORDER BY seqno",
+    )?;
+    let mut uniques = Vec::new();
+    let mut rows = indexes.query([table])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        let columns = columns
+            .query_map([&name], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        uniques.push(Unique {
+            primary: row.get(1)?,
+            name,
+            columns,
+        });
+    }
+    Ok(uniques)
+}
+
+fn triggers(connection: &Connection, table: &str) -> Work<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
+         AND name NOT LIKE 'shopmaster\\_capture\\_%' ESCAPE '\\' ORDER BY name",
+    )?;
+    let names = statement.query_map(params![table], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,134 @@
+//! From what SQLite says to what the catalog says.
+
+use rusqlite::{ErrorCode, ffi};
+use shopmaster_catalog::CatalogError;
+
+use super::SqliteOptions;
+
+/// Why a piece of work on a connection failed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Known by name already.
+    Known(CatalogError),
+    /// SQLite said so.
+    Sql(rusqlite::Error),
+}
+
+/// What a piece of work on a connection gives.
+pub(super) type Work<T> = Result<T, Fault>;
+
+impl Fault {
+    /// The cause that the callers know.
+    pub(super) fn into_error(
+        self,
+        operation: &'static str,
+        options: &SqliteOptions,
+    ) -> CatalogError {
+        match self {
+            Self::Known(error) => error,
+            Self::Sql(error) => named(error, operation, options),
+        }
+    }
+}
+
+impl From<CatalogError> for Fault {
+    fn from(error: CatalogError) -> Self {
+        Self::Known(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Whether the file, or what SQLite has to make beside it, could not be opened.
+pub(super) fn is_unopenable(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+        || code == Some(ffi::SQLITE_READONLY_DIRECTORY)
+        || code == Some(ffi::SQLITE_READONLY_CANTINIT)
+}
+
+/// Whether the till, or anyone else, holds the file.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::FileLockingProtocolFailed
+        )
+    )
+}
+
+/// Whether the connection is of no more use after this.
+pub(super) fn spoils(error: &CatalogError) -> bool {
+    matches!(
+        error,
+        CatalogError::Unreachable { .. }
+            | CatalogError::NoFile(_)
+            | CatalogError::NoRights { .. }
+            | CatalogError::Damaged { .. }
+            | CatalogError::Statement { .. }
+    )
+}
+
+fn named(error: rusqlite::Error, operation: &'static str, options: &SqliteOptions) -> CatalogError {
+    if is_busy(&error) {
+        return CatalogError::Busy(operation);
+    }
+    if let Some(missing) = missing(&error, options) {
+        return missing;
+    }
+    let database = || options.path.display().to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => CatalogError::Unreachable {
+            database: database(),
+            source: Box::new(error),
+        },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => CatalogError::Damaged {
+            database: database(),
+            source: Box::new(error),
+        },
+        Some(ErrorCode::ReadOnly) => CatalogError::NoRights {
+            database: database(),
+            source: Box::new(error),
+        },
+        _ => CatalogError::Statement {
+            operation,
+            source: Box::new(error),
+        },
+    }
+}
+
+/// SQLite has no code of its own for a missing table or column: its texts have to do.
+fn missing(error: &rusqlite::Error, options: &SqliteOptions) -> Option<CatalogError> {
+    let (rusqlite::Error::SqlInputError { msg: text, .. }
+    | rusqlite::Error::SqliteFailure(_, Some(text))) = error
+    else {
+        return None;
+    };
+    if let Some(table) = text.strip_prefix("no such table: ") {
+        if table == options.table {
+            return Some(CatalogError::NoTable(options.table.clone()));
+        }
+        return table
+            .starts_with("shopmaster_")
+            .then_some(CatalogError::NotInstalled);
+    }
+    let column = text.strip_prefix("no such column: ")?;
+    // Statements over the ChangeLog name it `c`, statements over the products name them `p`.
+    if column.starts_with("c.") {
+        return Some(CatalogError::NotInstalled);
+    }
+    let columns = &options.columns;
+    [&columns.id, &columns.name, &columns.price]
+        .into_iter()
+        .find(|mapped| column.strip_prefix("p.") == Some(mapped.as_str()))
+        .map(|mapped| CatalogError::NoColumn {
+            table: options.table.clone(),
+            column: mapped.clone(),
+        })
+}

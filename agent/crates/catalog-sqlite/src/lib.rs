@@ -1,0 +1,500 @@
+//! The SQLite catalog, for shops whose till keeps its products in an SQLite file.
+//!
+//! The till comes first: reads are a page long, writes are short, and a file that the till holds for two
+//! seconds is [`CatalogError::Busy`].
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use shopmaster_base::file_id::FileId;
+use shopmaster_catalog::{
+    Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
+    Columns, InstallOptions, Lookup, Owner, Result, decimal::asked,
+};
+use shopmaster_product::{
+    ProductId, Row,
+    position::{Position, Positions},
+};
+
+use claim::Claim;
+use fault::Work;
+use memory::Memory;
+use open::{Access, Database};
+
+mod affinity;
+mod capture;
+mod change_log;
+mod claim;
+mod facts;
+mod fault;
+mod footprint;
+mod key;
+mod memory;
+mod objects;
+mod open;
+mod owner;
+mod preflight;
+mod price;
+mod quote;
+mod rows;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod tidy;
+mod triggers;
+mod unlocked;
+
+/// A till that has not written for so long is quiet enough for a short write of ours.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// Which products.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// The shop's file. It is never created.
+    pub path: PathBuf,
+    /// The product table: one name, without a schema.
+    pub table: String,
+    /// The shop's names for the columns.
+    pub columns: Columns,
+    /// Nothing is written beside the shop's file, and nothing is installed in it: scan mode.
+    pub scan: bool,
+    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    pub price_digits: Option<u8>,
+}
+
+/// The products of an SQLite file.
+#[derive(Debug, Clone)]
+pub struct SqliteCatalog {
+    database: Arc<Database>,
+    claim: Arc<Claim>,
+    memory: Arc<Mutex<Memory>>,
+    positions: Arc<dyn Positions>,
+    /// None before it was loaded. Held while it changes.
+    position: Arc<tokio::sync::Mutex<Option<Position>>>,
+    /// A task waits to close the connections.
+    closes: Arc<AtomicBool>,
+}
+
+impl SqliteCatalog {
+    /// Opens nothing yet: every call opens what it needs. What is dealt with of the ChangeLog is kept in
+    /// `positions`.
+    #[must_use]
+    pub fn new(options: SqliteOptions, positions: Arc<dyn Positions>) -> Self {
+        Self {
+            claim: Arc::new(Claim::new(options.scan)),
+            database: Arc::new(Database::new(options)),
+            memory: Arc::default(),
+            positions,
+            position: Arc::default(),
+            closes: Arc::default(),
+        }
+    }
+
+    async fn read_with<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
+    ) -> Result<T> {
+        self.with(Access::Read, operation, work).await
+    }
+
+    async fn write_with<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
+    ) -> Result<T> {
+        self.with(Access::Write, operation, work).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        access: Access,
+        operation: &'static str,
+        work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
+    ) -> Result<T> {
+        let database = Arc::clone(&self.database);
+        let done = blocking(operation, move || database.with(access, operation, work)).await;
+        self.close_when_idle();
+        done
+    }
+
+    /// Closes the connections as soon as nobody has used them for a while.
+    fn close_when_idle(&self) {
+        if self.closes.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (database, closes) = (Arc::clone(&self.database), Arc::clone(&self.closes));
+        tokio::spawn(async move {
+            let mut rest = open::IDLE;
+            loop {
+                tokio::time::sleep(rest).await;
+                // From here on, who uses them sees to it.
+                closes.store(false, Ordering::SeqCst);
+                let database = Arc::clone(&database);
+                match shopmaster_base::blocking::run(move || database.close_idle())
+                    .await
+                    .flatten()
+                {
+                    Some(more) if !closes.swap(true, Ordering::SeqCst) => rest = more,
+                    _ => break,
+                }
+            }
+        });
+    }
+
+    /// What is dealt with.
+    async fn position(&self) -> Result<Position> {
+        self.loaded(&mut *self.position.lock().await).await
+    }
+
+    /// Loads the position where that was not done before; one that begins is stored at once.
+    async fn loaded(&self, position: &mut Option<Position>) -> Result<Position> {
+        if let Some(position) = position {
+            return Ok(position.clone());
+        }
+        let stored = self
+            .positions
+            .load()
+            .await
+            .map_err(CatalogError::Position)?;
+        let loaded = match stored {
+            Some(stored) => stored,
+            None => {
+                let begun = self
+                    .read_with("read the newest change", |connection, _| {
+                        change_log::begin(connection)
+                    })
+                    .await?;
+                self.keep(&begun).await?;
+                begun
+            }
+        };
+        *position = Some(loaded.clone());
+        Ok(loaded)
+    }
+
+    async fn keep(&self, position: &Position) -> Result<()> {
+        self.positions
+            .store(position)
+            .await
+            .map_err(CatalogError::Position)?;
+        self.memory().forget();
+        Ok(())
+    }
+
+    /// The answer to a question that was asked before, as long as nobody has written to the file since.
+    async fn unless_unchanged<T: Clone>(
+        &self,
+        remembered: impl Fn(&mut Memory) -> &mut Option<T>,
+        ask: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let before = self.look_at_footprint().await;
+        if before != footprint::Step::Settled {
+            return ask.await;
+        }
+        let forgotten = {
+            let mut memory = self.memory();
+            if let Some(answer) = remembered(&mut memory) {
+                return Ok(answer.clone());
+            }
+            memory.forgotten()
+        };
+        let answer = ask.await?;
+        let after = self.look_at_footprint().await;
+        let mut memory = self.memory();
+        // Neither the till has written while it was asked, nor has something been dealt with.
+        if after == footprint::Step::Settled && memory.forgotten() == forgotten {
+            *remembered(&mut memory) = Some(answer.clone());
+        }
+        Ok(answer)
+    }
+
+    async fn look_at_footprint(&self) -> footprint::Step {
+        let (database, memory) = (Arc::clone(&self.database), Arc::clone(&self.memory));
+        let step = shopmaster_base::blocking::run(move || {
+            let footprint = footprint::Footprint::of(&database.options.path).ok();
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.note(footprint, Instant::now())
+        });
+        step.await.unwrap_or(footprint::Step::Moved)
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Catalog for SqliteCatalog {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn identity(&self) -> String {
+        let options = &self.database.options;
+        let parts = [
+            // As it was written: where a link leads is another question each time it is asked.
+            options.path.to_string_lossy().into_owned(),
+            options.table.clone(),
+            options.columns.id.clone(),
+            options.columns.name.clone(),
+            options.columns.price.clone(),
+        ];
+        let parts = parts.into_iter().chain(options.price_digits.map(asked));
+        format!("sqlite:{}", serde_json::Value::from_iter(parts))
+    }
+
+    async fn claim(&self) -> Result<()> {
+        let (database, claim) = (Arc::clone(&self.database), Arc::clone(&self.claim));
+        blocking("be claimed", move || claim.hold(&database.place()?)).await
+    }
+
+    async fn answers(&self) -> bool {
+        let path = self.database.options.path.clone();
+        // A folder on a computer that is away may take its time.
+        let there = shopmaster_base::blocking::run(move || FileId::of(&path).is_ok()).await;
+        there.unwrap_or_default()
+    }
+
+    async fn inspect(&self) -> Result<Vec<Check>> {
+        let claim = Arc::clone(&self.claim);
+        let access = match self.database.options.scan {
+            true => Access::Read,
+            // Only the writer can tell whether the file may be written.
+            false => Access::Write,
+        };
+        let checks = self
+            .with(access, "be inspected", move |connection, database| {
+                Ok(preflight::inspect(connection, database, &claim))
+            })
+            .await;
+        Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
+    }
+
+    async fn inspect_price(&self) -> Result<Check> {
+        self.read_with("look at the price column", |connection, database| {
+            preflight::price(connection, &database.options)
+        })
+        .await
+    }
+
+    async fn plan(&self) -> Result<CapturePlan> {
+        self.read_with("plan capture", capture::plan).await
+    }
+
+    async fn install_with(&self, _agreed: InstallOptions) -> Result<bool> {
+        let installed = self.write_with("install capture", capture::install).await;
+        self.memory().forget();
+        installed
+    }
+
+    async fn remove(&self) -> Result<bool> {
+        let removed = self
+            .write_with("remove capture", |connection, _| {
+                capture::remove(connection)
+            })
+            .await;
+        self.memory().forget();
+        removed
+    }
+
+    async fn capture(&self) -> Result<CaptureStatus> {
+        let ask = self.read_with("look at capture", capture::status);
+        self.unless_unchanged(|memory| &mut memory.capture, ask)
+            .await
+    }
+
+    async fn table_identity(&self) -> Result<Option<String>> {
+        let ask = self.read_with("look at the table", |connection, database| {
+            facts::identity(connection, &database.options)
+        });
+        self.unless_unchanged(|memory| &mut memory.table, ask).await
+    }
+
+    async fn owner(&self) -> Result<Option<Owner>> {
+        let owner = self
+            .read_with("read its owner", |connection, _| owner::read(connection))
+            .await;
+        none_without_capture(owner)
+    }
+
+    fn owner_is_renewed(&self) -> bool {
+        // That the file was restored is told by the ChangeLog, which nobody writes but the till.
+        false
+    }
+
+    async fn was_restored(&self) -> Result<bool> {
+        let position = none_without_capture(self.position().await)?;
+        let went_back = self
+            .read_with("read the newest change", move |connection, _| {
+                change_log::went_back(connection, &position)
+            })
+            .await;
+        none_without_capture(went_back)
+    }
+
+    async fn set_owner(&self, owner: &Owner) -> Result<()> {
+        let owner = owner.clone();
+        let done = self
+            .write_with("record its owner", move |connection, _| {
+                owner::write(connection, &owner)
+            })
+            .await;
+        none_without_capture(done)?;
+        if !self.was_restored().await? {
+            return Ok(());
+        }
+        // Whoever sets the owner has put everything in doubt: reading starts anew.
+        let mut position = self.position.lock().await;
+        let begun = self
+            .read_with("read the newest change", |connection, _| {
+                change_log::begin(connection)
+            })
+            .await?;
+        self.keep(&begun).await?;
+        *position = Some(begun);
+        Ok(())
+    }
+
+    async fn newest_change(&self) -> Result<Option<i64>> {
+        let position = self.position().await?;
+        let ask = self.read_with("read the newest change", move |connection, _| {
+            match change_log::newest(connection, &position)? {
+                // Something is new for whoever looks closer.
+                None if change_log::went_back(connection, &position)? => Ok(Some(i64::MIN)),
+                newest => Ok(newest),
+            }
+        });
+        self.unless_unchanged(|memory| &mut memory.newest, ask)
+            .await
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        // While nothing waits, there is nothing to count.
+        if self.newest_change().await?.is_none() {
+            return Ok(Backlog::default());
+        }
+        let position = self.position().await?;
+        self.read_with("count the pending changes", move |connection, _| {
+            change_log::backlog(connection, &position)
+        })
+        .await
+    }
+
+    async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
+        let after = after.map(|identity| identity.change);
+        let position = self.position().await?;
+        self.read_with("read the pending changes", move |connection, _| {
+            change_log::page(connection, &position, after, limit)
+        })
+        .await
+    }
+
+    async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
+        let keys = keys.to_vec();
+        let position = self.position().await?;
+        self.read_with("read the changes of products", move |connection, _| {
+            change_log::waiting_of(connection, &position, &keys)
+        })
+        .await
+    }
+
+    async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
+        let keys = keys.to_vec();
+        self.read_with("read products", move |connection, database| {
+            rows::read(connection, database, &keys)
+        })
+        .await
+    }
+
+    async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
+        let changes = changes.to_vec();
+        let mut position = self.position.lock().await;
+        let before = self.loaded(&mut position).await?;
+        let (settled, after) = self
+            .read_with("find the acknowledged changes", move |connection, _| {
+                change_log::settle(connection, &before, &changes)
+            })
+            .await?;
+        if position.as_ref() != Some(&after) {
+            self.keep(&after).await?;
+            *position = Some(after);
+        }
+        Ok(settled)
+    }
+
+    async fn tidy(&self) -> Result<()> {
+        if self.database.options.scan || !self.is_quiet().await {
+            return Ok(());
+        }
+        if let CaptureStatus::Outdated(_) = self.capture().await? {
+            let work = capture::renew;
+            self.with(Access::WriteIfFree, "renew capture", work)
+                .await?;
+            self.memory().forget();
+            return Ok(());
+        }
+        if !self.memory().trim_is_due(Instant::now()) {
+            return Ok(());
+        }
+        let position = none_without_capture(self.position().await)?;
+        let trimmed = self
+            .with(
+                Access::WriteIfFree,
+                "trim the ChangeLog",
+                move |connection, _| tidy::trim(connection, &position),
+            )
+            .await;
+        none_without_capture(trimmed)
+    }
+
+    async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
+        let after = after.cloned();
+        self.read_with("read a page of products", move |connection, database| {
+            rows::scan(connection, database, after.as_ref(), limit)
+        })
+        .await
+    }
+
+    async fn count(&self) -> Result<u64> {
+        self.read_with("count the products", rows::count).await
+    }
+}
+
+impl SqliteCatalog {
+    /// Whether nobody has written for a while.
+    async fn is_quiet(&self) -> bool {
+        self.look_at_footprint().await == footprint::Step::Settled
+            && self.memory().quiet_for(Instant::now()) >= QUIET
+    }
+}
+
+/// Without capture there is no owner, and nowhere to record one.
+fn none_without_capture<T: Default>(answer: Result<T>) -> Result<T> {
+    match answer {
+        Err(CatalogError::NotInstalled) => Ok(T::default()),
+        answer => answer,
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    operation: &'static str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    shopmaster_base::blocking::run(work)
+        .await
+        .unwrap_or_else(|| {
+            Err(CatalogError::Statement {
+                operation,
+                source: "the agent is ending".into(),
+            })
+        })
+}

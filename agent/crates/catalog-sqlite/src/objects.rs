@@ -1,0 +1,242 @@
+//! The objects of ours: how they should be, how they are, and what differs.
+
+use rusqlite::Connection;
+use shopmaster_catalog::{CatalogError, template::fill};
+
+use super::{
+    SqliteOptions,
+    facts::KeyColumn,
+    fault::Work,
+    quote::identifier,
+    triggers::{self, Trigger},
+};
+
+/// The queue.
+pub(super) const CHANGE_LOG: &str = "shopmaster_ChangeLog";
+/// Who serves the table.
+pub(super) const OWNER: &str = "shopmaster_Owner";
+/// Finds the changes of a key.
+const INDEX: &str = "shopmaster_ChangeLog_ProductID";
+
+/// The statements that make our objects.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) change_log: String,
+    pub(super) index: String,
+    pub(super) owner: String,
+    pub(super) triggers: Vec<Trigger>,
+}
+
+/// What has one of our names, or hangs on our ChangeLog.
+#[derive(Debug)]
+pub(super) struct Object {
+    kind: String,
+    name: String,
+    table: String,
+    sql: String,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Found(Vec<Object>);
+
+impl Planned {
+    pub(super) fn new(options: &SqliteOptions, key: &KeyColumn) -> Self {
+        Self {
+            change_log: change_log(include_str!("sql/change_log_table.sql"), key),
+            index: include_str!("sql/change_log_index.sql")
+                .trim_end()
+                .to_owned(),
+            owner: include_str!("sql/owner_table.sql").trim_end().to_owned(),
+            triggers: triggers::planned(options, key),
+        }
+    }
+
+    /// All objects but the owner's table, which no version has changed.
+    fn objects(&self) -> Vec<(&'static str, &str)> {
+        let mut objects = vec![
+            (CHANGE_LOG, self.change_log.as_str()),
+            (INDEX, &self.index),
+            (OWNER, &self.owner),
+        ];
+        objects.extend(self.triggers.iter().map(|it| (it.name, it.sql.as_str())));
+        objects
+    }
+}
+
+impl Found {
+    pub(super) fn read(connection: &Connection) -> Work<Self> {
+        let mut statement = connection.prepare(
+            "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema
+             WHERE name LIKE 'shopmaster\\_%' ESCAPE '\\' OR tbl_name LIKE 'shopmaster\\_%' ESCAPE '\\'
+             ORDER BY name",
+        )?;
+        let objects = statement.query_map([], |row| {
+            Ok(Object {
+                kind: row.get(0)?,
+                name: row.get(1)?,
+                table: row.get(2)?,
+                sql: row.get(3)?,
+            })
+        })?;
+        let mut objects: Vec<_> = objects.collect::<rusqlite::Result<_>>()?;
+        objects.retain(|object| object.has_our_name() || object.hangs_on_the_change_log());
+        Ok(Self(objects))
+    }
+
+    /// Whether nothing has one of our names.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.0.iter().any(Object::has_our_name)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Object> {
+        self.0
+            .iter()
+            .find(|object| object.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Something of another's with one of our names.
+    pub(super) fn check_names(&self) -> Result<(), CatalogError> {
+        let taken = self
+            .0
+            .iter()
+            .find(|object| object.has_our_name() && !object.is_ours());
+        match taken {
+            Some(object) => Err(CatalogError::NameTaken(object.name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The table that our triggers capture when it is not the product table.
+    pub(super) fn other_table(&self, options: &SqliteOptions) -> Option<&str> {
+        self.0
+            .iter()
+            .filter(|object| object.is_trigger_of_ours())
+            .map(|object| object.table.as_str())
+            .find(|table| !table.eq_ignore_ascii_case(&options.table))
+    }
+
+    /// Whether the ChangeLog is there, but not as planned.
+    pub(super) fn change_log_differs(&self, planned: &Planned) -> bool {
+        let hanging = self.0.iter().any(Object::hangs_on_the_change_log);
+        hanging || self.differs(CHANGE_LOG, &planned.change_log)
+    }
+
+    /// Whether the object is there, but not as planned.
+    pub(super) fn differs(&self, name: &str, planned: &str) -> bool {
+        self.get(name)
+            .is_some_and(|object| object.sql != stored(planned))
+    }
+
+    /// Whether all is as the first version installed it.
+    pub(super) fn is_of_first_version(&self, options: &SqliteOptions, key: &KeyColumn) -> bool {
+        let change_log = change_log(include_str!("sql/v1/change_log_table.sql"), key);
+        let is_there = |name, sql: &str| {
+            self.get(name)
+                .is_some_and(|object| object.sql == stored(sql))
+        };
+        let triggers = triggers::of_first_version(options);
+        let number = self.0.iter().filter(|it| it.is_trigger_of_ours()).count();
+        is_there(CHANGE_LOG, &change_log)
+            && number == triggers.len()
+            && triggers.iter().all(|it| is_there(it.name, &it.sql))
+            && self.get(OWNER).is_some()
+            && !self.0.iter().any(Object::hangs_on_the_change_log)
+            && self.other_table(options).is_none()
+    }
+
+    /// Whether the ChangeLog, if there is one, has a row for each change.
+    pub(super) fn keeps_each_change(&self) -> bool {
+        self.get(CHANGE_LOG)
+            .is_some_and(|object| !object.sql.contains("BornID"))
+    }
+
+    /// What differs from the plan, a line each, for people.
+    pub(super) fn differences(&self, options: &SqliteOptions, planned: &Planned) -> Vec<String> {
+        let planned = planned.objects();
+        let mut lines = Vec::new();
+        for (name, planned) in &planned {
+            match self.get(name) {
+                None => lines.push(format!("`{name}` is missing")),
+                Some(object) if object.sql == stored(planned) => {}
+                Some(_) => lines.push(format!("`{name}` is not as it was installed")),
+            }
+        }
+        for object in self.0.iter().filter(|it| it.is_trigger_of_ours()) {
+            if !planned.iter().any(|(name, _)| object.is_named(name)) {
+                lines.push(format!("`{}` is not needed any more", object.name));
+            }
+        }
+        for object in self
+            .0
+            .iter()
+            .filter(|object| object.hangs_on_the_change_log())
+        {
+            lines.push(format!(
+                "the {} `{}` on `{CHANGE_LOG}` is not shopMaster's",
+                object.kind, object.name
+            ));
+        }
+        if let Some(other) = self.other_table(options) {
+            lines.push(format!(
+                "the table `{other}` is captured, not `{}`",
+                options.table
+            ));
+        }
+        lines
+    }
+}
+
+impl Object {
+    fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    fn has_our_name(&self) -> bool {
+        [CHANGE_LOG, INDEX, OWNER]
+            .iter()
+            .any(|name| self.is_named(name))
+            || self.is_trigger_of_ours()
+    }
+
+    fn is_trigger_of_ours(&self) -> bool {
+        triggers::NAMES.iter().any(|name| self.is_named(name))
+    }
+
+    /// Told by what nobody else would write: the columns of our tables, our ChangeLog in our triggers.
+    fn is_ours(&self) -> bool {
+        let (kind, words): (_, &[_]) = if self.is_named(INDEX) {
+            ("index", &[CHANGE_LOG])
+        } else if self.is_named(CHANGE_LOG) {
+            (
+                "table",
+                &["ChangeID", "ChangeType", "ProductID", "ChangeDateTime"],
+            )
+        } else if self.is_named(OWNER) {
+            ("table", &["journal", "generation"])
+        } else {
+            ("trigger", &[CHANGE_LOG])
+        };
+        self.kind == kind && words.iter().all(|word| self.sql.contains(word))
+    }
+
+    /// An index or a trigger of another's on our ChangeLog: it may fail a sale.
+    fn hangs_on_the_change_log(&self) -> bool {
+        self.table.eq_ignore_ascii_case(CHANGE_LOG)
+            && !self.is_named(CHANGE_LOG)
+            && !self.is_named(INDEX)
+    }
+}
+
+fn change_log(template: &str, key: &KeyColumn) -> String {
+    let (affinity, collation) = (key.affinity.to_string(), identifier(&key.collation));
+    fill(
+        template.trim_end(),
+        &[("affinity", &affinity), ("collation", &collation)],
+    )
+}
+
+/// A statement as SQLite keeps it.
+fn stored(statement: &str) -> String {
+    statement.replacen("IF NOT EXISTS ", "", 1)
+}

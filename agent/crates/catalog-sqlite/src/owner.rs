@@ -1,0 +1,30 @@
+//! Who served the table last, as the shop's file has it.
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use shopmaster_catalog::Owner;
+
+use super::fault::Work;
+
+pub(super) fn read(connection: &Connection) -> Work<Option<Owner>> {
+    let owner = connection
+        .prepare_cached(include_str!("sql/owner.sql"))?
+        .query_row([], |row| {
+            Ok(Owner {
+                journal: row.get(0)?,
+                generation: row.get(1)?,
+            })
+        })
+        .optional()?;
+    Ok(owner)
+}
+
+pub(super) fn write(connection: &Connection, owner: &Owner) -> Work<()> {
+    let short = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    short.execute("DELETE FROM shopmaster_Owner", [])?;
+    short.execute(
+        "INSERT INTO shopmaster_Owner (journal, generation) VALUES (?1, ?2)",
+        params![owner.journal, owner.generation],
+    )?;
+    short.commit()?;
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! The preflight: whether the table can be served and captured, a verdict for each check. Read only.
+
+use std::path::Path;
+
+use rusqlite::{Connection, MAIN_DB};
+use shopmaster_catalog::{
+    CatalogError, Check,
+    decimal::Digits,
+    finding::{Finding, good, warning},
+    price_column::{Held, judge},
+};
+
+use super::{
+    SqliteOptions,
+    affinity::Affinity,
+    claim::Claim,
+    facts::Table,
+    fault::{Fault, Work},
+    objects::Found,
+    open::Database,
+    price::declared_scale,
+    rows, unlocked,
+};
+
+/// The checks, in their order, behind `catalog.open`.
+const CHECKS: [(&str, Probe); 9] = [
+    ("catalog.table", found_table),
+    ("catalog.columns", found_columns),
+    ("catalog.key", fit_key),
+    ("catalog.key_type", key_type),
+    ("catalog.price_type", price_type),
+    ("catalog.wal", write_ahead_log),
+    ("catalog.triggers", triggers),
+    ("catalog.names", names),
+    ("catalog.rights", rights),
+];
+
+/// Why a view is only walked.
+pub(super) const VIEW: &str = "it is a view, which has no rows of its own to capture";
+
+type Probe = fn(&Connection, &SqliteOptions) -> Work<Finding>;
+
+/// Every check over an open connection.
+pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Claim) -> Vec<Check> {
+    let options = &database.options;
+    let mut checks =
+        vec![good(format!("`{}` is open", options.path.display())).check("catalog.open")];
+    let mut failed = false;
+    for (name, probe) in CHECKS {
+        if failed {
+            checks.push(Check::skipped(name));
+            continue;
+        }
+        let found = probe(connection, options);
+        failed = found.is_err();
+        checks.push(match found {
+            Ok(finding) => finding.check(name),
+            Err(fault) => Check::failed(name, &fault.into_error("be inspected", options)),
+        });
+    }
+    let claimed = || database.place().and_then(|place| claim.check(&place));
+    let claimed = Check::allow_claim(&checks).then(claimed);
+    checks.push(Check::of_claim(claimed));
+    checks
+}
+
+/// Every check when the file cannot be opened.
+pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
+    let skipped = CHECKS.iter().map(|(name, _)| Check::skipped(name));
+    [Check::failed("catalog.open", error)]
+        .into_iter()
+        .chain(skipped)
+        .chain([Check::of_claim(None)])
+        .collect()
+}
+
+/// The verdict on the price column alone.
+pub(super) fn price(connection: &Connection, options: &SqliteOptions) -> Work<Check> {
+    Ok(price_type(connection, options)?.check("catalog.price_type"))
+}
+
+/// The first failure, for who is about to install.
+pub(super) fn refuse(connection: &Connection, database: &Database) -> Work<()> {
+    CHECKS
+        .iter()
+        .try_for_each(|(_, probe)| probe(connection, &database.options).map(drop))
+}
+
+/// The product table, when it can be captured.
+pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> Work<Table> {
+    let table = Table::read(connection, options)?;
+    is_table(&table, options)?;
+    if table.is_view() {
+        return Err(CatalogError::ScanOnly {
+            table: options.table.clone(),
+            reason: VIEW.to_owned(),
+        }
+        .into());
+    }
+    let column = table.column(options, &options.columns.id)?;
+    let key = table.key(connection, options)?;
+    match table.unfit(column, &key) {
+        Some(reason) => Err(unfit(options, reason)),
+        None => Ok(table),
+    }
+}
+
+/// Whether it is a table at all, or a view, which can only be walked.
+pub(super) fn is_table(table: &Table, options: &SqliteOptions) -> Work<()> {
+    match table.kind.as_str() {
+        "table" => Ok(()),
+        _ if table.is_view() => Ok(()),
+        _ => {
+            let reason = "it is a virtual table, which cannot have triggers";
+            Err(unfit(options, reason.to_owned()))
+        }
+    }
+}
+
+fn found_table(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    is_table(&table, options)?;
+    Ok(good(match table.is_view() {
+        true => format!(
+            "the view `{}` is there; it is walked and compared, because {VIEW}",
+            options.table
+        ),
+        false => format!("the table `{}` is there", options.table),
+    }))
+}
+
+fn found_columns(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let columns = &options.columns;
+    for name in [&columns.id, &columns.name, &columns.price] {
+        table.column(options, name)?;
+    }
+    Ok(good(format!(
+        "the columns `{}`, `{}` and `{}` are there",
+        columns.id, columns.name, columns.price
+    )))
+}
+
+fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    if Table::read(connection, options)?.is_view() {
+        return Ok(warning(
+            format!(
+                "whether the view gives each `{}` once, only the shop knows",
+                options.columns.id
+            ),
+            "Nothing, if it does; of a product that it gives twice, shopMaster cannot know which one counts",
+        ));
+    }
+    let table = fit(connection, options)?;
+    let key = table.key(connection, options)?;
+    let id = &options.columns.id;
+    if table.may_be_null(table.column(options, id)?) {
+        return Ok(warning(
+            format!(
+                "`{id}` is unique by itself, compared as {}, but may be NULL: SQLite allows that in a primary key that is not declared NOT NULL",
+                key.collation
+            ),
+            "Nothing, as long as each product has a key; one without is refused and shown",
+        ));
+    }
+    Ok(good(format!(
+        "`{id}` is never NULL and unique by itself, compared as {}",
+        key.collation
+    )))
+}
+
+fn key_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let column = table.column(options, &options.columns.id)?;
+    let text = match column.declared.as_str() {
+        "" => "the key has no declared type".to_owned(),
+        declared => format!("the key's type is `{declared}`"),
+    };
+    Ok(match table.affinity(column) {
+        Affinity::Integer | Affinity::Text => good(text),
+        Affinity::Blob | Affinity::Real | Affinity::Numeric => warning(
+            format!("{text}: products whose key is neither a text nor an integer are parked"),
+            "Use a TEXT or INTEGER column as the key where the shop's program allows it",
+        ),
+    })
+}
+
+fn price_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let column = table.column(options, &options.columns.price)?;
+    let text = match column.declared.as_str() {
+        "" => "the price's column has no type".to_owned(),
+        declared => format!("the price's type is `{declared}`"),
+    };
+    let held = match table.affinity(column) {
+        Affinity::Integer | Affinity::Text => Held::Exact,
+        Affinity::Real => Held::Floats,
+        Affinity::Blob if column.declared.is_empty() => Held::Anything,
+        Affinity::Blob | Affinity::Numeric => Held::Numbers,
+    };
+    let digits = Digits::new(options.price_digits, declared_scale(&column.declared));
+    // It is advice: a table that cannot be read now is for other checks to tell.
+    let sample = rows::sample(connection, options, digits).unwrap_or_default();
+    Ok(judge(&text, held, digits, &sample))
+}
+
+fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    // Read as a file that nobody changes, it seems to have no WAL.
+    let has_wal = || unlocked::is_in_wal_mode(&options.path);
+    if mode.eq_ignore_ascii_case("wal") || (connection.is_readonly(MAIN_DB)? && has_wal()) {
+        return Ok(good("the database is in WAL mode".to_owned()));
+    }
+    Ok(warning(
+        format!(
+            "the database is in {mode} mode: reading and the till's writing wait for each other"
+        ),
+        "Run `PRAGMA journal_mode = WAL` on the shop's database where the shop's program allows it",
+    ))
+}
+
+fn triggers(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let table = Table::read(connection, options)?;
+    let column = table.column(options, &options.columns.id)?;
+    let others = table.other_uniques(column);
+    if !others.is_empty() {
+        return Ok(warning(
+            format!(
+                "`INSERT OR REPLACE` can delete another product through {}, and SQLite tells no trigger of it",
+                listed(&others)
+            ),
+            "Make sure that the shop's program does not replace products by another column than the key, or runs `PRAGMA recursive_triggers = ON`",
+        ));
+    }
+    if table.triggers.is_empty() {
+        return Ok(good("the table has no other triggers".to_owned()));
+    }
+    let names = table
+        .triggers
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>();
+    Ok(good(format!(
+        "the table has triggers of its own, which stay as they are: {}",
+        listed(&names)
+    )))
+}
+
+fn names(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    let found = Found::read(connection)?;
+    found.check_names()?;
+    if let Some(other) = found.other_table(options) {
+        return Ok(warning(
+            format!("the table `{other}` is captured; installing moves the capture"),
+            "Nothing, if the other table is not served any more",
+        ));
+    }
+    Ok(good("no name of shopMaster's is taken".to_owned()))
+}
+
+fn rights(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+    if options.scan {
+        return Ok(good("in scan mode nothing is written".to_owned()));
+    }
+    if connection.is_readonly("main")? {
+        return Err(no_rights(options, "the file cannot be written"));
+    }
+    // SQLite keeps its journal beside the file, and so do we our lock.
+    let path = options.path.canonicalize();
+    let folder = path.as_deref().ok().and_then(Path::parent);
+    tempfile::Builder::new()
+        .prefix(".shopmaster")
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map_err(|error| no_rights(options, error))?;
+    Ok(good("the file and its folder can be written".to_owned()))
+}
+
+fn unfit(options: &SqliteOptions, reason: String) -> Fault {
+    CatalogError::UnfitKey {
+        table: options.table.clone(),
+        column: options.columns.id.clone(),
+        reason,
+    }
+    .into()
+}
+
+fn no_rights(
+    options: &SqliteOptions,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Fault {
+    CatalogError::NoRights {
+        database: options.path.display().to_string(),
+        source: source.into(),
+    }
+    .into()
+}
+
+fn listed(names: &[&str]) -> String {
+    let quoted = names.iter().map(|name| format!("`{name}`"));
+    quoted.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,178 @@
+//! Reads of the product table.
+
+use std::str;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, types::ValueRef};
+use shopmaster_catalog::{
+    Lookup,
+    decimal::{Digits, shortened},
+    price_column::{SAMPLE, Sample},
+};
+use shopmaster_product::{Problem, ProductId, Row};
+
+use super::{
+    SqliteOptions,
+    fault::Work,
+    key::{Key, hexadecimal, real},
+    open::Database,
+    price::{declared_scale, price},
+    statements::over,
+};
+
+/// The rows of `keys` as they are in one moment.
+pub(super) fn read(
+    connection: &Connection,
+    database: &Database,
+    keys: &[ProductId],
+) -> Work<Vec<Lookup>> {
+    let moment = connection.unchecked_transaction()?;
+    let digits = digits(connection, database)?;
+    let mut lookup = connection.prepare_cached(&database.statements.lookup)?;
+    let answers = keys
+        .iter()
+        .map(|key| look_up(&mut lookup, key, digits))
+        .collect::<Work<_>>()?;
+    drop(lookup);
+    moment.commit()?;
+    Ok(answers)
+}
+
+fn look_up(statement: &mut CachedStatement<'_>, id: &ProductId, digits: Digits) -> Work<Lookup> {
+    for key in Key::candidates(id) {
+        if let Some(found) = statement.query([&key])?.next()? {
+            return Ok(Lookup::Found(row(found, digits)?));
+        }
+    }
+    Ok(Lookup::Gone)
+}
+
+/// A page of rows.
+pub(super) fn scan(
+    connection: &Connection,
+    database: &Database,
+    after: Option<&ProductId>,
+    limit: usize,
+) -> Work<Vec<Row>> {
+    let moment = connection.unchecked_transaction()?;
+    let statements = &database.statements;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let after = match after {
+        Some(id) => Some(position(connection, database, id)?),
+        None => None,
+    };
+    let rows = match after {
+        None => page(connection, database, &statements.scan_start, &[&limit]),
+        Some(Key::Null) => page(
+            connection,
+            database,
+            &statements.scan_behind_null,
+            &[&limit],
+        ),
+        Some(key) => page(
+            connection,
+            database,
+            &statements.scan_behind,
+            &[&limit, &key],
+        ),
+    }?;
+    moment.commit()?;
+    Ok(rows)
+}
+
+/// What the digits that the shop asked for change of the first prices.
+pub(super) fn sample(
+    connection: &Connection,
+    options: &SqliteOptions,
+    digits: Digits,
+) -> Work<Sample> {
+    let mut sample = Sample::default();
+    if digits.asked().is_none() {
+        return Ok(sample);
+    }
+    let text = over(options, include_str!("sql/scan_start.sql").trim_end());
+    let mut statement = connection.prepare(&text)?;
+    let mut rows = statement.query([SAMPLE])?;
+    while let Some(row) = rows.next()? {
+        let value = row.get_ref(2)?;
+        if let Ok(price) = price(value, Digits::default()) {
+            sample.add(price, matches!(value, ValueRef::Real(_)), digits);
+        }
+    }
+    Ok(sample)
+}
+
+pub(super) fn count(connection: &Connection, database: &Database) -> Work<u64> {
+    let rows: i64 = connection
+        .prepare_cached(&database.statements.count)?
+        .query_one([], |row| row.get(0))?;
+    Ok(rows.unsigned_abs())
+}
+
+/// The value to go on behind: only a row can tell the text `NULL` from NULL.
+///
+/// When both are there, the later one is it, so that no scan goes round in circles.
+fn position(connection: &Connection, database: &Database, id: &ProductId) -> Work<Key> {
+    let plain = Key::plain(id);
+    let Some(odd) = Key::odd(id) else {
+        return Ok(plain);
+    };
+    let there = connection
+        .prepare_cached(&database.statements.position)?
+        .query_row([&plain, &odd], |row| row.get_ref(0).map(Key::of))
+        .optional()?;
+    Ok(there.unwrap_or(plain))
+}
+
+fn page(
+    connection: &Connection,
+    database: &Database,
+    statement: &str,
+    parameters: &[&dyn rusqlite::ToSql],
+) -> Work<Vec<Row>> {
+    let digits = digits(connection, database)?;
+    let mut statement = connection.prepare_cached(statement)?;
+    let rows = statement
+        .query_map(parameters, |found| row(found, digits))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(rows)
+}
+
+/// The digits that prices go out with.
+fn digits(connection: &Connection, database: &Database) -> Work<Digits> {
+    let options = &database.options;
+    let declared: Option<String> = connection
+        .prepare_cached(include_str!("sql/declared_type.sql"))?
+        .query_row([&options.table, &options.columns.price], |row| row.get(0))
+        .optional()?;
+    let declared = declared.as_deref().and_then(declared_scale);
+    Ok(Digits::new(options.price_digits, declared))
+}
+
+fn row(found: &rusqlite::Row<'_>, digits: Digits) -> rusqlite::Result<Row> {
+    let (id, problem) = Key::of(found.get_ref(0)?).shown();
+    let name = match problem {
+        Some(problem) => Err(problem),
+        None => name(found.get_ref(1)?),
+    };
+    let price = price(found.get_ref(2)?, digits);
+    Ok(Row { id, name, price })
+}
+
+fn name(value: ValueRef<'_>) -> Result<String, Problem> {
+    match value {
+        ValueRef::Null => Err(Problem("the name is NULL".to_owned())),
+        ValueRef::Integer(number) => Ok(number.to_string()),
+        ValueRef::Real(number) => Ok(real(number)),
+        ValueRef::Text(bytes) => str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
+            let shown = shortened(&String::from_utf8_lossy(bytes));
+            Problem(format!("the name is not UTF-8: `{shown}`"))
+        }),
+        ValueRef::Blob(bytes) => {
+            let shown = shortened(&format!(
+                "X'{}'",
+                hexadecimal(&bytes[..bytes.len().min(40)])
+            ));
+            Err(Problem(format!("the name is a BLOB, not TEXT: `{shown}`")))
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! Why the shop's database could not be asked, in a small set of causes with their remedies.
+
+use std::{borrow::Cow, error, path::PathBuf};
+
+use super::{Closed, ConnectError};
+
+/// Code of [`CatalogError::BreaksProgram`].
+pub const BREAKS_PROGRAM: &str = "CAPTURE_BREAKS_PROGRAM";
+
+/// Why a call to the catalog failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The database cannot be opened or does not answer.
+    #[error("the shop's database `{database}` cannot be opened")]
+    Unreachable {
+        /// Which one.
+        database: String,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The server cannot be reached, or does not let us in.
+    #[error("the shop's database server `{server}` cannot be used")]
+    Connect {
+        /// Which one, as configured.
+        server: String,
+        /// What exactly is wrong.
+        #[source]
+        cause: ConnectError,
+    },
+    /// The server answers, and lets nobody into the database, or not us.
+    #[error("the shop's database `{database}` {state}")]
+    Closed {
+        /// Which one.
+        database: String,
+        /// What it is instead of open.
+        state: Closed,
+    },
+    /// The connection ended in the middle of a call. Nothing is lost, it is tried again.
+    #[error("the connection to the shop's database was lost while trying to {operation}")]
+    ConnectionLost {
+        /// What it was to do: `read the pending changes`.
+        operation: &'static str,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The database did not answer in time. Nothing is lost, it is tried again.
+    #[error("the shop's database did not answer in time while trying to {0}")]
+    TimedOut(&'static str),
+    /// The database chose us to give way to another transaction. Nothing is lost, it is tried again.
+    #[error("the shop's database made us give way in a deadlock while trying to {0}")]
+    Deadlock(&'static str),
+    /// This login may not do what the operation needs.
+    #[error("this login may not {operation} in the shop's database")]
+    Denied {
+        /// What it was to do: `read the pending changes`.
+        operation: &'static str,
+        /// What the database said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The file does not exist.
+    #[error("there is no database file `{0}`")]
+    NoFile(PathBuf),
+    /// The product table does not exist.
+    #[error("the shop's database has no table `{0}`")]
+    NoTable(String),
+    /// The product table does not exist, or the login may not see it.
+    #[error("the shop's database has no table `{0}` that this login can see")]
+    NoVisibleTable(String),
+    /// The configured name, or what it names, is no product table.
+    #[error("`{table}` cannot be the product table: {reason}")]
+    UnfitTable {
+        /// As configured.
+        table: String,
+        /// Why not, for people.
+        reason: String,
+    },
+    /// A mapped column does not exist.
+    #[error("the table `{table}` has no column `{column}`")]
+    NoColumn {
+        /// The product table.
+        table: String,
+        /// The missing column.
+        column: String,
+    },
+    /// The key is not NOT NULL and unique by itself.
+    #[error("`{column}` cannot be the key of `{table}`: {reason}")]
+    UnfitKey {
+        /// The product table.
+        table: String,
+        /// The key column.
+        column: String,
+        /// What it lacks, for people.
+        reason: String,
+    },
+    /// The price column holds no prices.
+    #[error("`{column}` cannot be the price of `{table}`: {reason}")]
+    UnfitPrice {
+        /// The product table.
+        table: String,
+        /// The price column.
+        column: String,
+        /// What is wrong with it, for people.
+        reason: String,
+    },
+    /// The table cannot be captured, only scanned.
+    #[error("`{table}` cannot be captured, only scanned: {reason}")]
+    ScanOnly {
+        /// The product table.
+        table: String,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Somebody chose scan mode, in which nothing is installed.
+    #[error("scan mode is on: nothing is installed in the shop's database")]
+    ScanChosen,
+    /// Installing would break the shop's own programs.
+    #[error("capture cannot be installed on `{table}`: {reason}")]
+    Unsafe {
+        /// The product table.
+        table: String,
+        /// What would break, for people.
+        reason: String,
+    },
+    /// A program of the shop writes in a way that the server refuses as soon as the table has a trigger.
+    #[error("a trigger on `{table}` would break a program of this shop: {reason}")]
+    BreaksProgram {
+        /// The product table.
+        table: String,
+        /// What was found, and what could not be looked at, for people.
+        reason: String,
+    },
+    /// The database is a copy that another server keeps.
+    #[error("the database `{0}` is a copy that another server keeps")]
+    Secondary(String),
+    /// This kind of database has nothing of the kind.
+    #[error("{0}")]
+    NotApplicable(&'static str),
+    /// This user may not write where capture and the lock need it.
+    #[error("this user may not write the shop's database `{database}`")]
+    NoRights {
+        /// Which one.
+        database: String,
+        /// What could not be written.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The lock file that keeps other agents away could not be used.
+    #[error("the lock file `{path}` cannot be used")]
+    LockFile {
+        /// Where it is.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What is dealt with could not be read from, or written to, the journal.
+    #[error("what is dealt with in the shop's ChangeLog cannot be kept")]
+    Position(#[source] Box<dyn error::Error + Send + Sync>),
+    /// Another agent serves this table.
+    #[error("another shopMaster agent serves this shop's database ({0})")]
+    Claimed(String),
+    /// The server still keeps an earlier connection of this agent's own, which holds the lock. It is tried
+    /// again.
+    #[error(
+        "the database server still keeps an earlier connection of this agent, which holds the shop's database ({0})"
+    )]
+    OwnConnection(String),
+    /// Something of the shop's own has a name that we need.
+    #[error("`{0}` is already in the shop's database and is not shopMaster's")]
+    NameTaken(String),
+    /// The till holds the database; nothing is lost, it is tried again.
+    #[error("another program keeps the shop's database locked: cannot {0}")]
+    Busy(&'static str),
+    /// Capture is not installed, or the ChangeLog is not readable.
+    #[error("capture is not installed in the shop's database")]
+    NotInstalled,
+    /// The proof after installing did not see its own change.
+    #[error("capture was installed but does not record changes: {0}")]
+    Unproven(String),
+    /// The file is no database, or only a part of one.
+    #[error("the shop's database `{database}` is damaged, or is no database")]
+    Damaged {
+        /// Its path.
+        database: String,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// Any other statement that failed.
+    #[error("the shop's database failed to {operation}")]
+    Statement {
+        /// What it was to do: `read the pending changes`.
+        operation: &'static str,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+}
+
+impl CatalogError {
+    /// Whether the same is worth trying again in a moment: somebody else holds the database just now, or
+    /// it is being started again.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Busy(_)
+            | Self::Deadlock(_)
+            | Self::ConnectionLost { .. }
+            | Self::OwnConnection(_) => true,
+            Self::Connect { cause, .. } => cause.passes_soon(),
+            _ => false,
+        }
+    }
+
+    /// Whether waiting may help, for however long: the database, its server or the way to it is away, and
+    /// nothing says that a person has to change anything.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Busy(_)
+            | Self::Deadlock(_)
+            | Self::ConnectionLost { .. }
+            | Self::TimedOut(_)
+            | Self::Unreachable { .. }
+            | Self::Closed { .. }
+            | Self::OwnConnection(_)
+            | Self::NoFile(_) => true,
+            Self::Connect { cause, .. } => cause.may_be_hiccup(),
+            Self::Denied { .. }
+            | Self::NoTable(_)
+            | Self::NoVisibleTable(_)
+            | Self::UnfitTable { .. }
+            | Self::NoColumn { .. }
+            | Self::UnfitKey { .. }
+            | Self::UnfitPrice { .. }
+            | Self::ScanOnly { .. }
+            | Self::ScanChosen
+            | Self::Unsafe { .. }
+            | Self::BreaksProgram { .. }
+            | Self::Secondary(_)
+            | Self::NotApplicable(_)
+            | Self::NoRights { .. }
+            | Self::LockFile { .. }
+            | Self::Position(_)
+            | Self::Claimed(_)
+            | Self::NameTaken(_)
+            | Self::NotInstalled
+            | Self::Unproven(_)
+            | Self::Damaged { .. }
+            | Self::Statement { .. } => false,
+        }
+    }
+
+    /// Whether the database did not answer at all.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::NoFile(_)
+                | Self::Closed { .. }
+                | Self::Connect { .. }
+                | Self::ConnectionLost { .. }
+                | Self::TimedOut(_)
+        )
+    }
+
+    /// Whether it is away in a way whose end [`answers`](super::Catalog::answers) sees.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NoFile(_) | Self::Closed { .. } => true,
+            Self::Connect { cause, .. } => cause.is_away(),
+            _ => false,
+        }
+    }
+
+    /// Whether somebody has the database alone for a while: nothing is wrong, and it is waited for.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        matches!(self, Self::Closed { state, .. } if state.is_reserved())
+    }
+
+    /// Whether it may be gone by itself at the next try, and so is no reason to alarm anybody at once.
+    #[must_use]
+    pub fn may_be_hiccup(&self) -> bool {
+        match self {
+            Self::Connect { cause, .. } => cause.may_be_hiccup(),
+            Self::Busy(_)
+            | Self::Deadlock(_)
+            | Self::OwnConnection(_)
+            | Self::TimedOut(_)
+            | Self::ConnectionLost { .. }
+            | Self::Unreachable { .. }
+            | Self::Damaged { .. }
+            | Self::Statement { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> Cow<'static, str> {
+        match self {
+            Self::Connect { cause, .. } => cause.remedy(),
+            _ => Cow::Borrowed(self.fixed_remedy()),
+        }
+    }
+
+    fn fixed_remedy(&self) -> &'static str {
+        match self {
+            Self::Connect { .. } => "",
+            Self::Denied { .. } => {
+                "Grant the login what docs/sql-server.md lists under \"Rights to grant\", then run `shopmasterctl test`"
+            }
+            Self::UnfitPrice { .. } => {
+                "Name a column with numbers as the price with `shopmasterctl configure --column-price NAME`, or make a view that computes one and name it with `--table VIEW`: docs/tables.md has examples"
+            }
+            Self::ScanOnly { .. } => "Run `shopmasterctl configure --capture scan`",
+            Self::ScanChosen => {
+                "Nothing: each interval the table is walked and compared. To capture changes instead, run `shopmasterctl configure --capture trigger` first"
+            }
+            Self::Unsafe { .. } => {
+                "Mend what is named, or run `shopmasterctl configure --capture scan`"
+            }
+            Self::BreaksProgram { .. } => {
+                "Run `shopmasterctl configure --capture scan`. If none of what is named writes this table, or it knows that the table has triggers, run `shopmasterctl capture install --ignore-output`"
+            }
+            Self::Secondary(_) => {
+                "Set the server that the shop's program writes to with `shopmasterctl configure --server NAME`"
+            }
+            Self::NotApplicable(_) => "",
+            Self::ConnectionLost { .. } | Self::TimedOut(_) => {
+                "Nothing, if it was once; else check the network and the database server's load"
+            }
+            Self::Unreachable { .. } => {
+                "Check that the database runs and that this user may open it, then run `shopmasterctl test`"
+            }
+            Self::Closed { state, .. } if state.is_reserved() => {
+                "No action needed: shopMaster waits, and goes on once the database is online and in multi-user mode again"
+            }
+            Self::Closed { .. } => {
+                "The server's own error log says why: have the database repaired, or restored from a backup"
+            }
+            Self::NoFile(_) => {
+                "Set the path of the shop's database file with `shopmasterctl configure --path FILE`"
+            }
+            Self::NoTable(_) => {
+                "Set the name of the product table with `shopmasterctl configure --table NAME`"
+            }
+            Self::NoVisibleTable(_) => {
+                "Set the name of the product table with `shopmasterctl configure --table NAME`, or let the login see it: `GRANT SELECT, VIEW DEFINITION ON` it"
+            }
+            Self::UnfitTable { .. } => {
+                "Set the name of the product table with `shopmasterctl configure --table NAME`"
+            }
+            Self::NoColumn { .. } => {
+                "Name the shop's columns with `shopmasterctl configure --column-id`, `--column-name` and `--column-price`"
+            }
+            Self::UnfitKey { .. } => {
+                "Make the column NOT NULL and give it a primary key or a unique index of its own, or name another one with `shopmasterctl configure --column-id NAME`; where the table must stay as it is, make a view with one computed key and name it with `--table VIEW`: docs/tables.md has examples"
+            }
+            Self::NoRights { .. } => {
+                "Give the user that runs shopMaster the right to write the shop's database; for a file, also its folder"
+            }
+            Self::LockFile { .. } => {
+                "If no other agent serves this shop, delete the lock file; give the user that runs shopMaster the right to write its folder"
+            }
+            Self::Position(_) => {
+                "Check that the disk is not full and that this user may write the journal's folder"
+            }
+            Self::Claimed(_) => "Stop the other agent: one agent serves one shop",
+            Self::OwnConnection(_) => {
+                "Nothing for some minutes: the server finds out that the connection broke. If it stays, a second computer with this one's name and folders serves the shop: stop that agent"
+            }
+            Self::NameTaken(_) => "Rename the shop's own object; shopMaster does not touch it",
+            Self::Busy(_) | Self::Deadlock(_) => "Nothing to do: it is tried again",
+            Self::NotInstalled => "Run `shopmasterctl capture install`",
+            Self::Unproven(_) => {
+                "Run `shopmasterctl capture remove`, then `shopmasterctl capture install`; if it stays, send support the output of both"
+            }
+            Self::Damaged { .. } => {
+                "Check the path; where it is right, let the shop's program check the file, or restore it from a backup: shopMaster goes on by itself"
+            }
+            Self::Statement { .. } => "Run `shopmasterctl test`, and look at `shopmasterctl logs`",
+        }
+    }
+
+    /// A stable code, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } | Self::NoFile(_) => "DATABASE_UNREACHABLE",
+            Self::Closed { state, .. } if state.is_reserved() => "DATABASE_RESERVED",
+            Self::Closed { .. } => "DATABASE_UNREACHABLE",
+            Self::Connect { cause, .. } => cause.code(),
+            Self::ConnectionLost { .. } => "CONNECTION_LOST",
+            Self::TimedOut(_) => "DATABASE_TIMEOUT",
+            Self::Deadlock(_) => "DATABASE_DEADLOCK",
+            Self::Denied { .. } => "DATABASE_DENIED",
+            Self::UnfitPrice { .. } => "PRICE_UNFIT",
+            Self::ScanOnly { .. } => "SCAN_ONLY",
+            Self::ScanChosen => "SCAN_CHOSEN",
+            Self::Unsafe { .. } => "CAPTURE_UNSAFE",
+            Self::BreaksProgram { .. } => BREAKS_PROGRAM,
+            Self::Secondary(_) => "DATABASE_SECONDARY",
+            Self::NotApplicable(_) => "NOT_APPLICABLE",
+            Self::NoTable(_) | Self::NoVisibleTable(_) => "TABLE_MISSING",
+            Self::UnfitTable { .. } => "TABLE_UNFIT",
+            Self::NoColumn { .. } => "COLUMN_MISSING",
+            Self::UnfitKey { .. } => "KEY_UNFIT",
+            Self::NoRights { .. } => "DATABASE_READ_ONLY",
+            Self::LockFile { .. } => "LOCK_FILE_FAILED",
+            Self::Position(_) => "JOURNAL_FAILED",
+            Self::Claimed(_) => "CATALOG_CLAIMED",
+            Self::NameTaken(_) => "NAME_TAKEN",
+            Self::Busy(_) | Self::OwnConnection(_) => "DATABASE_BUSY",
+            Self::NotInstalled => "CAPTURE_NOT_INSTALLED",
+            Self::Unproven(_) => "CAPTURE_UNPROVEN",
+            Self::Damaged { .. } => "DATABASE_DAMAGED",
+            Self::Statement { .. } => "DATABASE_FAILED",
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! From a configured server to a connection that has logged in.
+//!
+//! The driver is told that there is no encryption: its own could neither pin a certificate nor say what is
+//! wrong with one. Encryption is agreed and done below it, the way MS-TDS wants it. Every way in which it
+//! fails is a [`ConnectError`].
+
+use std::time::Duration;
+
+use shopmaster_catalog::{CatalogError, ConnectError};
+use tiberius::Client;
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
+
+use self::{
+    address::{Address, DEFAULT_PORT, Door},
+    browser::Browser,
+    deadline::{Deadline, TooLate},
+    prelogin::Scope,
+};
+use super::{Encryption, SqlServerOptions, Trust, fault::Work};
+
+mod address;
+mod browser;
+mod deadline;
+mod der;
+mod handshake;
+mod login;
+mod packet;
+mod prelogin;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod wire;
+
+/// What a connection goes over.
+pub(super) use login::PROGRAM;
+
+pub(super) type Stream = stream::Stream;
+
+/// How long it may take from a name to a connection that has logged in.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long a look may take at whether anything is there.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// How patient we are.
+struct Limits {
+    whole: Duration,
+    browser: Browser,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            whole: DEADLINE,
+            browser: Browser::default(),
+        }
+    }
+}
+
+/// What came of a login.
+enum Entry {
+    /// We are in.
+    In(Box<Client<Compat<Stream>>>),
+    /// The server sends us to another one.
+    SentTo(Address),
+}
+
+/// Connects and logs in.
+///
+/// # Errors
+///
+/// `CatalogError::Connect`, with the cause.
+pub(super) async fn open(options: &SqlServerOptions) -> Work<Client<Compat<Stream>>> {
+    let opened = enter(options, &Limits::default()).await;
+    let failed = |cause| CatalogError::Connect {
+        server: options.server.clone(),
+        cause,
+    };
+    Ok(opened.map_err(failed)?)
+}
+
+/// Whether a way to the server is open: nothing is said over it, and so nobody logs in.
+pub(super) async fn answers(options: &SqlServerOptions) -> bool {
+    let Ok(address) = Address::parse(&options.server) else {
+        return false;
+    };
+    let deadline = Deadline::after(LOOK);
+    let way = wire::reach(&address, &Browser::default(), deadline).await;
+    way.is_ok()
+}
+
+async fn enter(
+    options: &SqlServerOptions,
+    limits: &Limits,
+) -> Result<Client<Compat<Stream>>, ConnectError> {
+    // Before anything goes over the network.
+    login::method(&options.login)?;
+    let address = Address::parse(&options.server)?;
+    let deadline = Deadline::after(limits.whole);
+    let other = match enter_at(options, &address, &limits.browser, deadline).await? {
+        Entry::In(client) => return Ok(*client),
+        Entry::SentTo(other) => other,
+    };
+    match enter_at(options, &other, &limits.browser, deadline).await? {
+        Entry::In(client) => Ok(*client),
+        Entry::SentTo(third) => Err(ConnectError::SentOn(third.host)),
+    }
+}
+
+async fn enter_at(
+    options: &SqlServerOptions,
+    address: &Address,
+    browser: &Browser,
+    deadline: Deadline,
+) -> Result<Entry, ConnectError> {
+    let reached = wire::reach(address, browser, deadline).await?;
+    let (mut wire, here) = (reached.wire, reached.here);
+    let (encryption, trust) = effective(options, here);
+
+    let mute = || ConnectError::NoSqlServer {
+        source: Box::new(TooLate),
+    };
+    let negotiation = prelogin::negotiate(&mut wire, encryption);
+    let scope = deadline.within(mute, negotiation).await??;
+
+    let stream = match scope {
+        Scope::Nothing => Stream::plain(wire),
+        Scope::All | Scope::Login => {
+            let stuck = || ConnectError::TlsRefused {
+                source: Box::new(TooLate),
+            };
+            let handshake = handshake::encrypt(wire, &address.host, trust);
+            let encrypted = deadline.within(stuck, handshake).await??;
+            Stream::encrypted(encrypted, scope == Scope::Login)
+        }
+    };
+
+    let port = match address.door {
+        Door::Port(port) => port,
+        Door::Default | Door::Instance(_) => DEFAULT_PORT,
+    };
+    let method = login::method(&options.login)?;
+    let config = login::config(options, address, method, port);
+    let silent = || ConnectError::Silent(address.host.clone());
+    let login = Client::connect(config, stream.compat_write());
+    match deadline.within(silent, login).await? {
+        Ok(client) => Ok(Entry::In(Box::new(client))),
+        Err(tiberius::error::Error::Routing { host, port }) => sent_to(&host, port, scope),
+        Err(error) => Err(login::refused(error, options)),
+    }
+}
+
+/// What of a connection is encrypted, and which certificate is trusted: as configured, or by where the
+/// server is.
+fn effective(options: &SqlServerOptions, here: bool) -> (Encryption, Trust) {
+    let (encryption, trust) = match here {
+        true => (Encryption::LoginOnly, Trust::Any),
+        false => (Encryption::Required, Trust::System),
+    };
+    (
+        options.encryption.unwrap_or(encryption),
+        options.trust.unwrap_or(trust),
+    )
+}
+
+/// Where a server sends us, when we go there. After a login whose answer came in clear, anybody on the way
+/// may have said so, and would get the password at a server of his own.
+fn sent_to(host: &str, port: u16, scope: Scope) -> Result<Entry, ConnectError> {
+    match Address::parse(&format!("tcp:{host},{port}")) {
+        Ok(address) if scope != Scope::Login => Ok(Entry::SentTo(address)),
+        _ => Err(ConnectError::SentOn(host.to_owned())),
+    }
+}

@@ -1,0 +1,280 @@
+//! What the database says of the product table.
+
+use shopmaster_catalog::CatalogError;
+use tiberius::Row;
+
+use super::{
+    SqlServerOptions,
+    cells::{number, text},
+    fault::{Fault, Work},
+    guards,
+    key::KeyType,
+    names::{TableName, parts},
+    object::qualified,
+    quote::identifier,
+    session::Session,
+};
+
+/// The product table as the catalogue views describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) object_id: i32,
+    /// The schema's real name.
+    pub(super) schema: String,
+    /// The table's real name.
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// Of the table, or else of its schema: a database principal.
+    pub(super) owner_id: Option<i32>,
+    /// The owner's name; none when this login may not see it.
+    pub(super) owner: Option<String>,
+    /// The key.
+    pub(super) id: Column,
+    /// The products' names.
+    pub(super) names: Column,
+    /// The price.
+    pub(super) price: Column,
+    /// The columns of a key that has the key column and others; empty when it is unique by itself, or in none.
+    pub(super) key_parts: Vec<String>,
+}
+
+/// The code of a synonym.
+const SYNONYM: &str = "SN";
+
+/// What has the name of the product table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Table,
+    View,
+}
+
+/// A mapped column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) column_id: i32,
+    /// Its real name.
+    pub(super) name: String,
+    pub(super) data_type: DataType,
+    pub(super) is_nullable: bool,
+    pub(super) is_computed: bool,
+    pub(super) is_identity: bool,
+    /// A unique index over all rows is on it alone; of a primary key or not.
+    pub(super) is_unique: bool,
+}
+
+/// A column's type, an alias type by what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DataType {
+    /// In lower case: `nvarchar`.
+    pub(super) name: String,
+    /// In bytes; -1 for `max`.
+    pub(super) max_length: i32,
+    /// Digits of a number.
+    pub(super) precision: u8,
+    /// Digits behind the point.
+    pub(super) scale: u8,
+    /// Of texts.
+    pub(super) collation: Option<String>,
+}
+
+impl Table {
+    /// Reads what the database knows, and makes sure that it shows the rows as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`facts`](Self::facts), and as [`guards::check`].
+    pub(super) async fn read(session: &mut Session, options: &SqlServerOptions) -> Work<Self> {
+        let table = Self::facts(session, options).await?;
+        guards::check(session, &table).await?;
+        Ok(table)
+    }
+
+    /// Reads what the database knows.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::NoVisibleTable`] or [`CatalogError::NoColumn`] for what is missing or cannot be seen,
+    /// [`CatalogError::UnfitTable`] for what is neither a table nor a view, [`CatalogError::Secondary`] for a
+    /// database that is written elsewhere.
+    pub(super) async fn facts(session: &mut Session, options: &SqlServerOptions) -> Work<Self> {
+        let configured = TableName::parse(&options.table)?;
+        let schema = configured.schema.clone().unwrap_or_default();
+        let found = session
+            .rows(include_str!("sql/table.sql"), &[&schema, &configured.name])
+            .await?;
+        let Some(found) = found.first() else {
+            return Err(missing(session, options, &configured).await);
+        };
+        if flag(found, 6)? {
+            return Err(CatalogError::Secondary(options.database.clone()).into());
+        }
+        let object_id = number(found, 0)?;
+        let kind = match text(found, 3)?.trim() {
+            SYNONYM => return Err(synonym(session, object_id, options).await?),
+            code => kind(code, options)?,
+        };
+        let wanted = &options.columns;
+        let columns = session
+            .rows(
+                include_str!("sql/columns.sql"),
+                &[&object_id, &wanted.id, &wanted.name, &wanted.price],
+            )
+            .await?;
+        let column = |mark, name: &str| column(&columns, mark, name, options);
+        let id = column(0, &wanted.id)?;
+        let key_parts = match id.is_unique || kind == Kind::View {
+            true => Vec::new(),
+            false => key_parts(session, object_id, &id).await?,
+        };
+        Ok(Self {
+            object_id,
+            schema: text(found, 1)?,
+            name: text(found, 2)?,
+            kind,
+            owner_id: found.try_get(4)?,
+            owner: found.try_get::<&str, _>(5)?.map(str::to_owned),
+            names: column(1, &wanted.name)?,
+            price: column(2, &wanted.price)?,
+            id,
+            key_parts,
+        })
+    }
+
+    /// As T-SQL has it.
+    pub(super) fn quoted(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// Why the key column cannot be the key, for people. Of a view only the type can be seen.
+    pub(super) fn unfit(&self) -> Option<String> {
+        if let Err(reason) = KeyType::of(&self.id.data_type) {
+            return Some(reason);
+        }
+        match self.kind {
+            Kind::Table => self.ambiguous(),
+            Kind::View => None,
+        }
+    }
+
+    /// Why a value of the key column may not name one row, for people.
+    pub(super) fn ambiguous(&self) -> Option<String> {
+        if !self.id.is_unique {
+            return Some(match self.key_parts.as_slice() {
+                [] => "no primary key or unique index is on it alone".to_owned(),
+                parts => format!(
+                    "the key has several columns ({}), and none is on it alone",
+                    parts.join(", ")
+                ),
+            });
+        }
+        self.id.is_nullable.then(|| "it may be NULL".to_owned())
+    }
+}
+
+/// Not seen in the catalogue views is not always missing: they show a login what it may use.
+async fn missing(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    configured: &TableName,
+) -> Fault {
+    let look = format!(
+        "/* shopmaster look */\nSELECT TOP (0) 1 FROM {}",
+        configured.quoted()
+    );
+    match session.batch(&look).await {
+        Err(fault) if fault.is_denied() || !fault.is_server() => fault,
+        _ => CatalogError::NoVisibleTable(options.table.clone()).into(),
+    }
+}
+
+fn kind(code: &str, options: &SqlServerOptions) -> Work<Kind> {
+    let reason = match code {
+        "U" => return Ok(Kind::Table),
+        "V" => return Ok(Kind::View),
+        "S" | "IT" => "it is a table of the server's own",
+        _ => "it is neither a table nor a view",
+    };
+    let unfit = CatalogError::UnfitTable {
+        table: options.table.clone(),
+        reason: reason.to_owned(),
+    };
+    Err(unfit.into())
+}
+
+/// What to name instead of a synonym: it has no rows and no triggers of its own.
+async fn synonym(session: &mut Session, object_id: i32, options: &SqlServerOptions) -> Work<Fault> {
+    let rows = session
+        .rows(include_str!("sql/synonym.sql"), &[&object_id])
+        .await?;
+    let base = rows.first().map_or(Ok(String::new()), |row| text(row, 0))?;
+    let parts = parts(&base).unwrap_or_default();
+    let reason = match parts.as_slice() {
+        [] => "it is a synonym; name what it stands for".to_owned(),
+        [.., database, schema, name]
+            if parts.len() == 3 && database.eq_ignore_ascii_case(&options.database) =>
+        {
+            stands_for(&qualified(schema, name))
+        }
+        [_] | [_, _] => stands_for(&base),
+        _ => format!(
+            "it is a synonym of `{base}`, which is in another database; name that one, or make a view of it in this database"
+        ),
+    };
+    let unfit = CatalogError::UnfitTable {
+        table: options.table.clone(),
+        reason,
+    };
+    Ok(unfit.into())
+}
+
+fn stands_for(name: &str) -> String {
+    format!("it is a synonym; name what it stands for, `{name}`")
+}
+
+/// The columns of a key that the column is one of several in.
+async fn key_parts(session: &mut Session, object_id: i32, column: &Column) -> Work<Vec<String>> {
+    let rows = session
+        .rows(
+            include_str!("sql/key_parts.sql"),
+            &[&object_id, &column.column_id],
+        )
+        .await?;
+    rows.iter().map(|row| text(row, 0)).collect()
+}
+
+/// The column that was asked for, as the database compares names.
+fn column(rows: &[Row], mark: usize, name: &str, options: &SqlServerOptions) -> Work<Column> {
+    for row in rows {
+        if !flag(row, mark)? {
+            continue;
+        }
+        return Ok(Column {
+            column_id: number(row, 3)?,
+            name: text(row, 4)?,
+            data_type: DataType {
+                name: text(row, 5)?.to_lowercase(),
+                max_length: number(row, 6)?,
+                precision: small(row, 7)?,
+                scale: small(row, 8)?,
+                collation: Some(text(row, 9)?).filter(|name| !name.is_empty()),
+            },
+            is_nullable: flag(row, 10)?,
+            is_computed: flag(row, 11)?,
+            is_identity: flag(row, 12)?,
+            is_unique: flag(row, 13)?,
+        });
+    }
+    let missing = CatalogError::NoColumn {
+        table: options.table.clone(),
+        column: name.to_owned(),
+    };
+    Err(missing.into())
+}
+
+fn small(row: &Row, index: usize) -> Work<u8> {
+    Ok(u8::try_from(number(row, index)?).unwrap_or(0))
+}
+
+fn flag(row: &Row, index: usize) -> Work<bool> {
+    Ok(number(row, index)? == 1)
+}

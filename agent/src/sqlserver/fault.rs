@@ -1,0 +1,230 @@
+//! From what the server and the driver say to what the catalog says.
+//!
+//! Sources: <https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/database-engine-events-and-errors>.
+
+use shopmaster_catalog::CatalogError;
+use tiberius::error::Error;
+
+use super::{SqlServerOptions, facts::Table, session::Session};
+
+/// Why a piece of work on a session failed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Known by name already.
+    Known(CatalogError),
+    /// The server or the driver said so.
+    Sql(Error),
+    /// The deadline passed.
+    TimedOut,
+}
+
+/// "Cannot continue the execution because the session is in the kill state".
+const KILLED: u32 = 596;
+
+/// What a piece of work on a session gives.
+pub(super) type Work<T> = Result<T, Fault>;
+
+/// What a piece of work is over: which object it is that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// The product table.
+    Products,
+    /// The ChangeLog and its view.
+    ChangeLog,
+    /// The owner's table.
+    Owner,
+    /// Neither.
+    Nothing,
+}
+
+impl Fault {
+    /// Whether it is the server's own word, after which the connection goes on.
+    pub(super) fn is_server(&self) -> bool {
+        self.number().is_some()
+    }
+
+    /// The server's error number.
+    pub(super) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Sql(error) => error.code(),
+            Self::Known(_) | Self::TimedOut => None,
+        }
+    }
+
+    /// Whether the server says that this login may not: on an object, a column, in a database, on the
+    /// server, or because it cannot find what we name.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(
+            self.number(),
+            Some(
+                229 | 230
+                    | 262
+                    | 297
+                    | 300
+                    | 916
+                    | 1088
+                    | 2760
+                    | 3701
+                    | 4902
+                    | 8197
+                    | 15151
+                    | 15247
+                    | 15517
+            )
+        )
+    }
+
+    /// Whether somebody else held a lock for longer than we wait.
+    pub(super) fn is_lock_timeout(&self) -> bool {
+        self.number() == Some(1222)
+    }
+
+    /// Whether the session was ended while its statement ran: by word, or by closing the connection.
+    pub(super) fn is_end_of_session(&self) -> bool {
+        match self {
+            Self::Sql(Error::Server(token)) => token.code() == KILLED,
+            Self::Sql(Error::Io { .. }) => true,
+            Self::Sql(_) | Self::Known(_) | Self::TimedOut => false,
+        }
+    }
+
+    /// Whether the server says so itself that somebody ended the session.
+    pub(super) fn is_killed(&self) -> bool {
+        self.number() == Some(KILLED)
+    }
+
+    /// Whether an index allows no locks of single rows, which the statement asked for.
+    pub(super) fn is_without_row_locks(&self) -> bool {
+        self.number() == Some(651)
+    }
+
+    /// The cause that the callers know. What the number leaves open is looked at: engines that speak the
+    /// same protocol have one number for most errors.
+    pub(super) async fn explained(
+        self,
+        session: &mut Session,
+        options: &SqlServerOptions,
+        over: Over,
+        operation: &'static str,
+    ) -> CatalogError {
+        let is_open = self.is_server() && !self.is_denied() && !self.is_passing();
+        if is_open && let Some(error) = missing(session, options, over).await {
+            return error;
+        }
+        named(self, operation)
+    }
+
+    /// Whether somebody else was in the way: a deadlock, a lock, a snapshot that is not the newest any more.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self.number(), Some(1204 | 1205 | 1222 | 3960))
+    }
+}
+
+/// The cause by its number alone.
+pub(super) fn named(fault: Fault, operation: &'static str) -> CatalogError {
+    let is_denied = fault.is_denied();
+    let error = match fault {
+        Fault::Known(error) => return error,
+        Fault::TimedOut => return CatalogError::TimedOut(operation),
+        Fault::Sql(error) => error,
+    };
+    match (&error, error.code()) {
+        (_, Some(1205)) => CatalogError::Deadlock(operation),
+        (_, Some(1204 | 1222 | 3960)) => CatalogError::Busy(operation),
+        _ if is_denied => CatalogError::Denied {
+            operation,
+            source: Box::new(error),
+        },
+        _ if lost(&error) => CatalogError::ConnectionLost {
+            operation,
+            source: Box::new(error),
+        },
+        _ => CatalogError::Statement {
+            operation,
+            source: Box::new(error),
+        },
+    }
+}
+
+/// Whether the server ended the connection, the network did, or what came is not the protocol.
+fn lost(error: &Error) -> bool {
+    match error {
+        Error::Server(token) => token.class() >= 20,
+        Error::Conversion(_) | Error::Utf8 | Error::Utf16 | Error::ParseInt(_) => false,
+        _ => true,
+    }
+}
+
+/// What is not there, or not as it has to be.
+async fn missing(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    over: Over,
+) -> Option<CatalogError> {
+    let installed = match over {
+        Over::Nothing => return None,
+        Over::Products => {
+            return match Table::read(session, options).await {
+                Err(Fault::Known(error)) => Some(error),
+                _ => None,
+            };
+        }
+        Over::ChangeLog => [0, 1].as_slice(),
+        Over::Owner => &[2],
+    };
+    let rows = session.rows(include_str!("sql/installed.sql"), &[]).await;
+    let row = rows.ok()?.into_iter().next()?;
+    let is_missing = |index: &usize| matches!(row.try_get::<i32, _>(*index), Ok(Some(0)));
+    installed
+        .iter()
+        .any(is_missing)
+        .then_some(CatalogError::NotInstalled)
+}
+
+impl From<CatalogError> for Fault {
+    fn from(error: CatalogError) -> Self {
+        Self::Known(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_word_of_the_server_is_a_lost_connection() {
+        let cut = Error::from(io::Error::from(io::ErrorKind::UnexpectedEof));
+        for error in [cut, Error::Protocol("garbage".into())] {
+            let error = named(Fault::Sql(error), "read products");
+            assert!(
+                matches!(
+                    error,
+                    CatalogError::ConnectionLost {
+                        operation: "read products",
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_understood_is_no_lost_connection() {
+        let error = named(Fault::Sql(Error::Conversion("odd".into())), "read products");
+        assert!(matches!(error, CatalogError::Statement { .. }), "{error}");
+        let error = named(Fault::TimedOut, "read products");
+        assert!(
+            matches!(error, CatalogError::TimedOut("read products")),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! `docs/issues.md` has every code that the agent can show.
+
+use super::text;
+
+/// Where the codes are made.
+const SOURCES: [&str; 8] = [
+    "agent/crates/catalog/src/error.rs",
+    "agent/crates/catalog/src/connect_error.rs",
+    "agent/src/engine/core.rs",
+    "agent/src/engine/halt.rs",
+    "agent/src/health/headline.rs",
+    "agent/src/health/issues.rs",
+    "agent/src/supervisor/build.rs",
+    "agent/src/supervisor/mod.rs",
+];
+
+/// Texts in double quotes that are codes: `DATABASE_BUSY`.
+fn codes_in(source: &str) -> Vec<&str> {
+    let is_code = |text: &&str| {
+        text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    };
+    source.split('"').filter(is_code).collect()
+}
+
+#[test]
+fn every_code_is_documented() {
+    let documented = text("docs/issues.md");
+    for source in SOURCES.map(text) {
+        for code in codes_in(&source) {
+            assert!(documented.contains(&format!("`{code}`")), "{code}");
+        }
+    }
+    assert!(codes_in(&text(SOURCES[0])).len() > 15);
+}
