@@ -5,7 +5,7 @@ use super::text;
 /// Where the codes are made.
 const SOURCES: [&str; 8] = [
     "agent/crates/catalog/src/error.rs",
-    "agent/crates/catalog/src/connect_error.rs",
+    "agent/crates/tds-connect/src/error.rs",
     "agent/src/engine/core.rs",
     "agent/src/engine/halt.rs",
     "agent/src/health/headline.rs",

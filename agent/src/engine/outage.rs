@@ -110,15 +110,24 @@ pub(super) async fn wait(core: &Core, live: &Live, until: Instant, why: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shopmaster_catalog::{Closed, ConnectError};
+    use shopmaster_catalog::{Closed, ConnectFailure, Passing};
 
-    fn failed(cause: ConnectError) -> CatalogError {
-        let server = "shop".to_owned();
-        CatalogError::Connect { server, cause }
+    fn failed(is_away: bool) -> CatalogError {
+        CatalogError::Connect {
+            server: "shop".to_owned(),
+            cause: ConnectFailure {
+                code: "CODE",
+                remedy: "".into(),
+                passing: Passing::Perhaps,
+                is_away,
+                fingerprint: None,
+                error: "failed".into(),
+            },
+        }
     }
 
     fn gone() -> CatalogError {
-        failed(ConnectError::Silent("shop".to_owned()))
+        failed(true)
     }
 
     #[test]
@@ -150,12 +159,7 @@ mod tests {
     fn a_refused_login_is_not_hurried() {
         let outage = Outage::default();
         outage.note(&gone());
-        outage.note(&failed(ConnectError::LoginFailed {
-            login: "sa".to_owned(),
-            number: 18456,
-            state: 1,
-            message: String::new(),
-        }));
+        outage.note(&failed(false));
         assert!(!outage.is_on() && !outage.found(true));
     }
 

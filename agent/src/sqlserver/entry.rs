@@ -13,11 +13,13 @@ use std::{
     time::Duration,
 };
 
-use shopmaster_catalog::{CatalogError, Closed, ConnectError, template::fill};
+use shopmaster_catalog::{CatalogError, Closed, template::fill};
+use tds_connect::ConnectError;
 use tokio::time::Instant;
 
 use super::{
     SqlServerOptions,
+    connect::failed,
     fault::{Fault, Work},
     quote::identifier,
     session::{DEADLINE, SIGN_OF_LIFE, Session},
@@ -233,11 +235,8 @@ impl Entry {
 
     fn may_try_directly(&self, fault: &Fault) -> bool {
         let counts = !matches!(
-            fault,
-            Fault::Known(CatalogError::Connect {
-                cause: ConnectError::DatabaseMissing(_),
-                ..
-            })
+            fault.connect_error(),
+            Some(ConnectError::DatabaseMissing(_))
         );
         let mut known = self.known();
         let is_early = |tried: Instant| tried.elapsed() < DIRECT_AGAIN;
@@ -268,12 +267,8 @@ pub(super) async fn leave(session: &mut Session) {
 /// Whether the server knows the login, or may know it, in the database itself only.
 fn is_turned_away(fault: &Fault) -> bool {
     matches!(
-        fault,
-        Fault::Known(CatalogError::Connect {
-            cause: ConnectError::LoginFailed { number: 18_456, .. }
-                | ConnectError::DatabaseMissing(_),
-            ..
-        })
+        fault.connect_error(),
+        Some(ConnectError::LoginFailed { number: 18_456, .. } | ConnectError::DatabaseMissing(_))
     )
 }
 
@@ -287,11 +282,10 @@ fn refused(fault: Fault, options: &SqlServerOptions) -> Fault {
     }
     match (number, fault) {
         // There is none, or this login has no user in it.
-        (911 | 916, _) => CatalogError::Connect {
-            server: options.server.clone(),
-            cause: ConnectError::DatabaseMissing(options.database.clone()),
+        (911 | 916, _) => {
+            let missing = ConnectError::DatabaseMissing(options.database.clone());
+            failed(options, missing).into()
         }
-        .into(),
         (_, Fault::Sql(error)) => CatalogError::Unreachable {
             database: options.database.clone(),
             source: Box::new(error),
@@ -303,7 +297,8 @@ fn refused(fault: Fault, options: &SqlServerOptions) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::server::from_ado, *};
+    use super::super::tests::server::from_ado;
+    use super::*;
 
     const FIRST_START: Option<i32> = Some(1);
     const NEXT_START: Option<i32> = Some(2);

@@ -3,6 +3,7 @@
 //! Sources: <https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/database-engine-events-and-errors>.
 
 use shopmaster_catalog::CatalogError;
+use tds_connect::ConnectError;
 use tiberius::error::Error;
 
 use super::{SqlServerOptions, facts::Table, session::Session};
@@ -41,6 +42,14 @@ impl Fault {
     /// Whether it is the server's own word, after which the connection goes on.
     pub(super) fn is_server(&self) -> bool {
         self.number().is_some()
+    }
+
+    /// Why there is no connection, where that is the failure.
+    pub(super) fn connect_error(&self) -> Option<&ConnectError> {
+        match self {
+            Self::Known(CatalogError::Connect { cause, .. }) => cause.error.downcast_ref(),
+            _ => None,
+        }
     }
 
     /// The server's error number.

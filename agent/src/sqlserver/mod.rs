@@ -3,10 +3,9 @@
 //! The till comes first: statements are short, every one has a deadline, and we are the ones who give way.
 //! T-SQL lives in `sql/`, as constant texts: their first line names them for whoever looks at the server.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use shopmaster_catalog::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
     Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, decimal::asked,
@@ -65,6 +64,8 @@ mod tokens;
 mod triggers;
 mod walk;
 
+pub use tds_connect::{Encryption, Login, Trust};
+
 #[doc(hidden)]
 pub use texts::texts;
 
@@ -90,51 +91,6 @@ pub struct SqlServerOptions {
     /// The agent that serves it, by a name of its own that survives restarts: tells a connection of ours, which
     /// broke and which the server still keeps, from another agent's.
     pub claimant: String,
-}
-
-/// Who we are.
-#[derive(Clone)]
-pub enum Login {
-    /// The user that runs the agent; on Windows only.
-    Windows,
-    /// A login of the server's own.
-    Sql {
-        /// Its name.
-        username: String,
-        /// Its password; none when it was never set.
-        password: Option<SecretString>,
-    },
-}
-
-/// What of a connection is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encryption {
-    /// All of it.
-    Required,
-    /// The login.
-    LoginOnly,
-    /// Nothing.
-    None,
-}
-
-/// Which certificate is trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
-    /// What the operating system trusts.
-    System,
-    /// The one with this SHA-256 digest.
-    Pin([u8; 32]),
-    /// Any.
-    Any,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Windows => f.write_str("Windows"),
-            Self::Sql { username, .. } => write!(f, "Sql({username})"),
-        }
-    }
 }
 
 /// The products of a SQL Server database.

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::{
     SqlServerOptions,
     claim::Claim,
-    connect,
     entry::{self, Entered, Entry},
     facts::Table,
     fault::{Fault, Over, Work, named},
@@ -153,7 +152,7 @@ impl Pool {
             }
             self.hang_up();
         }
-        let answers = connect::answers(&self.options).await;
+        let answers = tds_connect::answers(&self.options.server).await;
         if !answers {
             self.entry.note_server_gone();
         }

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use shopmaster_catalog::template::fill;
-use tiberius::{Client, Row, ToSql, error::Error};
+use tds_connect::Connection;
+use tiberius::{Row, ToSql, error::Error};
 use tokio::time::Instant;
-use tokio_util::compat::Compat;
 
 use super::{
-    SqlServerOptions,
-    connect::{self, Stream},
+    SqlServerOptions, connect,
     entry::Visit,
     fault::{Fault, Work},
 };
@@ -26,7 +25,7 @@ pub(super) const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// One connection. After a failure other than the database's own word it is of no more use: the driver
 /// leaves it out of step.
 pub(super) struct Session {
-    client: Client<Compat<Stream>>,
+    client: Connection,
     spoiled: bool,
     /// When it last answered.
     answered: Instant,
@@ -169,7 +168,7 @@ impl Session {
     async fn within<T>(
         &mut self,
         deadline: Duration,
-        question: impl AsyncFnOnce(&mut Client<Compat<Stream>>) -> tiberius::Result<T>,
+        question: impl AsyncFnOnce(&mut Connection) -> tiberius::Result<T>,
     ) -> Work<T> {
         let retired = self.spoiled;
         // Until it has ended well: the caller may be dropped at any time.

@@ -2,7 +2,7 @@
 
 use shopmaster_base::causes::with_causes;
 
-use super::{CatalogError, ConnectError, Result};
+use super::{CatalogError, Result};
 
 /// One check and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,10 +72,7 @@ impl Check {
     pub fn failed(name: &'static str, error: &CatalogError) -> Self {
         let text = with_causes(error);
         let fingerprint = match error {
-            CatalogError::Connect {
-                cause: ConnectError::CertificateNotTrusted { fingerprint, .. },
-                ..
-            } => fingerprint.clone(),
+            CatalogError::Connect { cause, .. } => cause.fingerprint.clone().unwrap_or_default(),
             _ => String::new(),
         };
         Self {

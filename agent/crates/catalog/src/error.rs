@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error, path::PathBuf};
 
-use super::{Closed, ConnectError};
+use super::{Closed, ConnectFailure, Passing};
 
 /// Code of [`CatalogError::BreaksProgram`].
 pub const BREAKS_PROGRAM: &str = "CAPTURE_BREAKS_PROGRAM";
@@ -26,7 +26,7 @@ pub enum CatalogError {
         server: String,
         /// What exactly is wrong.
         #[source]
-        cause: ConnectError,
+        cause: ConnectFailure,
     },
     /// The server answers, and lets nobody into the database, or not us.
     #[error("the shop's database `{database}` {state}")]
@@ -210,7 +210,7 @@ impl CatalogError {
             | Self::Deadlock(_)
             | Self::ConnectionLost { .. }
             | Self::OwnConnection(_) => true,
-            Self::Connect { cause, .. } => cause.passes_soon(),
+            Self::Connect { cause, .. } => cause.passing == Passing::Soon,
             _ => false,
         }
     }
@@ -228,7 +228,7 @@ impl CatalogError {
             | Self::Closed { .. }
             | Self::OwnConnection(_)
             | Self::NoFile(_) => true,
-            Self::Connect { cause, .. } => cause.may_be_hiccup(),
+            Self::Connect { cause, .. } => cause.passing != Passing::Never,
             Self::Denied { .. }
             | Self::NoTable(_)
             | Self::NoVisibleTable(_)
@@ -273,7 +273,7 @@ impl CatalogError {
     pub fn is_away(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::NoFile(_) | Self::Closed { .. } => true,
-            Self::Connect { cause, .. } => cause.is_away(),
+            Self::Connect { cause, .. } => cause.is_away,
             _ => false,
         }
     }
@@ -288,7 +288,7 @@ impl CatalogError {
     #[must_use]
     pub fn may_be_hiccup(&self) -> bool {
         match self {
-            Self::Connect { cause, .. } => cause.may_be_hiccup(),
+            Self::Connect { cause, .. } => cause.passing != Passing::Never,
             Self::Busy(_)
             | Self::Deadlock(_)
             | Self::OwnConnection(_)
@@ -305,7 +305,7 @@ impl CatalogError {
     #[must_use]
     pub fn remedy(&self) -> Cow<'static, str> {
         match self {
-            Self::Connect { cause, .. } => cause.remedy(),
+            Self::Connect { cause, .. } => cause.remedy.clone(),
             _ => Cow::Borrowed(self.fixed_remedy()),
         }
     }
@@ -396,7 +396,7 @@ impl CatalogError {
             Self::Unreachable { .. } | Self::NoFile(_) => "DATABASE_UNREACHABLE",
             Self::Closed { state, .. } if state.is_reserved() => "DATABASE_RESERVED",
             Self::Closed { .. } => "DATABASE_UNREACHABLE",
-            Self::Connect { cause, .. } => cause.code(),
+            Self::Connect { cause, .. } => cause.code,
             Self::ConnectionLost { .. } => "CONNECTION_LOST",
             Self::TimedOut(_) => "DATABASE_TIMEOUT",
             Self::Deadlock(_) => "DATABASE_DEADLOCK",

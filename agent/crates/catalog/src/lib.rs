@@ -11,7 +11,7 @@ mod check;
 mod closed;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod connect_error;
+mod connect_failure;
 pub mod decimal;
 mod error;
 pub mod finding;
@@ -23,7 +23,7 @@ pub use capture::{Adoption, CapturePlan, CaptureStatus, InstallOptions, Owner};
 pub use change::{Backlog, Change, ChangeIdentity, ChangeKind};
 pub use check::{Check, Verdict};
 pub use closed::Closed;
-pub use connect_error::ConnectError;
+pub use connect_failure::{ConnectFailure, Passing};
 pub use error::{BREAKS_PROGRAM, CatalogError};
 pub use rows::{Columns, Lookup, Scanned};
 

@@ -55,16 +55,20 @@ pub(in crate::control) fn check(check: &Check) -> v1::Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shopmaster_catalog::{CatalogError, ConnectError};
+    use shopmaster_catalog::{CatalogError, ConnectFailure, Passing};
 
     #[test]
     fn a_certificate_can_be_pinned_without_reading_text() {
         let fingerprint = "5e".repeat(32);
         let error = CatalogError::Connect {
             server: "shop".to_owned(),
-            cause: ConnectError::CertificateNotTrusted {
-                fingerprint: fingerprint.clone(),
-                reason: "it is self-signed".to_owned(),
+            cause: ConnectFailure {
+                code: "CERTIFICATE_NOT_TRUSTED",
+                remedy: "Compare the fingerprint".into(),
+                passing: Passing::Never,
+                is_away: false,
+                fingerprint: Some(fingerprint.clone()),
+                error: "it is self-signed".into(),
             },
         };
         let check = check(&Check::failed("catalog.open", &error));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
-use shopmaster_catalog::{CatalogError, Closed, ConnectError};
+use shopmaster_catalog::{CatalogError, Closed, ConnectFailure, Passing};
 use tokio::time::{Instant, sleep};
 
 use super::{World, options};
@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Until the first price after an outage is there.
 const SOON: Duration = Duration::from_secs(5);
 
-fn connect(cause: ConnectError) -> CatalogError {
+fn connect(cause: ConnectFailure) -> CatalogError {
     CatalogError::Connect {
         server: "shop".to_owned(),
         cause,
@@ -25,9 +25,13 @@ fn connect(cause: ConnectError) -> CatalogError {
 }
 
 fn port_closed() -> CatalogError {
-    connect(ConnectError::PortClosed {
-        host: "shop".to_owned(),
-        port: 1433,
+    connect(ConnectFailure {
+        code: "SERVER_PORT_CLOSED",
+        remedy: "Start the server".into(),
+        passing: Passing::Soon,
+        is_away: true,
+        fingerprint: None,
+        error: "nothing listens on port 1433 of `shop`".into(),
     })
 }
 
@@ -36,11 +40,13 @@ fn no_file() -> CatalogError {
 }
 
 fn refused() -> CatalogError {
-    connect(ConnectError::LoginFailed {
-        login: "shop".to_owned(),
-        number: 18456,
-        state: 1,
-        message: "no".to_owned(),
+    connect(ConnectFailure {
+        code: "LOGIN_FAILED",
+        remedy: "Check name and password".into(),
+        passing: Passing::Never,
+        is_away: false,
+        fingerprint: None,
+        error: "the login `shop` was refused".into(),
     })
 }
 

@@ -1,12 +1,13 @@
 //! A verdict for each check, and nothing that is changed.
 
 use shopmaster_catalog::{CaptureStatus, Catalog, Check, Verdict};
+use tds_connect::Login;
 
 use super::{
     objects,
     shop::{PRODUCTS, Shop, Till},
 };
-use crate::sqlserver::{Login, SqlServerCatalog};
+use crate::sqlserver::SqlServerCatalog;
 
 async fn checked(shop: &Shop) -> Vec<Check> {
     let before = objects(shop).await;

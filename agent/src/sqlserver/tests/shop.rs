@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tiberius::{Client, Row};
+use tds_connect::{Connection, Login};
+use tiberius::Row;
 use tokio::sync::Mutex;
-use tokio_util::compat::Compat;
 
 use super::server;
-use crate::sqlserver::{Login, SqlServerCatalog, SqlServerOptions, connect, quote::identifier};
+use crate::sqlserver::{SqlServerCatalog, SqlServerOptions, connect, quote::identifier};
 
 pub(super) const PRODUCTS: &str = "CREATE TABLE Products (
     ProductID VARCHAR(25) NOT NULL PRIMARY KEY, ProductName VARCHAR(100), SellPrice NUMERIC(18,2)
@@ -34,7 +34,7 @@ struct Parts {
 }
 
 /// A connection as any program has it.
-pub(super) struct Till(Client<Compat<connect::Stream>>);
+pub(super) struct Till(Connection);
 
 impl Shop {
     /// With the usual table.

@@ -3,9 +3,10 @@
 use rusqlite::Connection;
 use shopmaster_catalog::Columns;
 use shopmaster_testkit::tds::{Settings, SqlServerSim, SqliteShop};
+use tds_connect::{Encryption, Login};
 use tempfile::TempDir;
 
-use crate::sqlserver::{Encryption, Login, SqlServerCatalog, SqlServerOptions};
+use crate::sqlserver::{SqlServerCatalog, SqlServerOptions};
 
 /// A server with an empty product table.
 pub(super) struct Server {

@@ -1,13 +1,13 @@
 //! What the trigger writes down, and what the till notices of it.
 
 use shopmaster_catalog::{CaptureStatus, Catalog as _};
+use tds_connect::Login;
 
 use super::{
     changes, number,
     shop::{Shop, Till},
     text,
 };
-use crate::sqlserver::Login;
 
 async fn captured(shop: Shop) -> Shop {
     assert!(shop.catalog().install().await.unwrap());

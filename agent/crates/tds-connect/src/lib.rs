@@ -1,12 +1,26 @@
-//! From a configured server to a connection that has logged in.
+//! From a configured SQL Server to a connection that has logged in.
 //!
-//! The driver is told that there is no encryption: its own could neither pin a certificate nor say what is
-//! wrong with one. Encryption is agreed and done below it, the way MS-TDS wants it. Every way in which it
-//! fails is a [`ConnectError`].
+//! A client of the TDS protocol for programs that run beside servers that nobody administers: it finds the
+//! server (by name, port, instance and SQL Server Browser, or a local named pipe), agrees on encryption, checks the
+//! certificate, logs in, and says which of some twenty things is wrong when that fails ([`ConnectError`]).
+//!
+//! It works in this order:
+//!
+//! 1. `address` reads the configured name: `host`, `host,port`, `host\instance`, `.`, `(local)`.
+//! 2. `wire` reaches it: over TCP, asking `browser` for an instance's port, or over a pipe on this computer.
+//! 3. `prelogin` agrees on what is encrypted: everything, the login, or nothing.
+//! 4. `handshake` does TLS inside the packets of the protocol (`packet`), and `trust` judges the certificate
+//!    (`der`): by the system's store, by its fingerprint, or not at all.
+//! 5. `login` says who we are, and reads why the server turns us away.
+//!
+//! The driver, tiberius, is told that there is no encryption: its own can neither pin a certificate nor say what
+//! is wrong with one. Encryption is agreed and done below it, the way MS-TDS wants it:
+//! <https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-tds>.
+//!
+//! Nothing here knows what the connection is for: no table, no statement, no product.
 
 use std::time::Duration;
 
-use shopmaster_catalog::{CatalogError, ConnectError};
 use tiberius::Client;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
@@ -16,14 +30,16 @@ use self::{
     deadline::{Deadline, TooLate},
     prelogin::Scope,
 };
-use super::{Encryption, SqlServerOptions, Trust, fault::Work};
 
 mod address;
+mod ado;
 mod browser;
 mod deadline;
 mod der;
+mod error;
 mod handshake;
 mod login;
+mod options;
 mod packet;
 mod prelogin;
 mod stream;
@@ -32,10 +48,12 @@ mod tests;
 mod trust;
 mod wire;
 
-/// What a connection goes over.
-pub(super) use login::PROGRAM;
+pub use error::ConnectError;
+pub use options::{ConnectOptions, Encryption, Login, Trust};
+pub use stream::Stream;
 
-pub(super) type Stream = stream::Stream;
+/// A connection that has logged in.
+pub type Connection = Client<Compat<Stream>>;
 
 /// How long it may take from a name to a connection that has logged in.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -61,28 +79,23 @@ impl Default for Limits {
 /// What came of a login.
 enum Entry {
     /// We are in.
-    In(Box<Client<Compat<Stream>>>),
+    In(Box<Connection>),
     /// The server sends us to another one.
     SentTo(Address),
 }
 
-/// Connects and logs in.
+/// Connects and logs in. It takes fifteen seconds at most.
 ///
 /// # Errors
 ///
-/// `CatalogError::Connect`, with the cause.
-pub(super) async fn open(options: &SqlServerOptions) -> Work<Client<Compat<Stream>>> {
-    let opened = enter(options, &Limits::default()).await;
-    let failed = |cause| CatalogError::Connect {
-        server: options.server.clone(),
-        cause,
-    };
-    Ok(opened.map_err(failed)?)
+/// [`ConnectError`], with the cause.
+pub async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectError> {
+    enter(options, &Limits::default()).await
 }
 
-/// Whether a way to the server is open: nothing is said over it, and so nobody logs in.
-pub(super) async fn answers(options: &SqlServerOptions) -> bool {
-    let Ok(address) = Address::parse(&options.server) else {
+/// Whether the server can be reached. Nothing is sent and nobody logs in: failed logins lock accounts.
+pub async fn answers(server: &str) -> bool {
+    let Ok(address) = Address::parse(server) else {
         return false;
     };
     let deadline = Deadline::after(LOOK);
@@ -90,10 +103,7 @@ pub(super) async fn answers(options: &SqlServerOptions) -> bool {
     way.is_ok()
 }
 
-async fn enter(
-    options: &SqlServerOptions,
-    limits: &Limits,
-) -> Result<Client<Compat<Stream>>, ConnectError> {
+async fn enter(options: &ConnectOptions, limits: &Limits) -> Result<Connection, ConnectError> {
     // Before anything goes over the network.
     login::method(&options.login)?;
     let address = Address::parse(&options.server)?;
@@ -109,7 +119,7 @@ async fn enter(
 }
 
 async fn enter_at(
-    options: &SqlServerOptions,
+    options: &ConnectOptions,
     address: &Address,
     browser: &Browser,
     deadline: Deadline,
@@ -153,7 +163,7 @@ async fn enter_at(
 
 /// What of a connection is encrypted, and which certificate is trusted: as configured, or by where the
 /// server is.
-fn effective(options: &SqlServerOptions, here: bool) -> (Encryption, Trust) {
+fn effective(options: &ConnectOptions, here: bool) -> (Encryption, Trust) {
     let (encryption, trust) = match here {
         true => (Encryption::LoginOnly, Trust::Any),
         false => (Encryption::Required, Trust::System),

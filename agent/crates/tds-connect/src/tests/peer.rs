@@ -18,7 +18,7 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer},
 };
 
-use crate::sqlserver::connect::{handshake::Wrapped, packet, prelogin};
+use crate::{handshake::Wrapped, packet, prelogin};
 
 const LOGIN: u8 = 0x10;
 const BATCH: u8 = 0x01;

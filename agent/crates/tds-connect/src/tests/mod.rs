@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
-use shopmaster_catalog::ConnectError;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, UdpSocket},
@@ -11,12 +10,11 @@ use tokio::{
 };
 
 use self::peer::{Peer, Seen, Way, error, go_to, self_signed, welcome};
-use super::super::{
+use super::{
+    Browser, ConnectError, ConnectOptions,
     Encryption::{self, LoginOnly, Required},
-    Login, SqlServerOptions, Trust,
-    tests::server::from_ado,
+    Limits, Login, Trust, effective, enter, packet, prelogin,
 };
-use super::{Browser, Limits, effective, enter, packet, prelogin};
 
 mod peer;
 mod real;
@@ -26,7 +24,13 @@ const ON: u8 = 1;
 const NOT_SUPPORTED: u8 = 2;
 const REQUIRED: u8 = 3;
 
-fn options(place: SocketAddr, encryption: Encryption, trust: Trust) -> SqlServerOptions {
+const PROGRAM: &str = "tds-connect";
+
+fn from_ado(text: &str) -> Option<ConnectOptions> {
+    ConnectOptions::from_ado(text, PROGRAM)
+}
+
+fn options(place: SocketAddr, encryption: Encryption, trust: Trust) -> ConnectOptions {
     let mut options = from_ado(&format!(
         "Server={},{};User Id=shop;Password=secret;Database=shop",
         place.ip(),
@@ -38,7 +42,7 @@ fn options(place: SocketAddr, encryption: Encryption, trust: Trust) -> SqlServer
 }
 
 /// How entering fails, when it must; the deadline is beyond any machine's slowness.
-async fn failure(options: &SqlServerOptions) -> ConnectError {
+async fn failure(options: &ConnectOptions) -> ConnectError {
     let limits = Limits {
         whole: Duration::from_secs(60),
         browser: Browser::default(),
@@ -46,12 +50,12 @@ async fn failure(options: &SqlServerOptions) -> ConnectError {
     enter(options, &limits).await.err().unwrap()
 }
 
-async fn code(options: &SqlServerOptions) -> &'static str {
+async fn code(options: &ConnectOptions) -> &'static str {
     failure(options).await.code()
 }
 
 /// Enters, and asks something.
-async fn enters(options: &SqlServerOptions) {
+async fn enters(options: &ConnectOptions) {
     let mut client = enter(options, &Limits::default()).await.unwrap();
     let stream = client.simple_query("select 1").await.unwrap();
     stream.into_results().await.unwrap();
@@ -330,26 +334,25 @@ async fn a_certificate_is_trusted_as_configured() {
         };
         assert_eq!(*shown, fingerprint);
         assert!(!reason.is_empty());
-        assert!(error.remedy().contains(&format!("pin:{fingerprint}")));
         assert_eq!(seen.await.unwrap(), None);
     }
 }
 
 #[tokio::test]
 async fn a_login_is_refused_with_its_cause() {
-    for (number, state, expected, word) in [
-        (18456, 1, "LOGIN_FAILED", "password"),
-        (18456, 7, "LOGIN_FAILED", "disabled"),
-        (18456, 38, "LOGIN_FAILED", "database"),
-        (18456, 58, "LOGIN_FAILED", "Windows"),
-        (18452, 1, "LOGIN_FAILED", "Windows"),
-        (18470, 1, "LOGIN_FAILED", "disabled"),
-        (18486, 1, "LOGIN_FAILED", "locked"),
-        (18487, 1, "LOGIN_FAILED", "expired"),
-        (18488, 1, "LOGIN_FAILED", "expired"),
-        (4060, 1, "DATABASE_MISSING", "name"),
-        (4064, 1, "DATABASE_MISSING", "name"),
-        (18401, 1, "SERVER_NOT_READY", "again"),
+    for (number, state, expected) in [
+        (18456, 1, "LOGIN_FAILED"),
+        (18456, 7, "LOGIN_FAILED"),
+        (18456, 38, "LOGIN_FAILED"),
+        (18456, 58, "LOGIN_FAILED"),
+        (18452, 1, "LOGIN_FAILED"),
+        (18470, 1, "LOGIN_FAILED"),
+        (18486, 1, "LOGIN_FAILED"),
+        (18487, 1, "LOGIN_FAILED"),
+        (18488, 1, "LOGIN_FAILED"),
+        (4060, 1, "DATABASE_MISSING"),
+        (4064, 1, "DATABASE_MISSING"),
+        (18401, 1, "SERVER_NOT_READY"),
     ] {
         let peer = Peer {
             encryption: NOT_SUPPORTED,
@@ -359,11 +362,6 @@ async fn a_login_is_refused_with_its_cause() {
         let (place, _seen) = peer.listen().await;
         let error = failure(&options(place, Encryption::None, Trust::Any)).await;
         assert_eq!(error.code(), expected, "{number}");
-        assert!(
-            error.remedy().contains(word),
-            "{number}: {}",
-            error.remedy()
-        );
         assert!(!error.to_string().contains(char::is_control));
         let ConnectError::LoginFailed {
             login,

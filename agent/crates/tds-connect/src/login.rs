@@ -1,14 +1,9 @@
 //! Who we are to a server, and what it says to it.
 
 use secrecy::ExposeSecret as _;
-use shopmaster_catalog::ConnectError;
 use tiberius::{AuthMethod, Config, EncryptionLevel, error::Error};
 
-use super::address::Address;
-use crate::sqlserver::{Login, SqlServerOptions};
-
-/// What a DBA sees as the program.
-pub(in crate::sqlserver) const PROGRAM: &str = "shopMaster";
+use super::{ConnectError, ConnectOptions, Login, address::Address};
 
 /// How we log in.
 ///
@@ -31,7 +26,7 @@ pub(super) fn method(login: &Login) -> Result<AuthMethod, ConnectError> {
 
 /// What the driver is told. Deadlines and encryption are none of its business.
 pub(super) fn config(
-    options: &SqlServerOptions,
+    options: &ConnectOptions,
     address: &Address,
     method: AuthMethod,
     port: u16,
@@ -40,7 +35,7 @@ pub(super) fn config(
     config.host(&address.host);
     config.port(port);
     config.database(&options.database);
-    config.application_name(PROGRAM);
+    config.application_name(options.program);
     if let Some(name) = this_computer() {
         config.client_name(name);
     }
@@ -63,7 +58,7 @@ fn this_computer() -> Option<String> {
 }
 
 /// Why the login was not done. `Error::Routing` is not for here.
-pub(super) fn refused(error: Error, options: &SqlServerOptions) -> ConnectError {
+pub(super) fn refused(error: Error, options: &ConnectOptions) -> ConnectError {
     let Error::Server(token) = error else {
         return ConnectError::NoSqlServer {
             source: Box::new(error),

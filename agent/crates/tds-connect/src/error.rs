@@ -1,6 +1,6 @@
 //! Why a database server does not let us in, in a small set of causes with their remedies.
 
-use std::{borrow::Cow, error};
+use std::error;
 
 /// Why a connection to a server could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -172,91 +172,5 @@ impl ConnectError {
             self,
             Self::PortClosed { .. } | Self::NoSqlServer { .. } | Self::NotReady { .. }
         )
-    }
-
-    /// What to do about it, for people.
-    #[must_use]
-    pub fn remedy(&self) -> Cow<'static, str> {
-        let text = match self {
-            Self::CertificateNotTrusted { fingerprint, .. } => {
-                return format!(
-                    "Compare the fingerprint with the server's own certificate; when it is the same, run `shopmasterctl configure --trust pin:{fingerprint}`"
-                )
-                .into();
-            }
-            Self::BadServer(_) => {
-                r"Write the server as `host`, `host,port` or `host\instance` with `shopmasterctl configure --server`"
-            }
-            Self::NameNotFound(_) => {
-                "Check the name with `shopmasterctl configure --server HOST`, or use the computer's address"
-            }
-            Self::PortClosed { .. } => {
-                "Check that SQL Server runs. SQL Server Express is installed with TCP/IP off: in SQL Server Configuration Manager enable TCP/IP under \"Protocols\" of the instance, give it a port, and restart the instance"
-            }
-            Self::Silent(_) | Self::NoRoute { .. } => {
-                "Check that the computer is on, that its firewall lets SQL Server's port through, and that the name is right"
-            }
-            Self::BrowserSilent { .. } => {
-                "Start the service \"SQL Server Browser\" on that computer and let UDP port 1434 through its firewall, or name the port: `shopmasterctl configure --server HOST,PORT`"
-            }
-            Self::InstanceUnknown { .. } => {
-                "Check the instance's name, and that TCP/IP is enabled for it in SQL Server Configuration Manager"
-            }
-            Self::EncryptionRefused => {
-                "Install a certificate on the server; or, where the network is trusted, run `shopmasterctl configure --encryption none`"
-            }
-            Self::EncryptionDemanded => "Run `shopmasterctl configure --encryption required`",
-            Self::TlsRefused { .. } => {
-                "Old servers speak only old TLS: TLS 1.2 with forward secrecy needs SQL Server 2016 or later (or the last service pack of 2008 to 2014) on Windows 10 or Windows Server 2016 or later; or, where the network is trusted, run `shopmasterctl configure --encryption none`"
-            }
-            Self::LoginFailed { number: 18470, .. }
-            | Self::LoginFailed {
-                number: 18456,
-                state: 7,
-                ..
-            } => "The login is disabled: enable it on the server",
-            Self::LoginFailed { number: 18486, .. } => {
-                "The login is locked after too many wrong passwords: unlock it on the server, then set the right password with `shopmasterctl configure --sql-password-stdin`"
-            }
-            Self::LoginFailed { number: 18452, .. }
-            | Self::LoginFailed {
-                number: 18456,
-                state: 58,
-                ..
-            } => {
-                "The server takes Windows logins only: allow SQL logins (\"SQL Server and Windows Authentication mode\"), or use a Windows login"
-            }
-            Self::LoginFailed {
-                number: 18456,
-                state: 38 | 40 | 46,
-                ..
-            } => "The login may not open the database: create a user for it there",
-            Self::LoginFailed {
-                number: 18488 | 18487,
-                ..
-            } => {
-                "The password has expired or must be changed: set a new one on the server, then run `shopmasterctl configure --sql-password-stdin`"
-            }
-            Self::LoginFailed { .. } => {
-                "Check name and password with `shopmasterctl configure --username NAME --sql-password-stdin`; the server's own error log names the cause"
-            }
-            Self::DatabaseMissing(_) => {
-                "Check the name with `shopmasterctl configure --database NAME`, and that the login has a user in it"
-            }
-            Self::NotReady { .. } => {
-                "Nothing, if it was once: it is tried again; else look at the server's own error log"
-            }
-            Self::SentOn(_) => {
-                "Name that server with `shopmasterctl configure --server`, or run `shopmasterctl configure --encryption required`: with all encrypted, it is gone to once"
-            }
-            Self::NoWindows => {
-                "Use a SQL login: `shopmasterctl configure --auth sql --username NAME --sql-password-stdin`"
-            }
-            Self::NoPassword => "Run `shopmasterctl configure --sql-password-stdin`",
-            Self::NoSqlServer { .. } => {
-                "Check the port: is it SQL Server that listens there? A server that forces strict encryption (TDS 8.0) is not supported"
-            }
-        };
-        Cow::Borrowed(text)
     }
 }

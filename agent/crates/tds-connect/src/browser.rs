@@ -2,8 +2,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use shopmaster_catalog::ConnectError;
 use tokio::{net::UdpSocket, time::timeout};
+
+use super::ConnectError;
 
 /// Asks for one instance (CLNT_UCAST_INST, MS-SQLR 2.2.3). One that it does not know, it answers with
 /// silence.

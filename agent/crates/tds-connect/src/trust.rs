@@ -7,7 +7,6 @@ use aws_lc_rs::signature::{
     UnparsedPublicKey,
 };
 use sha2::{Digest as _, Sha256};
-use shopmaster_catalog::ConnectError;
 use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -15,8 +14,8 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use super::der::Certificate;
-use crate::sqlserver::Trust;
+use super::Trust;
+use super::{ConnectError, der::Certificate};
 
 /// Judges a server's certificate, and remembers what was wrong with it.
 #[derive(Debug)]

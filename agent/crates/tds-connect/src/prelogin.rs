@@ -2,11 +2,13 @@
 
 use std::io;
 
-use shopmaster_catalog::ConnectError;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::packet::{self, Header};
-use crate::sqlserver::Encryption;
+use super::Encryption;
+use super::{
+    ConnectError,
+    packet::{self, Header},
+};
 
 /// What of the connection goes over TLS, as agreed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

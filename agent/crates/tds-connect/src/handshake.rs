@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use shopmaster_catalog::ConnectError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{
     TlsConnector,
@@ -17,12 +16,13 @@ use tokio_rustls::{
     },
 };
 
+use super::Trust;
 use super::{
+    ConnectError,
     packet::{self, HEADER, Header},
     trust::Verifier,
     wire::Wire,
 };
-use crate::sqlserver::Trust;
 
 /// A connection with TLS.
 pub(super) type Encrypted = TlsStream<Wrapped<Wire>>;

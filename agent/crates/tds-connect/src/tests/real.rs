@@ -1,13 +1,20 @@
 //! Against the server that `SHOPMASTER_TEST_SQLSERVER` names.
 
-use shopmaster_catalog::ConnectError;
+use super::{
+    ConnectError, ConnectOptions, Encryption, Login, LoginOnly, PROGRAM, Required, Trust, code,
+    failure, from_ado,
+};
+use crate::connect;
 
-use super::{Encryption, LoginOnly, Required, SqlServerOptions, Trust, code, failure};
-use crate::sqlserver::connect::open;
-use crate::sqlserver::{Login, tests::server::configured};
+fn configured() -> ConnectOptions {
+    let text = std::env::var("SHOPMASTER_TEST_SQLSERVER");
+    let text =
+        text.expect("needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string");
+    from_ado(&text).expect("SHOPMASTER_TEST_SQLSERVER is no connection string")
+}
 
-async fn answers(options: &SqlServerOptions) {
-    let mut client = open(options).await.unwrap();
+async fn answers(options: &ConnectOptions) {
+    let mut client = connect(options).await.unwrap();
     // More than a few packets, both ways.
     let text = "select N'".to_owned() + &"ä".repeat(20_000) + "' as words";
     let stream = client.simple_query(text).await.unwrap();
@@ -15,7 +22,7 @@ async fn answers(options: &SqlServerOptions) {
     assert_eq!(row.get::<&str, _>(0).unwrap().chars().count(), 20_000);
     let stream = client.simple_query("select app_name()").await.unwrap();
     let row = stream.into_row().await.unwrap().unwrap();
-    assert_eq!(row.get::<&str, _>(0), Some("shopMaster"));
+    assert_eq!(row.get::<&str, _>(0), Some(PROGRAM));
 }
 
 #[tokio::test]

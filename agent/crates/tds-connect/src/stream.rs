@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{handshake::Encrypted, packet::Follower, prelogin, wire::Wire};
 
 /// A connection on which the first words were said already.
-pub(crate) struct Stream {
+pub struct Stream {
     way: Way,
     talk: Talk,
     /// Whether TLS ends with the first packet of the login's message.

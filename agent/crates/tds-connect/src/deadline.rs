@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use shopmaster_catalog::ConnectError;
 use tokio::time::{Instant, timeout_at};
+
+use super::ConnectError;
 
 /// When it is given up.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,6 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use shopmaster_catalog::ConnectError;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -11,6 +10,7 @@ use tokio::{
 };
 
 use super::{
+    ConnectError,
     address::{Address, DEFAULT_PORT, Door},
     browser::Browser,
     deadline::Deadline,
@@ -139,7 +139,7 @@ mod pipe {
     use tokio::{net::windows::named_pipe::ClientOptions, time::sleep};
 
     use super::{Address, Deadline, Door, Wire};
-    use crate::sqlserver::connect::address::DEFAULT_INSTANCE;
+    use crate::address::DEFAULT_INSTANCE;
 
     /// Every instance of the pipe is being handed out just now.
     const ERROR_PIPE_BUSY: i32 = 231;

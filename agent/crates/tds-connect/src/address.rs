@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use shopmaster_catalog::ConnectError;
+use super::ConnectError;
 
 /// Where SQL Server listens when nobody says otherwise.
 pub(super) const DEFAULT_PORT: u16 = 1433;
