@@ -16,6 +16,7 @@ use super::{
     fault::Work,
     found::Found,
     guarded::Guarded,
+    guards,
     key::{KeyParameter, KeyType},
     old::{Log, Old, OldTrigger},
     planned::{Planned, dropping},
@@ -99,7 +100,7 @@ pub(super) async fn adopt(
     options: &SqlServerOptions,
     agreed: InstallOptions,
 ) -> Work<Adoption> {
-    let table = Table::read(session, options).await?;
+    let table = guards::read(session, options).await?;
     preflight::fit(&table)?;
     let old = Old::read(session, &table).await?;
     let mut steps = Vec::new();

@@ -4,9 +4,10 @@ use shopmaster_catalog::{CapturePlan, CaptureStatus, CatalogError, InstallOption
 
 use super::{
     SqlServerOptions, cells,
-    facts::{Kind, Table},
+    facts::{Kind, Table, label},
     fault::{Fault, Work},
     found::Found,
+    guards,
     key::KeyType,
     names::TableName,
     planned::{self, Planned},
@@ -39,7 +40,7 @@ pub(super) async fn install(
     agreed: InstallOptions,
 ) -> Work<bool> {
     preflight::refuse(session, options, agreed).await?;
-    let table = Table::read(session, options).await?;
+    let table = guards::read(session, options).await?;
     let planned = Planned::new(&table)?;
     let found = Found::read(session).await?;
     let differs = !found.is_todays(&planned);
@@ -68,7 +69,7 @@ async fn table_of_triggers(
     session: &mut Session,
     options: &SqlServerOptions,
 ) -> Work<Option<String>> {
-    match Table::read(session, options).await {
+    match guards::read(session, options).await {
         Ok(table) => Ok(Some(table.quoted())),
         Err(Fault::Known(CatalogError::NoVisibleTable(_))) => Ok(None),
         // It is there, whatever is wrong with it.
@@ -122,7 +123,7 @@ pub(super) async fn table_identity(session: &mut Session, table: &Table) -> Work
     let text = include_str!("sql/table_identity.sql");
     let rows = session.rows(text, &[&table.object_id]).await?;
     let Some(row) = rows.first() else {
-        return Err(CatalogError::NoVisibleTable(planned::label(table)).into());
+        return Err(CatalogError::NoVisibleTable(label(table)).into());
     };
     Ok(Some(format!(
         "{} {} {} {}",

@@ -15,3 +15,20 @@ pub(super) fn number(row: &Row, index: usize) -> Work<i32> {
     let number: Option<i32> = row.try_get(index)?;
     Ok(number.unwrap_or_default())
 }
+
+/// A property that not every server knows: zero when this one does not, or it is NULL.
+pub(super) fn property_of(row: &Row, name: &str) -> u8 {
+    if !row.columns().iter().any(|column| column.name() == name) {
+        return 0;
+    }
+    match row.try_get::<bool, _>(name) {
+        Ok(flag) => u8::from(flag == Some(true)),
+        Err(_) => match row.try_get::<u8, _>(name) {
+            Ok(number) => number.unwrap_or_default(),
+            Err(_) => {
+                let number: Option<i32> = row.try_get(name).ok().flatten();
+                number.map_or(0, |number| u8::try_from(number).unwrap_or(u8::MAX))
+            }
+        },
+    }
+}

@@ -5,7 +5,11 @@ use shopmaster_catalog::{
     finding::{Finding, good, warning},
 };
 
-use super::{actions::Actions, facts::Table, fault::Work, planned::label};
+use super::{
+    actions::Actions,
+    facts::{Table, label},
+    fault::Work,
+};
 
 /// How many of a kind are named.
 const NAMED: usize = 4;

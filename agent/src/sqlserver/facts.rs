@@ -6,8 +6,8 @@ use tiberius::Row;
 use super::{
     SqlServerOptions,
     cells::{number, text},
+    data_type::DataType,
     fault::{Fault, Work},
-    guards,
     key::KeyType,
     names::{TableName, parts},
     object::qualified,
@@ -62,33 +62,12 @@ pub(super) struct Column {
     pub(super) is_unique: bool,
 }
 
-/// A column's type, an alias type by what it stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DataType {
-    /// In lower case: `nvarchar`.
-    pub(super) name: String,
-    /// In bytes; -1 for `max`.
-    pub(super) max_length: i32,
-    /// Digits of a number.
-    pub(super) precision: u8,
-    /// Digits behind the point.
-    pub(super) scale: u8,
-    /// Of texts.
-    pub(super) collation: Option<String>,
+/// The product table, for people.
+pub(super) fn label(table: &Table) -> String {
+    format!("{}.{}", table.schema, table.name)
 }
 
 impl Table {
-    /// Reads what the database knows, and makes sure that it shows the rows as they are.
-    ///
-    /// # Errors
-    ///
-    /// As [`facts`](Self::facts), and as [`guards::check`].
-    pub(super) async fn read(session: &mut Session, options: &SqlServerOptions) -> Work<Self> {
-        let table = Self::facts(session, options).await?;
-        guards::check(session, &table).await?;
-        Ok(table)
-    }
-
     /// Reads what the database knows.
     ///
     /// # Errors

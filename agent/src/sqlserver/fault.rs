@@ -6,8 +6,6 @@ use shopmaster_catalog::CatalogError;
 use tds_connect::ConnectError;
 use tiberius::error::Error;
 
-use super::{SqlServerOptions, facts::Table, session::Session};
-
 /// Why a piece of work on a session failed.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -107,22 +105,6 @@ impl Fault {
         self.number() == Some(651)
     }
 
-    /// The cause that the callers know. What the number leaves open is looked at: engines that speak the
-    /// same protocol have one number for most errors.
-    pub(super) async fn explained(
-        self,
-        session: &mut Session,
-        options: &SqlServerOptions,
-        over: Over,
-        operation: &'static str,
-    ) -> CatalogError {
-        let is_open = self.is_server() && !self.is_denied() && !self.is_passing();
-        if is_open && let Some(error) = missing(session, options, over).await {
-            return error;
-        }
-        named(self, operation)
-    }
-
     /// Whether somebody else was in the way: a deadlock, a lock, a snapshot that is not the newest any more.
     pub(super) fn is_passing(&self) -> bool {
         matches!(self.number(), Some(1204 | 1205 | 1222 | 3960))
@@ -162,32 +144,6 @@ fn lost(error: &Error) -> bool {
         Error::Conversion(_) | Error::Utf8 | Error::Utf16 | Error::ParseInt(_) => false,
         _ => true,
     }
-}
-
-/// What is not there, or not as it has to be.
-async fn missing(
-    session: &mut Session,
-    options: &SqlServerOptions,
-    over: Over,
-) -> Option<CatalogError> {
-    let installed = match over {
-        Over::Nothing => return None,
-        Over::Products => {
-            return match Table::read(session, options).await {
-                Err(Fault::Known(error)) => Some(error),
-                _ => None,
-            };
-        }
-        Over::ChangeLog => [0, 1].as_slice(),
-        Over::Owner => &[2],
-    };
-    let rows = session.rows(include_str!("sql/installed.sql"), &[]).await;
-    let row = rows.ok()?.into_iter().next()?;
-    let is_missing = |index: &usize| matches!(row.try_get::<i32, _>(*index), Ok(Some(0)));
-    installed
-        .iter()
-        .any(is_missing)
-        .then_some(CatalogError::NotInstalled)
 }
 
 impl From<CatalogError> for Fault {

@@ -4,7 +4,7 @@ use shopmaster_catalog::CatalogError;
 
 use super::{
     cells,
-    facts::DataType,
+    data_type::DataType,
     fault::{Fault, Work},
     key::KeyType,
     object::{self, CHANGE_LOG, FoundColumn, Index, OWNER, Object, PENDING, SCHEMA, Schema},

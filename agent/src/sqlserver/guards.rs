@@ -9,17 +9,27 @@ use shopmaster_catalog::{CatalogError, template::fill};
 use tiberius::Row;
 
 use super::{
-    cells::{number, text},
-    facts::{Column, Kind, Table},
+    SqlServerOptions,
+    cells::{number, property_of, text},
+    facts::{Column, Kind, Table, label},
     fault::Work,
     object::qualified,
-    planned::label,
     quote::identifier,
     session::Session,
     sight::Look,
-    surroundings::property_of,
     tokens::{Token, tokens},
 };
+
+/// Reads what the database knows of the product table, and makes sure that it shows the rows as they are.
+///
+/// # Errors
+///
+/// As [`Table::facts`], and as [`check`].
+pub(super) async fn read(session: &mut Session, options: &SqlServerOptions) -> Work<Table> {
+    let table = Table::facts(session, options).await?;
+    check(session, &table).await?;
+    Ok(table)
+}
 
 /// Whether the table shows itself to this login as it is.
 ///

@@ -9,7 +9,7 @@ use shopmaster_product::ProductId;
 use tiberius::{ColumnData, IntoSql, Row, ToSql};
 
 use super::{
-    facts::DataType,
+    data_type::DataType,
     fault::{Fault, Work},
 };
 

@@ -26,6 +26,8 @@ mod cells;
 mod changes;
 mod claim;
 mod connect;
+mod data_type;
+mod diagnose;
 mod entry;
 mod evidence;
 mod facts;

@@ -4,7 +4,7 @@ use tiberius::Row;
 
 use super::{
     cells::{number, text},
-    facts::DataType,
+    data_type::DataType,
     fault::Work,
     quote::identifier,
 };

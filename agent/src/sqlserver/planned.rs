@@ -6,7 +6,8 @@
 use shopmaster_catalog::{CatalogError, template::fill};
 
 use super::{
-    facts::{DataType, Table},
+    data_type::DataType,
+    facts::{Table, label},
     fault::Work,
     found::Found,
     guarded::Guarded,
@@ -367,11 +368,6 @@ pub(super) fn removing(found: &Found, planned: Option<String>, table: Option<&st
     let mut script = Script::default();
     script.push(batch.text());
     script
-}
-
-/// The product table, for people.
-pub(super) fn label(table: &Table) -> String {
-    format!("{}.{}", table.schema, table.name)
 }
 
 /// Drops a trigger that may be gone already.

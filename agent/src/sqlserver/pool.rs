@@ -12,9 +12,11 @@ use tokio::time::Instant;
 use super::{
     SqlServerOptions,
     claim::Claim,
+    diagnose::explained,
     entry::{self, Entered, Entry},
     facts::Table,
     fault::{Fault, Over, Work, named},
+    guards,
     session::Session,
     state::{Look, closed},
 };
@@ -192,7 +194,7 @@ impl Pool {
             let fault = self.ended(session, fault).await;
             return Err(named(fault, operation));
         }
-        let error = fault.explained(&mut session, &self.options, over, operation);
+        let error = explained(fault, &mut session, &self.options, over, operation);
         let error = error.await;
         self.release(session).await;
         Err(error)
@@ -228,7 +230,7 @@ impl Pool {
 
     /// The product table as it is now.
     pub(super) async fn look(&self, session: &mut Session) -> Work<Arc<Table>> {
-        let table = Arc::new(Table::read(session, &self.options).await?);
+        let table = Arc::new(guards::read(session, &self.options).await?);
         *lock(&self.table) = Some(Arc::clone(&table));
         Ok(table)
     }

@@ -9,14 +9,15 @@ use shopmaster_catalog::{
 
 use super::{
     SqlServerOptions,
+    diagnose::explained,
     evidence::Evidence,
-    facts::{Kind, Table},
+    facts::{Kind, Table, label},
     fault::{Fault, Over, Work, named},
     found::Found,
     guards,
     key::KeyType,
     modules,
-    planned::{Planned, label},
+    planned::Planned,
     price::{NameType, PriceType},
     products, programs,
     quote::identifier,
@@ -51,9 +52,7 @@ pub(super) async fn inspect(session: &mut Session, options: &SqlServerOptions) -
         let finding = match finding {
             Ok(finding) => Ok(finding),
             Err(fault) if session.is_spoiled() => Err(named(fault, OPERATION)),
-            Err(fault) => Err(fault
-                .explained(session, options, Over::Products, OPERATION)
-                .await),
+            Err(fault) => Err(explained(fault, session, options, Over::Products, OPERATION).await),
         };
         found.push((name, finding));
     }

@@ -6,7 +6,7 @@ use shopmaster_catalog::decimal::{Digits, Float, PriceError};
 use shopmaster_product::{Price, Problem};
 use tiberius::{Row, numeric::Numeric};
 
-use super::{facts::DataType, fault::Work};
+use super::{data_type::DataType, fault::Work};
 
 /// How prices are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

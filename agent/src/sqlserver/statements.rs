@@ -199,7 +199,7 @@ pub(super) fn acknowledge(key: &KeyType, size: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::facts::{Column, DataType},
+        super::{data_type::DataType, facts::Column},
         *,
     };
     use shopmaster_product::ProductId;

@@ -3,7 +3,12 @@
 use shopmaster_catalog::CatalogError;
 use tiberius::Row;
 
-use super::{cells::text, facts::Table, fault::Work, planned::label, session::Session};
+use super::{
+    cells::{property_of, text},
+    facts::{Table, label},
+    fault::Work,
+    session::Session,
+};
 
 /// The server and its database.
 #[derive(Debug)]
@@ -160,23 +165,6 @@ impl TableOptions {
     /// A property; zero when the server does not know it.
     fn number(&self, property: &str) -> u8 {
         property_of(&self.0, property)
-    }
-}
-
-/// A property that not every server knows: zero when this one does not, or it is NULL.
-pub(super) fn property_of(row: &Row, name: &str) -> u8 {
-    if !row.columns().iter().any(|column| column.name() == name) {
-        return 0;
-    }
-    match row.try_get::<bool, _>(name) {
-        Ok(flag) => u8::from(flag == Some(true)),
-        Err(_) => match row.try_get::<u8, _>(name) {
-            Ok(number) => number.unwrap_or_default(),
-            Err(_) => {
-                let number: Option<i32> = row.try_get(name).ok().flatten();
-                number.map_or(0, |number| u8::try_from(number).unwrap_or(u8::MAX))
-            }
-        },
     }
 }
 

@@ -5,7 +5,8 @@ use shopmaster_product::ProductId;
 
 use super::{
     adopt::{self, Held},
-    facts::{Column, DataType, Kind, Table},
+    data_type::DataType,
+    facts::{Column, Kind, Table},
     found::Found,
     guards,
     key::KeyType,
