@@ -23,7 +23,6 @@ pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod signals;
-pub mod sqlserver;
 pub mod supervisor;
 pub mod tray;
 #[cfg(windows)]

@@ -5,12 +5,12 @@ use std::{path::PathBuf, sync::Arc};
 use secrecy::SecretString;
 use shopmaster_catalog::{Catalog, Columns};
 use shopmaster_catalog_sqlite::{SqliteCatalog, SqliteOptions};
+use shopmaster_catalog_sqlserver::{Encryption, Login, SqlServerCatalog, SqlServerOptions, Trust};
 use shopmaster_product::position::Positions;
 
 use crate::{
     config::{self, CaptureMode, CatalogConfig, CatalogKind},
     secrets::{SecretError, SecretName, SecretStore},
-    sqlserver::{self, SqlServerCatalog, SqlServerOptions},
 };
 
 /// The catalog. It connects to nothing yet: a database that cannot be reached, or a password that is not
@@ -53,28 +53,28 @@ pub(super) async fn of(
     })))
 }
 
-fn login(config: &CatalogConfig, password: Option<SecretString>) -> sqlserver::Login {
+fn login(config: &CatalogConfig, password: Option<SecretString>) -> Login {
     match config.auth {
-        config::Auth::Windows => sqlserver::Login::Windows,
-        config::Auth::Sql => sqlserver::Login::Sql {
+        config::Auth::Windows => Login::Windows,
+        config::Auth::Sql => Login::Sql {
             username: config.username.clone(),
             password,
         },
     }
 }
 
-fn encryption(encryption: config::Encryption) -> sqlserver::Encryption {
+fn encryption(encryption: config::Encryption) -> Encryption {
     match encryption {
-        config::Encryption::Required => sqlserver::Encryption::Required,
-        config::Encryption::LoginOnly => sqlserver::Encryption::LoginOnly,
-        config::Encryption::None => sqlserver::Encryption::None,
+        config::Encryption::Required => Encryption::Required,
+        config::Encryption::LoginOnly => Encryption::LoginOnly,
+        config::Encryption::None => Encryption::None,
     }
 }
 
-fn trust(trust: config::Trust) -> sqlserver::Trust {
+fn trust(trust: config::Trust) -> Trust {
     match trust {
-        config::Trust::System => sqlserver::Trust::System,
-        config::Trust::Pin(digest) => sqlserver::Trust::Pin(digest),
-        config::Trust::Any => sqlserver::Trust::Any,
+        config::Trust::System => Trust::System,
+        config::Trust::Pin(digest) => Trust::Pin(digest),
+        config::Trust::Any => Trust::Any,
     }
 }

@@ -21,7 +21,7 @@ const THOUSANDS: usize = 40;
 const TABLES: [&str; 3] = ["Products", "Earlier", "Twin"];
 /// The text that an earlier version installed.
 const EARLIER: &str =
-    include_str!("../../../../agent/src/sqlserver/sql/earlier/create_trigger_1.sql");
+    include_str!("../../../../agent/crates/catalog-sqlserver/src/sql/earlier/create_trigger_1.sql");
 
 /// A statement of the till.
 struct Statement {

@@ -1,0 +1,361 @@
+//! Taking over an installation of the old program, so that no change is lost at any point.
+//!
+//! Our trigger comes first, then what waits in the old log, then the old triggers go, then what came in
+//! between, and the old log is renamed and kept. Each step looks at what is there: after a failure the next
+//! call goes on, and a change that is taken over twice is sent once more, no more.
+
+use std::collections::HashSet;
+
+use shopmaster_catalog::{Adoption, CatalogError, InstallOptions, template::fill};
+use shopmaster_product::ProductId;
+use tiberius::ToSql;
+
+use super::{
+    found::Found,
+    guarded::Guarded,
+    legacy::{Log, Old, OldTrigger},
+    planned::{Planned, dropping},
+    preflight,
+    script::Script,
+};
+use crate::{
+    SqlServerOptions, capture,
+    error::QueryResult,
+    guards,
+    key::{KeyParameter, KeyType},
+    quote::literal,
+    schema::Table,
+    session::Session,
+};
+
+/// Rows of the old log that are read at once.
+const PAGE: i64 = 1_000;
+/// Rows that are written at once: one text for each size, and the largest is far from the number of locks at
+/// which the server locks a whole table.
+const SIZES: [usize; 4] = [500, 100, 10, 1];
+/// How many odd keys are named.
+const NAMED: usize = 10;
+/// What nobody can take over: no trigger of the old program wrote down the key that a product had before, and so
+/// nobody told Digible.
+const CHANGED_KEYS: &str = "a product whose ProductID was changed while the old program ran is still at Digible under its old ProductID, which is in no log: compare Digible's list of products with the shop's, and remove there what the shop does not have";
+
+/// What becomes of rows of the old log that somebody holds, a till or the old program.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Held {
+    /// They are left for the second time.
+    PassedBy,
+    /// They are waited for, for a moment.
+    WaitedFor,
+}
+
+/// What was taken over so far.
+#[derive(Debug, Default)]
+struct Taken {
+    /// The rows of the old log that are done with, by their numbers.
+    rows: HashSet<i64>,
+    changes: usize,
+    /// Rows without a key.
+    keyless: usize,
+    /// Keys that the product table's key column cannot have.
+    odd: Vec<String>,
+}
+
+/// What of the old program is there, and what adopting would do about it. Read only.
+pub(crate) async fn adoption(session: &mut Session, table: &Table) -> QueryResult<Adoption> {
+    preflight::fit(table)?;
+    let old = Old::read(session, table).await?;
+    let mut steps = Vec::new();
+    if !old.triggers.is_empty() || old.log.is_some() {
+        steps.push("shopMaster's own trigger is installed first".to_owned());
+    }
+    if let Some(log) = &old.log {
+        steps.push(format!(
+            "the keys that wait in the old program's `{}` are taken over",
+            log.label()
+        ));
+    }
+    for trigger in &old.triggers {
+        steps.push(format!(
+            "the old program's trigger `{}.{}` is dropped:\n{}",
+            trigger.schema,
+            trigger.name,
+            trigger.definition.trim()
+        ));
+    }
+    if let Some(log) = &old.log {
+        steps.push(match old.users.is_empty() {
+            true => format!("`{}` is renamed to `{}` and kept", log.label(), old.kept),
+            false => stays(log, &old),
+        });
+    }
+    if !steps.is_empty() {
+        steps.push(CHANGED_KEYS.to_owned());
+    }
+    let is_needed = old.is_needed();
+    steps.extend(old.lookalikes);
+    Ok(Adoption { steps, is_needed })
+}
+
+/// Adopts what is there, and tells what was done.
+pub(crate) async fn adopt(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    agreed: InstallOptions,
+) -> QueryResult<Adoption> {
+    let table = guards::read(session, options).await?;
+    preflight::fit(&table)?;
+    let old = Old::read(session, &table).await?;
+    let mut steps = Vec::new();
+    if old.triggers.is_empty() && old.log.is_none() {
+        return Ok(Adoption {
+            steps: old.lookalikes,
+            is_needed: false,
+        });
+    }
+    steps.push(match capture::install(session, options, agreed).await? {
+        true => "shopMaster's own trigger was installed".to_owned(),
+        false => "shopMaster's own trigger was there already".to_owned(),
+    });
+    let found = Found::read(session).await?;
+    let mut taken = Taken::default();
+    if let Some(log) = &old.log {
+        take_over(session, log, &table, Held::PassedBy, &mut taken).await?;
+    }
+    if !old.triggers.is_empty() {
+        let quoted: Vec<_> = old.triggers.iter().map(OldTrigger::quoted).collect();
+        let ours = Planned::new(&table)?.quoted_trigger();
+        run(session, drop_text(&found.database, &ours, &quoted)).await?;
+        let names = old
+            .triggers
+            .iter()
+            .map(|trigger| format!("`{}`", trigger.name));
+        let names: Vec<_> = names.collect();
+        steps.push(format!(
+            "the old triggers were dropped: {}",
+            names.join(", ")
+        ));
+    }
+    if let Some(log) = &old.log {
+        // What the old triggers wrote between the two: from here on nobody writes there. Nothing is passed by
+        // any more, because nobody looks again: whoever holds a row now ends this call, and the next one goes on.
+        take_over(session, log, &table, Held::WaitedFor, &mut taken).await?;
+        steps.extend(taken.steps(log));
+        steps.push(put_aside(session, &found.database, log, &old).await?);
+    }
+    steps.push(CHANGED_KEYS.to_owned());
+    steps.extend(old.lookalikes);
+    Ok(Adoption {
+        steps,
+        is_needed: false,
+    })
+}
+
+/// Copies what is not copied yet, each key once.
+async fn take_over(
+    session: &mut Session,
+    log: &Log,
+    table: &Table,
+    held: Held,
+    taken: &mut Taken,
+) -> QueryResult<()> {
+    let key = KeyType::of(&table.id.data_type).map_err(|reason| CatalogError::UnfitKey {
+        table: table.name.clone(),
+        column: table.id.name.clone(),
+        reason,
+    })?;
+    let page = rows_text(&log.quoted(), held);
+    let mut seen = HashSet::new();
+    let mut after = i64::from(i32::MIN);
+    loop {
+        let rows = session.rows(&page, &[&after, &PAGE]).await?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.try_get(0)?.unwrap_or(i64::MAX);
+        let mut changes = Vec::new();
+        for row in &rows {
+            let number: Option<i64> = row.try_get(0)?;
+            if number.is_none_or(|number| !taken.rows.insert(number)) {
+                continue;
+            }
+            let Some(id) = row.try_get::<&str, _>(2)? else {
+                taken.keyless += 1;
+                continue;
+            };
+            if !seen.insert(id.to_owned()) {
+                continue;
+            }
+            match parameter(&key, id) {
+                Some(id) => changes.push((kind(row.try_get(1)?), id)),
+                None => taken.odd.push(id.to_owned()),
+            }
+        }
+        taken.changes += changes.len();
+        write(session, &key, &changes).await?;
+    }
+}
+
+async fn write(
+    session: &mut Session,
+    key: &KeyType,
+    changes: &[(String, KeyParameter)],
+) -> QueryResult<()> {
+    let mut rest = changes;
+    while let Some(size) = SIZES.into_iter().find(|size| *size <= rest.len()) {
+        let (now, later) = rest.split_at(size);
+        let parameters: Vec<&dyn ToSql> = now
+            .iter()
+            .flat_map(|(kind, id)| [kind as &dyn ToSql, id as &dyn ToSql])
+            .collect();
+        session
+            .rows(&take_over_text(key, size), &parameters)
+            .await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Writes so many changes; parameters: the kind and the key of each.
+pub(crate) fn take_over_text(key: &KeyType, size: usize) -> String {
+    let places = (1..=size).map(|n| {
+        let id = key.cast(&format!("@P{}", 2 * n));
+        format!("(CAST(@P{} AS nvarchar(10)), {id})", 2 * n - 1)
+    });
+    let changes = places.collect::<Vec<_>>().join(", ");
+    fill(
+        include_str!("../sql/take_over.sql").trim_end(),
+        &[("changes", &changes)],
+    )
+}
+
+/// A page of the old log; parameters: the row to go on behind, and its length.
+pub(crate) fn rows_text(log: &str, held: Held) -> String {
+    let (wait, hints) = match held {
+        Held::PassedBy => ("", "READPAST, ROWLOCK, READCOMMITTEDLOCK"),
+        Held::WaitedFor => ("SET LOCK_TIMEOUT 2000;\n", "READCOMMITTEDLOCK"),
+    };
+    fill(
+        include_str!("../sql/old_rows.sql").trim_end(),
+        &[("wait", wait), ("log", log), ("hints", hints)],
+    )
+}
+
+/// Drops triggers, all or none, where `ours` is there, which captures from then on.
+pub(crate) fn drop_text(database: &str, ours: &str, triggers: &[String]) -> String {
+    let mut batch = Guarded::new(include_str!("../sql/drop_old_triggers.sql"), database);
+    let is_off = fill(
+        include_str!("../sql/our_trigger_is_off.sql"),
+        &[("trigger", &literal(ours))],
+    );
+    batch.refuse(
+        &is_off,
+        "shopMaster's own trigger is missing or off, and nobody else would capture: nothing was changed",
+    );
+    for trigger in triggers {
+        batch.run(&dropping(trigger));
+    }
+    batch.text()
+}
+
+/// Renames the old log, which no trigger may need any more.
+pub(crate) fn rename_text(database: &str, log: &str, name: &str) -> String {
+    let mut batch = Guarded::new(include_str!("../sql/rename_old_log.sql"), database);
+    batch.refuse(
+        include_str!("../sql/old_trigger_is_there.sql"),
+        "A trigger of the old program is still there and needs its ChangeLog: nothing was changed",
+    );
+    let (log, name) = (literal(log), literal(name));
+    batch.run(&format!("EXEC sp_rename {log}, {name}, N'OBJECT';"));
+    batch.text()
+}
+
+async fn run(session: &mut Session, batch: String) -> QueryResult<()> {
+    let mut script = Script::default();
+    script.push(batch);
+    script.run(session).await
+}
+
+async fn put_aside(
+    session: &mut Session,
+    database: &str,
+    log: &Log,
+    old: &Old,
+) -> QueryResult<String> {
+    if !old.users.is_empty() {
+        return Ok(stays(log, old));
+    }
+    run(session, rename_text(database, &log.quoted(), &old.kept)).await?;
+    Ok(format!(
+        "`{}` was renamed to `{}` and is kept",
+        log.label(),
+        old.kept
+    ))
+}
+
+impl Taken {
+    fn steps(&self, log: &Log) -> Vec<String> {
+        let mut steps = vec![format!(
+            "{} changes that waited in `{}` were taken over",
+            self.changes,
+            log.label()
+        )];
+        if self.keyless > 0 {
+            steps.push(format!(
+                "{} rows without a ProductID were left behind",
+                self.keyless
+            ));
+        }
+        if !self.odd.is_empty() {
+            let names = self.odd.iter().take(NAMED).map(|id| format!("`{id}`"));
+            let names: Vec<_> = names.collect();
+            let more = match self.odd.len() - names.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            steps.push(format!(
+                "these ProductIDs cannot be keys of the product table and were left behind: {}{more}",
+                names.join(", ")
+            ));
+        }
+        steps
+    }
+}
+
+/// Renaming would break what names it.
+fn stays(log: &Log, old: &Old) -> String {
+    let users = old.users.iter().map(|user| format!("`{user}`"));
+    let users: Vec<_> = users.collect();
+    format!(
+        "`{}` keeps its name, because {} would fail without it",
+        log.label(),
+        users.join(", ")
+    )
+}
+
+/// A text as a key; the old log has every key as a text.
+fn parameter(key: &KeyType, id: &str) -> Option<KeyParameter> {
+    let as_number = || id.trim().parse().ok().map(ProductId::Integer);
+    key.parameter(&ProductId::Text(id.to_owned()))
+        .or_else(|| key.parameter(&as_number()?))
+}
+
+/// Never an INSERT: that would say that Digible has never heard of the product, and the old program's uploads
+/// took nothing out of its log.
+fn kind(written: Option<&str>) -> String {
+    let kind = written.unwrap_or_default().trim().to_uppercase();
+    match kind.as_str() {
+        "DELETE" => kind,
+        _ => "UPDATE".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_is_passed_by_twice() {
+        assert!(rows_text("[ChangeLog]", Held::PassedBy).contains("READPAST"));
+        assert!(!rows_text("[ChangeLog]", Held::WaitedFor).contains("READPAST"));
+    }
+}

@@ -1,0 +1,237 @@
+//! What is known of statements that a trigger breaks: what was found, what may be, and where nobody could look.
+
+use shopmaster_catalog::{
+    CatalogError,
+    finding::{Finding, good, warning},
+};
+
+use super::actions::Actions;
+use crate::{
+    error::QueryResult,
+    schema::{Table, label},
+};
+
+/// How many of a kind are named.
+const NAMED: usize = 4;
+
+/// What was found, and what could not be looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    breaking: Vec<Breaking>,
+    /// What may write so, or will once it is updated.
+    suspects: Vec<String>,
+    unseen: Vec<Unseen>,
+}
+
+/// What writes the table in a way that a trigger breaks.
+#[derive(Debug, Clone)]
+struct Breaking {
+    what: String,
+    actions: Actions,
+}
+
+/// What could not be looked at.
+#[derive(Debug, Clone)]
+struct Unseen {
+    what: String,
+    cause: Cause,
+}
+
+#[derive(Debug, Clone)]
+enum Cause {
+    /// This grant shows it.
+    Hidden(String),
+    /// It is encrypted.
+    Sealed,
+    /// There is nothing to look at, or no way to.
+    Absent,
+}
+
+impl Evidence {
+    pub(crate) fn breaks(&mut self, what: impl Into<String>, actions: Actions) {
+        let what = what.into();
+        if actions.is_none() || self.breaking.iter().any(|known| known.what == what) {
+            return;
+        }
+        self.breaking.push(Breaking { what, actions });
+    }
+
+    pub(crate) fn suspect(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        if !self.suspects.contains(&what) {
+            self.suspects.push(what);
+        }
+    }
+
+    /// Something that a grant would show.
+    pub(crate) fn hidden(&mut self, what: impl Into<String>, grant: String) {
+        self.unseen(what.into(), Cause::Hidden(grant));
+    }
+
+    /// Something that nobody can read.
+    pub(crate) fn sealed(&mut self, what: impl Into<String>) {
+        self.unseen(what.into(), Cause::Sealed);
+    }
+
+    /// Something that this server does not have, or does not do.
+    pub(crate) fn absent(&mut self, what: impl Into<String>) {
+        self.unseen(what.into(), Cause::Absent);
+    }
+
+    /// Whether a trigger may be installed, where an enabled one is there already for what is `refused`.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::BreaksProgram`] when a program would fail for the first time.
+    pub(crate) fn judge(&self, table: &Table, refused: Actions) -> QueryResult<Finding> {
+        let new = self.breaking(refused);
+        let unseen = self.not_looked_at();
+        if !new.is_empty() {
+            return Err(CatalogError::BreaksProgram {
+                table: label(table),
+                reason: format!("{}; {unseen}", some(&new)),
+            }
+            .into());
+        }
+        let old = self.breaking(Actions::default());
+        if !old.is_empty() {
+            return Ok(warning(
+                format!(
+                    "a trigger breaks {}; but the table has an enabled one already; {unseen}",
+                    some(&old)
+                ),
+                "No action needed if the shop's programs work; if one of them reports error 334, run `shopmasterctl capture remove` and `shopmasterctl configure --capture scan`",
+            ));
+        }
+        if refused == Actions::ALL {
+            return Ok(good(
+                "the table has an enabled trigger already: what a trigger breaks fails without capture, too",
+            ));
+        }
+        let text = "no statement was found that a trigger breaks (OUTPUT without INTO)";
+        let grants = self.grants().join("; ");
+        let look = match grants.as_str() {
+            "" => String::new(),
+            grants => format!("; to look there, a DBA has to run: {grants}"),
+        };
+        let advice = "Before you install capture, try one sale on a copy of the database with capture installed";
+        if !self.suspects().is_empty() {
+            return Ok(warning(
+                format!(
+                    "{text}; but it may be sent by: {}; {unseen}",
+                    some(self.suspects())
+                ),
+                format!(
+                    "{advice}, or use scan mode: `shopmasterctl configure --capture scan`{look}"
+                ),
+            ));
+        }
+        if self.is_partial() {
+            return Ok(warning(
+                format!("{text}; {unseen}"),
+                format!("{advice}{look}"),
+            ));
+        }
+        Ok(good(format!("{text}; {unseen}")))
+    }
+
+    /// What was found, for people; all of it, or only what a trigger for more than `covered` breaks.
+    pub(crate) fn breaking(&self, covered: Actions) -> Vec<&str> {
+        self.breaking
+            .iter()
+            .filter(|breaking| !covered.cover(breaking.actions))
+            .map(|breaking| breaking.what.as_str())
+            .collect()
+    }
+
+    /// What may write so, for people.
+    pub(crate) fn suspects(&self) -> &[String] {
+        &self.suspects
+    }
+
+    /// Whether somebody could have looked at more.
+    fn is_partial(&self) -> bool {
+        let matters = |unseen: &Unseen| !matches!(unseen.cause, Cause::Absent);
+        self.unseen.iter().any(matters)
+    }
+
+    /// What was not looked at, for people; never empty, because there is more than any login can see.
+    fn not_looked_at(&self) -> String {
+        let unseen = self.unseen.iter().map(|unseen| unseen.what.as_str());
+        let always = [
+            "modules of other databases",
+            "SQL that a module puts together",
+        ];
+        format!(
+            "not looked at: {}",
+            unseen.chain(always).collect::<Vec<_>>().join(", ")
+        )
+    }
+
+    /// The grants that would show what is hidden.
+    fn grants(&self) -> Vec<&str> {
+        let mut grants: Vec<&str> = Vec::new();
+        for unseen in &self.unseen {
+            if let Cause::Hidden(grant) = &unseen.cause
+                && !grants.contains(&grant.as_str())
+            {
+                grants.push(grant);
+            }
+        }
+        grants
+    }
+
+    fn unseen(&mut self, what: String, cause: Cause) {
+        self.unseen.push(Unseen { what, cause });
+    }
+}
+
+/// Some of them, and how many more there are.
+fn some<T: AsRef<str>>(all: &[T]) -> String {
+    let named: Vec<_> = all.iter().take(NAMED).map(AsRef::as_ref).collect();
+    match all.len().saturating_sub(NAMED) {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_covered_is_broken() {
+        let mut evidence = Evidence::default();
+        evidence.breaks("nothing", Actions::default());
+        evidence.breaks("an update", Actions::UPDATE);
+        evidence.breaks("an update", Actions::UPDATE);
+        evidence.breaks("a delete", Actions::DELETE);
+        assert_eq!(
+            evidence.breaking(Actions::default()),
+            ["an update", "a delete"]
+        );
+        assert_eq!(evidence.breaking(Actions::UPDATE), ["a delete"]);
+        assert!(evidence.breaking(Actions::ALL).is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_for_everybody_is_said_and_is_no_reason_to_warn() {
+        let mut evidence = Evidence::default();
+        evidence.absent("Query Store");
+        assert!(!evidence.is_partial());
+        assert!(evidence.not_looked_at().contains("Query Store"));
+        evidence.hidden("the plan cache", "GRANT x".to_owned());
+        evidence.hidden("who is connected", "GRANT x".to_owned());
+        assert!(evidence.is_partial());
+        assert_eq!(evidence.grants(), ["GRANT x"]);
+    }
+
+    #[test]
+    fn long_lists_end() {
+        assert_eq!(some(&["a", "b"]), "a; b");
+        assert_eq!(
+            some(&["a", "b", "c", "d", "e", "f"]),
+            "a; b; c; d; and 2 more"
+        );
+    }
+}

@@ -1,0 +1,378 @@
+//! The objects of ours as they are, and what differs from the plan.
+
+use shopmaster_catalog::CatalogError;
+
+use super::{planned::Planned, rights::Rights};
+use crate::{
+    data_type::DataType,
+    error::{QueryError, QueryResult},
+    key::KeyType,
+    object::{self, CHANGE_LOG, FoundColumn, Index, OWNER, Object, PENDING, SCHEMA, Schema},
+    row,
+    session::Session,
+};
+
+/// What has one of our names, or is in our schema.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The database that it is in.
+    pub(crate) database: String,
+    pub(crate) schema: Option<Schema>,
+    objects: Vec<Object>,
+    columns: Vec<FoundColumn>,
+    indexes: Vec<Index>,
+    /// This login may not see the product table's triggers.
+    is_blind: bool,
+}
+
+impl Found {
+    /// What is found in a database of this name before anything is installed.
+    pub(crate) fn nothing_in(database: &str) -> Self {
+        Self {
+            database: database.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Reads what is there: one round trip.
+    pub(crate) async fn read(session: &mut Session) -> QueryResult<Self> {
+        let mut results = session
+            .batch(include_str!("../sql/found.sql"))
+            .await?
+            .into_iter();
+        let mut next = || results.next().unwrap_or_default();
+        let (schemas, objects, columns, indexes) = (next(), next(), next(), next());
+        let schema = schemas.first().map(object::schema);
+        let database = next().first().map(|row| row::text(row, 0));
+        Ok(Self {
+            database: database.transpose()?.unwrap_or_default(),
+            schema: schema.transpose()?,
+            objects: objects
+                .iter()
+                .map(object::object)
+                .collect::<QueryResult<_>>()?,
+            columns: columns
+                .iter()
+                .map(object::column)
+                .collect::<QueryResult<_>>()?,
+            indexes: indexes
+                .iter()
+                .map(object::index)
+                .collect::<QueryResult<_>>()?,
+            is_blind: false,
+        })
+    }
+
+    /// Whether nothing of ours is there. An empty schema of our name is nothing: whoever may not make one
+    /// can be given one.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.objects.iter().any(|object| self.is_our(object))
+    }
+
+    /// Something of another's with one of our names.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::NameTaken`].
+    pub(crate) fn check_names(&self, planned: &Planned) -> QueryResult<()> {
+        self.check_schema()?;
+        let trigger = self.objects.iter().find(|object| {
+            object.is_named(&planned.trigger_name) && object.schema == planned.schema
+        });
+        match trigger {
+            Some(trigger) if !trigger.is_our_trigger() => Err(taken(planned.trigger_label())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Something of another's in our schema, with one of our names or without anything of ours.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::NameTaken`].
+    pub(crate) fn check_schema(&self) -> QueryResult<()> {
+        let mut top = self
+            .objects
+            .iter()
+            .filter(|object| object.is_in_our_schema() && object.parent_id == 0);
+        if !self
+            .objects
+            .iter()
+            .any(|object| object.is_in_our_schema() && self.is_our(object))
+            && top.next().is_some()
+        {
+            return Err(taken(SCHEMA.to_owned()));
+        }
+        match top.find(|object| object.has_our_name() && !self.is_our(object)) {
+            Some(object) => Err(taken(format!("{SCHEMA}.{}", object.name))),
+            None => Ok(()),
+        }
+    }
+
+    /// The table that a trigger of ours captures when it is not the product table.
+    pub(crate) fn other_table(&self, planned: &Planned) -> Option<&str> {
+        self.objects
+            .iter()
+            .find(|object| object.is_our_trigger() && object.parent_id != planned.table_id)
+            .map(|object| object.parent.as_str())
+    }
+
+    /// Whether it works, by the text of this version or of an earlier one.
+    pub(crate) fn is_as_planned(&self, planned: &Planned) -> bool {
+        self.differences(planned).is_empty()
+    }
+
+    /// Whether there is nothing to install, to mend, or to bring up to date.
+    pub(crate) fn is_todays(&self, planned: &Planned) -> bool {
+        self.is_as_planned(planned) && self.outdated(planned).is_none()
+    }
+
+    /// What is as an earlier version of shopMaster installed it, for people.
+    pub(crate) fn outdated(&self, planned: &Planned) -> Option<String> {
+        let trigger = self.planned_trigger(planned)?;
+        planned.is_earlier_trigger(trigger).then(|| {
+            format!(
+                "the trigger `{}` is as an earlier version of shopMaster installed it",
+                trigger.name
+            )
+        })
+    }
+
+    pub(crate) fn is_schema_empty(&self) -> bool {
+        !self.objects.iter().any(Object::is_in_our_schema)
+    }
+
+    /// Whether our schema is there, whatever is in it.
+    pub(crate) fn has_schema(&self) -> bool {
+        self.schema.is_some()
+    }
+
+    /// What differs from the plan, a line each, for people.
+    pub(crate) fn differences(&self, planned: &Planned) -> Vec<String> {
+        let mut lines = Vec::new();
+        match &self.schema {
+            Some(schema) if schema.owner_id != planned.owner_id => lines.push(format!(
+                "the schema `{SCHEMA}` belongs to `{}` and the product table to {}: what a login without rights on the schema sells is not captured",
+                schema.owner,
+                planned.owner
+            )),
+            _ => {}
+        }
+        if self.get(CHANGE_LOG).is_none() {
+            lines.push(missing(CHANGE_LOG));
+        } else {
+            lines.extend(self.log_differences(planned));
+        }
+        if self.get(PENDING).is_none() {
+            lines.push(missing(PENDING));
+        } else if !self.is_view_good() {
+            lines.push(altered(PENDING));
+        }
+        if self.get(OWNER).is_none() {
+            lines.push(missing(OWNER));
+        } else if !self.is_owner_table_good() {
+            lines.push(altered(OWNER));
+        }
+        lines.extend(self.trigger_differences(planned));
+        if let Some(other) = self.other_table(planned) {
+            lines.push(format!(
+                "the table `{other}` is captured, not `{}`",
+                planned.table
+            ));
+        }
+        lines
+    }
+
+    fn trigger_differences(&self, planned: &Planned) -> Vec<String> {
+        let name = &planned.trigger_name;
+        let mut lines = Vec::new();
+        match self.planned_trigger(planned) {
+            None if self.is_blind => {}
+            None => lines.push(format!("the trigger `{name}` is missing")),
+            Some(trigger) => {
+                if trigger.is_disabled {
+                    lines.push(format!("the trigger `{name}` is disabled"));
+                }
+                if trigger.differs_from(planned.trigger()) && !planned.is_earlier_trigger(trigger) {
+                    lines.push(format!("the trigger `{name}` is not as it was installed"));
+                }
+            }
+        }
+        for trigger in self.our_triggers() {
+            if trigger.parent_id == planned.table_id && !trigger.is_named(name) {
+                lines.push(format!(
+                    "the trigger `{}` captures the table too, as it was before it was made anew",
+                    trigger.name
+                ));
+            }
+        }
+        lines
+    }
+
+    /// What this login may not see of ours, a line each: nothing is known to be wrong with it.
+    pub(crate) fn unseen(&self, planned: &Planned) -> Vec<String> {
+        let is_hidden = match self.planned_trigger(planned) {
+            Some(trigger) => trigger.definition.is_none(),
+            None => self.is_blind,
+        };
+        let line = format!(
+            "the trigger `{}` cannot be seen: a DBA has to run GRANT VIEW DEFINITION ON OBJECT::{} TO this login's user",
+            planned.trigger_name, planned.quoted_table
+        );
+        is_hidden.then_some(line).into_iter().collect()
+    }
+
+    /// Whether our trigger is not there, as far as this login may see.
+    pub(crate) fn lacks_trigger(&self, planned: &Planned) -> bool {
+        self.planned_trigger(planned).is_none()
+    }
+
+    /// Notes whether this login may see the product table's triggers: one that was not found may be there all
+    /// the same.
+    pub(crate) fn note_sight(&mut self, rights: &Rights) {
+        self.is_blind = !rights.sees_triggers();
+    }
+
+    pub(crate) fn log_differences(&self, planned: &Planned) -> Vec<String> {
+        let mut lines = Vec::new();
+        let label = format!("`{SCHEMA}.{CHANGE_LOG}`");
+        for (name, expected) in [
+            ("ChangeID", "timestamp"),
+            ("ChangeType", "nvarchar"),
+            ("ChangeDateTime", "datetime"),
+        ] {
+            let column = self.column(CHANGE_LOG, name);
+            let is_good = column.is_some_and(|column| {
+                column.data_type.name == expected
+                    && (expected != "nvarchar" || column.data_type.max_length >= 20)
+            });
+            if !is_good {
+                lines.push(format!("`{name}` of {label} is not as it was installed"));
+            }
+        }
+        match self.column(CHANGE_LOG, "ProductID") {
+            Some(column) if column.data_type == planned.key_column => {}
+            Some(column) => lines.push(format!(
+                "`ProductID` of {label} is {}, and the key of `{}` is {}",
+                named(&column.data_type),
+                planned.table,
+                named(&planned.key_column)
+            )),
+            None => lines.push(format!("`ProductID` of {label} is missing")),
+        }
+        if self.columns_of(CHANGE_LOG).count() > 4 {
+            lines.push(format!("{label} has columns that are not shopMaster's"));
+        }
+        if !self
+            .indexes
+            .iter()
+            .any(|index| index.is_on_change && !index.is_unique)
+        {
+            lines.push(format!("the index of {label} is missing"));
+        }
+        for index in self.indexes.iter().filter(|index| index.is_unique) {
+            lines.push(format!(
+                "the unique index `{}` on {label} may refuse a change",
+                index.name
+            ));
+        }
+        for object in &self.objects {
+            let hangs = object.is_in_our_schema()
+                && !self.is_our(object)
+                && ["TR", "C", "F"].contains(&&*object.kind)
+                && !object.is_our_trigger();
+            if hangs {
+                lines.push(format!("`{}` on {label} is not shopMaster's", object.name));
+            }
+        }
+        lines
+    }
+
+    pub(crate) fn is_view_good(&self) -> bool {
+        self.get(PENDING)
+            .is_some_and(|view| !view.differs_from(object::PENDING_TEXT))
+    }
+
+    pub(crate) fn is_owner_table_good(&self) -> bool {
+        ["Journal", "Generation"]
+            .iter()
+            .all(|name| self.column(OWNER, name).is_some())
+            && self.columns_of(OWNER).count() == 2
+    }
+
+    /// Whether our trigger is on, with the text of this version.
+    pub(crate) fn is_trigger_good(&self, planned: &Planned) -> bool {
+        self.planned_trigger(planned)
+            .is_some_and(|trigger| !trigger.is_disabled && !trigger.differs_from(planned.trigger()))
+    }
+
+    fn planned_trigger(&self, planned: &Planned) -> Option<&Object> {
+        self.objects.iter().find(|object| {
+            object.is_our_trigger()
+                && object.is_named(&planned.trigger_name)
+                && object.parent_id == planned.table_id
+        })
+    }
+
+    /// Every trigger of ours, on whatever table.
+    pub(crate) fn our_triggers(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(|object| object.is_our_trigger())
+    }
+
+    /// An object of ours in our schema.
+    pub(crate) fn get(&self, name: &str) -> Option<&Object> {
+        self.objects
+            .iter()
+            .find(|object| object.is_in_our_schema() && object.is_named(name) && object.is_ours())
+    }
+
+    pub(crate) fn column<'a>(&'a self, table: &'a str, name: &str) -> Option<&'a FoundColumn> {
+        self.columns_of(table)
+            .find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    fn columns_of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a FoundColumn> {
+        self.columns
+            .iter()
+            .filter(move |column| column.table.eq_ignore_ascii_case(table))
+    }
+
+    /// Told by what nobody else would write: the columns of our tables, our ChangeLog in our view.
+    fn is_our(&self, object: &Object) -> bool {
+        if !object.is_ours() {
+            return false;
+        }
+        let words: &[&str] = if object.is_named(CHANGE_LOG) {
+            &["ChangeID", "ProductID"]
+        } else if object.is_named(OWNER) {
+            &["Journal"]
+        } else {
+            return true;
+        };
+        words
+            .iter()
+            .all(|word| self.column(&object.name, word).is_some())
+    }
+}
+
+/// A type, for people.
+fn named(data_type: &DataType) -> String {
+    let name = KeyType::of(data_type)
+        .map_or_else(|_| data_type.name.clone(), |key| key.declared().to_owned());
+    match &data_type.collation {
+        Some(collation) => format!("{name} ({collation})"),
+        None => name,
+    }
+}
+
+fn missing(name: &str) -> String {
+    format!("`{SCHEMA}.{name}` is missing")
+}
+
+fn altered(name: &str) -> String {
+    format!("`{SCHEMA}.{name}` is not as it was installed")
+}
+
+fn taken(name: String) -> QueryError {
+    CatalogError::NameTaken(name).into()
+}

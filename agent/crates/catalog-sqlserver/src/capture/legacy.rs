@@ -1,0 +1,343 @@
+//! What the old program left in a database, told from what only looks like it.
+
+use shopmaster_catalog::template::fill;
+use tiberius::Row;
+
+use crate::{
+    error::QueryResult,
+    lexer::{Token, tokens},
+    quote::{identifier, literal},
+    row::text,
+    schema::Table,
+    session::Session,
+};
+
+/// What the old program's table is renamed to.
+pub(crate) const KEPT: &str = "ChangeLog_shopmaster_old";
+
+/// The columns of the old program's ChangeLog, in their order.
+const COLUMNS: [(&str, &[&str]); 8] = [
+    ("LogID", &["int"]),
+    ("ChangeType", &["nvarchar"]),
+    ("ProductID", &["varchar"]),
+    ("ProductName", &["varchar"]),
+    ("SellPrice", &["numeric", "decimal"]),
+    ("QrCode", &["varchar"]),
+    ("Status", &["int"]),
+    ("ChangeDateTime", &["datetime"]),
+];
+
+/// The words of its triggers; names of one and two letters are aliases.
+const WORDS: [&str; 55] = [
+    "CREATE",
+    "ALTER",
+    "TRIGGER",
+    "AFTER",
+    "FOR",
+    "WITH",
+    "BEGIN",
+    "END",
+    "SET",
+    "NOCOUNT",
+    "OFF",
+    "EXISTS",
+    "NOT",
+    "SELECT",
+    "DISTINCT",
+    "TOP",
+    "FROM",
+    "WHERE",
+    "AND",
+    "INSERT",
+    "INTO",
+    "VALUES",
+    "UPDATE",
+    "DELETE",
+    "INNER",
+    "LEFT",
+    "RIGHT",
+    "OUTER",
+    "FULL",
+    "JOIN",
+    "NULL",
+    "ISNULL",
+    "COALESCE",
+    "RETURN",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "EXCEPT",
+    "UNION",
+    "GETDATE",
+    "INSERTED",
+    "DELETED",
+    "CHANGELOG",
+    "LOGID",
+    "CHANGETYPE",
+    "PRODUCTID",
+    "PRODUCTNAME",
+    "SELLPRICE",
+    "QRCODE",
+    "STATUS",
+    "CHANGEDATETIME",
+    "LIKE",
+    "GROUP",
+    "ORDER",
+];
+
+/// The old program's objects that serve the product table, and what only looks like them.
+#[derive(Debug, Default)]
+pub(crate) struct Old {
+    pub(crate) log: Option<Log>,
+    pub(crate) triggers: Vec<OldTrigger>,
+    /// What has such a name and is the shop's own, a line each, for people.
+    pub(crate) lookalikes: Vec<String>,
+    /// What else names the log: it would fail without it.
+    pub(crate) users: Vec<String>,
+    /// The name that the log will have.
+    pub(crate) kept: String,
+}
+
+/// The old program's ChangeLog.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    pub(crate) schema: String,
+    name: String,
+}
+
+/// A trigger of the old program's on the product table.
+#[derive(Debug)]
+pub(crate) struct OldTrigger {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) definition: String,
+}
+
+impl Old {
+    /// Reads what is there: one round trip.
+    pub(crate) async fn read(session: &mut Session, table: &Table) -> QueryResult<Self> {
+        let mut results = session.batch(&found_text(table)).await?.into_iter();
+        let mut next = || results.next().unwrap_or_default();
+        let (columns, triggers, modules) = (next(), next(), next());
+        let mut old = Self::default();
+        old.take_logs(&columns, table)?;
+        old.take_triggers(&triggers, table)?;
+        old.take_users(&modules)?;
+        Ok(old)
+    }
+
+    /// Whether anything is left to adopt.
+    pub(crate) fn is_needed(&self) -> bool {
+        !self.triggers.is_empty() || (self.log.is_some() && self.users.is_empty())
+    }
+
+    fn take_logs(&mut self, rows: &[Row], table: &Table) -> QueryResult<()> {
+        let mut names: Vec<(String, String)> = Vec::new();
+        for row in rows {
+            let name = (text(row, 0)?, text(row, 1)?);
+            if names.last() != Some(&name) {
+                names.push(name);
+            }
+        }
+        let taken = |schema: &str, name: &str| {
+            names.iter().any(|(own, other)| {
+                own.eq_ignore_ascii_case(schema) && other.eq_ignore_ascii_case(name)
+            })
+        };
+        for (schema, name) in &names {
+            if !name.eq_ignore_ascii_case("ChangeLog") {
+                continue;
+            }
+            let mut columns = Vec::new();
+            for row in rows {
+                if text(row, 0)? == *schema && text(row, 1)? == *name {
+                    columns.push((
+                        text(row, 3)?,
+                        text(row, 4)?,
+                        row.try_get::<i32, _>(5)? == Some(1),
+                    ));
+                }
+            }
+            if !is_old_log(&columns) {
+                self.lookalikes.push(format!(
+                    "the table `{schema}.{name}` has other columns than the old program's: it is the shop's own and stays"
+                ));
+                continue;
+            }
+            let is_nearer = schema.eq_ignore_ascii_case(&table.schema);
+            if self.log.is_none() || is_nearer {
+                self.kept = free(|name| taken(schema, name));
+                self.log = Some(Log {
+                    schema: schema.clone(),
+                    name: name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn take_triggers(&mut self, rows: &[Row], table: &Table) -> QueryResult<()> {
+        for row in rows {
+            let (schema, name) = (text(row, 0)?, text(row, 1)?);
+            let (parent_id, parent) = (row.try_get::<i32, _>(2)?, text(row, 3)?);
+            let definition = text(row, 4)?;
+            let reason = if parent_id != Some(table.object_id) {
+                Some(format!("is on `{schema}.{parent}`"))
+            } else if !is_old_trigger(&name, &definition, table) {
+                Some("does other things than the old program's".to_owned())
+            } else {
+                None
+            };
+            match reason {
+                Some(reason) => self.lookalikes.push(format!(
+                    "the trigger `{schema}.{name}` {reason}: it is the shop's own and stays"
+                )),
+                None => self.triggers.push(OldTrigger {
+                    schema,
+                    name,
+                    definition,
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_users(&mut self, rows: &[Row]) -> QueryResult<()> {
+        if self.log.is_none() {
+            return Ok(());
+        }
+        for row in rows {
+            let (schema, name) = (text(row, 0)?, text(row, 1)?);
+            let is_ours = name.to_lowercase().starts_with("shopmaster_capture_");
+            let is_old = self
+                .triggers
+                .iter()
+                .any(|trigger| trigger.schema == schema && trigger.name == name);
+            let names_it = tokens(&text(row, 2)?)
+                .iter()
+                .any(|token| token.names("ChangeLog"));
+            if names_it && !is_ours && !is_old {
+                self.users.push(format!("{schema}.{name}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    /// As T-SQL has it.
+    pub(crate) fn quoted(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// For people.
+    pub(crate) fn label(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+}
+
+impl OldTrigger {
+    /// As T-SQL has it.
+    pub(crate) fn quoted(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+}
+
+/// What reads what is there.
+pub(crate) fn found_text(table: &Table) -> String {
+    fill(
+        include_str!("../sql/old_found.sql"),
+        &[("schema", &literal(&table.schema))],
+    )
+}
+
+/// The columns are given as name, type and whether they count by themselves.
+fn is_old_log(columns: &[(String, String, bool)]) -> bool {
+    columns.len() == COLUMNS.len()
+        && columns
+            .iter()
+            .zip(COLUMNS)
+            .all(|((name, data_type, counts), (expected, types))| {
+                name.eq_ignore_ascii_case(expected)
+                    && types.iter().any(|one| one.eq_ignore_ascii_case(data_type))
+                    && *counts == (expected == "LogID")
+            })
+}
+
+/// Whether a trigger of one of the three names is the old program's: it touches nothing but `inserted`,
+/// `deleted` and ChangeLog, and writes there. Of the one for INSERT the text is known, and so more is asked.
+fn is_old_trigger(name: &str, definition: &str, table: &Table) -> bool {
+    let tokens = tokens(definition);
+    let has = |word: &str| tokens.iter().any(|token| token.names(word));
+    let is_known = |token: &Token| match token {
+        Token::Sign(_) | Token::Text => true,
+        Token::Word(word) => is_alias(word) || is_known_name(word, name, table),
+        Token::Quoted(quoted) => is_known_name(&quoted.to_uppercase(), name, table),
+    };
+    let writes_log = tokens.iter().enumerate().any(|(place, token)| {
+        let target = tokens[place + 1..].iter().filter(|token| !token.is("INTO"));
+        token.is("INSERT") && in_changelog(target)
+    });
+    if !writes_log || !tokens.iter().all(is_known) || may_write_table(&tokens, table) {
+        return false;
+    }
+    if !name.eq_ignore_ascii_case("trgAfterInsert") {
+        return true;
+    }
+    let columns = ["ProductID", "ProductName", "SellPrice", "QrCode", "Status"];
+    columns.iter().all(|column| has(column))
+        && ["NOCOUNT", "NOT", "EXISTS", "inserted"]
+            .iter()
+            .all(|word| has(word))
+        && !["UPDATE", "DELETE", "deleted"].iter().any(|word| has(word))
+}
+
+/// Whether the product table is named behind the trigger's head, and something else than the log is written:
+/// the table, or an alias that may be its own.
+fn may_write_table(tokens: &[Token], table: &Table) -> bool {
+    let head = tokens.iter().position(|token| token.is("AS"));
+    let body = &tokens[head.map_or(0, |place| place + 1)..];
+    let writes_other = body.iter().enumerate().any(|(place, token)| {
+        let is_write = ["INSERT", "UPDATE", "DELETE"]
+            .iter()
+            .any(|word| token.is(word));
+        let behind = body[place + 1..].iter();
+        is_write && !in_changelog(behind.filter(|token| !token.is("INTO") && !token.is("FROM")))
+    });
+    writes_other && body.iter().any(|token| token.names(&table.name))
+}
+
+/// Whether a name begins with the log, after a schema or without.
+fn in_changelog<'a>(tokens: impl Iterator<Item = &'a Token>) -> bool {
+    let name: Vec<_> = tokens.take(3).collect();
+    match name.as_slice() {
+        [first, ..] if first.names("ChangeLog") => true,
+        [_, Token::Sign('.'), last] => last.names("ChangeLog"),
+        _ => false,
+    }
+}
+
+/// A short word, a number or a variable. `Log` is rather a table.
+fn is_alias(word: &str) -> bool {
+    word.len() <= 2
+        || ["INS", "DEL", "NEW", "OLD"].contains(&word)
+        || word.starts_with(|first: char| first.is_ascii_digit() || first == '@')
+}
+
+/// `word` is in upper case.
+fn is_known_name(word: &str, name: &str, table: &Table) -> bool {
+    let is = |other: &str| word == other.to_uppercase();
+    WORDS.contains(&word) || is(name) || is(&table.name) || is(&table.schema)
+}
+
+/// The first name for the log that nothing has.
+fn free(taken: impl Fn(&str) -> bool) -> String {
+    let mut name = KEPT.to_owned();
+    let mut number = 2;
+    while taken(&name) {
+        name = format!("{KEPT}_{number}");
+        number += 1;
+    }
+    name
+}

@@ -1,0 +1,161 @@
+//! Installing, removing and watching the capture.
+
+use shopmaster_catalog::{CapturePlan, CaptureStatus, CatalogError, InstallOptions};
+
+use self::{found::Found, planned::Planned, rights::Rights, script::Script};
+use super::{
+    SqlServerOptions,
+    error::{QueryError, QueryResult},
+    guards,
+    key::KeyType,
+    names::TableName,
+    row,
+    schema::{Kind, Table, label},
+    session::Session,
+};
+
+pub(crate) mod actions;
+pub(crate) mod adopt;
+pub(crate) mod evidence;
+pub(crate) mod found;
+pub(crate) mod guarded;
+pub(crate) mod legacy;
+pub(crate) mod modules;
+pub(crate) mod output;
+pub(crate) mod planned;
+pub(crate) mod preflight;
+pub(crate) mod programs;
+pub(crate) mod report;
+pub(crate) mod rights;
+pub(crate) mod script;
+pub(crate) mod self_test;
+pub(crate) mod server;
+pub(crate) mod targets;
+pub(crate) mod triggers;
+
+pub(crate) async fn plan(session: &mut Session, table: &Table) -> QueryResult<CapturePlan> {
+    preflight::fit(table)?;
+    let planned = Planned::new(table)?;
+    let found = Found::read(session).await?;
+    if found.lacks_trigger(&planned) {
+        // A trigger that is there and cannot be seen would be made a second time.
+        Rights::read(session, table).await?.check_sight()?;
+    }
+    Ok(CapturePlan {
+        install: planned.install(&found).text(),
+        remove: planned.remove(&found).text(),
+    })
+}
+
+/// Makes everything as planned, and proves that it works. False when it was so already.
+///
+/// It can be called again after a failure at any point: it does what is left to do.
+pub(crate) async fn install(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    agreed: InstallOptions,
+) -> QueryResult<bool> {
+    preflight::refuse(session, options, agreed).await?;
+    let table = guards::read(session, options).await?;
+    let planned = Planned::new(&table)?;
+    let found = Found::read(session).await?;
+    let differs = !found.is_todays(&planned);
+    if differs {
+        run(session, &planned.install(&found)).await?;
+    }
+    self_test::prove(session, &table, &planned).await?;
+    Ok(differs)
+}
+
+/// Takes everything of ours away. False when nothing of ours was there.
+pub(crate) async fn remove(session: &mut Session, options: &SqlServerOptions) -> QueryResult<bool> {
+    let found = Found::read(session).await?;
+    if found.is_empty() {
+        return Ok(false);
+    }
+    found.check_schema()?;
+    // Whatever has become of the product table and of its key: what is ours goes.
+    let table = table_of_triggers(session, options).await?;
+    run(session, &planned::removing(&found, None, table.as_deref())).await?;
+    Ok(true)
+}
+
+/// The product table, as T-SQL has it; none when there is no such table, and so no trigger of it.
+async fn table_of_triggers(
+    session: &mut Session,
+    options: &SqlServerOptions,
+) -> QueryResult<Option<String>> {
+    match guards::read(session, options).await {
+        Ok(table) => Ok(Some(table.quoted())),
+        Err(QueryError::Known(CatalogError::NoVisibleTable(_))) => Ok(None),
+        // It is there, whatever is wrong with it.
+        Err(QueryError::Known(_)) => Ok(Some(TableName::parse(&options.table)?.quoted())),
+        Err(fault) => Err(fault),
+    }
+}
+
+pub(crate) async fn status(session: &mut Session, table: &Table) -> QueryResult<CaptureStatus> {
+    if table.kind == Kind::View {
+        return Ok(CaptureStatus::ScanOnly(preflight::A_VIEW.to_owned()));
+    }
+    let mut found = Found::read(session).await?;
+    if found.is_empty() {
+        return Ok(CaptureStatus::NotInstalled);
+    }
+    let mut lines = Vec::new();
+    if let Some(reason) = table.unfit() {
+        lines.push(format!(
+            "`{}` cannot be the key any more: {reason}",
+            table.id.name
+        ));
+    }
+    if KeyType::of(&table.id.data_type).is_ok() {
+        let planned = Planned::new(table)?;
+        if found.lacks_trigger(&planned) {
+            found.note_sight(&Rights::read(session, table).await?);
+        }
+        lines.extend(found.differences(&planned));
+        lines.extend(found.unseen(&planned));
+        if lines.is_empty()
+            && let Some(outdated) = found.outdated(&planned)
+        {
+            return Ok(CaptureStatus::Outdated(outdated));
+        }
+    }
+    if lines.is_empty() {
+        return Ok(CaptureStatus::Installed);
+    }
+    Ok(CaptureStatus::Drifted(lines))
+}
+
+/// What names the product table's present body: another one was made, or another was given its name, or our
+/// trigger on it was made anew. None for a view, which has no body.
+///
+/// Rebuilding an index, adding a column and loading rows change nothing of it.
+pub(crate) async fn table_identity(
+    session: &mut Session,
+    table: &Table,
+) -> QueryResult<Option<String>> {
+    if table.kind == Kind::View {
+        return Ok(None);
+    }
+    let text = include_str!("../sql/table_identity.sql");
+    let rows = session.rows(text, &[&table.object_id]).await?;
+    let Some(row) = rows.first() else {
+        return Err(CatalogError::NoVisibleTable(label(table)).into());
+    };
+    Ok(Some(format!(
+        "{} {} {} {}",
+        row::number(row, 0)?,
+        row::text(row, 1)?,
+        row::number(row, 2)?,
+        row::text(row, 3)?
+    )))
+}
+
+/// Scripts have settings of their own: the session is not used again.
+async fn run(session: &mut Session, script: &Script) -> QueryResult<()> {
+    let done = script.run(session).await;
+    session.retire();
+    done
+}

@@ -1,0 +1,412 @@
+//! The preflight: whether the table can be served and captured, a verdict for each check. Read only.
+
+use shopmaster_catalog::{
+    CatalogError, Check, InstallOptions,
+    decimal::Digits,
+    finding::{Finding, good, warning},
+    price_column::{Held, judge},
+};
+
+use super::{
+    evidence::Evidence,
+    found::Found,
+    modules,
+    planned::Planned,
+    programs,
+    report::{Report, checks},
+    rights::Rights,
+    server::{Server, TableOptions, encryption},
+    triggers::Triggers,
+};
+use crate::{
+    SqlServerOptions,
+    diagnose::explained,
+    error::{QueryError, QueryResult, Target, named},
+    guards,
+    key::KeyType,
+    queue::{
+        price::{NameType, PriceType},
+        products,
+    },
+    quote::identifier,
+    schema::{Kind, Table, label},
+    session::Session,
+    sight::Sight,
+};
+
+/// Why a view is not captured, for people.
+pub(crate) const A_VIEW: &str = "it is a view, which has no rows of its own to capture";
+
+const OPERATION: &str = "be inspected";
+
+/// SQL Server 2008.
+const OLDEST: u32 = 10;
+/// SQL Server 2016: policies that hide rows from a login.
+const FIRST_WITH_POLICIES: u32 = 13;
+/// SQL Server 2005, as which databases of 2008 may still behave.
+const OLDEST_BEHAVIOUR: i32 = 90;
+
+/// Every check over an open session.
+pub(crate) async fn inspect(session: &mut Session, options: &SqlServerOptions) -> Vec<Check> {
+    let mut report = Report::default();
+    if let Err(fault) = look(session, options, &mut report).await {
+        report.end(Err(fault));
+    }
+    let mut found = Vec::new();
+    for (name, finding) in report.into_findings() {
+        let finding = match finding {
+            Ok(finding) => Ok(finding),
+            Err(fault) if session.is_spoiled() => Err(named(fault, OPERATION)),
+            Err(fault) => {
+                Err(explained(fault, session, options, Target::Products, OPERATION).await)
+            }
+        };
+        found.push((name, finding));
+    }
+    checks(found)
+}
+
+/// The verdict on the price column alone.
+pub(crate) async fn price(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &Table,
+) -> QueryResult<Check> {
+    let finding = price_type(session, options, table).await?;
+    Ok(finding.check("catalog.price_type"))
+}
+
+/// The first failure that nobody agreed to, for who is about to install.
+pub(crate) async fn refuse(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    agreed: InstallOptions,
+) -> QueryResult<()> {
+    let mut report = Report::default();
+    look(session, options, &mut report).await?;
+    report.failure(|fault| match fault {
+        QueryError::Known(error) => agreed.allow(error),
+        QueryError::Sql(_) | QueryError::TimedOut => false,
+    })
+}
+
+/// Whether the table can be captured, as far as its columns tell.
+pub(crate) fn fit(table: &Table) -> QueryResult<()> {
+    is_table(table)?;
+    match table.unfit() {
+        Some(reason) => Err(unfit(table, reason)),
+        None => Ok(()),
+    }
+}
+
+/// Looks, until something is missing that the next check stands on.
+async fn look(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    report: &mut Report,
+) -> QueryResult<()> {
+    let Some((server, table)) = open(session, options, report).await? else {
+        return Ok(());
+    };
+    report.begin("catalog.table_kind");
+    let kind = match is_table(&table) {
+        Ok(()) => {
+            let options = TableOptions::read(session, &table).await?;
+            table_kind(&table, &options, &server)
+        }
+        Err(fault) => Err(fault),
+    };
+    report.end(kind);
+    if table.kind == Kind::Table {
+        report.add("catalog.key", key(&table));
+    }
+    report.add("catalog.key_type", key_type(&table));
+    report.begin("catalog.price_type");
+    let price = price_type(session, options, &table).await;
+    report.end(price);
+    if report.has_failed() {
+        return Ok(());
+    }
+    report.begin("catalog.triggers");
+    let triggers = Triggers::read(session, &table).await?;
+    report.end(Ok(other_triggers(&server, &triggers)));
+    report.begin("catalog.output");
+    let evidence = evidence(session, &table, &server).await?;
+    report.end(evidence.judge(&table, triggers.refused()));
+    capture(session, &table, report).await
+}
+
+/// The server, and the table on it; none when one of them ends the rest.
+async fn open(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    report: &mut Report,
+) -> QueryResult<Option<(Server, Table)>> {
+    report.begin("catalog.open");
+    let server = Server::read(session).await?;
+    let encryption = encryption(session).await;
+    report.end(Ok(opened(&server, encryption)));
+    report.add("catalog.version", version(&server, options));
+    report.add("catalog.database", database(&server));
+    if report.has_failed() {
+        return Ok(None);
+    }
+    report.begin("catalog.table");
+    let table = match Table::facts(session, options).await {
+        Err(QueryError::Known(error @ CatalogError::NoColumn { .. })) => {
+            report.end(Ok(good(format!("the table `{}` is there", options.table))));
+            report.add("catalog.columns", Err(error.into()));
+            return Ok(None);
+        }
+        facts => facts?,
+    };
+    report.end(Ok(good(format!("the table `{}` is there", label(&table)))));
+    report.begin("catalog.columns");
+    guards::check(session, &table).await?;
+    let hidden = match table.kind == Kind::Table && server.major() >= FIRST_WITH_POLICIES {
+        true => guards::hidden(session, &table).await?,
+        false => None,
+    };
+    report.end(Ok(columns(&table, hidden)));
+    Ok(Some((server, table)))
+}
+
+/// What is ours, or would be.
+async fn capture(session: &mut Session, table: &Table, report: &mut Report) -> QueryResult<()> {
+    report.begin("catalog.names");
+    let mut found = Found::read(session).await?;
+    let planned = match Planned::new(table) {
+        Ok(planned) => planned,
+        Err(fault) => {
+            report.end(Err(fault));
+            return Ok(());
+        }
+    };
+    report.end(
+        found
+            .check_names(&planned)
+            .map(|()| names(&found, &planned)),
+    );
+    report.begin("catalog.rights");
+    let rights = Rights::read(session, table).await?;
+    found.note_sight(&rights);
+    report.end(
+        rights
+            .check(!found.is_as_planned(&planned), found.has_schema())
+            .map(|()| good(rights.text())),
+    );
+    Ok(())
+}
+
+async fn evidence(session: &mut Session, table: &Table, server: &Server) -> QueryResult<Evidence> {
+    let mut evidence = Evidence::default();
+    let sight = Sight::read(session).await?;
+    let targets = modules::look(session, table, &server.database, &sight, &mut evidence).await?;
+    programs::look(session, &targets, &sight, &mut evidence).await?;
+    Ok(evidence)
+}
+
+fn opened(server: &Server, encryption: Option<String>) -> Finding {
+    let encryption = match encryption.as_deref() {
+        Some("TRUE") => ", encrypted",
+        Some(_) => ", not encrypted",
+        None => "",
+    };
+    good(format!(
+        "`{}` answers: {} ({}), as `{}`{encryption}",
+        server.name, server.version, server.edition, server.login
+    ))
+}
+
+fn version(server: &Server, options: &SqlServerOptions) -> QueryResult<Finding> {
+    if server.major() < OLDEST {
+        return Err(CatalogError::Unsafe {
+            table: options.table.clone(),
+            reason: format!(
+                "the server's version {} is older than SQL Server 2008",
+                server.version
+            ),
+        }
+        .into());
+    }
+    Ok(good(format!("version {} is supported", server.version)))
+}
+
+fn database(server: &Server) -> QueryResult<Finding> {
+    let name = &server.database;
+    if server.is_secondary {
+        return Err(CatalogError::Secondary(name.clone()).into());
+    }
+    if server.is_read_only {
+        return Err(CatalogError::NoRights {
+            database: name.clone(),
+            source: "the database is read-only".into(),
+        }
+        .into());
+    }
+    if let Some(level) = server
+        .compatibility
+        .filter(|level| *level < OLDEST_BEHAVIOUR)
+    {
+        return Ok(warning(
+            format!(
+                "the database `{name}` has the compatibility level {level}, below the {OLDEST_BEHAVIOUR} that shopMaster's statements were written for"
+            ),
+            "Try capture on a copy of the database first, or use scan mode: `shopmasterctl configure --capture scan`",
+        ));
+    }
+    if let Some(access) = &server.reserved_for {
+        return Ok(warning(
+            format!("the database `{name}` is in {access} mode"),
+            "Check who reserved it: others than this login may be locked out, or this one soon",
+        ));
+    }
+    if server.closes {
+        return Ok(warning(
+            format!(
+                "the database `{name}` has AUTO_CLOSE on: the server opens it anew for each of shopMaster's looks"
+            ),
+            format!(
+                "Run ALTER DATABASE {} SET AUTO_CLOSE OFF, where the shop's program allows it",
+                identifier(name)
+            ),
+        ));
+    }
+    Ok(good(format!("the database `{name}` is open")))
+}
+
+fn columns(table: &Table, hidden: Option<u64>) -> Finding {
+    let text = format!(
+        "the columns `{}`, `{}` and `{}` are there",
+        table.id.name, table.names.name, table.price.name
+    );
+    match hidden.filter(|rows| *rows > 0) {
+        None => good(text),
+        Some(rows) => warning(
+            format!("{text}; but this login is shown {rows} rows fewer than the server counts"),
+            "Run this again; if it stays, ask the DBA for a security policy on the table that hides rows from this login: they would be taken for gone",
+        ),
+    }
+}
+
+fn is_table(table: &Table) -> QueryResult<()> {
+    match table.kind {
+        Kind::Table => Ok(()),
+        Kind::View => Err(CatalogError::ScanOnly {
+            table: label(table),
+            reason: A_VIEW.to_owned(),
+        }
+        .into()),
+    }
+}
+
+fn table_kind(table: &Table, options: &TableOptions, server: &Server) -> QueryResult<Finding> {
+    let text = format!("`{}` can have a trigger", label(table));
+    Ok(match options.check(table, server)? {
+        Some(note) => warning(format!("{text}: {}", note.text), note.remedy),
+        None => good(text),
+    })
+}
+
+fn key(table: &Table) -> QueryResult<Finding> {
+    match table.ambiguous() {
+        Some(reason) => Err(unfit(table, reason)),
+        None => Ok(good(format!(
+            "`{}` is never NULL and unique by itself",
+            table.id.name
+        ))),
+    }
+}
+
+fn key_type(table: &Table) -> QueryResult<Finding> {
+    let key = KeyType::of(&table.id.data_type).map_err(|reason| unfit(table, reason))?;
+    Ok(good(format!("the key's type is {}", key.column())))
+}
+
+async fn price_type(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &Table,
+) -> QueryResult<Finding> {
+    if let Err(reason) = NameType::of(&table.names.data_type) {
+        return Err(CatalogError::UnfitTable {
+            table: label(table),
+            reason: format!("`{}` cannot be the name: {reason}", table.names.name),
+        }
+        .into());
+    }
+    let unfit = |reason| CatalogError::UnfitPrice {
+        table: label(table),
+        column: table.price.name.clone(),
+        reason,
+    };
+    let price = PriceType::of(&table.price.data_type).map_err(unfit)?;
+    let text = format!("the price's type is {}", table.price.data_type.name);
+    let held = match price {
+        PriceType::Float | PriceType::Real => Held::Floats,
+        PriceType::Decimal | PriceType::Money(_) | PriceType::Integer => Held::Exact,
+    };
+    let digits = Digits::new(options.price_digits, None);
+    // It is advice: a table that cannot be read now is for other checks to tell.
+    let sample = products::sample(session, options, table)
+        .await
+        .unwrap_or_default();
+    Ok(judge(&text, held, digits, &sample))
+}
+
+fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {
+    let mut text = match triggers.others().as_slice() {
+        [] => "the table has no other triggers".to_owned(),
+        names => format!(
+            "the table has triggers of its own, which stay as they are: {}",
+            listed(names)
+        ),
+    };
+    if !triggers.started_by_update().is_empty() {
+        text.push_str(
+            "; capture is not proven by writing a row, which would start them, but by its text",
+        );
+    }
+    if server.nested_triggers == Some(false) {
+        return warning(
+            format!(
+                "{text}; the server's setting `nested triggers` is off: what another trigger writes into the table is not captured"
+            ),
+            "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; where the shop's program allows it; else a verify finds what is missed, each night",
+        );
+    }
+    match triggers.instead().as_slice() {
+        [] => good(text),
+        instead => warning(
+            format!(
+                "{text}; {} stands in for writes of the table: only what it writes itself is captured",
+                listed(instead)
+            ),
+            "Nothing, if it writes the same rows",
+        ),
+    }
+}
+
+fn names(found: &Found, planned: &Planned) -> Finding {
+    match found.other_table(planned) {
+        Some(other) => warning(
+            format!("the table `{other}` is captured; installing moves the capture"),
+            "Nothing, if the other table is not served any more",
+        ),
+        None => good("no name of shopMaster's is taken".to_owned()),
+    }
+}
+
+fn unfit(table: &Table, reason: String) -> QueryError {
+    CatalogError::UnfitKey {
+        table: label(table),
+        column: table.id.name.clone(),
+        reason,
+    }
+    .into()
+}
+
+fn listed(names: &[&str]) -> String {
+    let quoted = names.iter().map(|name| format!("`{name}`"));
+    quoted.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,94 @@
+//! The preflight's findings, a check each.
+
+use shopmaster_catalog::{CatalogError, Check, finding::Finding};
+
+use crate::error::{QueryError, QueryResult};
+
+/// The checks, in their order.
+const CHECKS: [&str; 13] = [
+    "catalog.open",
+    "catalog.version",
+    "catalog.database",
+    "catalog.table",
+    "catalog.columns",
+    "catalog.table_kind",
+    "catalog.key",
+    "catalog.key_type",
+    "catalog.price_type",
+    "catalog.triggers",
+    "catalog.output",
+    "catalog.names",
+    "catalog.rights",
+];
+
+/// What was found, check by check: one that fails ends those that stand on it, and no others.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    findings: Vec<(&'static str, QueryResult<Finding>)>,
+    /// The check that is being made.
+    current: Option<&'static str>,
+}
+
+impl Report {
+    /// The check that whatever fails from here on belongs to.
+    pub(crate) fn begin(&mut self, name: &'static str) {
+        self.current = Some(name);
+    }
+
+    /// The verdict of the check that was begun.
+    pub(crate) fn end(&mut self, found: QueryResult<Finding>) {
+        // Before the first one nothing is known but that the session is there.
+        let name = self.current.take().unwrap_or(CHECKS[0]);
+        self.findings.push((name, found));
+    }
+
+    /// The same, in one.
+    pub(crate) fn add(&mut self, name: &'static str, found: QueryResult<Finding>) {
+        self.begin(name);
+        self.end(found);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.findings.iter().any(|(_, found)| found.is_err())
+    }
+
+    /// The first failure but those that are agreed to.
+    pub(crate) fn failure(self, is_agreed: impl Fn(&QueryError) -> bool) -> QueryResult<()> {
+        let failures = self
+            .findings
+            .into_iter()
+            .filter_map(|(_, found)| found.err());
+        match failures.into_iter().find(|fault| !is_agreed(fault)) {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
+    }
+
+    /// Every check that was made, with what it found.
+    pub(crate) fn into_findings(self) -> Vec<(&'static str, QueryResult<Finding>)> {
+        self.findings
+    }
+}
+
+/// Every check; those that were not made are skipped.
+pub(crate) fn checks(mut found: Vec<(&'static str, Result<Finding, CatalogError>)>) -> Vec<Check> {
+    let one = |name| {
+        let place = found.iter().position(|(made, _)| *made == name);
+        match place.map(|place| found.swap_remove(place).1) {
+            Some(Ok(finding)) => finding.check(name),
+            Some(Err(error)) => Check::failed(name, &error),
+            None => Check::skipped(name),
+        }
+    };
+    CHECKS.into_iter().map(one).collect()
+}
+
+/// Every check when the server cannot be used.
+pub(crate) fn unopened(error: &CatalogError) -> Vec<Check> {
+    let [first, others @ ..] = CHECKS;
+    let skipped = others.into_iter().map(Check::skipped);
+    [Check::failed(first, error)]
+        .into_iter()
+        .chain(skipped)
+        .collect()
+}

@@ -1,0 +1,254 @@
+//! What this login may do, and the statements that grant what it lacks.
+
+use shopmaster_catalog::CatalogError;
+
+use crate::{
+    error::{QueryError, QueryResult},
+    quote::identifier,
+    schema::Table,
+    session::Session,
+};
+
+/// The rights of this session's user.
+#[derive(Debug)]
+pub(crate) struct Rights {
+    user: String,
+    /// Owner of the database, or the like: nothing is asked further.
+    is_owner: bool,
+    table: String,
+    /// In the order of the statement.
+    held: Vec<bool>,
+}
+
+/// What shopMaster lives on once capture is installed; the place of each right in the statement.
+const READ: [(usize, &str); 2] = [(0, "SELECT"), (VIEW_TABLE, "VIEW DEFINITION")];
+const VIEW_TABLE: usize = 1;
+/// The rights on our own schema.
+const SERVE: [(usize, &str); 5] = [
+    (8, "SELECT"),
+    (9, "INSERT"),
+    (10, "UPDATE"),
+    (11, "DELETE"),
+    (12, "VIEW DEFINITION"),
+];
+/// What installing needs of the database; the last one for the view that is bound to our own table, before
+/// anything can be granted on that. The right to act as the table's owner is needed too, and never asked for:
+/// of `dbo` it is all rights that there are.
+const MAKE: [(usize, &str); 5] = [
+    (3, "CREATE SCHEMA"),
+    (4, "CREATE TABLE"),
+    (5, "CREATE VIEW"),
+    (6, "ALTER ANY SCHEMA"),
+    (13, "REFERENCES"),
+];
+const ALTER_TABLE: usize = 2;
+const IMPERSONATE: usize = 7;
+
+impl Rights {
+    pub(crate) async fn read(session: &mut Session, table: &Table) -> QueryResult<Self> {
+        let quoted = table.quoted();
+        let owner = identifier(table.owner.as_deref().unwrap_or("dbo"));
+        let rows = session
+            .rows(include_str!("../sql/rights.sql"), &[&quoted, &owner])
+            .await?;
+        let mut held = Vec::new();
+        let (mut user, mut is_owner) = (String::new(), false);
+        if let Some(row) = rows.first() {
+            user = row.try_get::<&str, _>(0)?.unwrap_or_default().to_owned();
+            is_owner = row.try_get::<i32, _>(1)? == Some(1);
+            for index in 2..16 {
+                held.push(row.try_get::<i32, _>(index)? != Some(0));
+            }
+        }
+        Ok(Self {
+            user,
+            is_owner,
+            table: quoted,
+            held,
+        })
+    }
+
+    /// # Errors
+    ///
+    /// [`CatalogError::Denied`], with what a DBA has to run.
+    pub(crate) fn check(&self, is_to_install: bool, has_schema: bool) -> QueryResult<()> {
+        // Who cannot see what is there does not know what there is to install.
+        self.check_sight()?;
+        let install = match is_to_install {
+            true => self.to_install(),
+            false => None,
+        };
+        let serve = self.to_serve(has_schema);
+        let (operation, source) = match (install, serve.is_empty()) {
+            (None, true) => return Ok(()),
+            (None, false) => ("serve the product table", by_a_dba(&serve)),
+            (Some(install), true) => ("install capture", install),
+            (Some(install), false) => (
+                "install capture",
+                format!("{install}; and {}", by_a_dba(&serve)),
+            ),
+        };
+        Err(denied(operation, source))
+    }
+
+    /// # Errors
+    ///
+    /// [`CatalogError::Denied`] when the table's triggers are hidden from this login: with that one right alone
+    /// it is known what else is missing, if anything is.
+    pub(crate) fn check_sight(&self) -> QueryResult<()> {
+        match self.sees_triggers() {
+            true => Ok(()),
+            false => Err(denied(
+                "see the product table's triggers",
+                by_a_dba(&self.grant(&READ, Some(&self.on_table()))),
+            )),
+        }
+    }
+
+    /// Whether it may see the table's triggers.
+    pub(crate) fn sees_triggers(&self) -> bool {
+        self.is_owner || self.held.get(VIEW_TABLE) != Some(&false)
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        format!("`{}` has the rights that are needed", self.user)
+    }
+
+    /// The grants that serving lacks.
+    fn to_serve(&self, has_schema: bool) -> Vec<String> {
+        let mut grants = self.grant(&READ, Some(&self.on_table()));
+        if has_schema {
+            grants.extend(self.grant(&SERVE, Some("SCHEMA::[shopmaster]")));
+        }
+        grants
+    }
+
+    /// What has to be done before capture is installed; none when this login may do it.
+    fn to_install(&self) -> Option<String> {
+        const PLAN: &str = "a DBA has to run the text of `shopmasterctl capture plan` once";
+        let mut grants = self.grant(&[(ALTER_TABLE, "ALTER")], Some(&self.on_table()));
+        grants.extend(self.grant(&MAKE, None));
+        if self.lacks(IMPERSONATE) {
+            return Some(PLAN.to_owned());
+        }
+        match grants.is_empty() {
+            true => None,
+            false => Some(format!("{PLAN}, or {}", grants.join("; "))),
+        }
+    }
+
+    /// The one statement that grants those that are missing; nothing when none is.
+    fn grant(&self, rights: &[(usize, &str)], on: Option<&str>) -> Vec<String> {
+        let missing = rights.iter().filter(|(place, _)| self.lacks(*place));
+        let names: Vec<_> = missing.map(|(_, name)| *name).collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let on = on.map_or(String::new(), |what| format!(" ON {what}"));
+        let user = identifier(&self.user);
+        vec![format!("GRANT {}{on} TO {user}", names.join(", "))]
+    }
+
+    fn lacks(&self, place: usize) -> bool {
+        !self.is_owner && self.held.get(place) == Some(&false)
+    }
+
+    fn on_table(&self) -> String {
+        format!("OBJECT::{}", self.table)
+    }
+}
+
+fn by_a_dba(grants: &[String]) -> String {
+    format!("a DBA has to run {}", grants.join("; "))
+}
+
+fn denied(operation: &'static str, source: String) -> QueryError {
+    CatalogError::Denied {
+        operation,
+        source: source.into(),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rights(missing: &[usize]) -> Rights {
+        Rights {
+            user: "o'till]".to_owned(),
+            is_owner: false,
+            table: "[dbo].[Products]".to_owned(),
+            held: (0..14).map(|place| !missing.contains(&place)).collect(),
+        }
+    }
+
+    /// What is said, with its cause.
+    fn said(rights: &Rights, is_to_install: bool, has_schema: bool) -> String {
+        match rights.check(is_to_install, has_schema) {
+            Ok(()) => String::new(),
+            Err(QueryError::Known(CatalogError::Denied { operation, source })) => {
+                format!("{operation}: {source}")
+            }
+            Err(fault) => format!("{fault:?}"),
+        }
+    }
+
+    #[test]
+    fn each_missing_right_is_named_with_its_grant() {
+        assert_eq!(
+            said(&rights(&[2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13]), true, true),
+            "install capture: a DBA has to run the text of `shopmasterctl capture plan` once, or \
+             GRANT ALTER ON OBJECT::[dbo].[Products] TO [o'till]]]; \
+             GRANT CREATE SCHEMA, CREATE TABLE, CREATE VIEW, ALTER ANY SCHEMA, REFERENCES TO [o'till]]]; and \
+             a DBA has to run \
+             GRANT SELECT, INSERT, UPDATE, DELETE, VIEW DEFINITION ON SCHEMA::[shopmaster] TO [o'till]]]"
+        );
+        assert_eq!(
+            said(&rights(&[0]), false, true),
+            "serve the product table: a DBA has to run GRANT SELECT ON OBJECT::[dbo].[Products] TO [o'till]]]"
+        );
+        assert_eq!(said(&rights(&[2, 3, 4, 5, 6, 7, 13]), false, true), "");
+        assert_eq!(said(&rights(&[8, 9]), true, false), "");
+        assert_eq!(said(&rights(&[]), true, true), "");
+    }
+
+    #[test]
+    fn nothing_that_is_said_makes_this_login_the_owner_of_everything() {
+        let all: Vec<_> = (0..14).collect();
+        for missing in [all.as_slice(), &[7], &[2, 7], &[3, 7, 8]] {
+            for (is_to_install, has_schema) in [(true, true), (true, false), (false, true)] {
+                let said = said(&rights(missing), is_to_install, has_schema);
+                for word in ["IMPERSONATE", "CONTROL", "db_owner"] {
+                    assert!(!said.contains(word), "{said}");
+                }
+            }
+        }
+        // What it cannot do by itself however many grants it has, is not granted in part.
+        assert_eq!(
+            said(&rights(&[2, 3, 4, 7]), true, false),
+            "install capture: a DBA has to run the text of `shopmasterctl capture plan` once"
+        );
+    }
+
+    #[test]
+    fn who_cannot_see_the_triggers_is_told_that_one_grant() {
+        for missing in [&[1][..], &[1, 2, 3, 7]] {
+            assert_eq!(
+                said(&rights(missing), true, true),
+                "see the product table's triggers: a DBA has to run \
+                 GRANT VIEW DEFINITION ON OBJECT::[dbo].[Products] TO [o'till]]]"
+            );
+        }
+    }
+
+    #[test]
+    fn an_owner_needs_no_grant() {
+        let rights = Rights {
+            is_owner: true,
+            ..rights(&[0, 1, 2, 7])
+        };
+        assert!(rights.check(true, true).is_ok());
+    }
+}

@@ -1,0 +1,126 @@
+//! T-SQL in batches: what is printed is what is run.
+
+use std::{fmt::Write as _, time::Duration};
+
+use crate::{
+    error::{QueryError, QueryResult},
+    session::Session,
+};
+
+/// Batches that are run one by one on one session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Script(Vec<String>);
+
+/// The pauses between the tries of a batch that somebody else keeps from what it needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Pauses {
+    left: u32,
+    shortest: Duration,
+    longest: Duration,
+}
+
+impl Script {
+    pub(crate) fn push(&mut self, batch: impl Into<String>) {
+        let batch: String = batch.into();
+        self.0.push(batch.trim_end().to_owned());
+    }
+
+    pub(crate) fn batches(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// For people and their tools: `sqlcmd` and Management Studio send what is between two `GO`.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for batch in &self.0 {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{batch}\nGO\n");
+        }
+        text
+    }
+
+    /// Runs every batch; waits when the till is in the way, and gives way itself.
+    pub(crate) async fn run(&self, session: &mut Session) -> QueryResult<()> {
+        for batch in self.batches() {
+            patiently(session, batch, Pauses::for_a_schema()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Pauses {
+    /// For a batch that reads or writes rows, and waits for two seconds at most.
+    pub(crate) fn for_rows() -> Self {
+        Self {
+            left: 4,
+            shortest: Duration::from_millis(100),
+            longest: Duration::from_millis(800),
+        }
+    }
+
+    /// For a batch that changes the product table itself. While it waits for the table, whoever comes later
+    /// waits behind it, readers too: so it waits for a quarter of a second, seldom, and at no fixed rhythm.
+    pub(crate) fn for_a_schema() -> Self {
+        Self {
+            left: 19,
+            shortest: Duration::from_secs(1),
+            longest: Duration::from_secs(3),
+        }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.left = self.left.checked_sub(1)?;
+        let range = self.longest.saturating_sub(self.shortest);
+        Some(self.shortest + range.mul_f64(fastrand::f64()))
+    }
+}
+
+/// Runs one batch, again while somebody else holds what it needs.
+pub(crate) async fn patiently(
+    session: &mut Session,
+    batch: &str,
+    pauses: Pauses,
+) -> QueryResult<Vec<Vec<tiberius::Row>>> {
+    for pause in pauses {
+        match session.batch(batch).await {
+            Err(fault) if is_passing(&fault) => {}
+            answer => return answer,
+        }
+        // What the server has not undone by itself would be held through the pause.
+        session.batch(include_str!("../sql/take_back.sql")).await?;
+        tokio::time::sleep(pause).await;
+    }
+    session.batch(batch).await
+}
+
+/// A lock that was not given in time, or a deadlock that we lost.
+fn is_passing(fault: &QueryError) -> bool {
+    matches!(fault.number(), Some(1222 | 1205))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_parted_by_go() {
+        let mut script = Script::default();
+        script.push("SELECT 1;\n");
+        script.push("SELECT 2;");
+        assert_eq!(script.text(), "SELECT 1;\nGO\nSELECT 2;\nGO\n");
+    }
+
+    /// As the plan tells it to people.
+    #[test]
+    fn a_table_is_asked_for_twenty_times_with_pauses_of_one_to_three_seconds() {
+        let pauses: Vec<_> = Pauses::for_a_schema().collect();
+        assert_eq!(pauses.len(), 19);
+        let allowed = Duration::from_secs(1)..=Duration::from_secs(3);
+        assert!(pauses.iter().all(|pause| allowed.contains(pause)));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]), "no rhythm");
+    }
+}

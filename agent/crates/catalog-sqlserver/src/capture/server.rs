@@ -1,0 +1,181 @@
+//! What is around the product table: the server, and what else lives on the table.
+
+use shopmaster_catalog::CatalogError;
+use tiberius::Row;
+
+use crate::{
+    error::QueryResult,
+    row::{property_of, text},
+    schema::{Table, label},
+    session::Session,
+};
+
+/// The server and its database.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// `15.0.2000.5`.
+    pub(crate) version: String,
+    pub(crate) edition: String,
+    pub(crate) name: String,
+    pub(crate) login: String,
+    pub(crate) database: String,
+    pub(crate) is_read_only: bool,
+    /// It is another server's copy, which is written there.
+    pub(crate) is_secondary: bool,
+    /// Who may enter it, when not everybody may.
+    pub(crate) reserved_for: Option<String>,
+    /// As which version of SQL Server it behaves: 80 is SQL Server 2000.
+    pub(crate) compatibility: Option<i32>,
+    /// It is closed when nobody is in it.
+    pub(crate) closes: bool,
+    /// It hands out its changes by merge replication.
+    is_merge_publisher: bool,
+    /// Whether a trigger's write starts triggers; none when it cannot be seen.
+    pub(crate) nested_triggers: Option<bool>,
+}
+
+/// What the product table is besides a table.
+#[derive(Debug)]
+pub(crate) struct TableOptions(Row);
+
+/// What a person should know of the product table, and what to do about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Note {
+    pub(crate) text: &'static str,
+    pub(crate) remedy: &'static str,
+}
+
+/// `temporal_type` of the history of a temporal table.
+const HISTORY: u8 = 1;
+
+impl Server {
+    pub(crate) async fn read(session: &mut Session) -> QueryResult<Self> {
+        let rows = session.rows(include_str!("../sql/server.sql"), &[]).await?;
+        let text = |index| {
+            rows.first()
+                .map_or(Ok(String::new()), |row| text(row, index))
+        };
+        let number = |index| -> QueryResult<Option<i32>> {
+            Ok(rows
+                .first()
+                .map(|row| row.try_get(index))
+                .transpose()?
+                .flatten())
+        };
+        Ok(Self {
+            version: text(0)?,
+            edition: text(1)?,
+            name: text(2)?,
+            login: text(3)?,
+            database: text(4)?,
+            is_read_only: number(5)? == Some(1),
+            nested_triggers: number(6)?.map(|setting| setting == 1),
+            is_secondary: number(7)? == Some(1),
+            reserved_for: Some(text(8)?).filter(|access| !access.is_empty()),
+            compatibility: number(9)?,
+            closes: number(10)? == Some(1),
+            is_merge_publisher: number(11)? == Some(1),
+        })
+    }
+
+    /// 10 is SQL Server 2008. One that does not say is taken for a new one.
+    pub(crate) fn major(&self) -> u32 {
+        let major = self.version.split('.').next();
+        major
+            .and_then(|major| major.parse().ok())
+            .unwrap_or(u32::MAX)
+    }
+}
+
+impl TableOptions {
+    pub(crate) async fn read(session: &mut Session, table: &Table) -> QueryResult<Self> {
+        let rows = session
+            .rows(
+                include_str!("../sql/table_options.sql"),
+                &[&table.object_id],
+            )
+            .await?;
+        let missing = || CatalogError::NoVisibleTable(label(table)).into();
+        rows.into_iter().next().map(Self).ok_or_else(missing)
+    }
+
+    /// Whether a trigger on it is allowed, and harmless; what a person should know of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Unsafe`] when it is not.
+    pub(crate) fn check(&self, table: &Table, server: &Server) -> QueryResult<Option<Note>> {
+        let is_published = self.has("is_published") || self.has("is_replicated");
+        let is_merged = self.has("is_merge_published");
+        let reasons = [
+            (
+                self.has("is_memory_optimized"),
+                "it is memory-optimised, where triggers are another kind",
+            ),
+            (
+                self.number("temporal_type") == HISTORY,
+                "it is the history of a temporal table, which only the server writes",
+            ),
+            (
+                self.has("is_external"),
+                "it is an external table, whose rows are not in this database",
+            ),
+            (self.has("is_filetable"), "it is a file table"),
+            (
+                self.has("is_node") || self.has("is_edge"),
+                "it is a graph table",
+            ),
+            (self.has("ledger_type"), "it is a ledger table"),
+            (
+                is_merged && !server.is_merge_publisher,
+                "it is a copy that merge replication keeps, which makes the table anew at will",
+            ),
+        ];
+        if let Some((_, reason)) = reasons.into_iter().find(|(is_so, _)| *is_so) {
+            return Err(CatalogError::Unsafe {
+                table: label(table),
+                reason: reason.to_owned(),
+            }
+            .into());
+        }
+        let notes = [
+            (
+                self.has("temporal_type"),
+                Note {
+                    text: "it is a temporal table, and the trigger is on its current rows",
+                    remedy: "No action needed: the server writes the history itself, which starts no trigger",
+                },
+            ),
+            (
+                is_published || is_merged || self.has("is_sync_tran_subscribed"),
+                Note {
+                    text: "it takes part in replication, and what that brings in is captured, too",
+                    remedy: "Run `shopmasterctl capture status` after the publication was initialised again: a table that is made anew has lost its trigger",
+                },
+            ),
+        ];
+        Ok(notes
+            .into_iter()
+            .find(|(is_so, _)| *is_so)
+            .map(|(_, note)| note))
+    }
+
+    /// Whether the server knows the property, and the table has it.
+    fn has(&self, property: &str) -> bool {
+        self.number(property) > 0
+    }
+
+    /// A property; zero when the server does not know it.
+    fn number(&self, property: &str) -> u8 {
+        property_of(&self.0, property)
+    }
+}
+
+/// What the server says of this connection; none when this login may not see it.
+pub(crate) async fn encryption(session: &mut Session) -> Option<String> {
+    let rows = session
+        .rows(include_str!("../sql/encryption.sql"), &[])
+        .await
+        .ok()?;
+    text(rows.first()?, 0).ok()
+}

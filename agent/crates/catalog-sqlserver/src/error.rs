@@ -1,0 +1,198 @@
+//! From what the server and the driver say to what the catalog says.
+//!
+//! Sources: <https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/database-engine-events-and-errors>.
+
+use shopmaster_catalog::CatalogError;
+use tds_connect::ConnectError;
+use tiberius::error::Error;
+
+/// Why a piece of work on a session failed.
+#[derive(Debug)]
+pub(crate) enum QueryError {
+    /// Known by name already.
+    Known(CatalogError),
+    /// The server or the driver said so.
+    Sql(Error),
+    /// The deadline passed.
+    TimedOut,
+}
+
+/// "Cannot continue the execution because the session is in the kill state".
+const KILLED: u32 = 596;
+
+/// What a piece of work on a session gives.
+pub(crate) type QueryResult<T> = Result<T, QueryError>;
+
+/// What a piece of work is over: which object it is that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The product table.
+    Products,
+    /// The ChangeLog and its view.
+    ChangeLog,
+    /// The owner's table.
+    Owner,
+    /// Neither.
+    Nothing,
+}
+
+impl QueryError {
+    /// Whether it is the server's own word, after which the connection goes on.
+    pub(crate) fn is_server(&self) -> bool {
+        self.number().is_some()
+    }
+
+    /// Why there is no connection, where that is the failure.
+    pub(crate) fn connect_error(&self) -> Option<&ConnectError> {
+        match self {
+            Self::Known(CatalogError::Connect { cause, .. }) => cause.error.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// The server's error number.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Sql(error) => error.code(),
+            Self::Known(_) | Self::TimedOut => None,
+        }
+    }
+
+    /// Whether the server says that this login may not: on an object, a column, in a database, on the
+    /// server, or because it cannot find what we name.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(
+            self.number(),
+            Some(
+                229 | 230
+                    | 262
+                    | 297
+                    | 300
+                    | 916
+                    | 1088
+                    | 2760
+                    | 3701
+                    | 4902
+                    | 8197
+                    | 15151
+                    | 15247
+                    | 15517
+            )
+        )
+    }
+
+    /// Whether somebody else held a lock for longer than we wait.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.number() == Some(1222)
+    }
+
+    /// Whether the session was ended while its statement ran: by word, or by closing the connection.
+    pub(crate) fn is_end_of_session(&self) -> bool {
+        match self {
+            Self::Sql(Error::Server(token)) => token.code() == KILLED,
+            Self::Sql(Error::Io { .. }) => true,
+            Self::Sql(_) | Self::Known(_) | Self::TimedOut => false,
+        }
+    }
+
+    /// Whether the server says so itself that somebody ended the session.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.number() == Some(KILLED)
+    }
+
+    /// Whether an index allows no locks of single rows, which the statement asked for.
+    pub(crate) fn is_without_row_locks(&self) -> bool {
+        self.number() == Some(651)
+    }
+
+    /// Whether somebody else was in the way: a deadlock, a lock, a snapshot that is not the newest any more.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.number(), Some(1204 | 1205 | 1222 | 3960))
+    }
+}
+
+/// The cause by its number alone.
+pub(crate) fn named(fault: QueryError, operation: &'static str) -> CatalogError {
+    let is_denied = fault.is_denied();
+    let error = match fault {
+        QueryError::Known(error) => return error,
+        QueryError::TimedOut => return CatalogError::TimedOut(operation),
+        QueryError::Sql(error) => error,
+    };
+    match (&error, error.code()) {
+        (_, Some(1205)) => CatalogError::Deadlock(operation),
+        (_, Some(1204 | 1222 | 3960)) => CatalogError::Busy(operation),
+        _ if is_denied => CatalogError::Denied {
+            operation,
+            source: Box::new(error),
+        },
+        _ if lost(&error) => CatalogError::ConnectionLost {
+            operation,
+            source: Box::new(error),
+        },
+        _ => CatalogError::Statement {
+            operation,
+            source: Box::new(error),
+        },
+    }
+}
+
+/// Whether the server ended the connection, the network did, or what came is not the protocol.
+fn lost(error: &Error) -> bool {
+    match error {
+        Error::Server(token) => token.class() >= 20,
+        Error::Conversion(_) | Error::Utf8 | Error::Utf16 | Error::ParseInt(_) => false,
+        _ => true,
+    }
+}
+
+impl From<CatalogError> for QueryError {
+    fn from(error: CatalogError) -> Self {
+        Self::Known(error)
+    }
+}
+
+impl From<Error> for QueryError {
+    fn from(error: Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_word_of_the_server_is_a_lost_connection() {
+        let cut = Error::from(io::Error::from(io::ErrorKind::UnexpectedEof));
+        for error in [cut, Error::Protocol("garbage".into())] {
+            let error = named(QueryError::Sql(error), "read products");
+            assert!(
+                matches!(
+                    error,
+                    CatalogError::ConnectionLost {
+                        operation: "read products",
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_understood_is_no_lost_connection() {
+        let error = named(
+            QueryError::Sql(Error::Conversion("odd".into())),
+            "read products",
+        );
+        assert!(matches!(error, CatalogError::Statement { .. }), "{error}");
+        let error = named(QueryError::TimedOut, "read products");
+        assert!(
+            matches!(error, CatalogError::TimedOut("read products")),
+            "{error}"
+        );
+    }
+}

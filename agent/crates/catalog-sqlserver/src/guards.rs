@@ -1,0 +1,282 @@
+//! What the database keeps from this login without saying so: values that are masked or encrypted, and rows
+//! that a policy hides. What was read so would be published as if it were real, or taken for gone.
+//!
+//! Sources: <https://learn.microsoft.com/en-us/sql/relational-databases/security/dynamic-data-masking>,
+//! <https://learn.microsoft.com/en-us/sql/relational-databases/security/row-level-security>,
+//! <https://learn.microsoft.com/en-us/sql/relational-databases/system-catalog-views/sys-columns-transact-sql>.
+
+use shopmaster_catalog::{CatalogError, template::fill};
+use tiberius::Row;
+
+use super::{
+    SqlServerOptions,
+    error::QueryResult,
+    lexer::{Token, tokens},
+    object::qualified,
+    quote::identifier,
+    row::{number, property_of, text},
+    schema::{Column, Kind, Table, label},
+    session::Session,
+    sight::Look,
+};
+
+/// Reads what the database knows of the product table, and makes sure that it shows the rows as they are.
+///
+/// # Errors
+///
+/// As [`Table::facts`], and as [`check`].
+pub(crate) async fn read(session: &mut Session, options: &SqlServerOptions) -> QueryResult<Table> {
+    let table = Table::facts(session, options).await?;
+    check(session, &table).await?;
+    Ok(table)
+}
+
+/// Whether the table shows itself to this login as it is.
+///
+/// # Errors
+///
+/// [`CatalogError::Denied`] for what is masked or hidden, [`CatalogError::UnfitKey`] and the like for a column
+/// that is encrypted.
+pub(crate) async fn check(session: &mut Session, table: &Table) -> QueryResult<()> {
+    let rows = session
+        .rows(include_str!("sql/column_options.sql"), &[&table.object_id])
+        .await?;
+    let mut masked = Vec::new();
+    for row in &rows {
+        let id: Option<i32> = row.try_get("column_id")?;
+        let mapped = [&table.id, &table.names, &table.price];
+        let Some(column) = mapped
+            .into_iter()
+            .find(|column| id == Some(column.column_id))
+        else {
+            continue;
+        };
+        if property_of(row, "encryption_type") > 0 {
+            return Err(encrypted(table, column).into());
+        }
+        if property_of(row, "is_masked") > 0 {
+            masked.push(Place {
+                schema: table.schema.clone(),
+                table: table.name.clone(),
+                column: column.name.clone(),
+            });
+        }
+    }
+    let predicates = seen(session, include_str!("sql/predicates.sql")).await?;
+    let mut hiding: Vec<Predicate> = predicates
+        .iter()
+        .map(predicate)
+        .collect::<QueryResult<_>>()?;
+    if table.kind == Kind::Table {
+        hiding.retain(|predicate| predicate.object_id == table.object_id);
+    } else {
+        let masks = seen(session, include_str!("sql/masks.sql")).await?;
+        let mut places = masks.iter().map(place).collect::<QueryResult<Vec<_>>>()?;
+        if places.is_empty() && hiding.is_empty() {
+            return Ok(());
+        }
+        let query = Query::of(session, table).await?;
+        places.retain(|place| query.names(&place.table) && query.names(&place.column));
+        hiding.retain(|predicate| query.names(&predicate.table));
+        masked.extend(places);
+    }
+    for place in &masked {
+        unmasked(session, place).await?;
+    }
+    for predicate in &hiding {
+        sees_all(session, predicate).await?;
+    }
+    Ok(())
+}
+
+/// A column.
+struct Place {
+    schema: String,
+    table: String,
+    column: String,
+}
+
+/// What hides rows of a table.
+struct Predicate {
+    object_id: i32,
+    schema: String,
+    table: String,
+    policy: String,
+}
+
+/// The words of a view's query and of those of the views in it.
+struct Query {
+    tokens: Vec<Token>,
+    /// Some of it cannot be read, or it takes all columns: it may name anything.
+    is_open: bool,
+}
+
+impl Query {
+    async fn of(session: &mut Session, view: &Table) -> QueryResult<Self> {
+        let rows = session
+            .rows(include_str!("sql/view_queries.sql"), &[])
+            .await?;
+        let mut query = Self {
+            tokens: Vec::new(),
+            is_open: false,
+        };
+        let mut left = Vec::new();
+        for row in &rows {
+            let (schema, name) = (text(row, 0)?, text(row, 1)?);
+            let definition: Option<&str> = row.try_get(2)?;
+            if schema == view.schema && name == view.name {
+                query.take(definition);
+            } else {
+                left.push((name, definition));
+            }
+        }
+        loop {
+            let (met, unmet): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|(name, _)| query.has(name));
+            if met.is_empty() {
+                return Ok(query);
+            }
+            met.into_iter().for_each(|(_, text)| query.take(text));
+            left = unmet;
+        }
+    }
+
+    fn take(&mut self, definition: Option<&str>) {
+        let tokens = tokens(definition.unwrap_or_default());
+        self.is_open |= tokens.is_empty() || tokens.iter().any(|token| token.is_sign('*'));
+        self.tokens.extend(tokens);
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.tokens.iter().any(|token| token.names(name))
+    }
+
+    /// Whether it may give something of this name.
+    fn names(&self, name: &str) -> bool {
+        self.is_open || self.has(name)
+    }
+}
+
+/// What a view of the catalogue shows; nothing where the server or the rights do not let it.
+async fn seen(session: &mut Session, sql: &str) -> QueryResult<Vec<Row>> {
+    Ok(match Look::at(session, sql, &[]).await? {
+        Look::Seen(rows) => rows,
+        Look::Hidden | Look::Missing => Vec::new(),
+    })
+}
+
+async fn unmasked(session: &mut Session, place: &Place) -> QueryResult<()> {
+    let table = qualified(&place.schema, &place.table);
+    let rows = session
+        .rows(include_str!("sql/unmask.sql"), &[&table, &place.column])
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(());
+    };
+    let (of_database, of_column): (Option<i32>, Option<i32>) = (row.try_get(0)?, row.try_get(1)?);
+    if of_database == Some(1) || of_column == Some(1) {
+        return Ok(());
+    }
+    Err(CatalogError::Denied {
+        operation: "see masked columns",
+        source: format!(
+            "`{}` of `{}.{}` is shown masked to it, and the mask would be published: a DBA has to run GRANT UNMASK TO {}",
+            place.column,
+            place.schema,
+            place.table,
+            identifier(&text(row, 2)?)
+        )
+        .into(),
+    }
+    .into())
+}
+
+async fn sees_all(session: &mut Session, predicate: &Predicate) -> QueryResult<()> {
+    let table = qualified(&predicate.schema, &predicate.table);
+    let what = match hidden_rows(session, predicate.object_id, &table).await? {
+        Some(0) => return Ok(()),
+        Some(rows) => format!("{rows} of its rows"),
+        None => "some of its rows".to_owned(),
+    };
+    Err(CatalogError::Denied {
+        operation: "see every row",
+        source: format!(
+            "the security policy `{}` on `{}.{}` hides {what} from it, and they would be taken for gone: the policy has to let this login see all of them",
+            predicate.policy, predicate.schema, predicate.table
+        )
+        .into(),
+    }
+    .into())
+}
+
+/// How many rows of the table this login is not shown, by the server's own count; none when that is not known.
+/// What others have not committed makes a difference for a moment.
+///
+/// A policy that hides them may itself be hidden from this login.
+pub(crate) async fn hidden(session: &mut Session, table: &Table) -> QueryResult<Option<u64>> {
+    hidden_rows(session, table.object_id, &table.quoted()).await
+}
+
+async fn hidden_rows(
+    session: &mut Session,
+    object_id: i32,
+    table: &str,
+) -> QueryResult<Option<u64>> {
+    let counted = Look::at(session, &hidden_rows_text(object_id, table), &[]).await?;
+    let Look::Seen(rows) = counted else {
+        return Ok(None);
+    };
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let (all, shown): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    let hidden = all.zip(shown).map(|(all, shown)| all - shown);
+    Ok(hidden.map(|hidden| u64::try_from(hidden).unwrap_or(0)))
+}
+
+pub(crate) fn hidden_rows_text(object_id: i32, table: &str) -> String {
+    fill(
+        include_str!("sql/hidden_rows.sql").trim_end(),
+        &[("object", &object_id.to_string()), ("table", table)],
+    )
+}
+
+fn encrypted(table: &Table, column: &Column) -> CatalogError {
+    let reason = "the shop's program encrypts it (Always Encrypted), and its values cannot be read";
+    let (label, name) = (label(table), column.name.clone());
+    if *column == table.id {
+        return CatalogError::UnfitKey {
+            table: label,
+            column: name,
+            reason: reason.to_owned(),
+        };
+    }
+    if *column == table.price {
+        return CatalogError::UnfitPrice {
+            table: label,
+            column: name,
+            reason: reason.to_owned(),
+        };
+    }
+    CatalogError::UnfitTable {
+        table: label,
+        reason: format!("`{name}` cannot be the name: {reason}"),
+    }
+}
+
+fn place(row: &Row) -> QueryResult<Place> {
+    Ok(Place {
+        schema: text(row, 0)?,
+        table: text(row, 1)?,
+        column: text(row, 2)?,
+    })
+}
+
+fn predicate(row: &Row) -> QueryResult<Predicate> {
+    Ok(Predicate {
+        object_id: number(row, 0)?,
+        schema: text(row, 1)?,
+        table: text(row, 2)?,
+        policy: text(row, 3)?,
+    })
+}

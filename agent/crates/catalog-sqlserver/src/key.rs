@@ -1,0 +1,379 @@
+//! Keys between a column of SQL Server and the rest of the program.
+//!
+//! Every parameter is cast to the column's own type and collation, so that an index seek stays a seek, and
+//! every text comes as `nvarchar`, so that it is the server that converts code pages.
+
+use std::borrow::Cow;
+
+use shopmaster_product::ProductId;
+use tiberius::{ColumnData, IntoSql, Row, ToSql};
+
+use super::{
+    data_type::DataType,
+    error::{QueryError, QueryResult},
+};
+
+/// How the key column is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyType {
+    form: Form,
+    /// `varchar(25)`.
+    declared: String,
+    /// Of texts.
+    collation: Option<String>,
+    /// Bytes of the longest value.
+    bytes: i32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Whole numbers from the first to the second.
+    Integer(i64, i64),
+    /// At most this many UTF-16 units.
+    Unicode(usize),
+    /// At most this many bytes of a code page.
+    CodePage(usize),
+    /// `6F9619FF-8B86-D011-B42D-00C04FC964FF`.
+    Guid,
+}
+
+/// A key as a parameter. Never NULL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeyParameter {
+    Integer(i64),
+    Text(String),
+}
+
+impl KeyType {
+    /// The type of a key column, or why it cannot be the key, for people.
+    pub(crate) fn of(column: &DataType) -> Result<Self, String> {
+        let (form, declared, bytes) = match column.name.as_str() {
+            "tinyint" => (Form::Integer(0, 255), "tinyint".to_owned(), 1),
+            "smallint" => (
+                Form::Integer(i16::MIN.into(), i16::MAX.into()),
+                "smallint".to_owned(),
+                2,
+            ),
+            "int" => (
+                Form::Integer(i32::MIN.into(), i32::MAX.into()),
+                "int".to_owned(),
+                4,
+            ),
+            "bigint" => (Form::Integer(i64::MIN, i64::MAX), "bigint".to_owned(), 8),
+            "decimal" | "numeric" if column.scale == 0 && column.precision <= 18 => {
+                let most = 10_i64.pow(column.precision.into()) - 1;
+                let declared = format!("{}({},0)", column.name, column.precision);
+                (Form::Integer(-most, most), declared, 17)
+            }
+            "decimal" | "numeric" if column.scale == 0 => {
+                return Err("it has more than 18 digits".to_owned());
+            }
+            "decimal" | "numeric" => return Err("it has digits behind the point".to_owned()),
+            "char" | "varchar" | "nchar" | "nvarchar" => return Self::of_text(column),
+            "uniqueidentifier" => (Form::Guid, "uniqueidentifier".to_owned(), 16),
+            other => return Err(format!("its type is {other}")),
+        };
+        Ok(Self {
+            form,
+            declared,
+            collation: None,
+            bytes,
+        })
+    }
+
+    fn of_text(column: &DataType) -> Result<Self, String> {
+        let bytes = usize::try_from(column.max_length)
+            .ok()
+            .filter(|bytes| *bytes > 0)
+            .ok_or_else(|| format!("its type is {}(max)", column.name))?;
+        let (form, length) = match column.name.starts_with('n') {
+            true => (Form::Unicode(bytes / 2), bytes / 2),
+            false => (Form::CodePage(bytes), bytes),
+        };
+        Ok(Self {
+            form,
+            declared: format!("{}({length})", column.name),
+            collation: column.collation.clone(),
+            bytes: column.max_length,
+        })
+    }
+
+    /// `varchar(25)`.
+    pub(crate) fn declared(&self) -> &str {
+        &self.declared
+    }
+
+    /// ` COLLATE Latin1_General_CI_AS`, or nothing.
+    pub(crate) fn collate(&self) -> String {
+        match &self.collation {
+            Some(collation) => format!(" COLLATE {collation}"),
+            None => String::new(),
+        }
+    }
+
+    /// `varchar(25) COLLATE Latin1_General_CI_AS`: of a column that holds such keys.
+    pub(crate) fn column(&self) -> String {
+        format!("{}{}", self.declared, self.collate())
+    }
+
+    /// A parameter as a value of the column.
+    ///
+    /// A text has its collation before the cast, too: it is by that one's code page that the server makes it
+    /// narrow, and by the database's otherwise.
+    ///
+    /// Source: <https://learn.microsoft.com/en-us/sql/t-sql/functions/cast-and-convert-transact-sql>.
+    pub(crate) fn cast(&self, parameter: &str) -> String {
+        let collate = self.collate();
+        let before = match self.is_lossy() {
+            true => collate.as_str(),
+            false => "",
+        };
+        format!("CAST({parameter}{before} AS {}){collate}", self.declared)
+    }
+
+    /// A variable that holds any value of the column, whatever the database's own code page.
+    pub(crate) fn variable(&self) -> String {
+        match self.form {
+            Form::CodePage(length) if length <= 4_000 => format!("nvarchar({length})"),
+            Form::CodePage(_) => "nvarchar(max)".to_owned(),
+            _ => self.declared.clone(),
+        }
+    }
+
+    /// A value of the column as it is read, see [`read`](Self::read).
+    pub(crate) fn selected(&self, value: &str) -> String {
+        match self.form {
+            Form::Integer(..) => format!("CAST({value} AS bigint)"),
+            Form::Guid => format!("CAST({value} AS nvarchar(36))"),
+            Form::Unicode(length) | Form::CodePage(length) if length <= 4_000 => {
+                format!("CAST({value} AS nvarchar({length}))")
+            }
+            Form::Unicode(_) | Form::CodePage(_) => format!("CAST({value} AS nvarchar(max))"),
+        }
+    }
+
+    /// A value of the column as something that is equal only byte for byte.
+    pub(crate) fn exact(&self, value: &str) -> String {
+        match self.form {
+            Form::Integer(..) | Form::Guid => value.to_owned(),
+            Form::Unicode(_) | Form::CodePage(_) => {
+                format!("CAST({value} AS varbinary({}))", self.bytes)
+            }
+        }
+    }
+
+    /// Whether a text may become another one when it is cast to the column's type: characters that the code
+    /// page lacks. Then what it became is to be read back and compared.
+    pub(crate) fn is_lossy(&self) -> bool {
+        matches!(self.form, Form::CodePage(_))
+    }
+
+    /// Whether `read_back` is what `asked` becomes without loss; `char` pads with spaces.
+    pub(crate) fn survives(&self, asked: &ProductId, read_back: &ProductId) -> bool {
+        let trimmed = |id: &ProductId| id.to_string().trim_end_matches(' ').to_owned();
+        !self.is_lossy() || trimmed(asked) == trimmed(read_back)
+    }
+
+    /// The parameter for `id`; none when no value of the column can be it. A text of a number is not a
+    /// number: `007` and `7` are two products.
+    pub(crate) fn parameter(&self, id: &ProductId) -> Option<KeyParameter> {
+        match (self.form, id) {
+            (Form::Integer(least, most), ProductId::Integer(number)) => (least..=most)
+                .contains(number)
+                .then_some(KeyParameter::Integer(*number)),
+            (Form::Integer(..), ProductId::Text(_))
+            | (Form::Unicode(_) | Form::CodePage(_) | Form::Guid, ProductId::Integer(_)) => None,
+            (Form::Unicode(length), ProductId::Text(text)) => {
+                (text.encode_utf16().count() <= length).then(|| KeyParameter::Text(text.clone()))
+            }
+            // A character of a code page is at least a byte, and at most one UTF-16 unit longer.
+            (Form::CodePage(length), ProductId::Text(text)) => {
+                (text.chars().count() <= length).then(|| KeyParameter::Text(text.clone()))
+            }
+            (Form::Guid, ProductId::Text(text)) => {
+                is_guid(text).then(|| KeyParameter::Text(text.clone()))
+            }
+        }
+    }
+
+    /// Some value of the column, where any will do.
+    pub(crate) fn any(&self) -> KeyParameter {
+        match self.form {
+            Form::Integer(..) => KeyParameter::Integer(0),
+            Form::Unicode(_) | Form::CodePage(_) => KeyParameter::Text(String::new()),
+            Form::Guid => KeyParameter::Text("00000000-0000-0000-0000-000000000000".to_owned()),
+        }
+    }
+
+    /// The key in a column that was [`selected`](Self::selected); none for NULL.
+    pub(crate) fn read(&self, row: &Row, index: usize) -> QueryResult<Option<ProductId>> {
+        let read = match self.form {
+            Form::Integer(..) => row.try_get(index).map(|key| key.map(ProductId::Integer)),
+            Form::Unicode(_) | Form::CodePage(_) | Form::Guid => row
+                .try_get::<&str, _>(index)
+                .map(|key| key.map(|key| ProductId::Text(key.to_owned()))),
+        };
+        read.map_err(QueryError::from)
+    }
+}
+
+impl ToSql for KeyParameter {
+    fn to_sql(&self) -> ColumnData<'_> {
+        match self {
+            Self::Integer(number) => ColumnData::I64(Some(*number)),
+            Self::Text(text) => ColumnData::String(Some(Cow::Borrowed(text))),
+        }
+    }
+}
+
+impl<'a> IntoSql<'a> for KeyParameter {
+    fn into_sql(self) -> ColumnData<'a> {
+        match self {
+            Self::Integer(number) => ColumnData::I64(Some(number)),
+            Self::Text(text) => ColumnData::String(Some(Cow::Owned(text))),
+        }
+    }
+}
+
+/// What the server takes for a `uniqueidentifier`; anything else fails the whole statement.
+fn is_guid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, max_length: i32, precision: u8, scale: u8) -> DataType {
+        let is_text = name.ends_with("char");
+        DataType {
+            name: name.to_owned(),
+            max_length,
+            precision,
+            scale,
+            collation: is_text.then(|| "Latin1_General_CI_AS".to_owned()),
+        }
+    }
+
+    fn key(name: &str, max_length: i32, precision: u8) -> KeyType {
+        KeyType::of(&column(name, max_length, precision, 0)).unwrap()
+    }
+
+    fn text(text: &str) -> ProductId {
+        ProductId::Text(text.to_owned())
+    }
+
+    #[test]
+    fn parameters_are_cast_to_the_columns_own_type() {
+        for (key, cast) in [
+            (key("int", 4, 10), "CAST(@P1 AS int)"),
+            (key("numeric", 9, 18), "CAST(@P1 AS numeric(18,0))"),
+            (
+                key("varchar", 25, 0),
+                "CAST(@P1 COLLATE Latin1_General_CI_AS AS varchar(25)) COLLATE Latin1_General_CI_AS",
+            ),
+            (
+                key("nvarchar", 50, 0),
+                "CAST(@P1 AS nvarchar(25)) COLLATE Latin1_General_CI_AS",
+            ),
+            (
+                key("uniqueidentifier", 16, 0),
+                "CAST(@P1 AS uniqueidentifier)",
+            ),
+        ] {
+            assert_eq!(key.cast("@P1"), cast);
+        }
+        let key = key("nchar", 20, 0);
+        assert_eq!(key.column(), "nchar(10) COLLATE Latin1_General_CI_AS");
+        assert_eq!(key.selected("k"), "CAST(k AS nvarchar(10))");
+        assert_eq!(key.exact("k"), "CAST(k AS varbinary(20))");
+    }
+
+    #[test]
+    fn a_variable_knows_every_character() {
+        for (key, variable) in [
+            (key("int", 4, 10), "int"),
+            (key("varchar", 25, 0), "nvarchar(25)"),
+            (key("char", 8_000, 0), "nvarchar(max)"),
+            (key("nchar", 20, 0), "nchar(10)"),
+        ] {
+            assert_eq!(key.variable(), variable);
+        }
+    }
+
+    #[test]
+    fn a_long_key_is_read_whole() {
+        let selected = key("varchar", 8_000, 0).selected("k");
+        assert_eq!(selected, "CAST(k AS nvarchar(max))");
+    }
+
+    #[test]
+    fn other_types_are_no_keys() {
+        for (column, reason) in [
+            (column("float", 8, 53, 0), "its type is float"),
+            (column("datetime", 8, 23, 3), "its type is datetime"),
+            (column("varchar", -1, 0, 0), "its type is varchar(max)"),
+            (column("nvarchar", -1, 0, 0), "its type is nvarchar(max)"),
+            (column("decimal", 13, 19, 0), "it has more than 18 digits"),
+            (
+                column("decimal", 9, 18, 2),
+                "it has digits behind the point",
+            ),
+            (
+                column("sql_variant", 8_016, 0, 0),
+                "its type is sql_variant",
+            ),
+        ] {
+            assert_eq!(KeyType::of(&column).unwrap_err(), reason);
+        }
+    }
+
+    #[test]
+    fn what_no_value_of_the_column_can_be_is_not_asked_for() {
+        let number = ProductId::Integer;
+        for (key, fits, id) in [
+            (key("tinyint", 1, 3), true, number(255)),
+            (key("tinyint", 1, 3), false, number(256)),
+            (key("tinyint", 1, 3), false, number(-1)),
+            (key("int", 4, 10), false, number(1 << 31)),
+            (key("bigint", 8, 19), true, number(i64::MIN)),
+            (key("decimal", 5, 3), true, number(-999)),
+            (key("decimal", 5, 3), false, number(1_000)),
+            (key("int", 4, 10), false, text("7")),
+            (key("varchar", 3, 0), false, number(7)),
+            (key("varchar", 3, 0), true, text("äöü")),
+            (key("varchar", 3, 0), false, text("abcd")),
+            (key("nvarchar", 4, 0), true, text("😀")),
+            (key("nvarchar", 2, 0), false, text("😀")),
+            (
+                key("uniqueidentifier", 16, 0),
+                true,
+                text("6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+            ),
+            (
+                key("uniqueidentifier", 16, 0),
+                false,
+                text("6f9619ff-8b86-d011-b42d-00c04fc964fg"),
+            ),
+            (
+                key("uniqueidentifier", 16, 0),
+                false,
+                text("6f9619ff8b86d011b42d00c04fc964ff"),
+            ),
+        ] {
+            assert_eq!(key.parameter(&id).is_some(), fits, "{key:?} {id}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_the_code_page_lacks_is_another_text() {
+        let narrow = key("char", 5, 0);
+        assert!(narrow.survives(&text("P1"), &text("P1   ")));
+        assert!(!narrow.survives(&text("P☃"), &text("P?")));
+        assert!(!key("nchar", 10, 0).is_lossy());
+    }
+}

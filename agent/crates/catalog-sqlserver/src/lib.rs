@@ -1,0 +1,353 @@
+//! The SQL Server catalog, for shops whose till keeps its products in SQL Server.
+//!
+//! The till comes first: statements are short, every one has a deadline, and we are the ones who give way.
+//! T-SQL lives in `sql/`, as constant texts: their first line names them for whoever looks at the server.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shopmaster_catalog::{
+    Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
+    Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, decimal::asked,
+};
+use shopmaster_product::{ProductId, Row};
+
+use capture::{adopt, preflight, report};
+use error::Target;
+use names::one_spelling;
+use pool::Pool;
+use queue::{backlog::Counted, changes, products, walk, walk::Seeking};
+
+mod capture;
+mod claim;
+mod connect;
+mod data_type;
+mod diagnose;
+mod entry;
+mod error;
+mod guards;
+mod key;
+mod lexer;
+mod names;
+mod object;
+mod pool;
+mod queue;
+mod quote;
+mod row;
+mod schema;
+mod session;
+mod sight;
+mod state;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+pub use tds_connect::{Encryption, Login, Trust};
+
+#[doc(hidden)]
+pub use texts::texts;
+
+/// Which products, and how to reach them.
+#[derive(Clone)]
+pub struct SqlServerOptions {
+    /// `host`, `host,port`, `host\instance`, `.` or `(local)`.
+    pub server: String,
+    /// The database's name.
+    pub database: String,
+    /// The product table, with its schema where it has one: `Products`, `dbo.Products`, `[a b].[c.d]`.
+    pub table: String,
+    /// The shop's names for the columns.
+    pub columns: Columns,
+    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    pub price_digits: Option<u8>,
+    /// Who we are.
+    pub login: Login,
+    /// What of a connection is encrypted; none for the default of the server.
+    pub encryption: Option<Encryption>,
+    /// Which certificate is trusted; none for the default of the server.
+    pub trust: Option<Trust>,
+    /// The agent that serves it, by a name of its own that survives restarts: tells a connection of ours, which
+    /// broke and which the server still keeps, from another agent's.
+    pub claimant: String,
+}
+
+/// The products of a SQL Server database.
+#[derive(Clone)]
+pub struct SqlServerCatalog {
+    pool: Arc<Pool>,
+    seeking: Arc<Seeking>,
+    counted: Arc<Counted>,
+}
+
+impl SqlServerCatalog {
+    /// Connects to nothing yet: every call opens what it needs, and keeps it.
+    #[must_use]
+    pub fn new(options: SqlServerOptions) -> Self {
+        Self {
+            pool: Arc::new(Pool::new(options)),
+            seeking: Arc::default(),
+            counted: Arc::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Catalog for SqlServerCatalog {
+    fn kind(&self) -> &'static str {
+        "sqlserver"
+    }
+
+    fn identity(&self) -> String {
+        let options = &self.pool.options;
+        let parts = [
+            one_spelling(&options.server),
+            options.database.clone(),
+            options.table.clone(),
+            options.columns.id.clone(),
+            options.columns.name.clone(),
+            options.columns.price.clone(),
+        ];
+        let parts = parts.into_iter().chain(options.price_digits.map(asked));
+        format!("sqlserver:{}", serde_json::Value::from_iter(parts))
+    }
+
+    async fn claim(&self) -> Result<()> {
+        self.pool.claim().await
+    }
+
+    async fn answers(&self) -> bool {
+        self.pool.answers().await
+    }
+
+    async fn inspect(&self) -> Result<Vec<Check>> {
+        // Whoever asks for a test asks whether it can be connected to.
+        self.pool.begin_anew();
+        let checks = self
+            .pool
+            .call("be inspected", Target::Nothing, async |session| {
+                Ok(preflight::inspect(session, &self.pool.options).await)
+            })
+            .await;
+        let mut checks = checks.unwrap_or_else(|error| report::unopened(&error));
+        let claimed = match Check::allow_claim(&checks) {
+            true => Some(self.claim().await),
+            false => None,
+        };
+        checks.push(Check::of_claim(claimed));
+        Ok(checks)
+    }
+
+    async fn inspect_price(&self) -> Result<Check> {
+        self.pool
+            .call(
+                "look at the price column",
+                Target::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    preflight::price(session, &self.pool.options, &table).await
+                },
+            )
+            .await
+    }
+
+    async fn plan(&self) -> Result<CapturePlan> {
+        self.pool
+            .call("plan capture", Target::Products, async |session| {
+                let table = self.pool.look(session).await?;
+                capture::plan(session, &table).await
+            })
+            .await
+    }
+
+    async fn install_with(&self, agreed: InstallOptions) -> Result<bool> {
+        self.pool
+            .long_call("install capture", Target::Products, async |session| {
+                self.counted.forget();
+                capture::install(session, &self.pool.options, agreed).await
+            })
+            .await
+    }
+
+    async fn remove(&self) -> Result<bool> {
+        self.pool
+            .long_call("remove capture", Target::Nothing, async |session| {
+                capture::remove(session, &self.pool.options).await
+            })
+            .await
+    }
+
+    async fn capture(&self) -> Result<CaptureStatus> {
+        self.pool
+            .call("look at capture", Target::Products, async |session| {
+                let table = self.pool.look(session).await?;
+                capture::status(session, &table).await
+            })
+            .await
+    }
+
+    async fn adoption(&self) -> Result<Adoption> {
+        self.pool
+            .call(
+                "look for the old program",
+                Target::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    adopt::adoption(session, &table).await
+                },
+            )
+            .await
+    }
+
+    async fn adopt_with(&self, agreed: InstallOptions) -> Result<Adoption> {
+        self.pool
+            .long_call("adopt the old program", Target::Products, async |session| {
+                adopt::adopt(session, &self.pool.options, agreed).await
+            })
+            .await
+    }
+
+    async fn owner(&self) -> Result<Option<Owner>> {
+        let owner = self
+            .pool
+            .call("read its owner", Target::Owner, async |session| {
+                changes::owner(session).await
+            })
+            .await;
+        none_without_capture(owner)
+    }
+
+    async fn set_owner(&self, owner: &Owner) -> Result<()> {
+        let done = self
+            .pool
+            .call("record its owner", Target::Owner, async |session| {
+                changes::set_owner(session, owner).await
+            })
+            .await;
+        none_without_capture(done)
+    }
+
+    async fn newest_change(&self) -> Result<Option<i64>> {
+        self.pool
+            .newest("read the newest change", async |session| {
+                changes::newest(session).await
+            })
+            .await
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        self.pool
+            .call(
+                "count the pending changes",
+                Target::ChangeLog,
+                async |session| self.counted.backlog(session).await,
+            )
+            .await
+    }
+
+    async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
+        self.pool
+            .call(
+                "read the pending changes",
+                Target::ChangeLog,
+                async |session| changes::page(&self.pool, session, after, limit).await,
+            )
+            .await
+    }
+
+    async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
+        self.pool
+            .call(
+                "read the changes of products",
+                Target::ChangeLog,
+                async |session| changes::of_keys(&self.pool, session, keys).await,
+            )
+            .await
+    }
+
+    async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
+        self.pool
+            .call("read products", Target::Products, async |session| {
+                products::read(&self.pool, session, keys).await
+            })
+            .await
+    }
+
+    async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
+        let deleted = self
+            .pool
+            .call(
+                "delete acknowledged changes",
+                Target::ChangeLog,
+                async |session| changes::acknowledge(&self.pool, session, changes).await,
+            )
+            .await;
+        // Also where it failed: a part may be deleted.
+        self.counted.forget();
+        deleted
+    }
+
+    async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>> {
+        self.pool
+            .call(
+                "read a page of products",
+                Target::Products,
+                async |session| walk::scan(&self.pool, &self.seeking, session, after, limit).await,
+            )
+            .await
+    }
+
+    async fn scan_past_locks(
+        &self,
+        after: Option<&ProductId>,
+        limit: usize,
+    ) -> Result<Vec<Scanned>> {
+        self.pool
+            .call(
+                "read a page of products",
+                Target::Products,
+                async |session| {
+                    walk::past_locks(&self.pool, &self.seeking, session, after, limit).await
+                },
+            )
+            .await
+    }
+
+    async fn table_identity(&self) -> Result<Option<String>> {
+        self.pool
+            .call(
+                "look at the product table",
+                Target::Products,
+                async |session| {
+                    let table = self.pool.look(session).await?;
+                    capture::table_identity(session, &table).await
+                },
+            )
+            .await
+    }
+
+    async fn kept_count(&self) -> Result<Option<u64>> {
+        self.pool
+            .call("count the products", Target::Products, async |session| {
+                let table = self.pool.table(session).await?;
+                let products = products::Products::new(&self.pool.options, table)?;
+                products.kept_count(session).await
+            })
+            .await
+    }
+
+    async fn count(&self) -> Result<u64> {
+        self.pool
+            .call("count the products", Target::Products, async |session| {
+                products::count(&self.pool, session).await
+            })
+            .await
+    }
+}
+
+/// Without capture there is no owner, and nowhere to record one.
+fn none_without_capture<T: Default>(answer: Result<T>) -> Result<T> {
+    match answer {
+        Err(CatalogError::NotInstalled) => Ok(T::default()),
+        answer => answer,
+    }
+}

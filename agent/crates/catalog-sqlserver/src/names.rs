@@ -1,0 +1,191 @@
+//! The configured names, as SQL Server reads them.
+
+use shopmaster_catalog::{CatalogError, Result};
+
+use super::quote::identifier;
+
+/// A schema, perhaps, and a name: both without quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TableName {
+    /// None for the login's default schema, or `dbo`.
+    pub(crate) schema: Option<String>,
+    pub(crate) name: String,
+}
+
+impl TableName {
+    /// Reads `Products`, `dbo.Products`, `[a b].[c.d]]e]` or `"a b"."c""d"`. Spaces around a part are not
+    /// part of it. Whatever else is in a name is just an odd name: a table of it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::UnfitTable`] for a name of three and more parts, of an empty part, or of quotes that
+    /// do not match.
+    ///
+    /// Source: <https://learn.microsoft.com/en-us/sql/relational-databases/databases/database-identifiers>.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let unfit = |reason: &str| CatalogError::UnfitTable {
+            table: text.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let parts = parts(text).ok_or_else(|| unfit("its brackets or quotes do not match"))?;
+        if parts.iter().any(String::is_empty) {
+            return Err(unfit("a part of its name is empty"));
+        }
+        match <[String; 2]>::try_from(parts) {
+            Ok([schema, name]) => Ok(Self {
+                schema: Some(schema),
+                name,
+            }),
+            Err(mut parts) => match (parts.pop(), parts.is_empty()) {
+                (Some(name), true) => Ok(Self { schema: None, name }),
+                _ => Err(unfit(
+                    "its name has more than a schema and a name; the database is a setting of its own, and a dot inside a name needs brackets",
+                )),
+            },
+        }
+    }
+
+    /// As T-SQL has it.
+    pub(crate) fn quoted(&self) -> String {
+        let name = identifier(&self.name);
+        match &self.schema {
+            Some(schema) => format!("{}.{name}", identifier(schema)),
+            None => name,
+        }
+    }
+}
+
+/// The parts between the dots; none when quotes do not match.
+pub(crate) fn parts(text: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    loop {
+        let (part, behind) = part(rest.trim_start())?;
+        parts.push(part);
+        match behind.trim_start().strip_prefix('.') {
+            Some(behind) => rest = behind,
+            None if behind.trim().is_empty() => return Some(parts),
+            None => return None,
+        }
+    }
+}
+
+fn part(text: &str) -> Option<(String, &str)> {
+    match text.chars().next() {
+        Some('[') => quoted(&text[1..], ']'),
+        Some('"') => quoted(&text[1..], '"'),
+        _ => {
+            let (name, behind) = text.split_at(text.find('.').unwrap_or(text.len()));
+            Some((name.trim_end().to_owned(), behind))
+        }
+    }
+}
+
+/// The name up to `end`, which is doubled inside of it, and what is behind.
+fn quoted(text: &str, end: char) -> Option<(String, &str)> {
+    let mut name = String::new();
+    let mut rest = text;
+    loop {
+        let (before, behind) = rest.split_once(end)?;
+        name.push_str(before);
+        match behind.strip_prefix(end) {
+            Some(behind) => {
+                name.push(end);
+                rest = behind;
+            }
+            None => return Some((name, behind)),
+        }
+    }
+}
+
+/// One spelling for each server: names of computers and instances know no case, and this computer has many
+/// names.
+pub(crate) fn one_spelling(server: &str) -> String {
+    let server = server.trim().to_lowercase();
+    let end = server.find(['\\', ',']).unwrap_or(server.len());
+    let (host, rest) = server.split_at(end);
+    let host = match host.trim() {
+        "." | "(local)" => "localhost",
+        host => host,
+    };
+    format!("{host}{}", rest.replace(' ', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_the_server_reads_them() {
+        for (text, schema, name) in [
+            ("Products", None, "Products"),
+            ("dbo.Products", Some("dbo"), "Products"),
+            (" dbo . Products ", Some("dbo"), "Products"),
+            ("[my schema].[a]]b.c]", Some("my schema"), "a]b.c"),
+            (r#""quoted"."x""y""#, Some("quoted"), "x\"y"),
+            ("[Products]", None, "Products"),
+            ("dbo.[Products of 'us']", Some("dbo"), "Products of 'us'"),
+            ("All products", None, "All products"),
+            ("Größen", None, "Größen"),
+            ("[ a ]", None, " a "),
+            (
+                "Products]; DROP TABLE Products--",
+                None,
+                "Products]; DROP TABLE Products--",
+            ),
+            ("x' OR 1=1 --", None, "x' OR 1=1 --"),
+        ] {
+            let expected = TableName {
+                schema: schema.map(str::to_owned),
+                name: name.to_owned(),
+            };
+            assert_eq!(TableName::parse(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for (text, reason) in [
+            ("ProductsDB.dbo.Products", "a setting of its own"),
+            ("a.b.c.d", "a setting of its own"),
+            ("ProductsDB..Products", "is empty"),
+            ("", "is empty"),
+            ("  ", "is empty"),
+            ("dbo.", "is empty"),
+            (".Products", "is empty"),
+            ("[]", "is empty"),
+            ("[dbo.Products", "do not match"),
+            ("[dbo]x.Products", "do not match"),
+            ("\"Products", "do not match"),
+            ("[Products]; DROP TABLE Products", "do not match"),
+        ] {
+            let error = TableName::parse(text).unwrap_err();
+            assert!(
+                matches!(&error, CatalogError::UnfitTable { reason: why, .. } if why.contains(reason)),
+                "{text}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_is_quoted_again() {
+        let quoted = |text| TableName::parse(text).unwrap().quoted();
+        assert_eq!(quoted("[my schema].[a]]b.c]"), "[my schema].[a]]b.c]");
+        assert_eq!(quoted("Products"), "[Products]");
+    }
+
+    #[test]
+    fn a_server_has_one_spelling() {
+        for (server, expected) in [
+            (".", "localhost"),
+            ("(local)", "localhost"),
+            (" LOCALHOST ", "localhost"),
+            (".\\SQLEXPRESS", "localhost\\sqlexpress"),
+            ("(local) \\ SqlExpress", "localhost\\sqlexpress"),
+            ("Till-1, 1433", "till-1,1433"),
+            ("192.168.0.5", "192.168.0.5"),
+        ] {
+            assert_eq!(one_spelling(server), expected, "{server}");
+        }
+    }
+}

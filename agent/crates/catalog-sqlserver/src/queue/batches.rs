@@ -1,0 +1,68 @@
+//! Many keys in one statement, as constant texts: a few sizes, and the last key again to fill a size.
+//!
+//! SQL Server takes at most 2,100 parameters in one statement, and keeps a plan for each text.
+//!
+//! Source: <https://learn.microsoft.com/en-us/sql/sql-server/maximum-capacity-specifications-for-sql-server>.
+
+use crate::key::KeyType;
+
+/// How many keys a statement may have.
+const SIZES: [usize; 4] = [1, 10, 100, 500];
+/// The most keys of one statement. Deleting so many rows stays far below the 5,000 locks at which SQL Server
+/// locks a whole table instead.
+pub(crate) const MOST: usize = 500;
+
+/// The size of the statement for so many keys.
+pub(crate) fn size(keys: usize) -> usize {
+    SIZES.into_iter().find(|size| keys <= *size).unwrap_or(MOST)
+}
+
+/// The keys of one statement, filled up with the last one.
+pub(crate) fn padded<T>(keys: &[T]) -> impl Iterator<Item = &T> {
+    let missing = size(keys.len()).saturating_sub(keys.len());
+    keys.iter()
+        .chain(keys.last().into_iter().cycle().take(missing))
+}
+
+/// `(CAST(@P1 AS int)), …`.
+pub(crate) fn keys(key: &KeyType, size: usize) -> String {
+    listed(size, |n| format!("({})", key.cast(&format!("@P{n}"))))
+}
+
+/// `(1, CAST(@P1 AS int)), …`.
+pub(crate) fn numbered(key: &KeyType, size: usize) -> String {
+    listed(size, |n| format!("({n}, {})", key.cast(&format!("@P{n}"))))
+}
+
+/// `(CAST(CAST(@P1 AS bigint) AS binary(8)), CAST(@P2 AS int)), …`.
+pub(crate) fn changes(key: &KeyType, size: usize) -> String {
+    listed(size, |n| {
+        let (change, id) = (2 * n - 1, key.cast(&format!("@P{}", 2 * n)));
+        format!("(CAST(CAST(@P{change} AS bigint) AS binary(8)), {id})")
+    })
+}
+
+fn listed(size: usize, one: impl Fn(usize) -> String) -> String {
+    (1..=size).map(one).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_filled_up_to_a_size() {
+        for (keys, size) in [(1, 1), (2, 10), (10, 10), (11, 100), (101, 500), (500, 500)] {
+            let keys = (0..keys).collect::<Vec<_>>();
+            let padded = padded(&keys).copied().collect::<Vec<_>>();
+            assert_eq!(padded.len(), size);
+            assert_eq!(padded[..keys.len()], keys);
+            assert!(
+                padded[keys.len()..]
+                    .iter()
+                    .all(|key| key == &keys[keys.len() - 1])
+            );
+        }
+        assert_eq!(padded::<i64>(&[]).count(), 0);
+    }
+}

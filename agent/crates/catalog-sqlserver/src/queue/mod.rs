@@ -1,0 +1,9 @@
+//! What is read: the ChangeLog as a queue, and the product table by key and by page.
+
+pub(crate) mod backlog;
+pub(crate) mod batches;
+pub(crate) mod changes;
+pub(crate) mod price;
+pub(crate) mod products;
+pub(crate) mod statements;
+pub(crate) mod walk;

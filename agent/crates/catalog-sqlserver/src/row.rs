@@ -1,0 +1,34 @@
+//! Values of the catalogue views' rows.
+
+use tiberius::Row;
+
+use super::error::QueryResult;
+
+/// A text; NULL is empty.
+pub(crate) fn text(row: &Row, index: usize) -> QueryResult<String> {
+    let text: Option<&str> = row.try_get(index)?;
+    Ok(text.unwrap_or_default().to_owned())
+}
+
+/// A whole number; NULL is zero.
+pub(crate) fn number(row: &Row, index: usize) -> QueryResult<i32> {
+    let number: Option<i32> = row.try_get(index)?;
+    Ok(number.unwrap_or_default())
+}
+
+/// A property that not every server knows: zero when this one does not, or it is NULL.
+pub(crate) fn property_of(row: &Row, name: &str) -> u8 {
+    if !row.columns().iter().any(|column| column.name() == name) {
+        return 0;
+    }
+    match row.try_get::<bool, _>(name) {
+        Ok(flag) => u8::from(flag == Some(true)),
+        Err(_) => match row.try_get::<u8, _>(name) {
+            Ok(number) => number.unwrap_or_default(),
+            Err(_) => {
+                let number: Option<i32> = row.try_get(name).ok().flatten();
+                number.map_or(0, |number| u8::try_from(number).unwrap_or(u8::MAX))
+            }
+        },
+    }
+}

@@ -1,0 +1,275 @@
+//! What the database says of the product table.
+
+use shopmaster_catalog::CatalogError;
+use tiberius::Row;
+
+use super::{
+    SqlServerOptions,
+    data_type::DataType,
+    error::{QueryError, QueryResult},
+    key::KeyType,
+    names::{TableName, parts},
+    object::qualified,
+    quote::identifier,
+    row::{number, text},
+    session::Session,
+};
+
+/// The product table as the catalogue views describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) object_id: i32,
+    /// The schema's real name.
+    pub(crate) schema: String,
+    /// The table's real name.
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// Of the table, or else of its schema: a database principal.
+    pub(crate) owner_id: Option<i32>,
+    /// The owner's name; none when this login may not see it.
+    pub(crate) owner: Option<String>,
+    /// The key.
+    pub(crate) id: Column,
+    /// The products' names.
+    pub(crate) names: Column,
+    /// The price.
+    pub(crate) price: Column,
+    /// The columns of a key that has the key column and others; empty when it is unique by itself, or in none.
+    pub(crate) key_parts: Vec<String>,
+}
+
+/// The code of a synonym.
+const SYNONYM: &str = "SN";
+
+/// What has the name of the product table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Table,
+    View,
+}
+
+/// A mapped column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) column_id: i32,
+    /// Its real name.
+    pub(crate) name: String,
+    pub(crate) data_type: DataType,
+    pub(crate) is_nullable: bool,
+    pub(crate) is_computed: bool,
+    pub(crate) is_identity: bool,
+    /// A unique index over all rows is on it alone; of a primary key or not.
+    pub(crate) is_unique: bool,
+}
+
+/// The product table, for people.
+pub(crate) fn label(table: &Table) -> String {
+    format!("{}.{}", table.schema, table.name)
+}
+
+impl Table {
+    /// Reads what the database knows.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::NoVisibleTable`] or [`CatalogError::NoColumn`] for what is missing or cannot be seen,
+    /// [`CatalogError::UnfitTable`] for what is neither a table nor a view, [`CatalogError::Secondary`] for a
+    /// database that is written elsewhere.
+    pub(crate) async fn facts(
+        session: &mut Session,
+        options: &SqlServerOptions,
+    ) -> QueryResult<Self> {
+        let configured = TableName::parse(&options.table)?;
+        let schema = configured.schema.clone().unwrap_or_default();
+        let found = session
+            .rows(include_str!("sql/table.sql"), &[&schema, &configured.name])
+            .await?;
+        let Some(found) = found.first() else {
+            return Err(missing(session, options, &configured).await);
+        };
+        if flag(found, 6)? {
+            return Err(CatalogError::Secondary(options.database.clone()).into());
+        }
+        let object_id = number(found, 0)?;
+        let kind = match text(found, 3)?.trim() {
+            SYNONYM => return Err(synonym(session, object_id, options).await?),
+            code => kind(code, options)?,
+        };
+        let wanted = &options.columns;
+        let columns = session
+            .rows(
+                include_str!("sql/columns.sql"),
+                &[&object_id, &wanted.id, &wanted.name, &wanted.price],
+            )
+            .await?;
+        let column = |mark, name: &str| column(&columns, mark, name, options);
+        let id = column(0, &wanted.id)?;
+        let key_parts = match id.is_unique || kind == Kind::View {
+            true => Vec::new(),
+            false => key_parts(session, object_id, &id).await?,
+        };
+        Ok(Self {
+            object_id,
+            schema: text(found, 1)?,
+            name: text(found, 2)?,
+            kind,
+            owner_id: found.try_get(4)?,
+            owner: found.try_get::<&str, _>(5)?.map(str::to_owned),
+            names: column(1, &wanted.name)?,
+            price: column(2, &wanted.price)?,
+            id,
+            key_parts,
+        })
+    }
+
+    /// As T-SQL has it.
+    pub(crate) fn quoted(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// Why the key column cannot be the key, for people. Of a view only the type can be seen.
+    pub(crate) fn unfit(&self) -> Option<String> {
+        if let Err(reason) = KeyType::of(&self.id.data_type) {
+            return Some(reason);
+        }
+        match self.kind {
+            Kind::Table => self.ambiguous(),
+            Kind::View => None,
+        }
+    }
+
+    /// Why a value of the key column may not name one row, for people.
+    pub(crate) fn ambiguous(&self) -> Option<String> {
+        if !self.id.is_unique {
+            return Some(match self.key_parts.as_slice() {
+                [] => "no primary key or unique index is on it alone".to_owned(),
+                parts => format!(
+                    "the key has several columns ({}), and none is on it alone",
+                    parts.join(", ")
+                ),
+            });
+        }
+        self.id.is_nullable.then(|| "it may be NULL".to_owned())
+    }
+}
+
+/// Not seen in the catalogue views is not always missing: they show a login what it may use.
+async fn missing(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    configured: &TableName,
+) -> QueryError {
+    let look = format!(
+        "/* shopmaster look */\nSELECT TOP (0) 1 FROM {}",
+        configured.quoted()
+    );
+    match session.batch(&look).await {
+        Err(fault) if fault.is_denied() || !fault.is_server() => fault,
+        _ => CatalogError::NoVisibleTable(options.table.clone()).into(),
+    }
+}
+
+fn kind(code: &str, options: &SqlServerOptions) -> QueryResult<Kind> {
+    let reason = match code {
+        "U" => return Ok(Kind::Table),
+        "V" => return Ok(Kind::View),
+        "S" | "IT" => "it is a table of the server's own",
+        _ => "it is neither a table nor a view",
+    };
+    let unfit = CatalogError::UnfitTable {
+        table: options.table.clone(),
+        reason: reason.to_owned(),
+    };
+    Err(unfit.into())
+}
+
+/// What to name instead of a synonym: it has no rows and no triggers of its own.
+async fn synonym(
+    session: &mut Session,
+    object_id: i32,
+    options: &SqlServerOptions,
+) -> QueryResult<QueryError> {
+    let rows = session
+        .rows(include_str!("sql/synonym.sql"), &[&object_id])
+        .await?;
+    let base = rows.first().map_or(Ok(String::new()), |row| text(row, 0))?;
+    let parts = parts(&base).unwrap_or_default();
+    let reason = match parts.as_slice() {
+        [] => "it is a synonym; name what it stands for".to_owned(),
+        [.., database, schema, name]
+            if parts.len() == 3 && database.eq_ignore_ascii_case(&options.database) =>
+        {
+            stands_for(&qualified(schema, name))
+        }
+        [_] | [_, _] => stands_for(&base),
+        _ => format!(
+            "it is a synonym of `{base}`, which is in another database; name that one, or make a view of it in this database"
+        ),
+    };
+    let unfit = CatalogError::UnfitTable {
+        table: options.table.clone(),
+        reason,
+    };
+    Ok(unfit.into())
+}
+
+fn stands_for(name: &str) -> String {
+    format!("it is a synonym; name what it stands for, `{name}`")
+}
+
+/// The columns of a key that the column is one of several in.
+async fn key_parts(
+    session: &mut Session,
+    object_id: i32,
+    column: &Column,
+) -> QueryResult<Vec<String>> {
+    let rows = session
+        .rows(
+            include_str!("sql/key_parts.sql"),
+            &[&object_id, &column.column_id],
+        )
+        .await?;
+    rows.iter().map(|row| text(row, 0)).collect()
+}
+
+/// The column that was asked for, as the database compares names.
+fn column(
+    rows: &[Row],
+    mark: usize,
+    name: &str,
+    options: &SqlServerOptions,
+) -> QueryResult<Column> {
+    for row in rows {
+        if !flag(row, mark)? {
+            continue;
+        }
+        return Ok(Column {
+            column_id: number(row, 3)?,
+            name: text(row, 4)?,
+            data_type: DataType {
+                name: text(row, 5)?.to_lowercase(),
+                max_length: number(row, 6)?,
+                precision: small(row, 7)?,
+                scale: small(row, 8)?,
+                collation: Some(text(row, 9)?).filter(|name| !name.is_empty()),
+            },
+            is_nullable: flag(row, 10)?,
+            is_computed: flag(row, 11)?,
+            is_identity: flag(row, 12)?,
+            is_unique: flag(row, 13)?,
+        });
+    }
+    let missing = CatalogError::NoColumn {
+        table: options.table.clone(),
+        column: name.to_owned(),
+    };
+    Err(missing.into())
+}
+
+fn small(row: &Row, index: usize) -> QueryResult<u8> {
+    Ok(u8::try_from(number(row, index)?).unwrap_or(0))
+}
+
+fn flag(row: &Row, index: usize) -> QueryResult<bool> {
+    Ok(number(row, index)? == 1)
+}
