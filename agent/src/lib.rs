@@ -1,10 +1,11 @@
 //! The shopMaster agent: keeps a Digible catalogue equal to a shop's product database.
 //!
-//! Imports point one way: `main -> control -> engine -> catalog, digible, journal`. The three at the
-//! end know nothing of each other; `product` is the vocabulary that they share, `run` and `health`
-//! what the engine shows of itself.
+//! This package starts and serves: the process, its configuration and secrets, the control plane, the tray. What the
+//! agent is made of are the crates below `agent/crates/`.
+//!
+//! Imports point one way: `main -> service -> supervisor, control -> engine -> catalog, digible, journal`. The three
+//! at the end know nothing of each other; `product` is the vocabulary that they share.
 
-pub mod alarm;
 pub mod args;
 pub mod autostart;
 pub mod config;
@@ -12,14 +13,11 @@ pub mod console;
 pub mod control;
 #[cfg(feature = "demo")]
 pub mod demo;
-pub mod engine;
-pub mod health;
 pub mod logging;
 pub mod notices;
 pub mod paths;
 #[cfg(target_os = "linux")]
 mod readiness;
-pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod signals;

@@ -6,10 +6,9 @@ use std::env;
 
 use jiff::{Timestamp, tz::TimeZone};
 use sd_notify::NotifyState;
+use shopmaster_engine::board::Posted;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-
-use super::{engine::board::Posted, health};
 
 /// The agent listens. From now on its headline is what `systemctl status` shows, until `ending`.
 pub fn ready(mut board: watch::Receiver<Posted>, ending: CancellationToken) {
@@ -22,7 +21,7 @@ pub fn ready(mut board: watch::Receiver<Posted>, ending: CancellationToken) {
         loop {
             let headline = {
                 let facts = &board.borrow_and_update().facts;
-                health::report(facts, Timestamp::now(), &TimeZone::system()).headline
+                shopmaster_health::report(facts, Timestamp::now(), &TimeZone::system()).headline
             };
             if headline != told {
                 tell(&[NotifyState::Status(&headline)]);

@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use shopmaster_base::causes::with_causes;
+use shopmaster_engine::tasks::guarded;
 use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceName};
 use tokio::{sync::oneshot, task::JoinError, time::timeout};
 use tracing_subscriber::util::TryInitError;
@@ -16,7 +17,6 @@ use super::{
         self, ServeError,
         listener::{self, InstanceLock, ListenError, LockError},
     },
-    engine::tasks::guarded,
     logging,
     paths::{CreateError, Paths},
     signals::Signals,

@@ -6,10 +6,10 @@ use super::text;
 const SOURCES: [&str; 8] = [
     "agent/crates/catalog/src/error.rs",
     "agent/crates/tds-connect/src/error.rs",
-    "agent/src/engine/core.rs",
-    "agent/src/engine/halt.rs",
-    "agent/src/health/headline.rs",
-    "agent/src/health/issues.rs",
+    "agent/crates/engine/src/core.rs",
+    "agent/crates/engine/src/halt.rs",
+    "agent/crates/health/src/headline.rs",
+    "agent/crates/health/src/issues.rs",
     "agent/src/supervisor/build.rs",
     "agent/src/supervisor/mod.rs",
 ];

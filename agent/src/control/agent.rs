@@ -3,6 +3,7 @@
 use std::{process, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
+use shopmaster_engine::board::Posted;
 use shopmaster_journal::Pause;
 use shopmaster_proto::{PROTOCOL, v1};
 use tokio::sync::{broadcast, watch};
@@ -13,7 +14,7 @@ use super::{
     failure,
     streams::{Answers, Sink, stream},
 };
-use crate::{engine::board::Posted, supervisor::Supervisor};
+use crate::supervisor::Supervisor;
 
 /// The most lines of the past that a client may ask for.
 const MOST_LINES: u32 = 1_000;

@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use secrecy::SecretString;
 use shopmaster_catalog::{Backlog, CatalogError, Check, InstallOptions, Verdict};
+use shopmaster_engine::Engine;
 use shopmaster_proto::v1;
 use tonic::{Request, Response, Status};
 
@@ -12,10 +13,7 @@ use super::{
     failure,
     streams::{Answers, Sink, stream},
 };
-use crate::{
-    engine::Engine,
-    supervisor::{NewSecrets, Supervisor},
-};
+use crate::supervisor::{NewSecrets, Supervisor};
 
 /// The last step of an adoption.
 const UPLOAD_IS_DUE: &str = "An upload is due: run `shopmasterctl upload`";

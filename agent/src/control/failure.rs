@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use shopmaster_base::causes::with_causes;
 use shopmaster_catalog::CatalogError;
+use shopmaster_engine::{Engine, StartError, StepError};
 use shopmaster_journal::JournalError;
 use shopmaster_proto::Failure;
 use tonic::{Code, Status};
 
 use crate::{
     config::{KeyError, SaveError},
-    engine::{Engine, StartError, StepError},
     supervisor::{ConfigureError, Supervisor, unsupported},
 };
 

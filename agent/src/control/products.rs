@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use shopmaster_engine::Engine;
 use shopmaster_product::ProductId;
 use shopmaster_proto::v1;
 use tonic::{Code, Request, Response, Status};
 
 use super::{convert::product, failure};
-use crate::{engine::Engine, supervisor::Supervisor};
+use crate::supervisor::Supervisor;
 
 /// Products on a page when nobody says.
 const PAGE: u32 = 100;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use shopmaster_engine::{StartError, Started};
+use shopmaster_health::run::{Cause, Kind, Run, State, Wish};
 use shopmaster_proto::v1;
 use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status};
@@ -11,11 +13,7 @@ use super::{
     failure,
     streams::{Answers, Sink, stream},
 };
-use crate::{
-    engine::{StartError, Started},
-    run::{Cause, Kind, Run, State, Wish},
-    supervisor::Supervisor,
-};
+use crate::supervisor::Supervisor;
 
 /// How many runs are listed when nobody says.
 const FEW: u32 = 20;

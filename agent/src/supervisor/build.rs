@@ -8,6 +8,8 @@ use std::{
 
 use shopmaster_base::{blocking, causes::with_causes};
 use shopmaster_digible::{Digible, DigibleOptions};
+use shopmaster_engine::{Engine, GONE_AFTER, Options, tasks::guarded};
+use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::{Binding, Journal, JournalError, Opened};
 use tokio_util::sync::CancellationToken;
 
@@ -21,8 +23,6 @@ use super::{
 };
 use crate::{
     config::{CaptureMode, CatalogKind, Config, Verify},
-    engine::{Engine, GONE_AFTER, Options, tasks::guarded},
-    health::{Area, Facts, Trouble},
     secrets::{SecretError, SecretName},
 };
 

@@ -3,12 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use shopmaster_base::causes::with_causes;
+use shopmaster_health::Area;
 use shopmaster_journal as journal;
 
 use super::{NewSecrets, Supervisor, build::account, note_invalid, unsupported, vacancy::Vacancy};
 use crate::{
     config::{self, Before, Config, ConfigError, Edit, KeyError, SaveError},
-    health::Area,
     secrets::SecretError,
 };
 

@@ -7,6 +7,8 @@ use std::{
 
 use jiff::Timestamp;
 use shopmaster_base::causes::with_causes;
+use shopmaster_engine::{Engine, board::Board};
+use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::AgentState;
 use shopmaster_proto::{Endpoint, InstanceName};
 use tokio::sync::{Mutex, watch};
@@ -25,8 +27,6 @@ mod vacancy;
 
 use super::{
     config::{self, Config, ConfigError},
-    engine::{Engine, board::Board},
-    health::{Area, Facts, Trouble},
     logging::Logging,
     paths::Paths,
     secrets::SecretStore,

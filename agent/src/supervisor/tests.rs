@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_engine::Engine;
+use shopmaster_health::{Facts, State};
 use shopmaster_proto::{Endpoint, Folders, InstanceName};
 use tokio::time::timeout;
 
 use super::super::{
     config::{self, LogLevel},
-    engine::Engine,
-    health::{self, Facts, State},
     logging,
     paths::Paths,
 };
@@ -108,7 +108,7 @@ fn nothing_is_green_without_an_engine() {
         facts.catalog.reachable = Some(true);
         facts.uploaded_at = Some(Timestamp::now());
         facts.starting = starting;
-        health::report(&facts, Timestamp::now(), &TimeZone::UTC)
+        shopmaster_health::report(&facts, Timestamp::now(), &TimeZone::UTC)
     };
     assert_eq!(report(false).state, State::UpToDate);
     let between = report(true);
@@ -128,7 +128,8 @@ async fn without_an_engine_there_is_an_issue_and_one_attempt_to_come() {
     std::fs::write(secrets, "{").unwrap();
     fixture.supervisor.start().await;
     assert!(fixture.engine().await.is_none());
-    let codes = || -> Vec<_> { health::codes(&fixture.supervisor.board.facts()).collect() };
+    let codes =
+        || -> Vec<_> { shopmaster_health::codes(&fixture.supervisor.board.facts()).collect() };
     assert!(codes().contains(&"SECRETS_UNAVAILABLE"), "{:?}", codes());
     let first = attempt(&fixture);
     assert!(!first.is_cancelled());

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use shopmaster_engine::Engine;
+use shopmaster_health::{Area, Trouble};
 use tokio::sync::OwnedMutexGuard;
 
 use super::Supervisor;
-use crate::{
-    engine::Engine,
-    health::{Area, Trouble},
-};
 
 /// The only way to take the engine out: the time from then until there is another one, or an issue that says
 /// why there is none. If it is dropped before its end, by an error, a panic or because its caller was dropped,

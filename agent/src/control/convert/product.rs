@@ -2,12 +2,12 @@
 
 use shopmaster_catalog::{Change, ChangeKind};
 use shopmaster_digible::Digest;
+use shopmaster_engine::{Explained, ProductState};
 use shopmaster_journal::{Parked, Removed};
 use shopmaster_product::Row;
 use shopmaster_proto::v1;
 
 use super::time::timestamp;
-use crate::engine::{Explained, ProductState};
 
 /// The most changes of one product that are told.
 const MOST_CHANGES: usize = 100;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use shopmaster_health::run::{Cause, Kind, Outcome, Run, State};
 use shopmaster_proto::v1;
 
 use super::time::{length, timestamp};
-use crate::run::{Cause, Kind, Outcome, Run, State};
 
 /// As one of many: without the products that it parked, so that a list stays small.
 pub(in crate::control) fn listed(run: &Run) -> v1::Run {

@@ -2,14 +2,14 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_digible::SessionState;
+use shopmaster_health::{Facts, Icon, Issue, Severity, State};
 use shopmaster_journal::Pause;
 use shopmaster_proto::v1;
 
 use super::{VERSION, capture::capture, run::run, time::timestamp};
-use crate::health::{self, Facts, Icon, Issue, Severity, State};
 
 pub(in crate::control) fn status(facts: &Facts, secrets_store: &str) -> v1::Status {
-    let report = health::report(facts, Timestamp::now(), &TimeZone::system());
+    let report = shopmaster_health::report(facts, Timestamp::now(), &TimeZone::system());
     v1::Status {
         version: VERSION.to_owned(),
         state: state(report.state).into(),

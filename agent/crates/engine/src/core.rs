@@ -1,0 +1,405 @@
+//! What every run works with.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use shopmaster_base::causes::with_causes;
+use shopmaster_catalog::{CaptureStatus, Catalog, CatalogError};
+use shopmaster_digible::{Answer, Cloud};
+use shopmaster_health::{Area, ChangeLogFacts, Trouble};
+use shopmaster_journal::{AgentState, Journal, JournalError, Shrank};
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    board::Board,
+    flow::Flow,
+    gone::Missing,
+    halt::{Halt, StepError},
+    lane::{Lane, Turn},
+    outage::Outage,
+    owner,
+    rebuilt::{self, Rebuilt},
+    state::{Reach, State},
+    waits::Waits,
+    witness,
+};
+
+/// How a run works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Products in one batch, 1 to 200.
+    pub batch_size: usize,
+    /// Requests under way at once.
+    pub max_in_flight: usize,
+    /// More waiting updates than this go through the batch endpoint.
+    pub bulk_threshold: usize,
+    /// Whether the scheduler starts syncs by itself.
+    pub automatic: bool,
+    /// From one full sync to the next.
+    pub interval: Duration,
+    /// From one look for changes to the next.
+    pub probe: Duration,
+    /// Changes are found by walking the table, also where they could be captured.
+    pub scan: bool,
+    /// A product that a walk does not meet counts as gone when another walk, so much later, does not
+    /// meet it either: [`GONE_AFTER`] but in tests.
+    pub gone_after: Duration,
+    /// The local time of the nightly verify; none for never.
+    pub verify: Option<jiff::civil::Time>,
+    /// More of the shop than this, in percent, is not sent by a verify without a question; 100 never asks.
+    pub verify_limit: u64,
+}
+
+/// What an earlier process noted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// When Digible last acknowledged something.
+    pub(super) sent_at: Option<Timestamp>,
+    /// How far the table shrank, when nobody believed it.
+    pub(super) shrank: Option<Shrank>,
+}
+
+/// What every run works with.
+pub(super) struct Core {
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) cloud: Arc<dyn Cloud>,
+    pub(super) journal: Journal,
+    pub(super) board: Arc<Board>,
+    pub(super) options: Options,
+    pub(super) state: State,
+    pub(super) waits: Waits,
+    pub(super) lane: Lane,
+    pub(super) missing: Missing,
+    pub(super) rebuilt: Rebuilt,
+    pub(super) outage: Outage,
+    pub(super) failed_witnesses: witness::Failed,
+    /// The pause that is on; it outlives this engine.
+    pub(super) pause: Arc<AgentState>,
+    /// Ends everything.
+    pub(super) stop: CancellationToken,
+    pub(super) flow: Flow,
+    hold: Mutex<Option<Instant>>,
+    /// Nothing waits to be sent that would tell whether Digible is back: it is to be asked.
+    pub(super) ask_digible: Notify,
+    /// All products are to be compared, and soon.
+    pub(super) verify_due: Notify,
+    /// Held from asking until people are told: what was asked later is told later.
+    looking: tokio::sync::Mutex<()>,
+    /// When this process last wrote the owner. Held while the owner is checked: two checks at once
+    /// would each take the other's generation for a stranger's.
+    pub(super) owner_renewed: tokio::sync::Mutex<Option<Instant>>,
+}
+
+/// From the look that misses a product to the one after which it counts as gone.
+pub const GONE_AFTER: Duration = Duration::from_secs(600);
+/// The fewest products of a step, so that small batches do not make small steps. Tests want many steps.
+const SMALLEST_PAGE: usize = if cfg!(test) { 1 } else { 200 };
+
+impl Options {
+    /// Products in the first step of a walk: one round of full batches, so that sending begins soon.
+    pub(super) fn first_page(&self) -> usize {
+        (self.batch_size * self.max_in_flight).clamp(SMALLEST_PAGE, 2_000)
+    }
+
+    /// Products in a later step: four rounds at most, read while the one before is sent.
+    pub(super) fn next_page(&self, page: usize) -> usize {
+        (page * 2).min(self.first_page() * 4)
+    }
+}
+
+impl Core {
+    pub(super) fn new(
+        catalog: Arc<dyn Catalog>,
+        cloud: Arc<dyn Cloud>,
+        journal: Journal,
+        board: Arc<Board>,
+        options: Options,
+        pause: Arc<AgentState>,
+        kept: Kept,
+    ) -> Self {
+        Self {
+            catalog,
+            cloud,
+            journal,
+            board,
+            state: State::new(options.scan, kept.sent_at),
+            flow: Flow::new(options.max_in_flight),
+            options,
+            waits: Waits::default(),
+            lane: Lane::default(),
+            missing: Missing::new(kept.shrank),
+            rebuilt: Rebuilt::default(),
+            outage: Outage::default(),
+            failed_witnesses: witness::Failed::default(),
+            pause,
+            stop: CancellationToken::new(),
+            hold: Mutex::new(None),
+            ask_digible: Notify::new(),
+            verify_due: Notify::new(),
+            looking: tokio::sync::Mutex::new(()),
+            owner_renewed: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    /// Whether capture is as it was installed, for people, too. Decides from then on whether the table
+    /// is walked instead.
+    pub(super) async fn capture(&self) -> Result<CaptureStatus, CatalogError> {
+        let status = self.catalog.capture().await?;
+        let scans = self.state.note_capture(&status);
+        self.board.update(|facts| {
+            facts.capture = Some(status.clone());
+            facts.scan = scans.then(|| facts.scan.unwrap_or_default());
+        });
+        Ok(status)
+    }
+
+    /// Whether the table is walked, so that nothing of ours is in the shop's database.
+    pub(super) fn scans(&self) -> bool {
+        self.state.scans()
+    }
+
+    /// Whether nothing keeps the table from giving one key several times: a view.
+    pub(super) fn may_repeat_keys(&self) -> bool {
+        self.state.may_repeat_keys()
+    }
+
+    /// Waits for the right to do one step. What an earlier one left unsaid counts as given up.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, JournalError> {
+        let turn = self.lane.turn().await;
+        if self.journal.has_abandoned() {
+            self.journal.give_up_abandoned().await?;
+        }
+        Ok(turn)
+    }
+
+    /// Sends one request, and learns from its answer how much may be asked.
+    pub(super) async fn ask(&self, request: impl Future<Output = Answer>) -> Answer {
+        let sent = self.flow.sent();
+        let before = self.flow.shown();
+        let answer = request.await;
+        self.flow.answered(sent, &answer);
+        if self.flow.shown() != before {
+            self.show_flow();
+        }
+        answer
+    }
+
+    /// A step was stopped. When it was by Digible, one request at a time asks whether it works again, until it
+    /// acknowledges something.
+    pub(super) fn note_halt(&self, halt: &Halt) {
+        if halt.is_digible() {
+            self.flow.open(halt);
+            self.show_flow();
+        }
+        if let Halt::Hold { wait, .. } = halt {
+            self.hold(*wait);
+        }
+    }
+
+    /// A person asks for it, or there are signs that Digible is back: the next try need not wait.
+    pub(super) fn may_try_now(&self) {
+        self.flow.may_try_now();
+        self.show_flow();
+    }
+
+    fn show_flow(&self) {
+        let left = self.flow.next_try();
+        let left = left.map(|next| next.saturating_duration_since(Instant::now()));
+        let next_try_at = left.and_then(|left| Timestamp::now().saturating_add(left).ok());
+        let slowed = self.flow.slowed();
+        self.board.update(|facts| {
+            facts.next_try_at = next_try_at;
+            facts.slowed = slowed;
+        });
+    }
+
+    /// Sends nothing for a while, because Digible asked for it.
+    pub(super) fn hold(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        if hold.is_some_and(|before| before >= until) {
+            return;
+        }
+        *hold = Some(until);
+        let shown = Timestamp::now().saturating_add(wait);
+        self.board.update(|facts| facts.blocked_until = shown.ok());
+    }
+
+    /// How long Digible still asks us to wait; none when it does not.
+    pub(super) fn held(&self) -> Option<Duration> {
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = hold.and_then(|until| until.checked_duration_since(Instant::now()));
+        let left = left.filter(|left| !left.is_zero());
+        if left.is_none() && hold.take().is_some() {
+            self.board.update(|facts| facts.blocked_until = None);
+        }
+        left
+    }
+
+    /// Tells people how Digible is: after a step in which something was acknowledged (`passed`), or
+    /// one that halted.
+    pub(super) fn note_digible(&self, passed: bool, halt: Option<&Halt>, fault: Option<&str>) {
+        let trouble = match (halt, fault) {
+            (Some(halt), _) => halt.trouble(),
+            (None, Some(reason)) if !passed => Halt::Unreachable(reason.to_owned()).trouble(),
+            (None, _) => None,
+        };
+        if passed {
+            self.state.note_sent();
+        }
+        self.note_reach(passed, trouble);
+    }
+
+    /// Tells people what came of a login: after one, Digible is there. Gives why it failed.
+    pub(super) fn note_login(&self, answer: &Answer) -> Option<Halt> {
+        let halt = Halt::of_login(answer);
+        if halt.is_none() {
+            self.may_try_now();
+        }
+        self.note_reach(halt.is_none(), halt.as_ref().and_then(Halt::trouble));
+        halt
+    }
+
+    fn note_reach(&self, works: bool, trouble: Option<Trouble>) {
+        match &trouble {
+            Some(trouble) if trouble.lasting => self.state.note_digible(Reach::Broken),
+            Some(_) => self.state.note_digible(Reach::Lost),
+            None if works => self.state.note_digible(Reach::Works),
+            None => {}
+        }
+        let session = self.cloud.session();
+        let sent_at = self.state.sent_at();
+        self.board.update(|facts| {
+            facts.session = Some(session);
+            facts.last_sent_at = sent_at;
+            match trouble {
+                Some(trouble) => facts.fails(Area::Digible, trouble),
+                None if works => facts.works(Area::Digible),
+                None => {}
+            }
+        });
+    }
+
+    /// Nothing waits to be sent, so that nothing will tell whether Digible is back: when it was lost, it
+    /// has to be asked. Until it answers, it stays lost.
+    pub(super) fn note_nothing_left(&self) {
+        if self.state.digible() == Reach::Lost {
+            self.ask_digible.notify_one();
+        }
+    }
+
+    /// Tells people that the shop's database or the journal failed.
+    pub(super) fn note_failure(&self, error: &StepError) {
+        match error {
+            StepError::Catalog(error) => self.note_catalog_failure(error),
+            StepError::Journal(error) => self.note_journal_failure(error),
+        }
+    }
+
+    pub(super) fn note_catalog_failure(&self, error: &CatalogError) {
+        let trouble = Trouble::new(error.code(), with_causes(error), &error.remedy());
+        let trouble = if error.may_be_hiccup() {
+            trouble
+        } else if error.is_reserved() {
+            trouble.waiting()
+        } else {
+            trouble.lasting()
+        };
+        self.outage.note(error);
+        let unreachable = error.is_unreachable();
+        self.board.update(|facts| {
+            facts.fails(Area::Catalog, trouble);
+            if unreachable {
+                facts.catalog.reachable = Some(false);
+            }
+        });
+    }
+
+    pub(super) fn note_journal_failure(&self, error: &JournalError) {
+        let trouble = Trouble::new(error.code(), with_causes(error), error.remedy()).lasting();
+        self.board
+            .update(|facts| facts.fails(Area::Journal, trouble));
+    }
+
+    /// Asks the database and the journal how things are, and tells people. What failed before
+    /// counts as mended.
+    pub(super) async fn refresh(&self) -> Result<(), StepError> {
+        self.look().await?;
+        self.board.update(|facts| {
+            facts.works(Area::Catalog);
+            facts.works(Area::Journal);
+        });
+        Ok(())
+    }
+
+    /// The same after a failure, which stays: that they can be read does not say that they work.
+    pub(super) async fn look(&self) -> Result<(), StepError> {
+        // Of no product: whether the table and its columns are there at all.
+        self.catalog.read(&[]).await?;
+        self.look_at_capture().await?;
+        self.look_at_numbers().await?;
+        self.board
+            .update(|facts| facts.catalog.reachable = Some(true));
+        Ok(())
+    }
+
+    /// Counts what is pending, in doubt, refused and removed, and tells people.
+    pub(super) async fn look_at_numbers(&self) -> Result<(), StepError> {
+        let _in_order = self.looking.lock().await;
+        let scans = self.scans();
+        let change_log = match (self.state.has_change_log(), scans) {
+            (false, _) => None,
+            (true, false) => Some(self.catalog.backlog().await?),
+            // Nobody reads it, and it may be broken: that is no trouble.
+            (true, true) => self.catalog.backlog().await.ok(),
+        };
+        let backlog = change_log.clone().filter(|_| !scans).unwrap_or_default();
+        self.journal.check_in_place().await?;
+        let counts = self.journal.counts().await?;
+        let uploaded_at = self.journal.uploaded_at().await?;
+        let compared_at = self.journal.compared_at().await?;
+        let catalog_changed = self.journal.has_another_catalog().await?;
+        let session = self.cloud.session();
+        let now = Timestamp::now();
+        // What a walk has found stays until the next one.
+        self.board.update(|facts| {
+            if !scans {
+                facts.pending = backlog.products;
+            }
+            facts.changes = backlog.changes;
+            facts.change_log = change_log.map(|log| ChangeLogFacts {
+                changes: log.changes,
+                bytes: log.bytes,
+                oldest_at: log.oldest_at,
+            });
+            facts.oldest_pending_at = backlog.oldest_at;
+            facts.oldest_age = backlog.oldest_age.map(|age| (age, now));
+            facts.counts = counts;
+            facts.uploaded_at = uploaded_at;
+            facts.last_compared_at = compared_at;
+            facts.catalog_changed = catalog_changed;
+            facts.session = Some(session);
+        });
+        Ok(())
+    }
+
+    /// Whether capture is as it was installed. An upload is due from then on when it was not.
+    pub(super) async fn look_at_capture(&self) -> Result<CaptureStatus, StepError> {
+        let status = self.capture().await?;
+        if !self.scans() {
+            owner::note_gap(self, &status).await?;
+            if self.state.has_change_log() {
+                rebuilt::look(self).await?;
+            }
+        }
+        Ok(status)
+    }
+}

@@ -1,0 +1,82 @@
+//! What became of a product on its way.
+
+use std::time::Duration;
+
+use shopmaster_digible::Fate;
+
+use crate::waits::Strikes;
+
+/// What became of a product, and what may still become of its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fortune {
+    /// Digible has it.
+    Acknowledged {
+        /// What may have become of earlier requests of this step.
+        earlier: Fate,
+    },
+    /// Digible refuses it, alone.
+    Refused {
+        reason: String,
+        fate: Fate,
+        strikes: Strikes,
+    },
+    /// To be tried again later.
+    Deferred {
+        reason: String,
+        fate: Fate,
+        wait: Option<Duration>,
+        strikes: Strikes,
+    },
+    /// Not handed over: sending stopped before. Or only in a group that was then split.
+    Kept { fate: Fate },
+}
+
+impl Fortune {
+    pub(super) const ACKNOWLEDGED: Self = Self::Acknowledged {
+        earlier: Fate::NotApplied,
+    };
+    pub(super) const KEPT: Self = Self::Kept {
+        fate: Fate::NotApplied,
+    };
+
+    /// With an earlier request of the step in mind. A product that is refused alone was not applied in a
+    /// group either, unless that request may still land.
+    pub(super) fn after(mut self, before: Fate) -> Self {
+        match &mut self {
+            Self::Refused { fate, .. } => {
+                if before == Fate::MayStillLand {
+                    *fate = before;
+                }
+            }
+            Self::Acknowledged { earlier: fate }
+            | Self::Deferred { fate, .. }
+            | Self::Kept { fate } => *fate = before.max(*fate),
+        }
+        self
+    }
+
+    /// A refused product is tried again later.
+    pub(crate) fn put_off(self) -> Self {
+        match self {
+            Self::Refused {
+                reason,
+                fate,
+                strikes,
+            } => Self::Deferred {
+                reason,
+                fate,
+                wait: None,
+                strikes,
+            },
+            other => other,
+        }
+    }
+
+    pub(super) fn with(&self, own: Strikes) -> Self {
+        let mut fortune = self.clone();
+        if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
+            *strikes = own;
+        }
+        fortune
+    }
+}

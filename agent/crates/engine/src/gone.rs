@@ -1,0 +1,300 @@
+//! What the table does not give any more, found after a walk over it.
+//!
+//! A product counts as gone only after two looks, `gone_after` apart, each of which asks for it by its
+//! key as well. More than a tenth of them gone at once is not believed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use shopmaster_catalog::Lookup;
+use shopmaster_health::run::Count;
+use shopmaster_journal::Shrank;
+use shopmaster_product::ProductId;
+use tokio::time::Instant;
+
+use super::{
+    core::Core,
+    halt::{Halt, StepError},
+    live::Live,
+    pass::{self, OnOutage},
+    scan::Met,
+    upload,
+};
+
+/// So many may be missing from a small shop at once, whatever their share, as long as it has others.
+const FEW: u64 = 5;
+/// Keys that the journal is asked for at once.
+const JOURNAL_PAGE: u32 = 10_000;
+/// Keys that the shop's database is asked for at once.
+const KEYS: usize = 1_000;
+/// So often a database that is busy is asked what is gone.
+const TRIES: u32 = 4;
+
+/// When each missing product was first missed. Kept in memory: after a restart the looks begin anew.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    since: Mutex<HashMap<ProductId, Instant>>,
+    /// As the journal has it.
+    shrank: Mutex<Option<Shrank>>,
+}
+
+/// What the journal says of the shop beside a walk.
+struct Census {
+    /// Products that the shop had.
+    known: u64,
+    /// Those of them that the walk did not meet.
+    unmet: u64,
+}
+
+impl Missing {
+    /// Nothing is missing yet. `shrank`: as an earlier process noted it.
+    pub(super) fn new(shrank: Option<Shrank>) -> Self {
+        Self {
+            since: Mutex::default(),
+            shrank: Mutex::new(shrank),
+        }
+    }
+
+    /// How far the table shrank, when nobody believed it.
+    pub(super) fn shrank(&self) -> Option<Shrank> {
+        *self.shrank.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives what was noted before.
+    fn note_shrank(&self, shrank: Option<Shrank>) -> Option<Shrank> {
+        let mut noted = self.shrank.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *noted, shrank)
+    }
+
+    /// Notes that these are missing now, and nothing else is. Gives those that are missing for long.
+    fn note(&self, gone_after: Duration, ids: Vec<ProductId>) -> Vec<ProductId> {
+        let now = Instant::now();
+        let mut since = self.lock();
+        let before = std::mem::take(&mut *since);
+        for id in ids {
+            let first = before.get(&id).copied().unwrap_or(now);
+            since.insert(id, first);
+        }
+        let long = |first: Instant| now.duration_since(first) >= gone_after;
+        let gone = since.iter().filter(|(_, first)| long(**first));
+        gone.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn remove(&self, ids: &[ProductId]) {
+        let mut since = self.lock();
+        for id in ids {
+            since.remove(id);
+        }
+    }
+
+    /// How many are missing and not yet gone.
+    pub(super) fn count(&self) -> u64 {
+        self.lock().len() as u64
+    }
+
+    /// Forgets all of them. Gives how many they were.
+    fn clear(&self) -> u64 {
+        std::mem::take(&mut *self.lock()).len() as u64
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProductId, Instant>> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Finds what is gone, and marks it when it is for `gone_after`: at once where a ChangeLog tells of what comes back.
+/// Gives why it could not look.
+pub(super) async fn look(
+    core: &Core,
+    live: &Live,
+    met: &Met,
+    gone_after: Duration,
+) -> Result<Option<Halt>, StepError> {
+    let looked = pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
+        find_gone(core, live, met, gone_after)
+    });
+    Ok(looked.await?.map_or(Some(Halt::Cancelled), |()| None))
+}
+
+/// So many products may be gone at once before nobody believes it. Somebody may have said that it is so.
+pub(super) fn believable(live: &Live, known: u64, is_empty: bool) -> u64 {
+    match (live.is_confirmed(), is_empty) {
+        (true, _) => u64::MAX,
+        // A table without any row is a mistake more often than the end of a shop.
+        (false, true) => 0,
+        (false, false) => (known / 10).max(FEW),
+    }
+}
+
+/// Tells people that far too many are gone, so that none counts as removed.
+pub(super) async fn tell_shrank(core: &Core, missing: u64, known: u64) -> Result<(), StepError> {
+    tracing::warn!(
+        missing,
+        known,
+        "the shop's table gives far fewer products than before; none counts as removed"
+    );
+    core.missing.clear();
+    note_shrank(core, Some(Shrank { missing, known })).await
+}
+
+/// An upload has found by its own rule what is gone: nothing is missing that has to be looked for again.
+pub(super) fn settle_missing(core: &Core) {
+    let missing = core.missing.clear();
+    core.board
+        .update(|facts| facts.pending = facts.pending.saturating_sub(missing));
+}
+
+/// Notes whether the table shrank, for people and for the next process.
+pub(super) async fn note_shrank(core: &Core, shrank: Option<Shrank>) -> Result<(), StepError> {
+    if core.missing.note_shrank(shrank) != shrank {
+        core.journal.note_shrank(shrank).await?;
+    }
+    core.board.update(|facts| facts.shrank = shrank);
+    Ok(())
+}
+
+async fn find_gone(
+    core: &Core,
+    live: &Live,
+    met: &Met,
+    gone_after: Duration,
+) -> Result<(), StepError> {
+    let census = census(core, met).await?;
+    let believable = believable(live, census.known, met.is_empty());
+    let mut missing = Vec::new();
+    let mut back = 0;
+    let mut unmet = Unmet::new(core, met);
+    while census.unmet > 0
+        && let Some(keys) = unmet.next().await?
+    {
+        let asked = keys.len();
+        let gone = ask(core, live, keys).await?;
+        back += (asked - gone.len()) as u64;
+        missing.extend(gone);
+        if missing.len() as u64 > believable {
+            // Those that were not asked for yet count, too.
+            let missing = census.unmet.saturating_sub(back).max(missing.len() as u64);
+            return tell_shrank(core, missing, census.known).await;
+        }
+    }
+    note_shrank(core, None).await?;
+    let long_missing = core.missing.note(gone_after, missing);
+    for keys in long_missing.chunks(KEYS) {
+        remove(core, live, keys).await?;
+    }
+    Ok(())
+}
+
+/// How many products the shop had, and how many of them the walk did not meet.
+async fn census(core: &Core, met: &Met) -> Result<Census, StepError> {
+    let mut census = Census { known: 0, unmet: 0 };
+    let mut after = None;
+    loop {
+        let ids = core.journal.in_shop(after, JOURNAL_PAGE).await?;
+        census.known += ids.len() as u64;
+        census.unmet += ids.iter().filter(|id| !met.has(id)).count() as u64;
+        after = ids.last().cloned();
+        if after.is_none() {
+            return Ok(census);
+        }
+    }
+}
+
+/// The products that a walk did not meet, in lots.
+struct Unmet<'a> {
+    core: &'a Core,
+    met: &'a Met,
+    after: Option<ProductId>,
+    waiting: Vec<ProductId>,
+    ended: bool,
+}
+
+impl<'a> Unmet<'a> {
+    fn new(core: &'a Core, met: &'a Met) -> Self {
+        Self {
+            core,
+            met,
+            after: None,
+            waiting: Vec::new(),
+            ended: false,
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<ProductId>>, StepError> {
+        while self.waiting.len() < KEYS && !self.ended {
+            let after = self.after.take();
+            let ids = self.core.journal.in_shop(after, JOURNAL_PAGE).await?;
+            self.after = ids.last().cloned();
+            self.ended = self.after.is_none();
+            let unmet = ids.into_iter().filter(|id| !self.met.has(id));
+            self.waiting.extend(unmet);
+        }
+        let behind = self.waiting.split_off(self.waiting.len().min(KEYS));
+        let lot = std::mem::replace(&mut self.waiting, behind);
+        Ok(Some(lot).filter(|lot| !lot.is_empty()))
+    }
+}
+
+/// Asks for products by their keys. Gives those without a row; one whose row spells it otherwise now
+/// is removed at once.
+async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
+    let _turn = core.turn().await?;
+    let lookups = core.catalog.read(&keys).await?;
+    let (mut gone, mut respelled) = (Vec::new(), Vec::new());
+    for (key, lookup) in keys.into_iter().zip(lookups) {
+        match lookup {
+            Lookup::Gone => gone.push(key),
+            Lookup::Found(row) if row.id != key => respelled.push(key),
+            Lookup::Found(_) | Lookup::Locked => {}
+        }
+    }
+    record(core, live, respelled).await?;
+    match core.scans() {
+        true => Ok(gone),
+        false => without_changes(core, gone).await,
+    }
+}
+
+/// Those of which no change waits: a sync deals with the others.
+async fn without_changes(core: &Core, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
+    if keys.is_empty() {
+        return Ok(keys);
+    }
+    let waiting = core.catalog.changes_of(&keys).await?;
+    let waiting: HashSet<_> = waiting
+        .into_iter()
+        .map(|change| change.identity.key)
+        .collect();
+    let mut keys = keys;
+    keys.retain(|key| !waiting.contains(key));
+    Ok(keys)
+}
+
+/// Marks those that still are without a row.
+async fn remove(core: &Core, live: &Live, keys: &[ProductId]) -> Result<(), StepError> {
+    let _turn = core.turn().await?;
+    core.catalog.claim().await?;
+    let gone = upload::without_row(core, keys.to_vec()).await?;
+    core.missing.remove(keys);
+    record(core, live, gone).await
+}
+
+/// Records products as removed, inside a turn. A sync may have recorded some of them meanwhile.
+async fn record(core: &Core, live: &Live, removed: Vec<ProductId>) -> Result<(), StepError> {
+    let known = core.journal.known(removed.clone()).await?;
+    let news = removed.into_iter().zip(known);
+    let removed: Vec<_> = news
+        .filter(|(_, known)| !known.removed())
+        .map(|(id, _)| id)
+        .collect();
+    let count = removed.len() as u64;
+    for id in &removed {
+        core.waits.clear(id);
+    }
+    core.journal.remove(removed).await?;
+    live.update(|run| run.count(Count::Removed, count));
+    Ok(())
+}

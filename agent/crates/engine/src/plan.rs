@@ -1,0 +1,229 @@
+//! What is to be done with a page: what is found out without Digible, and what is sent.
+
+use std::collections::HashSet;
+
+use shopmaster_catalog::ChangeIdentity;
+use shopmaster_digible::{Digest, Item};
+use shopmaster_health::run::shortened;
+use shopmaster_journal::{Finding, Known};
+use shopmaster_product::ProductId;
+
+use super::{
+    core::Core,
+    courier::{Parcel, Route},
+    decide::{self, Decision, View},
+    halt::StepError,
+    page::{Candidate, Gone, Page},
+    step::Mode,
+    waits::Strikes,
+};
+
+/// The most characters of a reason that are kept with a parked product.
+pub(super) const LONGEST_REASON: usize = 1_000;
+
+/// What is to be done with a page.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// To be sent.
+    pub(super) parcels: Vec<Parcel>,
+    /// Of each parcel: what it stands for.
+    pub(super) changes: Vec<Vec<ChangeIdentity>>,
+    /// What was found out without asking Digible.
+    pub(super) found: Vec<(ProductId, Finding)>,
+    /// Changes that are dealt with as soon as that is recorded.
+    pub(super) settled: Vec<ChangeIdentity>,
+    /// Products that Digible has as they are, or that nobody has.
+    pub(super) unchanged: u64,
+    /// Products that the shop no longer has, and that were not listed as gone before.
+    pub(super) removed: u64,
+    /// Products that are as they were refused.
+    pub(super) still_parked: u64,
+    /// Products that wait for another try, or that the shop's own programs hold.
+    pub(super) waiting: u64,
+    /// Those of them that the shop's own programs hold.
+    pub(super) locked: Vec<ProductId>,
+    /// Products that differ from what Digible acknowledged, and are not sent in this mode.
+    pub(super) differing: Vec<ProductId>,
+    /// Products that cannot be sent, and why.
+    pub(super) refusals: Vec<(ProductId, String)>,
+    /// Products that are dealt with without being sent.
+    pub(super) through: Vec<ProductId>,
+}
+
+impl Plan {
+    /// Plans what to do with the products of a page.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub(super) async fn of(core: &Core, mode: &Mode, page: Page) -> Result<Self, StepError> {
+        let planner = Planner { core, mode };
+        let mut plan = Self {
+            waiting: page.locked.len() as u64,
+            locked: page.locked,
+            ..Self::default()
+        };
+        planner.candidates(page.candidates, &mut plan).await?;
+        if let Mode::Inspected(inspection) = mode {
+            let differing = std::mem::take(&mut plan.differing);
+            let (differing, waiting) = inspection.without_changes(core, differing).await?;
+            plan.differing = differing;
+            plan.waiting += waiting;
+        }
+        planner.gone(page.gone, &mut plan).await?;
+        planner.respelled(page.respelled, &mut plan).await?;
+        plan.bulk(core.options.bulk_threshold);
+        Ok(plan)
+    }
+
+    /// The products that are sent.
+    pub(super) fn ids(&self) -> Vec<ProductId> {
+        self.parcels
+            .iter()
+            .map(|parcel| parcel.item.id.clone())
+            .collect()
+    }
+
+    /// Many updates go through the batch endpoint.
+    fn bulk(&mut self, threshold: usize) {
+        let is_update = |parcel: &Parcel| parcel.route == Route::Update;
+        if self.parcels.iter().filter(|it| is_update(it)).count() <= threshold {
+            return;
+        }
+        for parcel in self.parcels.iter_mut().filter(|it| is_update(it)) {
+            parcel.route = Route::Batch;
+        }
+    }
+}
+
+struct Planner<'a> {
+    core: &'a Core,
+    mode: &'a Mode,
+}
+
+impl Planner<'_> {
+    async fn candidates(
+        &self,
+        candidates: Vec<Candidate>,
+        plan: &mut Plan,
+    ) -> Result<(), StepError> {
+        let none = HashSet::new();
+        let already = match self.mode {
+            Mode::Everything { already, .. } => already,
+            Mode::Changed | Mode::Compared(_) | Mode::Inspected(_) => &none,
+        };
+        let candidates: Vec<_> = candidates
+            .into_iter()
+            .filter(|candidate| !already.contains(&candidate.row.id))
+            .collect();
+        let ids = candidates.iter().map(|c| c.row.id.clone()).collect();
+        let known = self.core.journal.known(ids).await?;
+        for (candidate, known) in candidates.into_iter().zip(known) {
+            self.candidate(candidate, &known, plan);
+        }
+        Ok(())
+    }
+
+    fn candidate(&self, candidate: Candidate, known: &Known, plan: &mut Plan) {
+        let Candidate { row, changes } = candidate;
+        let waits = &self.core.waits;
+        let made = Item::new(&row).map_err(|problem| problem.0);
+        let view = View {
+            known,
+            digest: match &made {
+                Ok(item) => item.digest.0,
+                Err(problem) => Digest::of(problem.as_bytes()).0,
+            },
+            can_be_sent: made.is_ok(),
+            sends_all: self.mode.sends_all(),
+            strikes: made.as_ref().map_or(Strikes::default(), |item| {
+                waits.strikes(&item.id, item.digest)
+            }),
+            is_ready: waits.is_ready(&row.id),
+            now: shopmaster_journal::steady_ms(),
+        };
+        if !self.mode.sends() && known.removed() {
+            // It is listed as gone, and here it is.
+            plan.differing.push(row.id);
+            return;
+        }
+        match (view.decide(), made) {
+            (Decision::Wait, _) => {
+                plan.waiting += 1;
+                return;
+            }
+            (Decision::Send(_) | Decision::Refuse, _) if !self.mode.sends() => {
+                match known.is_in_doubt() || known.retry() {
+                    // That is known already, and a sync sends it.
+                    true => plan.waiting += 1,
+                    false => plan.differing.push(row.id),
+                }
+                return;
+            }
+            (Decision::Send(route), Ok(item)) => {
+                plan.parcels.push(Parcel {
+                    item,
+                    route,
+                    strikes: view.strikes,
+                });
+                plan.changes.push(changes);
+                return;
+            }
+            (Decision::Refuse, Err(problem)) => {
+                let refused = Finding::Refused {
+                    digest: view.digest,
+                    reason: shortened(&problem, LONGEST_REASON),
+                };
+                plan.found.push((row.id.clone(), refused));
+                plan.refusals.push((row.id.clone(), problem));
+            }
+            (Decision::Equal { unpark }, _) => {
+                plan.unchanged += 1;
+                if unpark {
+                    plan.found.push((row.id.clone(), Finding::Unparked));
+                }
+            }
+            (Decision::StillParked | Decision::Send(_) | Decision::Refuse, _) => {
+                plan.still_parked += 1;
+            }
+        }
+        waits.clear(&row.id);
+        plan.settled.extend(changes);
+        plan.through.push(row.id);
+    }
+
+    async fn gone(&self, gone: Vec<Gone>, plan: &mut Plan) -> Result<(), StepError> {
+        let ids = gone.iter().map(|gone| gone.key.clone()).collect();
+        let known = self.core.journal.known(ids).await?;
+        for (gone, known) in gone.into_iter().zip(known) {
+            self.core.waits.clear(&gone.key);
+            plan.settled.extend(gone.changes);
+            let is_gone = decide::is_gone(&known, gone.born);
+            match is_gone && !known.removed() {
+                true => plan.removed += 1,
+                false => plan.unchanged += 1,
+            }
+            if is_gone {
+                plan.found.push((gone.key, Finding::Gone));
+            } else if known.parked().is_some() {
+                plan.found.push((gone.key, Finding::Unparked));
+            }
+        }
+        Ok(())
+    }
+
+    /// An old spelling of a key is a product of its own at Digible.
+    async fn respelled(&self, keys: Vec<ProductId>, plan: &mut Plan) -> Result<(), StepError> {
+        let known = self.core.journal.known(keys.clone()).await?;
+        for (key, known) in keys.into_iter().zip(known) {
+            self.core.waits.clear(&key);
+            if known.may_be_at_digible() {
+                plan.removed += 1;
+                plan.found.push((key, Finding::Gone));
+            } else if known.parked().is_some() {
+                plan.found.push((key, Finding::Unparked));
+            }
+        }
+        Ok(())
+    }
+}

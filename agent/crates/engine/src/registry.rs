@@ -1,0 +1,442 @@
+//! Which runs go: at most one of a kind works. Who asks for a second one joins the first.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use shopmaster_health::run::{Cause, Kind, Outcome, Run, State, Wish};
+use shopmaster_journal::{JournalError, StoredRun};
+use tokio::sync::watch;
+
+use super::{core::Core, halt::StepError, live::Live, sync, tasks::Tasks, upload, verify};
+
+/// The most ended runs that are kept in memory.
+const MOST_UNSTORED: usize = 20;
+/// What is said of a run whose task panicked.
+const BROKE_OFF: &str = "Internal error: the agent ended, see its log; what was under way is sent again after the next start";
+
+/// Starts, joins, watches, cancels and lists runs.
+pub struct Registry {
+    shared: Arc<Shared>,
+    tasks: Tasks,
+}
+
+/// What the runs share.
+struct Shared {
+    core: Arc<Core>,
+    going: watch::Sender<Vec<Arc<Live>>>,
+    /// Ended runs that the journal could not store: who started one wants to know how it ended.
+    unstored: Mutex<VecDeque<Run>>,
+    /// The sync that began last of those that ended.
+    last_sync: Mutex<Option<Run>>,
+    /// The number of the newest run.
+    newest: AtomicU64,
+}
+
+/// A run that goes now.
+#[derive(Debug)]
+pub struct Started {
+    /// As it is now.
+    pub run: Run,
+    /// It was already going.
+    pub joined: bool,
+}
+
+/// Why a run was not started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// It was to begin anew, and one of its kind goes.
+    #[error("the run `{0}` goes already")]
+    Going(String),
+    /// Sending is paused.
+    #[error("sending is paused")]
+    Paused,
+    /// The agent is ending.
+    #[error("the agent is ending")]
+    Stopping,
+}
+
+impl Registry {
+    pub(super) fn new(core: Arc<Core>, tasks: Tasks) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                core,
+                going: watch::Sender::default(),
+                unstored: Mutex::default(),
+                last_sync: Mutex::default(),
+                newest: AtomicU64::default(),
+            }),
+            tasks,
+        }
+    }
+
+    /// Starts a run, or joins one of the same kind.
+    ///
+    /// # Errors
+    ///
+    /// When sending is paused, the agent is ending, or an upload is to begin `from_start` while one
+    /// goes.
+    pub fn start(&self, kind: Kind, cause: Cause, wish: Wish) -> Result<Started, StartError> {
+        let (live, joined) = self.begin(kind, cause, wish)?;
+        Ok(Started {
+            run: live.now(),
+            joined,
+        })
+    }
+
+    /// Starts a run, or joins one of the same kind.
+    pub(super) fn begin(
+        &self,
+        kind: Kind,
+        cause: Cause,
+        wish: Wish,
+    ) -> Result<(Arc<Live>, bool), StartError> {
+        let shared = &self.shared;
+        if shared.core.stop.is_cancelled() {
+            return Err(StartError::Stopping);
+        }
+        if shared.core.pause.borrow().is_some() {
+            return Err(StartError::Paused);
+        }
+        let mut begun = Err(StartError::Stopping);
+        shared.going.send_if_modified(|going| {
+            begun = shared.join_or_add(going, kind, cause, wish);
+            matches!(begun, Ok((_, false)))
+        });
+        let (live, joined) = begun?;
+        if !joined {
+            tracing::info!(run = live.now().id, cause = cause.word(), "run started");
+            self.tasks.spawn_or(
+                "run",
+                perform(Arc::clone(shared), Arc::clone(&live), wish),
+                break_off(Arc::clone(shared), Arc::clone(&live)),
+            );
+        }
+        Ok((live, joined))
+    }
+
+    /// The runs that have not ended.
+    pub(super) fn going(&self) -> watch::Receiver<Vec<Arc<Live>>> {
+        self.shared.going.subscribe()
+    }
+
+    /// Stores how far the runs are, so that it is known even when the process is killed.
+    pub(super) async fn store_progress(&self) {
+        let going = self.shared.going.borrow().clone();
+        for live in going {
+            let Some(stored) = stored(&live.so_far()) else {
+                continue;
+            };
+            let core = &self.shared.core;
+            let sent_at = core.state.sent_at();
+            if let Err(error) = core.journal.store_progress(stored, sent_at).await {
+                // The run itself has to write, and tells.
+                tracing::debug!(%error, "it could not be stored how far a run is");
+            }
+        }
+    }
+
+    /// The progress of a run that goes; none when it does not.
+    pub fn watch(&self, id: &str) -> Option<watch::Receiver<Run>> {
+        self.find(id).map(|live| live.watch())
+    }
+
+    /// Asks a run to stop. Gives it as it is now; none when it does not go.
+    pub fn cancel(&self, id: &str) -> Option<Run> {
+        let live = self.find(id)?;
+        live.cancel.cancel();
+        Some(live.now())
+    }
+
+    /// One run, going or ended.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub async fn get(&self, id: &str) -> Result<Option<Run>, JournalError> {
+        if let Some(live) = self.find(id) {
+            return Ok(Some(live.now()));
+        }
+        if let Some(run) = lock(&self.shared.unstored).iter().find(|run| run.id == id) {
+            return Ok(Some(run.clone()));
+        }
+        let stored = self.shared.core.journal.stored_run(id.to_owned()).await?;
+        Ok(stored.and_then(|stored| read(&stored)))
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub async fn list(&self, limit: u32) -> Result<Vec<Run>, JournalError> {
+        let stored = self.shared.core.journal.stored_runs(limit).await?;
+        Ok(stored
+            .iter()
+            .filter_map(read)
+            .map(|run| self.find(&run.id).map_or(run, |live| live.now()))
+            .collect())
+    }
+
+    /// Runs that an earlier process did not end were interrupted.
+    pub(super) async fn note_interrupted(&self) -> Result<(), JournalError> {
+        let shared = &self.shared;
+        for stored in shared.core.journal.stored_runs(u32::MAX).await? {
+            shared.newest.fetch_max(stored.sequence, Ordering::SeqCst);
+            let Some(mut run) = read(&stored) else {
+                continue;
+            };
+            if run.state != State::Finished {
+                run.finish(
+                    Outcome::Interrupted,
+                    "The agent ended before the run did".to_owned(),
+                );
+                store(&shared.core, &run).await?;
+            }
+            shared.note_last_sync(&run);
+        }
+        Ok(())
+    }
+
+    fn find(&self, id: &str) -> Option<Arc<Live>> {
+        let going = self.shared.going.borrow();
+        going.iter().find(|live| live.now().id == id).cloned()
+    }
+}
+
+impl Shared {
+    /// Joins a run of this kind, or adds a new one to those that have not ended: then false.
+    fn join_or_add(
+        &self,
+        going: &mut Vec<Arc<Live>>,
+        kind: Kind,
+        cause: Cause,
+        wish: Wish,
+    ) -> Result<(Arc<Live>, bool), StartError> {
+        let mut same_kind = going.iter().filter(|live| live.now().kind == kind);
+        if kind == Kind::Upload
+            && wish.from_start
+            && let Some(going) = same_kind.next()
+        {
+            return Err(StartError::Going(going.now().id));
+        }
+        if let Some(going) = same_kind.find(|live| live.join(wish.confirmed)) {
+            return Ok((Arc::clone(going), true));
+        }
+        let mut run = Run::start(kind, cause);
+        run.sequence = self.newest.fetch_add(1, Ordering::SeqCst) + 1;
+        let started = Arc::new(Live::new(
+            run,
+            Arc::clone(&self.core.board),
+            self.core.stop.child_token(),
+            wish.confirmed,
+        ));
+        going.push(Arc::clone(&started));
+        Ok((started, false))
+    }
+
+    /// Tells everybody that a run has ended.
+    async fn end(&self, live: &Arc<Live>, run: Run) {
+        log(&run);
+        if let Err(error) = keep(&self.core, &run).await {
+            self.core.note_journal_failure(&error);
+            let mut unstored = lock(&self.unstored);
+            unstored.truncate(MOST_UNSTORED - 1);
+            unstored.push_front(run.clone());
+        }
+        self.going
+            .send_modify(|going| going.retain(|other| !Arc::ptr_eq(other, live)));
+        self.core
+            .board
+            .update(|facts| facts.runs.retain(|other| other.id != run.id));
+        self.note_last_sync(&run);
+        // Last, so that who waits for the end finds everything as it is then.
+        live.end(run);
+    }
+
+    fn note_last_sync(&self, run: &Run) {
+        let mut last = lock(&self.last_sync);
+        let is_newest = last
+            .as_ref()
+            .is_none_or(|last| last.sequence < run.sequence);
+        if run.kind != Kind::Sync || !is_newest {
+            return;
+        }
+        *last = Some(run.clone());
+        self.core
+            .board
+            .update(|facts| facts.last_sync = last.clone());
+    }
+}
+
+/// One run from its beginning to its end.
+async fn perform(shared: Arc<Shared>, live: Arc<Live>, wish: Wish) {
+    let core = &shared.core;
+    let kind = live.now().kind;
+    if let Err(error) = store(core, &live.now()).await {
+        core.note_journal_failure(&error);
+    }
+    let result = match kind {
+        Kind::Sync => sync::run(core, &live).await,
+        Kind::Upload => upload::run(core, &live, wish.from_start).await,
+        Kind::Verify => verify::run(core, &live).await,
+    };
+    live.close();
+    let refreshed = match &result {
+        Ok(_) => core.refresh().await,
+        Err(_) => core.look().await,
+    };
+    let (outcome, message) = match result {
+        // A run that the agent's own end stopped goes on with the next start.
+        Ok((Outcome::Cancelled, _)) if core.stop.is_cancelled() => (
+            Outcome::Interrupted,
+            "The agent ended before the run did".to_owned(),
+        ),
+        Ok(ending) => ending,
+        Err(error) => {
+            core.note_failure(&error);
+            (Outcome::Failed, failure(&error))
+        }
+    };
+    // What failed the run itself is told already.
+    if let Err(error) = refreshed
+        && outcome != Outcome::Failed
+    {
+        core.note_failure(&error);
+    }
+    let mut run = live.so_far();
+    run.finish(outcome, message);
+    if run.message.is_empty() {
+        run.message = summary(&run);
+    }
+    shared.end(&live, run).await;
+    show_end_of_hold(core).await;
+}
+
+/// Ends a run whose task panicked: nobody may join or wait for it any more.
+async fn break_off(shared: Arc<Shared>, live: Arc<Live>) {
+    live.close();
+    let mut run = live.so_far();
+    if run.state == State::Finished {
+        return;
+    }
+    run.finish(Outcome::Failed, BROKE_OFF.to_owned());
+    shared.end(&live, run).await;
+}
+
+/// A run that waits for Digible notes itself that it need not any more; one that was cancelled does not.
+async fn show_end_of_hold(core: &Core) {
+    while let Some(left) = core.held() {
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            () = tokio::time::sleep(left) => {}
+        }
+    }
+}
+
+/// Stores an ended run. One that did nothing, or failed as the one before, takes its place.
+async fn keep(core: &Core, run: &Run) -> Result<(), JournalError> {
+    let before = core.journal.stored_runs(2).await?;
+    let before = before
+        .iter()
+        .filter_map(read)
+        .find(|other| other.id != run.id);
+    if let Some(before) = before
+        && before.kind == run.kind
+        && is_repetition(&before, run)
+    {
+        core.journal.drop_run(before.id).await?;
+    }
+    store(core, run).await
+}
+
+fn is_repetition(before: &Run, run: &Run) -> bool {
+    let same_failure = run.cause == Cause::Scheduled
+        && before.cause == Cause::Scheduled
+        && run.outcome == Some(Outcome::Failed)
+        && before.outcome == run.outcome
+        && run.sent == 0
+        && before.sent == 0;
+    (before.is_idle() && run.is_idle()) || same_failure
+}
+
+async fn store(core: &Core, run: &Run) -> Result<(), JournalError> {
+    match stored(run) {
+        Some(stored) => core.journal.store_run(stored, core.state.sent_at()).await,
+        None => Ok(()),
+    }
+}
+
+fn stored(run: &Run) -> Option<StoredRun> {
+    Some(StoredRun {
+        id: run.id.clone(),
+        sequence: run.sequence,
+        started_at: run.started_at.as_millisecond(),
+        finished_at: run.finished_at.map(jiff::Timestamp::as_millisecond),
+        record: serde_json::to_string(run).ok()?,
+    })
+}
+
+fn read(stored: &StoredRun) -> Option<Run> {
+    let mut run: Run = serde_json::from_str(&stored.record)
+        .inspect_err(|error| {
+            tracing::warn!(run = stored.id, %error, "a stored run cannot be read");
+        })
+        .ok()?;
+    // Earlier versions did not number them.
+    run.sequence = stored.sequence;
+    Some(run)
+}
+
+fn failure(error: &StepError) -> String {
+    let remedy = match error {
+        StepError::Catalog(error) => error.remedy(),
+        StepError::Journal(error) => error.remedy().into(),
+    };
+    format!(
+        "{}; {}",
+        shopmaster_base::causes::with_causes(error),
+        shopmaster_view::lower_first(&remedy)
+    )
+}
+
+fn summary(run: &Run) -> String {
+    let mut text = format!("{} sent, {} unchanged", run.sent, run.unchanged);
+    for (count, word) in [
+        (run.parked, "refused"),
+        (run.still_parked, "still refused"),
+        (run.removed, "removed"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {word}"));
+        }
+    }
+    text
+}
+
+fn log(run: &Run) {
+    if run.is_idle() {
+        tracing::debug!(run = run.id, "run ended, nothing to do");
+        return;
+    }
+    tracing::info!(
+        run = run.id,
+        outcome = run.outcome.map(Outcome::word),
+        sent = run.sent,
+        unchanged = run.unchanged,
+        failed = run.failed,
+        parked = run.parked,
+        removed = run.removed,
+        requests = run.requests,
+        message = run.message,
+        "run ended"
+    );
+}
+
+fn lock<T>(runs: &Mutex<T>) -> MutexGuard<'_, T> {
+    runs.lock().unwrap_or_else(PoisonError::into_inner)
+}

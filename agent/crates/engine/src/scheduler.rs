@@ -1,0 +1,281 @@
+//! When syncs start by themselves: at each interval, when the ChangeLog has something new, when a
+//! product is due again, and at the end of a pause.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use shopmaster_health::run::{Cause, Kind, Outcome, Run, Wish};
+use shopmaster_journal::Pause;
+use tokio::{sync::Notify, time::Instant};
+
+use super::{Engine, backoff, outage, probe::Probe};
+
+/// A pause is looked at again this often, because the wall clock may be set.
+const PAUSE_LOOK: Duration = Duration::from_secs(30);
+
+/// What the scheduler remembers from one look to the next.
+struct Schedule {
+    /// How often it is asked whether something changed.
+    probe: Probe,
+    /// The next full sync.
+    full: Instant,
+    /// Not before this: the last sync failed as a whole.
+    not_before: Instant,
+    /// Syncs that failed in a row.
+    failures: u32,
+    /// When the last sync began.
+    began: Option<Instant>,
+    /// The newest change before the last sync, when it ended with products left over; no news while
+    /// it stays.
+    left_over: Option<i64>,
+    /// The newest change before the last sync, when it failed; while it stays, trying again is no
+    /// use before a product may be tried.
+    stuck: Option<i64>,
+}
+
+/// When the next sync starts, as people were told.
+#[derive(Default)]
+struct Next {
+    shown: Option<Timestamp>,
+}
+
+pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
+    let stop = &engine.core.stop;
+    engine.refresh().await;
+    let mut resumed = false;
+    let mut schedule = Schedule::new(engine.core.options.probe);
+    let mut next = Next::default();
+    loop {
+        let mut woken = false;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = wake.notified() => woken = true,
+            () = tokio::time::sleep(pace(engine, &schedule)) => {}
+        }
+        // Asking ends one whose time is over, also for those who look.
+        engine.core.held();
+        if engine.core.pause.borrow().is_some() {
+            look(engine, &mut next).await;
+            continue;
+        }
+        resumed = resumed || resume_upload(engine).await;
+        if !engine.core.options.automatic {
+            look(engine, &mut next).await;
+            continue;
+        }
+        if woken {
+            schedule.not_before = Instant::now();
+            schedule.full = Instant::now();
+        }
+        next.show(engine, schedule.next(engine));
+        if outage::is_over(&engine.core).await {
+            schedule.begin_anew();
+        }
+        let waits = Instant::now() < schedule.not_before
+            || engine.core.outage.is_reserved()
+            || engine.core.flow.next_try().is_some();
+        if waits || !is_due(engine, &mut schedule).await {
+            continue;
+        }
+        sync(engine, &mut schedule).await;
+        next.show(engine, schedule.next(engine));
+    }
+}
+
+/// How long until the next look.
+fn pace(engine: &Engine, schedule: &Schedule) -> Duration {
+    let options = &engine.core.options;
+    let slow = PAUSE_LOOK.min(options.interval);
+    if engine.core.pause.borrow().is_some() || !options.automatic {
+        return slow;
+    }
+    match engine.core.outage.is_on() {
+        true => outage::LOOK.min(options.probe),
+        false => schedule.probe.pace(),
+    }
+}
+
+/// While no sync starts by itself, people still see what waits.
+async fn look(engine: &Engine, next: &mut Next) {
+    if let Err(error) = engine.core.look().await {
+        engine.core.note_failure(&error);
+    }
+    next.show(engine, None);
+}
+
+/// Ends each pause when its time has come, also while the scheduler waits for a run that waits for
+/// the pause.
+pub(super) async fn end_pauses(engine: &Engine) {
+    let mut pause = engine.core.pause.subscribe();
+    loop {
+        let until = match *pause.borrow_and_update() {
+            Some(Pause::Until(until)) => Some(until),
+            Some(Pause::UntilResumed) | None => None,
+        };
+        let mut look = until.map(left_until);
+        if look == Some(Duration::ZERO) {
+            match engine.set_pause(None).await {
+                Ok(()) => continue,
+                Err(error) => engine.core.note_journal_failure(&error),
+            }
+            look = Some(PAUSE_LOOK);
+        }
+        tokio::select! {
+            () = engine.core.stop.cancelled() => return,
+            changed = pause.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(look.unwrap_or_default().min(PAUSE_LOOK)), if look.is_some() => {}
+        }
+    }
+}
+
+fn left_until(until: Timestamp) -> Duration {
+    let left = until.duration_since(Timestamp::now());
+    Duration::try_from(left).unwrap_or_default()
+}
+
+async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
+    if Instant::now() >= schedule.full {
+        return true;
+    }
+    // A walk over the whole table is for each interval, and for nothing in between.
+    if engine.core.held().is_some() || engine.core.scans() {
+        return false;
+    }
+    let began = schedule.began;
+    if engine.core.waits.came_due(began) {
+        return true;
+    }
+    if let Ok(Some(due)) = engine.core.journal.next_confirmation().await
+        && due <= Instant::now()
+        && began.is_none_or(|began| began < due)
+    {
+        return true;
+    }
+    let asked = Instant::now();
+    let newest = engine.core.catalog.newest_change().await;
+    schedule.probe.took(asked.elapsed());
+    match newest {
+        Ok(newest) => {
+            let may_be_tried = newest != schedule.stuck || !all_wait(engine);
+            newest.is_some() && newest != schedule.left_over && may_be_tried
+        }
+        Err(error) => {
+            engine.core.note_catalog_failure(&error);
+            schedule.fail(None);
+            false
+        }
+    }
+}
+
+/// Whether products wait, and none of them may be tried now.
+fn all_wait(engine: &Engine) -> bool {
+    let earliest = engine.core.waits.earliest();
+    earliest.is_some_and(|earliest| earliest > Instant::now())
+}
+
+/// Starts a sync, or waits for the one that goes.
+async fn sync(engine: &Engine, schedule: &mut Schedule) {
+    // What comes later than this is news, whether the sync still meets it or not.
+    let newest = match engine.core.scans() {
+        true => None,
+        false => engine.core.catalog.newest_change().await.ok().flatten(),
+    };
+    schedule.began = Some(Instant::now());
+    if let Ok((live, _)) = engine
+        .runs
+        .begin(Kind::Sync, Cause::Scheduled, Wish::default())
+    {
+        let run = live.ended().await;
+        schedule.after(engine, &run, live.has_left_over());
+        schedule.left_over = newest.filter(|_| live.has_left_over());
+        schedule.stuck = newest.filter(|_| run.outcome == Some(Outcome::Failed));
+    }
+}
+
+/// Goes on with an upload that an earlier process did not finish. False when that is to be tried
+/// again.
+async fn resume_upload(engine: &Engine) -> bool {
+    match engine.core.journal.has_upload_to_resume().await {
+        Ok(true) => {
+            let started = engine
+                .runs
+                .start(Kind::Upload, Cause::Resumed, Wish::default());
+            started.is_ok()
+        }
+        Ok(false) => true,
+        Err(error) => {
+            engine.core.note_journal_failure(&error);
+            false
+        }
+    }
+}
+
+impl Next {
+    /// Tells people, when it is another time: a second more or less is none.
+    fn show(&mut self, engine: &Engine, next: Option<Timestamp>) {
+        let differs = match (self.shown, next) {
+            (Some(shown), Some(next)) => (next.as_second() - shown.as_second()).abs() > 1,
+            (shown, next) => shown != next,
+        };
+        if differs {
+            self.shown = next;
+            engine.core.board.update(|facts| facts.next_sync_at = next);
+        }
+    }
+}
+
+impl Schedule {
+    fn new(probe: Duration) -> Self {
+        Self {
+            probe: Probe::new(probe),
+            full: Instant::now(),
+            not_before: Instant::now(),
+            failures: 0,
+            began: None,
+            left_over: None,
+            stuck: None,
+        }
+    }
+
+    /// In whole seconds: nobody is told of a change that is none.
+    fn next(&self, engine: &Engine) -> Option<Timestamp> {
+        let at = self.full.max(self.not_before);
+        let at = at.max(engine.core.flow.next_try().unwrap_or(at));
+        let left = at.saturating_duration_since(Instant::now());
+        let next = Timestamp::now().saturating_add(left).ok()?;
+        Timestamp::from_second(next.as_second()).ok()
+    }
+
+    /// `has_left_over`: it met no failure that concerns all products.
+    fn after(&mut self, engine: &Engine, run: &Run, has_left_over: bool) {
+        let next_full = Instant::now() + engine.core.options.interval;
+        self.full = next_full;
+        if run.outcome != Some(Outcome::Failed) {
+            self.failures = 0;
+            self.not_before = Instant::now();
+            return;
+        }
+        self.fail(engine.core.flow.next_try());
+        if let Some(earliest) = engine.core.waits.earliest() {
+            self.full = self.full.max(earliest.min(next_full));
+        }
+        if has_left_over {
+            // Who waits is tried again; who is new need not wait with them.
+            self.not_before = Instant::now();
+        }
+    }
+
+    /// What made it fail is over.
+    fn begin_anew(&mut self) {
+        self.failures = 0;
+        self.not_before = Instant::now();
+        self.full = Instant::now();
+    }
+
+    /// `next`: when Digible is tried again, if it was Digible that failed.
+    fn fail(&mut self, next: Option<Instant>) {
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = next.unwrap_or_else(|| Instant::now() + backoff::delay(self.failures));
+        self.full = self.full.min(self.not_before);
+    }
+}

@@ -1,0 +1,450 @@
+//! One step: what of a page needs sending, sending it, and recording the answers.
+//!
+//! Its order is what the guarantee stands on. One commit holds what was found out without Digible and says
+//! what is handed over; only then is anything sent. Answers are recorded as they come, and the rest at the
+//! end. A change is deleted only after the commit that holds what became of its product, and nothing that
+//! a commit depends on is recorded later than it.
+
+use std::collections::HashSet;
+
+use shopmaster_catalog::ChangeIdentity;
+use shopmaster_digible::Fate;
+use shopmaster_health::run::{Count, shortened};
+use shopmaster_journal::{Landing, Settled, UploadProgress};
+use shopmaster_product::ProductId;
+use tokio::sync::mpsc;
+
+use super::{
+    backoff::Jitter,
+    core::Core,
+    courier::{Courier, Fortune, Parcel},
+    deletions::Deletions,
+    evidence::Evidence,
+    halt::{Halt, StepError},
+    live::Live,
+    page::{Cursor, Page, Source},
+    plan::{LONGEST_REASON, Plan},
+    recorder::Recorder,
+    scan::Met,
+    verify::{self, Inspection},
+    witness::{self, Testimony},
+};
+
+/// Why a product waits whose row cannot be read.
+const HELD: &str = "a program of the shop holds the row";
+
+/// How a run treats products.
+#[derive(Debug)]
+pub(super) enum Mode {
+    /// What Digible already has is not sent.
+    Changed,
+    /// The same for each row of the table, and notes which ones there are.
+    Compared(Met),
+    /// Nothing is sent: what differs is noted.
+    Inspected(Inspection),
+    /// All are sent: an upload.
+    Everything {
+        /// The upload's number.
+        number: i64,
+        /// What an unfinished step of it already sent.
+        already: HashSet<ProductId>,
+    },
+}
+
+impl Mode {
+    pub(super) fn sends_all(&self) -> bool {
+        matches!(self, Self::Everything { .. })
+    }
+
+    fn upload(&self) -> Option<i64> {
+        match self {
+            Self::Everything { number, .. } => Some(*number),
+            Self::Changed | Self::Compared(_) | Self::Inspected(_) => None,
+        }
+    }
+
+    /// What was found without sending; nothing in another mode.
+    pub(super) fn into_inspection(self) -> Inspection {
+        match self {
+            Self::Inspected(inspection) => inspection,
+            Self::Changed | Self::Compared(_) | Self::Everything { .. } => Inspection::default(),
+        }
+    }
+
+    /// Whether it needs Digible.
+    pub(super) fn sends(&self) -> bool {
+        !matches!(self, Self::Inspected(_))
+    }
+}
+
+/// What came of a step.
+#[derive(Debug, Default)]
+pub(super) struct Delivered {
+    /// Why sending stopped before everything was sent.
+    pub(super) halt: Option<Halt>,
+    /// Products that wait for another try.
+    pub(super) deferred: u64,
+    /// Those of them that the shop's own programs hold.
+    pub(super) locked: u64,
+    /// The reason of one of them.
+    pub(super) reason: Option<String>,
+    /// Products of an upload that are dealt with, for when the rest of the page is tried again.
+    pub(super) through: Vec<ProductId>,
+    /// The step has settled something.
+    pub(super) progressed: bool,
+    /// Products that differ, and are not sent.
+    pub(super) differing: Vec<ProductId>,
+}
+
+/// A page with which nothing has happened yet.
+pub(super) struct Prepared {
+    /// Where the next page begins; none at the end.
+    pub(super) next: Option<Cursor>,
+    /// All products that it has to do with.
+    pub(super) aboard: HashSet<ProductId>,
+    /// Where an upload goes on behind it.
+    last: Option<ProductId>,
+    content: Content,
+}
+
+enum Content {
+    /// With keys to ask for again.
+    Unsure(Page),
+    Planned(Box<Plan>),
+}
+
+struct Step<'a> {
+    core: &'a Core,
+    live: &'a Live,
+    evidence: &'a Evidence,
+    mode: &'a Mode,
+}
+
+/// What is recorded when everything is answered.
+#[derive(Default)]
+struct Rest {
+    settled: Vec<Settled>,
+    /// Their changes are dealt with once that is recorded.
+    changes: Vec<ChangeIdentity>,
+    refusals: Vec<(ProductId, String)>,
+    has_acknowledged: bool,
+}
+
+/// Reads a page and plans what to do with it: inside a turn of the lane, or while the step before is
+/// sent, and then it counts only when the two have no product in common.
+pub(super) async fn prepare(
+    core: &Core,
+    mode: &Mode,
+    source: Source,
+    from: &Cursor,
+    limit: usize,
+) -> Result<Prepared, StepError> {
+    let mut page = Page::read(core, source, from, limit).await?;
+    Ok(Prepared {
+        next: page.next.take(),
+        aboard: page.ids(),
+        last: page.last.take(),
+        content: if page.is_unsure() {
+            Content::Unsure(page)
+        } else {
+            Content::Planned(Box::new(Plan::of(core, mode, page).await?))
+        },
+    })
+}
+
+/// Does one step, inside a turn of the lane.
+pub(super) async fn deliver(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    mode: &Mode,
+    prepared: &mut Prepared,
+    deletions: &mut Deletions,
+) -> Result<Delivered, StepError> {
+    let step = Step {
+        core,
+        live,
+        evidence,
+        mode,
+    };
+    let content = std::mem::replace(&mut prepared.content, Content::Planned(Box::default()));
+    let plan = match content {
+        Content::Planned(plan) => *plan,
+        Content::Unsure(mut page) => {
+            deletions.finish().await?;
+            page.look_again(core).await?;
+            prepared.aboard.extend(page.ids());
+            Plan::of(core, mode, page).await?
+        }
+    };
+    step.run(plan, prepared.last.take(), deletions).await
+}
+
+impl Step<'_> {
+    async fn run(
+        &self,
+        mut plan: Plan,
+        cursor: Option<ProductId>,
+        deletions: &mut Deletions,
+    ) -> Result<Delivered, StepError> {
+        self.count(&plan);
+        let mut ids = plan.ids();
+        // The page may be the whole shop: a product of it that is not sent in this step may be asked as a witness.
+        let sent: HashSet<_> = ids.iter().cloned().collect();
+        let locked = std::mem::take(&mut plan.locked);
+        if self.mode.sends_all() {
+            // Left behind by the cursor and never read: in doubt, they are found again.
+            ids.extend(locked.iter().cloned());
+        }
+        let found = std::mem::take(&mut plan.found);
+        let has_found = !found.is_empty() || !plan.settled.is_empty();
+        let differing = std::mem::take(&mut plan.differing);
+        let mut in_flight = self
+            .core
+            .journal
+            .hand_over(found, ids, self.mode.upload())
+            .await?;
+        self.show(&plan.refusals);
+        deletions.begin(std::mem::take(&mut plan.settled)).await;
+
+        let logins = self.core.cloud.logins();
+        let courier = Courier::new(self.core, self.live, self.evidence, sent.iter().collect());
+        let recorder = Recorder {
+            core: self.core,
+            parcels: &plan.parcels,
+            changes: &mut plan.changes,
+            in_flight: &mut in_flight,
+            deletions,
+        };
+        let (tell, acknowledged) = mpsc::unbounded_channel();
+        let (back, recorded) = tokio::join!(
+            courier.deliver(&plan.parcels, tell),
+            recorder.run(acknowledged)
+        );
+        recorded?;
+        let back = back?;
+        let mut delivered = Delivered {
+            halt: back.halt,
+            deferred: plan.waiting,
+            locked: locked.len() as u64,
+            through: std::mem::take(&mut plan.through),
+            differing,
+            ..Delivered::default()
+        };
+        let others_pass = self
+            .may_park(&plan.parcels, &back.fortunes, &sent, &mut delivered)
+            .await?;
+        let is_same_session = self.core.cloud.logins() == logins;
+        // What was refused before a login may have been refused because of the session.
+        let may_park = others_pass && is_same_session;
+        let mut rest = self.rest(plan, back.fortunes, may_park, &mut delivered);
+        if self.mode.sends_all() {
+            rest.leave_unread(locked);
+        }
+        let progress = self.progress(&delivered, cursor);
+        if progress.is_some() {
+            // Left behind by the cursor, they are found again in doubt, even after a crash.
+            rest.leave_in_doubt();
+        }
+        delivered.progressed = rest.has_acknowledged || has_found || !rest.refusals.is_empty();
+        self.core
+            .journal
+            .settle(in_flight, rest.settled, progress)
+            .await?;
+        if let Mode::Inspected(inspection) = self.mode
+            && inspection.queues_at_once()
+            && !delivered.differing.is_empty()
+        {
+            verify::put_in_doubt(self.core, delivered.differing.clone()).await?;
+        }
+        if !is_same_session && (others_pass || rest.has_acknowledged) {
+            // The session had ended, perhaps long ago: what failed under it need not wait any longer.
+            self.core.waits.clear_all();
+        }
+        self.show(&rest.refusals);
+        deletions.begin(rest.changes).await;
+        self.core.note_digible(
+            rest.has_acknowledged,
+            delivered.halt.as_ref(),
+            delivered.reason.as_deref(),
+        );
+        // Not before: it says nothing of Digible.
+        if delivered.locked > 0 {
+            delivered.reason.get_or_insert_with(|| HELD.to_owned());
+        }
+        Ok(delivered)
+    }
+
+    /// Counts what needs no sending, each product once.
+    fn count(&self, plan: &Plan) {
+        let unsent = plan.unchanged + plan.still_parked + plan.removed + plan.refusals.len() as u64;
+        let counted = unsent + plan.waiting + plan.parcels.len() as u64;
+        self.live.update(|run| {
+            run.expect(counted);
+            run.count(Count::Unchanged, plan.unchanged);
+            run.count(Count::StillRefused, plan.still_parked);
+            run.count(Count::Removed, plan.removed);
+        });
+    }
+
+    fn show(&self, refusals: &[(ProductId, String)]) {
+        if refusals.is_empty() {
+            return;
+        }
+        self.live.update(|run| {
+            for (id, reason) in refusals {
+                run.refuse(id, reason);
+            }
+        });
+    }
+
+    /// What became of the parcels that the recorder has not recorded.
+    fn rest(
+        &self,
+        plan: Plan,
+        fortunes: Vec<Fortune>,
+        may_park: bool,
+        delivered: &mut Delivered,
+    ) -> Rest {
+        let mut rest = Rest::default();
+        let jitter = Jitter::draw();
+        let parcels = plan.parcels.into_iter().zip(plan.changes);
+        for ((parcel, changes), fortune) in parcels.zip(fortunes) {
+            let (id, digest) = (parcel.item.id, parcel.item.digest);
+            let fortune = if may_park { fortune } else { fortune.put_off() };
+            let (landing, refused) = match fortune {
+                // Recorded already.
+                Fortune::Acknowledged { .. } => {
+                    rest.has_acknowledged = true;
+                    self.core.waits.clear(&id);
+                    delivered.through.push(id);
+                    continue;
+                }
+                Fortune::Refused { reason, fate, .. } => {
+                    self.core.waits.clear(&id);
+                    rest.changes.extend(changes);
+                    delivered.through.push(id.clone());
+                    let kept = shortened(&reason, LONGEST_REASON);
+                    rest.refusals.push((id.clone(), reason));
+                    (landing(fate), Some((digest.0, kept)))
+                }
+                Fortune::Deferred {
+                    reason,
+                    fate,
+                    wait,
+                    strikes,
+                } => {
+                    let waits = &self.core.waits;
+                    waits.defer(&id, Some(digest), strikes, wait, jitter);
+                    delivered.deferred += 1;
+                    delivered.reason = Some(reason);
+                    (landing(fate), None)
+                }
+                Fortune::Kept { fate } => {
+                    delivered.deferred += 1;
+                    (landing(fate), None)
+                }
+            };
+            rest.settled.push(Settled {
+                id,
+                landing,
+                refused,
+            });
+        }
+        rest
+    }
+
+    /// Whether products that Digible refuses may be parked: only with the proof that others pass.
+    async fn may_park(
+        &self,
+        parcels: &[Parcel],
+        fortunes: &[Fortune],
+        aboard: &HashSet<ProductId>,
+        delivered: &mut Delivered,
+    ) -> Result<bool, StepError> {
+        let refused = fortunes.iter().find_map(|fortune| match fortune {
+            Fortune::Refused { reason, fate, .. } => Some((reason.clone(), *fate)),
+            _ => None,
+        });
+        let Some((reason, fate)) = refused else {
+            return Ok(false);
+        };
+        if matches!(delivered.halt, Some(Halt::Refuses(_))) {
+            return Ok(false);
+        }
+        if self.evidence.has_proof() {
+            return Ok(true);
+        }
+        if self.live.cancel.is_cancelled() {
+            return Ok(false);
+        }
+        let aboard = aboard.iter().collect();
+        let mut testimony = witness::ask(self.core, self.live, self.evidence, &aboard).await?;
+        if let Testimony::Absent = testimony {
+            // One that this very step has seen pass is as good.
+            let mut told = parcels.iter().zip(fortunes);
+            let passed = told.find(|(_, it)| matches!(it, Fortune::Acknowledged { .. }));
+            if let Some((parcel, _)) = passed {
+                testimony =
+                    witness::send(self.core, self.live, self.evidence, &parcel.item).await?;
+            }
+        }
+        match testimony {
+            Testimony::Passes => Ok(true),
+            Testimony::Absent | Testimony::Refused(_) => {
+                // A page in place of an answer refuses nothing.
+                delivered.halt = Some(match fate {
+                    Fate::MayStillLand => Halt::Unreachable(reason),
+                    Fate::NotApplied | Fate::Unknown => Halt::Refuses(reason),
+                });
+                Ok(false)
+            }
+            Testimony::Unclear(halt) | Testimony::Broken(halt) => {
+                delivered.halt = delivered.halt.take().or(Some(halt));
+                Ok(false)
+            }
+        }
+    }
+
+    /// An upload goes on behind this page only when nothing stopped it.
+    fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
+        if !self.mode.sends_all() {
+            return None;
+        }
+        let (None, Some(cursor)) = (&delivered.halt, cursor) else {
+            return None;
+        };
+        Some(UploadProgress {
+            cursor,
+            done: self.live.now().done,
+        })
+    }
+}
+
+impl Rest {
+    /// Products that were not read, and so are not known to be equal.
+    fn leave_unread(&mut self, ids: Vec<ProductId>) {
+        self.settled.extend(ids.into_iter().map(|id| Settled {
+            id,
+            landing: Landing::Answered,
+            refused: None,
+        }));
+    }
+
+    fn leave_in_doubt(&mut self) {
+        for product in &mut self.settled {
+            if product.landing == Landing::Nothing && product.refused.is_none() {
+                product.landing = Landing::Answered;
+            }
+        }
+    }
+}
+
+/// What becomes of a product whose request ended so.
+pub(super) fn landing(fate: Fate) -> Landing {
+    match fate {
+        Fate::NotApplied => Landing::Nothing,
+        Fate::Unknown => Landing::Answered,
+        Fate::MayStillLand => Landing::MayStillLand,
+    }
+}

@@ -1,0 +1,352 @@
+//! An upload: sends every product, goes on where one stopped, and finds what is gone from the shop.
+
+use std::{collections::HashSet, ops::ControlFlow};
+
+use shopmaster_catalog::Lookup;
+use shopmaster_health::run::{Count, Outcome, Run};
+use shopmaster_product::ProductId;
+use tokio::time::Instant;
+
+use super::{
+    core::Core,
+    evidence::Evidence,
+    gone,
+    halt::{Halt, StepError},
+    live::Live,
+    owner,
+    page::{Cursor, Source},
+    pass::{self, OnOutage, Passed},
+    scan,
+    step::Mode,
+    sync::{self, Ending},
+    verify,
+    witness::{self, Testimony},
+};
+
+/// So often an upload is tried that has done nothing yet. One that has begun goes on until a person is needed.
+const TRIES: u32 = 8;
+/// Keys asked for at once when looking for what is gone.
+const GONE_PAGE: u32 = 1_000;
+
+/// The shop before an upload.
+struct Shop {
+    /// Products.
+    total: u64,
+    /// What becomes of a product that changes behind the upload.
+    behind: Behind,
+}
+
+/// What becomes of a product that changes behind an upload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    /// It is captured.
+    Captured,
+    /// The next walk finds it.
+    Scanned,
+    /// Nobody notices.
+    Lost,
+}
+
+/// Sends every product. Goes on by itself in the next process when this one ends before; one that
+/// somebody cancelled, or that failed, waits for a person.
+pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
+    core.journal.let_upload_resume(true).await?;
+    let ending = to_its_end(core, live, from_start).await;
+    if !core.stop.is_cancelled() {
+        core.journal.let_upload_resume(false).await?;
+    }
+    ending
+}
+
+async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
+    let Some(Shop { total, behind }) =
+        pass::patiently(core, live, Some(TRIES), OnOutage::Wait, || prepare(core)).await?
+    else {
+        return Ok(cancelled());
+    };
+    let unfinished = core
+        .journal
+        .newest_upload()
+        .await?
+        .filter(|upload| upload.finished_at.is_none() && !from_start);
+    let (number, cursor) = match unfinished {
+        Some(upload) => {
+            live.update(|run| {
+                run.earlier = upload.done;
+                run.balance();
+            });
+            (
+                upload.number,
+                upload.cursor.map_or(Cursor::Start, Cursor::Key),
+            )
+        }
+        None => (core.journal.begin_upload().await?, Cursor::Start),
+    };
+    live.update(|run| run.expect(total.saturating_sub(run.done)));
+    let evidence = Evidence::default();
+    let mut mode = Mode::Everything {
+        number,
+        already: HashSet::new(),
+    };
+    let rows = all(core, live, &evidence, Source::Rows, cursor, &mut mode);
+    if let ControlFlow::Break(ending) = rows.await? {
+        return Ok(ending);
+    }
+    live.update(Run::look_again);
+    // What was deferred on the way is in doubt, and so it is found here.
+    let mut mode = Mode::Changed;
+    let (due, start) = (Source::Due, Cursor::Start);
+    let locked = match all(core, live, &evidence, due, start, &mut mode).await? {
+        ControlFlow::Continue(locked) => locked,
+        ControlFlow::Break(ending) => return Ok(ending),
+    };
+    if behind == Behind::Scanned {
+        let passed = scan::after_upload(core, live, &evidence).await?;
+        if passed.halt == Some(Halt::Cancelled) {
+            return Ok(cancelled());
+        }
+    }
+    if behind == Behind::Captured {
+        // What it covered is no longer pending; what is left stays so, and is shown.
+        let mut mode = Mode::Changed;
+        let (changes, start) = (Source::Changes, Cursor::Start);
+        let passed = pass::walk(
+            core,
+            live,
+            &evidence,
+            changes,
+            start,
+            &mut mode,
+            OnOutage::Wait,
+        )
+        .await?;
+        if passed.halt == Some(Halt::Cancelled) {
+            return Ok(cancelled());
+        }
+    }
+    let find = || find_gone(core, live, number);
+    let Some(()) = pass::patiently(core, live, None, OnOutage::Wait, find).await? else {
+        return Ok(cancelled());
+    };
+    if behind == Behind::Scanned {
+        gone::settle_missing(core);
+    }
+    if behind != Behind::Lost {
+        core.journal.finish_upload(number).await?;
+        verify::settle_question(core).await?;
+    } else {
+        // What changed behind it meanwhile is nowhere.
+        core.journal.need_upload().await?;
+    }
+    match live.now().failed {
+        0 => Ok((Outcome::Completed, String::new())),
+        left if left == locked => Ok((
+            Outcome::Failed,
+            format!(
+                "{} still waiting: a program of the shop holds the rows; syncs go on with them",
+                shopmaster_view::products(left)
+            ),
+        )),
+        left => Ok((
+            Outcome::Failed,
+            format!(
+                "{} still waiting: Digible gives no answer about them and takes others; syncs go on with them",
+                shopmaster_view::products(left)
+            ),
+        )),
+    }
+}
+
+/// Makes sure that the shop is ours to serve.
+async fn prepare(core: &Core) -> Result<Shop, StepError> {
+    core.catalog.claim().await?;
+    sync::check_key(core).await?;
+    let status = core.capture().await?;
+    let behind = if core.scans() {
+        Behind::Scanned
+    } else {
+        owner::check(core, &status).await?;
+        match status.works() {
+            true => Behind::Captured,
+            false => Behind::Lost,
+        }
+    };
+    Ok(Shop {
+        total: core.catalog.count().await?,
+        behind,
+    })
+}
+
+/// Walks to the end of a source, through everything that passes by itself. Gives an ending when
+/// it cannot, and else how many products the shop's own programs still hold.
+async fn all(
+    core: &Core,
+    live: &Live,
+    evidence: &Evidence,
+    source: Source,
+    mut cursor: Cursor,
+    mode: &mut Mode,
+) -> Result<ControlFlow<Ending, u64>, StepError> {
+    let mut failures = 0;
+    loop {
+        let passed = pass::walk(
+            core,
+            live,
+            evidence,
+            source,
+            cursor.clone(),
+            mode,
+            OnOutage::Wait,
+        )
+        .await?;
+        failures = if passed.progressed && has_begun(live) {
+            1
+        } else {
+            failures + 1
+        };
+        let until = match &passed.halt {
+            // A walk over the table leaves what it deferred to the journal.
+            None if passed.deferred == 0 || source == Source::Rows => {
+                return Ok(ControlFlow::Continue(passed.locked));
+            }
+            Some(Halt::Cancelled) => return Ok(ControlFlow::Break(cancelled())),
+            Some(Halt::Hold { wait, .. }) => {
+                failures = 0;
+                Instant::now() + *wait
+            }
+            Some(halt) if !halt.is_passing() => {
+                return Ok(ControlFlow::Break(failed(live, &passed)));
+            }
+            Some(Halt::Unreachable(_)) if failures >= TRIES && !has_begun(live) => {
+                return Ok(ControlFlow::Break(failed(live, &passed)));
+            }
+            // Nobody knows how long a form stays open: in doubt, they are the next syncs'.
+            None if passed.locked == passed.deferred && failures >= TRIES => {
+                live.update(|run| run.failed = passed.deferred);
+                return Ok(ControlFlow::Continue(passed.locked));
+            }
+            None | Some(Halt::Unreachable(_))
+                if source == Source::Due
+                    && failures > 0
+                    && failures % TRIES == 0
+                    && others_pass(core, live, evidence).await? =>
+            {
+                // It is about these products alone: in doubt, they are the next syncs'.
+                live.update(|run| run.failed = passed.deferred);
+                return Ok(ControlFlow::Continue(passed.locked));
+            }
+            Some(halt) => sync::after(core, halt, failures),
+            None => sync::next_try(core),
+        };
+        let why = why(&passed);
+        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
+            return Ok(ControlFlow::Break(cancelled()));
+        }
+        cursor = match source {
+            // Those of the pages before may still be due.
+            Source::Due | Source::Changes => Cursor::Start,
+            Source::Rows => passed.at,
+        };
+    }
+}
+
+/// Whether Digible takes a product that it acknowledged before.
+async fn others_pass(core: &Core, live: &Live, evidence: &Evidence) -> Result<bool, StepError> {
+    let _turn = core.turn().await?;
+    let none = HashSet::new();
+    let testimony = witness::ask(core, live, evidence, &none).await?;
+    Ok(matches!(testimony, Testimony::Passes))
+}
+
+/// Whether Digible has acknowledged something of it.
+fn has_begun(live: &Live) -> bool {
+    let run = live.now();
+    run.sent + run.earlier > 0
+}
+
+fn failed(live: &Live, passed: &Passed) -> Ending {
+    let (outcome, text) = sync::failed(live, passed);
+    let passing = passed.halt.as_ref().is_none_or(Halt::is_passing);
+    // What passes by itself has a remedy that holds for syncs: they go on by themselves.
+    let text = if passing { why(passed) } else { text };
+    let text = format!("{text}; `shopmasterctl upload` goes on where it stopped");
+    (outcome, text)
+}
+
+fn cancelled() -> Ending {
+    let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
+    (Outcome::Cancelled, text.to_owned())
+}
+
+fn why(passed: &Passed) -> String {
+    match &passed.halt {
+        Some(Halt::Hold { wait, .. }) => pass::hold_text(*wait),
+        _ => sync::why(passed),
+    }
+}
+
+/// Products that Digible may have, and that the upload did not meet: gone when the shop has no row. More of them
+/// than can be believed are not.
+async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepError> {
+    let known = core.journal.counts().await?.in_shop();
+    let believable = gone::believable(live, known, live.now().done == 0);
+    let mut missing = 0;
+    let mut after: Option<ProductId> = None;
+    while let Some(keys) = unmet(core, number, &mut after).await? {
+        let _turn = core.turn().await?;
+        missing += without_row(core, keys).await?.len() as u64;
+    }
+    if missing > believable {
+        return gone::tell_shrank(core, missing, known).await;
+    }
+    gone::note_shrank(core, None).await?;
+    while missing > 0
+        && let Some(keys) = unmet(core, number, &mut after).await?
+    {
+        let _turn = core.turn().await?;
+        let gone = without_row(core, without_row(core, keys).await?).await?;
+        for id in &gone {
+            core.waits.clear(id);
+        }
+        let removed = gone.len() as u64;
+        core.journal.remove(gone).await?;
+        live.update(|run| run.count(Count::Removed, removed));
+    }
+    Ok(())
+}
+
+/// The next lot of products that Digible may have and that the upload did not meet; none at their end, and then
+/// the first lot again.
+async fn unmet(
+    core: &Core,
+    number: i64,
+    after: &mut Option<ProductId>,
+) -> Result<Option<Vec<ProductId>>, StepError> {
+    let keys = core
+        .journal
+        .not_in_upload(number, after.take(), GONE_PAGE)
+        .await?;
+    *after = keys.last().cloned();
+    Ok((!keys.is_empty()).then_some(keys))
+}
+
+/// Those without a row that spells them so.
+pub(super) async fn without_row(
+    core: &Core,
+    keys: Vec<ProductId>,
+) -> Result<Vec<ProductId>, StepError> {
+    if keys.is_empty() {
+        return Ok(keys);
+    }
+    let lookups = core.catalog.read(&keys).await?;
+    Ok(keys
+        .into_iter()
+        .zip(lookups)
+        .filter(|(key, lookup)| match lookup {
+            Lookup::Found(row) => row.id != *key,
+            Lookup::Gone => true,
+            Lookup::Locked => false,
+        })
+        .map(|(key, _)| key)
+        .collect())
+}

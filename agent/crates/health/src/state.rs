@@ -1,0 +1,46 @@
+//! From facts and issues to the one word for the whole.
+
+use super::{Facts, Issue, Severity, State};
+
+/// The first of these that holds. Green comes last, and is a claim about the shop: an upload has
+/// finished, the shop could be read, and nothing is open.
+pub(super) fn state(facts: &Facts, issues: &[Issue]) -> State {
+    let worst = issues.iter().map(|issue| issue.severity).max();
+    if facts.paused.is_some() && facts.missing.is_empty() {
+        return State::Paused;
+    }
+    if worst == Some(Severity::Error) {
+        return State::Broken;
+    }
+    if !facts.missing.is_empty() {
+        return State::Unconfigured;
+    }
+    if facts.runs.iter().any(super::run::Run::is_sending) {
+        return State::Sending;
+    }
+    if worst == Some(Severity::Warning) {
+        return State::Attention;
+    }
+    if waits(facts) {
+        return State::Pending;
+    }
+    if facts.counts.parked + facts.counts.discarded + facts.counts.removed > 0 {
+        return State::Attention;
+    }
+    if facts.counts.in_doubt > 0 {
+        return State::Pending;
+    }
+    State::UpToDate
+}
+
+/// Whether something is still to be sent, as far as is known.
+fn waits(facts: &Facts) -> bool {
+    let counts = &facts.counts;
+    let unread = facts.starting || facts.catalog.reachable != Some(true);
+    let uncompared = facts.scan.is_some_and(|scan| scan.compared_at.is_none());
+    facts.pending > 0
+        || counts.in_doubt > counts.confirming
+        || unread
+        || uncompared
+        || facts.uploaded_at.is_none()
+}
