@@ -6,8 +6,6 @@ use clap::{Args, Parser, Subcommand};
 use shopmaster_proto::{Endpoint, InstanceName};
 
 use super::autostart::AutostartArgs;
-#[cfg(feature = "demo")]
-use super::demo::DemoArgs;
 #[cfg(windows)]
 use super::windows_service::ServiceArgs;
 
@@ -40,9 +38,6 @@ pub enum Command {
     #[cfg(windows)]
     #[command(hide = true)]
     Service(ServiceArgs),
-    #[cfg(feature = "demo")]
-    /// Try everything with a made-up shop and a stand-in for Digible, in a fresh folder
-    Demo(DemoArgs),
 }
 
 /// How to run.

@@ -11,8 +11,6 @@ pub mod autostart;
 pub mod config;
 pub mod console;
 pub mod control;
-#[cfg(feature = "demo")]
-pub mod demo;
 pub mod logging;
 pub mod notices;
 pub mod paths;

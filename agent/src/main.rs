@@ -12,7 +12,7 @@ use shopmaster_agent::{
 };
 use shopmaster_base::causes::with_causes;
 use shopmaster_proto::{Endpoint, Folders};
-use tokio::{runtime::Runtime, sync::oneshot};
+use tokio::runtime::Runtime;
 
 /// How long a call that blocks, into a database that hangs, may hold up the end.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,16 +35,11 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, runtime: &Runtime) -> Result<ExitCode, String> {
     let result = match cli.command.unwrap_or(Command::Run(cli.run)) {
-        Command::Run(args) => with_icon(runtime, args.headless, |icon| {
+        Command::Run(args) => tray::beside(runtime, args.headless, |icon| {
             let agent = service::run(args, icon);
             runtime.block_on(agent).map_err(|error| with_causes(&error))
         }),
         Command::Tray(args) => icon_alone(runtime, args),
-        #[cfg(feature = "demo")]
-        Command::Demo(args) => with_icon(runtime, args.headless, |icon| {
-            let demo = shopmaster_agent::demo::run(args, icon);
-            runtime.block_on(demo).map_err(|error| with_causes(&error))
-        }),
         #[cfg(windows)]
         Command::Service(args) => {
             shopmaster_agent::windows_service::run(args).map_err(|error| with_causes(&error))
@@ -52,19 +47,6 @@ fn run(cli: Cli, runtime: &Runtime) -> Result<ExitCode, String> {
         Command::Autostart(args) => return Ok(autostart::run(&args)),
     };
     result.map(|()| ExitCode::SUCCESS)
-}
-
-/// Runs `work`, which tells the icon when and for whom it is to appear.
-fn with_icon<T: Send>(
-    runtime: &Runtime,
-    headless: bool,
-    work: impl FnOnce(Option<oneshot::Sender<tray::Setup>>) -> T + Send,
-) -> T {
-    if headless {
-        return work(None);
-    }
-    let (tell, told) = oneshot::channel();
-    tray::beside(runtime, told, || work(Some(tell)))
 }
 
 fn icon_alone(runtime: &Runtime, args: TrayArgs) -> Result<(), String> {

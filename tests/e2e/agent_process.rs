@@ -7,6 +7,7 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::{
     Client, Endpoint, Folders, InstanceName,
     v1::{
@@ -14,10 +15,7 @@ use shopmaster_proto::{
         Secrets, ShutdownRequest, TailLogsRequest, WatchRunRequest, WatchStatusRequest,
     },
 };
-use shopmaster_testkit::{
-    digible::{Endpoint as Call, Fault, HangEffect},
-    world::World,
-};
+use shopmaster_standins::digible::{Endpoint as Call, Fault, HangEffect};
 use tokio::{process::Child, time::timeout};
 
 use crate::support::{SECONDS, ctl_with, refusal, runs, wait_up_to_date};
@@ -177,7 +175,7 @@ fn with_password(password: &str) -> ConfigureRequest {
 #[tokio::test]
 async fn no_secret_is_anywhere_but_in_its_store() {
     const PASSWORD: &str = "correct-horse-battery";
-    let mut options = shopmaster_testkit::digible::SimOptions::default();
+    let mut options = shopmaster_standins::digible::SimOptions::default();
     options.settings.password = PASSWORD.to_owned();
     let mut world = World::builder()
         .products(3)

@@ -11,7 +11,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use shopmaster_testkit::{needs, programs::Programs, world::World};
+use shopmaster_harness::{programs::Programs, world::World};
+use shopmaster_standins::needs;
 use tempfile::TempDir;
 
 use crate::support::{SECONDS, ctl_with};

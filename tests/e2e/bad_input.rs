@@ -3,6 +3,7 @@
 use std::fs;
 
 use rusqlite::Connection;
+use shopmaster_harness::world::World;
 use shopmaster_proto::{
     Failure,
     v1::{
@@ -10,10 +11,7 @@ use shopmaster_proto::{
         SyncSettings, TestConnectionRequest, Verdict,
     },
 };
-use shopmaster_testkit::{
-    digible::{Endpoint, Fault},
-    world::World,
-};
+use shopmaster_standins::digible::{Endpoint, Fault};
 use tokio_stream::StreamExt as _;
 
 use crate::support::{codes, confirm, is_over_tds, wait_issue, wait_up_to_date};

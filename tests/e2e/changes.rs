@@ -2,11 +2,9 @@
 
 use std::cell::Cell;
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{ProductState, Run, RunCause, RunKind, RunOutcome, RunState, State};
-use shopmaster_testkit::{
-    digible::{CutAt, Endpoint, Fault, HangEffect},
-    world::World,
-};
+use shopmaster_standins::digible::{CutAt, Endpoint, Fault, HangEffect};
 
 use crate::help::{Tested, captured, id, ids, issue, price, ready, status, uploaded};
 

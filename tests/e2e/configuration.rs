@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::Value;
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{RunCause, RunKind, RunOutcome, State};
-use shopmaster_testkit::{
-    digible::{DigibleSim, Endpoint, Fault, HangEffect, SimOptions, TokenSeen},
-    world::World,
+use shopmaster_standins::digible::{
+    DigibleSim, Endpoint, Fault, HangEffect, SimOptions, TokenSeen,
 };
 
 use crate::support::{codes, confirm, runs, wait_issue, wait_up_to_date};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use prost::Message as _;
+use shopmaster_harness::world::World;
 use shopmaster_proto::{
     Client, Failure,
     v1::{
@@ -12,10 +13,7 @@ use shopmaster_proto::{
         agent_client::AgentClient, pause_request::End,
     },
 };
-use shopmaster_testkit::{
-    digible::{Endpoint as Call, Fault, HangEffect},
-    world::World,
-};
+use shopmaster_standins::digible::{Endpoint as Call, Fault, HangEffect};
 use tokio::{net::UnixStream, time::timeout};
 use tokio_stream::StreamExt as _;
 use tonic::{

@@ -1,6 +1,6 @@
 //! `shopmasterctl` at a terminal: questions and answers.
 
-use shopmaster_testkit::world::World;
+use shopmaster_harness::world::World;
 
 use crate::{support::wait_up_to_date, terminal::Terminal};
 

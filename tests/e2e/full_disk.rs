@@ -6,8 +6,9 @@ use std::{
     process::Command,
 };
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{RunOutcome, State};
-use shopmaster_testkit::{needs, world::World};
+use shopmaster_standins::needs;
 
 use crate::support::{codes, wait_issue, wait_up_to_date};
 

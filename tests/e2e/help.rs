@@ -3,6 +3,7 @@
 use std::error::Error;
 
 pub use crate::support::issue;
+use shopmaster_harness::world::{World, WorldBuilder, WorldError};
 use shopmaster_proto::{
     Failure,
     v1::{
@@ -10,10 +11,7 @@ use shopmaster_proto::{
         RunOutcome, StartRunRequest, Status,
     },
 };
-use shopmaster_testkit::{
-    digible::{DigibleSim, Endpoint, Fault, FaultKind, RequestRecord},
-    world::{World, WorldBuilder, WorldError},
-};
+use shopmaster_standins::digible::{DigibleSim, Endpoint, Fault, FaultKind, RequestRecord};
 
 /// What a test gives.
 pub type Tested = Result<(), Box<dyn Error>>;

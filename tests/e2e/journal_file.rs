@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{RunOutcome, State};
-use shopmaster_testkit::world::World;
 
 use crate::support::{codes, issue, wait_issue, wait_up_to_date};
 

@@ -9,11 +9,11 @@ use std::{
 };
 
 use fastrand::Rng;
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{ProductState, RunCause, RunKind, RunOutcome, State};
-use shopmaster_testkit::{
+use shopmaster_standins::{
     digible::{CutAt, DigibleSim, Endpoint, Fault, HangEffect, SimOptions},
     shop::{Till, TillStep},
-    world::World,
 };
 use tokio::task::JoinHandle;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use shopmaster_harness::world::World;
 use shopmaster_proto::{
     Client,
     v1::{
@@ -11,10 +12,7 @@ use shopmaster_proto::{
         Settings, State, SyncSettings, TailLogsRequest, TailLogsResponse, TestConnectionRequest,
     },
 };
-use shopmaster_testkit::{
-    digible::{Endpoint, Fault, HangEffect},
-    world::World,
-};
+use shopmaster_standins::digible::{Endpoint, Fault, HangEffect};
 use tokio::time::timeout;
 use tonic::Streaming;
 

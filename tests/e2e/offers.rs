@@ -1,7 +1,7 @@
 //! What `shopmasterctl configure` offers at a terminal, when a test finds that a setting would help.
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::CaptureMode;
-use shopmaster_testkit::world::World;
 
 use crate::{
     help::{Tested, status},

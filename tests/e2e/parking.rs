@@ -1,10 +1,8 @@
 //! Products that Digible refuses: parked when others pass, and only then.
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{ProductState, RunOutcome, State};
-use shopmaster_testkit::{
-    digible::{DigibleSim, Endpoint, Fault},
-    world::World,
-};
+use shopmaster_standins::digible::{DigibleSim, Endpoint, Fault};
 
 use crate::help::{Tested, captured, id, ids, issue, price, status, uploaded};
 

@@ -1,13 +1,11 @@
 //! Pauses: nothing is sent while one is on, and it ends when it should.
 
 use prost_types::{Duration, Timestamp};
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{
     ProductState, RunKind, RunOutcome, RunState, State, pause_request::End,
 };
-use shopmaster_testkit::{
-    digible::{Endpoint, Fault, HangEffect},
-    world::World,
-};
+use shopmaster_standins::digible::{Endpoint, Fault, HangEffect};
 
 use crate::help::{Tested, captured, id, pause, price, ready, refusal, resume, status, uploaded};
 

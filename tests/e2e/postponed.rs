@@ -1,10 +1,8 @@
 //! Products that wait their own time while an upload goes on behind them.
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::RunOutcome;
-use shopmaster_testkit::{
-    digible::{Endpoint, Fault},
-    world::World,
-};
+use shopmaster_standins::digible::{Endpoint, Fault};
 
 use crate::support::wait_up_to_date;
 

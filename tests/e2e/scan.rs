@@ -1,13 +1,11 @@
 //! Scan mode: the table is walked and compared, and nothing of ours is in the shop's database.
 
 use serde_json::Value;
+use shopmaster_harness::world::{World, WorldBuilder, WorldError};
 use shopmaster_proto::v1::{
     CaptureMode, CaptureState, ProductState, RunKind, RunOutcome, State, Status,
 };
-use shopmaster_testkit::{
-    digible::{Endpoint, Fault, HangEffect},
-    world::{World, WorldBuilder, WorldError},
-};
+use shopmaster_standins::digible::{Endpoint, Fault, HangEffect};
 
 use crate::{
     help::{Tested, id, price, ready, refusal, status},

@@ -1,8 +1,8 @@
 //! What is about a shop that is a file, and not about a shop.
 
 use rusqlite::Connection;
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::RunOutcome;
-use shopmaster_testkit::world::World;
 
 use crate::ctl::{done, json};
 
@@ -124,7 +124,8 @@ mod copies {
     use std::{fs, path::PathBuf, time::Duration};
 
     use rusqlite::Connection;
-    use shopmaster_testkit::{shop::Shop, world::World};
+    use shopmaster_harness::world::World;
+    use shopmaster_standins::shop::Shop;
 
     use crate::support::{wait_issue, wait_up_to_date};
 
@@ -204,8 +205,8 @@ mod copies {
 }
 
 mod full_disk {
+    use shopmaster_harness::world::World;
     use shopmaster_proto::v1::RunOutcome;
-    use shopmaster_testkit::world::World;
 
     use crate::{full_disk::SmallDisk, support::wait_up_to_date};
 
@@ -217,8 +218,8 @@ mod full_disk {
         let folder = world.home().join("pos");
         let disk = SmallDisk::mount(&folder);
         let path = folder.join("shop.db");
-        drop(shopmaster_testkit::shop::Shop::create(&path, 200).unwrap());
-        let shop = shopmaster_testkit::shop::Shop::open(&path).unwrap();
+        drop(shopmaster_standins::shop::Shop::create(&path, 200).unwrap());
+        let shop = shopmaster_standins::shop::Shop::open(&path).unwrap();
         world
             .reconfigure(|config| {
                 config.set("catalog.path", path.to_string_lossy());

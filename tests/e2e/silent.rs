@@ -7,11 +7,9 @@ use std::{
 };
 
 use serde_json::Value;
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{RunKind, RunOutcome};
-use shopmaster_testkit::{
-    digible::{Endpoint as Call, Fault, HangEffect},
-    world::World,
-};
+use shopmaster_standins::digible::{Endpoint as Call, Fault, HangEffect};
 
 use crate::support::{SECONDS, wait_up_to_date};
 

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use shopmaster_testkit::storm::{Abilities, Outcome, PROMISES, Plan, StormError, corpus, run_all};
+use shopmaster_harness::storm::{Abilities, Outcome, PROMISES, Plan, StormError, corpus, run_all};
 
 /// Random cases, after those that failed once. Long runs are the binary `storm`'s.
 const RANDOM_CASES: usize = 12;

@@ -11,7 +11,8 @@ use std::{
     time::Instant,
 };
 
-use shopmaster_testkit::{needs, programs::Programs};
+use shopmaster_harness::programs::Programs;
+use shopmaster_standins::needs;
 use tempfile::TempDir;
 
 use crate::support::SECONDS;

@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
+use shopmaster_harness::world::{ShopKind, World};
 use shopmaster_proto::{
     Failure,
     v1::{Issue, ListRunsRequest, Run, State, Status},
 };
-use shopmaster_testkit::world::{ShopKind, World};
 use tokio::io::AsyncWriteExt as _;
 
 /// How long a process or a stream may take to end: far more than it does.

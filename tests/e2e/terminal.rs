@@ -2,7 +2,7 @@
 
 use std::process::{ExitStatus, Stdio};
 
-use shopmaster_testkit::world::World;
+use shopmaster_harness::world::World;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, ChildStdin, ChildStdout, Command},

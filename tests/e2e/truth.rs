@@ -7,11 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{GetStatusRequest, RunKind, State, Status};
-use shopmaster_testkit::{
-    digible::{Endpoint, Fault, ProductId, RetryAfter},
-    world::World,
-};
+use shopmaster_standins::digible::{Endpoint, Fault, ProductId, RetryAfter};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::help::{Tested, captured};

@@ -1,10 +1,8 @@
 //! Uploads: everything is sent, in batches, from where one stopped.
 
+use shopmaster_harness::world::{World, WorldError};
 use shopmaster_proto::v1::{Icon, ProductState, RunKind, RunOutcome, RunState, State};
-use shopmaster_testkit::{
-    digible::{Endpoint, Fault, HangEffect},
-    world::{World, WorldError},
-};
+use shopmaster_standins::digible::{Endpoint, Fault, HangEffect};
 
 use crate::help::{
     Tested, cancel, captured, id, ids, issue, pass, status, upload_from_start, uploaded,

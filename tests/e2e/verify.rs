@@ -1,7 +1,8 @@
 //! A verify as people see it: its sentence, its questions, and what it leaves behind.
 
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{RunKind, RunOutcome, State};
-use shopmaster_testkit::{digible::Fault, world::World};
+use shopmaster_standins::digible::Fault;
 
 use crate::{
     help::{Tested, id, issue, price, status, uploaded},

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{RunKind, RunOutcome, RunState, Severity, State};
-use shopmaster_testkit::{
-    tds::{At, Certificate, Encryption, Fault, FaultKind, Outcome, Point, SqlError, UserAccess},
-    world::World,
+use shopmaster_standins::tds::{
+    At, Certificate, Encryption, Fault, FaultKind, Outcome, Point, SqlError, UserAccess,
 };
 
 use crate::{

@@ -99,7 +99,7 @@ mod freedesktop {
             process::{Child, Command, Stdio},
         };
 
-        use shopmaster_testkit::needs;
+        use shopmaster_standins::needs;
         use tokio::sync::mpsc;
         use zbus::{connection::Builder, interface, zvariant::OwnedValue};
 

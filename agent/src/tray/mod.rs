@@ -32,14 +32,19 @@ use linux::host;
 pub use desk::Setup;
 pub use menu::Place;
 
-/// Runs `work` to its end, and an icon beside it from the moment that `setup` is told. Where the desktop
-/// wants the main thread for its icons, this must be called there, and `work` runs on another.
+/// Runs `work` to its end, and an icon beside it, unless `headless`, from the moment that `work` tells it for whom to
+/// appear. Where the desktop wants the main thread for its icons, this must be called there, and `work` runs on
+/// another.
 pub fn beside<T: Send>(
     runtime: &Runtime,
-    setup: oneshot::Receiver<Setup>,
-    work: impl FnOnce() -> T + Send,
+    headless: bool,
+    work: impl FnOnce(Option<oneshot::Sender<Setup>>) -> T + Send,
 ) -> T {
-    host(runtime, setup, |_| work())
+    if headless {
+        return work(None);
+    }
+    let (tell, told) = oneshot::channel();
+    host(runtime, told, |_| work(Some(tell)))
 }
 
 /// Shows the icon alone, until somebody quits it.

@@ -6,7 +6,7 @@ use std::{
     process::Stdio,
 };
 
-use shopmaster_testkit::needs;
+use shopmaster_standins::needs;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},

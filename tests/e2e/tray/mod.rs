@@ -2,11 +2,9 @@
 
 use std::{error::Error, fs, path::Path, process::Stdio, time::Duration};
 
+use shopmaster_harness::world::{World, WorldBuilder};
 use shopmaster_proto::v1::{GetInfoRequest, ListRunsRequest, Run, RunKind, RunOutcome, State};
-use shopmaster_testkit::{
-    digible::{Endpoint, Fault, HangEffect},
-    world::{World, WorldBuilder},
-};
+use shopmaster_standins::digible::{Endpoint, Fault, HangEffect};
 use tokio::{
     process::{Child, Command},
     time::timeout,

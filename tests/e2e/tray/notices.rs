@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use shopmaster_proto::v1::{ConfigureRequest, Secrets, SessionState};
-use shopmaster_testkit::digible::SimOptions;
+use shopmaster_standins::digible::SimOptions;
 use tokio::sync::mpsc;
 use zbus::{connection, interface, zvariant::OwnedValue};
 

@@ -1,7 +1,7 @@
 //! How the shop's database is entered and left, over a stand-in for the wire.
 
 use shopmaster_catalog::{Catalog, CatalogError, Closed};
-use shopmaster_testkit::tds::{At, DatabaseState, Fault, Outcome, SqlServerSim, UserAccess, Way};
+use shopmaster_standins::tds::{At, DatabaseState, Fault, Outcome, SqlServerSim, UserAccess, Way};
 
 use super::stand_in::Server;
 use crate::SqlServerCatalog;

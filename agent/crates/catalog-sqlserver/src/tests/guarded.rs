@@ -1,7 +1,7 @@
 //! What a database keeps from a login without saying so, and databases that are written elsewhere.
 
 use shopmaster_catalog::{Catalog, Check, Verdict};
-use shopmaster_testkit::tds::Value;
+use shopmaster_standins::tds::Value;
 
 use super::staged::{Staged, int, text};
 

@@ -9,7 +9,7 @@ use std::sync::{
 use rusqlite::Connection;
 use shopmaster_catalog::{Catalog, CatalogError, Lookup, Scanned};
 use shopmaster_product::ProductId;
-use shopmaster_testkit::tds::{
+use shopmaster_standins::tds::{
     Answer, Fault, Model, Settings, SqlError, SqlServerSim, SqliteShop, Statement, Value,
 };
 use tempfile::TempDir;

@@ -1,7 +1,7 @@
 //! Programs of the shop that a trigger would break.
 
 use shopmaster_catalog::{CaptureStatus, Catalog, Check, InstallOptions, Verdict};
-use shopmaster_testkit::tds::Value;
+use shopmaster_standins::tds::Value;
 
 use super::staged::{Staged, int, text};
 

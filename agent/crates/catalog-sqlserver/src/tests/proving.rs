@@ -1,7 +1,7 @@
 //! What is proven of capture, and what of it cannot be seen.
 
 use shopmaster_catalog::{CaptureStatus, Catalog, Verdict};
-use shopmaster_testkit::tds::{Answer, SqlError, Value};
+use shopmaster_standins::tds::{Answer, SqlError, Value};
 
 use super::staged::{Staged, int, text};
 

@@ -1,7 +1,7 @@
 //! The real server that tests may use: the one that `SHOPMASTER_TEST_SQLSERVER` names.
 
 use shopmaster_catalog::Columns;
-use shopmaster_testkit::needs;
+use shopmaster_standins::needs;
 use tds_connect::ConnectOptions;
 
 use crate::{SqlServerOptions, connect::PROGRAM};

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::Connection;
 use shopmaster_catalog::{Catalog, Check};
-use shopmaster_testkit::tds::{
+use shopmaster_standins::tds::{
     Answer, ColumnType, Model, ResultSet, Settings, SqlError, SqlServerSim, SqliteShop, Statement,
     Value,
 };

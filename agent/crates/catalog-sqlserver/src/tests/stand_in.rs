@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use shopmaster_catalog::Columns;
-use shopmaster_testkit::tds::{Settings, SqlServerSim, SqliteShop};
+use shopmaster_standins::tds::{Settings, SqlServerSim, SqliteShop};
 use tds_connect::{Encryption, Login};
 use tempfile::TempDir;
 

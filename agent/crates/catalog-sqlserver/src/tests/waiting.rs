@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use shopmaster_catalog::{Backlog, Catalog};
-use shopmaster_testkit::tds::{Fault, Settings, SqlServerSim, SqliteShop};
+use shopmaster_standins::tds::{Fault, Settings, SqlServerSim, SqliteShop};
 use tempfile::TempDir;
 
 use super::stand_in;

@@ -1,0 +1,216 @@
+//! The numbers of the design, measured: each bench makes its own world of real programs on loopback
+//! and fresh folders, and gives figures. They are printed, never asserted.
+
+mod bare;
+mod change;
+mod figure;
+mod idle;
+mod process;
+mod reading;
+mod sales;
+mod samples;
+mod scan;
+mod server;
+mod status;
+mod sync;
+mod table;
+mod till;
+mod trigger;
+mod upload;
+mod verify;
+
+use std::io;
+
+use shopmaster_harness::world::{World, WorldError};
+use shopmaster_proto::v1::{Run, RunKind, RunOutcome, RunState};
+use shopmaster_standins::{digible::DigibleSim, shop::ShopError};
+
+use server::Server;
+
+pub use figure::{Figure, Target, Unit};
+pub use table::table;
+
+/// Requests under way at once: the agent's default, and what it is compared with.
+const MAX_IN_FLIGHT: usize = 8;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bench {
+    /// A sync of 10,000 changed products, against the same requests by a client that does nothing else
+    Sync,
+    /// An upload of 1,000,000 products
+    Upload,
+    /// A walk over 1,000,000 products in scan mode, of which none has changed
+    Scan,
+    /// A verify of 1,000,000 products, of which none has changed, and then 10,000 past the triggers
+    Verify,
+    /// `shopmasterctl status --json` as a whole process
+    Status,
+    /// The agent with nothing to do
+    Idle,
+    /// From a committed change to the cloud
+    Change,
+    /// A minute of sales at a till on SQLite, with an agent that syncs all the while and without
+    Sales,
+    /// What capture costs a till on SQLite, statement by statement
+    Trigger,
+    /// A minute of sales at a till beside rows that are held for seconds; needs a T-SQL engine
+    SalesSqlserver,
+    /// A verify of 1,000,000 equal products; needs a T-SQL engine
+    VerifySqlserver,
+    /// What capture costs a till; needs a T-SQL engine
+    Till,
+    /// An upload of 1,000,000 products from a T-SQL engine
+    Reading,
+}
+
+/// Why there is no figure.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The world around the agent failed.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The shop failed.
+    #[error(transparent)]
+    Shop(#[from] ShopError),
+    /// A run did not do all of its work, so that its time says nothing.
+    #[error("the run `{id}` did not complete: {message}")]
+    Run {
+        /// Its id.
+        id: String,
+        /// What the agent says of it.
+        message: String,
+    },
+    /// Products did not arrive, so that the time says nothing.
+    #[error("the stand-in has {0} products only")]
+    Missing(usize),
+    /// The till could not sell at all.
+    #[error("the till of the bench failed")]
+    Till(#[from] rusqlite::Error),
+    /// The client to compare with could not send.
+    #[error("the client to compare with failed")]
+    Bare(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No T-SQL engine is named.
+    #[error(
+        "`SHOPMASTER_TEST_SQLSERVER` names no server; it takes a connection string such as `Server=127.0.0.1,1433;User Id=sa;Password=…`"
+    )]
+    NoEngine,
+    /// The T-SQL engine failed.
+    #[error("the T-SQL engine failed")]
+    Engine(#[from] tiberius::error::Error),
+    /// `shopmasterctl` did not start.
+    #[error("`shopmasterctl` cannot be run")]
+    Ctl(#[source] io::Error),
+    /// `shopmasterctl` ended with an error.
+    #[error("`shopmasterctl` failed: {0}")]
+    CtlFailed(String),
+}
+
+impl Bench {
+    /// All, in the order of the table.
+    pub const ALL: [Self; 13] = [
+        Self::Sync,
+        Self::Upload,
+        Self::Scan,
+        Self::Verify,
+        Self::Status,
+        Self::Idle,
+        Self::Change,
+        Self::Sales,
+        Self::Trigger,
+        Self::SalesSqlserver,
+        Self::VerifySqlserver,
+        Self::Till,
+        Self::Reading,
+    ];
+
+    /// Its name, in the table and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Upload => "upload",
+            Self::Scan => "scan",
+            Self::Verify => "verify",
+            Self::VerifySqlserver => "verify-sqlserver",
+            Self::Status => "status",
+            Self::Idle => "idle",
+            Self::Change => "change",
+            Self::Sales => "sales",
+            Self::Trigger => "trigger",
+            Self::SalesSqlserver => "sales-sqlserver",
+            Self::Till => "till",
+            Self::Reading => "reading",
+        }
+    }
+
+    /// Measures.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to measure: a part did not start, or a run failed.
+    pub async fn measure(self) -> Result<Vec<Figure>, BenchError> {
+        match self {
+            Self::Sync => sync::measure().await,
+            Self::Upload => upload::measure().await,
+            Self::Scan => scan::measure().await,
+            Self::Verify => verify::measure().await,
+            Self::VerifySqlserver => verify::on_a_server(engine()?).await,
+            Self::Status => status::measure().await,
+            Self::Idle => idle::measure().await,
+            Self::Change => change::measure().await,
+            Self::Sales => sales::sqlite::measure().await,
+            Self::Trigger => trigger::measure().await,
+            Self::SalesSqlserver => sales::sqlserver::measure(engine()?).await,
+            Self::Till => till::measure(engine()?).await,
+            Self::Reading => reading::measure(engine()?).await,
+        }
+    }
+}
+
+/// The T-SQL engine that the environment names.
+fn engine() -> Result<Server, BenchError> {
+    Server::from_environment().ok_or(BenchError::NoEngine)
+}
+
+/// The run, when it did all of its work.
+fn completed(run: Run) -> Result<Run, BenchError> {
+    if run.outcome() == RunOutcome::Completed && run.failed == 0 && run.parked == 0 {
+        return Ok(run);
+    }
+    Err(BenchError::Run {
+        id: run.id,
+        message: run.message,
+    })
+}
+
+/// A run to its end, without the time limit that tests have.
+async fn run(world: &World, kind: RunKind) -> Result<Run, BenchError> {
+    let run = world.start_run(kind).await?;
+    let ended = |run: &Run| run.state() == RunState::Finished;
+    completed(world.watch_run(&run.id, ended).await?)
+}
+
+/// How many requests with products arrived so far.
+fn sent(digible: &DigibleSim) -> u64 {
+    let counts = digible.counts();
+    counts.batches + counts.updates
+}
+
+/// Starts the agent anew with the settings that people have, not those of tests.
+async fn use_default_pace(world: &mut World) -> Result<(), WorldError> {
+    let keys = [
+        "digible.timeout",
+        "sync.automatic",
+        "sync.interval",
+        "sync.probe",
+        "sync.verify",
+    ];
+    world
+        .reconfigure(|config| {
+            for key in keys {
+                config.unset(key);
+            }
+        })
+        .await
+}

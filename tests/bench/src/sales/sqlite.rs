@@ -1,0 +1,127 @@
+//! A till on SQLite. Each sale is one deferred transaction, as many tills make them: it reads a product, takes its
+//! time, and writes it. All pairs run side by side, each over a file of its own.
+
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
+use shopmaster_harness::world::World;
+
+use super::{PRODUCTS, SELLING, THINKING, Takings, figures};
+use crate::{BenchError, Figure, completed, sent, use_default_pace};
+
+/// How a till uses its file.
+#[derive(Debug, Clone, Copy)]
+struct Habit {
+    journal: &'static str,
+    /// How long it waits for a lock.
+    patience: Duration,
+}
+
+pub(crate) async fn measure() -> Result<Vec<Figure>, BenchError> {
+    let habit = |journal, seconds| Habit {
+        journal,
+        patience: Duration::from_secs(seconds),
+    };
+    let (wal, impatient_wal, rollback, impatient_rollback) = tokio::try_join!(
+        compare(habit("WAL", 5)),
+        compare(habit("WAL", 0)),
+        compare(habit("DELETE", 5)),
+        compare(habit("DELETE", 0)),
+    )?;
+    Ok([wal, impatient_wal, rollback, impatient_rollback].concat())
+}
+
+async fn compare(habit: Habit) -> Result<Vec<Figure>, BenchError> {
+    let (with, without) = tokio::try_join!(beside_us(habit), alone(habit))?;
+    let mode = match habit.patience {
+        Duration::ZERO => format!("{}, no busy time-out", habit.journal),
+        _ => format!("{}, busy time-out 5 s", habit.journal),
+    };
+    Ok(figures(&mode, &with, &without))
+}
+
+async fn beside_us(habit: Habit) -> Result<Takings, BenchError> {
+    let mut world = prepared(habit).await?;
+    world.launch().await?;
+    world.install_capture().await?;
+    completed(world.upload().await?)?;
+    use_default_pace(&mut world).await?;
+    let before = sent(&world.digible);
+    let takings = sell(world.shop.path().to_owned(), habit).await?;
+    // An agent that did nothing would hurt nobody.
+    match sent(&world.digible) - before {
+        0 => Err(BenchError::Missing(0)),
+        _ => Ok(takings),
+    }
+}
+
+async fn alone(habit: Habit) -> Result<Takings, BenchError> {
+    let world = prepared(habit).await?;
+    sell(world.shop.path().to_owned(), habit).await
+}
+
+async fn prepared(habit: Habit) -> Result<World, BenchError> {
+    let world = World::builder().products(PRODUCTS).prepare().await?;
+    world
+        .shop
+        .connection()
+        .pragma_update(None, "journal_mode", habit.journal)?;
+    Ok(world)
+}
+
+/// Sells on a thread of its own.
+async fn sell(path: PathBuf, habit: Habit) -> Result<Takings, BenchError> {
+    let sold = tokio::task::spawn_blocking(move || selling(&path, habit)).await;
+    match sold {
+        Ok(takings) => Ok(takings?),
+        Err(error) => Err(BenchError::Bare(Box::new(error))),
+    }
+}
+
+fn selling(path: &Path, habit: Habit) -> rusqlite::Result<Takings> {
+    let till = Connection::open(path)?;
+    till.busy_timeout(habit.patience)?;
+    let mut takings = Takings::default();
+    let started = Instant::now();
+    while started.elapsed() < SELLING {
+        let key = format!("P{:07}", fastrand::usize(..PRODUCTS));
+        match sale(&till, &key, &mut takings) {
+            Ok(()) => takings.sales += 1,
+            Err(_) => {
+                takings.failed += 1;
+                if !till.is_autocommit() {
+                    till.execute_batch("ROLLBACK")?;
+                }
+            }
+        }
+    }
+    Ok(takings)
+}
+
+fn sale(till: &Connection, key: &str, takings: &mut Takings) -> rusqlite::Result<()> {
+    let mut timed = |sql: &str, key: &[&dyn rusqlite::ToSql]| {
+        let started = Instant::now();
+        let mut statement = till.prepare_cached(sql)?;
+        let done = statement.query(key).and_then(|mut rows| {
+            while rows.next()?.is_some() {}
+            Ok(())
+        });
+        takings.note(started.elapsed());
+        done
+    };
+    timed("BEGIN DEFERRED", &[])?;
+    timed(
+        "SELECT SellPrice FROM Products WHERE ProductID = ?1",
+        &[&key],
+    )?;
+    thread::sleep(THINKING);
+    timed(
+        "UPDATE Products SET SellPrice = SellPrice + 1 WHERE ProductID = ?1",
+        &[&key],
+    )?;
+    timed("COMMIT", &[])
+}

@@ -1,0 +1,36 @@
+//! `shopmasterctl status --json`, from its start to its end.
+
+use std::time::Instant;
+
+use shopmaster_harness::world::World;
+
+use super::{BenchError, Figure, Unit, completed, samples::Samples};
+
+const ROUNDS: usize = 50;
+
+pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
+    let world = World::builder().start().await?;
+    world.install_capture().await?;
+    completed(world.upload().await?)?;
+    let mut times = Samples::default();
+    for round in 0..=ROUNDS {
+        let mut command = world.ctl_command();
+        command.args(["status", "--json"]);
+        let started = Instant::now();
+        let output = command.output().map_err(BenchError::Ctl)?;
+        let time = started.elapsed();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(BenchError::CtlFailed(said));
+        }
+        // The first one reads the program from the disk.
+        if round > 0 {
+            times.add(time);
+        }
+    }
+    let figure = |what, value| Figure::new(what, value, Unit::Milliseconds);
+    Ok(vec![
+        figure("`shopmasterctl status --json`, median", times.median()).at_most(20.0),
+        figure("the same, most", times.most()),
+    ])
+}

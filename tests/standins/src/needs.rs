@@ -1,0 +1,22 @@
+//! What some tests need and not every machine has.
+//!
+//! Such a test is `#[ignore]`d with one of these texts, so that the summary counts it as ignored and not as
+//! passed. When it is run all the same (`cargo test -- --ignored`) and what it needs is not there, it fails
+//! with the same text. `.ci/run` runs each group where the machine has what it needs.
+
+/// Tests of the tray icon and of notifications.
+pub const BUS: &str = "needs a D-Bus daemon: install `dbus-daemon`";
+/// Tests of disks that are full or may not be written.
+pub const SMALL_DISK: &str = "needs to mount a small disk: run it as root";
+/// Tests with two users.
+pub const OTHER_USERS: &str = "needs to start programs as other users: run it as root";
+/// The conformance of the catalog, on a real server.
+pub const SQL_SERVER: &str =
+    "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string";
+/// Measurements that are too long for every run of the tests.
+pub const TIME: &str = "needs half a minute";
+/// What systemd says about our unit.
+pub const SYSTEMD: &str = "needs `systemd-analyze`: install systemd";
+
+/// All of them.
+pub const ALL: [&str; 6] = [BUS, SMALL_DISK, OTHER_USERS, SQL_SERVER, TIME, SYSTEMD];
