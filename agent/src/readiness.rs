@@ -6,12 +6,12 @@ use std::env;
 
 use jiff::{Timestamp, tz::TimeZone};
 use sd_notify::NotifyState;
-use shopmaster_engine::board::Posted;
+use shopmaster_engine::status_store::Snapshot;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The agent listens. From now on its headline is what `systemctl status` shows, until `ending`.
-pub fn ready(mut board: watch::Receiver<Posted>, ending: CancellationToken) {
+pub fn ready(mut status_store: watch::Receiver<Snapshot>, ending: CancellationToken) {
     if env::var_os("NOTIFY_SOCKET").is_none_or(|socket| socket.is_empty()) {
         return;
     }
@@ -20,7 +20,7 @@ pub fn ready(mut board: watch::Receiver<Posted>, ending: CancellationToken) {
         let mut told = String::new();
         loop {
             let headline = {
-                let facts = &board.borrow_and_update().facts;
+                let facts = &status_store.borrow_and_update().facts;
                 shopmaster_health::report(facts, Timestamp::now(), &TimeZone::system()).headline
             };
             if headline != told {
@@ -30,7 +30,7 @@ pub fn ready(mut board: watch::Receiver<Posted>, ending: CancellationToken) {
             tokio::select! {
                 biased;
                 () = ending.cancelled() => return,
-                changed = board.changed() => if changed.is_err() { return },
+                changed = status_store.changed() => if changed.is_err() { return },
             }
         }
     });

@@ -183,7 +183,7 @@ async fn serve(
         ending.clone().cancelled_owned(),
     ));
     #[cfg(target_os = "linux")]
-    readiness::ready(supervisor.board.watch(), ending.clone());
+    readiness::ready(supervisor.status_store.watch(), ending.clone());
     // Beside the server: somebody may already ask how the start goes.
     let start = tokio::spawn(guarded("start", supervisor.crashed.clone(), {
         let supervisor = Arc::clone(supervisor);

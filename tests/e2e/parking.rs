@@ -119,7 +119,7 @@ async fn a_discarded_product_is_shown_again_when_it_changes() -> Tested {
 }
 
 #[tokio::test]
-async fn a_lone_poison_is_parked_after_a_witness_passed() -> Tested {
+async fn a_lone_poison_is_parked_after_a_canary_passed() -> Tested {
     let world = uploaded(World::builder().products(3)).await?;
     world.digible.inject(Fault::poison(422, [id(2).as_str()]));
     world.shop.set_price(&id(2), "77.10")?;
@@ -138,7 +138,7 @@ async fn a_lone_poison_is_parked_after_a_witness_passed() -> Tested {
 }
 
 #[tokio::test]
-async fn a_witness_is_a_product_that_the_shop_still_has() -> Tested {
+async fn a_canary_is_a_product_that_the_shop_still_has() -> Tested {
     let world = uploaded(World::builder().products(4)).await?;
     world.digible.inject(Fault::poison(422, [id(4).as_str()]));
     world.shop.set_price(&id(4), "77.10")?;
@@ -153,7 +153,7 @@ async fn a_witness_is_a_product_that_the_shop_still_has() -> Tested {
 }
 
 #[tokio::test]
-async fn without_a_witness_nothing_is_parked() -> Tested {
+async fn without_a_canary_nothing_is_parked() -> Tested {
     let world = captured(World::builder().products(1)).await?;
     world.digible.inject(Fault::poison(422, [id(1).as_str()]));
     world.shop.set_price(&id(1), "77.10")?;

@@ -7,7 +7,7 @@ const SOURCES: [&str; 8] = [
     "agent/crates/catalog/src/error.rs",
     "agent/crates/tds-connect/src/error.rs",
     "agent/crates/engine/src/core.rs",
-    "agent/crates/engine/src/halt.rs",
+    "agent/crates/engine/src/stop_reason.rs",
     "agent/crates/health/src/headline.rs",
     "agent/crates/health/src/issues.rs",
     "agent/src/supervisor/build.rs",

@@ -3,7 +3,7 @@
 use std::{process, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use shopmaster_engine::board::Posted;
+use shopmaster_engine::status_store::Snapshot;
 use shopmaster_journal::Pause;
 use shopmaster_proto::{PROTOCOL, v1};
 use tokio::sync::{broadcast, watch};
@@ -30,7 +30,7 @@ impl Service {
 
     fn status(&self) -> v1::Status {
         status::status(
-            &self.supervisor.board.facts(),
+            &self.supervisor.status_store.facts(),
             self.supervisor.secrets_store(),
         )
     }
@@ -64,10 +64,10 @@ impl v1::agent_server::Agent for Service {
         _request: Request<v1::WatchStatusRequest>,
     ) -> Result<Response<Self::WatchStatusStream>, Status> {
         let supervisor = Arc::clone(&self.supervisor);
-        let posted = supervisor.board.watch();
+        let snapshot = supervisor.status_store.watch();
         let ending = supervisor.ending.clone();
         Ok(Response::new(stream(ending, |sink| {
-            watch_board(supervisor, posted, sink)
+            watch_board(supervisor, snapshot, sink)
         })))
     }
 
@@ -141,19 +141,19 @@ impl v1::agent_server::Agent for Service {
 /// The whole state first, then again after each change.
 async fn watch_board(
     supervisor: Arc<Supervisor>,
-    mut board: watch::Receiver<Posted>,
+    mut status_store: watch::Receiver<Snapshot>,
     sink: Sink<v1::WatchStatusResponse>,
 ) {
     let mut last = None;
     loop {
-        let posted = board.borrow_and_update().clone();
+        let snapshot = status_store.borrow_and_update().clone();
         let message = v1::WatchStatusResponse {
-            sequence: posted.sequence,
-            status: Some(status::status(&posted.facts, supervisor.secrets_store())),
-            lagged: last.is_some_and(|last| posted.sequence > last + 1),
+            sequence: snapshot.sequence,
+            status: Some(status::status(&snapshot.facts, supervisor.secrets_store())),
+            lagged: last.is_some_and(|last| snapshot.sequence > last + 1),
         };
-        last = Some(posted.sequence);
-        if sink.send(Ok(message)).await.is_err() || board.changed().await.is_err() {
+        last = Some(snapshot.sequence);
+        if sink.send(Ok(message)).await.is_err() || status_store.changed().await.is_err() {
             return;
         }
     }

@@ -55,7 +55,7 @@ fn no_engine(supervisor: &Supervisor) -> Status {
     if let Some(what) = unsupported(&supervisor.config().0) {
         return unimplemented(what);
     }
-    let facts = supervisor.board.facts();
+    let facts = supervisor.status_store.facts();
     if let Some(trouble) = facts.troubles.into_values().next() {
         return failure(
             Code::FailedPrecondition,

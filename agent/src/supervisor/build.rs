@@ -50,7 +50,7 @@ impl Supervisor {
         let config = self.config().0;
         let missing = config.missing();
         let pause = *self.state.borrow();
-        self.board.update(|facts| {
+        self.status_store.update(|facts| {
             let kept = Facts {
                 missing: missing.clone(),
                 paused: pause,
@@ -72,7 +72,7 @@ impl Supervisor {
             Ok((engine, has_token)) => {
                 // Before it starts, so that nobody sees signs of it and does not find it.
                 self.write(|current| current.engine = Some(Arc::clone(&engine)));
-                self.board.update(|facts| facts.starting = false);
+                self.status_store.update(|facts| facts.starting = false);
                 engine.start();
                 if !has_token {
                     engine.log_in_soon();
@@ -140,7 +140,7 @@ impl Supervisor {
             catalog,
             Arc::new(cloud),
             opened.journal,
-            Arc::clone(&self.board),
+            Arc::clone(&self.status_store),
             Arc::clone(&self.state),
             options(config),
             self.crashed.clone(),
@@ -162,13 +162,14 @@ impl Supervisor {
             tracing::warn!(
                 "went on with what can be read of a damaged journal: {why}; run `shopmasterctl upload`"
             );
-            self.board.update(|facts| facts.journal_damaged = Some(why));
+            self.status_store
+                .update(|facts| facts.journal_damaged = Some(why));
         }
         let Some(why) = replaced(opened, other) else {
             return Ok(());
         };
         tracing::warn!("the journal was replaced: {why}; run `shopmasterctl upload`");
-        self.board
+        self.status_store
             .update(|facts| facts.journal_replaced = Some(why));
         Ok(())
     }
@@ -179,7 +180,7 @@ impl Supervisor {
             BuildError::Ending => return,
             BuildError::NoPassword => {
                 let missing = vec!["digible.password"];
-                self.board.update(|facts| {
+                self.status_store.update(|facts| {
                     facts.missing = missing;
                     facts.starting = false;
                 });
@@ -204,7 +205,7 @@ impl Supervisor {
         };
         let text = with_causes(error);
         tracing::warn!(code, error = text, "the engine cannot start");
-        self.board.update(|facts| {
+        self.status_store.update(|facts| {
             facts.starting = false;
             facts.fails(area, Trouble::new(code, text, remedy).lasting());
         });

@@ -106,7 +106,8 @@ impl Supervisor {
                 "the file was not valid; the old one is `{}`",
                 path.display()
             );
-            self.board.update(|facts| facts.config_replaced = Some(why));
+            self.status_store
+                .update(|facts| facts.config_replaced = Some(why));
         }
         Ok(changed)
     }
@@ -145,11 +146,12 @@ impl Supervisor {
                     current.overridden = loaded.overridden;
                     current.invalid = false;
                 });
-                self.board.update(|facts| facts.works(Area::Config));
+                self.status_store.update(|facts| facts.works(Area::Config));
             }
             Err(error) => {
                 self.write(|current| current.invalid = true);
-                self.board.update(|facts| note_invalid(facts, &error));
+                self.status_store
+                    .update(|facts| note_invalid(facts, &error));
             }
         }
     }

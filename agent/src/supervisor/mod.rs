@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use shopmaster_base::causes::with_causes;
-use shopmaster_engine::{Engine, board::Board};
+use shopmaster_engine::{Engine, status_store::StatusStore};
 use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::AgentState;
 use shopmaster_proto::{Endpoint, InstanceName};
@@ -51,7 +51,7 @@ pub struct Supervisor {
     /// When it started.
     pub started_at: Timestamp,
     /// What everybody is shown.
-    pub board: Arc<Board>,
+    pub status_store: Arc<StatusStore>,
     /// The log.
     pub logging: Logging,
     /// Cancelled when the agent is to end.
@@ -94,16 +94,16 @@ impl Supervisor {
         loaded: Result<config::Loaded, ConfigError>,
         environment: Vec<(String, String)>,
     ) -> Arc<Self> {
-        let board = Arc::new(Board::new());
+        let status_store = Arc::new(StatusStore::new());
         let state = Arc::new(AgentState::open(&paths.state));
-        board.update(|facts| {
+        status_store.update(|facts| {
             facts.starting = true;
             facts.paused = *state.borrow();
         });
         let (config, overridden, invalid) = match loaded {
             Ok(loaded) => (loaded.config, loaded.overridden, false),
             Err(error) => {
-                board.update(|facts| note_invalid(facts, &error));
+                status_store.update(|facts| note_invalid(facts, &error));
                 (Config::default(), Vec::new(), true)
             }
         };
@@ -112,7 +112,7 @@ impl Supervisor {
             instance,
             endpoint,
             started_at: Timestamp::now(),
-            board,
+            status_store,
             logging,
             ending: CancellationToken::new(),
             crashed: CancellationToken::new(),

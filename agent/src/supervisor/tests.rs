@@ -89,7 +89,7 @@ async fn a_vacancy_that_is_left_in_the_middle_ends_with_an_engine() {
 #[tokio::test]
 async fn people_see_that_there_is_no_engine() {
     let fixture = Fixture::new("secret");
-    let is_starting = || fixture.supervisor.board.read(|facts| facts.starting);
+    let is_starting = || fixture.supervisor.status_store.read(|facts| facts.starting);
     assert!(is_starting());
     fixture.supervisor.start().await;
     assert!(!is_starting());
@@ -128,8 +128,9 @@ async fn without_an_engine_there_is_an_issue_and_one_attempt_to_come() {
     std::fs::write(secrets, "{").unwrap();
     fixture.supervisor.start().await;
     assert!(fixture.engine().await.is_none());
-    let codes =
-        || -> Vec<_> { shopmaster_health::codes(&fixture.supervisor.board.facts()).collect() };
+    let codes = || -> Vec<_> {
+        shopmaster_health::codes(&fixture.supervisor.status_store.facts()).collect()
+    };
     assert!(codes().contains(&"SECRETS_UNAVAILABLE"), "{:?}", codes());
     let first = attempt(&fixture);
     assert!(!first.is_cancelled());

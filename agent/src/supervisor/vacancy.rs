@@ -26,7 +26,9 @@ impl Vacancy {
     pub(super) fn begin(supervisor: &Arc<Supervisor>, changing: OwnedMutexGuard<()>) -> Self {
         supervisor.built.send_replace(false);
         let old = supervisor.write(|current| current.engine.take());
-        supervisor.board.update(|facts| facts.starting = true);
+        supervisor
+            .status_store
+            .update(|facts| facts.starting = true);
         Self {
             supervisor: Arc::clone(supervisor),
             old,
@@ -89,7 +91,7 @@ impl Drop for Vacancy {
 impl Vacancy {
     /// Building failed in a way that it should not.
     fn give_up(&self) {
-        self.supervisor.board.update(|facts| {
+        self.supervisor.status_store.update(|facts| {
             facts.starting = false;
             let trouble = Trouble::new(
                 "ENGINE_FAILED",

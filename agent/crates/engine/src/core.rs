@@ -15,17 +15,17 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    board::Board,
+    absence::MissingSince,
+    canary,
     flow::Flow,
-    gone::Missing,
-    halt::{Halt, StepError},
-    lane::{Lane, Turn},
     outage::Outage,
     owner,
     rebuilt::{self, Rebuilt},
+    retry_queue::RetryQueue,
     state::{Reach, State},
-    waits::Waits,
-    witness,
+    status_store::StatusStore,
+    step_lock::{StepGuard, StepLock},
+    stop_reason::{StepError, StopReason},
 };
 
 /// How a run works.
@@ -56,7 +56,7 @@ pub struct Options {
 
 /// What an earlier process noted.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kept {
+pub(super) struct LastKnown {
     /// When Digible last acknowledged something.
     pub(super) sent_at: Option<Timestamp>,
     /// How far the table shrank, when nobody believed it.
@@ -68,15 +68,15 @@ pub(super) struct Core {
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) cloud: Arc<dyn Cloud>,
     pub(super) journal: Journal,
-    pub(super) board: Arc<Board>,
+    pub(super) status_store: Arc<StatusStore>,
     pub(super) options: Options,
     pub(super) state: State,
-    pub(super) waits: Waits,
-    pub(super) lane: Lane,
-    pub(super) missing: Missing,
+    pub(super) retry_queue: RetryQueue,
+    pub(super) step_lock: StepLock,
+    pub(super) missing: MissingSince,
     pub(super) rebuilt: Rebuilt,
     pub(super) outage: Outage,
-    pub(super) failed_witnesses: witness::Failed,
+    pub(super) failed_canaries: canary::Failed,
     /// The pause that is on; it outlives this engine.
     pub(super) pause: Arc<AgentState>,
     /// Ends everything.
@@ -116,25 +116,25 @@ impl Core {
         catalog: Arc<dyn Catalog>,
         cloud: Arc<dyn Cloud>,
         journal: Journal,
-        board: Arc<Board>,
+        status_store: Arc<StatusStore>,
         options: Options,
         pause: Arc<AgentState>,
-        kept: Kept,
+        kept: LastKnown,
     ) -> Self {
         Self {
             catalog,
             cloud,
             journal,
-            board,
+            status_store,
             state: State::new(options.scan, kept.sent_at),
             flow: Flow::new(options.max_in_flight),
             options,
-            waits: Waits::default(),
-            lane: Lane::default(),
-            missing: Missing::new(kept.shrank),
+            retry_queue: RetryQueue::default(),
+            step_lock: StepLock::default(),
+            missing: MissingSince::new(kept.shrank),
             rebuilt: Rebuilt::default(),
             outage: Outage::default(),
-            failed_witnesses: witness::Failed::default(),
+            failed_canaries: canary::Failed::default(),
             pause,
             stop: CancellationToken::new(),
             hold: Mutex::new(None),
@@ -150,7 +150,7 @@ impl Core {
     pub(super) async fn capture(&self) -> Result<CaptureStatus, CatalogError> {
         let status = self.catalog.capture().await?;
         let scans = self.state.note_capture(&status);
-        self.board.update(|facts| {
+        self.status_store.update(|facts| {
             facts.capture = Some(status.clone());
             facts.scan = scans.then(|| facts.scan.unwrap_or_default());
         });
@@ -172,12 +172,12 @@ impl Core {
     /// # Errors
     ///
     /// When the journal cannot be written.
-    pub(super) async fn turn(&self) -> Result<Turn<'_>, JournalError> {
-        let turn = self.lane.turn().await;
+    pub(super) async fn lock_step(&self) -> Result<StepGuard<'_>, JournalError> {
+        let guard = self.step_lock.lock().await;
         if self.journal.has_abandoned() {
             self.journal.give_up_abandoned().await?;
         }
-        Ok(turn)
+        Ok(guard)
     }
 
     /// Sends one request, and learns from its answer how much may be asked.
@@ -194,12 +194,12 @@ impl Core {
 
     /// A step was stopped. When it was by Digible, one request at a time asks whether it works again, until it
     /// acknowledges something.
-    pub(super) fn note_halt(&self, halt: &Halt) {
-        if halt.is_digible() {
-            self.flow.open(halt);
+    pub(super) fn note_halt(&self, stop_reason: &StopReason) {
+        if stop_reason.is_digible() {
+            self.flow.open(stop_reason);
             self.show_flow();
         }
-        if let Halt::Hold { wait, .. } = halt {
+        if let StopReason::Hold { wait, .. } = stop_reason {
             self.hold(*wait);
         }
     }
@@ -215,7 +215,7 @@ impl Core {
         let left = left.map(|next| next.saturating_duration_since(Instant::now()));
         let next_try_at = left.and_then(|left| Timestamp::now().saturating_add(left).ok());
         let slowed = self.flow.slowed();
-        self.board.update(|facts| {
+        self.status_store.update(|facts| {
             facts.next_try_at = next_try_at;
             facts.slowed = slowed;
         });
@@ -230,7 +230,8 @@ impl Core {
         }
         *hold = Some(until);
         let shown = Timestamp::now().saturating_add(wait);
-        self.board.update(|facts| facts.blocked_until = shown.ok());
+        self.status_store
+            .update(|facts| facts.blocked_until = shown.ok());
     }
 
     /// How long Digible still asks us to wait; none when it does not.
@@ -239,17 +240,22 @@ impl Core {
         let left = hold.and_then(|until| until.checked_duration_since(Instant::now()));
         let left = left.filter(|left| !left.is_zero());
         if left.is_none() && hold.take().is_some() {
-            self.board.update(|facts| facts.blocked_until = None);
+            self.status_store.update(|facts| facts.blocked_until = None);
         }
         left
     }
 
     /// Tells people how Digible is: after a step in which something was acknowledged (`passed`), or
     /// one that halted.
-    pub(super) fn note_digible(&self, passed: bool, halt: Option<&Halt>, fault: Option<&str>) {
-        let trouble = match (halt, fault) {
-            (Some(halt), _) => halt.trouble(),
-            (None, Some(reason)) if !passed => Halt::Unreachable(reason.to_owned()).trouble(),
+    pub(super) fn note_digible(
+        &self,
+        passed: bool,
+        stop_reason: Option<&StopReason>,
+        fault: Option<&str>,
+    ) {
+        let trouble = match (stop_reason, fault) {
+            (Some(stop_reason), _) => stop_reason.trouble(),
+            (None, Some(reason)) if !passed => StopReason::Unreachable(reason.to_owned()).trouble(),
             (None, _) => None,
         };
         if passed {
@@ -259,13 +265,16 @@ impl Core {
     }
 
     /// Tells people what came of a login: after one, Digible is there. Gives why it failed.
-    pub(super) fn note_login(&self, answer: &Answer) -> Option<Halt> {
-        let halt = Halt::of_login(answer);
-        if halt.is_none() {
+    pub(super) fn note_login(&self, answer: &Answer) -> Option<StopReason> {
+        let stop_reason = StopReason::of_login(answer);
+        if stop_reason.is_none() {
             self.may_try_now();
         }
-        self.note_reach(halt.is_none(), halt.as_ref().and_then(Halt::trouble));
-        halt
+        self.note_reach(
+            stop_reason.is_none(),
+            stop_reason.as_ref().and_then(StopReason::trouble),
+        );
+        stop_reason
     }
 
     fn note_reach(&self, works: bool, trouble: Option<Trouble>) {
@@ -277,7 +286,7 @@ impl Core {
         }
         let session = self.cloud.session();
         let sent_at = self.state.sent_at();
-        self.board.update(|facts| {
+        self.status_store.update(|facts| {
             facts.session = Some(session);
             facts.last_sent_at = sent_at;
             match trouble {
@@ -315,7 +324,7 @@ impl Core {
         };
         self.outage.note(error);
         let unreachable = error.is_unreachable();
-        self.board.update(|facts| {
+        self.status_store.update(|facts| {
             facts.fails(Area::Catalog, trouble);
             if unreachable {
                 facts.catalog.reachable = Some(false);
@@ -325,7 +334,7 @@ impl Core {
 
     pub(super) fn note_journal_failure(&self, error: &JournalError) {
         let trouble = Trouble::new(error.code(), with_causes(error), error.remedy()).lasting();
-        self.board
+        self.status_store
             .update(|facts| facts.fails(Area::Journal, trouble));
     }
 
@@ -333,7 +342,7 @@ impl Core {
     /// counts as mended.
     pub(super) async fn refresh(&self) -> Result<(), StepError> {
         self.look().await?;
-        self.board.update(|facts| {
+        self.status_store.update(|facts| {
             facts.works(Area::Catalog);
             facts.works(Area::Journal);
         });
@@ -346,7 +355,7 @@ impl Core {
         self.catalog.read(&[]).await?;
         self.look_at_capture().await?;
         self.look_at_numbers().await?;
-        self.board
+        self.status_store
             .update(|facts| facts.catalog.reachable = Some(true));
         Ok(())
     }
@@ -370,7 +379,7 @@ impl Core {
         let session = self.cloud.session();
         let now = Timestamp::now();
         // What a walk has found stays until the next one.
-        self.board.update(|facts| {
+        self.status_store.update(|facts| {
             if !scans {
                 facts.pending = backlog.products;
             }

@@ -3,8 +3,8 @@
 use shopmaster_journal::{DigestBytes, Known};
 
 use super::{
-    courier::{MOST_STRIKES, Route},
-    waits::Strikes,
+    dispatch::{MOST_STRIKES, Route},
+    retry_queue::Strikes,
 };
 
 /// What a step does with a product that the shop has.

@@ -6,7 +6,7 @@ use shopmaster_digible::{Digest, Item};
 use shopmaster_journal::{Known, Parked, Removed};
 use shopmaster_product::{ProductId, Row};
 
-use super::{Engine, halt::StepError};
+use super::{Engine, stop_reason::StepError};
 
 /// All that is known of one product.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Engine {
             .as_ref()
             .and_then(|row| Item::new(row).ok())
             .map(|item| item.digest);
-        let retry_at = self.core.waits.until(&id).and_then(|until| {
+        let retry_at = self.core.retry_queue.until(&id).and_then(|until| {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
             Timestamp::now().saturating_add(left).ok()
         });
@@ -243,7 +243,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         );
     }
     if !changes.is_empty() {
-        let waits = if retry_at.is_some() {
+        let retry_queue = if retry_at.is_some() {
             "It failed and is tried again by itself"
         } else {
             "It is sent with the next sync"
@@ -255,7 +255,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         };
         let text = format!(
             "It {what} in the shop and the cloud does not know yet; {}",
-            shopmaster_view::lower_first(waits)
+            shopmaster_view::lower_first(retry_queue)
         );
         return (ProductState::Pending, text);
     }

@@ -15,7 +15,7 @@ use std::{
 use shopmaster_digible::Answer;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{backoff, halt::Halt};
+use super::{backoff, stop_reason::StopReason};
 
 /// So many requests at once to begin with, or half of the most where that is less: the most is then reached
 /// after one round of good answers by default.
@@ -71,7 +71,7 @@ struct Known {
 #[derive(Debug)]
 struct Open {
     /// Why.
-    halt: Halt,
+    stop_reason: StopReason,
     /// Tries in a row that failed.
     failures: u32,
     /// The time of the next one.
@@ -158,19 +158,19 @@ impl Flow {
     }
 
     /// A step was stopped by Digible.
-    pub(super) fn open(&self, halt: &Halt) {
+    pub(super) fn open(&self, stop_reason: &StopReason) {
         let now = Instant::now();
         let mut known = self.known();
         let before = known.open.as_ref().map_or(0, |open| open.failures);
-        let (failures, wait) = match halt {
+        let (failures, wait) = match stop_reason {
             // It said when: that is no failure.
-            Halt::Hold { wait, .. } => (before, *wait),
+            StopReason::Hold { wait, .. } => (before, *wait),
             _ => (before + 1, backoff::next_try(before + 1)),
         };
         known.fall(1);
-        known.is_slowed = matches!(halt, Halt::Hold { .. });
+        known.is_slowed = matches!(stop_reason, StopReason::Hold { .. });
         known.open = Some(Open {
-            halt: halt.clone(),
+            stop_reason: stop_reason.clone(),
             failures,
             next: now + wait,
         });
@@ -188,13 +188,13 @@ impl Flow {
     }
 
     /// Why nothing may be sent before the next try; none when something may be sent now.
-    pub(super) fn halt(&self) -> Option<Halt> {
+    pub(super) fn stop_reason(&self) -> Option<StopReason> {
         let left = self.next_try()?.checked_duration_since(Instant::now())?;
-        let mut halt = self.known().open.as_ref()?.halt.clone();
-        if let Halt::Hold { wait, .. } = &mut halt {
+        let mut stop_reason = self.known().open.as_ref()?.stop_reason.clone();
+        if let StopReason::Hold { wait, .. } = &mut stop_reason {
             *wait = left;
         }
-        Some(halt)
+        Some(stop_reason)
     }
 
     /// A person asks for it, or there are signs that Digible is back: the next try need not wait.
@@ -352,22 +352,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_open_breaker_lets_one_through_after_ever_longer_waits() {
         let flow = Flow::new(8);
-        let mut waits = Vec::new();
+        let mut retry_queue = Vec::new();
         for _ in 0..12 {
             let begun = Instant::now();
             flow.open(&away());
             assert_eq!((flow.limit(), flow.is_open()), (1, true));
             flow.ready().await;
-            waits.push(begun.elapsed());
+            retry_queue.push(begun.elapsed());
             assert_eq!(flow.next_try(), None);
             // Neither a failure nor the time that passes closes it.
             flow.answered(flow.sent(), &retry());
             assert!(flow.is_open());
         }
-        assert!(waits[0] <= Duration::from_millis(501), "{waits:?}");
+        assert!(
+            retry_queue[0] <= Duration::from_millis(501),
+            "{retry_queue:?}"
+        );
         let minute = Duration::from_secs(60);
-        for wait in &waits[7..] {
-            assert!((minute / 2..=minute).contains(wait), "{waits:?}");
+        for wait in &retry_queue[7..] {
+            assert!((minute / 2..=minute).contains(wait), "{retry_queue:?}");
         }
         flow.answered(flow.sent(), &Answer::Acknowledged);
         assert!(!flow.is_open());
@@ -394,14 +397,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_must_wait_is_told_why_and_how_long() {
         let flow = Flow::new(8);
-        assert_eq!(flow.halt(), None);
+        assert_eq!(flow.stop_reason(), None);
         flow.open(&away());
-        assert_eq!(flow.halt(), Some(away()));
+        assert_eq!(flow.stop_reason(), Some(away()));
         flow.open(&hold(7));
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(flow.halt(), Some(hold(5)));
+        assert_eq!(flow.stop_reason(), Some(hold(5)));
         flow.may_try_now();
-        assert_eq!(flow.halt(), None);
+        assert_eq!(flow.stop_reason(), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -422,12 +425,12 @@ mod tests {
         }
     }
 
-    fn away() -> Halt {
-        Halt::Unreachable("no".to_owned())
+    fn away() -> StopReason {
+        StopReason::Unreachable("no".to_owned())
     }
 
-    fn hold(seconds: u64) -> Halt {
-        Halt::Hold {
+    fn hold(seconds: u64) -> StopReason {
+        StopReason::Hold {
             wait: Duration::from_secs(seconds),
             reason: "busy".to_owned(),
         }

@@ -15,53 +15,53 @@ use shopmaster_health::{ScanFacts, Trouble};
 use shopmaster_journal::{AgentState, Journal, JournalError, Pause};
 use tokio_util::sync::CancellationToken;
 
+mod absence;
+mod ack_queue;
 pub mod alarm;
 mod backoff;
-pub mod board;
+mod canary;
+mod compact;
 mod core;
-mod courier;
 mod decide;
-mod deletions;
-mod evidence;
+mod dispatch;
+mod endpoint_health;
 mod explain;
 mod flow;
-mod gone;
-mod halt;
 mod integrity;
-mod lane;
-mod live;
 mod outage;
 mod owner;
 mod page;
-mod pass;
 mod plan;
 mod probe;
 mod rebuilt;
 mod recorder;
 mod registry;
+mod retry_queue;
+mod run_handle;
 mod scan;
 mod scheduler;
 mod state;
+pub mod status_store;
 mod step;
+mod step_lock;
+mod stop_reason;
 mod sync;
 pub mod tasks;
 #[cfg(test)]
 mod tests;
-mod trim;
 mod upload;
 mod verify;
-mod waits;
+mod walk;
 mod watch;
-mod witness;
 
-use board::Board;
-use core::{Core, Kept};
+use core::{Core, LastKnown};
+use status_store::StatusStore;
 use tasks::Tasks;
 
 pub use core::{GONE_AFTER, Options};
 pub use explain::{Explained, ProductState};
-pub use halt::StepError;
 pub use registry::{StartError, Started};
+pub use stop_reason::StepError;
 
 /// From one login that nothing answers to the next, while nothing is known of the session.
 const LOGIN_AGAIN: Duration = Duration::from_secs(60);
@@ -104,7 +104,7 @@ impl Engine {
         catalog: Arc<dyn Catalog>,
         cloud: Arc<dyn Cloud>,
         journal: Journal,
-        board: Arc<Board>,
+        status_store: Arc<StatusStore>,
         state: Arc<AgentState>,
         options: Options,
         crashed: CancellationToken,
@@ -122,7 +122,7 @@ impl Engine {
         let (shrank, verified) = (journal.shrank().await?, journal.verified().await?);
         let session = cloud.session();
         let scan = options.scan.then(ScanFacts::default);
-        board.update(|facts| {
+        status_store.update(|facts| {
             facts.scan = scan;
             facts.paused = pause;
             facts.counts = counts;
@@ -134,8 +134,8 @@ impl Engine {
             facts.verified = verified;
             facts.session = Some(session);
         });
-        let kept = Kept { sent_at, shrank };
-        let core = Core::new(catalog, cloud, journal, board, options, state, kept);
+        let kept = LastKnown { sent_at, shrank };
+        let core = Core::new(catalog, cloud, journal, status_store, options, state, kept);
         let core = Arc::new(core);
         let tasks = Tasks::new(crashed);
         let runs = registry::Registry::new(Arc::clone(&core), tasks.clone());
@@ -182,7 +182,7 @@ impl Engine {
         });
         self.tasks.spawn("trimming", {
             let engine = engine();
-            async move { trim::while_blocked(&engine.core).await }
+            async move { compact::while_blocked(&engine.core).await }
         });
     }
 
@@ -232,7 +232,7 @@ impl Engine {
 
     async fn set_pause(&self, pause: Option<Pause>) -> Result<(), JournalError> {
         self.core.pause.set_pause(pause).await?;
-        self.core.board.update(|facts| facts.paused = pause);
+        self.core.status_store.update(|facts| facts.paused = pause);
         self.wake();
         Ok(())
     }
@@ -371,12 +371,12 @@ impl Engine {
     pub async fn log_in(&self) -> Result<(), Trouble> {
         let answer = self.core.cloud.log_in().await;
         if answer == Answer::Acknowledged {
-            self.core.waits.clear_all();
+            self.core.retry_queue.clear_all();
         }
-        let Some(halt) = self.core.note_login(&answer) else {
+        let Some(stop_reason) = self.core.note_login(&answer) else {
             return Ok(());
         };
-        Err(halt.trouble().unwrap_or_else(|| {
+        Err(stop_reason.trouble().unwrap_or_else(|| {
             let reason = match answer {
                 Answer::Retry { reason, .. } => reason,
                 _ => String::new(),
@@ -414,7 +414,7 @@ impl Engine {
         ids: Option<Vec<shopmaster_product::ProductId>>,
     ) -> Result<u64, JournalError> {
         let count = self.core.journal.retry_parked(ids).await?;
-        self.core.waits.clear_all();
+        self.core.retry_queue.clear_all();
         self.wake();
         Ok(count)
     }

@@ -12,7 +12,7 @@ use shopmaster_catalog::CatalogError;
 use shopmaster_health::run::State;
 use tokio::time::Instant;
 
-use super::{core::Core, live::Live};
+use super::{core::Core, run_handle::RunHandle};
 
 /// From one look to the next.
 pub(super) const LOOK: Duration = Duration::from_secs(2);
@@ -85,8 +85,8 @@ pub(super) async fn is_over(core: &Core) -> bool {
 
 /// Waits until `until`, or until a database that was away is back, saying why. False when the run was cancelled
 /// meanwhile.
-pub(super) async fn wait(core: &Core, live: &Live, until: Instant, why: &str) -> bool {
-    live.set_state(State::Waiting, why);
+pub(super) async fn wait(core: &Core, handle: &RunHandle, until: Instant, why: &str) -> bool {
+    handle.set_state(State::Waiting, why);
     loop {
         let is_early = core.outage.is_reserved() || Instant::now() < until;
         if !is_early {
@@ -98,7 +98,7 @@ pub(super) async fn wait(core: &Core, live: &Live, until: Instant, why: &str) ->
             false => look.min(until),
         };
         tokio::select! {
-            () = live.cancel.cancelled() => return false,
+            () = handle.cancel.cancelled() => return false,
             () = tokio::time::sleep_until(next) => {}
         }
         if is_over(core).await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shopmaster_catalog::{CaptureStatus, Owner};
 use tokio::time::Instant;
 
-use super::{core::Core, halt::StepError};
+use super::{core::Core, stop_reason::StepError};
 
 /// How often a new generation is written: a database restored from a copy that is older than this
 /// is noticed. By a clock that nobody sets.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use shopmaster_catalog::{Change, ChangeIdentity, ChangeKind, Lookup, Scanned};
 use shopmaster_product::{Problem, ProductId, Row};
 
-use super::{core::Core, halt::StepError};
+use super::{core::Core, stop_reason::StepError};
 
 /// Where products come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) struct Page {
     /// Products that have a row, each once.
     pub(super) candidates: Vec<Candidate>,
     /// Keys that had none at the first look.
-    missing: Vec<Missing>,
+    missing: Vec<Unfound>,
     /// Keys that have none.
     pub(super) gone: Vec<Gone>,
     /// Keys whose row spells them otherwise now.
@@ -60,7 +60,7 @@ pub(super) struct Candidate {
 
 /// One key that had no row at the first look.
 #[derive(Debug)]
-struct Missing {
+struct Unfound {
     key: ProductId,
     /// A change led to it.
     has_changes: bool,
@@ -78,7 +78,7 @@ pub(super) struct Gone {
 }
 
 impl Page {
-    /// Reads one page. Only what is read inside a turn of the lane, and sent before any other
+    /// Reads one page. Only what is read under the step lock, and sent before any other
     /// step, may be sent.
     pub(super) async fn read(
         core: &Core,
@@ -160,7 +160,7 @@ impl Page {
             match lookup {
                 Lookup::Found(row) => page.add(row, key, identities, &mut places),
                 Lookup::Locked => page.locked.push(key),
-                Lookup::Gone => page.missing.push(Missing {
+                Lookup::Gone => page.missing.push(Unfound {
                     key,
                     has_changes: !identities.is_empty(),
                 }),
@@ -189,7 +189,7 @@ impl Page {
         let (_, mut all) = by_key(core.catalog.changes_of(&keys).await?);
         let lookups = core.catalog.read(&keys).await?;
         let mut places = self.places();
-        for (Missing { key, has_changes }, lookup) in missing.into_iter().zip(lookups) {
+        for (Unfound { key, has_changes }, lookup) in missing.into_iter().zip(lookups) {
             let changes = all.remove(&key).unwrap_or_default();
             match lookup {
                 Lookup::Found(row) => self.add(row, key, identities(Some(changes)), &mut places),

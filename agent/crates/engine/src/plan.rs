@@ -10,12 +10,12 @@ use shopmaster_product::ProductId;
 
 use super::{
     core::Core,
-    courier::{Parcel, Route},
     decide::{self, Decision, View},
-    halt::StepError,
+    dispatch::{Outgoing, Route},
     page::{Candidate, Gone, Page},
+    retry_queue::Strikes,
     step::Mode,
-    waits::Strikes,
+    stop_reason::StepError,
 };
 
 /// The most characters of a reason that are kept with a parked product.
@@ -25,8 +25,8 @@ pub(super) const LONGEST_REASON: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// To be sent.
-    pub(super) parcels: Vec<Parcel>,
-    /// Of each parcel: what it stands for.
+    pub(super) outgoing: Vec<Outgoing>,
+    /// Of each product: what it stands for.
     pub(super) changes: Vec<Vec<ChangeIdentity>>,
     /// What was found out without asking Digible.
     pub(super) found: Vec<(ProductId, Finding)>,
@@ -78,20 +78,20 @@ impl Plan {
 
     /// The products that are sent.
     pub(super) fn ids(&self) -> Vec<ProductId> {
-        self.parcels
+        self.outgoing
             .iter()
-            .map(|parcel| parcel.item.id.clone())
+            .map(|product| product.item.id.clone())
             .collect()
     }
 
     /// Many updates go through the batch endpoint.
     fn bulk(&mut self, threshold: usize) {
-        let is_update = |parcel: &Parcel| parcel.route == Route::Update;
-        if self.parcels.iter().filter(|it| is_update(it)).count() <= threshold {
+        let is_update = |product: &Outgoing| product.route == Route::Update;
+        if self.outgoing.iter().filter(|it| is_update(it)).count() <= threshold {
             return;
         }
-        for parcel in self.parcels.iter_mut().filter(|it| is_update(it)) {
-            parcel.route = Route::Batch;
+        for product in self.outgoing.iter_mut().filter(|it| is_update(it)) {
+            product.route = Route::Batch;
         }
     }
 }
@@ -126,7 +126,7 @@ impl Planner<'_> {
 
     fn candidate(&self, candidate: Candidate, known: &Known, plan: &mut Plan) {
         let Candidate { row, changes } = candidate;
-        let waits = &self.core.waits;
+        let retry_queue = &self.core.retry_queue;
         let made = Item::new(&row).map_err(|problem| problem.0);
         let view = View {
             known,
@@ -137,9 +137,9 @@ impl Planner<'_> {
             can_be_sent: made.is_ok(),
             sends_all: self.mode.sends_all(),
             strikes: made.as_ref().map_or(Strikes::default(), |item| {
-                waits.strikes(&item.id, item.digest)
+                retry_queue.strikes(&item.id, item.digest)
             }),
-            is_ready: waits.is_ready(&row.id),
+            is_ready: retry_queue.is_ready(&row.id),
             now: shopmaster_journal::steady_ms(),
         };
         if !self.mode.sends() && known.removed() {
@@ -161,7 +161,7 @@ impl Planner<'_> {
                 return;
             }
             (Decision::Send(route), Ok(item)) => {
-                plan.parcels.push(Parcel {
+                plan.outgoing.push(Outgoing {
                     item,
                     route,
                     strikes: view.strikes,
@@ -187,7 +187,7 @@ impl Planner<'_> {
                 plan.still_parked += 1;
             }
         }
-        waits.clear(&row.id);
+        retry_queue.clear(&row.id);
         plan.settled.extend(changes);
         plan.through.push(row.id);
     }
@@ -196,7 +196,7 @@ impl Planner<'_> {
         let ids = gone.iter().map(|gone| gone.key.clone()).collect();
         let known = self.core.journal.known(ids).await?;
         for (gone, known) in gone.into_iter().zip(known) {
-            self.core.waits.clear(&gone.key);
+            self.core.retry_queue.clear(&gone.key);
             plan.settled.extend(gone.changes);
             let is_gone = decide::is_gone(&known, gone.born);
             match is_gone && !known.removed() {
@@ -216,7 +216,7 @@ impl Planner<'_> {
     async fn respelled(&self, keys: Vec<ProductId>, plan: &mut Plan) -> Result<(), StepError> {
         let known = self.core.journal.known(keys.clone()).await?;
         for (key, known) in keys.into_iter().zip(known) {
-            self.core.waits.clear(&key);
+            self.core.retry_queue.clear(&key);
             if known.may_be_at_digible() {
                 plan.removed += 1;
                 plan.found.push((key, Finding::Gone));

@@ -9,7 +9,7 @@ use std::{
 use shopmaster_journal::Counts;
 use tokio::time::Instant;
 
-use super::{core::Core, halt::StepError};
+use super::{core::Core, stop_reason::StepError};
 
 /// A comparison that nobody asked for comes no earlier than this after the one before: there are tills that change
 /// their schema all day.
@@ -133,10 +133,10 @@ async fn look_at_number(core: &Core) -> Result<(), StepError> {
     let Some(rows) = core.catalog.kept_count().await? else {
         return Ok(());
     };
-    let waits = core.catalog.newest_change().await?.is_some();
+    let retry_queue = core.catalog.newest_change().await?.is_some();
     let known = core.journal.counts().await?;
     // Whoever is at work changes one of the numbers after the other.
-    if waits || known != before {
+    if retry_queue || known != before {
         return Ok(());
     }
     let excess = excess(rows, &known);

@@ -7,20 +7,20 @@ use shopmaster_journal::{Acknowledged, InFlight};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{
+    ack_queue::AckQueue,
     core::Core,
-    courier::{Parcel, Passed},
-    deletions::Deletions,
-    halt::StepError,
+    dispatch::{Accepted, Outgoing},
+    stop_reason::StepError,
 };
 
 /// Records the acknowledgements of one step.
 pub(super) struct Recorder<'a> {
     pub(super) core: &'a Core,
-    pub(super) parcels: &'a [Parcel],
-    /// Of each parcel; taken from those that are recorded.
+    pub(super) outgoing: &'a [Outgoing],
+    /// Of each product; taken from those that are recorded.
     pub(super) changes: &'a mut [Vec<ChangeIdentity>],
     pub(super) in_flight: &'a mut InFlight,
-    pub(super) deletions: &'a mut Deletions,
+    pub(super) ack_queue: &'a mut AckQueue,
 }
 
 impl Recorder<'_> {
@@ -32,7 +32,7 @@ impl Recorder<'_> {
     /// When the journal fails: then no change of theirs is deleted, and the products stay in doubt.
     pub(super) async fn run(
         mut self,
-        mut acknowledged: UnboundedReceiver<Vec<Passed>>,
+        mut acknowledged: UnboundedReceiver<Vec<Accepted>>,
     ) -> Result<(), StepError> {
         let mut requests = Vec::new();
         while acknowledged.recv_many(&mut requests, usize::MAX).await > 0 {
@@ -42,12 +42,12 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    async fn record(&mut self, passed: &[Passed]) -> Result<(), StepError> {
+    async fn record(&mut self, passed: &[Accepted]) -> Result<(), StepError> {
         let acknowledged = passed.iter().filter_map(|passed| {
-            let parcel = self.parcels.get(passed.index)?;
+            let product = self.outgoing.get(passed.index)?;
             Some(Acknowledged {
-                id: parcel.item.id.clone(),
-                digest: parcel.item.digest.0,
+                id: product.item.id.clone(),
+                digest: product.item.digest.0,
                 may_still_land: passed.earlier == Fate::MayStillLand,
             })
         });
@@ -62,7 +62,7 @@ impl Recorder<'_> {
                 settled.append(changes);
             }
         }
-        self.deletions.begin(settled).await;
+        self.ack_queue.begin(settled).await;
         Ok(())
     }
 }

@@ -12,7 +12,9 @@ use shopmaster_health::run::{Cause, Kind, Outcome, Run, State, Wish};
 use shopmaster_journal::{JournalError, StoredRun};
 use tokio::sync::watch;
 
-use super::{core::Core, halt::StepError, live::Live, sync, tasks::Tasks, upload, verify};
+use super::{
+    core::Core, run_handle::RunHandle, stop_reason::StepError, sync, tasks::Tasks, upload, verify,
+};
 
 /// The most ended runs that are kept in memory.
 const MOST_UNSTORED: usize = 20;
@@ -28,7 +30,7 @@ pub struct Registry {
 /// What the runs share.
 struct Shared {
     core: Arc<Core>,
-    going: watch::Sender<Vec<Arc<Live>>>,
+    going: watch::Sender<Vec<Arc<RunHandle>>>,
     /// Ended runs that the journal could not store: who started one wants to know how it ended.
     unstored: Mutex<VecDeque<Run>>,
     /// The sync that began last of those that ended.
@@ -81,9 +83,9 @@ impl Registry {
     /// When sending is paused, the agent is ending, or an upload is to begin `from_start` while one
     /// goes.
     pub fn start(&self, kind: Kind, cause: Cause, wish: Wish) -> Result<Started, StartError> {
-        let (live, joined) = self.begin(kind, cause, wish)?;
+        let (handle, joined) = self.begin(kind, cause, wish)?;
         Ok(Started {
-            run: live.now(),
+            run: handle.now(),
             joined,
         })
     }
@@ -94,7 +96,7 @@ impl Registry {
         kind: Kind,
         cause: Cause,
         wish: Wish,
-    ) -> Result<(Arc<Live>, bool), StartError> {
+    ) -> Result<(Arc<RunHandle>, bool), StartError> {
         let shared = &self.shared;
         if shared.core.stop.is_cancelled() {
             return Err(StartError::Stopping);
@@ -107,28 +109,28 @@ impl Registry {
             begun = shared.join_or_add(going, kind, cause, wish);
             matches!(begun, Ok((_, false)))
         });
-        let (live, joined) = begun?;
+        let (handle, joined) = begun?;
         if !joined {
-            tracing::info!(run = live.now().id, cause = cause.word(), "run started");
+            tracing::info!(run = handle.now().id, cause = cause.word(), "run started");
             self.tasks.spawn_or(
                 "run",
-                perform(Arc::clone(shared), Arc::clone(&live), wish),
-                break_off(Arc::clone(shared), Arc::clone(&live)),
+                perform(Arc::clone(shared), Arc::clone(&handle), wish),
+                break_off(Arc::clone(shared), Arc::clone(&handle)),
             );
         }
-        Ok((live, joined))
+        Ok((handle, joined))
     }
 
     /// The runs that have not ended.
-    pub(super) fn going(&self) -> watch::Receiver<Vec<Arc<Live>>> {
+    pub(super) fn going(&self) -> watch::Receiver<Vec<Arc<RunHandle>>> {
         self.shared.going.subscribe()
     }
 
     /// Stores how far the runs are, so that it is known even when the process is killed.
     pub(super) async fn store_progress(&self) {
         let going = self.shared.going.borrow().clone();
-        for live in going {
-            let Some(stored) = stored(&live.so_far()) else {
+        for handle in going {
+            let Some(stored) = stored(&handle.so_far()) else {
                 continue;
             };
             let core = &self.shared.core;
@@ -142,14 +144,14 @@ impl Registry {
 
     /// The progress of a run that goes; none when it does not.
     pub fn watch(&self, id: &str) -> Option<watch::Receiver<Run>> {
-        self.find(id).map(|live| live.watch())
+        self.find(id).map(|handle| handle.watch())
     }
 
     /// Asks a run to stop. Gives it as it is now; none when it does not go.
     pub fn cancel(&self, id: &str) -> Option<Run> {
-        let live = self.find(id)?;
-        live.cancel.cancel();
-        Some(live.now())
+        let handle = self.find(id)?;
+        handle.cancel.cancel();
+        Some(handle.now())
     }
 
     /// One run, going or ended.
@@ -158,8 +160,8 @@ impl Registry {
     ///
     /// When the journal cannot be read.
     pub async fn get(&self, id: &str) -> Result<Option<Run>, JournalError> {
-        if let Some(live) = self.find(id) {
-            return Ok(Some(live.now()));
+        if let Some(handle) = self.find(id) {
+            return Ok(Some(handle.now()));
         }
         if let Some(run) = lock(&self.shared.unstored).iter().find(|run| run.id == id) {
             return Ok(Some(run.clone()));
@@ -178,7 +180,7 @@ impl Registry {
         Ok(stored
             .iter()
             .filter_map(read)
-            .map(|run| self.find(&run.id).map_or(run, |live| live.now()))
+            .map(|run| self.find(&run.id).map_or(run, |handle| handle.now()))
             .collect())
     }
 
@@ -202,9 +204,9 @@ impl Registry {
         Ok(())
     }
 
-    fn find(&self, id: &str) -> Option<Arc<Live>> {
+    fn find(&self, id: &str) -> Option<Arc<RunHandle>> {
         let going = self.shared.going.borrow();
-        going.iter().find(|live| live.now().id == id).cloned()
+        going.iter().find(|handle| handle.now().id == id).cloned()
     }
 }
 
@@ -212,26 +214,26 @@ impl Shared {
     /// Joins a run of this kind, or adds a new one to those that have not ended: then false.
     fn join_or_add(
         &self,
-        going: &mut Vec<Arc<Live>>,
+        going: &mut Vec<Arc<RunHandle>>,
         kind: Kind,
         cause: Cause,
         wish: Wish,
-    ) -> Result<(Arc<Live>, bool), StartError> {
-        let mut same_kind = going.iter().filter(|live| live.now().kind == kind);
+    ) -> Result<(Arc<RunHandle>, bool), StartError> {
+        let mut same_kind = going.iter().filter(|handle| handle.now().kind == kind);
         if kind == Kind::Upload
             && wish.from_start
             && let Some(going) = same_kind.next()
         {
             return Err(StartError::Going(going.now().id));
         }
-        if let Some(going) = same_kind.find(|live| live.join(wish.confirmed)) {
+        if let Some(going) = same_kind.find(|handle| handle.join(wish.confirmed)) {
             return Ok((Arc::clone(going), true));
         }
         let mut run = Run::start(kind, cause);
         run.sequence = self.newest.fetch_add(1, Ordering::SeqCst) + 1;
-        let started = Arc::new(Live::new(
+        let started = Arc::new(RunHandle::new(
             run,
-            Arc::clone(&self.core.board),
+            Arc::clone(&self.core.status_store),
             self.core.stop.child_token(),
             wish.confirmed,
         ));
@@ -240,7 +242,7 @@ impl Shared {
     }
 
     /// Tells everybody that a run has ended.
-    async fn end(&self, live: &Arc<Live>, run: Run) {
+    async fn end(&self, handle: &Arc<RunHandle>, run: Run) {
         log(&run);
         if let Err(error) = keep(&self.core, &run).await {
             self.core.note_journal_failure(&error);
@@ -249,13 +251,13 @@ impl Shared {
             unstored.push_front(run.clone());
         }
         self.going
-            .send_modify(|going| going.retain(|other| !Arc::ptr_eq(other, live)));
+            .send_modify(|going| going.retain(|other| !Arc::ptr_eq(other, handle)));
         self.core
-            .board
+            .status_store
             .update(|facts| facts.runs.retain(|other| other.id != run.id));
         self.note_last_sync(&run);
         // Last, so that who waits for the end finds everything as it is then.
-        live.end(run);
+        handle.end(run);
     }
 
     fn note_last_sync(&self, run: &Run) {
@@ -268,24 +270,24 @@ impl Shared {
         }
         *last = Some(run.clone());
         self.core
-            .board
+            .status_store
             .update(|facts| facts.last_sync = last.clone());
     }
 }
 
 /// One run from its beginning to its end.
-async fn perform(shared: Arc<Shared>, live: Arc<Live>, wish: Wish) {
+async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
     let core = &shared.core;
-    let kind = live.now().kind;
-    if let Err(error) = store(core, &live.now()).await {
+    let kind = handle.now().kind;
+    if let Err(error) = store(core, &handle.now()).await {
         core.note_journal_failure(&error);
     }
     let result = match kind {
-        Kind::Sync => sync::run(core, &live).await,
-        Kind::Upload => upload::run(core, &live, wish.from_start).await,
-        Kind::Verify => verify::run(core, &live).await,
+        Kind::Sync => sync::run(core, &handle).await,
+        Kind::Upload => upload::run(core, &handle, wish.from_start).await,
+        Kind::Verify => verify::run(core, &handle).await,
     };
-    live.close();
+    handle.close();
     let refreshed = match &result {
         Ok(_) => core.refresh().await,
         Err(_) => core.look().await,
@@ -308,24 +310,24 @@ async fn perform(shared: Arc<Shared>, live: Arc<Live>, wish: Wish) {
     {
         core.note_failure(&error);
     }
-    let mut run = live.so_far();
+    let mut run = handle.so_far();
     run.finish(outcome, message);
     if run.message.is_empty() {
         run.message = summary(&run);
     }
-    shared.end(&live, run).await;
+    shared.end(&handle, run).await;
     show_end_of_hold(core).await;
 }
 
 /// Ends a run whose task panicked: nobody may join or wait for it any more.
-async fn break_off(shared: Arc<Shared>, live: Arc<Live>) {
-    live.close();
-    let mut run = live.so_far();
+async fn break_off(shared: Arc<Shared>, handle: Arc<RunHandle>) {
+    handle.close();
+    let mut run = handle.so_far();
     if run.state == State::Finished {
         return;
     }
     run.finish(Outcome::Failed, BROKE_OFF.to_owned());
-    shared.end(&live, run).await;
+    shared.end(&handle, run).await;
 }
 
 /// A run that waits for Digible notes itself that it need not any more; one that was cancelled does not.

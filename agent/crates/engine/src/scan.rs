@@ -7,14 +7,14 @@ use shopmaster_health::run::Run;
 use shopmaster_product::ProductId;
 
 use super::{
+    absence,
     core::Core,
-    evidence::Evidence,
-    gone,
-    halt::StepError,
-    live::Live,
+    endpoint_health::EndpointHealth,
     page::{Cursor, Source},
-    pass::{self, OnOutage, Passed},
+    run_handle::RunHandle,
     step::Mode,
+    stop_reason::StepError,
+    walk::{self, OnOutage, WalkSummary},
 };
 
 /// The products that a walk met: eight bytes for each, whatever its key.
@@ -22,12 +22,12 @@ use super::{
 /// Two keys of one hash would hide that one of them is gone, for this walk: each walk hashes in a way of
 /// its own.
 #[derive(Debug, Default)]
-pub(super) struct Met {
+pub(super) struct SeenSet {
     hasher: RandomState,
     hashes: Vec<u64>,
 }
 
-impl Met {
+impl SeenSet {
     /// Notes products.
     pub(super) fn add<'a>(&mut self, ids: impl IntoIterator<Item = &'a ProductId>) {
         let Self { hasher, hashes } = self;
@@ -58,13 +58,13 @@ impl Met {
 /// Compares every product once, then sends what the journal holds due, then looks for what is gone.
 pub(super) async fn round(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
-) -> Result<Passed, StepError> {
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+) -> Result<WalkSummary, StepError> {
     let began = Timestamp::now();
-    live.update(|run| run.walked = true);
-    let (rows, met) = compare(core, live, evidence, OnOutage::Fail).await?;
-    if rows.halt.is_some() {
+    handle.update(|run| run.walked = true);
+    let (rows, seen) = compare(core, handle, endpoint_health, OnOutage::Fail).await?;
+    if rows.stop_reason.is_some() {
         note(core, None, rows.deferred);
         return Ok(rows);
     }
@@ -72,12 +72,12 @@ pub(super) async fn round(
         core.journal.note_compared(began).await?;
     }
     // Another round of the same run: each product that is unchanged was counted.
-    live.update(Run::look_again);
+    handle.update(Run::look_again);
     let due = &mut Mode::Changed;
-    let due = pass::walk(
+    let due = walk::walk(
         core,
-        live,
-        evidence,
+        handle,
+        endpoint_health,
         Source::Due,
         Cursor::Start,
         due,
@@ -85,10 +85,10 @@ pub(super) async fn round(
     )
     .await?;
     let mut passed = rows.and(due);
-    if passed.halt.is_none() {
-        passed.halt = gone::look(core, live, &met, core.options.gone_after).await?;
+    if passed.stop_reason.is_none() {
+        passed.stop_reason = absence::look(core, handle, &seen, core.options.gone_after).await?;
     }
-    let whole = passed.halt.is_none() && passed.deferred == 0;
+    let whole = passed.stop_reason.is_none() && passed.deferred == 0;
     note(core, whole.then_some(began), passed.deferred);
     Ok(passed)
 }
@@ -96,38 +96,47 @@ pub(super) async fn round(
 /// The last walk of an upload: what changed behind it is sent.
 pub(super) async fn after_upload(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
-) -> Result<Passed, StepError> {
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+) -> Result<WalkSummary, StepError> {
     let began = Timestamp::now();
-    live.update(Run::look_again);
-    let (passed, _) = compare(core, live, evidence, OnOutage::Wait).await?;
-    let whole = passed.halt.is_none() && passed.deferred == 0;
+    handle.update(Run::look_again);
+    let (passed, _) = compare(core, handle, endpoint_health, OnOutage::Wait).await?;
+    let whole = passed.stop_reason.is_none() && passed.deferred == 0;
     note(core, whole.then_some(began), passed.deferred);
     Ok(passed)
 }
 
 async fn compare(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
     on_outage: OnOutage,
-) -> Result<(Passed, Met), StepError> {
-    let mut mode = Mode::Compared(Met::default());
+) -> Result<(WalkSummary, SeenSet), StepError> {
+    let mut mode = Mode::Compared(SeenSet::default());
     let (rows, start) = (Source::Rows, Cursor::Start);
-    let passed = pass::walk(core, live, evidence, rows, start, &mut mode, on_outage).await?;
-    let mut met = match mode {
-        Mode::Compared(met) => met,
-        Mode::Changed | Mode::Inspected(_) | Mode::Everything { .. } => Met::default(),
+    let passed = walk::walk(
+        core,
+        handle,
+        endpoint_health,
+        rows,
+        start,
+        &mut mode,
+        on_outage,
+    )
+    .await?;
+    let mut seen = match mode {
+        Mode::Compared(seen) => seen,
+        Mode::Changed | Mode::Inspected(_) | Mode::Everything { .. } => SeenSet::default(),
     };
-    met.seal();
-    Ok((passed, met))
+    seen.seal();
+    Ok((passed, seen))
 }
 
 /// Tells people how far the shop is known to be equal. Missing products wait, too: for the second look.
 pub(super) fn note(core: &Core, compared_at: Option<Timestamp>, deferred: u64) {
     let pending = deferred + core.missing.count();
-    core.board.update(|facts| {
+    core.status_store.update(|facts| {
         facts.pending = pending;
         if let Some(scan) = &mut facts.scan {
             scan.compared_at = compared_at;

@@ -71,10 +71,10 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
         if outage::is_over(&engine.core).await {
             schedule.begin_anew();
         }
-        let waits = Instant::now() < schedule.not_before
+        let retry_queue = Instant::now() < schedule.not_before
             || engine.core.outage.is_reserved()
             || engine.core.flow.next_try().is_some();
-        if waits || !is_due(engine, &mut schedule).await {
+        if retry_queue || !is_due(engine, &mut schedule).await {
             continue;
         }
         sync(engine, &mut schedule).await;
@@ -142,7 +142,7 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
         return false;
     }
     let began = schedule.began;
-    if engine.core.waits.came_due(began) {
+    if engine.core.retry_queue.came_due(began) {
         return true;
     }
     if let Ok(Some(due)) = engine.core.journal.next_confirmation().await
@@ -169,7 +169,7 @@ async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
 
 /// Whether products wait, and none of them may be tried now.
 fn all_wait(engine: &Engine) -> bool {
-    let earliest = engine.core.waits.earliest();
+    let earliest = engine.core.retry_queue.earliest();
     earliest.is_some_and(|earliest| earliest > Instant::now())
 }
 
@@ -181,13 +181,13 @@ async fn sync(engine: &Engine, schedule: &mut Schedule) {
         false => engine.core.catalog.newest_change().await.ok().flatten(),
     };
     schedule.began = Some(Instant::now());
-    if let Ok((live, _)) = engine
+    if let Ok((handle, _)) = engine
         .runs
         .begin(Kind::Sync, Cause::Scheduled, Wish::default())
     {
-        let run = live.ended().await;
-        schedule.after(engine, &run, live.has_left_over());
-        schedule.left_over = newest.filter(|_| live.has_left_over());
+        let run = handle.ended().await;
+        schedule.after(engine, &run, handle.has_left_over());
+        schedule.left_over = newest.filter(|_| handle.has_left_over());
         schedule.stuck = newest.filter(|_| run.outcome == Some(Outcome::Failed));
     }
 }
@@ -219,7 +219,10 @@ impl Next {
         };
         if differs {
             self.shown = next;
-            engine.core.board.update(|facts| facts.next_sync_at = next);
+            engine
+                .core
+                .status_store
+                .update(|facts| facts.next_sync_at = next);
         }
     }
 }
@@ -256,7 +259,7 @@ impl Schedule {
             return;
         }
         self.fail(engine.core.flow.next_try());
-        if let Some(earliest) = engine.core.waits.earliest() {
+        if let Some(earliest) = engine.core.retry_queue.earliest() {
             self.full = self.full.max(earliest.min(next_full));
         }
         if has_left_over {

@@ -1,5 +1,5 @@
-//! What the engine knows of its surroundings, and decides by. The board receives what follows from it, and
-//! nobody decides by reading the board.
+//! What the engine knows of its surroundings, and decides by. The status store receives what follows from it, and
+//! nobody decides by reading that.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

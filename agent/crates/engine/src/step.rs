@@ -15,19 +15,19 @@ use shopmaster_product::ProductId;
 use tokio::sync::mpsc;
 
 use super::{
+    ack_queue::AckQueue,
     backoff::Jitter,
+    canary::{self, CanaryResult},
     core::Core,
-    courier::{Courier, Fortune, Parcel},
-    deletions::Deletions,
-    evidence::Evidence,
-    halt::{Halt, StepError},
-    live::Live,
+    dispatch::{Delivery, Dispatcher, Outgoing},
+    endpoint_health::EndpointHealth,
     page::{Cursor, Page, Source},
     plan::{LONGEST_REASON, Plan},
     recorder::Recorder,
-    scan::Met,
+    run_handle::RunHandle,
+    scan::SeenSet,
+    stop_reason::{StepError, StopReason},
     verify::{self, Inspection},
-    witness::{self, Testimony},
 };
 
 /// Why a product waits whose row cannot be read.
@@ -39,7 +39,7 @@ pub(super) enum Mode {
     /// What Digible already has is not sent.
     Changed,
     /// The same for each row of the table, and notes which ones there are.
-    Compared(Met),
+    Compared(SeenSet),
     /// Nothing is sent: what differs is noted.
     Inspected(Inspection),
     /// All are sent: an upload.
@@ -81,7 +81,7 @@ impl Mode {
 #[derive(Debug, Default)]
 pub(super) struct Delivered {
     /// Why sending stopped before everything was sent.
-    pub(super) halt: Option<Halt>,
+    pub(super) stop_reason: Option<StopReason>,
     /// Products that wait for another try.
     pub(super) deferred: u64,
     /// Those of them that the shop's own programs hold.
@@ -115,8 +115,8 @@ enum Content {
 
 struct Step<'a> {
     core: &'a Core,
-    live: &'a Live,
-    evidence: &'a Evidence,
+    handle: &'a RunHandle,
+    endpoint_health: &'a EndpointHealth,
     mode: &'a Mode,
 }
 
@@ -130,7 +130,7 @@ struct Rest {
     has_acknowledged: bool,
 }
 
-/// Reads a page and plans what to do with it: inside a turn of the lane, or while the step before is
+/// Reads a page and plans what to do with it: under the step lock, or while the step before is
 /// sent, and then it counts only when the two have no product in common.
 pub(super) async fn prepare(
     core: &Core,
@@ -152,32 +152,32 @@ pub(super) async fn prepare(
     })
 }
 
-/// Does one step, inside a turn of the lane.
+/// Does one step, under the step lock.
 pub(super) async fn deliver(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
     mode: &Mode,
     prepared: &mut Prepared,
-    deletions: &mut Deletions,
+    ack_queue: &mut AckQueue,
 ) -> Result<Delivered, StepError> {
     let step = Step {
         core,
-        live,
-        evidence,
+        handle,
+        endpoint_health,
         mode,
     };
     let content = std::mem::replace(&mut prepared.content, Content::Planned(Box::default()));
     let plan = match content {
         Content::Planned(plan) => *plan,
         Content::Unsure(mut page) => {
-            deletions.finish().await?;
+            ack_queue.finish().await?;
             page.look_again(core).await?;
             prepared.aboard.extend(page.ids());
             Plan::of(core, mode, page).await?
         }
     };
-    step.run(plan, prepared.last.take(), deletions).await
+    step.run(plan, prepared.last.take(), ack_queue).await
 }
 
 impl Step<'_> {
@@ -185,11 +185,11 @@ impl Step<'_> {
         &self,
         mut plan: Plan,
         cursor: Option<ProductId>,
-        deletions: &mut Deletions,
+        ack_queue: &mut AckQueue,
     ) -> Result<Delivered, StepError> {
         self.count(&plan);
         let mut ids = plan.ids();
-        // The page may be the whole shop: a product of it that is not sent in this step may be asked as a witness.
+        // The page may be the whole shop: a product of it that is not sent in this step may be asked as a canary.
         let sent: HashSet<_> = ids.iter().cloned().collect();
         let locked = std::mem::take(&mut plan.locked);
         if self.mode.sends_all() {
@@ -205,26 +205,31 @@ impl Step<'_> {
             .hand_over(found, ids, self.mode.upload())
             .await?;
         self.show(&plan.refusals);
-        deletions.begin(std::mem::take(&mut plan.settled)).await;
+        ack_queue.begin(std::mem::take(&mut plan.settled)).await;
 
         let logins = self.core.cloud.logins();
-        let courier = Courier::new(self.core, self.live, self.evidence, sent.iter().collect());
+        let dispatcher = Dispatcher::new(
+            self.core,
+            self.handle,
+            self.endpoint_health,
+            sent.iter().collect(),
+        );
         let recorder = Recorder {
             core: self.core,
-            parcels: &plan.parcels,
+            outgoing: &plan.outgoing,
             changes: &mut plan.changes,
             in_flight: &mut in_flight,
-            deletions,
+            ack_queue,
         };
         let (tell, acknowledged) = mpsc::unbounded_channel();
         let (back, recorded) = tokio::join!(
-            courier.deliver(&plan.parcels, tell),
+            dispatcher.deliver(&plan.outgoing, tell),
             recorder.run(acknowledged)
         );
         recorded?;
         let back = back?;
         let mut delivered = Delivered {
-            halt: back.halt,
+            stop_reason: back.stop_reason,
             deferred: plan.waiting,
             locked: locked.len() as u64,
             through: std::mem::take(&mut plan.through),
@@ -232,12 +237,12 @@ impl Step<'_> {
             ..Delivered::default()
         };
         let others_pass = self
-            .may_park(&plan.parcels, &back.fortunes, &sent, &mut delivered)
+            .may_park(&plan.outgoing, &back.deliveries, &sent, &mut delivered)
             .await?;
         let is_same_session = self.core.cloud.logins() == logins;
         // What was refused before a login may have been refused because of the session.
         let may_park = others_pass && is_same_session;
-        let mut rest = self.rest(plan, back.fortunes, may_park, &mut delivered);
+        let mut rest = self.rest(plan, back.deliveries, may_park, &mut delivered);
         if self.mode.sends_all() {
             rest.leave_unread(locked);
         }
@@ -259,13 +264,13 @@ impl Step<'_> {
         }
         if !is_same_session && (others_pass || rest.has_acknowledged) {
             // The session had ended, perhaps long ago: what failed under it need not wait any longer.
-            self.core.waits.clear_all();
+            self.core.retry_queue.clear_all();
         }
         self.show(&rest.refusals);
-        deletions.begin(rest.changes).await;
+        ack_queue.begin(rest.changes).await;
         self.core.note_digible(
             rest.has_acknowledged,
-            delivered.halt.as_ref(),
+            delivered.stop_reason.as_ref(),
             delivered.reason.as_deref(),
         );
         // Not before: it says nothing of Digible.
@@ -278,8 +283,8 @@ impl Step<'_> {
     /// Counts what needs no sending, each product once.
     fn count(&self, plan: &Plan) {
         let unsent = plan.unchanged + plan.still_parked + plan.removed + plan.refusals.len() as u64;
-        let counted = unsent + plan.waiting + plan.parcels.len() as u64;
-        self.live.update(|run| {
+        let counted = unsent + plan.waiting + plan.outgoing.len() as u64;
+        self.handle.update(|run| {
             run.expect(counted);
             run.count(Count::Unchanged, plan.unchanged);
             run.count(Count::StillRefused, plan.still_parked);
@@ -291,56 +296,60 @@ impl Step<'_> {
         if refusals.is_empty() {
             return;
         }
-        self.live.update(|run| {
+        self.handle.update(|run| {
             for (id, reason) in refusals {
                 run.refuse(id, reason);
             }
         });
     }
 
-    /// What became of the parcels that the recorder has not recorded.
+    /// What became of the products that the recorder has not recorded.
     fn rest(
         &self,
         plan: Plan,
-        fortunes: Vec<Fortune>,
+        deliveries: Vec<Delivery>,
         may_park: bool,
         delivered: &mut Delivered,
     ) -> Rest {
         let mut rest = Rest::default();
         let jitter = Jitter::draw();
-        let parcels = plan.parcels.into_iter().zip(plan.changes);
-        for ((parcel, changes), fortune) in parcels.zip(fortunes) {
-            let (id, digest) = (parcel.item.id, parcel.item.digest);
-            let fortune = if may_park { fortune } else { fortune.put_off() };
-            let (landing, refused) = match fortune {
+        let outgoing = plan.outgoing.into_iter().zip(plan.changes);
+        for ((product, changes), delivery) in outgoing.zip(deliveries) {
+            let (id, digest) = (product.item.id, product.item.digest);
+            let delivery = if may_park {
+                delivery
+            } else {
+                delivery.put_off()
+            };
+            let (landing, refused) = match delivery {
                 // Recorded already.
-                Fortune::Acknowledged { .. } => {
+                Delivery::Acknowledged { .. } => {
                     rest.has_acknowledged = true;
-                    self.core.waits.clear(&id);
+                    self.core.retry_queue.clear(&id);
                     delivered.through.push(id);
                     continue;
                 }
-                Fortune::Refused { reason, fate, .. } => {
-                    self.core.waits.clear(&id);
+                Delivery::Refused { reason, fate, .. } => {
+                    self.core.retry_queue.clear(&id);
                     rest.changes.extend(changes);
                     delivered.through.push(id.clone());
                     let kept = shortened(&reason, LONGEST_REASON);
                     rest.refusals.push((id.clone(), reason));
                     (landing(fate), Some((digest.0, kept)))
                 }
-                Fortune::Deferred {
+                Delivery::Deferred {
                     reason,
                     fate,
                     wait,
                     strikes,
                 } => {
-                    let waits = &self.core.waits;
-                    waits.defer(&id, Some(digest), strikes, wait, jitter);
+                    let retry_queue = &self.core.retry_queue;
+                    retry_queue.defer(&id, Some(digest), strikes, wait, jitter);
                     delivered.deferred += 1;
                     delivered.reason = Some(reason);
                     (landing(fate), None)
                 }
-                Fortune::Kept { fate } => {
+                Delivery::NotSent { fate } => {
                     delivered.deferred += 1;
                     (landing(fate), None)
                 }
@@ -357,50 +366,50 @@ impl Step<'_> {
     /// Whether products that Digible refuses may be parked: only with the proof that others pass.
     async fn may_park(
         &self,
-        parcels: &[Parcel],
-        fortunes: &[Fortune],
+        outgoing: &[Outgoing],
+        deliveries: &[Delivery],
         aboard: &HashSet<ProductId>,
         delivered: &mut Delivered,
     ) -> Result<bool, StepError> {
-        let refused = fortunes.iter().find_map(|fortune| match fortune {
-            Fortune::Refused { reason, fate, .. } => Some((reason.clone(), *fate)),
+        let refused = deliveries.iter().find_map(|delivery| match delivery {
+            Delivery::Refused { reason, fate, .. } => Some((reason.clone(), *fate)),
             _ => None,
         });
         let Some((reason, fate)) = refused else {
             return Ok(false);
         };
-        if matches!(delivered.halt, Some(Halt::Refuses(_))) {
+        if matches!(delivered.stop_reason, Some(StopReason::Refuses(_))) {
             return Ok(false);
         }
-        if self.evidence.has_proof() {
+        if self.endpoint_health.has_proof() {
             return Ok(true);
         }
-        if self.live.cancel.is_cancelled() {
+        if self.handle.cancel.is_cancelled() {
             return Ok(false);
         }
         let aboard = aboard.iter().collect();
-        let mut testimony = witness::ask(self.core, self.live, self.evidence, &aboard).await?;
-        if let Testimony::Absent = testimony {
+        let mut result = canary::ask(self.core, self.handle, self.endpoint_health, &aboard).await?;
+        if let CanaryResult::Absent = result {
             // One that this very step has seen pass is as good.
-            let mut told = parcels.iter().zip(fortunes);
-            let passed = told.find(|(_, it)| matches!(it, Fortune::Acknowledged { .. }));
-            if let Some((parcel, _)) = passed {
-                testimony =
-                    witness::send(self.core, self.live, self.evidence, &parcel.item).await?;
+            let mut told = outgoing.iter().zip(deliveries);
+            let passed = told.find(|(_, it)| matches!(it, Delivery::Acknowledged { .. }));
+            if let Some((product, _)) = passed {
+                result = canary::send(self.core, self.handle, self.endpoint_health, &product.item)
+                    .await?;
             }
         }
-        match testimony {
-            Testimony::Passes => Ok(true),
-            Testimony::Absent | Testimony::Refused(_) => {
+        match result {
+            CanaryResult::Passes => Ok(true),
+            CanaryResult::Absent | CanaryResult::Refused(_) => {
                 // A page in place of an answer refuses nothing.
-                delivered.halt = Some(match fate {
-                    Fate::MayStillLand => Halt::Unreachable(reason),
-                    Fate::NotApplied | Fate::Unknown => Halt::Refuses(reason),
+                delivered.stop_reason = Some(match fate {
+                    Fate::MayStillLand => StopReason::Unreachable(reason),
+                    Fate::NotApplied | Fate::Unknown => StopReason::Refuses(reason),
                 });
                 Ok(false)
             }
-            Testimony::Unclear(halt) | Testimony::Broken(halt) => {
-                delivered.halt = delivered.halt.take().or(Some(halt));
+            CanaryResult::Unclear(stop_reason) | CanaryResult::Broken(stop_reason) => {
+                delivered.stop_reason = delivered.stop_reason.take().or(Some(stop_reason));
                 Ok(false)
             }
         }
@@ -411,12 +420,12 @@ impl Step<'_> {
         if !self.mode.sends_all() {
             return None;
         }
-        let (None, Some(cursor)) = (&delivered.halt, cursor) else {
+        let (None, Some(cursor)) = (&delivered.stop_reason, cursor) else {
             return None;
         };
         Some(UploadProgress {
             cursor,
-            done: self.live.now().done,
+            done: self.handle.now().done,
         })
     }
 }

@@ -9,27 +9,27 @@ use tokio::time::Instant;
 use super::{
     backoff,
     core::Core,
-    evidence::Evidence,
-    halt::{Halt, StepError},
-    live::Live,
+    endpoint_health::EndpointHealth,
     owner,
     page::{Cursor, Source},
-    pass::{self, OnOutage, Passed},
+    run_handle::RunHandle,
     scan,
     step::Mode,
+    stop_reason::{StepError, StopReason},
+    walk::{self, OnOutage, WalkSummary},
 };
 
 /// How often a sync that somebody asked for tries again what failed. The scheduler's own ones leave
 /// it to the scheduler, which tries again for as long as it takes.
 const TRIES_WHEN_REQUESTED: u32 = 4;
 /// How long a sync of the scheduler waits for products that failed. Meanwhile it reads no changes.
-const PATIENCE: Duration = Duration::from_secs(1);
+const RETRY_LIMIT: Duration = Duration::from_secs(1);
 /// How long a sync that somebody asked for waits for the next try when Digible is away. It has tried once by
 /// then, and who asked would wait for minutes.
-const PATIENCE_WHEN_REQUESTED: Duration = Duration::from_secs(10);
+const RETRY_LIMIT_WHEN_REQUESTED: Duration = Duration::from_secs(10);
 
 /// Where a sync finds what changed.
-enum Finding {
+enum ChangeSource {
     /// In the ChangeLog.
     Captured(CaptureStatus),
     /// By walking the table.
@@ -42,64 +42,64 @@ enum Finding {
 pub(super) type Ending = (Outcome, String);
 
 /// Sends the products that changed, and those in doubt or to be tried again.
-pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
-    let mut tries = match live.now().cause {
+pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepError> {
+    let mut tries = match handle.now().cause {
         Cause::Requested => TRIES_WHEN_REQUESTED,
         Cause::Scheduled | Cause::Resumed => 1,
     };
-    let Some(finding) =
-        pass::patiently(core, live, Some(tries), OnOutage::Fail, || prepare(core)).await?
+    let Some(change_source) =
+        walk::retry_while_busy(core, handle, Some(tries), OnOutage::Fail, || prepare(core)).await?
     else {
         return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
     };
-    if let Finding::Unconfirmed = finding {
+    if let ChangeSource::Unconfirmed = change_source {
         let text = "The product table, or how its prices are sent, was changed: run `shopmasterctl verify`, which asks before it sends much";
         return Ok((Outcome::Failed, text.to_owned()));
     }
-    let evidence = Evidence::default();
+    let endpoint_health = EndpointHealth::default();
     let mut failures = 0;
     let mut fewest = u64::MAX;
     loop {
-        let passed = round(core, live, &evidence, &finding).await?;
-        live.update(Run::look_again);
+        let passed = round(core, handle, &endpoint_health, &change_source).await?;
+        handle.update(Run::look_again);
         // New changes pass all day long: only fewer that wait are progress for those who wait.
         let fewer = passed.deferred < fewest;
-        let progressed = match passed.halt {
+        let progressed = match passed.stop_reason {
             Some(_) => passed.progressed,
             None => fewer,
         };
-        if fewer && passed.halt.is_none() {
+        if fewer && passed.stop_reason.is_none() {
             fewest = passed.deferred;
         }
         failures = if progressed { 0 } else { failures + 1 };
-        let (why, until) = match &passed.halt {
+        let (why, until) = match &passed.stop_reason {
             None if passed.deferred == 0 => {
-                if live.goes_once_more() {
+                if handle.goes_once_more() {
                     fewest = u64::MAX;
                     continue;
                 }
                 core.note_nothing_left();
-                return Ok(completed(live, &finding));
+                return Ok(completed(handle, &change_source));
             }
-            Some(Halt::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),
-            Some(Halt::Hold { wait, .. }) => {
+            Some(StopReason::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),
+            Some(StopReason::Hold { wait, .. }) => {
                 // Digible said when: that costs no try.
                 failures = 0;
-                (pass::hold_text(*wait), Instant::now() + *wait)
+                (walk::hold_text(*wait), Instant::now() + *wait)
             }
-            Some(halt) if !halt.is_passing() => return Ok(failed(live, &passed)),
-            halt => {
-                let until = match halt {
-                    Some(halt) => after(core, halt, failures),
+            Some(stop_reason) if !stop_reason.is_passing() => return Ok(failed(handle, &passed)),
+            stop_reason => {
+                let until = match stop_reason {
+                    Some(stop_reason) => after(core, stop_reason, failures),
                     None => next_try(core),
                 };
-                let is_away = matches!(halt, Some(Halt::Unreachable(_)))
-                    && until > Instant::now() + PATIENCE_WHEN_REQUESTED;
+                let is_away = matches!(stop_reason, Some(StopReason::Unreachable(_)))
+                    && until > Instant::now() + RETRY_LIMIT_WHEN_REQUESTED;
                 let gives_up = failures >= tries
                     || is_away
-                    || (tries == 1 && until > Instant::now() + PATIENCE);
-                if gives_up && !live.goes_once_more() {
-                    return Ok(failed(live, &passed));
+                    || (tries == 1 && until > Instant::now() + RETRY_LIMIT);
+                if gives_up && !handle.goes_once_more() {
+                    return Ok(failed(handle, &passed));
                 }
                 if gives_up {
                     // Who joined asked for it.
@@ -110,33 +110,33 @@ pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
                 (why(&passed), until)
             }
         };
-        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
+        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
             return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
         }
     }
 }
 
 /// When what stopped a walk may be over.
-pub(super) fn after(core: &Core, halt: &Halt, failures: u32) -> Instant {
-    match halt {
+pub(super) fn after(core: &Core, stop_reason: &StopReason, failures: u32) -> Instant {
+    match stop_reason {
         // All runs share one try.
-        Halt::Unreachable(_) => core.flow.next_try().unwrap_or_else(Instant::now),
+        StopReason::Unreachable(_) => core.flow.next_try().unwrap_or_else(Instant::now),
         _ => Instant::now() + backoff::delay(failures),
     }
 }
 
 /// When the first of the products that wait may be tried again.
 pub(super) fn next_try(core: &Core) -> Instant {
-    let earliest = core.waits.earliest().unwrap_or_else(Instant::now);
+    let earliest = core.retry_queue.earliest().unwrap_or_else(Instant::now);
     earliest.max(Instant::now() + backoff::delay(1))
 }
 
 /// Everything that was captured is sent. Who asked for the sync must not take it for everything
 /// that changed.
-fn completed(live: &Live, finding: &Finding) -> Ending {
-    match finding {
-        Finding::Captured(CaptureStatus::Drifted(lines))
-            if live.now().cause == Cause::Requested =>
+fn completed(handle: &RunHandle, change_source: &ChangeSource) -> Ending {
+    match change_source {
+        ChangeSource::Captured(CaptureStatus::Drifted(lines))
+            if handle.now().cause == Cause::Requested =>
         {
             (
                 Outcome::Failed,
@@ -150,14 +150,14 @@ fn completed(live: &Live, finding: &Finding) -> Ending {
     }
 }
 
-async fn prepare(core: &Core) -> Result<Finding, StepError> {
+async fn prepare(core: &Core) -> Result<ChangeSource, StepError> {
     let status = core.capture().await?;
     if core.scans() {
         core.catalog.claim().await?;
         check_key(core).await?;
         return Ok(match core.journal.has_another_catalog().await? {
-            true => Finding::Unconfirmed,
-            false => Finding::Scanned,
+            true => ChangeSource::Unconfirmed,
+            false => ChangeSource::Scanned,
         });
     }
     if status == CaptureStatus::NotInstalled {
@@ -165,7 +165,7 @@ async fn prepare(core: &Core) -> Result<Finding, StepError> {
     }
     core.catalog.claim().await?;
     owner::check(core, &status).await?;
-    Ok(Finding::Captured(status))
+    Ok(ChangeSource::Captured(status))
 }
 
 /// Refuses a key that is not unique: a page would jump over rows with the last one's key. That the
@@ -188,31 +188,31 @@ pub(super) async fn check_key(core: &Core) -> Result<(), StepError> {
 /// The ChangeLog once, then what the journal holds due.
 async fn round(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
-    finding: &Finding,
-) -> Result<Passed, StepError> {
-    if let Finding::Scanned = finding {
-        return scan::round(core, live, evidence).await;
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+    change_source: &ChangeSource,
+) -> Result<WalkSummary, StepError> {
+    if let ChangeSource::Scanned = change_source {
+        return scan::round(core, handle, endpoint_health).await;
     }
     let mode = &mut Mode::Changed;
-    let changes = pass::walk(
+    let changes = walk::walk(
         core,
-        live,
-        evidence,
+        handle,
+        endpoint_health,
         Source::Changes,
         Cursor::Start,
         mode,
         OnOutage::Fail,
     )
     .await?;
-    if changes.halt.is_some() {
+    if changes.stop_reason.is_some() {
         return Ok(changes);
     }
-    let due = pass::walk(
+    let due = walk::walk(
         core,
-        live,
-        evidence,
+        handle,
+        endpoint_health,
         Source::Due,
         Cursor::Start,
         mode,
@@ -222,12 +222,12 @@ async fn round(
     Ok(changes.and(due))
 }
 
-pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {
-    live.update(|run| run.failed = passed.deferred);
-    if passed.halt.is_none() {
-        live.note_left_over();
+pub(super) fn failed(handle: &RunHandle, passed: &WalkSummary) -> Ending {
+    handle.update(|run| run.failed = passed.deferred);
+    if passed.stop_reason.is_none() {
+        handle.note_left_over();
     }
-    let trouble = passed.halt.as_ref().and_then(Halt::trouble);
+    let trouble = passed.stop_reason.as_ref().and_then(StopReason::trouble);
     let text = match trouble {
         Some(trouble) => format!(
             "{}; {}",
@@ -239,11 +239,11 @@ pub(super) fn failed(live: &Live, passed: &Passed) -> Ending {
     (Outcome::Failed, text)
 }
 
-pub(super) fn why(passed: &Passed) -> String {
-    if let Some(Halt::Busy(reason) | Halt::Away(reason)) = &passed.halt {
+pub(super) fn why(passed: &WalkSummary) -> String {
+    if let Some(StopReason::Busy(reason) | StopReason::Away(reason)) = &passed.stop_reason {
         return reason.clone();
     }
-    if let Some(trouble) = passed.halt.as_ref().and_then(Halt::trouble) {
+    if let Some(trouble) = passed.stop_reason.as_ref().and_then(StopReason::trouble) {
         return trouble.text;
     }
     let waiting = format!(

@@ -8,19 +8,19 @@ use shopmaster_product::ProductId;
 use tokio::time::Instant;
 
 use super::{
+    absence,
+    canary::{self, CanaryResult},
     core::Core,
-    evidence::Evidence,
-    gone,
-    halt::{Halt, StepError},
-    live::Live,
+    endpoint_health::EndpointHealth,
     owner,
     page::{Cursor, Source},
-    pass::{self, OnOutage, Passed},
+    run_handle::RunHandle,
     scan,
     step::Mode,
+    stop_reason::{StepError, StopReason},
     sync::{self, Ending},
     verify,
-    witness::{self, Testimony},
+    walk::{self, OnOutage, WalkSummary},
 };
 
 /// So often an upload is tried that has done nothing yet. One that has begun goes on until a person is needed.
@@ -29,16 +29,16 @@ const TRIES: u32 = 8;
 const GONE_PAGE: u32 = 1_000;
 
 /// The shop before an upload.
-struct Shop {
+struct UploadPlan {
     /// Products.
     total: u64,
     /// What becomes of a product that changes behind the upload.
-    behind: Behind,
+    followup: Followup,
 }
 
 /// What becomes of a product that changes behind an upload.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Behind {
+enum Followup {
     /// It is captured.
     Captured,
     /// The next walk finds it.
@@ -49,18 +49,26 @@ enum Behind {
 
 /// Sends every product. Goes on by itself in the next process when this one ends before; one that
 /// somebody cancelled, or that failed, waits for a person.
-pub(super) async fn run(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
+pub(super) async fn run(
+    core: &Core,
+    handle: &RunHandle,
+    from_start: bool,
+) -> Result<Ending, StepError> {
     core.journal.let_upload_resume(true).await?;
-    let ending = to_its_end(core, live, from_start).await;
+    let ending = to_its_end(core, handle, from_start).await;
     if !core.stop.is_cancelled() {
         core.journal.let_upload_resume(false).await?;
     }
     ending
 }
 
-async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending, StepError> {
-    let Some(Shop { total, behind }) =
-        pass::patiently(core, live, Some(TRIES), OnOutage::Wait, || prepare(core)).await?
+async fn to_its_end(
+    core: &Core,
+    handle: &RunHandle,
+    from_start: bool,
+) -> Result<Ending, StepError> {
+    let Some(UploadPlan { total, followup }) =
+        walk::retry_while_busy(core, handle, Some(TRIES), OnOutage::Wait, || prepare(core)).await?
     else {
         return Ok(cancelled());
     };
@@ -71,7 +79,7 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         .filter(|upload| upload.finished_at.is_none() && !from_start);
     let (number, cursor) = match unfinished {
         Some(upload) => {
-            live.update(|run| {
+            handle.update(|run| {
                 run.earlier = upload.done;
                 run.balance();
             });
@@ -82,63 +90,70 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
         }
         None => (core.journal.begin_upload().await?, Cursor::Start),
     };
-    live.update(|run| run.expect(total.saturating_sub(run.done)));
-    let evidence = Evidence::default();
+    handle.update(|run| run.expect(total.saturating_sub(run.done)));
+    let endpoint_health = EndpointHealth::default();
     let mut mode = Mode::Everything {
         number,
         already: HashSet::new(),
     };
-    let rows = all(core, live, &evidence, Source::Rows, cursor, &mut mode);
+    let rows = all(
+        core,
+        handle,
+        &endpoint_health,
+        Source::Rows,
+        cursor,
+        &mut mode,
+    );
     if let ControlFlow::Break(ending) = rows.await? {
         return Ok(ending);
     }
-    live.update(Run::look_again);
+    handle.update(Run::look_again);
     // What was deferred on the way is in doubt, and so it is found here.
     let mut mode = Mode::Changed;
     let (due, start) = (Source::Due, Cursor::Start);
-    let locked = match all(core, live, &evidence, due, start, &mut mode).await? {
+    let locked = match all(core, handle, &endpoint_health, due, start, &mut mode).await? {
         ControlFlow::Continue(locked) => locked,
         ControlFlow::Break(ending) => return Ok(ending),
     };
-    if behind == Behind::Scanned {
-        let passed = scan::after_upload(core, live, &evidence).await?;
-        if passed.halt == Some(Halt::Cancelled) {
+    if followup == Followup::Scanned {
+        let passed = scan::after_upload(core, handle, &endpoint_health).await?;
+        if passed.stop_reason == Some(StopReason::Cancelled) {
             return Ok(cancelled());
         }
     }
-    if behind == Behind::Captured {
+    if followup == Followup::Captured {
         // What it covered is no longer pending; what is left stays so, and is shown.
         let mut mode = Mode::Changed;
         let (changes, start) = (Source::Changes, Cursor::Start);
-        let passed = pass::walk(
+        let passed = walk::walk(
             core,
-            live,
-            &evidence,
+            handle,
+            &endpoint_health,
             changes,
             start,
             &mut mode,
             OnOutage::Wait,
         )
         .await?;
-        if passed.halt == Some(Halt::Cancelled) {
+        if passed.stop_reason == Some(StopReason::Cancelled) {
             return Ok(cancelled());
         }
     }
-    let find = || find_gone(core, live, number);
-    let Some(()) = pass::patiently(core, live, None, OnOutage::Wait, find).await? else {
+    let find = || find_gone(core, handle, number);
+    let Some(()) = walk::retry_while_busy(core, handle, None, OnOutage::Wait, find).await? else {
         return Ok(cancelled());
     };
-    if behind == Behind::Scanned {
-        gone::settle_missing(core);
+    if followup == Followup::Scanned {
+        absence::settle_missing(core);
     }
-    if behind != Behind::Lost {
+    if followup != Followup::Lost {
         core.journal.finish_upload(number).await?;
         verify::settle_question(core).await?;
     } else {
         // What changed behind it meanwhile is nowhere.
         core.journal.need_upload().await?;
     }
-    match live.now().failed {
+    match handle.now().failed {
         0 => Ok((Outcome::Completed, String::new())),
         left if left == locked => Ok((
             Outcome::Failed,
@@ -158,22 +173,22 @@ async fn to_its_end(core: &Core, live: &Live, from_start: bool) -> Result<Ending
 }
 
 /// Makes sure that the shop is ours to serve.
-async fn prepare(core: &Core) -> Result<Shop, StepError> {
+async fn prepare(core: &Core) -> Result<UploadPlan, StepError> {
     core.catalog.claim().await?;
     sync::check_key(core).await?;
     let status = core.capture().await?;
-    let behind = if core.scans() {
-        Behind::Scanned
+    let followup = if core.scans() {
+        Followup::Scanned
     } else {
         owner::check(core, &status).await?;
         match status.works() {
-            true => Behind::Captured,
-            false => Behind::Lost,
+            true => Followup::Captured,
+            false => Followup::Lost,
         }
     };
-    Ok(Shop {
+    Ok(UploadPlan {
         total: core.catalog.count().await?,
-        behind,
+        followup,
     })
 }
 
@@ -181,65 +196,65 @@ async fn prepare(core: &Core) -> Result<Shop, StepError> {
 /// it cannot, and else how many products the shop's own programs still hold.
 async fn all(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
     source: Source,
     mut cursor: Cursor,
     mode: &mut Mode,
 ) -> Result<ControlFlow<Ending, u64>, StepError> {
     let mut failures = 0;
     loop {
-        let passed = pass::walk(
+        let passed = walk::walk(
             core,
-            live,
-            evidence,
+            handle,
+            endpoint_health,
             source,
             cursor.clone(),
             mode,
             OnOutage::Wait,
         )
         .await?;
-        failures = if passed.progressed && has_begun(live) {
+        failures = if passed.progressed && has_begun(handle) {
             1
         } else {
             failures + 1
         };
-        let until = match &passed.halt {
+        let until = match &passed.stop_reason {
             // A walk over the table leaves what it deferred to the journal.
             None if passed.deferred == 0 || source == Source::Rows => {
                 return Ok(ControlFlow::Continue(passed.locked));
             }
-            Some(Halt::Cancelled) => return Ok(ControlFlow::Break(cancelled())),
-            Some(Halt::Hold { wait, .. }) => {
+            Some(StopReason::Cancelled) => return Ok(ControlFlow::Break(cancelled())),
+            Some(StopReason::Hold { wait, .. }) => {
                 failures = 0;
                 Instant::now() + *wait
             }
-            Some(halt) if !halt.is_passing() => {
-                return Ok(ControlFlow::Break(failed(live, &passed)));
+            Some(stop_reason) if !stop_reason.is_passing() => {
+                return Ok(ControlFlow::Break(failed(handle, &passed)));
             }
-            Some(Halt::Unreachable(_)) if failures >= TRIES && !has_begun(live) => {
-                return Ok(ControlFlow::Break(failed(live, &passed)));
+            Some(StopReason::Unreachable(_)) if failures >= TRIES && !has_begun(handle) => {
+                return Ok(ControlFlow::Break(failed(handle, &passed)));
             }
             // Nobody knows how long a form stays open: in doubt, they are the next syncs'.
             None if passed.locked == passed.deferred && failures >= TRIES => {
-                live.update(|run| run.failed = passed.deferred);
+                handle.update(|run| run.failed = passed.deferred);
                 return Ok(ControlFlow::Continue(passed.locked));
             }
-            None | Some(Halt::Unreachable(_))
+            None | Some(StopReason::Unreachable(_))
                 if source == Source::Due
                     && failures > 0
                     && failures % TRIES == 0
-                    && others_pass(core, live, evidence).await? =>
+                    && others_pass(core, handle, endpoint_health).await? =>
             {
                 // It is about these products alone: in doubt, they are the next syncs'.
-                live.update(|run| run.failed = passed.deferred);
+                handle.update(|run| run.failed = passed.deferred);
                 return Ok(ControlFlow::Continue(passed.locked));
             }
-            Some(halt) => sync::after(core, halt, failures),
+            Some(stop_reason) => sync::after(core, stop_reason, failures),
             None => sync::next_try(core),
         };
         let why = why(&passed);
-        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
+        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
             return Ok(ControlFlow::Break(cancelled()));
         }
         cursor = match source {
@@ -251,22 +266,29 @@ async fn all(
 }
 
 /// Whether Digible takes a product that it acknowledged before.
-async fn others_pass(core: &Core, live: &Live, evidence: &Evidence) -> Result<bool, StepError> {
-    let _turn = core.turn().await?;
+async fn others_pass(
+    core: &Core,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+) -> Result<bool, StepError> {
+    let _turn = core.lock_step().await?;
     let none = HashSet::new();
-    let testimony = witness::ask(core, live, evidence, &none).await?;
-    Ok(matches!(testimony, Testimony::Passes))
+    let result = canary::ask(core, handle, endpoint_health, &none).await?;
+    Ok(matches!(result, CanaryResult::Passes))
 }
 
 /// Whether Digible has acknowledged something of it.
-fn has_begun(live: &Live) -> bool {
-    let run = live.now();
+fn has_begun(handle: &RunHandle) -> bool {
+    let run = handle.now();
     run.sent + run.earlier > 0
 }
 
-fn failed(live: &Live, passed: &Passed) -> Ending {
-    let (outcome, text) = sync::failed(live, passed);
-    let passing = passed.halt.as_ref().is_none_or(Halt::is_passing);
+fn failed(handle: &RunHandle, passed: &WalkSummary) -> Ending {
+    let (outcome, text) = sync::failed(handle, passed);
+    let passing = passed
+        .stop_reason
+        .as_ref()
+        .is_none_or(StopReason::is_passing);
     // What passes by itself has a remedy that holds for syncs: they go on by themselves.
     let text = if passing { why(passed) } else { text };
     let text = format!("{text}; `shopmasterctl upload` goes on where it stopped");
@@ -278,46 +300,46 @@ fn cancelled() -> Ending {
     (Outcome::Cancelled, text.to_owned())
 }
 
-fn why(passed: &Passed) -> String {
-    match &passed.halt {
-        Some(Halt::Hold { wait, .. }) => pass::hold_text(*wait),
+fn why(passed: &WalkSummary) -> String {
+    match &passed.stop_reason {
+        Some(StopReason::Hold { wait, .. }) => walk::hold_text(*wait),
         _ => sync::why(passed),
     }
 }
 
 /// Products that Digible may have, and that the upload did not meet: gone when the shop has no row. More of them
 /// than can be believed are not.
-async fn find_gone(core: &Core, live: &Live, number: i64) -> Result<(), StepError> {
+async fn find_gone(core: &Core, handle: &RunHandle, number: i64) -> Result<(), StepError> {
     let known = core.journal.counts().await?.in_shop();
-    let believable = gone::believable(live, known, live.now().done == 0);
+    let believable = absence::believable(handle, known, handle.now().done == 0);
     let mut missing = 0;
     let mut after: Option<ProductId> = None;
-    while let Some(keys) = unmet(core, number, &mut after).await? {
-        let _turn = core.turn().await?;
+    while let Some(keys) = unseen(core, number, &mut after).await? {
+        let _turn = core.lock_step().await?;
         missing += without_row(core, keys).await?.len() as u64;
     }
     if missing > believable {
-        return gone::tell_shrank(core, missing, known).await;
+        return absence::tell_shrank(core, missing, known).await;
     }
-    gone::note_shrank(core, None).await?;
+    absence::note_shrank(core, None).await?;
     while missing > 0
-        && let Some(keys) = unmet(core, number, &mut after).await?
+        && let Some(keys) = unseen(core, number, &mut after).await?
     {
-        let _turn = core.turn().await?;
+        let _turn = core.lock_step().await?;
         let gone = without_row(core, without_row(core, keys).await?).await?;
         for id in &gone {
-            core.waits.clear(id);
+            core.retry_queue.clear(id);
         }
         let removed = gone.len() as u64;
         core.journal.remove(gone).await?;
-        live.update(|run| run.count(Count::Removed, removed));
+        handle.update(|run| run.count(Count::Removed, removed));
     }
     Ok(())
 }
 
 /// The next lot of products that Digible may have and that the upload did not meet; none at their end, and then
 /// the first lot again.
-async fn unmet(
+async fn unseen(
     core: &Core,
     number: i64,
     after: &mut Option<ProductId>,

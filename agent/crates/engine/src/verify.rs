@@ -21,19 +21,18 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
 use super::{
-    backoff,
+    absence, backoff,
     core::Core,
-    evidence::Evidence,
-    gone,
-    halt::{Halt, StepError},
-    live::Live,
+    endpoint_health::EndpointHealth,
     owner,
     page::{Cursor, Source},
-    pass::{self, OnOutage},
     rebuilt::{self, Sign},
+    run_handle::RunHandle,
     scan,
     step::Mode,
+    stop_reason::{StepError, StopReason},
     sync::{self, Ending},
+    walk::{self, OnOutage},
 };
 
 pub(super) use due::is_due;
@@ -66,32 +65,33 @@ impl Before {
 
 /// Compares every product, and sends what differs. Begins again by itself in the next process when this one ends
 /// before.
-pub(super) async fn run(core: &Core, live: &Live) -> Result<Ending, StepError> {
+pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepError> {
     core.journal.let_verify_resume(true).await?;
-    let ending = to_its_end(core, live).await;
+    let ending = to_its_end(core, handle).await;
     if !core.stop.is_cancelled() {
         core.journal.let_verify_resume(false).await?;
     }
     ending
 }
 
-async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
-    live.update(|run| run.walked = true);
+async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError> {
+    handle.update(|run| run.walked = true);
     core.rebuilt.note_tried();
-    let Some(before) = pass::patiently(core, live, None, OnOutage::Wait, || prepare(core)).await?
+    let Some(before) =
+        walk::retry_while_busy(core, handle, None, OnOutage::Wait, || prepare(core)).await?
     else {
         return Ok(cancelled());
     };
-    live.update(|run| run.expect(before.products));
-    let evidence = Evidence::default();
-    if before.is_captured && !send_known(core, live, &evidence).await? {
+    handle.update(|run| run.expect(before.products));
+    let endpoint_health = EndpointHealth::default();
+    if before.is_captured && !send_known(core, handle, &endpoint_health).await? {
         return Ok(cancelled());
     }
-    let (mut inspection, is_whole) = inspect(core, live, &evidence, &before).await?;
-    inspection.met.seal();
-    live.update(Run::look_again);
+    let (mut inspection, is_whole) = inspect(core, handle, &endpoint_health, &before).await?;
+    inspection.seen.seal();
+    handle.update(Run::look_again);
     // What was found before somebody cancelled it is known all the same.
-    if let Some(ending) = ask(core, live, &before, &inspection).await? {
+    if let Some(ending) = ask(core, handle, &before, &inspection).await? {
         return Ok(if is_whole { ending } else { cancelled() });
     }
     remember(core, &before, inspection.count).await?;
@@ -99,18 +99,18 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
     if !is_whole {
         return Ok(cancelled());
     }
-    let (removed, refused) = (live.now().removed, live.now().parked);
+    let (removed, refused) = (handle.now().removed, handle.now().parked);
     // Where a ChangeLog tells of what comes back, or somebody has said so, one look is enough.
-    let gone_after = match before.is_captured || live.is_confirmed() {
+    let gone_after = match before.is_captured || handle.is_confirmed() {
         true => Duration::ZERO,
         false => core.options.gone_after,
     };
-    let halt = gone::look(core, live, &inspection.met, gone_after).await?;
-    if halt.is_some() {
+    let stop_reason = absence::look(core, handle, &inspection.seen, gone_after).await?;
+    if stop_reason.is_some() {
         return Ok(cancelled());
     }
-    let gone = live.now().removed - removed;
-    let left = repair(core, live, &evidence).await?;
+    let gone = handle.now().removed - removed;
+    let left = repair(core, handle, &endpoint_health).await?;
     let is_open = matches!(left, Left::Cancelled);
     note(core, &before, inspection.count + gone, is_open).await?;
     if let Some(shrank) = core.missing.shrank() {
@@ -120,13 +120,15 @@ async fn to_its_end(core: &Core, live: &Live) -> Result<Ending, StepError> {
         Left::Cancelled => Ok(cancelled()),
         Left::Nothing => {
             finish(core, &before).await?;
-            let repaired = inspection.count.saturating_sub(live.now().parked - refused);
+            let repaired = inspection
+                .count
+                .saturating_sub(handle.now().parked - refused);
             let text = sentence(core, &before, &inspection, repaired, gone).await?;
             Ok((Outcome::Completed, text))
         }
         Left::Products(left, why) => {
-            live.update(|run| run.failed = left);
-            live.note_left_over();
+            handle.update(|run| run.failed = left);
+            handle.note_left_over();
             let found = found(inspection.count, gone);
             Ok((Outcome::Failed, format!("{found}; {why}")))
         }
@@ -174,13 +176,17 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
 
 /// Sends the changes that wait, and what the journal holds due. False when the run was cancelled. What cannot be
 /// sent now is told by the syncs.
-async fn send_known(core: &Core, live: &Live, evidence: &Evidence) -> Result<bool, StepError> {
+async fn send_known(
+    core: &Core,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+) -> Result<bool, StepError> {
     let mode = &mut Mode::Changed;
     for source in [Source::Changes, Source::Due] {
         let (start, wait) = (Cursor::Start, OnOutage::Wait);
-        let passed = pass::walk(core, live, evidence, source, start, mode, wait).await?;
-        match passed.halt {
-            Some(Halt::Cancelled) => return Ok(false),
+        let passed = walk::walk(core, handle, endpoint_health, source, start, mode, wait).await?;
+        match passed.stop_reason {
+            Some(StopReason::Cancelled) => return Ok(false),
             Some(_) => return Ok(true),
             None => {}
         }
@@ -191,8 +197,8 @@ async fn send_known(core: &Core, live: &Live, evidence: &Evidence) -> Result<boo
 /// Walks the table to its end, however long its database is away. False when the run was cancelled before.
 async fn inspect(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
     before: &Before,
 ) -> Result<(Inspection, bool), StepError> {
     let has_question = core.journal.verified().await?.asks.is_some();
@@ -200,23 +206,32 @@ async fn inspect(
         before.products,
         before.is_captured,
         core.options.verify_limit,
-        live.is_confirmed(),
+        handle.is_confirmed(),
         has_question,
     ));
     let (mut at, mut failures) = (Cursor::Start, 0);
     let is_whole = loop {
         let from = at.clone();
         let wait = OnOutage::Wait;
-        let passed = pass::walk(core, live, evidence, Source::Rows, from, &mut mode, wait).await?;
-        match &passed.halt {
+        let passed = walk::walk(
+            core,
+            handle,
+            endpoint_health,
+            Source::Rows,
+            from,
+            &mut mode,
+            wait,
+        )
+        .await?;
+        match &passed.stop_reason {
             None => break true,
-            Some(Halt::Cancelled) => break false,
+            Some(StopReason::Cancelled) => break false,
             Some(_) => {}
         }
         failures = if passed.at == at { failures + 1 } else { 1 };
         let until = Instant::now() + backoff::delay(failures);
         let why = sync::why(&passed);
-        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
+        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
             break false;
         }
         at = passed.at;
@@ -227,11 +242,11 @@ async fn inspect(
 /// Asks whether so much is to be sent, and ends the run with that, unless somebody has said yes.
 async fn ask(
     core: &Core,
-    live: &Live,
+    handle: &RunHandle,
     before: &Before,
     inspection: &Inspection,
 ) -> Result<Option<Ending>, StepError> {
-    if !inspection.is_doubtful() || live.is_confirmed() {
+    if !inspection.is_doubtful() || handle.is_confirmed() {
         return Ok(None);
     }
     let counts = core.journal.counts().await?;
@@ -246,7 +261,7 @@ async fn ask(
     }
     let asks = Asks {
         differing: inspection.count,
-        products: inspection.met.count(),
+        products: inspection.seen.count(),
     };
     let verified = Verified {
         asks: Some(asks),
@@ -270,7 +285,7 @@ async fn ask(
 /// Puts products in doubt, so that they are sent: a lot in each turn.
 async fn queue(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
     for lot in ids.chunks(LOT) {
-        let _turn = core.turn().await?;
+        let _turn = core.lock_step().await?;
         put_in_doubt(core, lot.to_vec()).await?;
     }
     Ok(())
@@ -306,17 +321,30 @@ pub(super) async fn settle_question(core: &Core) -> Result<(), StepError> {
 }
 
 /// Sends what differs.
-async fn repair(core: &Core, live: &Live, evidence: &Evidence) -> Result<Left, StepError> {
+async fn repair(
+    core: &Core,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+) -> Result<Left, StepError> {
     let mut failures = 0;
     loop {
         let mode = &mut Mode::Changed;
         let (due, start) = (Source::Due, Cursor::Start);
-        let passed = pass::walk(core, live, evidence, due, start, mode, OnOutage::Wait).await?;
+        let passed = walk::walk(
+            core,
+            handle,
+            endpoint_health,
+            due,
+            start,
+            mode,
+            OnOutage::Wait,
+        )
+        .await?;
         failures += 1;
-        match &passed.halt {
-            Some(Halt::Cancelled) => return Ok(Left::Cancelled),
+        match &passed.stop_reason {
+            Some(StopReason::Cancelled) => return Ok(Left::Cancelled),
             None if passed.deferred == 0 => return Ok(Left::Nothing),
-            Some(halt) if failures >= TRIES || !halt.is_passing() => {
+            Some(stop_reason) if failures >= TRIES || !stop_reason.is_passing() => {
                 let left = core.journal.counts().await?.in_doubt;
                 return Ok(Left::Products(left, sync::why(&passed)));
             }
@@ -325,12 +353,12 @@ async fn repair(core: &Core, live: &Live, evidence: &Evidence) -> Result<Left, S
             }
             _ => {}
         }
-        let until = match &passed.halt {
-            Some(halt) => sync::after(core, halt, failures),
+        let until = match &passed.stop_reason {
+            Some(stop_reason) => sync::after(core, stop_reason, failures),
             None => sync::next_try(core),
         };
         let why = sync::why(&passed);
-        if !pass::wait_after(core, live, passed.halt.as_ref(), until, &why).await {
+        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
             return Ok(Left::Cancelled);
         }
     }
@@ -386,7 +414,7 @@ async fn note(core: &Core, before: &Before, found: u64, is_open: bool) -> Result
 
 async fn record(core: &Core, verified: Verified) -> Result<(), StepError> {
     core.journal.note_verified(&verified).await?;
-    core.board.update(|facts| facts.verified = verified);
+    core.status_store.update(|facts| facts.verified = verified);
     Ok(())
 }
 
@@ -411,14 +439,14 @@ async fn sentence(
     gone: u64,
 ) -> Result<String, StepError> {
     let counts = core.journal.counts().await?;
-    let met = inspection.met.count();
+    let seen = inspection.seen.count();
     let open = counts.parked + counts.discarded;
     let now = Timestamp::now();
     let clock = shopmaster_view::clock(before.began, now, &TimeZone::system());
     let mut text = format!(
         "{} of {} up to date, compared at {clock}",
-        grouped(met.saturating_sub(open)),
-        products(met),
+        grouped(seen.saturating_sub(open)),
+        products(seen),
     );
     for (count, what) in [
         (repaired, "repaired"),

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use shopmaster_health::run::{Cause, Kind, Wish};
 use tokio::time::Instant;
 
-use super::{Engine, core::Core, halt::StepError, live::Live, verify};
+use super::{Engine, core::Core, run_handle::RunHandle, stop_reason::StepError, verify};
 
 /// From one look at capture to the next: people are told within a minute.
 const CAPTURE: Duration = Duration::from_secs(45);
@@ -73,8 +73,8 @@ pub(super) async fn runs(engine: &Engine) {
 }
 
 /// The number of the run that began last.
-fn sequence(going: &[Arc<Live>]) -> u64 {
-    going.last().map_or(0, |live| live.now().sequence)
+fn sequence(going: &[Arc<RunHandle>]) -> u64 {
+    going.last().map_or(0, |handle| handle.now().sequence)
 }
 
 /// Starts verifies by themselves until the engine stops.
@@ -100,9 +100,9 @@ pub(super) async fn verifies(engine: &Engine) {
                 continue;
             }
         };
-        if let Ok((live, _)) = engine.runs.begin(Kind::Verify, cause, Wish::default()) {
+        if let Ok((handle, _)) = engine.runs.begin(Kind::Verify, cause, Wish::default()) {
             resumes = false;
-            live.ended().await;
+            handle.ended().await;
         }
     }
 }

@@ -157,11 +157,11 @@ proptest! {
             .start_paused(true)
             .build()
             .unwrap();
-        runtime.block_on(live(acts, skies, meanwhile, options));
+        runtime.block_on(handle(acts, skies, meanwhile, options));
     }
 }
 
-async fn live(
+async fn handle(
     acts: Vec<Act>,
     skies: Vec<Weather>,
     meanwhile: Vec<Option<Write>>,

@@ -36,7 +36,7 @@ fn change(world: &World, count: u32) {
 }
 
 fn headline(world: &World) -> String {
-    let facts = world.board.facts();
+    let facts = world.status_store.facts();
     shopmaster_health::report(&facts, Timestamp::now(), &TimeZone::UTC).headline
 }
 
@@ -131,8 +131,8 @@ async fn all_runs_share_one_try() {
     );
     // But while a try is made.
     let mut progress = upload.watch();
-    let waits = |run: &shopmaster_health::run::Run| run.message.contains("; next try ");
-    progress.wait_for(waits).await.unwrap();
+    let retry_queue = |run: &shopmaster_health::run::Run| run.message.contains("; next try ");
+    progress.wait_for(retry_queue).await.unwrap();
     assert!(says_until_when(&headline(&world)), "{}", headline(&world));
     // A person is answered at once, by one request.
     world.cloud.forget();
@@ -198,12 +198,12 @@ async fn a_busy_digible_is_asked_for_as_much_as_it_bears() {
         Cause::Requested,
         shopmaster_health::run::Wish::default(),
     );
-    let live = begun.unwrap().0;
-    let mut told = world.board.watch();
+    let handle = begun.unwrap().0;
+    let mut told = world.status_store.watch();
     let mut said = Vec::new();
     let run = loop {
         tokio::select! {
-            run = live.ended() => break run,
+            run = handle.ended() => break run,
             changed = told.changed() => changed.unwrap(),
         }
         said.push(headline(&world));
@@ -232,5 +232,5 @@ async fn a_hiccup_slows_and_stops_nothing() {
     let run = world.sync().await;
     assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
     assert!(!world.engine.core.flow.is_open());
-    assert_eq!(world.board.facts().next_try_at, None);
+    assert_eq!(world.status_store.facts().next_try_at, None);
 }

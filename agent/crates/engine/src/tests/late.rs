@@ -114,10 +114,10 @@ async fn killed_in_a_step(world: &World) -> (tempfile::TempDir, Journal) {
         Cause::Requested,
         shopmaster_health::run::Wish::default(),
     );
-    let (live, _) = begun.unwrap();
+    let (handle, _) = begun.unwrap();
     world.cloud.arrived(1).await;
     gate.add_permits(1);
-    let mut progress = live.watch();
+    let mut progress = handle.watch();
     progress.wait_for(|run| run.sent == 1).await.unwrap();
     // Its change is deleted behind the commit that holds the acknowledgement.
     while world.shop.pending() > 1 {
@@ -125,7 +125,7 @@ async fn killed_in_a_step(world: &World) -> (tempfile::TempDir, Journal) {
     }
     let killed = journal_after_a_kill(world);
     gate.add_permits(100);
-    live.ended().await;
+    handle.ended().await;
     killed
 }
 

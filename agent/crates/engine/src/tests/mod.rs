@@ -8,17 +8,16 @@ use shopmaster_product::ProductId;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Options, board::Board, live::Live};
+use super::{Engine, Options, run_handle::RunHandle, status_store::StatusStore};
 use cloud::FakeCloud;
 use shop::FakeShop;
 
-mod board;
 mod cloud;
 mod coalescing;
+mod compacting;
 mod exhaustive;
 mod flow;
 mod gaps;
-mod lane;
 mod late;
 mod outages;
 mod poison;
@@ -28,9 +27,10 @@ mod scanning;
 mod scheduling;
 mod shop;
 mod shown;
+mod status_store;
+mod step_lock;
 mod steps;
 mod trial;
-mod trimming;
 mod uploads;
 mod verify;
 
@@ -39,7 +39,7 @@ struct World {
     folder: TempDir,
     shop: Arc<FakeShop>,
     cloud: Arc<FakeCloud>,
-    board: Arc<Board>,
+    status_store: Arc<StatusStore>,
     engine: Arc<Engine>,
     late_window: Duration,
     /// Cancelled when a task of the engine panicked.
@@ -60,13 +60,13 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let shop = Arc::new(FakeShop::default());
         let cloud = Arc::new(FakeCloud::default());
-        let board = Arc::new(Board::new());
+        let status_store = Arc::new(StatusStore::new());
         let crashed = CancellationToken::new();
         let engine = watched(
             &folder,
             &shop,
             &cloud,
-            &board,
+            &status_store,
             options,
             late_window,
             &crashed,
@@ -76,7 +76,7 @@ impl World {
             folder,
             shop,
             cloud,
-            board,
+            status_store,
             engine,
             late_window,
             crashed,
@@ -90,7 +90,7 @@ impl World {
             &self.folder,
             &self.shop,
             &self.cloud,
-            &self.board,
+            &self.status_store,
             options,
             self.late_window,
         )
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// The same, going on.
-    fn begin_confirmed(&self, kind: Kind) -> Arc<Live> {
+    fn begin_confirmed(&self, kind: Kind) -> Arc<RunHandle> {
         let yes = Wish {
             confirmed: true,
             ..Wish::default()
@@ -139,7 +139,7 @@ impl World {
     }
 
     /// A run that goes on.
-    fn begin(&self, kind: Kind) -> Arc<Live> {
+    fn begin(&self, kind: Kind) -> Arc<RunHandle> {
         let wish = Wish::default();
         self.engine
             .runs
@@ -173,7 +173,7 @@ impl World {
 
     /// The codes of what people see now.
     fn codes(&self) -> Vec<&'static str> {
-        shopmaster_health::codes(&self.board.facts()).collect()
+        shopmaster_health::codes(&self.status_store.facts()).collect()
     }
 }
 
@@ -181,19 +181,28 @@ async fn engine(
     folder: &TempDir,
     shop: &Arc<FakeShop>,
     cloud: &Arc<FakeCloud>,
-    board: &Arc<Board>,
+    status_store: &Arc<StatusStore>,
     options: Options,
     late_window: Duration,
 ) -> Arc<Engine> {
     let crashed = CancellationToken::new();
-    watched(folder, shop, cloud, board, options, late_window, &crashed).await
+    watched(
+        folder,
+        shop,
+        cloud,
+        status_store,
+        options,
+        late_window,
+        &crashed,
+    )
+    .await
 }
 
 async fn watched(
     folder: &TempDir,
     shop: &Arc<FakeShop>,
     cloud: &Arc<FakeCloud>,
-    board: &Arc<Board>,
+    status_store: &Arc<StatusStore>,
     options: Options,
     late_window: Duration,
     crashed: &CancellationToken,
@@ -209,7 +218,7 @@ async fn watched(
         Arc::clone(shop) as _,
         Arc::clone(cloud) as _,
         opened.journal,
-        Arc::clone(board),
+        Arc::clone(status_store),
         Arc::new(AgentState::open(&folder.path().join("state.json"))),
         options,
         crashed.clone(),

@@ -156,7 +156,7 @@ async fn an_upload_goes_on_soon_after_an_outage() {
             Cause::Requested,
             shopmaster_health::run::Wish::default(),
         );
-        let (live, _) = begun.unwrap();
+        let (handle, _) = begun.unwrap();
         world.cloud.arrived(1).await;
         world.shop.go_away(Some(failure));
         sleep(MINUTE * 5).await;
@@ -167,7 +167,7 @@ async fn an_upload_goes_on_soon_after_an_outage() {
         }
         world.shop.go_away(None);
         let back = Instant::now();
-        assert_eq!(live.ended().await.outcome, Some(Outcome::Completed));
+        assert_eq!(handle.ended().await.outcome, Some(Outcome::Completed));
         assert!(back.elapsed() < SOON, "{:?} {}", back.elapsed(), failure());
     }
 }
@@ -181,7 +181,7 @@ async fn a_reserved_database_is_waited_for_and_nothing_has_failed() {
     world.shop.go_away(Some(single_user));
     sleep(MINUTE * 30).await;
     let report = world
-        .board
+        .status_store
         .read(|facts| shopmaster_health::report(facts, Timestamp::now(), &TimeZone::UTC));
     assert_eq!(report.state, State::Pending);
     assert_eq!(

@@ -13,7 +13,7 @@ use super::{
 use crate::Options;
 
 /// A product that Digible acknowledged.
-async fn with_a_witness(options: Options) -> World {
+async fn with_a_canary(options: Options) -> World {
     let world = World::with(options).await;
     world.shop.put("ok", 1);
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
@@ -82,7 +82,7 @@ async fn nothing_is_parked_without_proof() {
 
 #[tokio::test(start_paused = true)]
 async fn an_update_that_passes_is_no_proof_for_the_batch_endpoint() {
-    let world = with_a_witness(options()).await;
+    let world = with_a_canary(options()).await;
     world.shop.put("ok", 2);
     world.shop.put("p", 1);
     world.cloud.rule(|request| match request.endpoint {
@@ -95,8 +95,8 @@ async fn an_update_that_passes_is_no_proof_for_the_batch_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_witness_proves_that_others_pass() {
-    let world = with_a_witness(options()).await;
+async fn a_canary_proves_that_others_pass() {
+    let world = with_a_canary(options()).await;
     world.shop.put("p", 666);
     world.cloud.refuses(&[666]);
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
@@ -107,7 +107,7 @@ async fn a_witness_proves_that_others_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_gone_is_no_witness() {
+async fn who_is_gone_is_no_canary() {
     let world = World::new().await;
     world.shop.put("gone", 1);
     world.shop.put("ok", 1);
@@ -122,8 +122,8 @@ async fn who_is_gone_is_no_witness() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_witness_that_is_refused_too_parks_nobody() {
-    let world = with_a_witness(options()).await;
+async fn a_canary_that_is_refused_too_parks_nobody() {
+    let world = with_a_canary(options()).await;
     world.shop.put("p", 1);
     world.cloud.rule(|_| cloud::refused());
     assert_eq!(world.sync().await.outcome, Some(Outcome::Failed));
@@ -135,7 +135,7 @@ async fn a_witness_that_is_refused_too_parks_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_endpoint_parks_nobody() {
-    let world = with_a_witness(options()).await;
+    let world = with_a_canary(options()).await;
     world.shop.put("p", 1);
     world.shop.put("ok", 2);
     world.cloud.rule(|_| cloud::missing());
@@ -148,7 +148,7 @@ async fn a_missing_endpoint_parks_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn twenty_refusals_in_a_row_are_not_about_products() {
-    let world = with_a_witness(options()).await;
+    let world = with_a_canary(options()).await;
     for number in 0..60 {
         world.shop.put(&format!("p{number:02}"), 1);
     }
@@ -162,7 +162,7 @@ async fn twenty_refusals_in_a_row_are_not_about_products() {
     assert_eq!(run.parked, 0);
     assert!(world.codes().contains(&"DIGIBLE_REFUSES"));
     assert_eq!(world.shop.pending(), 50);
-    // The one that passed, twenty, the witness, and what was under way beside them.
+    // The one that passed, twenty, the canary, and what was under way beside them.
     let most = 1 + 20 + 1 + options().max_in_flight;
     let requests = world.cloud.requests().len();
     assert!((22..=most).contains(&requests), "{requests}");
@@ -173,8 +173,8 @@ async fn twenty_refusals_in_a_row_are_not_about_products() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_than_twenty_poisoned_products_are_parked_when_the_witness_passes() {
-    let world = with_a_witness(Options {
+async fn more_than_twenty_poisoned_products_are_parked_when_the_canary_passes() {
+    let world = with_a_canary(Options {
         batch_size: 1,
         max_in_flight: 40,
         ..options()
@@ -192,7 +192,7 @@ async fn more_than_twenty_poisoned_products_are_parked_when_the_witness_passes()
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_breaks_digible_three_times_is_parked() {
-    let world = with_a_witness(options()).await;
+    let world = with_a_canary(options()).await;
     world.shop.put("p", 500);
     world.cloud.rule(|request| match request.holds_any(&[500]) {
         true => cloud::broken(Applied::Never),
@@ -209,7 +209,7 @@ async fn a_body_that_breaks_digible_three_times_is_parked() {
 
 #[tokio::test(start_paused = true)]
 async fn strikes_are_forgotten_when_the_body_changes() {
-    let world = with_a_witness(Options {
+    let world = with_a_canary(Options {
         // So many faults in a row are not about products.
         max_in_flight: 40,
         ..options()
@@ -237,7 +237,7 @@ async fn strikes_are_forgotten_when_the_body_changes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_breaks_is_split_though_the_till_adds_to_it() {
-    let world = with_a_witness(options()).await;
+    let world = with_a_canary(options()).await;
     world.shop.put("p", 500);
     world.shop.put("q", 1);
     let (shop, mut news) = (std::sync::Arc::clone(&world.shop), 0);
@@ -263,7 +263,7 @@ async fn a_batch_that_breaks_is_split_though_the_till_adds_to_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_update_is_tried_once_as_a_create() {
-    let world = with_a_witness(options()).await;
+    let world = with_a_canary(options()).await;
     world.shop.put("ok", 2);
     world.cloud.rule(|request| match request.endpoint {
         Endpoint::Update => cloud::missing(),
@@ -277,7 +277,7 @@ async fn a_refused_update_is_tried_once_as_a_create() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_sent_is_parked_without_a_request() {
-    let world = with_a_witness(options()).await;
+    let world = with_a_canary(options()).await;
     world.shop.spoil("ok");
     let run = world.sync().await;
     assert_eq!((run.outcome, run.parked), (Some(Outcome::Completed), 1));
@@ -296,7 +296,7 @@ async fn what_cannot_be_sent_is_parked_without_a_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_parked_product_is_tried_again_when_it_changes_or_somebody_asks() {
-    let world = with_a_witness(options()).await;
+    let world = with_a_canary(options()).await;
     world.shop.put("p", 666);
     world.cloud.refuses(&[666]);
     world.sync().await;
@@ -314,8 +314,8 @@ async fn a_parked_product_is_tried_again_when_it_changes_or_somebody_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_witness_that_is_asked_to_wait_is_waited_for() {
-    let world = with_a_witness(options()).await;
+async fn a_canary_that_is_asked_to_wait_is_waited_for() {
+    let world = with_a_canary(options()).await;
     world.shop.put("p", 666);
     let mut asked = false;
     world.cloud.rule(move |request| {
@@ -334,19 +334,19 @@ async fn a_witness_that_is_asked_to_wait_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_witness_is_not_followed_by_an_older_row_of_it() {
+async fn a_canary_is_not_followed_by_an_older_row_of_it() {
     let world = World::with(Options {
         batch_size: 2,
         max_in_flight: 1,
         ..options()
     })
     .await;
-    world.shop.put("witness", 1);
+    world.shop.put("canary", 1);
     world.sync().await;
     world.cloud.refuses(&[666]);
     world.shop.put("p", 666);
     world.shop.put("q", 666);
-    world.shop.put("witness", 2);
+    world.shop.put("canary", 2);
     world.cloud.forget();
     let before = world.shop.reads();
     let gate = world.cloud.close_gate();
@@ -360,7 +360,7 @@ async fn a_witness_is_not_followed_by_an_older_row_of_it() {
     while world.shop.reads() < before + 2 {
         tokio::task::yield_now().await;
     }
-    world.shop.put("witness", 3);
+    world.shop.put("canary", 3);
     gate.add_permits(100);
     let run = begun.unwrap().0.ended().await;
     assert_eq!((run.outcome, run.parked), (Some(Outcome::Completed), 2));
@@ -370,9 +370,9 @@ async fn a_witness_is_not_followed_by_an_older_row_of_it() {
     assert!(acknowledged.iter().all(|(_, body)| body.contains(&newest)));
 }
 
-/// Nothing is settled that could be a witness, and the first product of the step that is asked is poison itself.
+/// Nothing is settled that could be a canary, and the first product of the step that is asked is poison itself.
 #[tokio::test(start_paused = true)]
-async fn a_witness_that_is_poison_itself_does_not_speak_for_all() {
+async fn a_canary_that_is_poison_itself_does_not_speak_for_all() {
     let world = World::with(Options {
         batch_size: 2,
         max_in_flight: 1,
@@ -403,7 +403,7 @@ async fn a_witness_that_is_poison_itself_does_not_speak_for_all() {
 
 /// Products that Digible took before and refuses today are the first that are asked.
 #[tokio::test(start_paused = true)]
-async fn witnesses_that_are_refused_do_not_speak_for_all() {
+async fn canaries_that_are_refused_do_not_speak_for_all() {
     let world = World::with(Options {
         batch_size: 2,
         max_in_flight: 1,
@@ -436,7 +436,7 @@ async fn witnesses_that_are_refused_do_not_speak_for_all() {
 /// A session that ended told with another number than 401: the waits of that time are long.
 #[tokio::test(start_paused = true)]
 async fn what_failed_under_a_dead_session_does_not_wait_for_long() {
-    let world = with_a_witness(Options {
+    let world = with_a_canary(Options {
         batch_size: 1,
         max_in_flight: 1,
         ..options()
@@ -449,7 +449,7 @@ async fn what_failed_under_a_dead_session_does_not_wait_for_long() {
         tokio::time::advance(Duration::from_secs(300)).await;
     }
     world.sync().await;
-    assert!(world.engine.core.waits.until(&id("p0")).is_some());
+    assert!(world.engine.core.retry_queue.until(&id("p0")).is_some());
     let logins = world.cloud.login_count();
     world.cloud.rule(move |_| {
         logins.fetch_add(1, Ordering::SeqCst);
@@ -462,10 +462,10 @@ async fn what_failed_under_a_dead_session_does_not_wait_for_long() {
     assert!(world.cloud.has("p0", 1));
 }
 
-/// The same where nothing passes but a witness.
+/// The same where nothing passes but a canary.
 #[tokio::test(start_paused = true)]
-async fn a_witness_tells_that_the_session_is_alive_again() {
-    let world = with_a_witness(Options {
+async fn a_canary_tells_that_the_session_is_alive_again() {
+    let world = with_a_canary(Options {
         batch_size: 1,
         max_in_flight: 1,
         ..options()
@@ -489,11 +489,11 @@ async fn a_witness_tells_that_the_session_is_alive_again() {
     });
     world.sync().await;
     for key in ["p0", "p1"] {
-        assert_eq!(world.engine.core.waits.until(&id(key)), None, "{key}");
+        assert_eq!(world.engine.core.retry_queue.until(&id(key)), None, "{key}");
     }
 }
 
-/// Nothing is settled that could be a witness, and what breaks Digible comes first.
+/// Nothing is settled that could be a canary, and what breaks Digible comes first.
 #[tokio::test(start_paused = true)]
 async fn one_that_breaks_digible_lets_others_come_before_it() {
     let world = World::with(Options {
@@ -524,7 +524,7 @@ async fn one_that_breaks_digible_lets_others_come_before_it() {
 /// Junk that comes as often as a product may fail, and is over when others pass.
 #[tokio::test(start_paused = true)]
 async fn a_product_that_failed_while_digible_was_ill_is_not_parked() {
-    let world = with_a_witness(Options {
+    let world = with_a_canary(Options {
         batch_size: 1,
         max_in_flight: 1,
         ..options()
@@ -550,7 +550,7 @@ async fn a_product_that_failed_while_digible_was_ill_is_not_parked() {
 /// What passes after a login proves nothing against what was refused before it.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_parked_over_a_login() {
-    let world = with_a_witness(Options {
+    let world = with_a_canary(Options {
         batch_size: 1,
         max_in_flight: 3,
         ..options()

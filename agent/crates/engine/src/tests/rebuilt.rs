@@ -35,7 +35,7 @@ async fn a_table_that_was_made_anew_is_compared() {
     let sent = world.cloud.acknowledged();
     assert_eq!(sent.len(), 2);
     assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
-    let missed = world.board.facts().verified;
+    let missed = world.status_store.facts().verified;
     assert_eq!(missed.missed, 3);
     assert!(missed.cause.contains("made anew"), "{}", missed.cause);
     // Once.

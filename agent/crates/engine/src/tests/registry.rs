@@ -7,9 +7,11 @@ use shopmaster_journal::Pause;
 use tokio_util::sync::CancellationToken;
 
 use super::{World, cloud, engine, options};
-use crate::{Engine, Options, board::Board, live::Live, registry::StartError};
+use crate::{
+    Engine, Options, registry::StartError, run_handle::RunHandle, status_store::StatusStore,
+};
 
-fn begin(world: &World, kind: Kind) -> (Arc<Live>, bool) {
+fn begin(world: &World, kind: Kind) -> (Arc<RunHandle>, bool) {
     let begun = world.engine.runs.begin(
         kind,
         Cause::Requested,
@@ -54,21 +56,26 @@ async fn who_joins_a_sync_sees_his_change_sent() {
 
 #[test]
 fn nobody_joins_a_run_that_has_read_its_last() {
-    let live = || {
+    let handle = || {
         let run = Run::start(Kind::Sync, Cause::Requested);
-        Live::new(run, Arc::new(Board::new()), CancellationToken::new(), false)
+        RunHandle::new(
+            run,
+            Arc::new(StatusStore::new()),
+            CancellationToken::new(),
+            false,
+        )
     };
-    let joined = live();
+    let joined = handle();
     assert!(joined.join(false) && joined.join(false));
     assert!(joined.goes_once_more());
     assert!(joined.join(false));
     assert!(joined.goes_once_more());
     assert!(!joined.goes_once_more());
     assert!(!joined.join(false));
-    let closed = live();
+    let closed = handle();
     closed.close();
     assert!(!closed.join(false));
-    let cancelled = live();
+    let cancelled = handle();
     cancelled.cancel.cancel();
     assert!(!cancelled.join(false));
 }
@@ -127,13 +134,13 @@ async fn a_cancelled_sync_records_what_was_under_way() {
     for key in ["a", "b", "c"] {
         world.shop.put(key, 1);
     }
-    let (live, _) = begin(&world, Kind::Sync);
+    let (handle, _) = begin(&world, Kind::Sync);
     world.cloud.arrived(1).await;
-    world.engine.runs.cancel(&live.now().id).unwrap();
+    world.engine.runs.cancel(&handle.now().id).unwrap();
     let (next, joined) = begin(&world, Kind::Sync);
     assert!(!joined, "one that ends is of no use to others");
     gate.add_permits(1);
-    let run = live.ended().await;
+    let run = handle.ended().await;
     assert_eq!((run.outcome, run.sent), (Some(Outcome::Cancelled), 1));
     gate.add_permits(100);
     assert_eq!(next.ended().await.sent, 2);
@@ -146,13 +153,19 @@ async fn a_run_that_waits_can_be_cancelled() {
     let world = World::new().await;
     world.shop.put("a", 1);
     world.cloud.rule(|_| cloud::asked_to_wait(900));
-    let (live, _) = begin(&world, Kind::Sync);
-    let mut progress = live.watch();
-    let waits = progress.wait_for(|run| run.state == State::Waiting);
-    assert!(waits.await.unwrap().message.contains("asks us to wait"));
+    let (handle, _) = begin(&world, Kind::Sync);
+    let mut progress = handle.watch();
+    let retry_queue = progress.wait_for(|run| run.state == State::Waiting);
+    assert!(
+        retry_queue
+            .await
+            .unwrap()
+            .message
+            .contains("asks us to wait")
+    );
     let began = tokio::time::Instant::now();
-    live.cancel.cancel();
-    assert_eq!(live.ended().await.outcome, Some(Outcome::Cancelled));
+    handle.cancel.cancel();
+    assert_eq!(handle.ended().await.outcome, Some(Outcome::Cancelled));
     assert!(began.elapsed() < Duration::from_secs(900));
 }
 
@@ -168,11 +181,11 @@ async fn a_run_waits_for_the_end_of_a_pause() {
     for key in ["a", "b", "c"] {
         world.shop.put(key, 1);
     }
-    let (live, _) = begin(&world, Kind::Sync);
+    let (handle, _) = begin(&world, Kind::Sync);
     world.cloud.arrived(1).await;
     world.engine.pause(Pause::UntilResumed).await.unwrap();
     gate.add_permits(100);
-    let mut progress = live.watch();
+    let mut progress = handle.watch();
     let paused = progress.wait_for(|run| run.message == "Paused").await;
     // The step that was under way ends; the next one does not begin.
     assert_eq!(paused.unwrap().sent, 1);
@@ -185,7 +198,7 @@ async fn a_run_waits_for_the_end_of_a_pause() {
     // Prices that were read ahead are hours old when it goes on.
     world.shop.put("c", 2);
     world.engine.resume().await.unwrap();
-    assert_eq!(live.ended().await.outcome, Some(Outcome::Completed));
+    assert_eq!(handle.ended().await.outcome, Some(Outcome::Completed));
     let acknowledged = world.cloud.acknowledged();
     let of_c = acknowledged.iter().filter(|(id, _)| *id == super::id("c"));
     assert!(of_c.clone().all(|(_, body)| body.contains("\"0.02\"")));
@@ -198,12 +211,12 @@ async fn stopping_interrupts() {
     world.engine.start();
     world.shop.put("a", 1);
     world.cloud.rule(|_| cloud::asked_to_wait(900));
-    let (live, _) = begin(&world, Kind::Sync);
-    let mut progress = live.watch();
-    let waits = progress.wait_for(|run| run.state == State::Waiting);
-    waits.await.unwrap();
+    let (handle, _) = begin(&world, Kind::Sync);
+    let mut progress = handle.watch();
+    let retry_queue = progress.wait_for(|run| run.state == State::Waiting);
+    retry_queue.await.unwrap();
     world.engine.stop().await;
-    let run = live.now();
+    let run = handle.now();
     assert_eq!(
         (run.state, run.outcome),
         (State::Finished, Some(Outcome::Interrupted))
@@ -221,14 +234,22 @@ async fn a_run_of_a_process_that_was_killed_was_interrupted() {
     let world = World::new().await;
     world.cloud.close_gate();
     world.shop.put("a", 1);
-    let (live, _) = begin(&world, Kind::Sync);
+    let (handle, _) = begin(&world, Kind::Sync);
     world.cloud.arrived(1).await;
-    let board = Arc::new(Board::new());
+    let status_store = Arc::new(StatusStore::new());
     let (folder, shop, cloud) = (&world.folder, &world.shop, &world.cloud);
-    let next = engine(folder, shop, cloud, &board, options(), Duration::ZERO).await;
-    let run = next.runs.get(&live.now().id).await.unwrap().unwrap();
+    let next = engine(
+        folder,
+        shop,
+        cloud,
+        &status_store,
+        options(),
+        Duration::ZERO,
+    )
+    .await;
+    let run = next.runs.get(&handle.now().id).await.unwrap().unwrap();
     assert_eq!(run.outcome, Some(Outcome::Interrupted));
-    assert_eq!(board.facts().last_sync, Some(run));
+    assert_eq!(status_store.facts().last_sync, Some(run));
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ async fn uploaded(count: usize, options: Options) -> World {
 
 fn state(world: &World) -> State {
     let zone = jiff::tz::TimeZone::UTC;
-    shopmaster_health::report(&world.board.facts(), jiff::Timestamp::now(), &zone).state
+    shopmaster_health::report(&world.status_store.facts(), jiff::Timestamp::now(), &zone).state
 }
 
 async fn explained(world: &World, key: &str) -> ProductState {
@@ -94,11 +94,11 @@ async fn what_changes_behind_an_upload_is_sent_by_it() {
         Cause::Requested,
         shopmaster_health::run::Wish::default(),
     );
-    let (live, _) = begun.unwrap();
+    let (handle, _) = begun.unwrap();
     world.cloud.arrived(1).await;
     world.shop.put("a", 2);
     gate.add_permits(1_000);
-    assert_eq!(live.ended().await.sent, 3);
+    assert_eq!(handle.ended().await.sent, 3);
     assert!(world.cloud.has("a", 2));
 }
 
@@ -110,8 +110,8 @@ async fn gone_needs_two_looks_ten_minutes_apart() {
     world.sync().await;
     assert!(!world.is_removed("p0001").await);
     assert_eq!(explained(&world, "p0001").await, ProductState::Pending);
-    let waits = (world.board.facts().pending, state(&world));
-    assert_eq!(waits, (2, State::Pending));
+    let retry_queue = (world.status_store.facts().pending, state(&world));
+    assert_eq!(retry_queue, (2, State::Pending));
     sleep(9 * MINUTE).await;
     world.sync().await;
     assert!(!world.is_removed("p0001").await);
@@ -159,7 +159,7 @@ async fn a_table_that_shrinks_at_once_is_not_believed() {
         sleep(LONG).await;
     }
     assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
-    let shrank = world.board.facts().shrank.unwrap();
+    let shrank = world.status_store.facts().shrank.unwrap();
     assert_eq!((shrank.missing, shrank.known), (11, 100));
     assert_eq!(world.engine.journal().counts().await.unwrap().removed, 0);
     // Few enough now: the looks begin.
@@ -257,7 +257,7 @@ async fn a_product_in_doubt_is_sent_once_more_and_is_not_gone_at_one_look() {
     world.shop.put("p0005", 2);
     world.sync().await;
     assert!(world.known("p0005").await.is_in_doubt());
-    assert_eq!(world.board.facts().scan.unwrap().compared_at, None);
+    assert_eq!(world.status_store.facts().scan.unwrap().compared_at, None);
     world.cloud.is_well();
     world.shop.delete("p0005");
     world.sync().await;
@@ -502,7 +502,7 @@ fn what_was_not_tried_behind_a_check_of_capture_is_not_needed() {
 
 #[test]
 fn ids_of_both_kinds_are_told_apart() {
-    let mut met = crate::scan::Met::default();
+    let mut met = crate::scan::SeenSet::default();
     met.add([&id("1"), &id("2")]);
     met.seal();
     assert!(met.has(&id("1")) && !met.has(&shopmaster_product::ProductId::Integer(1)));
@@ -513,7 +513,7 @@ fn ids_of_both_kinds_are_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_a_till_holds_costs_a_walk_that_row() {
     let world = uploaded(50, scanning()).await;
-    let compared = world.board.facts().last_compared_at;
+    let compared = world.status_store.facts().last_compared_at;
     world.shop.lock("p0007");
     world.shop.put("p0007", 2);
     world.shop.put("p0009", 2);
@@ -525,12 +525,12 @@ async fn a_row_that_a_till_holds_costs_a_walk_that_row() {
     }
     assert!(world.cloud.has("p0009", 2));
     assert!(!world.is_removed("p0007").await);
-    let facts = world.board.facts();
+    let facts = world.status_store.facts();
     assert_eq!((facts.pending, state(&world)), (1, State::Pending));
     assert_eq!(facts.last_compared_at, compared, "not every product was");
     world.shop.unlock("p0007");
     assert_eq!(world.sync().await.sent, 1);
     assert!(world.cloud.has("p0007", 2));
     assert_eq!(state(&world), State::UpToDate);
-    assert_ne!(world.board.facts().last_compared_at, compared);
+    assert_ne!(world.status_store.facts().last_compared_at, compared);
 }

@@ -13,7 +13,7 @@ use super::{
     cloud::{self, Applied},
     id, options,
 };
-use crate::{Options, backoff::Jitter, waits::Strikes};
+use crate::{Options, backoff::Jitter, retry_queue::Strikes};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -36,7 +36,7 @@ async fn a_sync_starts_at_once_and_then_at_each_interval() {
     assert_eq!(world.shop.walks(), 1);
     sleep(seconds(15)).await;
     assert_eq!(world.shop.walks(), 2);
-    let next = world.board.facts().next_sync_at.unwrap();
+    let next = world.status_store.facts().next_sync_at.unwrap();
     assert!(next > Timestamp::now());
     world.engine.stop().await;
 }
@@ -104,8 +104,8 @@ async fn a_cloud_that_is_away_is_asked_ever_more_seldom() {
 async fn a_wait_that_belongs_to_nobody_starts_one_sync_at_most() {
     let world = started(options()).await;
     sleep(seconds(5)).await;
-    let waits = &world.engine.core.waits;
-    waits.defer(
+    let retry_queue = &world.engine.core.retry_queue;
+    retry_queue.defer(
         &id("nobody"),
         None,
         Strikes::default(),
@@ -128,7 +128,7 @@ async fn a_product_that_reverts_while_it_waits_waits_no_more() {
     world.shop.put("a", 1);
     sleep(seconds(70)).await;
     assert_eq!(world.shop.pending(), 0);
-    assert_eq!(world.engine.core.waits.earliest(), None);
+    assert_eq!(world.engine.core.retry_queue.earliest(), None);
     world.engine.stop().await;
 }
 
@@ -159,8 +159,12 @@ async fn nothing_is_sent_while_paused_and_all_of_it_after() {
     world.shop.put("a", 1);
     sleep(HOUR).await;
     assert_eq!(world.cloud.requests().len(), 0);
-    assert_eq!(world.board.facts().pending, 1, "people see what waits");
-    assert_eq!(world.board.facts().next_sync_at, None);
+    assert_eq!(
+        world.status_store.facts().pending,
+        1,
+        "people see what waits"
+    );
+    assert_eq!(world.status_store.facts().next_sync_at, None);
     world.engine.resume().await.unwrap();
     sleep(seconds(5)).await;
     assert!(world.cloud.has("a", 1));
@@ -182,7 +186,7 @@ async fn a_pause_ends_by_itself_also_without_syncs() {
         let ended = Pause::Until(Timestamp::UNIX_EPOCH);
         world.engine.pause(ended).await.unwrap();
         sleep(seconds(60)).await;
-        assert_eq!(world.board.facts().paused, None);
+        assert_eq!(world.status_store.facts().paused, None);
         assert_eq!(*world.engine.core.pause.borrow(), None);
         assert_eq!(world.cloud.has("a", 1), automatic);
         world.engine.stop().await;
@@ -199,7 +203,7 @@ async fn without_automatic_syncs_people_see_what_waits() {
     world.shop.put("a", 1);
     sleep(HOUR).await;
     assert_eq!(world.shop.walks(), 0);
-    assert_eq!(world.board.facts().pending, 1);
+    assert_eq!(world.status_store.facts().pending, 1);
     world.engine.stop().await;
 }
 
@@ -252,10 +256,10 @@ async fn an_upload_that_somebody_cancelled_waits_for_a_person() {
         Cause::Requested,
         shopmaster_health::run::Wish::default(),
     );
-    let (live, _) = begun.unwrap();
+    let (handle, _) = begun.unwrap();
     world.cloud.arrived(1).await;
-    world.engine.runs.cancel(&live.now().id).unwrap();
-    live.ended().await;
+    world.engine.runs.cancel(&handle.now().id).unwrap();
+    handle.ended().await;
     world.restart(options()).await;
     world.cloud.is_well();
     world.engine.start();

@@ -10,11 +10,11 @@ use shopmaster_journal::StoredRun;
 use tokio::time::sleep;
 
 use super::{World, cloud, engine, options};
-use crate::board::Board;
+use crate::status_store::StatusStore;
 
 fn state(world: &World) -> State {
     let zone = jiff::tz::TimeZone::UTC;
-    shopmaster_health::report(&world.board.facts(), jiff::Timestamp::now(), &zone).state
+    shopmaster_health::report(&world.status_store.facts(), jiff::Timestamp::now(), &zone).state
 }
 
 #[tokio::test(start_paused = true)]
@@ -27,13 +27,13 @@ async fn a_run_that_panics_has_failed_and_the_process_ends() {
         Cause::Requested,
         shopmaster_health::run::Wish::default(),
     );
-    let live = begun.unwrap().0;
-    let run = live.ended().await;
+    let handle = begun.unwrap().0;
+    let run = handle.ended().await;
     assert_eq!(run.outcome, Some(Outcome::Failed));
     assert!(run.message.starts_with("Internal error"), "{}", run.message);
     world.crashed.cancelled().await;
-    assert!(world.board.facts().runs.is_empty());
-    assert_eq!(world.board.facts().last_sync, Some(run.clone()));
+    assert!(world.status_store.facts().runs.is_empty());
+    assert_eq!(world.status_store.facts().last_sync, Some(run.clone()));
     assert_eq!(
         world.engine.runs.get(&run.id).await.unwrap(),
         Some(run.clone())
@@ -64,7 +64,7 @@ async fn what_waits_is_counted_while_digible_asks_us_to_wait() {
     world.cloud.arrived(1).await;
     sleep(Duration::from_secs(3)).await;
     assert_eq!(
-        (world.board.facts().pending, state(&world)),
+        (world.status_store.facts().pending, state(&world)),
         (5, State::Sending)
     );
     for key in keys(5, 8) {
@@ -72,13 +72,13 @@ async fn what_waits_is_counted_while_digible_asks_us_to_wait() {
     }
     sleep(Duration::from_secs(3)).await;
     assert_eq!(
-        (world.board.facts().pending, state(&world)),
+        (world.status_store.facts().pending, state(&world)),
         (8, State::Sending)
     );
     world.cloud.is_well();
     sleep(Duration::from_secs(1_000)).await;
     assert_eq!(
-        (world.board.facts().pending, state(&world)),
+        (world.status_store.facts().pending, state(&world)),
         (0, State::UpToDate)
     );
     world.engine.stop().await;
@@ -92,7 +92,7 @@ async fn a_sync_is_sending_from_what_it_finds_to_its_end() {
     for number in 0..300 {
         world.shop.put(&format!("p{number}"), 1);
     }
-    let mut posted = world.board.watch();
+    let mut snapshot = world.status_store.watch();
     let begun = world.engine.runs.begin(
         Kind::Sync,
         Cause::Requested,
@@ -102,10 +102,10 @@ async fn a_sync_is_sending_from_what_it_finds_to_its_end() {
     // Each state that anybody could see.
     while ended.borrow().outcome.is_none() {
         tokio::select! {
-            changed = posted.changed() => changed.unwrap(),
+            changed = snapshot.changed() => changed.unwrap(),
             changed = ended.changed() => changed.unwrap(),
         }
-        let facts = posted.borrow_and_update().facts.clone();
+        let facts = snapshot.borrow_and_update().facts.clone();
         let zone = jiff::tz::TimeZone::UTC;
         states.push(shopmaster_health::report(&facts, jiff::Timestamp::now(), &zone).state);
     }
@@ -191,20 +191,31 @@ async fn what_a_killed_run_did_is_known_afterwards() {
         Cause::Requested,
         shopmaster_health::run::Wish::default(),
     );
-    let live = begun.unwrap().0;
+    let handle = begun.unwrap().0;
     world.cloud.arrived(11).await;
     sleep(Duration::from_secs(5)).await;
-    let sent = live.now().sent;
+    let sent = handle.now().sent;
     assert!(sent > 0);
     // As if the first process was killed here.
-    let board = Arc::new(Board::new());
+    let status_store = Arc::new(StatusStore::new());
     let (folder, shop, cloud) = (&world.folder, &world.shop, &world.cloud);
-    let next = engine(folder, shop, cloud, &board, options(), Duration::ZERO).await;
-    let run = next.runs.get(&live.now().id).await.unwrap().unwrap();
+    let next = engine(
+        folder,
+        shop,
+        cloud,
+        &status_store,
+        options(),
+        Duration::ZERO,
+    )
+    .await;
+    let run = next.runs.get(&handle.now().id).await.unwrap().unwrap();
     assert_eq!((run.outcome, run.sent), (Some(Outcome::Interrupted), sent));
     assert!(run.took_ms.unwrap() >= 2_000);
-    assert_eq!(board.facts().last_sent_at, world.board.facts().last_sent_at);
-    assert!(board.facts().last_sent_at.is_some());
+    assert_eq!(
+        status_store.facts().last_sent_at,
+        world.status_store.facts().last_sent_at
+    );
+    assert!(status_store.facts().last_sent_at.is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,9 +237,9 @@ async fn the_last_sync_is_the_one_that_began_last_whatever_the_clock_said() {
     let journal = world.engine.journal();
     journal.store_run(stored, None).await.unwrap();
     world.restart(options()).await;
-    assert_eq!(world.board.facts().last_sync, Some(ahead.clone()));
+    assert_eq!(world.status_store.facts().last_sync, Some(ahead.clone()));
     let now = world.sync().await;
-    assert_eq!(world.board.facts().last_sync, Some(now.clone()));
+    assert_eq!(world.status_store.facts().last_sync, Some(now.clone()));
     let listed = world.engine.runs.list(10).await.unwrap();
     assert_eq!(listed, [now, ahead]);
 }
@@ -237,7 +248,7 @@ async fn the_last_sync_is_the_one_that_began_last_whatever_the_clock_said() {
 async fn two_times_are_kept_apart() {
     let mut world = World::new().await;
     let times = |world: &World| {
-        let facts = world.board.facts();
+        let facts = world.status_store.facts();
         (facts.last_sent_at, facts.last_compared_at)
     };
     assert_eq!(times(&world), (None, None));

@@ -198,12 +198,12 @@ async fn being_asked_to_wait_is_no_trouble() {
     let world = World::new().await;
     world.shop.put("a", 1);
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let (board, notes, mut asked) = (Arc::clone(&world.board), Arc::clone(&seen), 0);
+    let (status_store, notes, mut asked) = (Arc::clone(&world.status_store), Arc::clone(&seen), 0);
     world.cloud.rule(move |_| {
         notes
             .lock()
             .unwrap()
-            .extend(shopmaster_health::codes(&board.facts()));
+            .extend(shopmaster_health::codes(&status_store.facts()));
         asked += 1;
         match asked {
             1..=5 => cloud::asked_to_wait(60),

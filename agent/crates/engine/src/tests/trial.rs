@@ -9,7 +9,7 @@ use super::{
     World,
     cloud::{self, Applied, Reaction},
 };
-use crate::halt::Halt;
+use crate::stop_reason::StopReason;
 
 /// A page in place of an answer.
 fn a_page() -> Reaction {
@@ -33,7 +33,7 @@ async fn one_request_asks_whether_the_wait_is_over() {
     let world = World::new().await;
     stock(&world);
     world.cloud.rule(|_| cloud::asked_to_wait(1));
-    let (live, _) = world
+    let (handle, _) = world
         .engine
         .runs
         .begin(
@@ -47,7 +47,7 @@ async fn one_request_asks_whether_the_wait_is_over() {
     // The first step had some under way at once.
     assert!((30..=66).contains(&requests), "{requests} in a minute");
     world.cloud.is_well();
-    assert_eq!(live.ended().await.outcome, Some(Outcome::Completed));
+    assert_eq!(handle.ended().await.outcome, Some(Outcome::Completed));
     assert!(world.cloud.has("p199", 1));
 }
 
@@ -105,7 +105,7 @@ async fn a_product_that_never_gets_an_answer_holds_up_no_others() {
         }
         loses_one(&world);
         // As after an outage: the first job of all is the one that fails.
-        world.engine.core.note_halt(&Halt::Hold {
+        world.engine.core.note_halt(&StopReason::Hold {
             wait: Duration::ZERO,
             reason: String::new(),
         });

@@ -6,7 +6,7 @@ use shopmaster_health::run::{Cause, Kind, Outcome};
 use shopmaster_journal::UploadProgress;
 
 use super::{World, cloud, id, options};
-use crate::{Options, backoff::Jitter, waits::Strikes};
+use crate::{Options, backoff::Jitter, retry_queue::Strikes};
 
 /// A first page of two, then pages of four and more.
 fn small() -> Options {
@@ -45,8 +45,8 @@ async fn every_product_is_sent() {
 async fn a_product_that_waits_its_own_time_is_not_jumped_over() {
     let world = stocked(small()).await;
     let minute = Some(Duration::from_secs(60));
-    let waits = &world.engine.core.waits;
-    waits.defer(&id("b"), None, Strikes::default(), minute, Jitter::draw());
+    let retry_queue = &world.engine.core.retry_queue;
+    retry_queue.defer(&id("b"), None, Strikes::default(), minute, Jitter::draw());
     let run = world.upload().await;
     assert_eq!(run.outcome, Some(Outcome::Completed));
     assert!(is_equal(&world));
@@ -125,13 +125,13 @@ async fn a_cancelled_upload_goes_on_where_it_stopped() {
         Cause::Requested,
         shopmaster_health::run::Wish::default(),
     );
-    let (live, _) = begun.unwrap();
+    let (handle, _) = begun.unwrap();
     // The first page of two has passed; of the second one of four, half.
     gate.add_permits(1);
     world.cloud.arrived(2).await;
-    world.engine.runs.cancel(&live.now().id).unwrap();
+    world.engine.runs.cancel(&handle.now().id).unwrap();
     gate.add_permits(100);
-    let run = live.ended().await;
+    let run = handle.ended().await;
     assert_eq!(run.outcome, Some(Outcome::Cancelled));
     assert!(run.message.contains("shopmasterctl upload"));
     assert_eq!(run.sent, 4);
@@ -268,7 +268,7 @@ async fn what_an_upload_covered_is_no_longer_pending() {
     let run = world.upload().await;
     assert_eq!((run.outcome, run.sent), (Some(Outcome::Completed), 10));
     assert_eq!(world.shop.pending(), 0);
-    assert_eq!(world.board.facts().pending, 0);
+    assert_eq!(world.status_store.facts().pending, 0);
     assert_eq!(world.codes(), [""; 0]);
 }
 
@@ -287,7 +287,7 @@ async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
         "{}",
         run.message
     );
-    assert_eq!(world.board.facts().counts.in_doubt, 1);
+    assert_eq!(world.status_store.facts().counts.in_doubt, 1);
     // Whoever ends now has not forgotten it.
     world.restart(small()).await;
     let run = world.sync().await;
@@ -331,7 +331,7 @@ async fn an_upload_finds_that_a_refused_product_is_gone() {
     assert_eq!(world.upload().await.removed, 0);
 }
 
-/// They are all that is left of the shop's only page: products that this upload has sent already are witnesses, too.
+/// They are all that is left of the shop's only page: products that this upload has sent already are canaries, too.
 #[tokio::test(start_paused = true)]
 async fn products_that_break_digible_do_not_hold_the_upload_of_a_small_shop() {
     let usual = Options {

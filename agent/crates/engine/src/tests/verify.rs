@@ -41,13 +41,13 @@ fn failed(run: &Run, text: &str) {
 #[tokio::test(start_paused = true)]
 async fn one_that_finds_nothing_costs_no_request() {
     let world = equal(100).await;
-    let before = world.board.facts().last_compared_at;
+    let before = world.status_store.facts().last_compared_at;
     let run = verify(&world).await;
     completed(&run, "100 of 100 products up to date, compared at ");
     assert_eq!((run.requests, run.sent, run.done), (0, 0, 100));
     assert_eq!(world.cloud.requests().len(), 0);
     world.engine.refresh().await;
-    assert!(world.board.facts().last_compared_at >= before);
+    assert!(world.status_store.facts().last_compared_at >= before);
     assert_eq!(world.codes(), [""; 0]);
 }
 
@@ -68,7 +68,7 @@ async fn what_nobody_captured_is_found_sent_and_told() {
     assert!(world.is_removed("p0002").await);
     assert_eq!(world.cloud.acknowledged().len(), 2);
     assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
-    assert_eq!(world.board.facts().verified.missed, 3);
+    assert_eq!(world.status_store.facts().verified.missed, 3);
     // Until the next one that finds none.
     completed(&verify(&world).await, "100 of 100 products up to date");
     assert_eq!(world.codes(), [""; 0]);
@@ -85,7 +85,7 @@ async fn what_waits_was_not_missed() {
     assert!(world.cloud.has("p0001", 2) && world.cloud.has("new", 2));
     assert!(world.is_removed("p0002").await);
     assert_eq!(world.codes(), [""; 0]);
-    assert_eq!(world.board.facts().verified.missed, 0);
+    assert_eq!(world.status_store.facts().verified.missed, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,7 +97,7 @@ async fn what_waits_while_digible_is_away_was_not_missed_either() {
     world.shop.stock(["p0003".to_owned()], 9);
     let run = verify(&world).await;
     failed(&run, "1 product differed");
-    assert_eq!(world.board.facts().verified.missed, 1);
+    assert_eq!(world.status_store.facts().verified.missed, 1);
     world.cloud.is_well();
     sleep(Duration::from_secs(600)).await;
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
@@ -193,11 +193,11 @@ async fn what_was_found_before_it_was_cancelled_is_known() {
     world.shop.stock(names(300), 1);
     world.upload().await;
     world.shop.stock(names(2), 7);
-    let live = world.begin(Kind::Verify);
-    let mut progress = live.watch();
+    let handle = world.begin(Kind::Verify);
+    let mut progress = handle.watch();
     progress.wait_for(|run| run.done > 0).await.unwrap();
-    live.cancel.cancel();
-    assert_eq!(live.ended().await.outcome, Some(Outcome::Cancelled));
+    handle.cancel.cancel();
+    assert_eq!(handle.ended().await.outcome, Some(Outcome::Cancelled));
     assert!(world.engine.journal().counts().await.unwrap().in_doubt > 0);
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
     assert!(world.cloud.has("p0000", 7));
@@ -265,10 +265,10 @@ async fn while_the_first_upload_is_not_done_nobody_is_asked() {
     let world = World::new().await;
     world.shop.stock(names(100), 1);
     world.cloud.is_away();
-    let live = world.begin(Kind::Upload);
+    let handle = world.begin(Kind::Upload);
     world.cloud.arrived(1).await;
-    live.cancel.cancel();
-    live.ended().await;
+    handle.cancel.cancel();
+    handle.ended().await;
     world.cloud.is_well();
     world.shop.put("p0001", 2);
     world.sync().await;
@@ -283,7 +283,7 @@ async fn what_the_till_holds_is_neither_gone_nor_missed() {
     let run = verify(&world).await;
     completed(&run, "100 of 100 products up to date");
     assert!(!world.is_removed("p0001").await);
-    assert_eq!(world.board.facts().verified.missed, 0);
+    assert_eq!(world.status_store.facts().verified.missed, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -310,7 +310,7 @@ async fn it_does_what_an_upload_is_due_for() {
     assert_eq!(world.cloud.acknowledged().len(), 1);
     // It was known that changes may have been missed.
     assert_eq!(world.codes(), [""; 0]);
-    assert_eq!(world.board.facts().verified.missed, 0);
+    assert_eq!(world.status_store.facts().verified.missed, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -323,7 +323,7 @@ async fn a_walked_table_is_verified_too() {
     let run = verify(&world).await;
     completed(&run, "100 of 100 products up to date");
     assert!(world.cloud.has("p0001", 7));
-    let facts = world.board.facts();
+    let facts = world.status_store.facts();
     assert_eq!(facts.verified.missed, 0);
     assert!(facts.scan.unwrap().compared_at.is_some());
     for key in &names(90) {
@@ -338,9 +338,9 @@ async fn a_walked_table_is_verified_too() {
 async fn one_that_is_cancelled_begins_again() {
     let world = equal(2_000).await;
     world.shop.stock(["p1999".to_owned()], 7);
-    let live = world.begin(Kind::Verify);
-    live.cancel.cancel();
-    assert_eq!(live.ended().await.outcome, Some(Outcome::Cancelled));
+    let handle = world.begin(Kind::Verify);
+    handle.cancel.cancel();
+    assert_eq!(handle.ended().await.outcome, Some(Outcome::Cancelled));
     completed(&verify(&world).await, "2,000 of 2,000 products up to date");
     assert!(world.cloud.has("p1999", 7));
 }
@@ -356,14 +356,19 @@ async fn syncs_go_on_between_its_pages() {
     world.shop.stock(names(300), 1);
     world.upload().await;
     world.cloud.forget();
-    let live = world.begin(Kind::Verify);
-    let mut progress = live.watch();
+    let handle = world.begin(Kind::Verify);
+    let mut progress = handle.watch();
     progress.wait_for(|run| run.done > 0).await.unwrap();
     world.shop.put("p0001", 2);
     assert_eq!(world.sync().await.sent, 1);
-    let run = live.ended().await;
+    let run = handle.ended().await;
     completed(&run, "300 of 300 products up to date");
-    assert_eq!(world.board.facts().verified.missed, 0, "{:?}", id("p0001"));
+    assert_eq!(
+        world.status_store.facts().verified.missed,
+        0,
+        "{:?}",
+        id("p0001")
+    );
 }
 
 /// The runs of the engine, newest first.
@@ -406,9 +411,9 @@ async fn one_begins_by_itself_each_night() {
 #[tokio::test(start_paused = true)]
 async fn one_that_the_end_of_the_process_stopped_begins_again() {
     let mut world = equal(2_000).await;
-    let live = world.begin(Kind::Verify);
+    let handle = world.begin(Kind::Verify);
     world.shop.stock(["p1999".to_owned()], 7);
-    let mut progress = live.watch();
+    let mut progress = handle.watch();
     progress.wait_for(|run| run.done > 0).await.unwrap();
     world.restart(options()).await;
     assert_eq!(
@@ -488,11 +493,11 @@ async fn it_waits_for_a_database_that_is_away() {
     world.shop.go_away(Some(|| {
         shopmaster_catalog::CatalogError::NoFile("shop.db".into())
     }));
-    let live = world.begin(Kind::Verify);
+    let handle = world.begin(Kind::Verify);
     sleep(Duration::from_secs(7_200)).await;
-    assert_eq!(live.now().outcome, None);
+    assert_eq!(handle.now().outcome, None);
     world.shop.go_away(None);
-    completed(&live.ended().await, "100 of 100 products up to date");
+    completed(&handle.ended().await, "100 of 100 products up to date");
     assert!(world.cloud.has("p0001", 7));
 }
 
@@ -566,16 +571,16 @@ async fn what_was_missed_is_told_although_the_process_ended_before_it_was_sent()
     let mut world = equal(100).await;
     world.shop.stock(names(50), 5);
     world.cloud.is_away();
-    let live = world.begin_confirmed(Kind::Verify);
+    let handle = world.begin_confirmed(Kind::Verify);
     world.cloud.arrived(1).await;
     world.restart(options()).await;
-    assert!(live.now().outcome.is_some());
+    assert!(handle.now().outcome.is_some());
     world.cloud.is_well();
     sleep(Duration::from_secs(600)).await;
     completed(&verify(&world).await, "100 of 100 products up to date");
     assert!(world.cloud.has("p0049", 5));
     assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
-    assert_eq!(world.board.facts().verified.missed, 50);
+    assert_eq!(world.status_store.facts().verified.missed, 50);
     completed(&verify(&world).await, "100 of 100 products up to date");
     assert_eq!(world.codes(), [""; 0]);
 }

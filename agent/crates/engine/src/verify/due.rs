@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{alarm::Alarm, core::Core, halt::StepError};
+use crate::{alarm::Alarm, core::Core, stop_reason::StepError};
 
 /// Whether one is to begin by itself: something says that rows may be others, or changes may have been missed, or
 /// it is the time of the night. Where the table is walked, each walk is one, except after the table was replaced.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use shopmaster_product::ProductId;
 
-use crate::{core::Core, halt::StepError, scan::Met};
+use crate::{core::Core, scan::SeenSet, stop_reason::StepError};
 
 /// So many may differ in a small shop before somebody is asked, whatever their share.
 const FEW: u64 = 5;
@@ -14,7 +14,7 @@ const LOT: usize = 1_000;
 /// What walking the table without sending has found.
 #[derive(Debug, Default)]
 pub(crate) struct Inspection {
-    pub(super) met: Met,
+    pub(super) seen: SeenSet,
     /// The first of those that differ, at most `most`.
     pub(super) differing: Vec<ProductId>,
     /// How many differ.
@@ -44,7 +44,7 @@ impl Inspection {
             .max(LOT);
         let asks = !is_confirmed && limit < 100;
         Self {
-            met: Met::default(),
+            seen: SeenSet::default(),
             differing: Vec::new(),
             count: 0,
             most: asks.then_some(most),
@@ -65,7 +65,7 @@ impl Inspection {
         ids: impl IntoIterator<Item = &'a ProductId>,
         differing: Vec<ProductId>,
     ) {
-        self.met.add(ids);
+        self.seen.add(ids);
         self.count += differing.len() as u64;
         let room = self
             .most
@@ -100,7 +100,7 @@ impl Inspection {
         // A question stays one, however much of it is sent by and by.
         let few = match self.has_question {
             true => 0,
-            false => (self.met.count() * self.limit / 100).max(FEW),
+            false => (self.seen.count() * self.limit / 100).max(FEW),
         };
         self.most.is_some() && (self.count > few || self.count > self.differing.len() as u64)
     }

@@ -181,8 +181,8 @@ async fn one_that_ends_right_after_an_acknowledgement_proves_nothing_against_pro
     ] {
         assert!(matches!(answer, Answer::Refused { .. }), "{answer:?}");
     }
-    let witness = digible.send_batch(&[&item]).await;
-    assert!(is_retry(&witness, Fate::Unknown), "{witness:?}");
+    let canary = digible.send_batch(&[&item]).await;
+    assert!(is_retry(&canary, Fate::Unknown), "{canary:?}");
     assert_eq!(digible.send_batch(&[&item]).await, Answer::Acknowledged);
     assert_eq!(server.logins(), 1);
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     decide::{self, Decision, View},
-    waits::Strikes,
+    retry_queue::Strikes,
 };
 
 const BODIES: [Body; 2] = [1, 2];

@@ -10,7 +10,7 @@ use shopmaster_product::ProductId;
 use tokio::time::sleep;
 
 use super::{World, cloud, id};
-use crate::trim::{Trimmer, trim};
+use crate::compact::{Compactor, trim};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -55,7 +55,7 @@ proptest! {
         page in 1_usize..20,
     ) {
         let log: Vec<_> = log.into_iter().enumerate().map(|(n, one)| change(n, one)).collect();
-        let mut trimmer = Trimmer::default();
+        let mut trimmer = Compactor::default();
         let between: Vec<_> = log.chunks(page).flat_map(|page| trimmer.read(page.to_vec())).collect();
         let mut left = log.clone();
         left.retain(|change| !between.contains(&change.identity));
@@ -86,7 +86,7 @@ async fn a_pause_keeps_the_change_log_small() {
     assert_eq!(world.shop.pending(), 3_001);
     sleep(2 * MINUTE).await;
     assert_eq!(world.shop.pending(), 7);
-    assert_eq!(world.board.facts().pending, 4);
+    assert_eq!(world.status_store.facts().pending, 4);
     world.engine.resume().await.unwrap();
     sleep(MINUTE).await;
     for key in ["a", "b", "c"] {
@@ -139,8 +139,8 @@ async fn many_products_are_no_reason_to_trim() {
 async fn a_large_change_log_is_told() {
     let world = World::new().await;
     world.upload().await;
-    world.board.update(|facts| facts.changes = 99_999);
+    world.status_store.update(|facts| facts.changes = 99_999);
     assert_eq!(world.codes(), [""; 0]);
-    world.board.update(|facts| facts.changes = 100_000);
+    world.status_store.update(|facts| facts.changes = 100_000);
     assert_eq!(world.codes(), ["CHANGELOG_LARGE"]);
 }

@@ -7,13 +7,13 @@ use tokio::task::JoinHandle;
 
 /// Deletes changes, one lot after the other. After a failure it deletes nothing more: what is left is
 /// found again.
-pub(super) struct Deletions {
+pub(super) struct AckQueue {
     catalog: Arc<dyn Catalog>,
     going: Option<JoinHandle<Result<u64, CatalogError>>>,
     failure: Option<CatalogError>,
 }
 
-impl Deletions {
+impl AckQueue {
     pub(super) fn new(catalog: Arc<dyn Catalog>) -> Self {
         Self {
             catalog,

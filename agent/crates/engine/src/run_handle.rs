@@ -1,4 +1,4 @@
-//! A run that goes.
+//! A run in progress: what others see of it, and how they end it.
 
 use std::{
     sync::{
@@ -12,31 +12,31 @@ use shopmaster_health::run::{Run, State};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::board::Board;
+use super::status_store::StatusStore;
 
-/// How often the board is told of progress: people cannot read faster.
-const BOARD_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the status store is told of progress: people cannot read faster.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A run that goes: others watch it through here and ask it to stop.
+/// A run in progress: others watch it through this handle and ask it to stop.
 #[derive(Debug)]
-pub struct Live {
+pub struct RunHandle {
     progress: watch::Sender<Run>,
     /// By a clock that nobody sets.
     began: Instant,
-    board: Arc<Board>,
+    status_store: Arc<StatusStore>,
     shown: Mutex<Instant>,
-    /// The board is to be told in a moment what it was not told at once.
+    /// The status store is to be told in a moment what it was not told at once.
     owed: Arc<AtomicBool>,
     /// Ends it after what is under way.
     pub cancel: CancellationToken,
-    door: Mutex<Door>,
+    join_gate: Mutex<JoinGate>,
     left_over: AtomicBool,
     confirmed: AtomicBool,
 }
 
 /// Whether somebody may still join a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
+enum JoinGate {
     Open,
     /// Somebody has joined since it last read the ChangeLog from its beginning.
     Joined,
@@ -44,22 +44,22 @@ enum Door {
     Closed,
 }
 
-impl Live {
+impl RunHandle {
     pub(super) fn new(
         run: Run,
-        board: Arc<Board>,
+        status_store: Arc<StatusStore>,
         cancel: CancellationToken,
         confirmed: bool,
     ) -> Self {
-        board.update(|facts| facts.runs.push(run.clone()));
+        status_store.update(|facts| facts.runs.push(run.clone()));
         Self {
             progress: watch::Sender::new(run),
             began: Instant::now(),
-            board,
+            status_store,
             shown: Mutex::new(Instant::now()),
             owed: Arc::default(),
             cancel,
-            door: Mutex::new(Door::Open),
+            join_gate: Mutex::new(JoinGate::Open),
             left_over: AtomicBool::new(false),
             confirmed: AtomicBool::new(confirmed),
         }
@@ -86,26 +86,30 @@ impl Live {
     /// Joins it: a sync then reads the ChangeLog once more before it ends. False when it is too late.
     /// `confirmed`: who joins has said yes to what it would ask about.
     pub(super) fn join(&self, confirmed: bool) -> bool {
-        let mut door = self.door();
-        if *door == Door::Closed || self.cancel.is_cancelled() {
+        let mut join_gate = self.join_gate();
+        if *join_gate == JoinGate::Closed || self.cancel.is_cancelled() {
             return false;
         }
-        *door = Door::Joined;
+        *join_gate = JoinGate::Joined;
         self.confirmed.fetch_or(confirmed, Ordering::SeqCst);
         true
     }
 
     /// Whether somebody has joined since this was last asked; if not, nobody can any more.
     pub(super) fn goes_once_more(&self) -> bool {
-        let mut door = self.door();
-        let joined = *door == Door::Joined;
-        *door = if joined { Door::Open } else { Door::Closed };
+        let mut join_gate = self.join_gate();
+        let joined = *join_gate == JoinGate::Joined;
+        *join_gate = if joined {
+            JoinGate::Open
+        } else {
+            JoinGate::Closed
+        };
         joined
     }
 
     /// Nobody can join any more.
     pub(super) fn close(&self) {
-        *self.door() = Door::Closed;
+        *self.join_gate() = JoinGate::Closed;
     }
 
     /// Whether somebody said yes to what it would ask about.
@@ -132,8 +136,10 @@ impl Live {
         }
     }
 
-    fn door(&self) -> MutexGuard<'_, Door> {
-        self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    fn join_gate(&self) -> MutexGuard<'_, JoinGate> {
+        self.join_gate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes progress.
@@ -170,25 +176,25 @@ impl Live {
 
     fn show(&self) {
         let run = self.now();
-        self.board.update(|facts| facts.show_run(&run));
+        self.status_store.update(|facts| facts.show_run(&run));
     }
 
     /// Otherwise the last of what came at once would not be seen while the next takes its time.
     fn show_later(&self) {
-        let (progress, board) = (self.watch(), Arc::clone(&self.board));
+        let (progress, status_store) = (self.watch(), Arc::clone(&self.status_store));
         let owed = Arc::clone(&self.owed);
         tokio::spawn(async move {
-            tokio::time::sleep(BOARD_INTERVAL).await;
+            tokio::time::sleep(PROGRESS_INTERVAL).await;
             owed.store(false, Ordering::SeqCst);
             let run = progress.borrow().clone();
             // It may have ended meanwhile.
-            board.update(|facts| facts.show_run(&run));
+            status_store.update(|facts| facts.show_run(&run));
         });
     }
 
     fn is_time_to_show(&self) -> bool {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = shown.elapsed() >= BOARD_INTERVAL;
+        let is_time = shown.elapsed() >= PROGRESS_INTERVAL;
         if is_time {
             *shown = Instant::now();
         }

@@ -14,7 +14,7 @@ use super::backoff::Jitter;
 
 /// Products that wait. Kept in memory: after a restart they are simply tried again.
 #[derive(Debug, Default)]
-pub struct Waits {
+pub struct RetryQueue {
     products: Mutex<HashMap<ProductId, Wait>>,
 }
 
@@ -37,7 +37,7 @@ struct Wait {
     until: Instant,
 }
 
-impl Waits {
+impl RetryQueue {
     /// Whether a product may be tried now.
     pub fn is_ready(&self, id: &ProductId) -> bool {
         self.lock()
@@ -115,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_product_waits_its_own_time() {
-        let waits = Waits::default();
+        let retry_queue = RetryQueue::default();
         let id = ProductId::Integer(1);
         let strikes = Strikes {
             grouped: 1,
@@ -123,23 +123,26 @@ mod tests {
         };
         let digest = Digest::of(b"body");
         let asked = Some(Duration::from_secs(7));
-        waits.defer(&id, Some(digest), strikes, asked, Jitter::draw());
-        assert!(!waits.is_ready(&id));
-        assert!(waits.is_ready(&ProductId::Integer(2)));
-        assert_eq!(waits.strikes(&id, digest), strikes);
-        assert_eq!(waits.strikes(&id, Digest::of(b"other")), Strikes::default());
+        retry_queue.defer(&id, Some(digest), strikes, asked, Jitter::draw());
+        assert!(!retry_queue.is_ready(&id));
+        assert!(retry_queue.is_ready(&ProductId::Integer(2)));
+        assert_eq!(retry_queue.strikes(&id, digest), strikes);
+        assert_eq!(
+            retry_queue.strikes(&id, Digest::of(b"other")),
+            Strikes::default()
+        );
         tokio::time::advance(Duration::from_secs(7)).await;
-        assert!(waits.is_ready(&id));
+        assert!(retry_queue.is_ready(&id));
     }
 
     #[tokio::test(start_paused = true)]
     async fn those_that_failed_together_wait_as_long() {
-        let waits = Waits::default();
+        let retry_queue = RetryQueue::default();
         let ids = [1, 2].map(ProductId::Integer);
         let jitter = Jitter::draw();
         for id in &ids {
-            waits.defer(id, None, Strikes::default(), None, jitter);
+            retry_queue.defer(id, None, Strikes::default(), None, jitter);
         }
-        assert_eq!(waits.until(&ids[0]), waits.until(&ids[1]));
+        assert_eq!(retry_queue.until(&ids[0]), retry_queue.until(&ids[1]));
     }
 }

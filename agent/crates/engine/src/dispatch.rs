@@ -4,8 +4,8 @@ use shopmaster_digible::{Answer, Fate, Item, Rejection};
 use shopmaster_health::run::Count;
 use shopmaster_product::ProductId;
 
-mod fortune;
-mod question;
+mod delivery;
+mod suspect;
 
 use std::{
     collections::HashSet,
@@ -17,13 +17,13 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     core::Core,
-    evidence::Evidence,
-    halt::{Halt, StepError},
-    live::Live,
-    waits::Strikes,
+    endpoint_health::EndpointHealth,
+    retry_queue::Strikes,
+    run_handle::RunHandle,
+    stop_reason::{StepError, StopReason},
 };
 
-pub(super) use fortune::Fortune;
+pub(super) use delivery::Delivery;
 
 /// So often the same body may be answered with a fault that may be its own.
 pub(super) const MOST_STRIKES: u8 = 3;
@@ -33,7 +33,7 @@ const MOST_UNREADABLE: usize = 2;
 
 /// One product on its way.
 #[derive(Debug)]
-pub(super) struct Parcel {
+pub(super) struct Outgoing {
     pub(super) item: Item,
     pub(super) route: Route,
     pub(super) strikes: Strikes,
@@ -51,21 +51,21 @@ pub(super) enum Route {
 }
 
 /// Sends the products of one step.
-pub(super) struct Courier<'a> {
+pub(super) struct Dispatcher<'a> {
     core: &'a Core,
-    live: &'a Live,
-    evidence: &'a Evidence,
+    handle: &'a RunHandle,
+    endpoint_health: &'a EndpointHealth,
     aboard: HashSet<&'a ProductId>,
-    halt: Mutex<Option<Halt>>,
+    stop_reason: Mutex<Option<StopReason>>,
     failure: Mutex<Option<StepError>>,
     asking: tokio::sync::Mutex<()>,
     /// One that the batch endpoint acknowledged in this step.
     passed: Mutex<Option<usize>>,
 }
 
-/// A parcel that Digible acknowledged.
+/// A product that Digible acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Passed {
+pub(super) struct Accepted {
     /// Which one.
     pub(super) index: usize,
     /// What may have become of earlier requests of this step.
@@ -73,12 +73,12 @@ pub(super) struct Passed {
 }
 
 /// What became of all products, in their order.
-pub(super) struct Return {
-    pub(super) fortunes: Vec<Fortune>,
-    pub(super) halt: Option<Halt>,
+pub(super) struct Dispatched {
+    pub(super) deliveries: Vec<Delivery>,
+    pub(super) stop_reason: Option<StopReason>,
 }
 
-type Told = Vec<(usize, Fortune)>;
+type Reports = Vec<(usize, Delivery)>;
 
 /// Products that go into one request.
 struct Group {
@@ -89,41 +89,41 @@ struct Group {
     is_last_try: bool,
 }
 
-impl<'a> Courier<'a> {
+impl<'a> Dispatcher<'a> {
     pub(super) fn new(
         core: &'a Core,
-        live: &'a Live,
-        evidence: &'a Evidence,
+        handle: &'a RunHandle,
+        endpoint_health: &'a EndpointHealth,
         aboard: HashSet<&'a ProductId>,
     ) -> Self {
         Self {
             core,
-            live,
-            evidence,
+            handle,
+            endpoint_health,
             aboard,
-            halt: Mutex::new(None),
+            stop_reason: Mutex::new(None),
             failure: Mutex::new(None),
             asking: tokio::sync::Mutex::new(()),
             passed: Mutex::new(None),
         }
     }
 
-    /// Sends all parcels, as many requests at once as Digible bears. Tells which are acknowledged as soon as
+    /// Sends all products, as many requests at once as Digible bears. Tells which are acknowledged as soon as
     /// they are; stops sending when nobody records that.
     pub(super) async fn deliver(
         self,
-        parcels: &[Parcel],
-        acknowledged: UnboundedSender<Vec<Passed>>,
-    ) -> Result<Return, StepError> {
-        let mut fortunes = vec![Fortune::KEPT; parcels.len()];
-        let mut note = |told: Told| self.note(told, &mut fortunes, &acknowledged);
-        let mut jobs = jobs(parcels, self.core.options.batch_size).into_iter();
+        outgoing: &[Outgoing],
+        acknowledged: UnboundedSender<Vec<Accepted>>,
+    ) -> Result<Dispatched, StepError> {
+        let mut deliveries = vec![Delivery::NOT_SENT; outgoing.len()];
+        let mut note = |told: Reports| self.note(told, &mut deliveries, &acknowledged);
+        let mut jobs = jobs(outgoing, self.core.options.batch_size).into_iter();
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < self.core.flow.limit()
                 && let Some(job) = jobs.next()
             {
-                under_way.push(self.send(parcels, job));
+                under_way.push(self.send(outgoing, job));
             }
             let Some(told) = under_way.next().await else {
                 break;
@@ -134,66 +134,66 @@ impl<'a> Courier<'a> {
         if let Some(failure) = take(&self.failure) {
             return Err(failure);
         }
-        let cut_short = self.live.cancel.is_cancelled()
-            && fortunes
+        let cut_short = self.handle.cancel.is_cancelled()
+            && deliveries
                 .iter()
-                .any(|fortune| matches!(fortune, Fortune::Kept { .. }));
-        Ok(Return {
-            halt: take(&self.halt).or(cut_short.then_some(Halt::Cancelled)),
-            fortunes,
+                .any(|delivery| matches!(delivery, Delivery::NotSent { .. }));
+        Ok(Dispatched {
+            stop_reason: take(&self.stop_reason).or(cut_short.then_some(StopReason::Cancelled)),
+            deliveries,
         })
     }
 
     /// Notes what one request came to.
     fn note(
         &self,
-        told: Told,
-        fortunes: &mut [Fortune],
-        acknowledged: &UnboundedSender<Vec<Passed>>,
+        told: Reports,
+        deliveries: &mut [Delivery],
+        acknowledged: &UnboundedSender<Vec<Accepted>>,
     ) {
         let passed = passed(&told);
-        self.live
+        self.handle
             .update(|run| run.count(Count::Sent, passed.len() as u64));
         if acknowledged.send(passed).is_err() {
-            self.stop(Halt::Cancelled);
+            self.stop(StopReason::Cancelled);
         }
-        for (index, fortune) in told {
-            if let Some(place) = fortunes.get_mut(index) {
-                *place = fortune;
+        for (index, delivery) in told {
+            if let Some(place) = deliveries.get_mut(index) {
+                *place = delivery;
             }
         }
     }
 
     /// One request, and those that follow from its answer.
-    async fn send(&self, parcels: &[Parcel], job: Vec<usize>) -> Told {
+    async fn send(&self, outgoing: &[Outgoing], job: Vec<usize>) -> Reports {
         match job.as_slice() {
-            [index] if parcels.get(*index).is_some_and(Parcel::is_update) => {
-                self.update(parcels, *index).await
+            [index] if outgoing.get(*index).is_some_and(Outgoing::is_update) => {
+                self.update(outgoing, *index).await
             }
-            _ => self.batch(parcels, job, Fate::NotApplied).await,
+            _ => self.batch(outgoing, job, Fate::NotApplied).await,
         }
     }
 
     /// One product through the update endpoint; refused there, it is tried once as a create.
-    async fn update(&self, parcels: &[Parcel], index: usize) -> Told {
-        let Some(parcel) = parcels.get(index) else {
+    async fn update(&self, outgoing: &[Outgoing], index: usize) -> Reports {
+        let Some(product) = outgoing.get(index) else {
             return Vec::new();
         };
         if self.is_stopped() {
-            return vec![(index, Fortune::KEPT)];
+            return vec![(index, Delivery::NOT_SENT)];
         }
         self.count_request();
-        let mut strikes = parcel.strikes;
-        let request = self.core.cloud.send_update(&parcel.item);
-        let fortune = match self.core.ask(request).await {
+        let mut strikes = product.strikes;
+        let request = self.core.cloud.send_update(&product.item);
+        let delivery = match self.core.ask(request).await {
             Answer::Acknowledged => {
-                self.evidence.update_passed();
-                Fortune::ACKNOWLEDGED
+                self.endpoint_health.update_passed();
+                Delivery::ACKNOWLEDGED
             }
             Answer::Refused { .. } | Answer::Partly { .. } | Answer::Missing { .. } => {
-                return self.batch(parcels, vec![index], Fate::NotApplied).await;
+                return self.batch(outgoing, vec![index], Fate::NotApplied).await;
             }
-            Answer::TooLarge { reason } => Fortune::Refused {
+            Answer::TooLarge { reason } => Delivery::Refused {
                 reason,
                 fate: Fate::NotApplied,
                 strikes,
@@ -202,10 +202,10 @@ impl<'a> Courier<'a> {
                 strikes.update = strikes.update.saturating_add(1);
                 // One that may still land must not be overtaken in this step.
                 if strikes.update >= MOST_STRIKES && fate != Fate::MayStillLand {
-                    return self.batch(parcels, vec![index], fate).await;
+                    return self.batch(outgoing, vec![index], fate).await;
                 }
                 self.fault(&reason);
-                Fortune::Deferred {
+                Delivery::Deferred {
                     reason,
                     fate,
                     wait: None,
@@ -214,12 +214,12 @@ impl<'a> Courier<'a> {
             }
             other => self.later(other, strikes),
         };
-        vec![(index, fortune)]
+        vec![(index, delivery)]
     }
 
     /// Products through the batch endpoint; a group that is refused is split until the guilty ones
     /// are alone. `fate` is what may have become of them before.
-    async fn batch(&self, parcels: &[Parcel], indices: Vec<usize>, fate: Fate) -> Told {
+    async fn batch(&self, outgoing: &[Outgoing], indices: Vec<usize>, fate: Fate) -> Reports {
         let mut told = Vec::with_capacity(indices.len());
         let mut groups = vec![Group {
             indices,
@@ -233,44 +233,44 @@ impl<'a> Courier<'a> {
         }) = groups.pop()
         {
             if self.is_stopped() {
-                told.extend(indices.into_iter().map(|i| (i, Fortune::Kept { fate })));
+                told.extend(indices.into_iter().map(|i| (i, Delivery::NotSent { fate })));
                 continue;
             }
-            let members: Vec<&Parcel> = indices.iter().filter_map(|i| parcels.get(*i)).collect();
-            let items: Vec<&Item> = members.iter().map(|parcel| &parcel.item).collect();
+            let members: Vec<&Outgoing> = indices.iter().filter_map(|i| outgoing.get(*i)).collect();
+            let items: Vec<&Item> = members.iter().map(|product| &product.item).collect();
             self.count_request();
             let answer = self.core.ask(self.core.cloud.send_batch(&items)).await;
             match self.judge(answer, &members, is_last_try) {
-                Verdict::All(fortune) => {
-                    if fortune == Fortune::ACKNOWLEDGED {
+                Verdict::All(delivery) => {
+                    if delivery == Delivery::ACKNOWLEDGED {
                         *lock(&self.passed) = indices.first().copied();
                     }
-                    let fortune = fortune.after(fate);
-                    told.extend(indices.into_iter().map(|index| (index, fortune.clone())));
+                    let delivery = delivery.after(fate);
+                    told.extend(indices.into_iter().map(|index| (index, delivery.clone())));
                 }
                 Verdict::Named(refused) => {
-                    self.evidence.batch_passed();
-                    for (place, (index, parcel)) in indices.into_iter().zip(members).enumerate() {
+                    self.endpoint_health.batch_passed();
+                    for (place, (index, product)) in indices.into_iter().zip(members).enumerate() {
                         let rejection = refused.iter().find(|it| it.index == place);
-                        let fortune = match rejection {
-                            Some(rejection) => Fortune::Refused {
+                        let delivery = match rejection {
+                            Some(rejection) => Delivery::Refused {
                                 reason: rejection.reason.clone(),
                                 fate: Fate::NotApplied,
-                                strikes: parcel.strikes,
+                                strikes: product.strikes,
                             },
-                            None => Fortune::ACKNOWLEDGED,
+                            None => Delivery::ACKNOWLEDGED,
                         };
                         if rejection.is_none() {
                             *lock(&self.passed) = Some(index);
                         }
-                        told.push((index, fortune.after(fate)));
+                        told.push((index, delivery.after(fate)));
                     }
                 }
                 Verdict::Each(strike) => {
                     let each = indices
                         .into_iter()
                         .zip(members)
-                        .map(|(index, parcel)| (index, strike(parcel.strikes).after(fate)));
+                        .map(|(index, product)| (index, strike(product.strikes).after(fate)));
                     told.extend(each);
                 }
                 Verdict::Split {
@@ -278,10 +278,10 @@ impl<'a> Courier<'a> {
                     suspect,
                 } => {
                     if let Some(reason) = suspect
-                        && !self.evidence.has_proof()
+                        && !self.endpoint_health.has_proof()
                     {
                         // Before hundreds of requests: is it about products at all?
-                        self.question(parcels, &reason).await;
+                        self.suspect(outgoing, &reason).await;
                     }
                     let (first, second) = indices.split_at(indices.len() / 2);
                     // Some of a group that was refused as a whole may have been applied.
@@ -299,11 +299,11 @@ impl<'a> Courier<'a> {
                 } => {
                     // Whoever fails beside others that pass is tried once more: until then Digible alone may have
                     // been ill.
-                    self.question(parcels, &reason).await;
+                    self.suspect(outgoing, &reason).await;
                     let fate = fate.max(of_try);
                     if self.is_stopped() {
                         // Nobody could tell. It waits its own time, so that others come before it.
-                        let deferred = Fortune::Deferred {
+                        let deferred = Delivery::Deferred {
                             reason,
                             fate,
                             wait: None,
@@ -319,30 +319,30 @@ impl<'a> Courier<'a> {
                     });
                 }
             }
-            if let Some(reason) = self.evidence.suspicion() {
-                self.question(parcels, &reason).await;
+            if let Some(reason) = self.endpoint_health.suspicion() {
+                self.suspect(outgoing, &reason).await;
             }
         }
         told
     }
 
-    fn judge(&self, answer: Answer, members: &[&Parcel], is_last_try: bool) -> Verdict {
+    fn judge(&self, answer: Answer, members: &[&Outgoing], is_last_try: bool) -> Verdict {
         let alone = members.len() == 1;
         let strikes = members
             .first()
-            .map(|parcel| parcel.strikes)
+            .map(|product| product.strikes)
             .unwrap_or_default();
         match answer {
             Answer::Acknowledged => {
-                self.evidence.batch_passed();
-                Verdict::All(Fortune::ACKNOWLEDGED)
+                self.endpoint_health.batch_passed();
+                Verdict::All(Delivery::ACKNOWLEDGED)
             }
             Answer::TooLarge { .. } if !alone => Verdict::Split {
                 fate: Fate::Unknown,
                 suspect: None,
             },
             Answer::Refused { reason } if !alone => {
-                self.evidence.refused(&reason);
+                self.endpoint_health.refused(&reason);
                 Verdict::Split {
                     fate: Fate::Unknown,
                     suspect: None,
@@ -352,16 +352,16 @@ impl<'a> Courier<'a> {
             Answer::TooLarge { reason }
             | Answer::Refused { reason }
             | Answer::Partly { reason, .. } => {
-                self.evidence.refused(&reason);
-                Verdict::All(Fortune::Refused {
+                self.endpoint_health.refused(&reason);
+                Verdict::All(Delivery::Refused {
                     reason,
                     fate: Fate::NotApplied,
                     strikes,
                 })
             }
             Answer::Missing { reason } => {
-                self.stop(Halt::Refuses(reason));
-                Verdict::All(Fortune::KEPT)
+                self.stop(StopReason::Refuses(reason));
+                Verdict::All(Delivery::NOT_SENT)
             }
             Answer::Broken { reason, fate } => {
                 self.judge_broken(reason, fate, members, is_last_try)
@@ -372,8 +372,8 @@ impl<'a> Courier<'a> {
                 fate: fate @ (Fate::Unknown | Fate::MayStillLand),
             } => self.judge_lost(&reason, fate, members),
             other => {
-                let fortune = self.later(other, strikes);
-                Verdict::Each(Box::new(move |strikes| fortune.with(strikes)))
+                let delivery = self.later(other, strikes);
+                Verdict::Each(Box::new(move |strikes| delivery.with(strikes)))
             }
         }
     }
@@ -383,14 +383,14 @@ impl<'a> Courier<'a> {
         &self,
         reason: String,
         fate: Fate,
-        members: &[&Parcel],
+        members: &[&Outgoing],
         is_last_try: bool,
     ) -> Verdict {
         if let [only] = members {
             let mut strikes = only.strikes;
             strikes.alone = strikes.alone.saturating_add(1);
             if strikes.alone >= MOST_STRIKES && !is_last_try {
-                self.evidence.refused(&reason);
+                self.endpoint_health.refused(&reason);
                 return Verdict::Again {
                     fate,
                     reason,
@@ -398,22 +398,22 @@ impl<'a> Courier<'a> {
                 };
             }
             if strikes.alone >= MOST_STRIKES {
-                return Verdict::All(Fortune::Refused {
+                return Verdict::All(Delivery::Refused {
                     reason,
                     fate,
                     strikes,
                 });
             }
             self.broken(&reason, fate);
-            return Verdict::All(Fortune::Deferred {
+            return Verdict::All(Delivery::Deferred {
                 reason,
                 fate,
                 wait: None,
                 strikes,
             });
         }
-        if members.iter().all(|parcel| parcel.strikes_out()) {
-            self.evidence.refused(&reason);
+        if members.iter().all(|product| product.strikes_out()) {
+            self.endpoint_health.refused(&reason);
             return Verdict::Split {
                 fate,
                 suspect: Some(reason),
@@ -422,7 +422,7 @@ impl<'a> Courier<'a> {
         self.broken(&reason, fate);
         Verdict::Each(Box::new(move |mut strikes| {
             strikes.grouped = strikes.grouped.saturating_add(1);
-            Fortune::Deferred {
+            Delivery::Deferred {
                 reason: reason.clone(),
                 fate,
                 wait: None,
@@ -434,11 +434,11 @@ impl<'a> Courier<'a> {
     /// No answer of Digible's own, which is nobody's fault, as long as others get one: a group that is lost
     /// three times while others pass is looked through for the product that it is about. Alone, such a
     /// product is never refused.
-    fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Parcel]) -> Verdict {
+    fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Outgoing]) -> Verdict {
         let is_group = members.len() > 1;
         if is_group
-            && members.iter().all(|parcel| parcel.strikes_out())
-            && self.evidence.has_proof()
+            && members.iter().all(|product| product.strikes_out())
+            && self.endpoint_health.has_proof()
         {
             return Verdict::Split {
                 fate,
@@ -453,7 +453,7 @@ impl<'a> Courier<'a> {
                 // From then on it travels alone.
                 false => strikes.alone = strikes.alone.max(1),
             }
-            Fortune::Deferred {
+            Delivery::Deferred {
                 reason: reason.clone(),
                 fate,
                 wait: None,
@@ -463,17 +463,17 @@ impl<'a> Courier<'a> {
     }
 
     /// What is nobody's fault, or everybody's.
-    fn later(&self, answer: Answer, strikes: Strikes) -> Fortune {
+    fn later(&self, answer: Answer, strikes: Strikes) -> Delivery {
         match answer {
             Answer::Retry { reason, wait, fate } => {
                 match wait {
-                    Some(wait) => self.stop(Halt::Hold {
+                    Some(wait) => self.stop(StopReason::Hold {
                         wait,
                         reason: reason.clone(),
                     }),
                     None => self.fault(&reason),
                 }
-                Fortune::Deferred {
+                Delivery::Deferred {
                     reason,
                     fate,
                     wait,
@@ -481,19 +481,19 @@ impl<'a> Courier<'a> {
                 }
             }
             Answer::Misconfigured { reason } => {
-                self.stop(Halt::Misconfigured(reason));
-                Fortune::KEPT
+                self.stop(StopReason::Misconfigured(reason));
+                Delivery::NOT_SENT
             }
             Answer::LoggedOut { reason } => {
-                self.stop(Halt::LoggedOut(reason));
-                Fortune::KEPT
+                self.stop(StopReason::LoggedOut(reason));
+                Delivery::NOT_SENT
             }
             Answer::Acknowledged
             | Answer::Partly { .. }
             | Answer::Refused { .. }
             | Answer::TooLarge { .. }
             | Answer::Missing { .. }
-            | Answer::Broken { .. } => Fortune::KEPT,
+            | Answer::Broken { .. } => Delivery::NOT_SENT,
         }
     }
 
@@ -515,39 +515,43 @@ impl<'a> Courier<'a> {
 
     fn fail(&self, reason: &str, most: usize) {
         let most = u32::try_from(most.max(2)).unwrap_or(u32::MAX);
-        if self.evidence.failed() >= most || self.core.flow.is_open() {
-            self.stop(Halt::Unreachable(reason.to_owned()));
+        if self.endpoint_health.failed() >= most || self.core.flow.is_open() {
+            self.stop(StopReason::Unreachable(reason.to_owned()));
         }
     }
 
     fn is_stopped(&self) -> bool {
-        self.live.cancel.is_cancelled() || lock(&self.halt).is_some()
+        self.handle.cancel.is_cancelled() || lock(&self.stop_reason).is_some()
     }
 
-    fn stop(&self, halt: Halt) {
-        let mut stopped = lock(&self.halt);
-        match (stopped.as_mut(), &halt) {
-            (None, _) => *stopped = Some(halt),
+    fn stop(&self, stop_reason: StopReason) {
+        let mut stopped = lock(&self.stop_reason);
+        match (stopped.as_mut(), &stop_reason) {
+            (None, _) => *stopped = Some(stop_reason),
             // The longest wait that Digible asked for counts.
-            (Some(Halt::Hold { wait, .. }), Halt::Hold { wait: longer, .. }) => {
+            (Some(StopReason::Hold { wait, .. }), StopReason::Hold { wait: longer, .. }) => {
                 *wait = (*wait).max(*longer);
             }
             // Digible says when: better than a guess.
-            (Some(Halt::Unreachable(_)), Halt::Hold { .. }) => *stopped = Some(halt),
+            (Some(StopReason::Unreachable(_)), StopReason::Hold { .. }) => {
+                *stopped = Some(stop_reason)
+            }
             // What needs a person says more than what passes.
-            (Some(before), _) if before.is_passing() && !halt.is_passing() => *stopped = Some(halt),
+            (Some(before), _) if before.is_passing() && !stop_reason.is_passing() => {
+                *stopped = Some(stop_reason)
+            }
             _ => {}
         }
     }
 
     fn count_request(&self) {
-        self.live.update(|run| run.requests += 1);
+        self.handle.update(|run| run.requests += 1);
     }
 }
 
 enum Verdict {
-    All(Fortune),
-    Each(Box<dyn Fn(Strikes) -> Fortune + Send>),
+    All(Delivery),
+    Each(Box<dyn Fn(Strikes) -> Delivery + Send>),
     /// These places are refused, all others acknowledged.
     Named(Vec<Rejection>),
     /// It is sent once more, if Digible takes others.
@@ -568,7 +572,7 @@ enum Verdict {
     },
 }
 
-impl Parcel {
+impl Outgoing {
     /// Whether one more failure in a group is one too many.
     fn strikes_out(&self) -> bool {
         self.strikes.grouped.saturating_add(1) >= MOST_STRIKES
@@ -579,16 +583,16 @@ impl Parcel {
     }
 }
 
-/// Which parcels make one request. A creation is not left waiting behind hundreds of updates.
-fn jobs(parcels: &[Parcel], batch_size: usize) -> Vec<Vec<usize>> {
+/// Which products make one request. A creation is not left waiting behind hundreds of updates.
+fn jobs(outgoing: &[Outgoing], batch_size: usize) -> Vec<Vec<usize>> {
     let of = |route| {
-        parcels
+        outgoing
             .iter()
             .enumerate()
-            .filter(move |(_, parcel)| parcel.route == route)
+            .filter(move |(_, product)| product.route == route)
             .map(|(index, _)| index)
     };
-    let strikes = |index: usize| parcels.get(index).map(|parcel| parcel.strikes.grouped);
+    let strikes = |index: usize| outgoing.get(index).map(|product| product.strikes.grouped);
     let mut together: Vec<usize> = of(Route::Batch).collect();
     together.sort_by_key(|index| strikes(*index));
     // Those with the same strikes travel together: who joins the suspects must not keep them from
@@ -607,10 +611,10 @@ fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The acknowledged ones.
-fn passed(told: &Told) -> Vec<Passed> {
+fn passed(told: &Reports) -> Vec<Accepted> {
     told.iter()
-        .filter_map(|(index, fortune)| match fortune {
-            Fortune::Acknowledged { earlier } => Some(Passed {
+        .filter_map(|(index, delivery)| match delivery {
+            Delivery::Acknowledged { earlier } => Some(Accepted {
                 index: *index,
                 earlier: *earlier,
             }),

@@ -13,16 +13,16 @@ const TOO_MANY_REFUSALS: u32 = 20;
 
 /// What one run has seen. Shared by requests that are under way at once.
 #[derive(Debug, Default)]
-pub(super) struct Evidence {
+pub(super) struct EndpointHealth {
     passed: AtomicBool,
     refusals: AtomicU32,
     faults: AtomicU32,
     /// Why the last one was refused.
     reason: Mutex<String>,
-    witnesses: Mutex<Vec<ProductId>>,
+    canaries: Mutex<Vec<ProductId>>,
 }
 
-impl Evidence {
+impl EndpointHealth {
     /// The batch endpoint acknowledged something.
     pub(super) fn batch_passed(&self) {
         self.passed.store(true, Ordering::SeqCst);
@@ -49,20 +49,18 @@ impl Evidence {
         self.faults.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// This product is sent as a witness, beside those of its step.
-    pub(super) fn calls(&self, witness: ProductId) {
-        self.witnesses().push(witness);
+    /// This product is sent as a canary, beside those of its step.
+    pub(super) fn calls(&self, canary: ProductId) {
+        self.canaries().push(canary);
     }
 
-    /// The products that were sent as witnesses since this was last asked.
-    pub(super) fn take_witnesses(&self) -> Vec<ProductId> {
-        std::mem::take(&mut *self.witnesses())
+    /// The products that were sent as canaries since this was last asked.
+    pub(super) fn take_canaries(&self) -> Vec<ProductId> {
+        std::mem::take(&mut *self.canaries())
     }
 
-    fn witnesses(&self) -> MutexGuard<'_, Vec<ProductId>> {
-        self.witnesses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn canaries(&self) -> MutexGuard<'_, Vec<ProductId>> {
+        self.canaries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the batch endpoint acknowledged something in this run since it last refused something.

@@ -7,16 +7,16 @@ use shopmaster_health::run::{Cause, State};
 use tokio::time::Instant;
 
 use super::{
+    ack_queue::AckQueue,
     backoff,
     core::Core,
-    deletions::Deletions,
-    evidence::Evidence,
-    halt::{Halt, StepError},
-    lane::Moment,
-    live::Live,
+    endpoint_health::EndpointHealth,
     outage,
     page::{Cursor, Source},
+    run_handle::RunHandle,
     step::{self, Mode, Prepared},
+    step_lock::Epoch,
+    stop_reason::{StepError, StopReason},
 };
 
 /// The longest rest between two pages that are only read.
@@ -24,9 +24,9 @@ const LONGEST_REST: Duration = Duration::from_millis(250);
 
 /// What came of a walk.
 #[derive(Debug, Default)]
-pub(super) struct Passed {
+pub(super) struct WalkSummary {
     /// Why it stopped before the end.
-    pub(super) halt: Option<Halt>,
+    pub(super) stop_reason: Option<StopReason>,
     /// Products that wait for another try.
     pub(super) deferred: u64,
     /// Those of them that the shop's own programs hold.
@@ -39,11 +39,11 @@ pub(super) struct Passed {
     pub(super) at: Cursor,
 }
 
-impl Passed {
+impl WalkSummary {
     /// This walk and the one after it, as one.
     pub(super) fn and(self, next: Self) -> Self {
         Self {
-            halt: next.halt,
+            stop_reason: next.stop_reason,
             // A product may wait in both.
             deferred: self.deferred.max(next.deferred),
             locked: self.locked.max(next.locked),
@@ -67,38 +67,38 @@ pub(super) enum OnOutage {
 /// too, and with [`OnOutage::Wait`] that it is away.
 pub(super) async fn walk(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
     source: Source,
     from: Cursor,
     mode: &mut Mode,
     on_outage: OnOutage,
-) -> Result<Passed, StepError> {
-    let mut passed = Passed {
+) -> Result<WalkSummary, StepError> {
+    let mut passed = WalkSummary {
         at: from,
-        ..Passed::default()
+        ..WalkSummary::default()
     };
-    let mut deletions = Deletions::new(Arc::clone(&core.catalog));
+    let mut ack_queue = AckQueue::new(Arc::clone(&core.catalog));
     let halted = steps(
         core,
-        live,
-        evidence,
+        handle,
+        endpoint_health,
         source,
         mode,
         &mut passed,
-        &mut deletions,
+        &mut ack_queue,
     )
     .await;
-    let deleted = deletions.finish().await;
-    match halted.and_then(|halt| deleted.map(|()| halt).map_err(Into::into)) {
-        Ok(halt) => passed.halt = halt,
+    let deleted = ack_queue.finish().await;
+    match halted.and_then(|stop_reason| deleted.map(|()| stop_reason).map_err(Into::into)) {
+        Ok(stop_reason) => passed.stop_reason = stop_reason,
         Err(StepError::Catalog(error)) if error.is_passing() => {
             core.note_catalog_failure(&error);
-            passed.halt = Some(Halt::Busy(with_causes(&error)));
+            passed.stop_reason = Some(StopReason::Busy(with_causes(&error)));
         }
         Err(StepError::Catalog(error)) if on_outage == OnOutage::Wait && error.may_pass() => {
             core.note_catalog_failure(&error);
-            passed.halt = Some(Halt::Away(with_causes(&error)));
+            passed.stop_reason = Some(StopReason::Away(with_causes(&error)));
         }
         Err(error) => return Err(error),
     }
@@ -108,26 +108,26 @@ pub(super) async fn walk(
 /// Step after step, from where `passed` is. Gives what stopped it before the end.
 async fn steps(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
     source: Source,
     mode: &mut Mode,
-    passed: &mut Passed,
-    deletions: &mut Deletions,
-) -> Result<Option<Halt>, StepError> {
+    passed: &mut WalkSummary,
+    ack_queue: &mut AckQueue,
+) -> Result<Option<StopReason>, StepError> {
     let mut limit = core.options.first_page();
-    let mut ahead: Option<(Prepared, Moment)> = None;
+    let mut ahead: Option<(Prepared, Epoch)> = None;
     // Why deleting failed, the caller is told when it waits for the end of it.
-    while !deletions.has_failed() {
+    while !ack_queue.has_failed() {
         let began = Instant::now();
-        if must_wait(core, live, mode) {
+        if must_wait(core, handle, mode) {
             ahead = None;
         }
-        if let Some(halt) = ready(core, live, mode).await {
-            return Ok(Some(halt));
+        if let Some(stop_reason) = ready(core, handle, mode).await {
+            return Ok(Some(stop_reason));
         }
-        let turn = core.turn().await?;
-        if must_wait(core, live, mode) {
+        let guard = core.lock_step().await?;
+        if must_wait(core, handle, mode) {
             // Somebody else's step, or a person, said so meanwhile.
             ahead = None;
             continue;
@@ -135,59 +135,59 @@ async fn steps(
         core.catalog.claim().await?;
         core.journal.check_in_place().await?;
         let mut page = match ahead.take() {
-            Some((page, moment)) if turn.follows(moment) => page,
+            Some((page, epoch)) if guard.follows(epoch) => page,
             _ => step::prepare(core, mode, source, &passed.at, limit).await?,
         };
         let next = page.next.take();
         limit = core.options.next_page(limit);
         let (delivered, read) = tokio::join!(
-            step::deliver(core, live, evidence, mode, &mut page, deletions),
+            step::deliver(core, handle, endpoint_health, mode, &mut page, ack_queue),
             read_ahead(core, mode, source, next.as_ref(), limit),
         );
         let delivered = delivered?;
-        let moment = turn.moment();
-        if let Some(halt) = &delivered.halt {
-            core.note_halt(halt);
+        let epoch = guard.epoch();
+        if let Some(stop_reason) = &delivered.stop_reason {
+            core.note_halt(stop_reason);
         }
-        drop(turn);
+        drop(guard);
         passed.deferred += delivered.deferred;
         passed.locked += delivered.locked;
         passed.progressed |= delivered.progressed;
         passed.reason = delivered.reason.or(passed.reason.take());
         match mode {
-            Mode::Everything { already, .. } => match delivered.halt {
+            Mode::Everything { already, .. } => match delivered.stop_reason {
                 Some(_) => already.extend(delivered.through),
                 None => already.retain(|id| !page.aboard.contains(id)),
             },
-            Mode::Compared(met) => met.add(&page.aboard),
+            Mode::Compared(seen) => seen.add(&page.aboard),
             Mode::Inspected(inspection) => inspection.add(&page.aboard, delivered.differing),
             Mode::Changed => {}
         }
-        if let Some(halt) = delivered.halt {
-            return Ok(Some(halt));
+        if let Some(stop_reason) = delivered.stop_reason {
+            return Ok(Some(stop_reason));
         }
         let Some(next) = next else {
             return Ok(None);
         };
         passed.at = next;
         if !mode.sends() {
-            rest(live, began.elapsed()).await;
+            rest(handle, began.elapsed()).await;
         }
-        // What is known of a product changes with the step that it is in, and a witness is sent as
+        // What is known of a product changes with the step that it is in, and a canary is sent as
         // it is by then: an older row of it must not follow.
-        page.aboard.extend(evidence.take_witnesses());
+        page.aboard.extend(endpoint_health.take_canaries());
         ahead = read?
             .filter(|ahead| ahead.aboard.is_disjoint(&page.aboard))
-            .map(|ahead| (ahead, moment));
+            .map(|ahead| (ahead, epoch));
     }
     Ok(None)
 }
 
 /// Tries `work` until the shop's database is no longer busy (and no longer away, with [`OnOutage::Wait`]),
 /// `tries` times at most. None when the run was cancelled meanwhile.
-pub(super) async fn patiently<T, F: Future<Output = Result<T, StepError>>>(
+pub(super) async fn retry_while_busy<T, F: Future<Output = Result<T, StepError>>>(
     core: &Core,
-    live: &Live,
+    handle: &RunHandle,
     tries: Option<u32>,
     on_outage: OnOutage,
     work: impl Fn() -> F,
@@ -209,7 +209,7 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, StepError>>>(
         }
         core.note_catalog_failure(&error);
         let until = Instant::now() + backoff::delay(failures);
-        if !outage::wait(core, live, until, &with_causes(&error)).await {
+        if !outage::wait(core, handle, until, &with_causes(&error)).await {
             return Ok(None);
         }
     }
@@ -230,63 +230,65 @@ async fn read_ahead(
 }
 
 /// Whether no step may begin now. Rows that were read before such a time are read again after it.
-fn must_wait(core: &Core, live: &Live, mode: &Mode) -> bool {
-    let may_not_send = || core.held().is_some() || waits_for_try(core, live).is_some();
-    live.cancel.is_cancelled() || core.pause.borrow().is_some() || (mode.sends() && may_not_send())
+fn must_wait(core: &Core, handle: &RunHandle, mode: &Mode) -> bool {
+    let may_not_send = || core.held().is_some() || waits_for_try(core, handle).is_some();
+    handle.cancel.is_cancelled()
+        || core.pause.borrow().is_some()
+        || (mode.sends() && may_not_send())
 }
 
 /// Leaves the shop's database alone for as long as the last page took, so that reading all of it costs it half
 /// of the time at most.
-async fn rest(live: &Live, page: Duration) {
+async fn rest(handle: &RunHandle, page: Duration) {
     tokio::select! {
-        () = live.cancel.cancelled() => {}
+        () = handle.cancel.cancelled() => {}
         () = tokio::time::sleep(page.min(LONGEST_REST)) => {}
     }
 }
 
 /// Why this run has to wait for the next try, whoever makes it. A run that a person asked for begins with a try
 /// of its own.
-fn waits_for_try(core: &Core, live: &Live) -> Option<Halt> {
-    let halt = core.flow.halt()?;
-    let run = live.now();
+fn waits_for_try(core: &Core, handle: &RunHandle) -> Option<StopReason> {
+    let stop_reason = core.flow.stop_reason()?;
+    let run = handle.now();
     let is_first = run.cause == Cause::Requested && run.requests == 0;
-    (!is_first).then_some(halt)
+    (!is_first).then_some(stop_reason)
 }
 
 /// Waits for the end of a pause. Gives why the run must not go on.
-async fn ready(core: &Core, live: &Live, mode: &Mode) -> Option<Halt> {
+async fn ready(core: &Core, handle: &RunHandle, mode: &Mode) -> Option<StopReason> {
     let mut pause = core.pause.subscribe();
     loop {
-        if live.cancel.is_cancelled() {
-            return Some(Halt::Cancelled);
+        if handle.cancel.is_cancelled() {
+            return Some(StopReason::Cancelled);
         }
         let Some(paused) = *pause.borrow_and_update() else {
             break;
         };
         let zone = jiff::tz::TimeZone::system();
         let text = shopmaster_health::paused(Some(paused), jiff::Timestamp::now(), &zone);
-        live.update(|run| run.is_paused = true);
-        live.set_state(State::Waiting, &text);
+        handle.update(|run| run.is_paused = true);
+        handle.set_state(State::Waiting, &text);
         tokio::select! {
-            () = live.cancel.cancelled() => {}
+            () = handle.cancel.cancelled() => {}
             changed = pause.changed() => if changed.is_err() { break },
         }
-        live.update(|run| run.is_paused = false);
+        handle.update(|run| run.is_paused = false);
     }
     if mode.sends()
         && let Some(wait) = core.held()
     {
-        return Some(Halt::Hold {
+        return Some(StopReason::Hold {
             wait,
             reason: "Digible asks us to wait".to_owned(),
         });
     }
     if mode.sends()
-        && let Some(halt) = waits_for_try(core, live)
+        && let Some(stop_reason) = waits_for_try(core, handle)
     {
-        return Some(halt);
+        return Some(stop_reason);
     }
-    live.set_state(State::Running, "");
+    handle.set_state(State::Running, "");
     None
 }
 
@@ -294,21 +296,23 @@ async fn ready(core: &Core, live: &Live, mode: &Mode) -> Option<Halt> {
 /// until `until`. False when the run was cancelled meanwhile.
 pub(super) async fn wait_after(
     core: &Core,
-    live: &Live,
-    halt: Option<&Halt>,
+    handle: &RunHandle,
+    stop_reason: Option<&StopReason>,
     until: Instant,
     why: &str,
 ) -> bool {
-    match halt {
-        Some(Halt::Busy(_) | Halt::Away(_)) => outage::wait(core, live, until, why).await,
-        Some(Halt::Unreachable(_)) => {
-            live.set_state(State::Waiting, &next_try(why, core));
+    match stop_reason {
+        Some(StopReason::Busy(_) | StopReason::Away(_)) => {
+            outage::wait(core, handle, until, why).await
+        }
+        Some(StopReason::Unreachable(_)) => {
+            handle.set_state(State::Waiting, &next_try(why, core));
             tokio::select! {
-                () = live.cancel.cancelled() => false,
+                () = handle.cancel.cancelled() => false,
                 () = core.flow.ready() => true,
             }
         }
-        _ => wait(live, until, why).await,
+        _ => wait(handle, until, why).await,
     }
 }
 
@@ -322,10 +326,10 @@ fn next_try(why: &str, core: &Core) -> String {
 }
 
 /// Waits, saying why. False when the run was cancelled meanwhile.
-async fn wait(live: &Live, until: Instant, why: &str) -> bool {
-    live.set_state(State::Waiting, why);
+async fn wait(handle: &RunHandle, until: Instant, why: &str) -> bool {
+    handle.set_state(State::Waiting, why);
     tokio::select! {
-        () = live.cancel.cancelled() => false,
+        () = handle.cancel.cancelled() => false,
         () = tokio::time::sleep_until(until) => true,
     }
 }

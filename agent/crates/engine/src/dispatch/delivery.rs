@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use shopmaster_digible::Fate;
 
-use crate::waits::Strikes;
+use crate::retry_queue::Strikes;
 
 /// What became of a product, and what may still become of its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fortune {
+pub(crate) enum Delivery {
     /// Digible has it.
     Acknowledged {
         /// What may have become of earlier requests of this step.
@@ -28,14 +28,14 @@ pub(crate) enum Fortune {
         strikes: Strikes,
     },
     /// Not handed over: sending stopped before. Or only in a group that was then split.
-    Kept { fate: Fate },
+    NotSent { fate: Fate },
 }
 
-impl Fortune {
+impl Delivery {
     pub(super) const ACKNOWLEDGED: Self = Self::Acknowledged {
         earlier: Fate::NotApplied,
     };
-    pub(super) const KEPT: Self = Self::Kept {
+    pub(super) const NOT_SENT: Self = Self::NotSent {
         fate: Fate::NotApplied,
     };
 
@@ -50,7 +50,7 @@ impl Fortune {
             }
             Self::Acknowledged { earlier: fate }
             | Self::Deferred { fate, .. }
-            | Self::Kept { fate } => *fate = before.max(*fate),
+            | Self::NotSent { fate } => *fate = before.max(*fate),
         }
         self
     }
@@ -73,10 +73,10 @@ impl Fortune {
     }
 
     pub(super) fn with(&self, own: Strikes) -> Self {
-        let mut fortune = self.clone();
-        if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut fortune {
+        let mut delivery = self.clone();
+        if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut delivery {
             *strikes = own;
         }
-        fortune
+        delivery
     }
 }

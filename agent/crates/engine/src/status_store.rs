@@ -1,4 +1,4 @@
-//! Where the facts stand: written by the engine, watched by everybody who shows them.
+//! Where the facts are kept: written by the engine, watched by everybody who shows them.
 
 use jiff::Timestamp;
 use shopmaster_health::Facts;
@@ -6,25 +6,25 @@ use tokio::sync::watch;
 
 /// The facts, and how often they have changed.
 #[derive(Debug)]
-pub struct Board {
-    posted: watch::Sender<Posted>,
+pub struct StatusStore {
+    snapshot: watch::Sender<Snapshot>,
 }
 
 /// The facts after a change.
 #[derive(Debug, Clone)]
-pub struct Posted {
+pub struct Snapshot {
     /// Grows by one with each change.
     pub sequence: u64,
     /// The facts.
     pub facts: Facts,
 }
 
-impl Board {
-    /// A board on which nothing is known.
+impl StatusStore {
+    /// A store in which nothing is known.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            posted: watch::Sender::new(Posted {
+            snapshot: watch::Sender::new(Snapshot {
                 sequence: 1,
                 facts: Facts::new(),
             }),
@@ -33,14 +33,14 @@ impl Board {
 
     /// Changes the facts; nobody is woken when they stay the same.
     pub fn update(&self, change: impl FnOnce(&mut Facts)) {
-        self.posted.send_if_modified(|posted| {
-            let mut facts = posted.facts.clone();
+        self.snapshot.send_if_modified(|snapshot| {
+            let mut facts = snapshot.facts.clone();
             change(&mut facts);
             note_beginnings(&mut facts);
-            let changed = facts != posted.facts;
+            let changed = facts != snapshot.facts;
             if changed {
-                posted.facts = facts;
-                posted.sequence += 1;
+                snapshot.facts = facts;
+                snapshot.sequence += 1;
             }
             changed
         });
@@ -49,22 +49,22 @@ impl Board {
     /// The facts as they are now.
     #[must_use]
     pub fn facts(&self) -> Facts {
-        self.posted.borrow().facts.clone()
+        self.snapshot.borrow().facts.clone()
     }
 
     /// One thing of the facts as they are now.
     pub fn read<T>(&self, look: impl FnOnce(&Facts) -> T) -> T {
-        look(&self.posted.borrow().facts)
+        look(&self.snapshot.borrow().facts)
     }
 
     /// The facts and their changes. A slow reader gets the newest, never a queue.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Posted> {
-        self.posted.subscribe()
+    pub fn watch(&self) -> watch::Receiver<Snapshot> {
+        self.snapshot.subscribe()
     }
 }
 
-impl Default for Board {
+impl Default for StatusStore {
     fn default() -> Self {
         Self::new()
     }

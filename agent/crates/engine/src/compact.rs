@@ -11,9 +11,9 @@ use shopmaster_product::ProductId;
 
 use super::{
     core::Core,
-    halt::StepError,
-    lane::{Moment, Turn},
     state::Reach,
+    step_lock::{Epoch, StepGuard},
+    stop_reason::StepError,
 };
 
 /// From one look to the next.
@@ -28,12 +28,12 @@ const MOST_KEYS: usize = 50_000;
 
 /// Which changes may go, told while the ChangeLog is read in its order.
 #[derive(Default)]
-pub(super) struct Trimmer {
+pub(super) struct Compactor {
     /// Of each key whose first change was read: the newest one behind it.
     newest: HashMap<ProductId, Option<ChangeIdentity>>,
 }
 
-impl Trimmer {
+impl Compactor {
     /// Reads on. Gives the changes that lie between a key's first and its newest one.
     pub(super) fn read(&mut self, changes: Vec<Change>) -> Vec<ChangeIdentity> {
         let mut between = Vec::new();
@@ -92,16 +92,16 @@ pub(super) async fn trim(core: &Core) -> Result<u64, StepError> {
     if backlog.changes < FEWEST || backlog.changes < backlog.products.saturating_mul(3) {
         return Ok(0);
     }
-    let mut trimmer = Trimmer::default();
+    let mut trimmer = Compactor::default();
     let mut after: Option<ChangeIdentity> = None;
-    let mut last: Option<Moment> = None;
+    let mut last: Option<Epoch> = None;
     let mut deleted = 0;
     while !core.stop.is_cancelled() {
-        let turn = core.lane.turn().await;
+        let guard = core.step_lock.lock().await;
         core.catalog.claim().await?;
-        if !goes_on(&turn, last) {
+        if !goes_on(&guard, last) {
             // A step has dealt with changes meanwhile: a first one may be gone.
-            trimmer = Trimmer::default();
+            trimmer = Compactor::default();
         }
         let changes = core.catalog.pending(after.as_ref(), PAGE).await?;
         let ended = changes.len() < PAGE;
@@ -110,8 +110,8 @@ pub(super) async fn trim(core: &Core) -> Result<u64, StepError> {
         if !between.is_empty() {
             deleted += core.catalog.acknowledge(&between).await?;
         }
-        last = Some(turn.moment());
-        drop(turn);
+        last = Some(guard.epoch());
+        drop(guard);
         if ended {
             break;
         }
@@ -124,6 +124,6 @@ pub(super) async fn trim(core: &Core) -> Result<u64, StepError> {
 }
 
 /// Whether no step ran since the turn before.
-fn goes_on(turn: &Turn<'_>, last: Option<Moment>) -> bool {
-    last.is_some_and(|moment| turn.follows(moment))
+fn goes_on(guard: &StepGuard<'_>, last: Option<Epoch>) -> bool {
+    last.is_some_and(|epoch| guard.follows(epoch))
 }

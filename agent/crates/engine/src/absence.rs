@@ -17,11 +17,11 @@ use tokio::time::Instant;
 
 use super::{
     core::Core,
-    halt::{Halt, StepError},
-    live::Live,
-    pass::{self, OnOutage},
-    scan::Met,
+    run_handle::RunHandle,
+    scan::SeenSet,
+    stop_reason::{StepError, StopReason},
     upload,
+    walk::{self, OnOutage},
 };
 
 /// So many may be missing from a small shop at once, whatever their share, as long as it has others.
@@ -35,21 +35,21 @@ const TRIES: u32 = 4;
 
 /// When each missing product was first missed. Kept in memory: after a restart the looks begin anew.
 #[derive(Debug, Default)]
-pub(super) struct Missing {
+pub(super) struct MissingSince {
     since: Mutex<HashMap<ProductId, Instant>>,
     /// As the journal has it.
     shrank: Mutex<Option<Shrank>>,
 }
 
 /// What the journal says of the shop beside a walk.
-struct Census {
+struct Counts {
     /// Products that the shop had.
     known: u64,
     /// Those of them that the walk did not meet.
-    unmet: u64,
+    unseen: u64,
 }
 
-impl Missing {
+impl MissingSince {
     /// Nothing is missing yet. `shrank`: as an earlier process noted it.
     pub(super) fn new(shrank: Option<Shrank>) -> Self {
         Self {
@@ -109,19 +109,19 @@ impl Missing {
 /// Gives why it could not look.
 pub(super) async fn look(
     core: &Core,
-    live: &Live,
-    met: &Met,
+    handle: &RunHandle,
+    seen: &SeenSet,
     gone_after: Duration,
-) -> Result<Option<Halt>, StepError> {
-    let looked = pass::patiently(core, live, Some(TRIES), OnOutage::Fail, || {
-        find_gone(core, live, met, gone_after)
+) -> Result<Option<StopReason>, StepError> {
+    let looked = walk::retry_while_busy(core, handle, Some(TRIES), OnOutage::Fail, || {
+        find_gone(core, handle, seen, gone_after)
     });
-    Ok(looked.await?.map_or(Some(Halt::Cancelled), |()| None))
+    Ok(looked.await?.map_or(Some(StopReason::Cancelled), |()| None))
 }
 
 /// So many products may be gone at once before nobody believes it. Somebody may have said that it is so.
-pub(super) fn believable(live: &Live, known: u64, is_empty: bool) -> u64 {
-    match (live.is_confirmed(), is_empty) {
+pub(super) fn believable(handle: &RunHandle, known: u64, is_empty: bool) -> u64 {
+    match (handle.is_confirmed(), is_empty) {
         (true, _) => u64::MAX,
         // A table without any row is a mistake more often than the end of a shop.
         (false, true) => 0,
@@ -143,7 +143,7 @@ pub(super) async fn tell_shrank(core: &Core, missing: u64, known: u64) -> Result
 /// An upload has found by its own rule what is gone: nothing is missing that has to be looked for again.
 pub(super) fn settle_missing(core: &Core) {
     let missing = core.missing.clear();
-    core.board
+    core.status_store
         .update(|facts| facts.pending = facts.pending.saturating_sub(missing));
 }
 
@@ -152,71 +152,74 @@ pub(super) async fn note_shrank(core: &Core, shrank: Option<Shrank>) -> Result<(
     if core.missing.note_shrank(shrank) != shrank {
         core.journal.note_shrank(shrank).await?;
     }
-    core.board.update(|facts| facts.shrank = shrank);
+    core.status_store.update(|facts| facts.shrank = shrank);
     Ok(())
 }
 
 async fn find_gone(
     core: &Core,
-    live: &Live,
-    met: &Met,
+    handle: &RunHandle,
+    seen: &SeenSet,
     gone_after: Duration,
 ) -> Result<(), StepError> {
-    let census = census(core, met).await?;
-    let believable = believable(live, census.known, met.is_empty());
+    let counts = counts(core, seen).await?;
+    let believable = believable(handle, counts.known, seen.is_empty());
     let mut missing = Vec::new();
     let mut back = 0;
-    let mut unmet = Unmet::new(core, met);
-    while census.unmet > 0
-        && let Some(keys) = unmet.next().await?
+    let mut unseen = Unseen::new(core, seen);
+    while counts.unseen > 0
+        && let Some(keys) = unseen.next().await?
     {
         let asked = keys.len();
-        let gone = ask(core, live, keys).await?;
+        let gone = ask(core, handle, keys).await?;
         back += (asked - gone.len()) as u64;
         missing.extend(gone);
         if missing.len() as u64 > believable {
             // Those that were not asked for yet count, too.
-            let missing = census.unmet.saturating_sub(back).max(missing.len() as u64);
-            return tell_shrank(core, missing, census.known).await;
+            let missing = counts.unseen.saturating_sub(back).max(missing.len() as u64);
+            return tell_shrank(core, missing, counts.known).await;
         }
     }
     note_shrank(core, None).await?;
     let long_missing = core.missing.note(gone_after, missing);
     for keys in long_missing.chunks(KEYS) {
-        remove(core, live, keys).await?;
+        remove(core, handle, keys).await?;
     }
     Ok(())
 }
 
 /// How many products the shop had, and how many of them the walk did not meet.
-async fn census(core: &Core, met: &Met) -> Result<Census, StepError> {
-    let mut census = Census { known: 0, unmet: 0 };
+async fn counts(core: &Core, seen: &SeenSet) -> Result<Counts, StepError> {
+    let mut counts = Counts {
+        known: 0,
+        unseen: 0,
+    };
     let mut after = None;
     loop {
         let ids = core.journal.in_shop(after, JOURNAL_PAGE).await?;
-        census.known += ids.len() as u64;
-        census.unmet += ids.iter().filter(|id| !met.has(id)).count() as u64;
+        counts.known += ids.len() as u64;
+        counts.unseen += ids.iter().filter(|id| !seen.has(id)).count() as u64;
         after = ids.last().cloned();
         if after.is_none() {
-            return Ok(census);
+            return Ok(counts);
         }
     }
 }
 
 /// The products that a walk did not meet, in lots.
-struct Unmet<'a> {
+struct Unseen<'a> {
     core: &'a Core,
-    met: &'a Met,
+    seen: &'a SeenSet,
     after: Option<ProductId>,
     waiting: Vec<ProductId>,
     ended: bool,
 }
 
-impl<'a> Unmet<'a> {
-    fn new(core: &'a Core, met: &'a Met) -> Self {
+impl<'a> Unseen<'a> {
+    fn new(core: &'a Core, seen: &'a SeenSet) -> Self {
         Self {
             core,
-            met,
+            seen,
             after: None,
             waiting: Vec::new(),
             ended: false,
@@ -229,19 +232,23 @@ impl<'a> Unmet<'a> {
             let ids = self.core.journal.in_shop(after, JOURNAL_PAGE).await?;
             self.after = ids.last().cloned();
             self.ended = self.after.is_none();
-            let unmet = ids.into_iter().filter(|id| !self.met.has(id));
-            self.waiting.extend(unmet);
+            let unseen = ids.into_iter().filter(|id| !self.seen.has(id));
+            self.waiting.extend(unseen);
         }
-        let behind = self.waiting.split_off(self.waiting.len().min(KEYS));
-        let lot = std::mem::replace(&mut self.waiting, behind);
+        let followup = self.waiting.split_off(self.waiting.len().min(KEYS));
+        let lot = std::mem::replace(&mut self.waiting, followup);
         Ok(Some(lot).filter(|lot| !lot.is_empty()))
     }
 }
 
 /// Asks for products by their keys. Gives those without a row; one whose row spells it otherwise now
 /// is removed at once.
-async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
-    let _turn = core.turn().await?;
+async fn ask(
+    core: &Core,
+    handle: &RunHandle,
+    keys: Vec<ProductId>,
+) -> Result<Vec<ProductId>, StepError> {
+    let _turn = core.lock_step().await?;
     let lookups = core.catalog.read(&keys).await?;
     let (mut gone, mut respelled) = (Vec::new(), Vec::new());
     for (key, lookup) in keys.into_iter().zip(lookups) {
@@ -251,7 +258,7 @@ async fn ask(core: &Core, live: &Live, keys: Vec<ProductId>) -> Result<Vec<Produ
             Lookup::Found(_) | Lookup::Locked => {}
         }
     }
-    record(core, live, respelled).await?;
+    record(core, handle, respelled).await?;
     match core.scans() {
         true => Ok(gone),
         false => without_changes(core, gone).await,
@@ -274,16 +281,16 @@ async fn without_changes(core: &Core, keys: Vec<ProductId>) -> Result<Vec<Produc
 }
 
 /// Marks those that still are without a row.
-async fn remove(core: &Core, live: &Live, keys: &[ProductId]) -> Result<(), StepError> {
-    let _turn = core.turn().await?;
+async fn remove(core: &Core, handle: &RunHandle, keys: &[ProductId]) -> Result<(), StepError> {
+    let _turn = core.lock_step().await?;
     core.catalog.claim().await?;
     let gone = upload::without_row(core, keys.to_vec()).await?;
     core.missing.remove(keys);
-    record(core, live, gone).await
+    record(core, handle, gone).await
 }
 
 /// Records products as removed, inside a turn. A sync may have recorded some of them meanwhile.
-async fn record(core: &Core, live: &Live, removed: Vec<ProductId>) -> Result<(), StepError> {
+async fn record(core: &Core, handle: &RunHandle, removed: Vec<ProductId>) -> Result<(), StepError> {
     let known = core.journal.known(removed.clone()).await?;
     let news = removed.into_iter().zip(known);
     let removed: Vec<_> = news
@@ -292,9 +299,9 @@ async fn record(core: &Core, live: &Live, removed: Vec<ProductId>) -> Result<(),
         .collect();
     let count = removed.len() as u64;
     for id in &removed {
-        core.waits.clear(id);
+        core.retry_queue.clear(id);
     }
     core.journal.remove(removed).await?;
-    live.update(|run| run.count(Count::Removed, count));
+    handle.update(|run| run.count(Count::Removed, count));
     Ok(())
 }

@@ -12,7 +12,7 @@ const ASK_DIGIBLE: &str =
 
 /// Why sending stopped before everything was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Halt {
+pub(super) enum StopReason {
     /// Somebody asked for it.
     Cancelled,
     /// Digible asked us to wait so long.
@@ -47,7 +47,7 @@ pub enum StepError {
     Journal(#[from] JournalError),
 }
 
-impl Halt {
+impl StopReason {
     /// Whether trying again later may help without anybody doing anything.
     pub(super) fn is_passing(&self) -> bool {
         matches!(
@@ -159,7 +159,7 @@ mod tests {
                 true,
             ),
         ] {
-            let trouble = Halt::Unreachable(reason.to_owned()).trouble();
+            let trouble = StopReason::Unreachable(reason.to_owned()).trouble();
             let trouble = trouble.unwrap();
             assert!(trouble.text.starts_with(beginning), "{}", trouble.text);
             let told = trouble.remedy.contains("internet connection");

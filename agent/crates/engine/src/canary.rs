@@ -12,25 +12,25 @@ use shopmaster_product::ProductId;
 
 use super::{
     core::Core,
-    evidence::Evidence,
-    halt::{Halt, StepError},
-    live::Live,
+    endpoint_health::EndpointHealth,
+    run_handle::RunHandle,
     step::landing,
+    stop_reason::{StepError, StopReason},
 };
 
 /// So many products are looked at before there counts as none that could be asked.
 const MOST_LOOKS: usize = 100;
-/// So many witnesses are asked for one that passes: one that does not may be poison itself.
+/// So many canaries are asked for one that passes: one that does not may be poison itself.
 const MOST_ASKED: usize = 3;
 /// So many that did not pass are remembered.
 const MOST_REMEMBERED: usize = 60;
 
-/// Witnesses that did not pass: others are asked before them.
+/// Canaries that did not pass: others are asked before them.
 #[derive(Debug, Default)]
 pub(super) struct Failed(Mutex<VecDeque<ProductId>>);
 
-/// What the witness says.
-pub(super) enum Testimony {
+/// What the canary says.
+pub(super) enum CanaryResult {
     /// Digible takes it.
     Passes,
     /// Digible refuses it too, although it took it before.
@@ -38,9 +38,9 @@ pub(super) enum Testimony {
     /// Nothing was acknowledged before that could be asked.
     Absent,
     /// No answer that says anything about products.
-    Unclear(Halt),
+    Unclear(StopReason),
     /// A fault that may be its own: another one may know better.
-    Broken(Halt),
+    Broken(StopReason),
 }
 
 impl Failed {
@@ -62,18 +62,18 @@ impl Failed {
     }
 }
 
-/// Sends products that were acknowledged before and are not `aboard`, inside the turn that is going, until one
+/// Sends products that were acknowledged before and are not `aboard`, under the step lock that is held, until one
 /// of them passes.
 pub(super) async fn ask(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
     aboard: &HashSet<&ProductId>,
-) -> Result<Testimony, StepError> {
-    let mut testimony = Testimony::Absent;
+) -> Result<CanaryResult, StepError> {
+    let mut result = CanaryResult::Absent;
     let mut asked: Vec<_> = aboard.iter().map(|id| (*id).clone()).collect();
     for _ in 0..MOST_ASKED {
-        let others = [asked.clone(), core.failed_witnesses.now()].concat();
+        let others = [asked.clone(), core.failed_canaries.now()].concat();
         let item = match find(core, &others).await? {
             Some(item) => Some(item),
             // Rather one that did not pass before than none.
@@ -82,32 +82,32 @@ pub(super) async fn ask(
         let Some(item) = item else {
             break;
         };
-        testimony = send(core, live, evidence, &item).await?;
-        if !matches!(testimony, Testimony::Refused(_) | Testimony::Broken(_)) {
+        result = send(core, handle, endpoint_health, &item).await?;
+        if !matches!(result, CanaryResult::Refused(_) | CanaryResult::Broken(_)) {
             break;
         }
-        core.failed_witnesses.note(&item.id);
+        core.failed_canaries.note(&item.id);
         asked.push(item.id);
     }
-    Ok(testimony)
+    Ok(result)
 }
 
-/// Sends one product, as a step of its own inside the turn that is going. When it passes, that is proof
+/// Sends one product, as a step of its own under the step lock that is held. When it passes, that is proof
 /// from now on.
 pub(super) async fn send(
     core: &Core,
-    live: &Live,
-    evidence: &Evidence,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
     item: &Item,
-) -> Result<Testimony, StepError> {
+) -> Result<CanaryResult, StepError> {
     let id = item.id.clone();
-    evidence.calls(id.clone());
+    endpoint_health.calls(id.clone());
     let mut in_flight = core
         .journal
         .hand_over(Vec::new(), vec![id.clone()], None)
         .await?;
-    live.update(|run| run.requests += 1);
-    let (testimony, landing) = match core.ask(core.cloud.send_batch(&[item])).await {
+    handle.update(|run| run.requests += 1);
+    let (result, landing) = match core.ask(core.cloud.send_batch(&[item])).await {
         Answer::Acknowledged => {
             let acknowledged = Acknowledged {
                 id,
@@ -118,31 +118,32 @@ pub(super) async fn send(
                 .acknowledge(&mut in_flight, vec![acknowledged])
                 .await?;
             core.journal.settle(in_flight, Vec::new(), None).await?;
-            evidence.batch_passed();
+            endpoint_health.batch_passed();
             core.note_digible(true, None, None);
-            return Ok(Testimony::Passes);
+            return Ok(CanaryResult::Passes);
         }
         Answer::Refused { reason }
         | Answer::Partly { reason, .. }
         | Answer::TooLarge { reason }
-        | Answer::Missing { reason } => (Testimony::Refused(reason), Landing::Nothing),
-        Answer::Broken { reason, fate } => {
-            (Testimony::Broken(Halt::Unreachable(reason)), landing(fate))
-        }
+        | Answer::Missing { reason } => (CanaryResult::Refused(reason), Landing::Nothing),
+        Answer::Broken { reason, fate } => (
+            CanaryResult::Broken(StopReason::Unreachable(reason)),
+            landing(fate),
+        ),
         Answer::Misconfigured { reason } => (
-            Testimony::Unclear(Halt::Misconfigured(reason)),
+            CanaryResult::Unclear(StopReason::Misconfigured(reason)),
             Landing::Nothing,
         ),
         Answer::LoggedOut { reason } => (
-            Testimony::Unclear(Halt::LoggedOut(reason)),
+            CanaryResult::Unclear(StopReason::LoggedOut(reason)),
             Landing::Nothing,
         ),
         Answer::Retry { reason, wait, fate } => {
-            let halt = match wait {
-                Some(wait) => Halt::Hold { wait, reason },
-                None => Halt::Unreachable(reason),
+            let stop_reason = match wait {
+                Some(wait) => StopReason::Hold { wait, reason },
+                None => StopReason::Unreachable(reason),
             };
-            (Testimony::Unclear(halt), landing(fate))
+            (CanaryResult::Unclear(stop_reason), landing(fate))
         }
     };
     let settled = Settled {
@@ -151,7 +152,7 @@ pub(super) async fn send(
         refused: None,
     };
     core.journal.settle(in_flight, vec![settled], None).await?;
-    Ok(testimony)
+    Ok(result)
 }
 
 /// A product that still is as Digible acknowledged it, or else one that it acknowledged at all.
@@ -164,7 +165,7 @@ async fn find(core: &Core, others: &[ProductId]) -> Result<Option<Item>, StepErr
         };
         others.push(id.clone());
         // One that failed says nothing of others.
-        if core.waits.until(&id).is_some() {
+        if core.retry_queue.until(&id).is_some() {
             continue;
         }
         let Some(Lookup::Found(row)) = core.catalog.read(std::slice::from_ref(&id)).await?.pop()

@@ -1,0 +1,66 @@
+//! Asks whether Digible takes anything at all, in the middle of a step.
+
+use super::{Dispatcher, Outgoing, lock};
+use crate::{
+    canary::{self, CanaryResult},
+    stop_reason::StopReason,
+};
+
+/// So many products of the step are asked for a canary when none was acknowledged before.
+const MOST_CANARIES: usize = 4;
+
+impl Dispatcher<'_> {
+    /// Is it the products or Digible, of which `reason` was the last word? A product that it acknowledged
+    /// before tells them apart.
+    pub(super) async fn suspect(&self, outgoing: &[Outgoing], reason: &str) {
+        let _one_at_a_time = self.asking.lock().await;
+        let is_answered =
+            self.endpoint_health.has_proof() && self.endpoint_health.suspicion().is_none();
+        if is_answered || self.is_stopped() {
+            return;
+        }
+        match canary::ask(self.core, self.handle, self.endpoint_health, &self.aboard).await {
+            Ok(CanaryResult::Passes) => {}
+            Ok(CanaryResult::Absent) => self.question_aboard(outgoing, reason).await,
+            Ok(CanaryResult::Refused(reason)) => self.stop(StopReason::Refuses(reason)),
+            Ok(CanaryResult::Unclear(stop_reason) | CanaryResult::Broken(stop_reason)) => {
+                self.stop(stop_reason)
+            }
+            Err(error) => {
+                *lock(&self.failure) = Some(error);
+                self.stop(StopReason::Cancelled);
+            }
+        }
+    }
+
+    /// Before anything was settled, a product of this very step has to do: one that passed, or else
+    /// some from all over the step. What is sent here is sent as it was read for the step.
+    async fn question_aboard(&self, outgoing: &[Outgoing], reason: &str) {
+        let spacing = outgoing.len().div_ceil(MOST_CANARIES).max(1);
+        let canaries: Vec<usize> = match *lock(&self.passed) {
+            Some(index) => vec![index],
+            None => (0..outgoing.len()).rev().step_by(spacing).collect(),
+        };
+        let mut broken = None;
+        for index in canaries {
+            let Some(product) = outgoing.get(index) else {
+                continue;
+            };
+            match canary::send(self.core, self.handle, self.endpoint_health, &product.item).await {
+                Ok(CanaryResult::Passes) => return,
+                Ok(CanaryResult::Refused(_) | CanaryResult::Absent) => {}
+                Ok(CanaryResult::Broken(stop_reason)) => broken = Some(stop_reason),
+                Ok(CanaryResult::Unclear(stop_reason)) => return self.stop(stop_reason),
+                Err(error) => {
+                    *lock(&self.failure) = Some(error);
+                    return self.stop(StopReason::Cancelled);
+                }
+            }
+        }
+        self.stop(broken.unwrap_or_else(|| {
+            StopReason::Refuses(format!(
+                "nothing was accepted so far; Digible says: {reason}"
+            ))
+        }));
+    }
+}
