@@ -6,6 +6,7 @@ use shopmaster_proto::v1::{
     agent_server::AgentServer, config_server::ConfigServer, products_server::ProductsServer,
     runs_server::RunsServer,
 };
+use tokio_stream::StreamExt as _;
 use tonic::transport::{self, Server};
 
 mod agent;
@@ -21,7 +22,7 @@ mod streams;
 
 use crate::supervisor::Supervisor;
 use detached::Detached;
-use listener::Incoming;
+use listener::{AnyAuthority, Incoming};
 
 /// The largest message that a client may send: the largest configuration is far below.
 const LARGEST_REQUEST: usize = 1 << 20;
@@ -70,6 +71,7 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(ServeError::Reflection)?;
+    let connections = incoming.map(|connection| connection.map(AnyAuthority::new));
     let detached = Detached::default();
     let served = Server::builder()
         .layer(detached.clone())
@@ -92,7 +94,7 @@ pub async fn serve(
         )
         .add_service(health)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(incoming, end)
+        .serve_with_incoming_shutdown(connections, end)
         .await;
     detached.ended().await;
     served.map_err(ServeError::Transport)
