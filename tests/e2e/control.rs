@@ -497,13 +497,13 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
         })),
     };
     let none = PauseRequest {
-        end: Some(End::For(prost_types::Duration {
+        end: Some(End::Duration(prost_types::Duration {
             seconds: 0,
             nanos: 0,
         })),
     };
     let endless = PauseRequest {
-        end: Some(End::For(prost_types::Duration {
+        end: Some(End::Duration(prost_types::Duration {
             seconds: i64::MAX,
             nanos: 0,
         })),

@@ -199,7 +199,7 @@ fn pause_of(request: v1::PauseRequest, now: Timestamp) -> Result<Pause, Status> 
         None => return Ok(Pause::UntilResumed),
         Some(End::Until(until)) => time::instant(until)
             .ok_or_else(|| failure::invalid("The end of the pause is no time"))?,
-        Some(End::For(length)) => SignedDuration::try_from(time::duration(&length))
+        Some(End::Duration(length)) => SignedDuration::try_from(time::duration(&length))
             .ok()
             .filter(|length| length.is_positive())
             .and_then(|length| now.checked_add(length).ok())
