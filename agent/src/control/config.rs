@@ -63,7 +63,7 @@ impl v1::config_server::Config for Service {
         request: Request<v1::ConfigureRequest>,
     ) -> Result<Response<v1::ConfigureResponse>, Status> {
         let request = request.into_inner();
-        let paths = request.update_mask.unwrap_or_default().paths;
+        let paths = named(&request)?;
         let edits = settings::edits(&request.settings.unwrap_or_default(), paths)
             .map_err(|error| failure::key(&error))?;
         let secrets = request.secrets.unwrap_or_default();
@@ -233,8 +233,32 @@ impl v1::config_server::Config for Service {
     }
 }
 
+/// How to say what is to change.
+const NAME_FIELDS: &str =
+    "Name the fields to change in `update_mask`, such as `digible.email`, or give secrets";
 /// What brings the text of this version.
 const UPDATE_CAPTURE: &str = "Run `shopmasterctl capture install` when it suits: it brings today's text and keeps what waits";
+
+/// The fields that a request is to change.
+///
+/// # Errors
+///
+/// When it has new values and does not say which of them count, or has nothing new at all.
+fn named(request: &v1::ConfigureRequest) -> Result<Vec<String>, Status> {
+    let mask = request.update_mask.as_ref();
+    if mask.is_none() && request.settings.is_some() {
+        return Err(failure::invalid(
+            "The request has settings and no `update_mask`",
+            NAME_FIELDS,
+        ));
+    }
+    let paths = mask.map(|mask| mask.paths.clone()).unwrap_or_default();
+    let secrets = request.secrets.clone().unwrap_or_default();
+    if paths.is_empty() && secrets == v1::Secrets::default() {
+        return Err(failure::invalid("The request changes nothing", NAME_FIELDS));
+    }
+    Ok(paths)
+}
 
 fn agreed(ignore_output: bool) -> InstallOptions {
     InstallOptions { ignore_output }

@@ -417,7 +417,7 @@ fn what_cannot_be_replaced_passes_untouched() {
     };
     let long = "%".repeat(1_025);
     for call in [compressed("a<b"), compressed("a#<"), Call::to(&long)] {
-        let before = sent(&[call.clone()]);
+        let before = sent(std::slice::from_ref(&call));
         assert_eq!(block_on(through(&before, &[7])), before);
         assert_eq!(authorities(&[call, Call::to(SOCKET)]), [SAFE]);
     }
