@@ -392,7 +392,8 @@ async fn health_says_whether_products_can_be_sent() {
     };
     // Neither is there a password, nor are changes captured.
     assert_eq!(next().await, Some(NotServing));
-    set_password(&world, &password).await;
+    let codes = set_password(&world, &password).await;
+    assert_eq!(codes, ["CAPTURE_NOT_INSTALLED"]);
     world.install_capture().await.unwrap();
     assert_eq!(next().await, Some(Serving));
     world.upload().await.unwrap();
@@ -400,7 +401,8 @@ async fn health_says_whether_products_can_be_sent() {
     // A pause is no failure.
     let mut client = world.client().unwrap();
     pause(&mut client).await;
-    set_password(&world, "wrong").await;
+    let codes = set_password(&world, "wrong").await;
+    assert_eq!(codes, ["SESSION_EXPIRED"]);
     assert_eq!(next().await, Some(NotServing));
     resume(&mut client).await;
     set_password(&world, &password).await;
@@ -423,8 +425,8 @@ async fn health_says_whether_products_can_be_sent() {
     }
 }
 
-/// Keeps another password of the Digible account, and tries it.
-async fn set_password(world: &World, password: &str) {
+/// Keeps another password of the Digible account, and gives the codes of what is wrong then.
+async fn set_password(world: &World, password: &str) -> Vec<String> {
     let mut client = world.client().unwrap();
     let request = ConfigureRequest {
         secrets: Some(Secrets {
@@ -438,8 +440,11 @@ async fn set_password(world: &World, password: &str) {
         .config
         .test_connection(TestConnectionRequest {})
         .await;
-    let mut checks = checks.unwrap().into_inner();
-    while checks.message().await.unwrap().is_some() {}
+    let checks: Vec<_> = checks.unwrap().into_inner().collect().await;
+    let codes = checks
+        .into_iter()
+        .map(|answer| answer.unwrap().check.unwrap().code);
+    codes.filter(|code| !code.is_empty()).collect()
 }
 
 #[tokio::test]

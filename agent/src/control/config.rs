@@ -1,6 +1,6 @@
 //! The service `Config`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use shopmaster_proto::v1;
@@ -305,52 +305,62 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     if !reachable {
         return Check::skipped(name);
     }
-    let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
-    {
+    let (verdict, code, text, remedy) = match engine.catalog().capture().await {
         Ok(Installed | Outdated(_) | Drifted(_)) if engine.scans() => (
             Verdict::Warning,
+            "CAPTURE_UNUSED",
             "scan mode is on, and capture is still installed".to_owned(),
-            "Run `shopmasterctl capture remove`".into(),
+            "Run `shopmasterctl capture remove`",
         ),
         Ok(NotInstalled) if engine.scans() => (
             Verdict::Ok,
+            "",
             "scan mode is on: the table is walked and compared, nothing is installed".to_owned(),
-            "".into(),
+            "",
         ),
-        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), "".into()),
+        Ok(Installed) => (Verdict::Ok, "", "changes are captured".to_owned(), ""),
         Ok(Outdated(what)) => (
             Verdict::Ok,
+            "CAPTURE_OUTDATED",
             format!("changes are captured; {what}"),
-            UPDATE_CAPTURE.into(),
+            UPDATE_CAPTURE,
         ),
         Ok(NotInstalled) => (
             Verdict::Warning,
+            "CAPTURE_NOT_INSTALLED",
             "changes are not captured yet".to_owned(),
-            "Run `shopmasterctl capture install`".into(),
+            "Run `shopmasterctl capture install`",
         ),
         Ok(ScanOnly(reason)) => (
             Verdict::Ok,
+            "",
             format!("the table is walked and compared: {reason}"),
-            "".into(),
+            "",
         ),
         Ok(Drifted(lines)) => (
             Verdict::Failed,
+            "CAPTURE_DRIFTED",
             lines.join("; "),
-            "Run `shopmasterctl capture install`, then `shopmasterctl upload`".into(),
+            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
         ),
         Err(error) => return Check::failed(name, &error),
     };
-    Check::new(name, verdict, text, remedy.into_owned())
+    Check {
+        code,
+        ..Check::new(name, verdict, text, remedy.to_owned())
+    }
 }
 
 async fn login_check(engine: &Engine) -> Check {
-    let (verdict, text, remedy) = match engine.log_in().await {
-        Ok(()) => (
-            Verdict::Ok,
-            "Digible accepts the login".to_owned(),
-            String::new(),
-        ),
-        Err(trouble) => (Verdict::Failed, trouble.text, trouble.remedy),
-    };
-    Check::new("digible.login", verdict, text, remedy)
+    let name = "digible.login";
+    match engine.log_in().await {
+        Ok(()) => {
+            let text = "Digible accepts the login".to_owned();
+            Check::new(name, Verdict::Ok, text, String::new())
+        }
+        Err(trouble) => Check {
+            code: trouble.code,
+            ..Check::new(name, Verdict::Failed, trouble.text, trouble.remedy)
+        },
+    }
 }
