@@ -371,6 +371,10 @@ async fn health_says_whether_products_can_be_sent() {
         health_check_response::ServingStatus::{NotServing, Serving},
         health_client::HealthClient,
     };
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest,
+    };
 
     let builder = World::builder().products(3);
     // So that the password is the one that it keeps.
@@ -378,7 +382,7 @@ async fn health_says_whether_products_can_be_sent() {
     let world = builder.start().await.unwrap();
     let password = world.digible.settings().password;
     let channel = channel(&world, Endpoint::from_static(AGENT)).await;
-    let mut health = HealthClient::new(channel);
+    let mut health = HealthClient::new(channel.clone());
     let mut watch = async |service: &str| {
         let service = service.to_owned();
         let answer = health.watch(HealthCheckRequest { service }).await;
@@ -408,16 +412,23 @@ async fn health_says_whether_products_can_be_sent() {
     set_password(&world, &password).await;
     assert_eq!(next().await, Some(Serving));
 
-    // The end is told, and does not wait for those who watch.
-    world
-        .client()
-        .unwrap()
-        .agent
-        .shutdown(ShutdownRequest {})
-        .await
-        .unwrap();
+    // The end is told, and does not wait for those who watch or keep a stream open.
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let open = tokio_stream::once(request).chain(tokio_stream::pending());
+    let reflection = ServerReflectionClient::new(channel)
+        .server_reflection_info(open)
+        .await;
+    let mut reflection = reflection.unwrap().into_inner();
+    reflection.message().await.unwrap().unwrap();
+    client.agent.shutdown(ShutdownRequest {}).await.unwrap();
     assert_eq!(next().await, Some(NotServing));
     assert_eq!(next().await, None);
+    // Cut off, it would be an error.
+    let answer = timeout(SECONDS, reflection.message()).await.unwrap();
+    assert_eq!(answer.unwrap(), None);
     let of_whole = [Serving, NotServing].map(Some).into_iter().chain([None]);
     for expected in of_whole {
         let answer = timeout(SECONDS, whole.message()).await.unwrap();

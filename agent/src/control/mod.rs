@@ -7,6 +7,7 @@ use shopmaster_proto::v1::{
     runs_server::RunsServer,
 };
 use tokio_stream::StreamExt as _;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::{self, Server};
 
 mod agent;
@@ -21,6 +22,7 @@ mod rpcs;
 mod runs;
 mod serving;
 mod streams;
+mod until;
 
 use crate::supervisor::Supervisor;
 use detached::Detached;
@@ -67,7 +69,9 @@ pub async fn serve(
         .build_v1alpha()
         .map_err(ServeError::Reflection)?;
     let connections = incoming.map(|connection| connection.map(AnyAuthority::new));
-    let detached = Detached::default();
+    // Health says that it is over before its streams end.
+    let over = CancellationToken::new();
+    let detached = Detached::new(over.clone());
     let server = Server::builder()
         .layer(detached.clone())
         .max_concurrent_streams(MOST_STREAMS)
@@ -94,7 +98,10 @@ pub async fn serve(
     tokio::pin!(server);
     let served = tokio::select! {
         served = &mut server => served,
-        () = health_follows => server.await,
+        () = health_follows => {
+            over.cancel();
+            server.await
+        }
     };
     detached.ended().await;
     served.map_err(ServeError::Transport)

@@ -33,9 +33,9 @@ pub(super) async fn begin(reporter: &HealthReporter) {
 }
 
 /// Follows the facts until the agent ends: runs are served while products can be sent. At the end nothing is
-/// served, and the streams of those who watch end.
+/// served.
 pub(super) async fn follow(
-    mut reporter: HealthReporter,
+    reporter: HealthReporter,
     mut board: watch::Receiver<Posted>,
     ending: CancellationToken,
 ) {
@@ -61,6 +61,5 @@ pub(super) async fn follow(
         reporter
             .set_service_status(service, ServingStatus::NotServing)
             .await;
-        reporter.clear_service_status(service).await;
     }
 }
