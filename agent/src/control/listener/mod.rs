@@ -1,7 +1,7 @@
 //! The local listener: a Unix socket or a Windows named pipe, for this user alone.
 //!
-//! What [`listen`] gives goes into tonic's `serve_with_incoming_shutdown`, in `AnyAuthority`. The lock file, not the socket
-//! or pipe, decides who is the one agent of an instance.
+//! What [`listen`] gives goes into tonic's `serve_with_incoming_shutdown`, in `AnyAuthority`. The lock file, not
+//! the socket or pipe, decides who is the one agent of an instance.
 
 use std::{io, path::PathBuf};
 
