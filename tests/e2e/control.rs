@@ -7,10 +7,11 @@ use shopmaster_harness::world::World;
 use shopmaster_proto::{
     Client, Failure,
     v1::{
-        CancelRunRequest, ExplainRequest, GetRunRequest, GetStatusRequest, ListRunsRequest,
-        PauseRequest, ResumeRequest, RetryParkedRequest, RunKind, RunOutcome, RunState,
-        StartRunRequest, State, TailLogsRequest, WatchRunRequest, WatchStatusRequest,
-        agent_client::AgentClient, pause_request::End,
+        CancelRunRequest, ConfigureRequest, DigibleSettings, ExplainRequest, GetRunRequest,
+        GetStatusRequest, ListParkedRequest, ListRemovedRequest, ListRunsRequest, PauseRequest,
+        ResumeRequest, RetryParkedRequest, RunKind, RunOutcome, RunState, Secrets, Settings,
+        ShutdownRequest, StartRunRequest, State, TailLogsRequest, TestConnectionRequest,
+        WatchRunRequest, WatchStatusRequest, agent_client::AgentClient, pause_request::End,
     },
 };
 use shopmaster_standins::digible::{Endpoint as Call, Fault, HangEffect};
@@ -272,9 +273,12 @@ async fn health_and_reflection_answer() {
     use tonic_health::pb::{
         HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
     };
-    use tonic_reflection::pb::v1::{
-        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    use tonic_reflection::pb::{
+        v1::{
+            ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+            server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+        },
+        v1alpha::{self, server_reflection_client::ServerReflectionClient as OlderClient},
     };
 
     const SERVICES: [&str; 4] = ["Agent", "Config", "Products", "Runs"];
@@ -289,12 +293,30 @@ async fn health_and_reflection_answer() {
             })
             .await;
         let answer = answer.unwrap_or_else(|status| panic!("`{service}`: {status}"));
-        assert_eq!(
-            answer.into_inner().status(),
-            ServingStatus::Serving,
-            "`{service}`"
-        );
+        // Nothing can be sent by an agent that is not configured.
+        let expected = match service.as_str() {
+            "shopmaster.v1.Runs" => ServingStatus::NotServing,
+            _ => ServingStatus::Serving,
+        };
+        assert_eq!(answer.into_inner().status(), expected, "`{service}`");
     }
+    let list = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::ListServices(String::new()),
+        ),
+    };
+    let older = OlderClient::new(channel.clone())
+        .server_reflection_info(tokio_stream::iter([list]))
+        .await;
+    let answer = older.unwrap().into_inner().message().await.unwrap();
+    let Some(v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(listed)) =
+        answer.unwrap().message_response
+    else {
+        panic!("no services are listed");
+    };
+    let listed = listed.service.into_iter().map(|service| service.name);
+    assert!(listed.into_iter().any(|name| name == full("Agent")));
     let mut reflection = ServerReflectionClient::new(channel);
     let request = |message| ServerReflectionRequest {
         host: String::new(),
@@ -338,6 +360,189 @@ async fn health_and_reflection_answer() {
     let file = prost_types::FileDescriptorProto::decode(&*files.file_descriptor_proto[0]).unwrap();
     assert_eq!(file.package(), "shopmaster.v1");
     assert_eq!(file.service[0].method.len(), 8);
+}
+
+#[tokio::test]
+async fn health_says_whether_products_can_be_sent() {
+    use tonic_health::pb::{
+        HealthCheckRequest,
+        health_check_response::ServingStatus::{NotServing, Serving},
+        health_client::HealthClient,
+    };
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest,
+    };
+
+    let builder = World::builder().products(3);
+    // So that the password is the one that it keeps.
+    let builder = builder.env("SHOPMASTER_DIGIBLE_PASSWORD", "");
+    let world = builder.start().await.unwrap();
+    let password = world.digible.settings().password;
+    let channel = channel(&world, Endpoint::from_static(AGENT)).await;
+    let mut health = HealthClient::new(channel.clone());
+    let mut watch = async |service: &str| {
+        let service = service.to_owned();
+        let answer = health.watch(HealthCheckRequest { service }).await;
+        answer.unwrap().into_inner()
+    };
+    let mut whole = watch("").await;
+    let mut runs = watch("shopmaster.v1.Runs").await;
+    let mut next = async || {
+        let answer = timeout(SECONDS, runs.message()).await.unwrap();
+        answer.unwrap().map(|answer| answer.status())
+    };
+    // Neither is there a password, nor are changes captured.
+    assert_eq!(next().await, Some(NotServing));
+    let codes = set_password(&world, &password).await;
+    assert_eq!(codes, ["CAPTURE_NOT_INSTALLED"]);
+    world.install_capture().await.unwrap();
+    assert_eq!(next().await, Some(Serving));
+    world.upload().await.unwrap();
+
+    // A pause is no failure.
+    let mut client = world.client().unwrap();
+    pause(&mut client).await;
+    let codes = set_password(&world, "wrong").await;
+    assert_eq!(codes, ["SESSION_EXPIRED"]);
+    assert_eq!(next().await, Some(NotServing));
+    resume(&mut client).await;
+    set_password(&world, &password).await;
+    assert_eq!(next().await, Some(Serving));
+
+    // The end is told, and does not wait for those who watch or keep a stream open.
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let open = tokio_stream::once(request).chain(tokio_stream::pending());
+    let reflection = ServerReflectionClient::new(channel)
+        .server_reflection_info(open)
+        .await;
+    let mut reflection = reflection.unwrap().into_inner();
+    reflection.message().await.unwrap().unwrap();
+    client.agent.shutdown(ShutdownRequest {}).await.unwrap();
+    assert_eq!(next().await, Some(NotServing));
+    assert_eq!(next().await, None);
+    // Cut off, it would be an error.
+    let answer = timeout(SECONDS, reflection.message()).await.unwrap();
+    assert_eq!(answer.unwrap(), None);
+    let of_whole = [Serving, NotServing].map(Some).into_iter().chain([None]);
+    for expected in of_whole {
+        let answer = timeout(SECONDS, whole.message()).await.unwrap();
+        assert_eq!(answer.unwrap().map(|answer| answer.status()), expected);
+    }
+}
+
+/// Keeps another password of the Digible account, and gives the codes of what is wrong then.
+async fn set_password(world: &World, password: &str) -> Vec<String> {
+    let mut client = world.client().unwrap();
+    let request = ConfigureRequest {
+        secrets: Some(Secrets {
+            digible_password: Some(password.to_owned()),
+            sql_password: None,
+        }),
+        ..ConfigureRequest::default()
+    };
+    client.config.configure(request).await.unwrap();
+    let checks = client
+        .config
+        .test_connection(TestConnectionRequest {})
+        .await;
+    let checks: Vec<_> = checks.unwrap().into_inner().collect().await;
+    let codes = checks
+        .into_iter()
+        .map(|answer| answer.unwrap().check.unwrap().code);
+    codes.filter(|code| !code.is_empty()).collect()
+}
+
+#[tokio::test]
+async fn a_list_goes_on_by_its_own_token_alone() {
+    let world = uploaded(3).await;
+    let products = ["P0000001", "P0000002", "P0000003"];
+    for product in products {
+        world.shop.delete(product).unwrap();
+    }
+    world.sync().await.unwrap();
+    let mut client = world.client().unwrap();
+    let (mut listed, mut page_token, mut tokens) = (Vec::new(), String::new(), Vec::new());
+    loop {
+        let request = ListRemovedRequest {
+            page_size: 1,
+            page_token,
+        };
+        let page = client
+            .products
+            .list_removed(request)
+            .await
+            .unwrap()
+            .into_inner();
+        listed.extend(page.products.into_iter().map(|product| product.product_id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+        tokens.push(page_token.clone());
+    }
+    assert_eq!(listed, products);
+    for page_token in ["x".to_owned(), "tP0000001".to_owned(), tokens.remove(0)] {
+        let request = ListParkedRequest {
+            page_token,
+            ..ListParkedRequest::default()
+        };
+        let failure = refusal(client.products.list_parked(request).await);
+        assert_eq!(failure.code, "INVALID_ARGUMENT");
+        assert!(failure.remedy.contains("`next_page_token`"), "{failure:?}");
+    }
+    let request = ListRemovedRequest {
+        page_size: 1,
+        page_token: "x".to_owned(),
+    };
+    let failure = refusal(client.products.list_removed(request).await);
+    assert_eq!(failure.code, "INVALID_ARGUMENT");
+}
+
+#[tokio::test]
+async fn configure_must_name_what_changes() {
+    let world = World::builder().products(1).start().await.unwrap();
+    let mut config = world.client().unwrap().config;
+    let email = || {
+        Some(Settings {
+            digible: Some(DigibleSettings {
+                email: "other@example.com".to_owned(),
+                ..DigibleSettings::default()
+            }),
+            ..Settings::default()
+        })
+    };
+    let secrets = Some(Secrets {
+        digible_password: Some("x".to_owned()),
+        sql_password: None,
+    });
+    for request in [
+        ConfigureRequest::default(),
+        ConfigureRequest {
+            settings: email(),
+            ..ConfigureRequest::default()
+        },
+        // The email would be left out without a word.
+        ConfigureRequest {
+            settings: email(),
+            secrets,
+            ..ConfigureRequest::default()
+        },
+        ConfigureRequest {
+            settings: email(),
+            update_mask: Some(prost_types::FieldMask::default()),
+            ..ConfigureRequest::default()
+        },
+    ] {
+        let status = config.configure(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let failure = Failure::from(status);
+        assert_eq!(failure.code, "INVALID_ARGUMENT");
+        assert!(failure.remedy.contains("`update_mask`"), "{failure:?}");
+    }
 }
 
 #[tokio::test]
@@ -495,13 +700,13 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
         })),
     };
     let none = PauseRequest {
-        end: Some(End::For(prost_types::Duration {
+        end: Some(End::Duration(prost_types::Duration {
             seconds: 0,
             nanos: 0,
         })),
     };
     let endless = PauseRequest {
-        end: Some(End::For(prost_types::Duration {
+        end: Some(End::Duration(prost_types::Duration {
             seconds: i64::MAX,
             nanos: 0,
         })),
@@ -544,7 +749,7 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
         refusal(products.retry_parked(both).await),
     ] {
         assert_eq!(failure.code, "INVALID_ARGUMENT", "{failure}");
-        assert!(!failure.message.is_empty());
+        assert!(!failure.message.is_empty() && !failure.remedy.is_empty());
     }
     let failure = refusal(products.retry_parked(unknown).await);
     assert_eq!(failure.code, "PRODUCT_NOT_FOUND");

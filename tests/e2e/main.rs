@@ -9,6 +9,8 @@
 
 mod agent_process;
 mod answers;
+#[cfg(unix)]
+mod authority;
 #[cfg(target_os = "linux")]
 mod autostart;
 mod bad_input;
@@ -27,6 +29,8 @@ mod leaving;
 mod parking;
 mod pauses;
 mod postponed;
+#[cfg(unix)]
+mod python;
 mod scan;
 mod session;
 mod shop_file;

@@ -91,7 +91,7 @@ async fn a_pause_ends_by_itself() -> Tested {
     let world = uploaded(builder).await?;
     let paused = pause(
         &world,
-        Some(End::For(Duration {
+        Some(End::Duration(Duration {
             seconds: 1,
             nanos: 0,
         })),
@@ -132,7 +132,7 @@ async fn a_pause_ends_by_itself_under_an_automatic_sync() -> Tested {
     world
         .wait_digible(|digible| digible.counts().updates == 1)
         .await?;
-    let end = End::For(Duration {
+    let end = End::Duration(Duration {
         seconds: 1,
         nanos: 0,
     });

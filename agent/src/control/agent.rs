@@ -16,6 +16,8 @@ use super::{
 };
 use crate::supervisor::Supervisor;
 
+/// How to say when a pause ends.
+const END_OF_PAUSE: &str = "Set `until` to a time to come or `duration` to more than zero, or neither to pause until resumed";
 /// The most lines of the past that a client may ask for.
 const MOST_LINES: u32 = 1_000;
 
@@ -199,17 +201,20 @@ fn pause_of(request: v1::PauseRequest, now: Timestamp) -> Result<Pause, Status> 
     let until = match request.end {
         None => return Ok(Pause::UntilResumed),
         Some(End::Until(until)) => time::instant(until)
-            .ok_or_else(|| failure::invalid("The end of the pause is no time"))?,
-        Some(End::For(length)) => SignedDuration::try_from(time::duration(&length))
+            .ok_or_else(|| failure::invalid("The end of the pause is not a time", END_OF_PAUSE))?,
+        Some(End::Duration(length)) => SignedDuration::try_from(time::duration(&length))
             .ok()
             .filter(|length| length.is_positive())
             .and_then(|length| now.checked_add(length).ok())
             .ok_or_else(|| {
-                failure::invalid("A pause must be longer than nothing, and end some day")
+                failure::invalid("The duration of the pause is not one", END_OF_PAUSE)
             })?,
     };
     if until <= now {
-        return Err(failure::invalid("The end of the pause is in the past"));
+        return Err(failure::invalid(
+            "The end of the pause is in the past",
+            END_OF_PAUSE,
+        ));
     }
     Ok(Pause::Until(until))
 }

@@ -1,6 +1,6 @@
 //! The service `Config`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use shopmaster_catalog::{Backlog, CatalogError, Check, InstallOptions, Verdict};
@@ -61,7 +61,7 @@ impl v1::config_server::Config for Service {
         request: Request<v1::ConfigureRequest>,
     ) -> Result<Response<v1::ConfigureResponse>, Status> {
         let request = request.into_inner();
-        let paths = request.update_mask.unwrap_or_default().paths;
+        let paths = named(&request)?;
         let edits = settings::edits(&request.settings.unwrap_or_default(), paths)
             .map_err(|error| failure::key(&error))?;
         let secrets = request.secrets.unwrap_or_default();
@@ -231,8 +231,32 @@ impl v1::config_server::Config for Service {
     }
 }
 
+/// How to say what is to change.
+const NAME_FIELDS: &str =
+    "Name the fields to change in `update_mask`, such as `digible.email`, or give secrets";
 /// What brings the text of this version.
 const UPDATE_CAPTURE: &str = "Run `shopmasterctl capture install` when it suits: it brings today's text and keeps what waits";
+
+/// The fields that a request is to change.
+///
+/// # Errors
+///
+/// When it has new values and does not say which of them count, or has nothing new at all.
+fn named(request: &v1::ConfigureRequest) -> Result<Vec<String>, Status> {
+    let mask = request.update_mask.as_ref();
+    if mask.is_none() && request.settings.is_some() {
+        return Err(failure::invalid(
+            "The request has settings and no `update_mask`",
+            NAME_FIELDS,
+        ));
+    }
+    let paths = mask.map(|mask| mask.paths.clone()).unwrap_or_default();
+    let secrets = request.secrets.clone().unwrap_or_default();
+    if paths.is_empty() && secrets == v1::Secrets::default() {
+        return Err(failure::invalid("The request changes nothing", NAME_FIELDS));
+    }
+    Ok(paths)
+}
 
 fn agreed(ignore_output: bool) -> InstallOptions {
     InstallOptions { ignore_output }
@@ -279,52 +303,62 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     if !reachable {
         return Check::skipped(name);
     }
-    let (verdict, text, remedy): (_, _, Cow<'static, str>) = match engine.catalog().capture().await
-    {
+    let (verdict, code, text, remedy) = match engine.catalog().capture().await {
         Ok(Installed | Outdated(_) | Drifted(_)) if engine.scans() => (
             Verdict::Warning,
+            "CAPTURE_UNUSED",
             "scan mode is on, and capture is still installed".to_owned(),
-            "Run `shopmasterctl capture remove`".into(),
+            "Run `shopmasterctl capture remove`",
         ),
         Ok(NotInstalled) if engine.scans() => (
             Verdict::Ok,
+            "",
             "scan mode is on: the table is walked and compared, nothing is installed".to_owned(),
-            "".into(),
+            "",
         ),
-        Ok(Installed) => (Verdict::Ok, "changes are captured".to_owned(), "".into()),
+        Ok(Installed) => (Verdict::Ok, "", "changes are captured".to_owned(), ""),
         Ok(Outdated(what)) => (
             Verdict::Ok,
+            "CAPTURE_OUTDATED",
             format!("changes are captured; {what}"),
-            UPDATE_CAPTURE.into(),
+            UPDATE_CAPTURE,
         ),
         Ok(NotInstalled) => (
             Verdict::Warning,
+            "CAPTURE_NOT_INSTALLED",
             "changes are not captured yet".to_owned(),
-            "Run `shopmasterctl capture install`".into(),
+            "Run `shopmasterctl capture install`",
         ),
         Ok(ScanOnly(reason)) => (
             Verdict::Ok,
+            "",
             format!("the table is walked and compared: {reason}"),
-            "".into(),
+            "",
         ),
         Ok(Drifted(lines)) => (
             Verdict::Failed,
+            "CAPTURE_DRIFTED",
             lines.join("; "),
-            "Run `shopmasterctl capture install`, then `shopmasterctl upload`".into(),
+            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
         ),
         Err(error) => return Check::failed(name, &error),
     };
-    Check::new(name, verdict, text, remedy.into_owned())
+    Check {
+        code,
+        ..Check::new(name, verdict, text, remedy.to_owned())
+    }
 }
 
 async fn login_check(engine: &Engine) -> Check {
-    let (verdict, text, remedy) = match engine.log_in().await {
-        Ok(()) => (
-            Verdict::Ok,
-            "Digible accepts the login".to_owned(),
-            String::new(),
-        ),
-        Err(trouble) => (Verdict::Failed, trouble.text, trouble.remedy),
-    };
-    Check::new("digible.login", verdict, text, remedy)
+    let name = "digible.login";
+    match engine.log_in().await {
+        Ok(()) => {
+            let text = "Digible accepts the login".to_owned();
+            Check::new(name, Verdict::Ok, text, String::new())
+        }
+        Err(trouble) => Check {
+            code: trouble.code,
+            ..Check::new(name, Verdict::Failed, trouble.text, trouble.remedy)
+        },
+    }
 }

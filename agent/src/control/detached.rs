@@ -12,19 +12,31 @@ use std::{
 };
 
 use http::{Request, Response};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use super::rpcs::{self, Kind};
+use super::{
+    rpcs::{self, Kind},
+    until::until,
+};
 
 /// Around all services.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Detached {
     tasks: TaskTracker,
+    ending: CancellationToken,
 }
 
 impl Detached {
+    /// Around the services of an agent that is `ending` at some time.
+    pub(super) fn new(ending: CancellationToken) -> Self {
+        Self {
+            tasks: TaskTracker::new(),
+            ending,
+        }
+    }
+
     /// Waits until every change has come to its end. No call may come any more.
     pub(super) async fn ended(&self) {
         self.tasks.close();
@@ -38,7 +50,7 @@ impl<S> Layer<S> for Detached {
     fn layer(&self, inner: S) -> Self::Service {
         Detaching {
             inner,
-            tasks: self.tasks.clone(),
+            around: self.clone(),
         }
     }
 }
@@ -47,7 +59,7 @@ impl<S> Layer<S> for Detached {
 #[derive(Debug, Clone)]
 pub(super) struct Detaching<S> {
     inner: S,
-    tasks: TaskTracker,
+    around: Detached,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -70,10 +82,20 @@ where
         let kind = rpcs::kind(&path);
         let call = self.inner.call(request);
         match kind {
-            Some(Kind::Changes) => Box::pin(detached(&self.tasks, path, call)),
-            Some(Kind::Reads | Kind::Streams) | None => Box::pin(call),
+            Some(Kind::Changes) => Box::pin(detached(&self.around.tasks, path, call)),
+            Some(Kind::Reads | Kind::Streams) => Box::pin(call),
+            None => Box::pin(foreign(self.around.ending.clone(), call)),
         }
     }
+}
+
+/// Ends the answer with the agent.
+async fn foreign(
+    ending: CancellationToken,
+    call: impl Future<Output = Result<Response<Body>, Infallible>>,
+) -> Result<Response<Body>, Infallible> {
+    let answer = call.await?;
+    Ok(answer.map(|body| until(ending, body)))
 }
 
 /// Runs `call` in a task of its own. A panic in it is the call's failure and nobody else's.
@@ -172,7 +194,7 @@ mod tests {
 
     /// Whether a call at `path` comes to its end though its client leaves in the middle of it.
     async fn runs_on(path: &str) -> bool {
-        let layer = Detached::default();
+        let layer = Detached::new(CancellationToken::new());
         let slow = Slow::default();
         let mut call = layer.layer(slow.clone()).call(request(path));
         while slow.begun.load(Ordering::SeqCst) == 0 {
@@ -197,7 +219,7 @@ mod tests {
     async fn the_answer_of_a_change_is_its_own() {
         let slow = Slow::default();
         slow.go_on.notify_one();
-        let mut service = Detached::default().layer(slow);
+        let mut service = Detached::new(CancellationToken::new()).layer(slow);
         let path = "/shopmaster.v1.Config/Configure";
         let answer = service.call(request(path)).await.unwrap();
         assert!(answer.status().is_success());

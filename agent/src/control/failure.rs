@@ -36,12 +36,12 @@ pub(super) fn unimplemented(what: &str) -> Status {
 }
 
 /// A request that makes no sense.
-pub(super) fn invalid(message: impl Into<String>) -> Status {
+pub(super) fn invalid(message: &str, remedy: &str) -> Status {
     failure(
         Code::InvalidArgument,
         "INVALID_ARGUMENT",
-        message.into(),
-        "",
+        message.to_owned(),
+        remedy,
     )
 }
 

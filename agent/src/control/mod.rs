@@ -6,6 +6,8 @@ use shopmaster_proto::v1::{
     agent_server::AgentServer, config_server::ConfigServer, products_server::ProductsServer,
     runs_server::RunsServer,
 };
+use tokio_stream::StreamExt as _;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::{self, Server};
 
 mod agent;
@@ -14,14 +16,17 @@ mod convert;
 mod detached;
 mod failure;
 pub mod listener;
+mod page_token;
 mod products;
 mod rpcs;
 mod runs;
+mod serving;
 mod streams;
+mod until;
 
 use super::supervisor::Supervisor;
 use detached::Detached;
-use listener::Incoming;
+use listener::{AnyAuthority, Incoming};
 
 /// The largest message that a client may send: the largest configuration is far below.
 const LARGEST_REQUEST: usize = 1 << 20;
@@ -53,25 +58,21 @@ pub async fn serve(
     end: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter
-        .set_serving::<AgentServer<agent::Service>>()
-        .await;
-    health_reporter
-        .set_serving::<RunsServer<runs::Service>>()
-        .await;
-    health_reporter
-        .set_serving::<ConfigServer<config::Service>>()
-        .await;
-    health_reporter
-        .set_serving::<ProductsServer<products::Service>>()
-        .await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(shopmaster_proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
+    serving::begin(&health_reporter).await;
+    let health_follows = serving::follow(
+        health_reporter,
+        supervisor.status_store.watch(),
+        supervisor.ending.clone(),
+    );
+    let new_reflection = reflection().build_v1().map_err(ServeError::Reflection)?;
+    let older_reflection = reflection()
+        .build_v1alpha()
         .map_err(ServeError::Reflection)?;
-    let detached = Detached::default();
-    let served = Server::builder()
+    let connections = incoming.map(|connection| connection.map(AnyAuthority::new));
+    // Health says that it is over before its streams end.
+    let over = CancellationToken::new();
+    let detached = Detached::new(over.clone());
+    let server = Server::builder()
         .layer(detached.clone())
         .max_concurrent_streams(MOST_STREAMS)
         .add_service(
@@ -91,9 +92,24 @@ pub async fn serve(
                 .max_decoding_message_size(LARGEST_REQUEST),
         )
         .add_service(health)
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(incoming, end)
-        .await;
+        .add_service(new_reflection)
+        .add_service(older_reflection)
+        .serve_with_incoming_shutdown(connections, end);
+    tokio::pin!(server);
+    let served = tokio::select! {
+        served = &mut server => served,
+        () = health_follows => {
+            over.cancel();
+            server.await
+        }
+    };
     detached.ended().await;
     served.map_err(ServeError::Transport)
+}
+
+/// All services' descriptors. There are two versions of reflection, and many tools know one of them alone.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(shopmaster_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }

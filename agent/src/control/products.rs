@@ -7,11 +7,13 @@ use shopmaster_product::ProductId;
 use shopmaster_proto::v1;
 use tonic::{Code, Request, Response, Status};
 
-use super::{convert::product, failure};
+use super::{convert::product, failure, page_token::List};
 use crate::supervisor::Supervisor;
 
 /// Products on a page when nobody says.
 const PAGE: u32 = 100;
+/// How to say which products are meant.
+const CHOOSE: &str = "Set either `product_ids` or `all`";
 /// The most products on a page.
 const MOST: u32 = 1_000;
 
@@ -33,7 +35,10 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::ExplainResponse>, Status> {
         let asked = request.into_inner().product_id;
         if asked.is_empty() {
-            return Err(failure::invalid("Name the product by its id"));
+            return Err(failure::invalid(
+                "The request names no product",
+                "Set `product_id` to the product's id",
+            ));
         }
         let explained = failure::engine(&self.supervisor)
             .await?
@@ -48,16 +53,20 @@ impl v1::products_server::Products for Service {
         request: Request<v1::ListParkedRequest>,
     ) -> Result<Response<v1::ListParkedResponse>, Status> {
         let request = request.into_inner();
-        let token = Some(request.page_token).filter(|token| !token.is_empty());
+        let list = match request.include_discarded {
+            true => List::ParkedAndDiscarded,
+            false => List::Parked,
+        };
+        let after = list.after(&request.page_token)?;
         let engine = failure::engine(&self.supervisor).await?;
         let listed = engine
             .journal()
-            .list_parked(token, size(request.page_size), request.include_discarded)
+            .list_parked(after, size(request.page_size), request.include_discarded)
             .await;
         let page = listed.map_err(|error| failure::journal(&error))?;
         Ok(Response::new(v1::ListParkedResponse {
             products: page.entries.iter().map(product::parked).collect(),
-            next_page_token: page.next.unwrap_or_default(),
+            next_page_token: list.next(page.next.as_ref()),
             total: page.total,
         }))
     }
@@ -96,16 +105,16 @@ impl v1::products_server::Products for Service {
         request: Request<v1::ListRemovedRequest>,
     ) -> Result<Response<v1::ListRemovedResponse>, Status> {
         let request = request.into_inner();
-        let token = Some(request.page_token).filter(|token| !token.is_empty());
+        let after = List::Removed.after(&request.page_token)?;
         let engine = failure::engine(&self.supervisor).await?;
         let listed = engine
             .journal()
-            .list_removed(token, size(request.page_size))
+            .list_removed(after, size(request.page_size))
             .await;
         let page = listed.map_err(|error| failure::journal(&error))?;
         Ok(Response::new(v1::ListRemovedResponse {
             products: page.entries.iter().map(product::removed).collect(),
-            next_page_token: page.next.unwrap_or_default(),
+            next_page_token: List::Removed.next(page.next.as_ref()),
             total: page.total,
         }))
     }
@@ -139,7 +148,11 @@ fn chosen(ids: &[String], all: bool) -> Result<Option<Vec<ProductId>>, Status> {
         (false, false) => Ok(Some(
             ids.iter().flat_map(|id| Engine::meanings(id)).collect(),
         )),
-        _ => Err(failure::invalid("Name products, or say `all`, not both")),
+        (true, false) => Err(failure::invalid("The request names no products", CHOOSE)),
+        (false, true) => Err(failure::invalid(
+            "The request names products and says `all`",
+            CHOOSE,
+        )),
     }
 }
 

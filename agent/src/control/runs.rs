@@ -67,7 +67,10 @@ impl v1::runs_server::Runs for Service {
             v1::RunKind::Upload => Kind::Upload,
             v1::RunKind::Verify => Kind::Verify,
             v1::RunKind::Unspecified => {
-                return Err(failure::invalid("Say which kind of run to start"));
+                return Err(failure::invalid(
+                    "The request names no kind of run",
+                    "Set `kind` to a sync, an upload or a verify",
+                ));
             }
         };
         let wish = Wish {

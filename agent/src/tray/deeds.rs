@@ -55,7 +55,7 @@ async fn call(deed: Deed, mut client: Client) -> Result<(), Failure> {
         }
         Deed::PauseFor(time) => {
             let end = prost_types::Duration::try_from(time).unwrap_or_default();
-            pause(client, Some(End::For(end))).await
+            pause(client, Some(End::Duration(end))).await
         }
         Deed::PauseUntil(time) => {
             let end = prost_types::Timestamp {

@@ -33,7 +33,10 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
 impl Args {
     fn end(&self) -> Option<End> {
         let until = self.until.map(|time| End::Until(time::to_proto(time)));
-        let duration = self.duration.map(time::duration_to_proto).map(End::For);
+        let duration = self
+            .duration
+            .map(time::duration_to_proto)
+            .map(End::Duration);
         until.or(duration)
     }
 }

@@ -15,8 +15,18 @@ pub const SQL_SERVER: &str =
     "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string";
 /// Measurements that are too long for every run of the tests.
 pub const TIME: &str = "needs half a minute";
+/// The examples in Python.
+pub const PYTHON: &str = "needs Python with what the examples require: set `SHOPMASTER_TEST_PYTHON` to what `.ci/python` prints";
 /// What systemd says about our unit.
 pub const SYSTEMD: &str = "needs `systemd-analyze`: install systemd";
 
 /// All of them.
-pub const ALL: [&str; 6] = [BUS, SMALL_DISK, OTHER_USERS, SQL_SERVER, TIME, SYSTEMD];
+pub const ALL: [&str; 7] = [
+    BUS,
+    SMALL_DISK,
+    OTHER_USERS,
+    SQL_SERVER,
+    TIME,
+    PYTHON,
+    SYSTEMD,
+];

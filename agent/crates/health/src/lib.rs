@@ -210,6 +210,12 @@ pub fn report(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Report {
     }
 }
 
+/// Whether products can be sent, a pause set aside; none while that is not known.
+#[must_use]
+pub fn can_send(facts: &Facts, now: Timestamp) -> Option<bool> {
+    state::can_send(facts, &issues::issues(facts, now))
+}
+
 /// The codes of the issues that are there now, so that their beginning can be noted.
 pub fn codes(facts: &Facts) -> impl Iterator<Item = &'static str> {
     issues::issues(facts, Timestamp::now())

@@ -2,6 +2,20 @@
 
 use super::{Facts, Issue, Severity, State};
 
+/// Whether products can be sent as far as the agent, the shop's database and Digible go: what makes the state
+/// unconfigured or broken, but for a pause. None while that is not known.
+pub(super) fn can_send(facts: &Facts, issues: &[Issue]) -> Option<bool> {
+    if !facts.missing.is_empty() || is_broken(issues) {
+        return Some(false);
+    }
+    let is_known = !facts.starting && facts.catalog.reachable.is_some();
+    is_known.then_some(true)
+}
+
+fn is_broken(issues: &[Issue]) -> bool {
+    issues.iter().any(|issue| issue.severity == Severity::Error)
+}
+
 /// The first of these that holds. Green comes last, and is a claim about the shop: an upload has
 /// finished, the shop could be read, and nothing is open.
 pub(super) fn state(facts: &Facts, issues: &[Issue]) -> State {
@@ -9,7 +23,7 @@ pub(super) fn state(facts: &Facts, issues: &[Issue]) -> State {
     if facts.paused.is_some() && facts.missing.is_empty() {
         return State::Paused;
     }
-    if worst == Some(Severity::Error) {
+    if is_broken(issues) {
         return State::Broken;
     }
     if !facts.missing.is_empty() {

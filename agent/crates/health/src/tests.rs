@@ -66,6 +66,34 @@ fn what_the_shop_did_not_answer_is_not_green() {
     assert_eq!(see(&facts).3, ["NEVER_UPLOADED"]);
 }
 
+#[test]
+fn what_can_be_sent_is_what_the_state_says_but_for_a_pause() {
+    let sends = |facts: &Facts| can_send(facts, at("12:00:00"));
+    let mut facts = healthy();
+    assert_eq!(sends(&facts), Some(true));
+    facts.paused = Some(Pause::UntilResumed);
+    assert_eq!(sends(&facts), Some(true));
+    // A single failure may be a hiccup, and is not shown either.
+    facts.fails(
+        Area::Catalog,
+        Trouble::new("DATABASE_FAILED", String::new(), ""),
+    );
+    assert_eq!(sends(&facts), Some(true));
+    facts.fails(
+        Area::Catalog,
+        Trouble::new("DATABASE_FAILED", String::new(), ""),
+    );
+    assert_eq!(sends(&facts), Some(false));
+    facts.works(Area::Catalog);
+    facts.catalog.reachable = None;
+    assert_eq!(sends(&facts), None);
+    facts.missing = vec!["digible.email"];
+    assert_eq!(sends(&facts), Some(false));
+    facts = healthy();
+    facts.starting = true;
+    assert_eq!(sends(&facts), None);
+}
+
 /// Facts that differ from healthy ones in the counts, and what people see of them.
 type Row = (fn(&mut Facts), State, &'static str);
 

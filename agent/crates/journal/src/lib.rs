@@ -11,7 +11,6 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, Transaction};
 use shopmaster_base::blocking;
-use shopmaster_product::ProductId;
 
 mod aside;
 mod checksums;
@@ -329,21 +328,4 @@ fn now_ms() -> i64 {
 /// Times are kept as milliseconds since 1970, UTC.
 fn time(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or_default()
-}
-
-/// A page token is the last id of the page before, with its type.
-fn token(id: &ProductId) -> String {
-    match id {
-        ProductId::Integer(number) => format!("i{number}"),
-        ProductId::Text(text) => format!("t{text}"),
-    }
-}
-
-fn from_token(token: &str) -> Option<ProductId> {
-    if let Some(number) = token.strip_prefix('i') {
-        return number.parse().ok().map(ProductId::Integer);
-    }
-    token
-        .strip_prefix('t')
-        .map(|text| ProductId::Text(text.to_owned()))
 }

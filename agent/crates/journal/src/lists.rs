@@ -1,10 +1,10 @@
 //! Parked and removed products, as a person sees and handles them.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction, types::Value};
+use rusqlite::{OptionalExtension as _, Transaction};
 use shopmaster_product::ProductId;
 
-use super::{DigestBytes, Journal, Result, from_token, time, token, values::behind};
+use super::{DigestBytes, Journal, Result, time, values::behind};
 
 /// A product that Digible, or we, refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub struct Removed {
 pub struct Page<T> {
     /// By id.
     pub entries: Vec<T>,
-    /// Where to go on; none at the end.
-    pub next: Option<String>,
+    /// The last one, when others follow it.
+    pub next: Option<ProductId>,
     /// How many there are in all.
     pub total: u64,
 }
@@ -49,7 +49,7 @@ impl Journal {
     /// When SQLite fails.
     pub async fn list_parked(
         &self,
-        after: Option<String>,
+        after: Option<ProductId>,
         limit: u32,
         discarded: bool,
     ) -> Result<Page<Parked>> {
@@ -59,7 +59,7 @@ impl Journal {
                     "SELECT id, digest, reason, since, discarded FROM parked
                      WHERE discarded <= ?3 AND id > ?1 ORDER BY id LIMIT ?2",
                 )?
-                .query_map((start(after), limit.saturating_add(1), discarded), parked)?
+                .query_map((behind(after), limit.saturating_add(1), discarded), parked)?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             let total: i64 = connection
                 .prepare_cached("SELECT count(*) FROM parked WHERE discarded <= ?1")?
@@ -121,14 +121,18 @@ impl Journal {
     /// # Errors
     ///
     /// When SQLite fails.
-    pub async fn list_removed(&self, after: Option<String>, limit: u32) -> Result<Page<Removed>> {
+    pub async fn list_removed(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Page<Removed>> {
         self.read("list removed products", move |connection| {
             let entries = connection
                 .prepare_cached(
                     "SELECT id, since FROM removed
                      WHERE id > ?1 ORDER BY id LIMIT ?2",
                 )?
-                .query_map((start(after), limit.saturating_add(1)), removed)?
+                .query_map((behind(after), limit.saturating_add(1)), removed)?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             let total: i64 = connection
                 .prepare_cached("SELECT count(*) FROM removed")?
@@ -198,10 +202,6 @@ fn each(
     ids.iter().try_fold(0, |count, id| Ok(count + change(id)?))
 }
 
-fn start(after: Option<String>) -> Value {
-    behind(after.as_deref().and_then(from_token))
-}
-
 fn parked(row: &rusqlite::Row<'_>) -> rusqlite::Result<Parked> {
     Ok(Parked {
         id: row.get(0)?,
@@ -227,7 +227,7 @@ fn page<T>(
 ) -> Page<T> {
     let more = entries.len() > limit;
     entries.truncate(limit);
-    let next = entries.last().filter(|_| more).map(|last| token(id(last)));
+    let next = entries.last().filter(|_| more).map(|last| id(last).clone());
     Page {
         entries,
         next,

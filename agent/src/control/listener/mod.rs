@@ -1,12 +1,13 @@
 //! The local listener: a Unix socket or a Windows named pipe, for this user alone.
 //!
-//! What [`listen`] gives goes into tonic's `serve_with_incoming_shutdown`. The lock file, not the socket
-//! or pipe, decides who is the one agent of an instance.
+//! What [`listen`] gives goes into tonic's `serve_with_incoming_shutdown`, in `AnyAuthority`. The lock file, not
+//! the socket or pipe, decides who is the one agent of an instance.
 
 use std::{io, path::PathBuf};
 
 use shopmaster_proto::Endpoint;
 
+mod authority;
 mod lock;
 #[cfg(windows)]
 mod pipe;
@@ -15,6 +16,7 @@ mod pipe_security;
 #[cfg(unix)]
 mod unix;
 
+pub(super) use authority::AnyAuthority;
 pub use lock::{InstanceLock, LockError};
 #[cfg(windows)]
 pub use pipe::{Connection, Incoming, listen};

@@ -57,7 +57,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     world.sync().await?;
     reached(&world, State::UpToDate).await?;
 
-    let end = Some(End::For(Duration {
+    let end = Some(End::Duration(Duration {
         seconds: 30 * 60,
         nanos: 0,
     }));

@@ -1,0 +1,65 @@
+//! What `grpc.health.v1` says of each service.
+
+use jiff::Timestamp;
+use shopmaster_engine::status_store::Snapshot;
+use shopmaster_proto::v1::{
+    agent_server, config_server, products_server, runs_server::SERVICE_NAME as RUNS,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+/// The agent as a whole.
+const WHOLE: &str = "";
+/// What can be served for as long as the agent lives.
+const ALWAYS: [&str; 4] = [
+    WHOLE,
+    agent_server::SERVICE_NAME,
+    config_server::SERVICE_NAME,
+    products_server::SERVICE_NAME,
+];
+
+/// Says so of each service before the first call. Nothing is known of runs yet.
+pub(super) async fn begin(reporter: &HealthReporter) {
+    for service in ALWAYS {
+        reporter
+            .set_service_status(service, ServingStatus::Serving)
+            .await;
+    }
+    reporter
+        .set_service_status(RUNS, ServingStatus::NotServing)
+        .await;
+}
+
+/// Follows the facts until the agent ends: runs are served while products can be sent. At the end nothing is
+/// served.
+pub(super) async fn follow(
+    reporter: HealthReporter,
+    mut snapshots: watch::Receiver<Snapshot>,
+    ending: CancellationToken,
+) {
+    let mut said = false;
+    loop {
+        let can_send =
+            shopmaster_health::can_send(&snapshots.borrow_and_update().facts, Timestamp::now());
+        // While it is not known, as during a change of the configuration, what was said stays.
+        let can_send = can_send.unwrap_or(said);
+        if can_send != said {
+            let status = match can_send {
+                true => ServingStatus::Serving,
+                false => ServingStatus::NotServing,
+            };
+            reporter.set_service_status(RUNS, status).await;
+            said = can_send;
+        }
+        tokio::select! {
+            () = ending.cancelled() => break,
+            changed = snapshots.changed() => if changed.is_err() { break },
+        }
+    }
+    for service in ALWAYS.into_iter().chain([RUNS]) {
+        reporter
+            .set_service_status(service, ServingStatus::NotServing)
+            .await;
+    }
+}

@@ -1,0 +1,39 @@
+"""What the programs share: the connection, and what the agent says when it refuses a call."""
+
+import sys
+from contextlib import contextmanager
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+# What this tool offers instead of the words for `shopmasterctl`. The words stay for codes that it does not know.
+REMEDIES = {"PAUSED": "Run `pause.py` without a number"}
+
+
+@contextmanager
+def connected():
+    """A channel to the agent at the address that is the first argument."""
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: {sys.argv[0]} unix:PATH")
+    with grpc.insecure_channel(sys.argv[1]) as channel:
+        try:
+            yield channel
+        except grpc.RpcError as error:
+            sys.exit(refusal(error))
+
+
+def refusal(error):
+    """A refused call for people: the code, what happened, and what to do."""
+    code, remedy = error.code().name, ""
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else []:
+        info = error_details_pb2.ErrorInfo()
+        words = error_details_pb2.LocalizedMessage()
+        if detail.Unpack(info) and info.domain == "shopmaster":
+            code = info.reason
+        elif detail.Unpack(words):
+            remedy = words.message
+    text = f"{code}: {error.details()}"
+    remedy = REMEDIES.get(code, remedy)
+    return f"{text}\n{remedy}" if remedy else text
