@@ -534,11 +534,11 @@ impl<'a> Dispatcher<'a> {
             }
             // Digible says when: better than a guess.
             (Some(StopReason::Unreachable(_)), StopReason::Hold { .. }) => {
-                *stopped = Some(stop_reason)
+                *stopped = Some(stop_reason);
             }
             // What needs a person says more than what passes.
             (Some(before), _) if before.is_passing() && !stop_reason.is_passing() => {
-                *stopped = Some(stop_reason)
+                *stopped = Some(stop_reason);
             }
             _ => {}
         }

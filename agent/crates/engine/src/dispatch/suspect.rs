@@ -24,7 +24,7 @@ impl Dispatcher<'_> {
             Ok(CanaryResult::Absent) => self.question_aboard(outgoing, reason).await,
             Ok(CanaryResult::Refused(reason)) => self.stop(StopReason::Refuses(reason)),
             Ok(CanaryResult::Unclear(stop_reason) | CanaryResult::Broken(stop_reason)) => {
-                self.stop(stop_reason)
+                self.stop(stop_reason);
             }
             Err(error) => {
                 *lock(&self.failure) = Some(error);
