@@ -4,8 +4,7 @@
 //! key as well. More than a tenth of them gone at once is not believed.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::HashSet,
     time::Duration,
 };
 
@@ -13,14 +12,13 @@ use shopmaster_catalog::Lookup;
 use shopmaster_health::run::Count;
 use shopmaster_journal::Shrank;
 use shopmaster_product::ProductId;
-use tokio::time::Instant;
 
 use super::{
     core::Core,
+    lookup::without_row,
     run_handle::RunHandle,
-    scan::SeenSet,
+    seen_set::SeenSet,
     stop_reason::{StepError, StopReason},
-    upload,
     walk::{self, OnOutage},
 };
 
@@ -33,76 +31,12 @@ const KEYS: usize = 1_000;
 /// So often a database that is busy is asked what is gone.
 const TRIES: u32 = 4;
 
-/// When each missing product was first missed. Kept in memory: after a restart the looks begin anew.
-#[derive(Debug, Default)]
-pub(super) struct MissingSince {
-    since: Mutex<HashMap<ProductId, Instant>>,
-    /// As the journal has it.
-    shrank: Mutex<Option<Shrank>>,
-}
-
 /// What the journal says of the shop beside a walk.
 struct Counts {
     /// Products that the shop had.
     known: u64,
     /// Those of them that the walk did not meet.
     unseen: u64,
-}
-
-impl MissingSince {
-    /// Nothing is missing yet. `shrank`: as an earlier process noted it.
-    pub(super) fn new(shrank: Option<Shrank>) -> Self {
-        Self {
-            since: Mutex::default(),
-            shrank: Mutex::new(shrank),
-        }
-    }
-
-    /// How far the table shrank, when nobody believed it.
-    pub(super) fn shrank(&self) -> Option<Shrank> {
-        *self.shrank.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives what was noted before.
-    fn note_shrank(&self, shrank: Option<Shrank>) -> Option<Shrank> {
-        let mut noted = self.shrank.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *noted, shrank)
-    }
-
-    /// Notes that these are missing now, and nothing else is. Gives those that are missing for long.
-    fn note(&self, gone_after: Duration, ids: Vec<ProductId>) -> Vec<ProductId> {
-        let now = Instant::now();
-        let mut since = self.lock();
-        let before = std::mem::take(&mut *since);
-        for id in ids {
-            let first = before.get(&id).copied().unwrap_or(now);
-            since.insert(id, first);
-        }
-        let long = |first: Instant| now.duration_since(first) >= gone_after;
-        let gone = since.iter().filter(|(_, first)| long(**first));
-        gone.map(|(id, _)| id.clone()).collect()
-    }
-
-    fn remove(&self, ids: &[ProductId]) {
-        let mut since = self.lock();
-        for id in ids {
-            since.remove(id);
-        }
-    }
-
-    /// How many are missing and not yet gone.
-    pub(super) fn count(&self) -> u64 {
-        self.lock().len() as u64
-    }
-
-    /// Forgets all of them. Gives how many they were.
-    fn clear(&self) -> u64 {
-        std::mem::take(&mut *self.lock()).len() as u64
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ProductId, Instant>> {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Finds what is gone, and marks it when it is for `gone_after`: at once where a ChangeLog tells of what comes back.
@@ -284,7 +218,7 @@ async fn without_changes(core: &Core, keys: Vec<ProductId>) -> Result<Vec<Produc
 async fn remove(core: &Core, handle: &RunHandle, keys: &[ProductId]) -> Result<(), StepError> {
     let _turn = core.lock_step().await?;
     core.catalog.claim().await?;
-    let gone = upload::without_row(core, keys.to_vec()).await?;
+    let gone = without_row(core, keys.to_vec()).await?;
     core.missing.remove(keys);
     record(core, handle, gone).await
 }

@@ -1,9 +1,6 @@
 //! Proof that Digible takes anything at all: a product that it acknowledged before is sent once more.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::HashSet;
 
 use shopmaster_catalog::Lookup;
 use shopmaster_digible::{Answer, Item};
@@ -12,9 +9,9 @@ use shopmaster_product::ProductId;
 
 use super::{
     core::Core,
+    dispatch::landing,
     endpoint_health::EndpointHealth,
     run_handle::RunHandle,
-    step::landing,
     stop_reason::{StepError, StopReason},
 };
 
@@ -22,13 +19,6 @@ use super::{
 const MOST_LOOKS: usize = 100;
 /// So many canaries are asked for one that passes: one that does not may be poison itself.
 const MOST_ASKED: usize = 3;
-/// So many that did not pass are remembered.
-const MOST_REMEMBERED: usize = 60;
-
-/// Canaries that did not pass: others are asked before them.
-#[derive(Debug, Default)]
-pub(super) struct Failed(Mutex<VecDeque<ProductId>>);
-
 /// What the canary says.
 pub(super) enum CanaryResult {
     /// Digible takes it.
@@ -41,25 +31,6 @@ pub(super) enum CanaryResult {
     Unclear(StopReason),
     /// A fault that may be its own: another one may know better.
     Broken(StopReason),
-}
-
-impl Failed {
-    fn note(&self, id: &ProductId) {
-        let mut failed = self.lock();
-        failed.retain(|other| other != id);
-        failed.push_back(id.clone());
-        if failed.len() > MOST_REMEMBERED {
-            failed.pop_front();
-        }
-    }
-
-    fn now(&self) -> Vec<ProductId> {
-        self.lock().iter().cloned().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<ProductId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Sends products that were acknowledged before and are not `aboard`, under the step lock that is held, until one

@@ -11,6 +11,7 @@ use shopmaster_product::ProductId;
 
 use super::{
     core::Core,
+    look,
     state::Reach,
     step_lock::{Epoch, StepGuard},
     stop_reason::StepError,
@@ -118,7 +119,7 @@ pub(super) async fn trim(core: &Core) -> Result<u64, StepError> {
         tokio::task::yield_now().await;
     }
     if deleted > 0 {
-        core.look().await?;
+        look::look(core).await?;
     }
     Ok(deleted)
 }

@@ -9,18 +9,17 @@ use jiff::Timestamp;
 use shopmaster_base::causes::with_causes;
 use shopmaster_catalog::{CaptureStatus, Catalog, CatalogError};
 use shopmaster_digible::{Answer, Cloud};
-use shopmaster_health::{Area, ChangeLogFacts, Trouble};
+use shopmaster_health::{Area, Trouble};
 use shopmaster_journal::{AgentState, Journal, JournalError, Shrank};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    absence::MissingSince,
-    canary,
+    failed_canaries::FailedCanaries,
     flow::Flow,
+    missing_since::MissingSince,
     outage::Outage,
-    owner,
-    rebuilt::{self, Rebuilt},
+    rebuilt::Rebuilt,
     retry_queue::RetryQueue,
     state::{Reach, State},
     status_store::StatusStore,
@@ -76,7 +75,7 @@ pub(super) struct Core {
     pub(super) missing: MissingSince,
     pub(super) rebuilt: Rebuilt,
     pub(super) outage: Outage,
-    pub(super) failed_canaries: canary::Failed,
+    pub(super) failed_canaries: FailedCanaries,
     /// The pause that is on; it outlives this engine.
     pub(super) pause: Arc<AgentState>,
     /// Ends everything.
@@ -88,7 +87,7 @@ pub(super) struct Core {
     /// All products are to be compared, and soon.
     pub(super) verify_due: Notify,
     /// Held from asking until people are told: what was asked later is told later.
-    looking: tokio::sync::Mutex<()>,
+    pub(super) looking: tokio::sync::Mutex<()>,
     /// When this process last wrote the owner. Held while the owner is checked: two checks at once
     /// would each take the other's generation for a stranger's.
     pub(super) owner_renewed: tokio::sync::Mutex<Option<Instant>>,
@@ -134,7 +133,7 @@ impl Core {
             missing: MissingSince::new(kept.shrank),
             rebuilt: Rebuilt::default(),
             outage: Outage::default(),
-            failed_canaries: canary::Failed::default(),
+            failed_canaries: FailedCanaries::default(),
             pause,
             stop: CancellationToken::new(),
             hold: Mutex::new(None),
@@ -336,79 +335,5 @@ impl Core {
         let trouble = Trouble::new(error.code(), with_causes(error), error.remedy()).lasting();
         self.status_store
             .update(|facts| facts.fails(Area::Journal, trouble));
-    }
-
-    /// Asks the database and the journal how things are, and tells people. What failed before
-    /// counts as mended.
-    pub(super) async fn refresh(&self) -> Result<(), StepError> {
-        self.look().await?;
-        self.status_store.update(|facts| {
-            facts.works(Area::Catalog);
-            facts.works(Area::Journal);
-        });
-        Ok(())
-    }
-
-    /// The same after a failure, which stays: that they can be read does not say that they work.
-    pub(super) async fn look(&self) -> Result<(), StepError> {
-        // Of no product: whether the table and its columns are there at all.
-        self.catalog.read(&[]).await?;
-        self.look_at_capture().await?;
-        self.look_at_numbers().await?;
-        self.status_store
-            .update(|facts| facts.catalog.reachable = Some(true));
-        Ok(())
-    }
-
-    /// Counts what is pending, in doubt, refused and removed, and tells people.
-    pub(super) async fn look_at_numbers(&self) -> Result<(), StepError> {
-        let _in_order = self.looking.lock().await;
-        let scans = self.scans();
-        let change_log = match (self.state.has_change_log(), scans) {
-            (false, _) => None,
-            (true, false) => Some(self.catalog.backlog().await?),
-            // Nobody reads it, and it may be broken: that is no trouble.
-            (true, true) => self.catalog.backlog().await.ok(),
-        };
-        let backlog = change_log.clone().filter(|_| !scans).unwrap_or_default();
-        self.journal.check_in_place().await?;
-        let counts = self.journal.counts().await?;
-        let uploaded_at = self.journal.uploaded_at().await?;
-        let compared_at = self.journal.compared_at().await?;
-        let catalog_changed = self.journal.has_another_catalog().await?;
-        let session = self.cloud.session();
-        let now = Timestamp::now();
-        // What a walk has found stays until the next one.
-        self.status_store.update(|facts| {
-            if !scans {
-                facts.pending = backlog.products;
-            }
-            facts.changes = backlog.changes;
-            facts.change_log = change_log.map(|log| ChangeLogFacts {
-                changes: log.changes,
-                bytes: log.bytes,
-                oldest_at: log.oldest_at,
-            });
-            facts.oldest_pending_at = backlog.oldest_at;
-            facts.oldest_age = backlog.oldest_age.map(|age| (age, now));
-            facts.counts = counts;
-            facts.uploaded_at = uploaded_at;
-            facts.last_compared_at = compared_at;
-            facts.catalog_changed = catalog_changed;
-            facts.session = Some(session);
-        });
-        Ok(())
-    }
-
-    /// Whether capture is as it was installed. An upload is due from then on when it was not.
-    pub(super) async fn look_at_capture(&self) -> Result<CaptureStatus, StepError> {
-        let status = self.capture().await?;
-        if !self.scans() {
-            owner::note_gap(self, &status).await?;
-            if self.state.has_change_log() {
-                rebuilt::look(self).await?;
-            }
-        }
-        Ok(status)
     }
 }

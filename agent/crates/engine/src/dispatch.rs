@@ -23,7 +23,7 @@ use super::{
     stop_reason::{StepError, StopReason},
 };
 
-pub(super) use delivery::Delivery;
+pub(super) use delivery::{Delivery, landing};
 
 /// So often the same body may be answered with a fault that may be its own.
 pub(super) const MOST_STRIKES: u8 = 3;

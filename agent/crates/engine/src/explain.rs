@@ -243,7 +243,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         );
     }
     if !changes.is_empty() {
-        let retry_queue = if retry_at.is_some() {
+        let waiting = if retry_at.is_some() {
             "It failed and is tried again by itself"
         } else {
             "It is sent with the next sync"
@@ -255,7 +255,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         };
         let text = format!(
             "It {what} in the shop and the cloud does not know yet; {}",
-            shopmaster_view::lower_first(retry_queue)
+            shopmaster_view::lower_first(waiting)
         );
         return (ProductState::Pending, text);
     }

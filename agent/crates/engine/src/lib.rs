@@ -24,10 +24,17 @@ mod compact;
 mod core;
 mod decide;
 mod dispatch;
+mod doubt;
 mod endpoint_health;
 mod explain;
+mod failed_canaries;
 mod flow;
+mod inspection;
 mod integrity;
+mod look;
+mod lookup;
+mod missing_since;
+mod mode;
 mod outage;
 mod owner;
 mod page;
@@ -40,17 +47,20 @@ mod retry_queue;
 mod run_handle;
 mod scan;
 mod scheduler;
+mod seen_set;
 mod state;
 pub mod status_store;
 mod step;
 mod step_lock;
 mod stop_reason;
 mod sync;
+mod table_check;
 pub mod tasks;
 #[cfg(test)]
 mod tests;
 mod upload;
 mod verify;
+mod wait;
 mod walk;
 mod watch;
 
@@ -239,7 +249,7 @@ impl Engine {
 
     /// Asks the database and the journal how things are, and tells people.
     pub async fn refresh(&self) {
-        if let Err(error) = self.core.refresh().await {
+        if let Err(error) = look::refresh(&self.core).await {
             self.core.note_failure(&error);
         }
     }

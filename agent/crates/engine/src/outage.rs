@@ -3,19 +3,9 @@
 //! Tries wait longer and longer, because they log in, and failed logins lock accounts. A look does not, so that
 //! the first price after an outage need not wait for the end of the longest wait.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shopmaster_catalog::CatalogError;
-use shopmaster_health::run::State;
-use tokio::time::Instant;
-
-use super::{core::Core, run_handle::RunHandle};
-
-/// From one look to the next.
-pub(super) const LOOK: Duration = Duration::from_secs(2);
 
 /// What the last failure said, and what was seen since.
 #[derive(Debug, Default)]
@@ -59,7 +49,7 @@ impl Outage {
     }
 
     /// Notes what a look has found. True when it is back.
-    fn found(&self, answers: bool) -> bool {
+    pub(super) fn found(&self, answers: bool) -> bool {
         let mut seen = self.seen();
         let (next, is_back) = match (*seen, answers) {
             (Seen::Gone | Seen::Reserved, true) => (Seen::Back, true),
@@ -72,38 +62,6 @@ impl Outage {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Looks whether a database that was away is back.
-pub(super) async fn is_over(core: &Core) -> bool {
-    core.outage.is_on() && {
-        let answers = core.catalog.answers().await;
-        core.outage.found(answers)
-    }
-}
-
-/// Waits until `until`, or until a database that was away is back, saying why. False when the run was cancelled
-/// meanwhile.
-pub(super) async fn wait(core: &Core, handle: &RunHandle, until: Instant, why: &str) -> bool {
-    handle.set_state(State::Waiting, why);
-    loop {
-        let is_early = core.outage.is_reserved() || Instant::now() < until;
-        if !is_early {
-            return true;
-        }
-        let look = Instant::now() + LOOK;
-        let next = match core.outage.is_reserved() {
-            true => look,
-            false => look.min(until),
-        };
-        tokio::select! {
-            () = handle.cancel.cancelled() => return false,
-            () = tokio::time::sleep_until(next) => {}
-        }
-        if is_over(core).await {
-            return true;
-        }
     }
 }
 

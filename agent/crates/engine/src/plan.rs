@@ -12,9 +12,9 @@ use super::{
     core::Core,
     decide::{self, Decision, View},
     dispatch::{Outgoing, Route},
+    mode::Mode,
     page::{Candidate, Gone, Page},
     retry_queue::Strikes,
-    step::Mode,
     stop_reason::StepError,
 };
 

@@ -13,7 +13,8 @@ use shopmaster_journal::{JournalError, StoredRun};
 use tokio::sync::watch;
 
 use super::{
-    core::Core, run_handle::RunHandle, stop_reason::StepError, sync, tasks::Tasks, upload, verify,
+    core::Core, look, run_handle::RunHandle, stop_reason::StepError, sync, tasks::Tasks, upload,
+    verify,
 };
 
 /// The most ended runs that are kept in memory.
@@ -289,8 +290,8 @@ async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
     };
     handle.close();
     let refreshed = match &result {
-        Ok(_) => core.refresh().await,
-        Err(_) => core.look().await,
+        Ok(_) => look::refresh(core).await,
+        Err(_) => look::look(core).await,
     };
     let (outcome, message) = match result {
         // A run that the agent's own end stopped goes on with the next start.

@@ -1,59 +1,19 @@
 //! A walk over the whole table: every product is compared with what Digible acknowledged.
 
-use std::hash::{BuildHasher as _, RandomState};
-
 use jiff::Timestamp;
 use shopmaster_health::run::Run;
-use shopmaster_product::ProductId;
 
 use super::{
     absence,
     core::Core,
     endpoint_health::EndpointHealth,
+    mode::Mode,
     page::{Cursor, Source},
     run_handle::RunHandle,
-    step::Mode,
+    seen_set::SeenSet,
     stop_reason::StepError,
     walk::{self, OnOutage, WalkSummary},
 };
-
-/// The products that a walk met: eight bytes for each, whatever its key.
-///
-/// Two keys of one hash would hide that one of them is gone, for this walk: each walk hashes in a way of
-/// its own.
-#[derive(Debug, Default)]
-pub(super) struct SeenSet {
-    hasher: RandomState,
-    hashes: Vec<u64>,
-}
-
-impl SeenSet {
-    /// Notes products.
-    pub(super) fn add<'a>(&mut self, ids: impl IntoIterator<Item = &'a ProductId>) {
-        let Self { hasher, hashes } = self;
-        hashes.extend(ids.into_iter().map(|id| hasher.hash_one(id)));
-    }
-
-    /// No more are added.
-    pub(super) fn seal(&mut self) {
-        self.hashes.sort_unstable();
-    }
-
-    /// How many rows it gave.
-    pub(super) fn count(&self) -> u64 {
-        self.hashes.len() as u64
-    }
-
-    /// Whether it gave no row at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.hashes.is_empty()
-    }
-
-    /// Whether it met this product. Only after [`seal`](Self::seal).
-    pub(super) fn has(&self, id: &ProductId) -> bool {
-        self.hashes.binary_search(&self.hasher.hash_one(id)).is_ok()
-    }
-}
 
 /// Compares every product once, then sends what the journal holds due, then looks for what is gone.
 pub(super) async fn round(

@@ -8,7 +8,7 @@ use shopmaster_health::run::{Cause, Kind, Outcome, Run, Wish};
 use shopmaster_journal::Pause;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Engine, backoff, outage, probe::Probe};
+use super::{Engine, backoff, look, probe::Probe, wait};
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_LOOK: Duration = Duration::from_secs(30);
@@ -68,13 +68,13 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
             schedule.full = Instant::now();
         }
         next.show(engine, schedule.next(engine));
-        if outage::is_over(&engine.core).await {
+        if wait::is_over(&engine.core).await {
             schedule.begin_anew();
         }
-        let retry_queue = Instant::now() < schedule.not_before
+        let must_wait = Instant::now() < schedule.not_before
             || engine.core.outage.is_reserved()
             || engine.core.flow.next_try().is_some();
-        if retry_queue || !is_due(engine, &mut schedule).await {
+        if must_wait || !is_due(engine, &mut schedule).await {
             continue;
         }
         sync(engine, &mut schedule).await;
@@ -90,14 +90,14 @@ fn pace(engine: &Engine, schedule: &Schedule) -> Duration {
         return slow;
     }
     match engine.core.outage.is_on() {
-        true => outage::LOOK.min(options.probe),
+        true => wait::LOOK.min(options.probe),
         false => schedule.probe.pace(),
     }
 }
 
 /// While no sync starts by itself, people still see what waits.
 async fn look(engine: &Engine, next: &mut Next) {
-    if let Err(error) = engine.core.look().await {
+    if let Err(error) = look::look(&engine.core).await {
         engine.core.note_failure(&error);
     }
     next.show(engine, None);

@@ -19,63 +19,19 @@ use super::{
     backoff::Jitter,
     canary::{self, CanaryResult},
     core::Core,
-    dispatch::{Delivery, Dispatcher, Outgoing},
+    dispatch::{Delivery, Dispatcher, Outgoing, landing},
+    doubt::put_in_doubt,
     endpoint_health::EndpointHealth,
+    mode::Mode,
     page::{Cursor, Page, Source},
     plan::{LONGEST_REASON, Plan},
     recorder::Recorder,
     run_handle::RunHandle,
-    scan::SeenSet,
     stop_reason::{StepError, StopReason},
-    verify::{self, Inspection},
 };
 
 /// Why a product waits whose row cannot be read.
 const HELD: &str = "a program of the shop holds the row";
-
-/// How a run treats products.
-#[derive(Debug)]
-pub(super) enum Mode {
-    /// What Digible already has is not sent.
-    Changed,
-    /// The same for each row of the table, and notes which ones there are.
-    Compared(SeenSet),
-    /// Nothing is sent: what differs is noted.
-    Inspected(Inspection),
-    /// All are sent: an upload.
-    Everything {
-        /// The upload's number.
-        number: i64,
-        /// What an unfinished step of it already sent.
-        already: HashSet<ProductId>,
-    },
-}
-
-impl Mode {
-    pub(super) fn sends_all(&self) -> bool {
-        matches!(self, Self::Everything { .. })
-    }
-
-    fn upload(&self) -> Option<i64> {
-        match self {
-            Self::Everything { number, .. } => Some(*number),
-            Self::Changed | Self::Compared(_) | Self::Inspected(_) => None,
-        }
-    }
-
-    /// What was found without sending; nothing in another mode.
-    pub(super) fn into_inspection(self) -> Inspection {
-        match self {
-            Self::Inspected(inspection) => inspection,
-            Self::Changed | Self::Compared(_) | Self::Everything { .. } => Inspection::default(),
-        }
-    }
-
-    /// Whether it needs Digible.
-    pub(super) fn sends(&self) -> bool {
-        !matches!(self, Self::Inspected(_))
-    }
-}
 
 /// What came of a step.
 #[derive(Debug, Default)]
@@ -260,7 +216,7 @@ impl Step<'_> {
             && inspection.queues_at_once()
             && !delivered.differing.is_empty()
         {
-            verify::put_in_doubt(self.core, delivered.differing.clone()).await?;
+            put_in_doubt(self.core, delivered.differing.clone()).await?;
         }
         if !is_same_session && (others_pass || rest.has_acknowledged) {
             // The session had ended, perhaps long ago: what failed under it need not wait any longer.
@@ -446,14 +402,5 @@ impl Rest {
                 product.landing = Landing::Answered;
             }
         }
-    }
-}
-
-/// What becomes of a product whose request ended so.
-pub(super) fn landing(fate: Fate) -> Landing {
-    match fate {
-        Fate::NotApplied => Landing::Nothing,
-        Fate::Unknown => Landing::Answered,
-        Fate::MayStillLand => Landing::MayStillLand,
     }
 }

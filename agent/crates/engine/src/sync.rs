@@ -10,11 +10,11 @@ use super::{
     backoff,
     core::Core,
     endpoint_health::EndpointHealth,
+    mode::Mode,
     owner,
     page::{Cursor, Source},
     run_handle::RunHandle,
     scan,
-    step::Mode,
     stop_reason::{StepError, StopReason},
     walk::{self, OnOutage, WalkSummary},
 };

@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, ops::ControlFlow};
 
-use shopmaster_catalog::Lookup;
 use shopmaster_health::run::{Count, Outcome, Run};
 use shopmaster_product::ProductId;
 use tokio::time::Instant;
@@ -12,11 +11,12 @@ use super::{
     canary::{self, CanaryResult},
     core::Core,
     endpoint_health::EndpointHealth,
+    lookup::without_row,
+    mode::Mode,
     owner,
     page::{Cursor, Source},
     run_handle::RunHandle,
     scan,
-    step::Mode,
     stop_reason::{StepError, StopReason},
     sync::{self, Ending},
     verify,
@@ -350,25 +350,4 @@ async fn unseen(
         .await?;
     *after = keys.last().cloned();
     Ok((!keys.is_empty()).then_some(keys))
-}
-
-/// Those without a row that spells them so.
-pub(super) async fn without_row(
-    core: &Core,
-    keys: Vec<ProductId>,
-) -> Result<Vec<ProductId>, StepError> {
-    if keys.is_empty() {
-        return Ok(keys);
-    }
-    let lookups = core.catalog.read(&keys).await?;
-    Ok(keys
-        .into_iter()
-        .zip(lookups)
-        .filter(|(key, lookup)| match lookup {
-            Lookup::Found(row) => row.id != *key,
-            Lookup::Gone => true,
-            Lookup::Locked => false,
-        })
-        .map(|(key, _)| key)
-        .collect())
 }

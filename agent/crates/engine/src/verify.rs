@@ -8,12 +8,11 @@
 
 use shopmaster_catalog::CatalogError;
 use shopmaster_health::run::{Outcome, Run};
-use shopmaster_journal::{Asks, Landing, Settled, Shrank, Verified};
+use shopmaster_journal::{Asks, Shrank, Verified};
 use shopmaster_product::ProductId;
 use shopmaster_view::{grouped, products};
 
 mod due;
-mod inspection;
 
 use std::time::Duration;
 
@@ -23,21 +22,22 @@ use tokio::time::Instant;
 use super::{
     absence, backoff,
     core::Core,
+    doubt::put_in_doubt,
     endpoint_health::EndpointHealth,
+    inspection::Inspection,
+    mode::Mode,
     owner,
     page::{Cursor, Source},
-    rebuilt::{self, Sign},
+    rebuilt::Sign,
     run_handle::RunHandle,
     scan,
-    step::Mode,
     stop_reason::{StepError, StopReason},
     sync::{self, Ending},
+    table_check,
     walk::{self, OnOutage},
 };
 
 pub(super) use due::is_due;
-pub(super) use inspection::Inspection;
-
 /// So often what differs is tried to be sent; the syncs go on with what is left.
 const TRIES: u32 = 4;
 /// Products that are put in doubt at once.
@@ -155,7 +155,7 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
             return Err(CatalogError::NotInstalled.into());
         }
         owner::check(core, &status).await?;
-        rebuilt::look(core).await?;
+        table_check::look(core).await?;
     }
     let cause = match core.rebuilt.sign() {
         Some(Sign::AnotherTable) => "the table, or capture on it, was made anew",
@@ -291,25 +291,6 @@ async fn queue(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Puts products in doubt, inside a turn.
-pub(super) async fn put_in_doubt(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
-    let in_flight = core
-        .journal
-        .hand_over(Vec::new(), ids.clone(), None)
-        .await?;
-    let settled = ids.iter().cloned().map(|id| Settled {
-        id,
-        landing: Landing::Answered,
-        refused: None,
-    });
-    core.journal
-        .settle(in_flight, settled.collect(), None)
-        .await?;
-    // One that was refused as it was before is another one now.
-    core.journal.retry_parked(Some(ids)).await?;
-    Ok(())
-}
-
 /// Everything was sent by an upload: there is nothing to ask about any more.
 pub(super) async fn settle_question(core: &Core) -> Result<(), StepError> {
     let verified = core.journal.verified().await?;
@@ -407,7 +388,7 @@ async fn note(core: &Core, before: &Before, found: u64, is_open: bool) -> Result
     record(core, verified).await?;
     core.journal.note_compared(before.began).await?;
     if before.is_captured {
-        rebuilt::note_compared(core, before.identity.clone()).await?;
+        table_check::note_compared(core, before.identity.clone()).await?;
     }
     Ok(())
 }

@@ -11,12 +11,13 @@ use super::{
     backoff,
     core::Core,
     endpoint_health::EndpointHealth,
-    outage,
+    mode::Mode,
     page::{Cursor, Source},
     run_handle::RunHandle,
-    step::{self, Mode, Prepared},
+    step::{self, Prepared},
     step_lock::Epoch,
     stop_reason::{StepError, StopReason},
+    wait,
 };
 
 /// The longest rest between two pages that are only read.
@@ -209,7 +210,7 @@ pub(super) async fn retry_while_busy<T, F: Future<Output = Result<T, StepError>>
         }
         core.note_catalog_failure(&error);
         let until = Instant::now() + backoff::delay(failures);
-        if !outage::wait(core, handle, until, &with_causes(&error)).await {
+        if !wait::for_database(core, handle, until, &with_causes(&error)).await {
             return Ok(None);
         }
     }
@@ -303,7 +304,7 @@ pub(super) async fn wait_after(
 ) -> bool {
     match stop_reason {
         Some(StopReason::Busy(_) | StopReason::Away(_)) => {
-            outage::wait(core, handle, until, why).await
+            wait::for_database(core, handle, until, why).await
         }
         Some(StopReason::Unreachable(_)) => {
             handle.set_state(State::Waiting, &next_try(why, core));

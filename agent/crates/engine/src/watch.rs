@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use shopmaster_health::run::{Cause, Kind, Wish};
 use tokio::time::Instant;
 
-use super::{Engine, core::Core, run_handle::RunHandle, stop_reason::StepError, verify};
+use super::{Engine, core::Core, look, run_handle::RunHandle, stop_reason::StepError, verify};
 
 /// From one look at capture to the next: people are told within a minute.
 const CAPTURE: Duration = Duration::from_secs(45);
@@ -30,8 +30,8 @@ pub(super) async fn capture(core: &Core) {
             () = tokio::time::sleep(CAPTURE) => {}
         }
         let looked = async {
-            core.look_at_capture().await?;
-            core.look_at_numbers().await?;
+            look::capture(core).await?;
+            look::numbers(core).await?;
             Ok::<_, StepError>(core.catalog.tidy().await?)
         };
         if let Err(error) = looked.await {
@@ -55,7 +55,7 @@ pub(super) async fn runs(engine: &Engine) {
             },
         };
         let began = Instant::now();
-        if let Err(error) = core.look_at_numbers().await {
+        if let Err(error) = look::numbers(core).await {
             tracing::debug!(%error, "what waits could not be counted");
         }
         if stored_at.is_none_or(|at| at.elapsed() >= STORE) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shopmaster_digible::Fate;
+use shopmaster_journal::Landing;
 
 use crate::retry_queue::Strikes;
 
@@ -78,5 +79,14 @@ impl Delivery {
             *strikes = own;
         }
         delivery
+    }
+}
+
+/// What becomes of a product whose request ended so.
+pub(crate) fn landing(fate: Fate) -> Landing {
+    match fate {
+        Fate::NotApplied => Landing::Nothing,
+        Fate::Unknown => Landing::Answered,
+        Fate::MayStillLand => Landing::MayStillLand,
     }
 }

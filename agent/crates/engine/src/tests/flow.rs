@@ -131,8 +131,8 @@ async fn all_runs_share_one_try() {
     );
     // But while a try is made.
     let mut progress = upload.watch();
-    let retry_queue = |run: &shopmaster_health::run::Run| run.message.contains("; next try ");
-    progress.wait_for(retry_queue).await.unwrap();
+    let waits = |run: &shopmaster_health::run::Run| run.message.contains("; next try ");
+    progress.wait_for(waits).await.unwrap();
     assert!(says_until_when(&headline(&world)), "{}", headline(&world));
     // A person is answered at once, by one request.
     world.cloud.forget();

@@ -11,7 +11,7 @@ use shopmaster_health::{
 use tokio::time::{Instant, sleep};
 
 use super::{World, options};
-use crate::{Options, outage::LOOK};
+use crate::{Options, wait::LOOK};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Until the first price after an outage is there.

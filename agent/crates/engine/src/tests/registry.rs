@@ -155,14 +155,8 @@ async fn a_run_that_waits_can_be_cancelled() {
     world.cloud.rule(|_| cloud::asked_to_wait(900));
     let (handle, _) = begin(&world, Kind::Sync);
     let mut progress = handle.watch();
-    let retry_queue = progress.wait_for(|run| run.state == State::Waiting);
-    assert!(
-        retry_queue
-            .await
-            .unwrap()
-            .message
-            .contains("asks us to wait")
-    );
+    let waiting = progress.wait_for(|run| run.state == State::Waiting);
+    assert!(waiting.await.unwrap().message.contains("asks us to wait"));
     let began = tokio::time::Instant::now();
     handle.cancel.cancel();
     assert_eq!(handle.ended().await.outcome, Some(Outcome::Cancelled));
@@ -213,8 +207,8 @@ async fn stopping_interrupts() {
     world.cloud.rule(|_| cloud::asked_to_wait(900));
     let (handle, _) = begin(&world, Kind::Sync);
     let mut progress = handle.watch();
-    let retry_queue = progress.wait_for(|run| run.state == State::Waiting);
-    retry_queue.await.unwrap();
+    let waiting = progress.wait_for(|run| run.state == State::Waiting);
+    waiting.await.unwrap();
     world.engine.stop().await;
     let run = handle.now();
     assert_eq!(

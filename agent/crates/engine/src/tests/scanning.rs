@@ -110,8 +110,8 @@ async fn gone_needs_two_looks_ten_minutes_apart() {
     world.sync().await;
     assert!(!world.is_removed("p0001").await);
     assert_eq!(explained(&world, "p0001").await, ProductState::Pending);
-    let retry_queue = (world.status_store.facts().pending, state(&world));
-    assert_eq!(retry_queue, (2, State::Pending));
+    let pending = (world.status_store.facts().pending, state(&world));
+    assert_eq!(pending, (2, State::Pending));
     sleep(9 * MINUTE).await;
     world.sync().await;
     assert!(!world.is_removed("p0001").await);
@@ -502,7 +502,7 @@ fn what_was_not_tried_behind_a_check_of_capture_is_not_needed() {
 
 #[test]
 fn ids_of_both_kinds_are_told_apart() {
-    let mut met = crate::scan::SeenSet::default();
+    let mut met = crate::seen_set::SeenSet::default();
     met.add([&id("1"), &id("2")]);
     met.seal();
     assert!(met.has(&id("1")) && !met.has(&shopmaster_product::ProductId::Integer(1)));

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use shopmaster_product::ProductId;
 
-use crate::{core::Core, scan::SeenSet, stop_reason::StepError};
+use super::{core::Core, seen_set::SeenSet, stop_reason::StepError};
 
 /// So many may differ in a small shop before somebody is asked, whatever their share.
 const FEW: u64 = 5;
@@ -13,7 +13,7 @@ const LOT: usize = 1_000;
 
 /// What walking the table without sending has found.
 #[derive(Debug, Default)]
-pub(crate) struct Inspection {
+pub(super) struct Inspection {
     pub(super) seen: SeenSet,
     /// The first of those that differ, at most `most`.
     pub(super) differing: Vec<ProductId>,
@@ -55,12 +55,12 @@ impl Inspection {
     }
 
     /// Whether what differs is put in doubt as it is found: then nobody has to be asked.
-    pub(crate) fn queues_at_once(&self) -> bool {
+    pub(super) fn queues_at_once(&self) -> bool {
         self.most.is_none()
     }
 
     /// Notes a page, and those of it that differ.
-    pub(crate) fn add<'a>(
+    pub(super) fn add<'a>(
         &mut self,
         ids: impl IntoIterator<Item = &'a ProductId>,
         differing: Vec<ProductId>,
@@ -74,7 +74,7 @@ impl Inspection {
     }
 
     /// Those of which no change waits, and how many the others are: a sync sends them.
-    pub(crate) async fn without_changes(
+    pub(super) async fn without_changes(
         &self,
         core: &Core,
         differing: Vec<ProductId>,

@@ -1,0 +1,25 @@
+//! Products that are sent again, because it is not known whether Digible has them as they are.
+
+use shopmaster_journal::{Landing, Settled};
+use shopmaster_product::ProductId;
+
+use super::{core::Core, stop_reason::StepError};
+
+/// Puts products in doubt. The step lock must be held.
+pub(super) async fn put_in_doubt(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
+    let in_flight = core
+        .journal
+        .hand_over(Vec::new(), ids.clone(), None)
+        .await?;
+    let settled = ids.iter().cloned().map(|id| Settled {
+        id,
+        landing: Landing::Answered,
+        refused: None,
+    });
+    core.journal
+        .settle(in_flight, settled.collect(), None)
+        .await?;
+    // One that was refused as it was before is another one now.
+    core.journal.retry_parked(Some(ids)).await?;
+    Ok(())
+}

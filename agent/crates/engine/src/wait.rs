@@ -1,0 +1,48 @@
+//! Waits for a shop's database that is away.
+
+use std::time::Duration;
+
+use shopmaster_health::run::State;
+use tokio::time::Instant;
+
+use super::{core::Core, run_handle::RunHandle};
+
+/// From one look to the next.
+pub(super) const LOOK: Duration = Duration::from_secs(2);
+
+/// Looks whether a database that was away is back.
+pub(super) async fn is_over(core: &Core) -> bool {
+    core.outage.is_on() && {
+        let answers = core.catalog.answers().await;
+        core.outage.found(answers)
+    }
+}
+
+/// Waits until `until`, or until a database that was away is back, saying why. False when the run was cancelled
+/// meanwhile.
+pub(super) async fn for_database(
+    core: &Core,
+    handle: &RunHandle,
+    until: Instant,
+    why: &str,
+) -> bool {
+    handle.set_state(State::Waiting, why);
+    loop {
+        let is_early = core.outage.is_reserved() || Instant::now() < until;
+        if !is_early {
+            return true;
+        }
+        let look = Instant::now() + LOOK;
+        let next = match core.outage.is_reserved() {
+            true => look,
+            false => look.min(until),
+        };
+        tokio::select! {
+            () = handle.cancel.cancelled() => return false,
+            () = tokio::time::sleep_until(next) => {}
+        }
+        if is_over(core).await {
+            return true;
+        }
+    }
+}
