@@ -3,10 +3,7 @@
 //! A product counts as gone only after two looks, `gone_after` apart, each of which asks for it by its
 //! key as well. More than a tenth of them gone at once is not believed.
 
-use std::{
-    collections::HashSet,
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use shopmaster_catalog::Lookup;
 use shopmaster_health::run::Count;

@@ -6,7 +6,7 @@ use shopmaster_digible::{Digest, Item};
 use shopmaster_journal::{Known, Parked, Removed};
 use shopmaster_product::{ProductId, Row};
 
-use super::{Engine, stop_reason::StepError};
+use super::{engine::Engine, stop_reason::StepError};
 
 /// All that is known of one product.
 #[derive(Debug)]

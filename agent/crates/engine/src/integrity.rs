@@ -4,7 +4,7 @@ use shopmaster_base::causes::with_causes;
 use shopmaster_catalog::{Check, Verdict};
 use shopmaster_journal::{Integrity, JournalError};
 
-use super::Engine;
+use super::engine::Engine;
 
 /// For programs, as the names of the catalog's checks.
 const NAME: &str = "journal.integrity";

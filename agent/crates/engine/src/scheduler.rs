@@ -8,7 +8,7 @@ use shopmaster_health::run::{Cause, Kind, Outcome, Run, Wish};
 use shopmaster_journal::Pause;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Engine, backoff, look, probe::Probe, wait};
+use super::{backoff, engine::Engine, look, probe::Probe, wait};
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_LOOK: Duration = Duration::from_secs(30);

@@ -6,7 +6,9 @@ use std::{sync::Arc, time::Duration};
 use shopmaster_health::run::{Cause, Kind, Wish};
 use tokio::time::Instant;
 
-use super::{Engine, core::Core, look, run_handle::RunHandle, stop_reason::StepError, verify};
+use super::{
+    core::Core, engine::Engine, look, run_handle::RunHandle, stop_reason::StepError, verify,
+};
 
 /// From one look at capture to the next: people are told within a minute.
 const CAPTURE: Duration = Duration::from_secs(45);

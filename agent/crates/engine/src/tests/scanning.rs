@@ -478,7 +478,7 @@ proptest! {
 fn what_only_capture_needs_fails_no_check() {
     let verdict = |name| {
         let failed = Check::new(name, Verdict::Failed, "no".to_owned(), "yes".to_owned());
-        crate::for_walking(vec![failed])[0].verdict
+        crate::preflight::for_walking(vec![failed])[0].verdict
     };
     assert_eq!(verdict("catalog.output"), Verdict::Skipped);
     assert_eq!(verdict("catalog.rights"), Verdict::Warning);
@@ -494,7 +494,7 @@ fn what_was_not_tried_behind_a_check_of_capture_is_not_needed() {
             check("catalog.key", Verdict::Skipped),
             check("catalog.price_type", price),
         ];
-        crate::for_walking(checks)[1].text.clone()
+        crate::preflight::for_walking(checks)[1].text.clone()
     };
     assert!(text(Verdict::Ok).starts_with("not needed"));
     assert_eq!(text(Verdict::Failed), "said");

@@ -1,0 +1,45 @@
+//! Starts what runs for as long as the engine does.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{compact, engine::Engine, scheduler, watch};
+
+impl Engine {
+    /// Starts the scheduler, and goes on with an upload that an earlier process did not finish.
+    pub fn start(self: &Arc<Self>) {
+        let wake = Arc::new(tokio::sync::Notify::new());
+        *self
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&wake));
+        let engine = || Arc::clone(self);
+        self.tasks.spawn("scheduler", {
+            let engine = engine();
+            async move { scheduler::run(&engine, &wake).await }
+        });
+        self.tasks.spawn("end of pauses", {
+            let engine = engine();
+            async move { scheduler::end_pauses(&engine).await }
+        });
+        self.tasks.spawn("look at capture", {
+            let engine = engine();
+            async move { watch::capture(&engine.core).await }
+        });
+        self.tasks.spawn("look at runs", {
+            let engine = engine();
+            async move { watch::runs(&engine).await }
+        });
+        self.tasks.spawn("verifies", {
+            let engine = engine();
+            async move { watch::verifies(&engine).await }
+        });
+        self.tasks.spawn("look at Digible", {
+            let engine = engine();
+            async move { watch::digible(&engine).await }
+        });
+        self.tasks.spawn("trimming", {
+            let engine = engine();
+            async move { compact::while_blocked(&engine.core).await }
+        });
+    }
+}
