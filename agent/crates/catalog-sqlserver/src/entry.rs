@@ -22,7 +22,7 @@ use super::{
     connect::failed,
     error::{QueryError, QueryResult},
     quote::identifier,
-    session::{DEADLINE, SIGN_OF_LIFE, Session},
+    session::{DEADLINE, SIGN_OF_LIFE, Session, Visit},
     state::{DatabaseState, Look, closed, refusal},
 };
 
@@ -54,14 +54,6 @@ struct LeftAlone {
     at: Instant,
     state: Closed,
     /// The run of the server in which that was. Another one has forgotten who wanted what.
-    server_start: Option<i32>,
-}
-
-/// A stay in the shop's database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Visit {
-    /// Its real name.
-    pub(crate) database: String,
     server_start: Option<i32>,
 }
 

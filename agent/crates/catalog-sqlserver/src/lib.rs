@@ -16,7 +16,7 @@ use capture::{adopt, preflight, report};
 use error::Target;
 use names::one_spelling;
 use pool::Pool;
-use queue::{backlog::Counted, changes, products, walk, walk::Seeking};
+use queue::{backlog::Counted, changes, products, seeking::Seeking, walk};
 
 mod capture;
 mod claim;

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::{
     SqlServerOptions, connect,
-    entry::Visit,
     error::{QueryError, QueryResult},
 };
 
@@ -21,6 +20,14 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(1_000);
 
 /// How long a connection that was at rest may take to say that it is alive.
 pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// A stay in the shop's database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Visit {
+    /// Its real name.
+    pub(crate) database: String,
+    pub(crate) server_start: Option<i32>,
+}
 
 /// One connection. After a failure other than the database's own word it is of no more use: the driver
 /// leaves it out of step.

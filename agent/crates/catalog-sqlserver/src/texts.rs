@@ -18,8 +18,8 @@ use super::{
     key::KeyType,
     queue::{
         price::{NameType, PriceType},
+        seeking::End,
         statements::{self, Locked, Statements},
-        walk::End,
     },
     quote,
     schema::{Column, Kind, Table},

@@ -11,12 +11,9 @@ use rusqlite::Connection;
 use super::{
     JournalError, Result,
     checksums::{Checksums, Soundness},
-    files::{self, with_suffix},
-    has_rows, meta, migrations, open,
+    files::{self, SUFFIXES, with_suffix},
+    has_rows, meta, migrations, soundness,
 };
-
-/// What belongs to a journal beside its own file.
-pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Says in a journal that it was kept aside, and that nobody has doubted it since.
 pub(super) const TAKEN_UP: &str = "taken_up";
@@ -152,18 +149,18 @@ fn look(path: &Path) -> rusqlite::Result<Option<Look>> {
     }
     let connection = Connection::open(path)?;
     // Closing would fold the WAL of a newer journal into it.
-    open::keep_wal(&connection, true)?;
+    soundness::keep_wal(&connection, true)?;
     let format = migrations::format(&connection)?;
     if !(1..=migrations::NEWEST).contains(&format) {
         return Ok(None);
     }
     if matches!(
-        open::soundness(&connection, format)?,
+        soundness::soundness(&connection, format)?,
         Soundness::Unusable(_)
     ) {
         return Ok(None);
     }
-    open::keep_wal(&connection, false)?;
+    soundness::keep_wal(&connection, false)?;
     let Some(account) = meta::get(&connection, "account")? else {
         return Ok(None);
     };

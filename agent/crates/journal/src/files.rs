@@ -6,6 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The endings of a journal's files.
+pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
+
 /// Moves a journal. Its WAL is copied first: a journal without its WAL would be an older one, while a WAL
 /// without its journal is nothing.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
@@ -13,7 +16,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     sync_folder(to)?;
     fs::rename(from, to)?;
     sync_folder(to)?;
-    for suffix in ["-wal", "-shm"] {
+    for suffix in &SUFFIXES[1..] {
         match fs::remove_file(with_suffix(from, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

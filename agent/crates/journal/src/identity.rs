@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Journal, JournalError, Result, aside::SUFFIXES, files::with_suffix};
+use super::{
+    Journal, JournalError, Result,
+    files::{SUFFIXES, with_suffix},
+};
 
 /// The journal's files as they were when it was opened.
 #[derive(Debug)]

@@ -8,7 +8,10 @@ use std::{path::Path, time::Duration};
 use rusqlite::{Connection, OpenFlags};
 use shopmaster_base::blocking;
 
-use super::{Journal, JournalError, Result, checksums::Soundness, is_damage, migrations, open};
+use super::{
+    Journal, JournalError, Result, checksums::Soundness, is_damage, migrations,
+    soundness::soundness,
+};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +59,7 @@ fn look(path: &Path) -> rusqlite::Result<Integrity> {
     // The rows and their checksums are of one commit.
     let moment = connection.transaction()?;
     let format = migrations::format(&moment)?;
-    let found = match open::soundness(&moment, format)? {
+    let found = match soundness(&moment, format)? {
         Soundness::Sound => Integrity::Sound {
             bytes: bytes(&moment)?,
         },

@@ -25,8 +25,10 @@ mod migrations;
 mod open;
 mod position;
 mod products;
+mod row_excess;
 mod runs;
 mod settle;
+mod soundness;
 mod state;
 mod stored;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, types::FromSql};
 
-use super::{Journal, Result, time, uploads};
+use super::{Journal, Result, time};
 
 /// A pause that survives a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,6 @@ pub struct Stamp {
 pub(super) const TABLE: &str = "table";
 /// The key of how many rows more than the journal the product table had, when every product was last compared.
 pub(super) const EXCESS: &str = "excess";
-/// The key of when that was, as [`Journal::compared_at`] has it.
-const EXCESS_AT: &str = "excess_at";
 
 impl Journal {
     /// The pause that an earlier version kept here; today it is in [`AgentState`](super::AgentState).
@@ -71,37 +69,6 @@ impl Journal {
     pub async fn note_table_identity(&self, identity: String) -> Result<()> {
         self.write("note which table it is", move |transaction| {
             set(transaction, TABLE, &identity)
-        })
-        .await
-    }
-
-    /// How many rows more than this journal the product table had (fewer are negative), the first time that
-    /// anybody counted after every product was compared; none when nobody has since.
-    ///
-    /// # Errors
-    ///
-    /// When SQLite fails.
-    pub async fn row_excess(&self) -> Result<Option<i64>> {
-        self.read("read how many rows there were", |connection| {
-            let at: Option<i64> = get(connection, EXCESS_AT)?;
-            match at == uploads::compared_at(connection)? {
-                true => get(connection, EXCESS),
-                false => Ok(None),
-            }
-        })
-        .await
-    }
-
-    /// Notes how many rows more than this journal the product table has.
-    ///
-    /// # Errors
-    ///
-    /// When SQLite fails.
-    pub async fn note_row_excess(&self, excess: i64) -> Result<()> {
-        self.write("note how many rows there are", move |transaction| {
-            set(transaction, EXCESS, &excess)?;
-            let at = uploads::compared_at(transaction)?;
-            set(transaction, EXCESS_AT, &at)
         })
         .await
     }

@@ -6,18 +6,19 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, Transaction, config::DbConfig};
+use rusqlite::{Connection, Transaction};
 use shopmaster_product::position::Position;
 
 use super::{
     Journal, JournalError, Result,
     aside::{self, Kept},
-    checksums::{self, Checksums, Soundness},
+    checksums::{Checksums, Soundness},
     clock::{process, steady_ms},
     files,
     identity::InPlace,
     is_damage, meta, migrations, position, products,
     settle::{Steps, milliseconds},
+    soundness::{keep_wal, soundness},
     uploads, verified, wal,
 };
 
@@ -237,20 +238,6 @@ fn has_lost_commits(path: &Path) -> Result<bool> {
     })
 }
 
-/// Whether the file is one to go on with, and what it says can be believed.
-pub(super) fn soundness(connection: &Connection, format: i64) -> rusqlite::Result<Soundness> {
-    if !migrations::fits(connection, format)? {
-        return Ok(Soundness::Unusable("it is not a journal".to_owned()));
-    }
-    if let Some(damage) = damage(connection)? {
-        return Ok(Soundness::Unusable(format!("it is damaged ({damage})")));
-    }
-    match migrations::has_checksums(format) {
-        true => checksums::verify(connection),
-        false => Ok(Soundness::Sound),
-    }
-}
-
 fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> JournalError {
     let path = path.to_owned();
     move |source| JournalError::Open {
@@ -304,19 +291,6 @@ fn fold_wal(connection: &Connection) -> rusqlite::Result<()> {
     // Right after a file was made a WAL one, SQLite holds it until it is read.
     migrations::format(connection)?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-}
-
-/// The first damage that SQLite finds in the file.
-fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    // It has lines of its own, and this goes into a sentence.
-    Ok((found != "ok").then(|| found.replace('\n', " ")))
-}
-
-/// Whether closing leaves the WAL as it is.
-pub(super) fn keep_wal(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
-    Ok(())
 }
 
 /// Gives the journal mode that SQLite chose: on some file systems it takes no other.

@@ -14,9 +14,10 @@ use super::{
     found::Found,
     guarded::Guarded,
     legacy::{Log, Old, OldTrigger},
-    planned::{Planned, dropping},
+    planned::Planned,
     preflight,
     script::Script,
+    steps::dropping,
 };
 use crate::{
     SqlServerOptions, capture,

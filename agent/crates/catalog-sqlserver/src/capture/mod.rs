@@ -30,6 +30,7 @@ pub(crate) mod rights;
 pub(crate) mod script;
 pub(crate) mod self_test;
 pub(crate) mod server;
+pub(crate) mod steps;
 pub(crate) mod targets;
 pub(crate) mod triggers;
 
@@ -76,7 +77,7 @@ pub(crate) async fn remove(session: &mut Session, options: &SqlServerOptions) ->
     found.check_schema()?;
     // Whatever has become of the product table and of its key: what is ours goes.
     let table = table_of_triggers(session, options).await?;
-    run(session, &planned::removing(&found, None, table.as_deref())).await?;
+    run(session, &steps::removing(&found, None, table.as_deref())).await?;
     Ok(true)
 }
 

@@ -5,5 +5,6 @@ pub(crate) mod batches;
 pub(crate) mod changes;
 pub(crate) mod price;
 pub(crate) mod products;
+pub(crate) mod seeking;
 pub(crate) mod statements;
 pub(crate) mod walk;

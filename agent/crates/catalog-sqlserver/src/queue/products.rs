@@ -13,8 +13,8 @@ use tiberius::{Row as Found, ToSql};
 use super::{
     batches,
     price::{NameType, PriceType, read_name},
+    seeking::{End, Seeking},
     statements::{Locked, Statements},
-    walk::{End, Seeking},
 };
 use crate::{
     SqlServerOptions,

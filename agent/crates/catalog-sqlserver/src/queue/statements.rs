@@ -5,7 +5,7 @@ use shopmaster_catalog::template::fill;
 use super::{
     batches,
     price::{NameType, PriceType},
-    walk::End,
+    seeking::End,
 };
 use crate::{
     key::KeyType,

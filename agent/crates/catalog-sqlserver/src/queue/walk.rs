@@ -4,62 +4,14 @@
 //! and not the walk: where a page cannot be read in one piece, its keys alone are read past all locks, and each
 //! row is then asked for by its key.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use shopmaster_catalog::{Lookup, Scanned};
 use shopmaster_product::{ProductId, Row};
-use tiberius::{Row as Found, ToSql};
 
-use super::products::{Products, top};
-use crate::{
-    error::{QueryError, QueryResult},
-    pool::Pool,
-    session::Session,
+use super::{
+    products::{Products, top},
+    seeking::{End, Seeking},
 };
-
-/// Whether the server is told to seek to a page's first key. Without being told it may read the whole table
-/// and sort it for every page, where the key's index is not the one that holds the rows.
-#[derive(Debug, Default)]
-pub(crate) struct Seeking {
-    /// It finds no such way.
-    is_refused: AtomicBool,
-}
-
-/// Where a piece of a page ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End<'a> {
-    /// Before this key.
-    Before(&'a ProductId),
-    /// With this key.
-    With(&'a ProductId),
-    /// With the table.
-    Table,
-}
-
-impl Seeking {
-    /// The rows of a statement with the hint; of the one without it where the server cannot follow it.
-    pub(crate) async fn rows(
-        &self,
-        session: &mut Session,
-        [hinted, plain]: [String; 2],
-        parameters: &[&dyn ToSql],
-    ) -> QueryResult<Vec<Found>> {
-        if !self.is_refused.load(Ordering::Relaxed) {
-            match session.rows(&hinted, parameters).await {
-                Err(fault) if is_impossible(&fault) => {
-                    self.is_refused.store(true, Ordering::Relaxed);
-                }
-                answer => return answer,
-            }
-        }
-        session.rows(&plain, parameters).await
-    }
-
-    /// The table is another one, or has other indexes.
-    fn forget(&self) {
-        self.is_refused.store(false, Ordering::Relaxed);
-    }
-}
+use crate::{error::QueryResult, pool::Pool, session::Session};
 
 /// A page of rows. Fails where somebody holds one of them.
 pub(crate) async fn scan(
@@ -164,9 +116,4 @@ async fn check_gaps(
         End::With(last) if from == Some(last) => Ok(()),
         end => products.check_gap(session, from, end).await,
     }
-}
-
-/// No plan follows the hint.
-fn is_impossible(fault: &QueryError) -> bool {
-    fault.number() == Some(8622)
 }

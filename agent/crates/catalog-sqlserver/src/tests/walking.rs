@@ -7,7 +7,7 @@ use crate::{
     error::Target,
     queue::{
         products::Products,
-        walk::{End, Seeking},
+        seeking::{End, Seeking},
     },
 };
 
