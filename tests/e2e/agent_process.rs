@@ -354,7 +354,10 @@ async fn sigterm_ends_it_in_the_middle_of_everything() {
     assert_eq!(resumed.cause(), RunCause::Resumed);
     assert_eq!(resumed.outcome(), RunOutcome::Completed);
     assert_eq!(interrupted.outcome(), RunOutcome::Interrupted);
-    assert_eq!(interrupted.message, "The agent ended before the run did");
+    assert_eq!(
+        interrupted.message,
+        "The agent stopped before the run finished"
+    );
 }
 
 #[tokio::test]

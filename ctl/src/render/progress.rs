@@ -82,7 +82,7 @@ mod tests {
         progress.show(&Run {
             total: 10,
             done: 4,
-            message: "Digible asks us to wait until 12:40".to_owned(),
+            message: "Digible asks shopMaster to wait until 12:40".to_owned(),
             ..Run::default()
         });
         assert_eq!(
@@ -91,7 +91,7 @@ mod tests {
         );
         assert_eq!(
             progress.bar.message(),
-            "Digible asks us to wait until 12:40"
+            "Digible asks shopMaster to wait until 12:40"
         );
         progress.show(&Run {
             total: 20,

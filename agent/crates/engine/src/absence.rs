@@ -65,7 +65,7 @@ pub(super) async fn tell_shrank(core: &Core, missing: u64, known: u64) -> Result
     tracing::warn!(
         missing,
         known,
-        "the shop's table gives far fewer products than before; none counts as removed"
+        "the shop's table has far fewer products than before; none is listed as gone from the shop"
     );
     core.missing.clear();
     note_shrank(core, Some(Shrank { missing, known })).await

@@ -292,7 +292,7 @@ impl Engine {
                 Answer::Retry { reason, .. } => reason,
                 _ => String::new(),
             };
-            let text = format!("Digible asks us to wait: {reason}");
+            let text = format!("Digible asks shopMaster to wait: {reason}");
             Trouble::new("DIGIBLE_BUSY", text, "No action needed: try again later")
         }))
     }

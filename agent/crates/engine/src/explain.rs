@@ -185,12 +185,12 @@ fn judge_scanned(explained: &Explained) -> Option<(ProductState, String)> {
     }
     let text = match row {
         None if known.published().is_some() || parked.is_some() => {
-            "It is not in the shop's table any more; it counts as removed after two looks, ten minutes apart"
+            "It is no longer in the shop's table; it counts as gone from the shop after two checks, ten minutes apart"
         }
         Some(_)
             if parked.is_none() && current.is_none_or(|now| known.published() != Some(now.0)) =>
         {
-            "Digible does not have it as it is in the shop; it is sent after the next look at all products"
+            "Digible does not have it as it is in the shop; it will be sent after the next scan"
         }
         _ => return None,
     };
@@ -213,8 +213,8 @@ fn doubtful(explained: &Explained) -> String {
         }
     };
     let then = match explained.row {
-        Some(_) => "it is sent once more then, to confirm it",
-        None => "it is listed as gone from the shop from then on",
+        Some(_) => "it will then be sent again to confirm it",
+        None => "it will then be listed as gone from the shop",
     };
     format!("{what} until {until}; {then}")
 }
@@ -237,16 +237,16 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         return (
             ProductState::Parked,
             format!(
-                "Refused: {}; mend the product in the shop, or run `shopmasterctl parked retry`",
+                "Refused: {}; fix the product in the shop, or run `shopmasterctl parked retry`",
                 parked.reason
             ),
         );
     }
     if !changes.is_empty() {
         let waiting = if retry_at.is_some() {
-            "It failed and is tried again by itself"
+            "It failed; shopMaster retries automatically"
         } else {
-            "It is sent with the next sync"
+            "It will be sent with the next sync"
         };
         let what = if row.is_some() {
             "changed"
@@ -254,7 +254,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
             "was deleted"
         };
         let text = format!(
-            "It {what} in the shop and the cloud does not know yet; {}",
+            "It {what} in the shop and Digible does not know yet; {}",
             shopmaster_view::lower_first(waiting)
         );
         return (ProductState::Pending, text);
@@ -268,14 +268,14 @@ fn judge(explained: &Explained) -> (ProductState, String) {
     }
     if row.is_none() && known.published().is_some() {
         let text = format!(
-            "It was sent, the shop no longer has it, and no change of it was captured; {}",
+            "It was sent, the shop no longer has it, and no change to it was captured; {}",
             compare(explained)
         );
         return (ProductState::Different, text);
     }
     if row.is_none() {
         let text =
-            "Neither the shop nor the journal knows it; ids are spelled as in the shop's database";
+            "It is neither in the shop nor in the journal; spell ids as in the shop's database";
         return (ProductState::Unknown, text.to_owned());
     }
     match (known.published(), current) {
@@ -285,14 +285,14 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         ),
         (None, _) => {
             let text = format!(
-                "It was never sent and no change of it is captured; {}",
+                "It was never sent and no change to it was captured; {}",
                 compare(explained)
             );
             (ProductState::NeverSent, text)
         }
         _ => {
             let text = format!(
-                "It differs from what Digible acknowledged and no change of it is captured; {}",
+                "It differs from what Digible acknowledged and no change to it was captured; {}",
                 compare(explained)
             );
             (ProductState::Different, text)

@@ -24,13 +24,13 @@ fn check(found: Result<Integrity, JournalError>) -> Check {
         }
         Ok(Integrity::Doubtful(reason)) => failed(
             "JOURNAL_DAMAGED",
-            format!("the journal cannot be believed: {reason}"),
+            format!("the journal cannot be trusted: {reason}"),
             "Restart the agent: it keeps a copy of the damaged journal, and what was sent counts as unconfirmed; then run `shopmasterctl upload`, and check the disk",
         ),
         Ok(Integrity::Unusable(reason)) => failed(
             "JOURNAL_DAMAGED",
-            format!("the journal cannot be used any more: {reason}"),
-            "Restart the agent: it keeps the damaged journal aside and starts an empty one; then run `shopmasterctl upload`, and check the disk",
+            format!("the journal can no longer be used: {reason}"),
+            "Restart the agent: it sets the damaged journal aside and starts an empty one; then run `shopmasterctl upload`, and check the disk",
         ),
         Err(error) => failed(error.code(), with_causes(&error), error.remedy()),
     }
@@ -63,13 +63,13 @@ mod tests {
             (
                 Ok(Integrity::Doubtful(damage())),
                 "JOURNAL_DAMAGED",
-                "the journal cannot be believed: it is damaged (table `doubt`)",
+                "the journal cannot be trusted: it is damaged (table `doubt`)",
                 "keeps a copy of the damaged journal",
             ),
             (
                 Ok(Integrity::Unusable(damage())),
                 "JOURNAL_DAMAGED",
-                "the journal cannot be used any more: it is damaged (table `doubt`)",
+                "the journal can no longer be used: it is damaged (table `doubt`)",
                 "starts an empty one",
             ),
             (

@@ -44,7 +44,7 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
     };
     if found == Found::Older {
         tracing::warn!(
-            "the shop's database was restored from an older copy: all products are to be compared"
+            "the shop's database was restored from an older copy: comparing all products"
         );
         core.journal.need_upload().await?;
     }
@@ -54,7 +54,7 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
             found_generation = owner.as_ref().map(|owner| owner.generation),
             expected = stamp.journal,
             expected_generation = stamp.generation,
-            "the shop's database was served by another journal; everything is in doubt and an upload is due"
+            "another journal served the shop's database; every product is unconfirmed and an upload is due"
         );
         // Its requests may still land, also on products that this journal has never seen. First, so that
         // nothing is settled in between.

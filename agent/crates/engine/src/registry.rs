@@ -20,7 +20,7 @@ use super::{
 /// The most ended runs that are kept in memory.
 const MOST_UNSTORED: usize = 20;
 /// What is said of a run whose task panicked.
-const BROKE_OFF: &str = "Internal error: the agent ended, see its log; what was under way is sent again after the next start";
+const BROKE_OFF: &str = "Internal error: the agent stopped, see its log; what was in progress will be sent again after the next start";
 
 /// Starts, joins, watches, cancels and lists runs.
 pub struct Registry {
@@ -138,7 +138,7 @@ impl Registry {
             let sent_at = core.state.sent_at();
             if let Err(error) = core.journal.store_progress(stored, sent_at).await {
                 // The run itself has to write, and tells.
-                tracing::debug!(%error, "it could not be stored how far a run is");
+                tracing::debug!(%error, "the progress of a run could not be stored");
             }
         }
     }
@@ -196,7 +196,7 @@ impl Registry {
             if run.state != State::Finished {
                 run.finish(
                     Outcome::Interrupted,
-                    "The agent ended before the run did".to_owned(),
+                    "The agent stopped before the run finished".to_owned(),
                 );
                 store(&shared.core, &run).await?;
             }
@@ -297,7 +297,7 @@ async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
         // A run that the agent's own end stopped goes on with the next start.
         Ok((Outcome::Cancelled, _)) if core.stop.is_cancelled() => (
             Outcome::Interrupted,
-            "The agent ended before the run did".to_owned(),
+            "The agent stopped before the run finished".to_owned(),
         ),
         Ok(ending) => ending,
         Err(error) => {

@@ -31,7 +31,7 @@ use super::{
 };
 
 /// Why a product waits whose row cannot be read.
-const HELD: &str = "a program of the shop holds the row";
+const HELD: &str = "another program holds the row";
 
 /// What came of a step.
 #[derive(Debug, Default)]

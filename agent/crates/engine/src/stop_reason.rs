@@ -8,7 +8,7 @@ use shopmaster_health::Trouble;
 use shopmaster_journal::JournalError;
 
 const ASK_DIGIBLE: &str =
-    "No action needed: sending resumes automatically. If it lasts, ask Digible's support";
+    "No action needed: sending resumes automatically. If this lasts, ask Digible's support";
 
 /// Why sending stopped before everything was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl StopReason {
             Self::Misconfigured(reason) => Trouble::new(
                 "DIGIBLE_MISCONFIGURED",
                 format!("Digible cannot be used: {reason}"),
-                "Mend the address or the certificate file with `shopmasterctl configure`",
+                "Fix the address or the certificate file with `shopmasterctl configure`",
             )
             .lasting(),
             Self::LoggedOut(reason) => Trouble::new(

@@ -53,7 +53,7 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
         return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
     };
     if let ChangeSource::Unconfirmed = change_source {
-        let text = "The product table, or how its prices are sent, was changed: run `shopmasterctl verify`, which asks before it sends much";
+        let text = "The product table, or how its prices are sent, has changed: run `shopmasterctl verify`, which asks before it sends much";
         return Ok((Outcome::Failed, text.to_owned()));
     }
     let endpoint_health = EndpointHealth::default();
@@ -247,7 +247,7 @@ pub(super) fn why(passed: &WalkSummary) -> String {
         return trouble.text;
     }
     let waiting = format!(
-        "{} to be tried again",
+        "{} to be retried",
         shopmaster_view::products(passed.deferred)
     );
     match &passed.reason {

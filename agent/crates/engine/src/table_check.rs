@@ -27,7 +27,7 @@ pub(super) async fn look(core: &Core) -> Result<(), StepError> {
     let is_another = before.as_ref() != Some(&now);
     if core.rebuilt.note(is_another) && is_another {
         tracing::info!(
-            "the shop's schema was changed, and the product table may be another one: all products are compared"
+            "the shop's schema changed, and the product table may have been replaced: comparing all products"
         );
     }
     look_at_number(core).await?;
@@ -60,7 +60,7 @@ async fn look_at_number(core: &Core) -> Result<(), StepError> {
         tracing::info!(
             rows,
             known = known.in_shop(),
-            "the product table has another number of rows than the changes tell: if that stays, all products are compared"
+            "the number of rows in the product table does not match the recorded changes: if that lasts, all products are compared"
         );
     }
     Ok(())

@@ -67,7 +67,7 @@ async fn has_panicked(name: &'static str, work: impl Future<Output = ()> + Send 
     let panicked = matches!(tokio::spawn(work).await, Err(error) if error.is_panic());
     if panicked {
         // What it said, and where, the hook has logged.
-        tracing::error!(task = name, "an internal error: the agent ends");
+        tracing::error!(task = name, "internal error: the agent stops");
     }
     panicked
 }

@@ -158,14 +158,14 @@ async fn to_its_end(
         left if left == locked => Ok((
             Outcome::Failed,
             format!(
-                "{} still waiting: a program of the shop holds the rows; syncs go on with them",
+                "{} still waiting: another program holds the rows; syncs will send them",
                 shopmaster_view::products(left)
             ),
         )),
         left => Ok((
             Outcome::Failed,
             format!(
-                "{} still waiting: Digible gives no answer about them and takes others; syncs go on with them",
+                "{} still waiting: Digible does not answer about them but accepts others; syncs will send them",
                 shopmaster_view::products(left)
             ),
         )),
@@ -291,12 +291,12 @@ fn failed(handle: &RunHandle, passed: &WalkSummary) -> Ending {
         .is_none_or(StopReason::is_passing);
     // What passes by itself has a remedy that holds for syncs: they go on by themselves.
     let text = if passing { why(passed) } else { text };
-    let text = format!("{text}; `shopmasterctl upload` goes on where it stopped");
+    let text = format!("{text}; `shopmasterctl upload` resumes where it stopped");
     (outcome, text)
 }
 
 fn cancelled() -> Ending {
-    let text = "Cancelled; `shopmasterctl upload` goes on where it stopped";
+    let text = "Cancelled; `shopmasterctl upload` resumes where it stopped";
     (Outcome::Cancelled, text.to_owned())
 }
 

@@ -158,11 +158,13 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
         table_check::look(core).await?;
     }
     let cause = match core.rebuilt.sign() {
-        Some(Sign::AnotherTable) => "the table, or capture on it, was made anew",
+        Some(Sign::AnotherTable) => "the table, or capture on it, was recreated",
         Some(Sign::AnotherNumber) => {
-            "the table has another number of rows than the changes tell, as after TRUNCATE, a partition switch or a bulk load"
+            "the number of rows does not match the recorded changes, as after TRUNCATE, a partition switch or a bulk load"
         }
-        None => "rows were loaded past the triggers, or the triggers were switched off for a while",
+        None => {
+            "rows were loaded without firing the triggers, or the triggers were disabled for a while"
+        }
     };
     Ok(Before {
         began,
@@ -252,11 +254,11 @@ async fn ask(
     let counts = core.journal.counts().await?;
     if counts.in_shop() + counts.removed == 0 {
         core.journal.need_upload().await?;
-        let text = "Nothing was ever sent from this shop: run `shopmasterctl upload`";
+        let text = "Nothing has been sent from this shop yet: run `shopmasterctl upload`";
         return Ok(Some((Outcome::Failed, text.to_owned())));
     }
     if core.journal.uploaded_at().await?.is_none() && core.journal.has_unfinished_upload().await? {
-        let text = "An upload has not finished, and it compares and sends everything: see `shopmasterctl runs`, or run `shopmasterctl upload`";
+        let text = "An unfinished upload will compare and send everything: see `shopmasterctl runs`, or run `shopmasterctl upload`";
         return Ok(Some((Outcome::Failed, text.to_owned())));
     }
     let asks = Asks {
@@ -269,13 +271,13 @@ async fn ask(
     };
     record(core, verified).await?;
     let untold = match before.tells_changes() {
-        true => ", and no change told of it",
+        true => ", and no change was recorded for them",
         false => "",
     };
     Ok(Some((
         Outcome::Failed,
         format!(
-            "Nothing sent: {} of {} differ from what Digible has{untold}. If that is as it should be, run `shopmasterctl verify --yes`",
+            "Nothing sent: {} of {} differ from what Digible has{untold}. If everything is right, run `shopmasterctl verify --yes`",
             grouped(asks.differing),
             products(asks.products)
         ),
@@ -444,7 +446,7 @@ async fn sentence(
 
 fn shrunk(shrank: Shrank) -> String {
     format!(
-        "{} of {} are missing from the shop's table at once; none of them counts as gone. If they are, run `shopmasterctl verify --yes`",
+        "{} of {} are missing from the shop's table at once; none of them is listed as gone from the shop. If they are gone, run `shopmasterctl verify --yes`",
         grouped(shrank.missing),
         products(shrank.known)
     )
@@ -455,6 +457,6 @@ fn found(differing: u64, gone: u64) -> String {
 }
 
 fn cancelled() -> Ending {
-    let text = "Cancelled; `shopmasterctl verify` begins again";
+    let text = "Cancelled; `shopmasterctl verify` starts from the beginning";
     (Outcome::Cancelled, text.to_owned())
 }

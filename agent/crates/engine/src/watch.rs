@@ -38,7 +38,7 @@ pub(super) async fn capture(core: &Core) {
         };
         if let Err(error) = looked.await {
             // Told by those who read and write next, and who know when it works again.
-            tracing::debug!(%error, "capture could not be looked at");
+            tracing::debug!(%error, "capture could not be checked");
         }
     }
 }
@@ -58,7 +58,7 @@ pub(super) async fn runs(engine: &Engine) {
         };
         let began = Instant::now();
         if let Err(error) = look::numbers(core).await {
-            tracing::debug!(%error, "what waits could not be counted");
+            tracing::debug!(%error, "waiting changes could not be counted");
         }
         if stored_at.is_none_or(|at| at.elapsed() >= STORE) {
             engine.runs.store_progress().await;

@@ -166,8 +166,12 @@ fn pending(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> 
         return up_to_date(facts, now, zone);
     };
     let held = facts.blocked_until.filter(|until| *until > now);
-    let held =
-        held.map(|until| format!("Digible asks us to wait until {}", clock(until, now, zone)));
+    let held = held.map(|until| {
+        format!(
+            "Digible asks shopMaster to wait until {}",
+            clock(until, now, zone)
+        )
+    });
     joined([first].into_iter().chain(held).chain(open(facts)))
 }
 

@@ -241,7 +241,7 @@ fn verify_asks(facts: &Facts) -> Option<Issue> {
     let asks = facts.verified.asks?;
     // While an upload is due, nobody said that changes would tell.
     let untold = match facts.uploaded_at {
-        Some(_) => ", and no change told of it",
+        Some(_) => ", and no change was recorded for them",
         None => "",
     };
     Some(new(
@@ -389,7 +389,7 @@ fn busy(facts: &Facts) -> Option<Issue> {
         facts,
         "DIGIBLE_BUSY",
         Severity::Info,
-        "Digible asks us to wait".to_owned(),
+        "Digible asks shopMaster to wait".to_owned(),
         "Nothing: sending goes on by itself",
     ))
 }

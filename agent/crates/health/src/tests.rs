@@ -412,7 +412,7 @@ fn a_busy_digible_is_told_with_what_is_sent_at_a_time() {
     facts.pending = 3;
     assert_eq!(see(&facts).2, "3 changes waiting");
     facts.blocked_until = Some(at("12:40:00"));
-    let waiting = "3 changes waiting, Digible asks us to wait until 12:40";
+    let waiting = "3 changes waiting, Digible asks shopMaster to wait until 12:40";
     assert_eq!(see(&facts).2, waiting);
 }
 

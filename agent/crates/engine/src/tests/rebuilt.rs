@@ -37,7 +37,7 @@ async fn a_table_that_was_made_anew_is_compared() {
     assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
     let missed = world.status_store.facts().verified;
     assert_eq!(missed.missed, 3);
-    assert!(missed.cause.contains("made anew"), "{}", missed.cause);
+    assert!(missed.cause.contains("recreated"), "{}", missed.cause);
     // Once.
     world.cloud.forget();
     assert!(!world.engine.core.rebuilt.is_due());

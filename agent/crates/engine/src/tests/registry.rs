@@ -156,7 +156,13 @@ async fn a_run_that_waits_can_be_cancelled() {
     let (handle, _) = begin(&world, Kind::Sync);
     let mut progress = handle.watch();
     let waiting = progress.wait_for(|run| run.state == State::Waiting);
-    assert!(waiting.await.unwrap().message.contains("asks us to wait"));
+    assert!(
+        waiting
+            .await
+            .unwrap()
+            .message
+            .contains("asks shopMaster to wait")
+    );
     let began = tokio::time::Instant::now();
     handle.cancel.cancel();
     assert_eq!(handle.ended().await.outcome, Some(Outcome::Cancelled));

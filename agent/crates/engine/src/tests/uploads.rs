@@ -239,7 +239,7 @@ async fn a_failed_upload_says_how_it_goes_on() {
     let run = world.upload().await;
     assert_eq!((run.outcome, run.sent), (Some(Outcome::Failed), 0));
     assert!(
-        run.message.contains("`shopmasterctl upload` goes on"),
+        run.message.contains("`shopmasterctl upload` resumes"),
         "{}",
         run.message
     );
@@ -283,7 +283,7 @@ async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
         (Some(Outcome::Failed), 9, 1, 0)
     );
     assert!(
-        run.message.contains("a program of the shop holds the rows"),
+        run.message.contains("another program holds the rows"),
         "{}",
         run.message
     );

@@ -272,7 +272,7 @@ async fn while_the_first_upload_is_not_done_nobody_is_asked() {
     world.cloud.is_well();
     world.shop.put("p0001", 2);
     world.sync().await;
-    failed(&verify(&world).await, "An upload has not finished");
+    failed(&verify(&world).await, "An unfinished upload");
     assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
 }
 
