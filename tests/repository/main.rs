@@ -9,6 +9,7 @@ mod codes;
 mod guarantees;
 mod ignored;
 mod line_ends;
+mod links;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
