@@ -1,4 +1,4 @@
-//! Single values: identity, the pause, and stamps of the owner.
+//! Single values: the journal's identity, the pause, and the owner's generations.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, types::FromSql};
@@ -10,30 +10,30 @@ use super::{Journal, Result, time, uploads};
 pub enum Pause {
     /// Until this time.
     Until(Timestamp),
-    /// Until somebody resumes.
+    /// Until the user resumes.
     UntilResumed,
 }
 
-/// What makes a restored database or a copied journal visible.
+/// What shows that the database was restored or the journal was copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// This journal's own id.
     pub journal: String,
     /// The generation that the shop's database is known to have.
     pub generation: i64,
-    /// The generation that was about to be written there; equal to `generation` when none was.
+    /// The generation that was about to be written to it; equal to `generation` when there was none.
     pub proposed: i64,
 }
 
-/// The key of what names the product table's body.
+/// The key of the identity of the product table's storage.
 pub(super) const TABLE: &str = "table";
-/// The key of how many rows more than the journal the product table had, when every product was last compared.
+/// The key of how many more rows the product table had than the journal when every product was last compared.
 pub(super) const EXCESS: &str = "excess";
-/// The key of when that was, as [`Journal::compared_at`] has it.
+/// The key of when that was, as in [`Journal::compared_at`].
 const EXCESS_AT: &str = "excess_at";
 
 impl Journal {
-    /// The pause that an earlier version kept here; today it is in [`AgentState`](super::AgentState).
+    /// The pause that an earlier version kept in the journal; now it is in [`AgentState`](super::AgentState).
     ///
     /// # Errors
     ///
@@ -50,39 +50,40 @@ impl Journal {
         .await
     }
 
-    /// What named the product table's body when all its rows were last known to be captured or compared; none
-    /// before it was noted.
+    /// The identity of the product table's storage when all its rows were last known to be captured or
+    /// compared; none if it was never recorded.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn table_identity(&self) -> Result<Option<String>> {
-        self.read("read which table it was", |connection| {
+        self.read("read the identity of the product table", |connection| {
             get(connection, TABLE)
         })
         .await
     }
 
-    /// Notes what names the product table's body.
+    /// Records the identity of the product table's storage.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_table_identity(&self, identity: String) -> Result<()> {
-        self.write("note which table it is", move |transaction| {
-            set(transaction, TABLE, &identity)
-        })
+        self.write(
+            "record the identity of the product table",
+            move |transaction| set(transaction, TABLE, &identity),
+        )
         .await
     }
 
-    /// How many rows more than this journal the product table had (fewer are negative), the first time that
-    /// anybody counted after every product was compared; none when nobody has since.
+    /// How many more rows than this journal the product table had (negative for fewer) at the first count after
+    /// every product was compared; none if they have not been counted since.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn row_excess(&self) -> Result<Option<i64>> {
-        self.read("read how many rows there were", |connection| {
+        self.read("read the row count", |connection| {
             let at: Option<i64> = get(connection, EXCESS_AT)?;
             match at == uploads::compared_at(connection)? {
                 true => get(connection, EXCESS),
@@ -92,13 +93,13 @@ impl Journal {
         .await
     }
 
-    /// Notes how many rows more than this journal the product table has.
+    /// Records how many more rows than this journal the product table has.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_row_excess(&self, excess: i64) -> Result<()> {
-        self.write("note how many rows there are", move |transaction| {
+        self.write("record the row count", move |transaction| {
             set(transaction, EXCESS, &excess)?;
             let at = uploads::compared_at(transaction)?;
             set(transaction, EXCESS_AT, &at)
@@ -112,7 +113,7 @@ impl Journal {
     ///
     /// When SQLite fails.
     pub async fn stamp(&self) -> Result<Stamp> {
-        self.read("read its own identity", |connection| {
+        self.read("read its identity", |connection| {
             Ok(Stamp {
                 journal: get(connection, "journal")?.unwrap_or_default(),
                 generation: get(connection, "generation")?.unwrap_or_default(),
@@ -122,25 +123,25 @@ impl Journal {
         .await
     }
 
-    /// Notes the generation that is about to be written to the shop's database.
+    /// Records the generation that is about to be written to the shop's database.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn propose_generation(&self, generation: i64) -> Result<()> {
-        self.write("propose a generation", move |transaction| {
+        self.write("record the proposed generation", move |transaction| {
             set(transaction, "proposed", &generation)
         })
         .await
     }
 
-    /// Notes the generation that was written to the shop's database.
+    /// Records that this generation was written to the shop's database.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn confirm_generation(&self, generation: i64) -> Result<()> {
-        self.write("confirm a generation", move |transaction| {
+        self.write("confirm the generation", move |transaction| {
             set(transaction, "generation", &generation)?;
             set(transaction, "proposed", &generation)
         })
