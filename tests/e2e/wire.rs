@@ -36,7 +36,7 @@ async fn each_cause_why_no_login_is_made_is_named() -> Tested {
             login(18_456, 1),
             "LOGIN_FAILED",
             "18456",
-            "Check name and password",
+            "Check the name and password",
         ),
         (
             login(18_456, 7),
@@ -54,7 +54,7 @@ async fn each_cause_why_no_login_is_made_is_named() -> Tested {
             login(18_456, 58),
             "LOGIN_FAILED",
             "state 58",
-            "takes Windows logins only",
+            "accepts only Windows logins",
         ),
         (
             login(4060, 1),

@@ -1,7 +1,7 @@
-//! The objects of ours as they should be, and the texts that bring them there.
+//! shopMaster's objects as they should be, and the T-SQL that creates them.
 //!
-//! The trigger comes last and goes first, and each batch does all of its work or none: a sale never meets a
-//! trigger without its ChangeLog.
+//! The trigger is created last and dropped first, and each batch does all of its work or none: a sale never
+//! meets a trigger without its ChangeLog.
 
 use shopmaster_catalog::{CatalogError, template::fill};
 
@@ -15,10 +15,10 @@ use crate::{
     schema::{Table, label},
 };
 
-/// Before the ChangeLog can be dropped.
+/// Drops the view, which must be done before the ChangeLog can be dropped.
 const DROP_PENDING: &str = include_str!("../sql/drop_pending.sql");
 
-/// The statements that make our objects over one product table.
+/// The statements that create shopMaster's objects for one product table.
 #[derive(Debug)]
 pub(crate) struct Planned {
     /// The product table's owner, quoted.
@@ -27,10 +27,10 @@ pub(crate) struct Planned {
     pub(crate) table_id: i32,
     /// The product table, for people.
     pub(crate) table: String,
-    /// The product table, as T-SQL has it.
+    /// The product table, quoted for T-SQL.
     pub(crate) quoted_table: String,
     pub(crate) key_column: DataType,
-    /// The trigger's schema: the product table's.
+    /// The trigger's schema, which is the product table's.
     pub(crate) schema: String,
     pub(crate) trigger_name: String,
     key: KeyType,
@@ -39,10 +39,10 @@ pub(crate) struct Planned {
     earlier_triggers: Vec<String>,
 }
 
-/// What is to be done about each of our objects.
+/// What to do about each of shopMaster's objects.
 #[derive(Debug)]
 struct Steps {
-    /// Triggers that go, as T-SQL has them.
+    /// The triggers to drop, quoted for T-SQL.
     drops: Vec<String>,
     schema: SchemaStep,
     log: LogStep,
@@ -51,12 +51,12 @@ struct Steps {
     makes_trigger: bool,
 }
 
-/// What is to be done about an object that holds nothing.
+/// What to do about an object that contains no data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Stays,
     Made,
-    /// Dropped, and made.
+    /// It is dropped and recreated.
     Replaced,
 }
 
@@ -65,7 +65,7 @@ enum SchemaStep {
     Stays,
     Made,
     Replaced,
-    /// Another owner gets it.
+    /// It is given to another owner.
     Given,
 }
 
@@ -73,9 +73,9 @@ enum SchemaStep {
 enum LogStep {
     Stays,
     Made,
-    /// What waits in it is lost.
+    /// It is recreated, and waiting changes are lost.
     Replaced,
-    /// What waits in it is kept, each key as this expression.
+    /// It is recreated, and waiting changes are kept, each key converted with this expression.
     Rebuilt(String),
 }
 
@@ -91,7 +91,7 @@ impl Planned {
         })?;
         let Some(owner) = &table.owner else {
             let reason =
-                "this login may not see who owns it, and shopMaster's objects need the same owner";
+                "this login may not see its owner, and shopMaster's objects need the same owner";
             return Err(CatalogError::Unsafe {
                 table: label(table),
                 reason: reason.to_owned(),
@@ -118,7 +118,7 @@ impl Planned {
         })
     }
 
-    /// The text that makes everything as planned, from whatever is there now.
+    /// The script that installs everything as planned, starting from whatever is there now.
     pub(crate) fn install(&self, found: &Found) -> Script {
         if found.is_todays(self) {
             let mut script = Script::default();
@@ -128,34 +128,34 @@ impl Planned {
         self.script(&found.database, &self.steps(found))
     }
 
-    /// The text that takes everything of ours away, now or after installing.
+    /// The script that removes everything of shopMaster's, now or after installing.
     pub(crate) fn remove(&self, found: &Found) -> Script {
         let planned = self.quoted_trigger();
         removing(found, Some(planned), Some(&self.quoted_table))
     }
 
-    /// The trigger's statement.
+    /// The statement that creates the trigger.
     pub(crate) fn trigger(&self) -> &str {
         &self.trigger
     }
 
-    /// Whether it has a text that an earlier version installed.
+    /// Whether the trigger has a text that an earlier version installed.
     pub(crate) fn is_earlier_trigger(&self, trigger: &Object) -> bool {
         let is = |earlier: &String| trigger.is_text(earlier);
         self.earlier_triggers.iter().any(is)
     }
 
-    /// The trigger, as T-SQL has it.
+    /// The trigger's name, quoted for T-SQL.
     pub(crate) fn quoted_trigger(&self) -> String {
         qualified(&self.schema, &self.trigger_name)
     }
 
-    /// The trigger, as it is in the catalogue views.
+    /// The trigger's name, as in the catalog views.
     pub(crate) fn trigger_label(&self) -> String {
         format!("{}.{}", self.schema, self.trigger_name)
     }
 
-    /// The statements that have batches of their own inside of others.
+    /// The statements that have batches of their own inside other batches.
     pub(crate) fn inner(&self) -> [(&'static str, String); 4] {
         [
             ("create_schema", self.made_schema()),
@@ -165,7 +165,7 @@ impl Planned {
         ]
     }
 
-    /// The texts that only a repair needs.
+    /// The scripts that only a repair needs.
     pub(crate) fn repairs(&self, database: &str) -> impl Iterator<Item = (&'static str, Script)> {
         let kept = self.key.cast("k.[ProductID]");
         let stays = || Steps {
@@ -262,7 +262,8 @@ impl Planned {
         let mut script = Script::default();
         let mut drops = steps.drops.as_slice();
         if matches!(steps.log, LogStep::Rebuilt(_)) && !drops.is_empty() {
-            // Copying may take a while, and until its end a dropped trigger would keep everybody from the table.
+            // Copying may take a while, and until it ends, dropping a trigger would lock the table for
+            // everyone.
             let mut release = Guarded::new(include_str!("../sql/release.sql"), database);
             run_all(&mut release, drops.iter().map(|trigger| dropping(trigger)));
             script.push(release.text());
@@ -309,7 +310,7 @@ impl Planned {
         }
     }
 
-    /// The ChangeLog, and the view that is bound to it.
+    /// Adds the step for the ChangeLog and the view that is bound to it.
     fn log_step(&self, steps: &Steps, batch: &mut Guarded) {
         if steps.pending == Step::Replaced {
             batch.run(DROP_PENDING);
@@ -339,7 +340,8 @@ impl Planned {
         )
     }
 
-    /// The pending keys as the key column has them now; none when some may not become it.
+    /// The expression that converts waiting keys to the key column's current type; none when some may not be
+    /// convertible.
     fn kept(&self, found: &Found) -> Option<String> {
         for name in ["ChangeID", "ChangeType", "ChangeDateTime"] {
             found.column(CHANGE_LOG, name)?;
@@ -349,8 +351,8 @@ impl Planned {
     }
 }
 
-/// The text that takes away what is there, and the trigger that is planned. `table` is the one that may have a
-/// trigger which this login cannot see; none when there is no such table.
+/// The script that removes what is there, and the planned trigger. `table` is the table that may have a trigger
+/// which this login cannot see; none when there is no such table.
 pub(crate) fn removing(found: &Found, planned: Option<String>, table: Option<&str>) -> Script {
     let mut triggers: Vec<_> = found.our_triggers().map(Object::quoted).collect();
     triggers.extend(planned);
@@ -368,7 +370,7 @@ pub(crate) fn removing(found: &Found, planned: Option<String>, table: Option<&st
     script
 }
 
-/// Drops a trigger that may be gone already.
+/// Drops a trigger, if it still exists.
 pub(crate) fn dropping(trigger: &str) -> String {
     fill(
         include_str!("../sql/drop_trigger.sql"),
@@ -382,7 +384,7 @@ fn run_all(batch: &mut Guarded, statements: impl Iterator<Item = String>) {
 
 fn trigger(template: &str, table: &Table, key: &KeyType) -> String {
     let id = identifier(&table.id.name);
-    // The server does not tell of a computed column whether it was set.
+    // For a computed column, the server does not say whether it was set.
     let (if_key_set, key_kept) = match table.id.is_computed {
         true => (String::new(), String::new()),
         false => (
@@ -404,7 +406,7 @@ fn trigger(template: &str, table: &Table, key: &KeyType) -> String {
     )
 }
 
-/// Makes the ChangeLog, be it the first one or another one in its place.
+/// Creates the ChangeLog, whether it is the first one or replaces another.
 fn change_log_table(key: &KeyType) -> String {
     fill(
         include_str!("../sql/change_log_table.sql"),
@@ -412,8 +414,8 @@ fn change_log_table(key: &KeyType) -> String {
     )
 }
 
-/// Equal to the last byte, so that a key that only changed its spelling is another key. The plain comparison
-/// is there for the server's joins, which know nothing of bytes.
+/// The condition that a key is equal to the last byte, so that a key that changed only its spelling is a
+/// different key. The plain comparison is included for the server's joins, which cannot use the bytes.
 fn same_key(key: &KeyType, id: &str) -> String {
     let (new, old) = (format!("i.{id}"), format!("d.{id}"));
     let (new_bytes, old_bytes) = (key.exact(&new), key.exact(&old));
@@ -423,7 +425,7 @@ fn same_key(key: &KeyType, id: &str) -> String {
     format!("{new} = {old} AND {new_bytes} = {old_bytes}")
 }
 
-/// Whether every value of the type `old` is one of `new`, in a spelling that means the same.
+/// Whether every value of the type `old` can be stored in the type `new` with the same meaning.
 fn becomes(old: &DataType, new: &DataType) -> bool {
     const INTEGERS: [&str; 4] = ["tinyint", "smallint", "int", "bigint"];
     let width = |name: &str| INTEGERS.iter().position(|integer| *integer == name);

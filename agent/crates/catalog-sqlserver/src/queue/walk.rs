@@ -1,8 +1,8 @@
-//! A page of a walk, past the rows that somebody holds.
+//! A page of a scan, past the rows that other programs have locked.
 //!
-//! A program of the shop may hold a row for minutes, in a form that somebody left open. That must cost the row
-//! and not the walk: where a page cannot be read in one piece, its keys alone are read past all locks, and each
-//! row is then asked for by its key.
+//! A program of the shop may lock a row for minutes, for example in a form that was left open. That must affect
+//! only this row and not the scan: if a page cannot be read in one piece, only its keys are read, past all
+//! locks, and each row is then looked up by its key.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,11 +17,11 @@ use crate::{
     session::Session,
 };
 
-/// Whether the server is told to seek to a page's first key. Without being told it may read the whole table
-/// and sort it for every page, where the key's index is not the one that holds the rows.
+/// Whether the server is told to seek to a page's first key. Otherwise it may read the whole table and sort it
+/// for every page, if the key's index is not the one that stores the rows.
 #[derive(Debug, Default)]
 pub(crate) struct Seeking {
-    /// It finds no such way.
+    /// Whether the server found no plan that follows the hint.
     is_refused: AtomicBool,
 }
 
@@ -30,14 +30,14 @@ pub(crate) struct Seeking {
 pub(crate) enum End<'a> {
     /// Before this key.
     Before(&'a ProductId),
-    /// With this key.
+    /// At this key, included.
     With(&'a ProductId),
-    /// With the table.
+    /// At the end of the table.
     Table,
 }
 
 impl Seeking {
-    /// The rows of a statement with the hint; of the one without it where the server cannot follow it.
+    /// The rows of a statement with the hint, or without it if the server cannot follow the hint.
     pub(crate) async fn rows(
         &self,
         session: &mut Session,
@@ -55,13 +55,13 @@ impl Seeking {
         session.rows(&plain, parameters).await
     }
 
-    /// The table is another one, or has other indexes.
+    /// Forgets the refusal: the table, or its indexes, may have changed.
     fn forget(&self) {
         self.is_refused.store(false, Ordering::Relaxed);
     }
 }
 
-/// A page of rows. Fails where somebody holds one of them.
+/// A page of rows. Fails if another session has locked one of them.
 pub(crate) async fn scan(
     pool: &Pool,
     seeking: &Seeking,
@@ -73,7 +73,7 @@ pub(crate) async fn scan(
     products.page(session, seeking, after, top(limit)).await
 }
 
-/// A page of rows, and of the keys of rows that somebody holds.
+/// A page of rows, with only the keys of rows that another session has locked.
 pub(crate) async fn past_locks(
     pool: &Pool,
     seeking: &Seeking,
@@ -98,7 +98,7 @@ pub(crate) async fn past_locks(
         let end = last.map_or(End::Table, End::With);
         check_gaps(&products, session, after.as_ref(), &scanned, end).await?;
         page.extend(scanned);
-        // Of those that were asked for some may have gone: a page is only short at the table's end.
+        // Some of the rows that were looked up may be gone: a page may be short only at the table's end.
         match last {
             Some(last) => after = Some(last.clone()),
             None => break,
@@ -107,7 +107,7 @@ pub(crate) async fn past_locks(
     Ok(page)
 }
 
-/// A walk begins with a look at the table as it is.
+/// The product table. A scan starts by reading the table's description again.
 async fn at<'a>(
     pool: &'a Pool,
     seeking: &Seeking,
@@ -124,7 +124,7 @@ async fn at<'a>(
     Products::new(&pool.options, table)
 }
 
-/// Each key's row; keys without one are left out.
+/// The row of each key; keys without a row are left out.
 async fn by_key(
     products: &Products<'_>,
     session: &mut Session,
@@ -142,7 +142,7 @@ async fn by_key(
     Ok(scanned.collect())
 }
 
-/// Makes sure that nobody holds a row whose key is not to be seen: one that is deleted, and may come back.
+/// Checks that no session has locked a row whose key is invisible: a deleted row that may come back.
 async fn check_gaps(
     products: &Products<'_>,
     session: &mut Session,
@@ -160,13 +160,13 @@ async fn check_gaps(
         from = Some(key);
     }
     match end {
-        // Nothing is behind it.
+        // Nothing comes after the last key.
         End::With(last) if from == Some(last) => Ok(()),
         end => products.check_gap(session, from, end).await,
     }
 }
 
-/// No plan follows the hint.
+/// Whether the server says that no plan follows the hint.
 fn is_impossible(fault: &QueryError) -> bool {
     fault.number() == Some(8622)
 }
