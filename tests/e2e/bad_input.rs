@@ -249,7 +249,7 @@ async fn a_wrong_shop_is_described() {
             "catalog.path",
             missing.as_str(),
             "DATABASE_UNREACHABLE",
-            "there is no database file",
+            "not found",
         ),
         ("catalog.path", &text, "DATABASE_DAMAGED", "text.db"),
         (

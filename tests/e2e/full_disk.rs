@@ -77,7 +77,7 @@ async fn without_room_for_the_journal_nothing_is_sent_and_nothing_lost() {
     assert_eq!(run.outcome(), RunOutcome::Failed, "{run:?}");
     assert!(run.message.contains("full"), "{}", run.message);
     let issue = wait_issue(&world, "JOURNAL_FAILED").await;
-    assert!(issue.remedy.contains("disk is not full"), "{issue:?}");
+    assert!(issue.remedy.contains("Free disk space"), "{issue:?}");
     let status = world.wait_status(|_| true).await.unwrap();
     assert_eq!((status.state(), status.pending), (State::Broken, 40));
     // What was not marked in doubt was not sent.

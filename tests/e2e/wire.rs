@@ -36,7 +36,7 @@ async fn each_cause_why_no_login_is_made_is_named() -> Tested {
             login(18_456, 1),
             "LOGIN_FAILED",
             "18456",
-            "Check name and password",
+            "Check the name and password",
         ),
         (
             login(18_456, 7),
@@ -54,7 +54,7 @@ async fn each_cause_why_no_login_is_made_is_named() -> Tested {
             login(18_456, 58),
             "LOGIN_FAILED",
             "state 58",
-            "takes Windows logins only",
+            "accepts only Windows logins",
         ),
         (
             login(4060, 1),
@@ -65,7 +65,7 @@ async fn each_cause_why_no_login_is_made_is_named() -> Tested {
         (
             Fault::new(Point::Connect, garbage),
             "NOT_SQL_SERVER",
-            "does not talk like SQL Server",
+            "is not SQL Server",
             "Check the port",
         ),
     ] {
@@ -188,7 +188,10 @@ async fn who_was_thrown_out_of_the_database_stays_out() -> Tested {
     server.inject(Fault::kill("pending", At::Before).once());
     let run = world.sync().await?;
     assert_eq!(run.outcome(), RunOutcome::Failed, "{run:?}");
-    assert!(run.message.contains("ended our session"), "{run:?}");
+    assert!(
+        run.message.contains("ended shopMaster's session"),
+        "{run:?}"
+    );
     wait_issue(&world, "DATABASE_RESERVED").await;
     let entries = server.statements_named("enter").len();
     for _ in 0..3 {
@@ -210,7 +213,7 @@ async fn encryption_is_not_given_up_in_silence() -> Tested {
     demand(Encryption::Required);
     world.sql_server()?.disconnect_all();
     let [_, text, remedy] = failed_check(&world).await?;
-    assert!(text.contains("insists on encryption"), "{text}");
+    assert!(text.contains("requires encryption"), "{text}");
     assert!(remedy.contains("--encryption required"), "{remedy}");
     demand(Encryption::NotSupported);
     world

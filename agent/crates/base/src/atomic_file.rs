@@ -1,4 +1,4 @@
-//! Writing a file so that a crash leaves either the old one or the new one.
+//! Atomic writes: a crash leaves either the old file or the new one.
 
 use std::{
     fs::{self, File},
@@ -8,11 +8,11 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-/// Replaces the file at `path`, readable by this user alone (mode 0600). A link is followed.
+/// Replaces the file at `path` with one that only this user can read (mode 0600). A symbolic link is followed.
 ///
 /// # Errors
 ///
-/// When the folder or the disk refuses it; then the old file is as it was.
+/// When the folder or the disk refuses the write; then the old file is unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target

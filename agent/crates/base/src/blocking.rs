@@ -1,9 +1,9 @@
-//! Work that blocks, on a thread that may.
+//! Blocking work, on a thread where it may block.
 
 use std::panic;
 
-/// Runs `work` on a thread of its own; none when the process ends before it begins. A panic of it goes on
-/// in the caller: the task that asked for the work must not take it for an answer.
+/// Runs `work` on a thread of its own. None when the process ends before the work starts. A panic in `work`
+/// continues in the caller: the task that asked for the work must not take the panic for an answer.
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => Some(value),

@@ -1,9 +1,9 @@
-//! An error with what caused it, for people.
+//! An error and its causes as one line of text for people.
 
 use std::error::Error;
 
-/// An error with its causes, on one line. What a cause only repeats is left out: some errors have their cause's
-/// words in their own, others their own words once more behind a number.
+/// An error with its causes, on one line. A cause that only repeats the text before it is left out: some errors
+/// include their cause's text in their own, and other causes repeat the text above them behind a number.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut last = text.clone();

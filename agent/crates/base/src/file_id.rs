@@ -1,25 +1,25 @@
-//! What tells a file from another one of the same name.
+//! What tells a file from another file that has or had the same name.
 #![cfg_attr(windows, allow(unsafe_code))]
 
 use std::{fs::File, io, path::Path};
 
-/// What tells a file from every other one that is there at the same time, whatever their names are.
+/// What tells a file from every other file that exists at the same time, whatever their names are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId {
-    /// The file system that it is on.
+    /// The file system that the file is on.
     device: u64,
-    /// Its number there.
+    /// The file's number on that file system.
     file: u64,
 }
 
 impl FileId {
-    /// That of the file at `path`, links followed.
+    /// The id of the file at `path`; symbolic links are followed.
     #[cfg(unix)]
     pub fn of(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Self::told(&metadata))
     }
 
-    /// That of an open file.
+    /// The id of an open file.
     #[cfg(unix)]
     pub fn of_open(file: &File) -> io::Result<Self> {
         file.metadata().map(|metadata| Self::told(&metadata))
@@ -42,7 +42,7 @@ impl FileId {
 
         use windows_sys::Win32::Storage::FileSystem::FILE_READ_ATTRIBUTES;
 
-        // No more than is needed, and shared with everybody: nobody must notice that it was looked at.
+        // Asks for no more access than it needs and shares everything, so that no other program is disturbed.
         let file = OpenOptions::new()
             .access_mode(FILE_READ_ATTRIBUTES)
             .open(path)?;

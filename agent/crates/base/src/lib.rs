@@ -1,5 +1,5 @@
-//! What the crates of the agent share and no library gives: files, locks, threads for work that blocks, and the
-//! text of an error with its causes.
+//! What the agent's crates share and no library provides: files, locks, threads for blocking work, and the text
+//! of an error with its causes.
 //!
 //! Nothing here knows what a product is.
 

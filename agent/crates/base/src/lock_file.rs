@@ -1,7 +1,8 @@
-//! A file that is locked for as long as a process holds it open: who has it is the one.
+//! A file that a process locks for as long as it holds the file open: only one process can hold the lock.
 //!
-//! The lock ends with the process, however it ends. It is as good as its name: on Windows a file that is
-//! held can be neither deleted nor renamed; on Unix it can, and [`LockFile::is_in_place`] tells.
+//! The lock ends with the process, however the process ends. It protects the file's name only as far as the
+//! system allows: on Windows a locked file can be neither deleted nor renamed; on Unix it can, and
+//! [`LockFile::is_in_place`] notices.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -11,20 +12,20 @@ use std::{
 
 use crate::file_id::FileId;
 
-/// A file of which this process has the lock.
+/// A file that this process has locked.
 #[derive(Debug)]
 pub struct LockFile {
     path: PathBuf,
-    /// The lock lives as long as the handle.
+    /// Closing the handle releases the lock.
     file: File,
 }
 
 /// Why this process does not have the lock.
 #[derive(Debug)]
 pub enum LockFileError {
-    /// Another one has it. On Windows it cannot be read.
+    /// Another process has it. On Windows the file cannot be read then.
     Held(File),
-    /// The file cannot be made or opened.
+    /// The file cannot be created or opened.
     Open(io::Error),
     /// The operating system refuses the lock.
     Lock(io::Error),
@@ -43,25 +44,26 @@ impl LockFile {
             }
             let path = path.to_owned();
             let taken = Self { path, file };
-            // It may have been deleted between opening and locking: then somebody else has one of its name.
+            // The file may have been deleted between opening and locking: then another process may have a file
+            // of that name.
             if taken.is_in_place() {
                 return Ok(taken);
             }
         }
     }
 
-    /// Whether the file of that name is still the one that is locked.
+    /// Whether the name still leads to the locked file.
     pub fn is_in_place(&self) -> bool {
         let ids = (FileId::of_open(&self.file), FileId::of(&self.path));
         matches!(ids, (Ok(ours), Ok(there)) if ours == there)
     }
 
-    /// Its path, as it was taken.
+    /// The path that was given to [`take`](Self::take).
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// To write in it for whoever comes second.
+    /// The open file, for writing a note to the next process that tries to take the lock.
     pub fn file(&mut self) -> &mut File {
         &mut self.file
     }

@@ -1,4 +1,4 @@
-//! The type that a column prefers, which decides how it compares with a value.
+//! A column's affinity, which decides how the column compares with a value.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub(super) enum Affinity {
 }
 
 impl Affinity {
-    /// Of a declared type; in a STRICT table `ANY` keeps every value as it is.
+    /// The affinity of a declared type; in a STRICT table, `ANY` keeps every value as it is.
     pub(super) fn of(declared: &str, strict: bool) -> Self {
         let declared = declared.to_ascii_uppercase();
         let holds = |words: &[&str]| words.iter().any(|word| declared.contains(word));
@@ -33,7 +33,7 @@ impl Affinity {
     }
 }
 
-/// As the type of a column that compares alike.
+/// Writes the type of a column that compares in the same way.
 impl fmt::Display for Affinity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! Installing, removing and watching the capture.
+//! Installing, removing and inspecting capture.
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use shopmaster_catalog::{CapturePlan, CaptureStatus, CatalogError, template::fill};
@@ -14,8 +14,8 @@ use super::{
     statements::over,
 };
 
-/// What the newest version does better than the first one.
-const FIRST_VERSION: &str = "its ChangeLog keeps each change until shopMaster deletes it; the newest version keeps one for each product, and shopMaster only reads it";
+/// What the current version does better than the first one.
+const FIRST_VERSION: &str = "its ChangeLog keeps every change until shopMaster deletes it; the current version keeps one change per product, and shopMaster only reads it";
 
 const REMOVE: &str = include_str!("sql/remove.sql");
 
@@ -28,7 +28,7 @@ pub(super) fn plan(connection: &Connection, database: &Database) -> Work<Capture
     })
 }
 
-/// Makes everything as planned, and proves that it works. False when it was so already.
+/// Installs everything as planned, and tests that it works. False when it was already as planned.
 pub(super) fn install(connection: &Connection, database: &Database) -> Work<bool> {
     preflight::refuse(connection, database)?;
     let planned = planned(connection, &database.options)?;
@@ -41,15 +41,15 @@ pub(super) fn install(connection: &Connection, database: &Database) -> Work<bool
     Ok(!as_planned)
 }
 
-/// Brings what an earlier version installed up to date, in one short transaction; what waits is kept. Anything
-/// else stays as it is.
+/// Brings what an earlier version installed up to date, in one short transaction; waiting changes are kept.
+/// Does nothing to anything else.
 pub(super) fn renew(connection: &Connection, database: &Database) -> Work<()> {
     let options = &database.options;
     let key = preflight::fit(connection, options)?.key(connection, options)?;
     let found = Found::read(connection)?;
     if found.is_of_first_version(options, &key) {
         connection.execute_batch(&script(options, &Planned::new(options, &key), &found))?;
-        tracing::info!("capture in the shop's database is of the newest version from here on");
+        tracing::info!("upgraded capture in the shop's database to the current version");
     }
     Ok(())
 }
@@ -81,7 +81,7 @@ pub(super) fn status(connection: &Connection, database: &Database) -> Work<Captu
     };
     if let Some(reason) = table.unfit(column, &key) {
         lines.push(format!(
-            "`{}` cannot be the key any more: {reason}",
+            "`{}` can no longer be the key: {reason}",
             options.columns.id
         ));
     }
@@ -94,7 +94,7 @@ pub(super) fn status(connection: &Connection, database: &Database) -> Work<Captu
     })
 }
 
-/// Why a view is only walked, and what is left of an earlier table's capture.
+/// Why a view is only scanned, and what remains of an earlier table's capture.
 fn reason(found: &Found) -> String {
     if found.is_empty() {
         return preflight::VIEW.to_owned();
@@ -110,7 +110,7 @@ fn planned(connection: &Connection, options: &SqliteOptions) -> Work<Planned> {
     Ok(Planned::new(options, &key))
 }
 
-/// The text that makes everything as planned, from whatever is there now.
+/// The SQL that installs everything as planned, starting from whatever is there now.
 fn script(options: &SqliteOptions, planned: &Planned, found: &Found) -> String {
     let (mut before, mut after) = (String::new(), "");
     if found.other_table(options).is_some() {
@@ -139,9 +139,9 @@ fn script(options: &SqliteOptions, planned: &Planned, found: &Found) -> String {
     )
 }
 
-/// Writes one row over itself, looks whether that was captured, and takes it back.
+/// Writes one row over itself, checks that the change was captured, and rolls back.
 ///
-/// A shop that refuses the write by a rule of its own, or has no row, leaves nothing to prove.
+/// If the shop's own rules refuse the write, or the table is empty, nothing is tested.
 fn prove(connection: &Connection, database: &Database) -> Work<()> {
     let options = &database.options;
     let table = Table::read(connection, options)?;
@@ -163,16 +163,16 @@ fn prove(connection: &Connection, database: &Database) -> Work<()> {
     match trial.execute(&statement, []) {
         Ok(0) => Ok(()),
         Ok(_) if change_log::newest_of_all(&trial)? > before => Ok(()),
-        Ok(_) => Err(unproven("a row was written, and no change appeared")),
+        Ok(_) => Err(unproven("a row was written, but no change appeared")),
         Err(error) if is_the_shops_own(&error) => {
-            tracing::warn!(%error, "the shop's own rules refuse the write that would prove capture");
+            tracing::warn!(%error, "the shop's own rules refuse the write that would test capture");
             Ok(())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// A constraint, or a trigger that wants what only the till has.
+/// Whether the error comes from a constraint, or from a trigger that needs what only the till provides.
 fn is_the_shops_own(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),

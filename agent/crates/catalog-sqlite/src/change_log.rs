@@ -1,4 +1,5 @@
-//! The ChangeLog as a queue. It is only read: what is dealt with is kept outside, as a [`Position`].
+//! The ChangeLog as a queue. It is only read: what has been dealt with is recorded elsewhere, as a
+//! [`Position`].
 
 use std::time::Duration;
 
@@ -12,14 +13,14 @@ use shopmaster_product::{
 
 use super::{fault::Work, key::Key};
 
-/// A change as the ChangeLog has it.
+/// A row of the ChangeLog.
 struct Entry {
     change: Change,
-    /// `BornID`; 0 when the key was there before.
+    /// `BornID`; 0 when the key already existed.
     born: i64,
 }
 
-/// Where reading begins for who has dealt with nothing yet.
+/// Where an agent that has dealt with nothing yet starts to read.
 pub(super) fn begin(connection: &Connection) -> Work<Position> {
     Ok(Position {
         began: newest_of_all(connection)?.unwrap_or_default(),
@@ -32,7 +33,7 @@ pub(super) fn newest_of_all(connection: &Connection) -> Work<Option<i64>> {
     newest_within(connection, (i64::MIN, i64::MAX))
 }
 
-/// The newest change that waits.
+/// The newest waiting change.
 pub(super) fn newest(connection: &Connection, position: &Position) -> Work<Option<i64>> {
     for gap in position.done.gaps().into_iter().rev() {
         let newest = newest_within(connection, gap)?;
@@ -43,7 +44,7 @@ pub(super) fn newest(connection: &Connection, position: &Position) -> Work<Optio
     Ok(None)
 }
 
-/// Whether the ChangeLog is older than what was dealt with: the file was restored from a copy.
+/// Whether the ChangeLog is older than what has been dealt with: the file was restored from a copy.
 pub(super) fn went_back(connection: &Connection, position: &Position) -> Work<bool> {
     let Some(newest) = &position.newest else {
         return Ok(false);
@@ -66,7 +67,7 @@ pub(super) fn went_back(connection: &Connection, position: &Position) -> Work<bo
     Ok(went_back)
 }
 
-/// How much waits.
+/// How many changes are waiting.
 pub(super) fn backlog(connection: &Connection, position: &Position) -> Work<Backlog> {
     let gaps = json(&position.done.gaps());
     let backlog = connection
@@ -74,19 +75,19 @@ pub(super) fn backlog(connection: &Connection, position: &Position) -> Work<Back
         .query_one([gaps], |row| {
             let age: Option<i64> = row.get(3)?;
             Ok(Backlog {
-                // Its pages are not told apart from the others of the file without reading them all.
+                // The ChangeLog's pages cannot be told from the file's other pages without reading all of them.
                 bytes: None,
                 changes: row.get::<_, i64>(0)?.unsigned_abs(),
                 products: row.get::<_, i64>(1)?.unsigned_abs(),
                 oldest_at: row.get::<_, Option<i64>>(2)?.map(timestamp),
-                // Below zero when the clock was set back.
+                // The age is negative when the clock was set back.
                 oldest_age: age.map(|age| Duration::from_millis(age.max(0).unsigned_abs())),
             })
         })?;
     Ok(backlog)
 }
 
-/// Changes that wait, in the order of their ids.
+/// A page of waiting changes, in the order of their ids.
 pub(super) fn page(
     connection: &Connection,
     position: &Position,
@@ -115,7 +116,7 @@ pub(super) fn page(
     Ok(page)
 }
 
-/// The changes of these keys that wait, oldest first.
+/// The waiting changes of these keys, oldest first.
 pub(super) fn waiting_of(
     connection: &Connection,
     position: &Position,
@@ -127,7 +128,7 @@ pub(super) fn waiting_of(
     Ok(found)
 }
 
-/// Whether changes that are dealt with are given, too.
+/// Whether changes that have been dealt with are returned, too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum All {
     Yes,
@@ -161,7 +162,7 @@ fn of_keys(
         if all == All::No && position.done.contains(id) {
             continue;
         }
-        // Born since it was last dealt with: nobody has sent it yet.
+        // The key is newer than the last change that was dealt with, so the product was never sent.
         if change.kind == ChangeKind::Delete
             && born > position.began
             && !position.done.contains(born)
@@ -178,7 +179,7 @@ fn of_keys(
     Ok(changes)
 }
 
-/// What is dealt with once these are. Gives also how many of them were waiting.
+/// The position once these changes have been dealt with, and how many of them were waiting.
 pub(super) fn settle(
     connection: &Connection,
     position: &Position,
@@ -191,7 +192,7 @@ pub(super) fn settle(
     };
     let asked: std::collections::HashSet<_> = changes.iter().collect();
     let moment = connection.unchecked_transaction()?;
-    // Ids only grow: what lies between two changes that are there will never be one.
+    // Ids only increase: no change will ever appear between two that exist.
     let mut behind = newest_within(connection, (i64::MIN, first.saturating_sub(1)))?;
     let mut settled = 0;
     let mut statement = connection.prepare_cached(include_str!("sql/pending.sql"))?;
@@ -220,10 +221,10 @@ pub(super) fn settle(
     Ok((settled, position))
 }
 
-/// Closes the gaps without a change: it was replaced by a newer one.
+/// Closes the gaps without a change: the changes in them were replaced by newer ones.
 fn close_gaps(connection: &Connection, done: &mut Done) -> Work<()> {
     let mut gaps = done.gaps();
-    // Behind the newest one, changes are still to come.
+    // After the newest change, others will follow.
     gaps.pop();
     if gaps.is_empty() {
         return Ok(());
@@ -268,7 +269,7 @@ fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let kind = match row.get_ref(2)?.as_bytes_or_null()? {
         Some(b"INSERT") => ChangeKind::Insert,
         Some(b"DELETE") => ChangeKind::Delete,
-        // Whatever it was: the row is looked at.
+        // Whatever it was, the row will be read.
         _ => ChangeKind::Update,
     };
     Ok(Entry {
@@ -278,7 +279,8 @@ fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
                 key,
             },
             kind,
-            // SQLite gives NULL for a clock beyond the year 9999: no reason to refuse a sale, nor a change.
+            // SQLite returns NULL for a clock beyond the year 9999, which must stop neither a sale nor a
+            // change.
             changed_at: timestamp(row.get::<_, Option<i64>>(3)?.unwrap_or_default()),
         },
         born: row.get(4)?,
@@ -289,7 +291,7 @@ fn timestamp(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }
 
-/// The key in JSON; none for what JSON cannot hold.
+/// The key as JSON; none for a value that JSON cannot represent.
 fn literal(key: &Key) -> Option<String> {
     match key {
         Key::Integer(number) => Some(number.to_string()),
@@ -301,7 +303,7 @@ fn literal(key: &Key) -> Option<String> {
     }
 }
 
-/// Ranges for SQL.
+/// Ranges as JSON, as a parameter of a statement.
 fn json(ranges: &[(i64, i64)]) -> String {
     serde_json::Value::from_iter(ranges.iter().map(|(first, last)| vec![*first, *last])).to_string()
 }

@@ -1,7 +1,7 @@
-//! One agent for one shop: a lock file beside the shop's file, held for life.
+//! One agent per shop: a lock file beside the shop's file, held for the agent's lifetime.
 //!
-//! In scan mode nothing is written there: the lock file is in the folder for temporary files. Whoever takes one
-//! looks at the other.
+//! In scan mode nothing is written beside the shop's file: the lock file is in the folder for temporary files.
+//! An agent that takes one of the two lock files also checks the other.
 
 use std::{
     env,
@@ -16,10 +16,10 @@ use sha2::{Digest as _, Sha256};
 use shopmaster_base::lock_file::{self, LockFile, LockFileError};
 use shopmaster_catalog::{CatalogError, Result};
 
-/// The lock files that this process holds: an agent is no other agent to itself.
+/// The lock files that this process holds, so that an agent is not refused because of its own lock.
 static OURS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// What this agent holds, if anything.
+/// The lock file that this agent holds, if any.
 #[derive(Debug)]
 pub(super) struct Claim {
     scan: bool,
@@ -37,7 +37,7 @@ impl Claim {
         }
     }
 
-    /// Takes the lock of `database`, a path without links, or makes sure that it is still ours.
+    /// Takes the lock of `database`, a path without symbolic links, or checks that this agent still has it.
     pub(super) fn hold(&self, database: &Path) -> Result<()> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let (path, other) = self.paths(database);
@@ -47,7 +47,8 @@ impl Claim {
         {
             return Ok(());
         }
-        // Deleted or replaced under us: whoever has the file of that name now is the one.
+        // The lock file was deleted or replaced: the process that has locked the file of that name now serves
+        // the shop.
         *held = None;
         let taken = take(&path)?;
         check_free(&other)?;
@@ -55,7 +56,7 @@ impl Claim {
         Ok(())
     }
 
-    /// Makes sure that the lock could be taken, or that this process has it.
+    /// Checks that the lock could be taken, or that this process has it.
     pub(super) fn check(&self, database: &Path) -> Result<()> {
         let (path, other) = self.paths(database);
         if is_ours(&path) {
@@ -65,7 +66,7 @@ impl Claim {
         check_free(&other)
     }
 
-    /// The one to take, and the one that an agent in the other mode takes.
+    /// The lock file to take, and the one that an agent in the other mode takes.
     fn paths(&self, database: &Path) -> (PathBuf, PathBuf) {
         match self.scan {
             true => (elsewhere(database), beside(database)),
@@ -86,7 +87,7 @@ fn take(path: &Path) -> Result<Held> {
         Err(LockFileError::Held(mut file)) => {
             return Err(CatalogError::Claimed(holder(path, &mut file)));
         }
-        // One that another user's agent holds.
+        // Another user's agent holds the file.
         Err(LockFileError::Open(_)) if let Some(process) = lock_file::holder(path) => {
             return Err(CatalogError::Claimed(format!("process {process}")));
         }
@@ -99,7 +100,7 @@ fn take(path: &Path) -> Result<Held> {
     Ok(Held(taken))
 }
 
-/// Makes sure that nobody else holds the lock file at `path`.
+/// Checks that no other process holds the lock file at `path`.
 fn check_free(path: &Path) -> Result<()> {
     if is_ours(path) || !path.exists() {
         return Ok(());
@@ -114,14 +115,15 @@ fn check_free(path: &Path) -> Result<()> {
     }
 }
 
-/// For the message of who comes second.
+/// Writes this process's id into the file, for the message of the next agent that tries to take it.
 fn sign(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", process::id())
 }
 
-/// Who holds it: as the operating system tells it, else as whoever held it last wrote down.
+/// Which process holds the lock: as reported by the operating system, otherwise as written in the file by its
+/// last holder.
 fn holder(path: &Path, file: &mut File) -> String {
     if let Some(process) = lock_file::holder(path) {
         return format!("process {process}");
@@ -130,7 +132,7 @@ fn holder(path: &Path, file: &mut File) -> String {
     match file.take(20).read_to_string(&mut written) {
         Ok(_) if !written.trim().is_empty() => format!("process {}", written.trim()),
         // On Windows a locked file cannot be read.
-        _ => "its process is not known".to_owned(),
+        _ => "its process is unknown".to_owned(),
     }
 }
 
@@ -140,8 +142,8 @@ fn beside(database: &Path) -> PathBuf {
     path.into()
 }
 
-/// In the folder for temporary files, with a name of the shop's file and of this user: a file that another user
-/// left there could not be opened.
+/// The lock file in the folder for temporary files. Its name depends on the shop's file and on this user: a
+/// file that another user left there could not be opened.
 fn elsewhere(database: &Path) -> PathBuf {
     let digest = Sha256::digest(database.as_os_str().as_encoded_bytes());
     let shop: String = digest
@@ -159,7 +161,7 @@ fn user() -> String {
 
 #[cfg(windows)]
 fn user() -> String {
-    // The folder is this user's own.
+    // The folder belongs to this user.
     String::new()
 }
 

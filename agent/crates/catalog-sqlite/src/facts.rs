@@ -1,4 +1,4 @@
-//! What the database says of the product table and of the objects with our names.
+//! What the database says about the product table and about the objects with shopMaster's names.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use shopmaster_catalog::CatalogError;
@@ -12,7 +12,7 @@ pub(super) struct Table {
     pub(super) kind: String,
     pub(super) columns: Vec<Column>,
     pub(super) uniques: Vec<Unique>,
-    /// Its triggers that are not ours.
+    /// The table's triggers that are not shopMaster's.
     pub(super) triggers: Vec<String>,
     strict: bool,
     without_rowid: bool,
@@ -22,7 +22,7 @@ pub(super) struct Table {
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) declared: String,
-    /// Computed by the database: it cannot be written.
+    /// Whether the database computes the column, so that it cannot be written.
     pub(super) generated: bool,
     not_null: bool,
     primary: bool,
@@ -32,13 +32,13 @@ pub(super) struct Column {
 #[derive(Debug)]
 pub(super) struct Unique {
     pub(super) name: String,
-    /// Of the primary key.
+    /// Whether the index belongs to the primary key.
     primary: bool,
-    /// Name and collation; an expression has no name.
+    /// The name and the collation of each column; an expression has no name.
     columns: Vec<(Option<String>, String)>,
 }
 
-/// What decides how keys compare.
+/// The properties of the key column that decide how keys compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyColumn {
     pub(super) affinity: Affinity,
@@ -46,7 +46,7 @@ pub(super) struct KeyColumn {
 }
 
 impl Table {
-    /// Reads what the database knows; a missing table is an error.
+    /// Reads the table's description from the database; a missing table is an error.
     pub(super) fn read(connection: &Connection, options: &SqliteOptions) -> Work<Self> {
         let table = options.table.as_str();
         let (kind, strict, without_rowid) = connection
@@ -72,7 +72,7 @@ impl Table {
         self.kind == "view"
     }
 
-    /// A column by its mapped name; names differ in more than the case of ASCII letters.
+    /// A column by its mapped name; names that differ only in the case of ASCII letters are the same.
     pub(super) fn column(&self, options: &SqliteOptions, name: &str) -> Work<&Column> {
         let column = self
             .columns
@@ -116,7 +116,7 @@ impl Table {
             .any(|known| known.eq_ignore_ascii_case(&key.collation))
         {
             return Some(format!(
-                "its collation `{}` is known to the shop's program alone",
+                "its collation `{}` is known only to the shop's program",
                 key.collation
             ));
         }
@@ -137,8 +137,8 @@ impl Table {
         None
     }
 
-    /// Whether rows may have no key at all: SQLite lets NULL into every primary key but a rowid, unless the
-    /// column says NOT NULL.
+    /// Whether rows may have no key at all: SQLite allows NULL in every primary key except a rowid, unless the
+    /// column is declared NOT NULL.
     ///
     /// Source: <https://www.sqlite.org/quirks.html#primary_keys_can_sometimes_contain_nulls>.
     pub(super) fn may_be_null(&self, column: &Column) -> bool {
@@ -151,14 +151,14 @@ impl Table {
         let names: Vec<_> = primary.map(|other| other.name.as_str()).collect();
         match names.len() > 1 && column.primary {
             true => format!(
-                "the primary key is `{}` together; a view with one column made of them can be served in scan mode",
+                "the primary key consists of `{}` together; a view that combines them into one column can be served in scan mode",
                 names.join("`, `")
             ),
-            false => "no primary key or unique index is on it alone".to_owned(),
+            false => "it has no primary key or unique index of its own".to_owned(),
         }
     }
 
-    /// The unique indexes through which `INSERT OR REPLACE` may delete another row than the key's.
+    /// The unique indexes through which `INSERT OR REPLACE` may delete a row with another key.
     pub(super) fn other_uniques(&self, column: &Column) -> Vec<&str> {
         let rowid = self
             .columns
@@ -173,7 +173,8 @@ impl Table {
             .collect()
     }
 
-    /// `INTEGER PRIMARY KEY` is the row's number itself: it has no index, and is never NULL.
+    /// Whether the column is an `INTEGER PRIMARY KEY`, which is the rowid itself: it has no index, and is never
+    /// NULL.
     fn is_rowid(&self, column: &Column) -> bool {
         column.primary
             && self.columns.iter().filter(|other| other.primary).count() == 1
@@ -182,7 +183,7 @@ impl Table {
 }
 
 impl Unique {
-    /// The collation when the index is on `column` alone.
+    /// The collation, if the index is on `column` alone.
     fn only(&self, column: &Column) -> Option<&str> {
         match self.columns.as_slice() {
             [(Some(name), collation)] if *name == column.name => Some(collation),
@@ -191,9 +192,9 @@ impl Unique {
     }
 }
 
-/// What names the table's present body: where it begins in the file, which entries of the schema it and its
-/// triggers are, and how often the schema was changed. A table that is made anew differs in the last at least,
-/// and so does one whose file was reorganised or got another index.
+/// Identifies the table's current storage: its root page in the file, the schema entries of the table and its
+/// triggers, and the schema version. A table that was recreated has at least another schema version; the same
+/// is true after the file was reorganized or got another index.
 pub(super) fn identity(connection: &Connection, options: &SqliteOptions) -> Work<Option<String>> {
     let mut statement = connection.prepare_cached(include_str!("sql/table_identity.sql"))?;
     let parts = statement

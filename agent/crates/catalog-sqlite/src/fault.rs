@@ -1,24 +1,24 @@
-//! From what SQLite says to what the catalog says.
+//! Converts SQLite's errors into the catalog's.
 
 use rusqlite::{ErrorCode, ffi};
 use shopmaster_catalog::CatalogError;
 
 use super::SqliteOptions;
 
-/// Why a piece of work on a connection failed.
+/// Why work on a connection failed.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Known by name already.
+    /// A named error of the catalog.
     Known(CatalogError),
-    /// SQLite said so.
+    /// An error that SQLite reported.
     Sql(rusqlite::Error),
 }
 
-/// What a piece of work on a connection gives.
+/// The result of work on a connection.
 pub(super) type Work<T> = Result<T, Fault>;
 
 impl Fault {
-    /// The cause that the callers know.
+    /// The catalog's error for this fault.
     pub(super) fn into_error(
         self,
         operation: &'static str,
@@ -43,7 +43,7 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-/// Whether the file, or what SQLite has to make beside it, could not be opened.
+/// Whether the file, or a file that SQLite must create beside it, could not be opened.
 pub(super) fn is_unopenable(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| error.extended_code);
     error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
@@ -51,7 +51,7 @@ pub(super) fn is_unopenable(error: &rusqlite::Error) -> bool {
         || code == Some(ffi::SQLITE_READONLY_CANTINIT)
 }
 
-/// Whether the till, or anyone else, holds the file.
+/// Whether the till, or another program, has locked the file.
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -63,7 +63,7 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Whether the connection is of no more use after this.
+/// Whether the connection cannot be used any more after this error.
 pub(super) fn spoils(error: &CatalogError) -> bool {
     matches!(
         error,
@@ -103,7 +103,7 @@ fn named(error: rusqlite::Error, operation: &'static str, options: &SqliteOption
     }
 }
 
-/// SQLite has no code of its own for a missing table or column: its texts have to do.
+/// Recognizes a missing table or column by SQLite's text, because SQLite has no code for it.
 fn missing(error: &rusqlite::Error, options: &SqliteOptions) -> Option<CatalogError> {
     let (rusqlite::Error::SqlInputError { msg: text, .. }
     | rusqlite::Error::SqliteFailure(_, Some(text))) = error

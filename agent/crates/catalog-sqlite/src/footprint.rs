@@ -1,7 +1,7 @@
-//! Whether a file of SQLite may have changed, told without opening it as a database.
+//! Whether an SQLite file may have changed, found out without opening it as a database.
 //!
-//! An agent that only looks has to leave the till alone: not even a connection may be open while the till
-//! closes its own, because the last one to close folds the WAL back.
+//! An agent that only checks for changes must not disturb the till: it must not even have a connection open
+//! while the till closes its own, because the last connection to close writes the WAL back.
 
 use std::{
     fs, io,
@@ -9,10 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Two writes within this time may leave a file with the same times: FAT keeps two seconds.
-const GRAIN: Duration = Duration::from_secs(2);
+/// Two writes within this time may leave a file with the same timestamps: FAT stores them in steps of two
+/// seconds.
+const TIMESTAMP_RESOLUTION: Duration = Duration::from_secs(2);
 
-/// What every commit changes.
+/// The properties of the files that every commit changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Footprint {
     database: Part,
@@ -20,18 +21,20 @@ pub(super) struct Footprint {
     wal: Option<Part>,
 }
 
-/// One file of them.
+/// The properties of one of the files.
 ///
-/// Not read on Unix: closing a file drops every lock of this process on it, those of our own connections
+/// On Unix the file is not read: closing a file releases every lock that this process has on it, including
+/// those of the agent's own connections (<https://www.sqlite.org/howtocorrupt.html>).
 /// too (<https://www.sqlite.org/howtocorrupt.html>).
 #[cfg(unix)]
 type Part = [i64; 7];
 
-/// One file of them: its length and its header. On Windows, a file's time is written when it is closed.
+/// The properties of one of the files: its length and its header. On Windows, a file's time is updated when the
+/// file is closed.
 #[cfg(windows)]
 type Part = (u64, Vec<u8>);
 
-/// The footprint at each look, and since when it is the same.
+/// The footprint at the latest check, and since when it has been the same.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
     last: Option<(Footprint, Instant)>,
@@ -60,8 +63,8 @@ impl Footprint {
 }
 
 impl Trail {
-    /// Notes how the file is now. Gives whether it is as it was at the look before, and was so for long enough
-    /// that no write can have gone unnoticed.
+    /// Records the current footprint. Returns whether it is the same as at the previous check, and has been for
+    /// so long that no write can have gone unnoticed.
     pub(super) fn note(&mut self, footprint: Option<Footprint>, now: Instant) -> Step {
         let Some(footprint) = footprint else {
             self.last = None;
@@ -69,7 +72,7 @@ impl Trail {
         };
         match &self.last {
             Some((last, since)) if *last == footprint => {
-                match now.duration_since(*since) >= GRAIN {
+                match now.duration_since(*since) >= TIMESTAMP_RESOLUTION {
                     true => Step::Settled,
                     false => Step::Fresh,
                 }
@@ -81,25 +84,26 @@ impl Trail {
         }
     }
 
-    /// Since when it is the same, as far as it was looked at.
+    /// How long the footprint has been the same, as far as it was checked.
     pub(super) fn unchanged_for(&self, now: Instant) -> Duration {
         let since = self.last.as_ref().map(|(_, since)| *since);
         since.map_or(Duration::ZERO, |since| now.duration_since(since))
     }
 }
 
-/// What a look at the footprint says.
+/// The result of checking the footprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It is another one than before.
+    /// It differs from the previous one.
     Moved,
-    /// It is the same, but another write may not show yet.
+    /// It is the same, but another write may not be visible yet.
     Fresh,
-    /// It is the same, and whatever comes will show.
+    /// It is the same, and any later write will be visible.
     Settled,
 }
 
-/// `shared` is the file with the newest commits of a WAL; its name is empty for the database.
+/// Reads the properties of the file at `path`. `shared` is the file with a WAL's newest commits; the path is
+/// empty for the database.
 #[cfg(unix)]
 fn part(path: &Path, shared: &Path) -> io::Result<Option<Part>> {
     use std::os::unix::fs::MetadataExt as _;
@@ -112,7 +116,7 @@ fn part(path: &Path, shared: &Path) -> io::Result<Option<Part>> {
         it.size().cast_signed(),
         it.mtime(),
         it.mtime_nsec(),
-        // `cp -p` sets the other one; on a WAL, SQLite changes this one by opening it.
+        // `cp -p` sets the modification time; on a WAL, SQLite changes this one just by opening the file.
         if is_wal { 0 } else { it.ctime() },
         if is_wal { 0 } else { it.ctime_nsec() },
     ];
@@ -131,7 +135,7 @@ fn part(path: &Path, shared: &Path) -> io::Result<Option<Part>> {
     let size = fs::metadata(path)?.len();
     let mut header = head(path, 100)?;
     if !shared.as_os_str().is_empty() {
-        // Behind byte 120 are its locks.
+        // Its locks begin after byte 120.
         header.extend(head(shared, 96).unwrap_or_default());
     }
     Ok((size > 0).then_some((size, header)))

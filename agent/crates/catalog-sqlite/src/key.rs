@@ -1,7 +1,7 @@
-//! Keys between SQLite, where a column may hold any type, and the rest of the program.
+//! Converts keys between SQLite, where a column may hold any type, and the rest of the program.
 //!
-//! INTEGER and TEXT are keys. Any other value is shown as the SQL literal that stands for it, and its
-//! row carries a [`Problem`], so that it is parked and loses nobody else.
+//! INTEGER and TEXT are keys. Any other value is shown as its SQL literal, and its row has a [`Problem`], so
+//! that it is refused and holds up no other product.
 
 use std::{iter, str};
 
@@ -12,11 +12,11 @@ use rusqlite::{
 use shopmaster_catalog::decimal::shortened;
 use shopmaster_product::{Problem, ProductId};
 
-/// A key's value as it is bound.
+/// A key's value as it is bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Key {
     Integer(i64),
-    /// Not always UTF-8: SQLite does not look.
+    /// Text, which is not always UTF-8: SQLite does not check.
     Text(Vec<u8>),
     Null,
     Real(f64),
@@ -34,12 +34,12 @@ impl Key {
         }
     }
 
-    /// The values that `id` may stand for, the likeliest first: itself, and what it is the literal of.
+    /// The values that `id` may stand for, the most likely first: itself, and the value whose literal it is.
     pub(super) fn candidates(id: &ProductId) -> impl Iterator<Item = Self> {
         iter::once(Self::plain(id)).chain(Self::odd(id))
     }
 
-    /// `id` as it is written.
+    /// `id` taken literally.
     pub(super) fn plain(id: &ProductId) -> Self {
         match id {
             ProductId::Integer(number) => Self::Integer(*number),
@@ -47,7 +47,7 @@ impl Key {
         }
     }
 
-    /// The value that `id` is the literal of.
+    /// The value whose literal `id` is, if any.
     pub(super) fn odd(id: &ProductId) -> Option<Self> {
         let ProductId::Text(text) = id else {
             return None;
@@ -65,7 +65,7 @@ impl Key {
         (problem.is_some() && shown == *id).then_some(value)
     }
 
-    /// How it is shown, and why it cannot be sent.
+    /// How the key is shown, and why it cannot be sent, if so.
     pub(super) fn shown(&self) -> (ProductId, Option<Problem>) {
         let (kind, literal) = match self {
             Self::Integer(number) => return (ProductId::Integer(*number), None),
@@ -98,12 +98,12 @@ impl ToSql for Key {
     }
 }
 
-/// The shortest literal that reads back to the same float, always told from an integer.
+/// The shortest literal that reads back as the same float and cannot be mistaken for an integer.
 pub(super) fn real(number: f64) -> String {
     if number.is_finite() {
         return format!("{number:?}");
     }
-    // What SQLite itself writes for the infinities; NaN is stored as NULL.
+    // SQLite itself writes the infinities in this way; NaN is stored as NULL.
     let sign = if number < 0.0 { "-" } else { "" };
     format!("{sign}9e999")
 }
@@ -112,7 +112,7 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// The bytes written in hexadecimal between `before` and `after`.
+/// The bytes that are written in hexadecimal between `before` and `after`.
 fn within(text: &str, before: &str, after: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix(before)?.strip_suffix(after)?.as_bytes();
     digits

@@ -1,7 +1,7 @@
 //! The SQLite catalog, for shops whose till keeps its products in an SQLite file.
 //!
-//! The till comes first: reads are a page long, writes are short, and a file that the till holds for two
-//! seconds is [`CatalogError::Busy`].
+//! The till has priority: reads are one page long, writes are short, and a file that the till keeps locked for
+//! two seconds is [`CatalogError::Busy`].
 
 use std::{
     path::PathBuf,
@@ -52,21 +52,21 @@ mod tidy;
 mod triggers;
 mod unlocked;
 
-/// A till that has not written for so long is quiet enough for a short write of ours.
-const QUIET: Duration = Duration::from_secs(30);
+/// How long the till must not have written before the agent makes a short write of its own.
+const QUIET_PERIOD: Duration = Duration::from_secs(30);
 
-/// Which products.
+/// Where the products are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// The shop's file. It is never created.
+    /// The shop's database file. It is never created.
     pub path: PathBuf,
     /// The product table: one name, without a schema.
     pub table: String,
     /// The shop's names for the columns.
     pub columns: Columns,
-    /// Nothing is written beside the shop's file, and nothing is installed in it: scan mode.
+    /// Scan mode: nothing is written beside the shop's file, and nothing is installed in it.
     pub scan: bool,
-    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    /// How many digits after the decimal point prices are sent with; none for as many as the column has.
     pub price_digits: Option<u8>,
 }
 
@@ -77,15 +77,15 @@ pub struct SqliteCatalog {
     claim: Arc<Claim>,
     memory: Arc<Mutex<Memory>>,
     positions: Arc<dyn Positions>,
-    /// None before it was loaded. Held while it changes.
+    /// None before it was loaded. The lock is held while the position changes.
     position: Arc<tokio::sync::Mutex<Option<Position>>>,
-    /// A task waits to close the connections.
+    /// Whether a task is waiting to close the connections.
     closes: Arc<AtomicBool>,
 }
 
 impl SqliteCatalog {
-    /// Opens nothing yet: every call opens what it needs. What is dealt with of the ChangeLog is kept in
-    /// `positions`.
+    /// Does not open the file yet: every call opens what it needs. How far the ChangeLog has been dealt with is
+    /// recorded in `positions`.
     #[must_use]
     pub fn new(options: SqliteOptions, positions: Arc<dyn Positions>) -> Self {
         Self {
@@ -126,17 +126,17 @@ impl SqliteCatalog {
         done
     }
 
-    /// Closes the connections as soon as nobody has used them for a while.
+    /// Closes the connections once no call has used them for a while.
     fn close_when_idle(&self) {
         if self.closes.swap(true, Ordering::SeqCst) {
             return;
         }
         let (database, closes) = (Arc::clone(&self.database), Arc::clone(&self.closes));
         tokio::spawn(async move {
-            let mut rest = open::IDLE;
+            let mut rest = open::IDLE_TIMEOUT;
             loop {
                 tokio::time::sleep(rest).await;
-                // From here on, who uses them sees to it.
+                // From here on, the next call that uses them starts the next such task.
                 closes.store(false, Ordering::SeqCst);
                 let database = Arc::clone(&database);
                 match shopmaster_base::blocking::run(move || database.close_idle())
@@ -150,12 +150,12 @@ impl SqliteCatalog {
         });
     }
 
-    /// What is dealt with.
+    /// How far the ChangeLog has been dealt with.
     async fn position(&self) -> Result<Position> {
         self.loaded(&mut *self.position.lock().await).await
     }
 
-    /// Loads the position where that was not done before; one that begins is stored at once.
+    /// Loads the position, unless it was loaded before; a new position is stored at once.
     async fn loaded(&self, position: &mut Option<Position>) -> Result<Position> {
         if let Some(position) = position {
             return Ok(position.clone());
@@ -190,7 +190,7 @@ impl SqliteCatalog {
         Ok(())
     }
 
-    /// The answer to a question that was asked before, as long as nobody has written to the file since.
+    /// Reuses an earlier answer as long as no program has written to the file since.
     async fn unless_unchanged<T: Clone>(
         &self,
         remembered: impl Fn(&mut Memory) -> &mut Option<T>,
@@ -210,7 +210,7 @@ impl SqliteCatalog {
         let answer = ask.await?;
         let after = self.look_at_footprint().await;
         let mut memory = self.memory();
-        // Neither the till has written while it was asked, nor has something been dealt with.
+        // The till did not write during the call, and no change was dealt with.
         if after == footprint::Step::Settled && memory.forgotten() == forgotten {
             *remembered(&mut memory) = Some(answer.clone());
         }
@@ -241,7 +241,7 @@ impl Catalog for SqliteCatalog {
     fn identity(&self) -> String {
         let options = &self.database.options;
         let parts = [
-            // As it was written: where a link leads is another question each time it is asked.
+            // The path as configured: the target of a symbolic link may change.
             options.path.to_string_lossy().into_owned(),
             options.table.clone(),
             options.columns.id.clone(),
@@ -254,12 +254,15 @@ impl Catalog for SqliteCatalog {
 
     async fn claim(&self) -> Result<()> {
         let (database, claim) = (Arc::clone(&self.database), Arc::clone(&self.claim));
-        blocking("be claimed", move || claim.hold(&database.place()?)).await
+        blocking("claim the product table", move || {
+            claim.hold(&database.place()?)
+        })
+        .await
     }
 
     async fn answers(&self) -> bool {
         let path = self.database.options.path.clone();
-        // A folder on a computer that is away may take its time.
+        // A folder on a computer that is not available may take a long time to answer.
         let there = shopmaster_base::blocking::run(move || FileId::of(&path).is_ok()).await;
         there.unwrap_or_default()
     }
@@ -268,19 +271,21 @@ impl Catalog for SqliteCatalog {
         let claim = Arc::clone(&self.claim);
         let access = match self.database.options.scan {
             true => Access::Read,
-            // Only the writer can tell whether the file may be written.
+            // Only a connection for writing shows whether the file may be written.
             false => Access::Write,
         };
         let checks = self
-            .with(access, "be inspected", move |connection, database| {
-                Ok(preflight::inspect(connection, database, &claim))
-            })
+            .with(
+                access,
+                "inspect the product table",
+                move |connection, database| Ok(preflight::inspect(connection, database, &claim)),
+            )
             .await;
         Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
     }
 
     async fn inspect_price(&self) -> Result<Check> {
-        self.read_with("look at the price column", |connection, database| {
+        self.read_with("inspect the price column", |connection, database| {
             preflight::price(connection, &database.options)
         })
         .await
@@ -307,13 +312,13 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn capture(&self) -> Result<CaptureStatus> {
-        let ask = self.read_with("look at capture", capture::status);
+        let ask = self.read_with("inspect capture", capture::status);
         self.unless_unchanged(|memory| &mut memory.capture, ask)
             .await
     }
 
     async fn table_identity(&self) -> Result<Option<String>> {
-        let ask = self.read_with("look at the table", |connection, database| {
+        let ask = self.read_with("inspect the product table", |connection, database| {
             facts::identity(connection, &database.options)
         });
         self.unless_unchanged(|memory| &mut memory.table, ask).await
@@ -321,13 +326,15 @@ impl Catalog for SqliteCatalog {
 
     async fn owner(&self) -> Result<Option<Owner>> {
         let owner = self
-            .read_with("read its owner", |connection, _| owner::read(connection))
+            .read_with("read the table's owner", |connection, _| {
+                owner::read(connection)
+            })
             .await;
         none_without_capture(owner)
     }
 
     fn owner_is_renewed(&self) -> bool {
-        // That the file was restored is told by the ChangeLog, which nobody writes but the till.
+        // A restored file is recognized by the ChangeLog, to which only the till writes.
         false
     }
 
@@ -344,7 +351,7 @@ impl Catalog for SqliteCatalog {
     async fn set_owner(&self, owner: &Owner) -> Result<()> {
         let owner = owner.clone();
         let done = self
-            .write_with("record its owner", move |connection, _| {
+            .write_with("record the table's owner", move |connection, _| {
                 owner::write(connection, &owner)
             })
             .await;
@@ -352,7 +359,7 @@ impl Catalog for SqliteCatalog {
         if !self.was_restored().await? {
             return Ok(());
         }
-        // Whoever sets the owner has put everything in doubt: reading starts anew.
+        // The caller has marked every product as unconfirmed: reading starts from the beginning.
         let mut position = self.position.lock().await;
         let begun = self
             .read_with("read the newest change", |connection, _| {
@@ -368,7 +375,7 @@ impl Catalog for SqliteCatalog {
         let position = self.position().await?;
         let ask = self.read_with("read the newest change", move |connection, _| {
             match change_log::newest(connection, &position)? {
-                // Something is new for whoever looks closer.
+                // Reports a change, so that the caller examines the ChangeLog.
                 None if change_log::went_back(connection, &position)? => Ok(Some(i64::MIN)),
                 newest => Ok(newest),
             }
@@ -378,12 +385,12 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn backlog(&self) -> Result<Backlog> {
-        // While nothing waits, there is nothing to count.
+        // While no change is waiting, there is nothing to count.
         if self.newest_change().await?.is_none() {
             return Ok(Backlog::default());
         }
         let position = self.position().await?;
-        self.read_with("count the pending changes", move |connection, _| {
+        self.read_with("count the waiting changes", move |connection, _| {
             change_log::backlog(connection, &position)
         })
         .await
@@ -392,7 +399,7 @@ impl Catalog for SqliteCatalog {
     async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
         let after = after.map(|identity| identity.change);
         let position = self.position().await?;
-        self.read_with("read the pending changes", move |connection, _| {
+        self.read_with("read the waiting changes", move |connection, _| {
             change_log::page(connection, &position, after, limit)
         })
         .await
@@ -470,14 +477,15 @@ impl Catalog for SqliteCatalog {
 }
 
 impl SqliteCatalog {
-    /// Whether nobody has written for a while.
+    /// Whether no program has written for a while.
     async fn is_quiet(&self) -> bool {
         self.look_at_footprint().await == footprint::Step::Settled
-            && self.memory().quiet_for(Instant::now()) >= QUIET
+            && self.memory().quiet_for(Instant::now()) >= QUIET_PERIOD
     }
 }
 
-/// Without capture there is no owner, and nowhere to record one.
+/// Turns "capture is not installed" into an empty answer: without capture there is no owner, and nowhere to
+/// record one.
 fn none_without_capture<T: Default>(answer: Result<T>) -> Result<T> {
     match answer {
         Err(CatalogError::NotInstalled) => Ok(T::default()),
@@ -494,7 +502,7 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|| {
             Err(CatalogError::Statement {
                 operation,
-                source: "the agent is ending".into(),
+                source: "the agent is stopping".into(),
             })
         })
 }

@@ -1,4 +1,4 @@
-//! What was found in the shop's file, for as long as nobody writes to it.
+//! What was found in the shop's file, kept for as long as no program writes to it.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use shopmaster_catalog::CaptureStatus;
 
 use super::footprint::{Footprint, Step, Trail};
 
-/// From one look for what may be trimmed to the next.
-const TRIM: Duration = Duration::from_secs(3_600);
+/// The time between two checks for changes that may be trimmed.
+const TRIM_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// Answers that hold until the file changes.
+/// Answers that are valid until the file changes.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     trail: Trail,
-    /// How often something was forgotten.
+    /// How often answers were forgotten.
     forgotten: u64,
     pub(super) newest: Option<Option<i64>>,
     pub(super) capture: Option<CaptureStatus>,
@@ -22,7 +22,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Notes how the file is now; what was found in another state of it is forgotten.
+    /// Records the file's current footprint; answers from another state of the file are forgotten.
     pub(super) fn note(&mut self, footprint: Option<Footprint>, now: Instant) -> Step {
         let step = self.trail.note(footprint, now);
         if step == Step::Moved {
@@ -38,21 +38,22 @@ impl Memory {
         self.table = None;
     }
 
-    /// How often something was forgotten: an answer to a question from before then is not to be kept.
+    /// How often answers were forgotten: an answer to a question from before that must not be kept.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    /// How long nobody has written, as far as it was looked at.
+    /// How long no program has written, as far as it was checked.
     pub(super) fn quiet_for(&self, now: Instant) -> Duration {
         self.trail.unchanged_for(now)
     }
 
-    /// Whether it is time to look for what may be trimmed. Then it is not for a while.
+    /// Whether a check for changes that may be trimmed is due. If so, the next one is due after
+    /// [`TRIM_INTERVAL`].
     pub(super) fn trim_is_due(&mut self, now: Instant) -> bool {
         let is_due = self
             .trimmed_at
-            .is_none_or(|at| now.duration_since(at) >= TRIM);
+            .is_none_or(|at| now.duration_since(at) >= TRIM_INTERVAL);
         if is_due {
             self.trimmed_at = Some(now);
         }

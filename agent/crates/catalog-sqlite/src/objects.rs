@@ -1,4 +1,4 @@
-//! The objects of ours: how they should be, how they are, and what differs.
+//! shopMaster's objects in the database: how they should be, how they are, and what differs.
 
 use rusqlite::Connection;
 use shopmaster_catalog::{CatalogError, template::fill};
@@ -11,14 +11,14 @@ use super::{
     triggers::{self, Trigger},
 };
 
-/// The queue.
+/// The table that records changes.
 pub(super) const CHANGE_LOG: &str = "shopmaster_ChangeLog";
-/// Who serves the table.
+/// The table that records which agent serves the product table.
 pub(super) const OWNER: &str = "shopmaster_Owner";
-/// Finds the changes of a key.
+/// The index that finds the changes of a key.
 const INDEX: &str = "shopmaster_ChangeLog_ProductID";
 
-/// The statements that make our objects.
+/// The statements that create shopMaster's objects.
 #[derive(Debug)]
 pub(super) struct Planned {
     pub(super) change_log: String,
@@ -27,7 +27,7 @@ pub(super) struct Planned {
     pub(super) triggers: Vec<Trigger>,
 }
 
-/// What has one of our names, or hangs on our ChangeLog.
+/// An object that has one of shopMaster's names, or belongs to shopMaster's ChangeLog.
 #[derive(Debug)]
 pub(super) struct Object {
     kind: String,
@@ -36,7 +36,7 @@ pub(super) struct Object {
     sql: String,
 }
 
-/// All of them.
+/// All objects that were found.
 #[derive(Debug)]
 pub(super) struct Found(Vec<Object>);
 
@@ -52,7 +52,7 @@ impl Planned {
         }
     }
 
-    /// All objects but the owner's table, which no version has changed.
+    /// All objects except the owner's table, which is the same in every version.
     fn objects(&self) -> Vec<(&'static str, &str)> {
         let mut objects = vec![
             (CHANGE_LOG, self.change_log.as_str()),
@@ -84,7 +84,7 @@ impl Found {
         Ok(Self(objects))
     }
 
-    /// Whether nothing has one of our names.
+    /// Whether no object has one of shopMaster's names.
     pub(super) fn is_empty(&self) -> bool {
         !self.0.iter().any(Object::has_our_name)
     }
@@ -95,7 +95,7 @@ impl Found {
             .find(|object| object.name.eq_ignore_ascii_case(name))
     }
 
-    /// Something of another's with one of our names.
+    /// Fails when an object of another program has one of shopMaster's names.
     pub(super) fn check_names(&self) -> Result<(), CatalogError> {
         let taken = self
             .0
@@ -107,7 +107,7 @@ impl Found {
         }
     }
 
-    /// The table that our triggers capture when it is not the product table.
+    /// The table that shopMaster's triggers capture, if it is not the product table.
     pub(super) fn other_table(&self, options: &SqliteOptions) -> Option<&str> {
         self.0
             .iter()
@@ -116,19 +116,19 @@ impl Found {
             .find(|table| !table.eq_ignore_ascii_case(&options.table))
     }
 
-    /// Whether the ChangeLog is there, but not as planned.
+    /// Whether the ChangeLog exists, but differs from the plan.
     pub(super) fn change_log_differs(&self, planned: &Planned) -> bool {
         let hanging = self.0.iter().any(Object::hangs_on_the_change_log);
         hanging || self.differs(CHANGE_LOG, &planned.change_log)
     }
 
-    /// Whether the object is there, but not as planned.
+    /// Whether the object exists, but differs from the plan.
     pub(super) fn differs(&self, name: &str, planned: &str) -> bool {
         self.get(name)
             .is_some_and(|object| object.sql != stored(planned))
     }
 
-    /// Whether all is as the first version installed it.
+    /// Whether everything is as the first version installed it.
     pub(super) fn is_of_first_version(&self, options: &SqliteOptions, key: &KeyColumn) -> bool {
         let change_log = change_log(include_str!("sql/v1/change_log_table.sql"), key);
         let is_there = |name, sql: &str| {
@@ -145,13 +145,13 @@ impl Found {
             && self.other_table(options).is_none()
     }
 
-    /// Whether the ChangeLog, if there is one, has a row for each change.
+    /// Whether the ChangeLog, if there is one, has a row for every change.
     pub(super) fn keeps_each_change(&self) -> bool {
         self.get(CHANGE_LOG)
             .is_some_and(|object| !object.sql.contains("BornID"))
     }
 
-    /// What differs from the plan, a line each, for people.
+    /// What differs from the plan, one line each, for people.
     pub(super) fn differences(&self, options: &SqliteOptions, planned: &Planned) -> Vec<String> {
         let planned = planned.objects();
         let mut lines = Vec::new();
@@ -164,7 +164,7 @@ impl Found {
         }
         for object in self.0.iter().filter(|it| it.is_trigger_of_ours()) {
             if !planned.iter().any(|(name, _)| object.is_named(name)) {
-                lines.push(format!("`{}` is not needed any more", object.name));
+                lines.push(format!("`{}` is no longer needed", object.name));
             }
         }
         for object in self
@@ -173,13 +173,13 @@ impl Found {
             .filter(|object| object.hangs_on_the_change_log())
         {
             lines.push(format!(
-                "the {} `{}` on `{CHANGE_LOG}` is not shopMaster's",
+                "the {} `{}` on `{CHANGE_LOG}` does not belong to shopMaster",
                 object.kind, object.name
             ));
         }
         if let Some(other) = self.other_table(options) {
             lines.push(format!(
-                "the table `{other}` is captured, not `{}`",
+                "the table `{other}` is captured instead of `{}`",
                 options.table
             ));
         }
@@ -203,7 +203,8 @@ impl Object {
         triggers::NAMES.iter().any(|name| self.is_named(name))
     }
 
-    /// Told by what nobody else would write: the columns of our tables, our ChangeLog in our triggers.
+    /// Recognized by what no other program would write: the columns of shopMaster's tables, and its ChangeLog
+    /// in its triggers.
     fn is_ours(&self) -> bool {
         let (kind, words): (_, &[_]) = if self.is_named(INDEX) {
             ("index", &[CHANGE_LOG])
@@ -220,7 +221,7 @@ impl Object {
         self.kind == kind && words.iter().all(|word| self.sql.contains(word))
     }
 
-    /// An index or a trigger of another's on our ChangeLog: it may fail a sale.
+    /// Whether it is another program's index or trigger on shopMaster's ChangeLog: it may make a sale fail.
     fn hangs_on_the_change_log(&self) -> bool {
         self.table.eq_ignore_ascii_case(CHANGE_LOG)
             && !self.is_named(CHANGE_LOG)
@@ -236,7 +237,7 @@ fn change_log(template: &str, key: &KeyColumn) -> String {
     )
 }
 
-/// A statement as SQLite keeps it.
+/// A statement as SQLite stores it.
 fn stored(statement: &str) -> String {
     statement.replacen("IF NOT EXISTS ", "", 1)
 }

@@ -1,5 +1,5 @@
-//! The connections: opened when needed, closed when nothing more is asked for a while, and opened anew when
-//! the file was replaced or failed.
+//! The connections: opened when needed, closed after a while without calls, and reopened when the file was
+//! replaced or a connection failed.
 
 use std::{
     io,
@@ -19,13 +19,13 @@ use super::{
     unlocked::Unlocked,
 };
 
-/// How long to wait for the till before giving way.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// A connection that nobody used for so long is closed: the till has to be the last one to close, and finds
-/// the file to itself when it asks for that.
-pub(super) const IDLE: Duration = Duration::from_secs(2);
+/// How long a statement waits for the till before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection stays open without use: the till must be the last one to close, and must have the file
+/// to itself when it needs exclusive access.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One shop's file, with a connection for reads and one for short writes.
+/// A shop's file, with one connection for reads and one for short writes.
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) options: SqliteOptions,
@@ -34,11 +34,11 @@ pub(super) struct Database {
     writer: Mutex<Option<Open>>,
 }
 
-/// An open connection and the file that it is of.
+/// An open connection and the file that it belongs to.
 #[derive(Debug)]
 struct Open {
     connection: Connection,
-    /// None where it keeps others away while it reads, as usual.
+    /// None where the connection locks the file while it reads, as usual.
     unlocked: Option<Unlocked>,
     file: FileId,
     used: Instant,
@@ -47,11 +47,11 @@ struct Open {
 /// What a connection may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// Never changes the shop's file.
+    /// Reading; never changes the shop's file.
     Read,
-    /// Short transactions.
+    /// Short write transactions.
     Write,
-    /// One short transaction, if nobody else writes just now.
+    /// One short write transaction, if no other program is writing at the moment.
     WriteIfFree,
 }
 
@@ -65,7 +65,7 @@ impl Database {
         }
     }
 
-    /// Does `work` on a connection. Blocks; no transaction outlives it.
+    /// Runs `work` on a connection. Blocks; no transaction outlives the call.
     pub(super) fn with<T>(
         &self,
         access: Access,
@@ -77,20 +77,20 @@ impl Database {
             Access::Write | Access::WriteIfFree => &self.writer,
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken out, so that whatever goes wrong below also closes it.
+        // The connection is taken out of its slot, so that any failure below also closes it.
         let mut open = self.fresh(slot.take(), access, operation)?;
-        let patience = match access {
-            Access::Read | Access::Write => PATIENCE,
+        let limit = match access {
+            Access::Read | Access::Write => BUSY_TIMEOUT,
             Access::WriteIfFree => Duration::ZERO,
         };
         let done = open
             .connection
-            .busy_timeout(patience)
+            .busy_timeout(limit)
             .map_err(Into::into)
             .and_then(|()| work(&open.connection, self))
             .map_err(|fault| fault.into_error(operation, &self.options));
         if let Some(unlocked) = &open.unlocked {
-            // Not kept: it would go on believing that nobody writes.
+            // The connection is not kept: it would continue to assume that no program writes.
             return unlocked.check(operation).and(done);
         }
         let ended =
@@ -102,17 +102,18 @@ impl Database {
         done
     }
 
-    /// Closes the connections that nobody used for a while. Gives how long the others may stay open; none
+    /// Closes the connections that no call has used for a while. Returns how long the others may stay open;
+    /// none
     /// when there are no others.
     pub(super) fn close_idle(&self) -> Option<Duration> {
         let rests = [&self.reader, &self.writer].map(|slot| {
             let mut slot = match slot.try_lock() {
                 Ok(slot) => slot,
                 Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
-                Err(TryLockError::WouldBlock) => return Some(IDLE),
+                Err(TryLockError::WouldBlock) => return Some(IDLE_TIMEOUT),
             };
             let used = slot.as_ref()?.used;
-            let rest = IDLE.checked_sub(used.elapsed());
+            let rest = IDLE_TIMEOUT.checked_sub(used.elapsed());
             if rest.is_none() {
                 *slot = None;
             }
@@ -121,7 +122,7 @@ impl Database {
         rests.into_iter().flatten().max()
     }
 
-    /// The connection at hand when the file is still the same, else a new one.
+    /// The open connection if the file is still the same, otherwise a new one.
     fn fresh(&self, open: Option<Open>, access: Access, operation: &'static str) -> Result<Open> {
         let file = FileId::of(&self.options.path).map_err(|error| self.no_file(error))?;
         if let Some(open) = open.filter(|open| open.file == file) {
@@ -144,7 +145,7 @@ impl Database {
         })
     }
 
-    /// Where the file is, links followed.
+    /// Where the file is; symbolic links are followed.
     pub(super) fn place(&self) -> Result<PathBuf> {
         let path = self.options.path.canonicalize();
         path.map_err(|error| self.no_file(error))
@@ -163,21 +164,21 @@ impl Database {
 
 /// Opens an existing file, never creates one.
 ///
-/// A reader asks for write access, too, and does with less: SQLite may have to roll back what a crashed till
-/// left behind, and the last one to close has to fold the WAL back.
+/// A reader asks for write access too, and does without it where it is not allowed: SQLite may have to roll
+/// back what a crashed till left behind, and the last connection to close has to write the WAL back.
 fn connect(path: &Path, access: Access) -> Work<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(absolute(path), flags)?;
-    connection.busy_timeout(PATIENCE)?;
-    // The shop's rules are the till's to keep: our own short writes touch only our own tables.
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Enforcing the shop's rules is the till's task: the agent's short writes touch only its own tables.
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "query_only", access == Access::Read)?;
-    // Reads the header: a file that is no database is found here.
+    // Reads the header: a file that is not a database is noticed here.
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
     Ok(connection)
 }
 
-/// An absolute path never reads as a `file:` URI.
+/// Makes a path absolute: SQLite never takes an absolute path for a `file:` URI.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }

@@ -1,4 +1,4 @@
-//! Who served the table last, as the shop's file has it.
+//! Which agent served the table last, as recorded in the shop's file.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use shopmaster_catalog::Owner;

@@ -1,4 +1,4 @@
-//! The preflight: whether the table can be served and captured, a verdict for each check. Read only.
+//! The preflight: whether the table can be served and captured, with a verdict for each check. Changes nothing.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use super::{
     rows, unlocked,
 };
 
-/// The checks, in their order, behind `catalog.open`.
+/// The checks, in their order, after `catalog.open`.
 const CHECKS: [(&str, Probe); 9] = [
     ("catalog.table", found_table),
     ("catalog.columns", found_columns),
@@ -35,12 +35,12 @@ const CHECKS: [(&str, Probe); 9] = [
     ("catalog.rights", rights),
 ];
 
-/// Why a view is only walked.
+/// Why a view is only scanned.
 pub(super) const VIEW: &str = "it is a view, which has no rows of its own to capture";
 
 type Probe = fn(&Connection, &SqliteOptions) -> Work<Finding>;
 
-/// Every check over an open connection.
+/// Makes every check, on an open connection.
 pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Claim) -> Vec<Check> {
     let options = &database.options;
     let mut checks =
@@ -64,7 +64,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Clai
     checks
 }
 
-/// Every check when the file cannot be opened.
+/// The result of every check when the file cannot be opened.
 pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
     let skipped = CHECKS.iter().map(|(name, _)| Check::skipped(name));
     [Check::failed("catalog.open", error)]
@@ -79,14 +79,14 @@ pub(super) fn price(connection: &Connection, options: &SqliteOptions) -> Work<Ch
     Ok(price_type(connection, options)?.check("catalog.price_type"))
 }
 
-/// The first failure, for who is about to install.
+/// Returns the first check that fails as an error, before capture is installed.
 pub(super) fn refuse(connection: &Connection, database: &Database) -> Work<()> {
     CHECKS
         .iter()
         .try_for_each(|(_, probe)| probe(connection, &database.options).map(drop))
 }
 
-/// The product table, when it can be captured.
+/// The product table, if it can be captured.
 pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> Work<Table> {
     let table = Table::read(connection, options)?;
     is_table(&table, options)?;
@@ -105,7 +105,7 @@ pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> Work<Tabl
     }
 }
 
-/// Whether it is a table at all, or a view, which can only be walked.
+/// Fails unless it is a table: a view can only be scanned.
 pub(super) fn is_table(table: &Table, options: &SqliteOptions) -> Work<()> {
     match table.kind.as_str() {
         "table" => Ok(()),
@@ -122,10 +122,10 @@ fn found_table(connection: &Connection, options: &SqliteOptions) -> Work<Finding
     is_table(&table, options)?;
     Ok(good(match table.is_view() {
         true => format!(
-            "the view `{}` is there; it is walked and compared, because {VIEW}",
+            "found the view `{}`; it is scanned, because {VIEW}",
             options.table
         ),
-        false => format!("the table `{}` is there", options.table),
+        false => format!("found the table `{}`", options.table),
     }))
 }
 
@@ -136,7 +136,7 @@ fn found_columns(connection: &Connection, options: &SqliteOptions) -> Work<Findi
         table.column(options, name)?;
     }
     Ok(good(format!(
-        "the columns `{}`, `{}` and `{}` are there",
+        "found the columns `{}`, `{}` and `{}`",
         columns.id, columns.name, columns.price
     )))
 }
@@ -145,10 +145,10 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     if Table::read(connection, options)?.is_view() {
         return Ok(warning(
             format!(
-                "whether the view gives each `{}` once, only the shop knows",
+                "only the shop knows whether the view returns each `{}` once",
                 options.columns.id
             ),
-            "Nothing, if it does; of a product that it gives twice, shopMaster cannot know which one counts",
+            "No action needed if it does; if it returns a product twice, shopMaster cannot know which row counts",
         ));
     }
     let table = fit(connection, options)?;
@@ -157,14 +157,14 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     if table.may_be_null(table.column(options, id)?) {
         return Ok(warning(
             format!(
-                "`{id}` is unique by itself, compared as {}, but may be NULL: SQLite allows that in a primary key that is not declared NOT NULL",
+                "`{id}` is unique on its own, compared as {}, but may be NULL: SQLite allows that in a primary key that is not declared NOT NULL",
                 key.collation
             ),
-            "Nothing, as long as each product has a key; one without is refused and shown",
+            "No action needed as long as every product has a key; a product without one is refused and listed",
         ));
     }
     Ok(good(format!(
-        "`{id}` is never NULL and unique by itself, compared as {}",
+        "`{id}` is never NULL and is unique on its own, compared as {}",
         key.collation
     )))
 }
@@ -179,8 +179,8 @@ fn key_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     Ok(match table.affinity(column) {
         Affinity::Integer | Affinity::Text => good(text),
         Affinity::Blob | Affinity::Real | Affinity::Numeric => warning(
-            format!("{text}: products whose key is neither a text nor an integer are parked"),
-            "Use a TEXT or INTEGER column as the key where the shop's program allows it",
+            format!("{text}: products whose key is neither text nor an integer are refused"),
+            "Use a TEXT or INTEGER column as the key if the shop's program allows it",
         ),
     })
 }
@@ -199,23 +199,21 @@ fn price_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding>
         Affinity::Blob | Affinity::Numeric => Held::Numbers,
     };
     let digits = Digits::new(options.price_digits, declared_scale(&column.declared));
-    // It is advice: a table that cannot be read now is for other checks to tell.
+    // The sample is only advice: other checks report a table that cannot be read.
     let sample = rows::sample(connection, options, digits).unwrap_or_default();
     Ok(judge(&text, held, digits, &sample))
 }
 
 fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    // Read as a file that nobody changes, it seems to have no WAL.
+    // Opened as an immutable file, the database seems to have no WAL.
     let has_wal = || unlocked::is_in_wal_mode(&options.path);
     if mode.eq_ignore_ascii_case("wal") || (connection.is_readonly(MAIN_DB)? && has_wal()) {
         return Ok(good("the database is in WAL mode".to_owned()));
     }
     Ok(warning(
-        format!(
-            "the database is in {mode} mode: reading and the till's writing wait for each other"
-        ),
-        "Run `PRAGMA journal_mode = WAL` on the shop's database where the shop's program allows it",
+        format!("the database is in {mode} mode: reads and the till's writes wait for each other"),
+        "Run `PRAGMA journal_mode = WAL` on the shop's database if the shop's program allows it",
     ))
 }
 
@@ -226,10 +224,10 @@ fn triggers(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     if !others.is_empty() {
         return Ok(warning(
             format!(
-                "`INSERT OR REPLACE` can delete another product through {}, and SQLite tells no trigger of it",
+                "`INSERT OR REPLACE` can delete another product through {}, and SQLite fires no trigger for that",
                 listed(&others)
             ),
-            "Make sure that the shop's program does not replace products by another column than the key, or runs `PRAGMA recursive_triggers = ON`",
+            "Make sure that the shop's program does not replace products by a column other than the key, or that it runs `PRAGMA recursive_triggers = ON`",
         ));
     }
     if table.triggers.is_empty() {
@@ -241,7 +239,7 @@ fn triggers(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
         .map(String::as_str)
         .collect::<Vec<_>>();
     Ok(good(format!(
-        "the table has triggers of its own, which stay as they are: {}",
+        "the table has other triggers, which stay as they are: {}",
         listed(&names)
     )))
 }
@@ -251,11 +249,11 @@ fn names(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     found.check_names()?;
     if let Some(other) = found.other_table(options) {
         return Ok(warning(
-            format!("the table `{other}` is captured; installing moves the capture"),
-            "Nothing, if the other table is not served any more",
+            format!("the table `{other}` is captured; installing moves capture to this table"),
+            "No action needed if the other table is no longer served",
         ));
     }
-    Ok(good("no name of shopMaster's is taken".to_owned()))
+    Ok(good("the names that shopMaster needs are free".to_owned()))
 }
 
 fn rights(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
@@ -265,7 +263,7 @@ fn rights(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     if connection.is_readonly("main")? {
         return Err(no_rights(options, "the file cannot be written"));
     }
-    // SQLite keeps its journal beside the file, and so do we our lock.
+    // SQLite keeps its journal beside the file, and the agent its lock file.
     let path = options.path.canonicalize();
     let folder = path.as_deref().ok().and_then(Path::parent);
     tempfile::Builder::new()

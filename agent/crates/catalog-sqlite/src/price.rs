@@ -1,4 +1,4 @@
-//! Exact prices out of a column that may hold text, integers and floats.
+//! Exact prices from a column that may hold text, integers and floats.
 
 use std::str;
 
@@ -8,7 +8,7 @@ use shopmaster_product::{Price, Problem};
 
 use super::key::hexadecimal;
 
-/// The digits behind the decimal point that a declared type asks for: 2 in `NUMERIC(18,2)`.
+/// How many digits after the decimal point a declared type has: 2 in `NUMERIC(18,2)`.
 pub(super) fn declared_scale(declared: &str) -> Option<u8> {
     let (_, arguments) = declared.trim_end().strip_suffix(')')?.rsplit_once('(')?;
     let (_, scale) = arguments.split_once(',')?;
@@ -16,13 +16,13 @@ pub(super) fn declared_scale(declared: &str) -> Option<u8> {
     (usize::from(scale) <= Price::MAX_DIGITS).then_some(scale)
 }
 
-/// The price in `value`, with these digits.
+/// The price in `value`, with the number of digits that `digits` asks for.
 ///
-/// Integers and texts are exact. Of a float only the digits are taken that are sure.
+/// Integers and text are exact. Of a float, only the reliable digits are used.
 ///
 /// # Errors
 ///
-/// Why it cannot be sent, with the value.
+/// Why the price cannot be sent, with the value.
 pub(super) fn price(value: ValueRef<'_>, digits: Digits) -> Result<Price, Problem> {
     match value {
         ValueRef::Null => Err(Problem("the price is NULL".to_owned())),

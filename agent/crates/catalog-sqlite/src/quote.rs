@@ -1,6 +1,6 @@
 //! Names in SQL.
 
-/// A name as an SQL identifier, whatever is in it.
+/// A name as an SQL identifier, whatever characters it contains.
 ///
 /// Source: <https://www.sqlite.org/lang_keywords.html>.
 pub(super) fn identifier(name: &str) -> String {

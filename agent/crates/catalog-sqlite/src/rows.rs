@@ -1,4 +1,4 @@
-//! Reads of the product table.
+//! Reading the product table.
 
 use std::str;
 
@@ -19,7 +19,7 @@ use super::{
     statements::over,
 };
 
-/// The rows of `keys` as they are in one moment.
+/// The rows of `keys`, all as of one moment.
 pub(super) fn read(
     connection: &Connection,
     database: &Database,
@@ -46,7 +46,7 @@ fn look_up(statement: &mut CachedStatement<'_>, id: &ProductId, digits: Digits) 
     Ok(Lookup::Gone)
 }
 
-/// A page of rows.
+/// A page of rows, in the order of their keys.
 pub(super) fn scan(
     connection: &Connection,
     database: &Database,
@@ -79,7 +79,7 @@ pub(super) fn scan(
     Ok(rows)
 }
 
-/// What the digits that the shop asked for change of the first prices.
+/// How the digits that the shop asked for change the first prices.
 pub(super) fn sample(
     connection: &Connection,
     options: &SqliteOptions,
@@ -108,9 +108,9 @@ pub(super) fn count(connection: &Connection, database: &Database) -> Work<u64> {
     Ok(rows.unsigned_abs())
 }
 
-/// The value to go on behind: only a row can tell the text `NULL` from NULL.
+/// The value after which to continue: only a row shows whether `NULL` is text or the value NULL.
 ///
-/// When both are there, the later one is it, so that no scan goes round in circles.
+/// If both exist, it is the later one, so that no scan runs in circles.
 fn position(connection: &Connection, database: &Database, id: &ProductId) -> Work<Key> {
     let plain = Key::plain(id);
     let Some(odd) = Key::odd(id) else {
@@ -137,7 +137,7 @@ fn page(
     Ok(rows)
 }
 
-/// The digits that prices go out with.
+/// How many digits prices are sent with.
 fn digits(connection: &Connection, database: &Database) -> Work<Digits> {
     let options = &database.options;
     let declared: Option<String> = connection

@@ -1,23 +1,24 @@
-//! The SQL texts that hold the shop's own names, made once: constant texts are prepared once.
+//! The SQL that contains the shop's own names, built once per product table, so that each statement is prepared
+//! only once.
 
 use shopmaster_catalog::template::fill;
 
 use super::{SqliteOptions, quote::identifier};
 
-/// The texts over one product table.
+/// The statements for one product table.
 #[derive(Debug)]
 pub(super) struct Statements {
-    /// One row by its key.
+    /// Reads one row by its key.
     pub(super) lookup: String,
-    /// The first page.
+    /// Reads the first page.
     pub(super) scan_start: String,
-    /// The page behind a NULL key, which sorts first.
+    /// Reads the page after a NULL key, which sorts first.
     pub(super) scan_behind_null: String,
-    /// The page behind a key.
+    /// Reads the page after a key.
     pub(super) scan_behind: String,
-    /// Which of two keys a row has.
+    /// Finds which of two keys a row has.
     pub(super) position: String,
-    /// How many rows there are.
+    /// Counts the rows.
     pub(super) count: String,
 }
 
@@ -35,7 +36,7 @@ impl Statements {
     }
 }
 
-/// Fills in the shop's names.
+/// Fills the shop's names into `template`.
 pub(super) fn over(options: &SqliteOptions, template: &str) -> String {
     fill(
         template,

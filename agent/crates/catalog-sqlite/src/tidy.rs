@@ -1,34 +1,34 @@
-//! The rare write that keeps the ChangeLog from growing with each key that ever was.
+//! The rare write that keeps the ChangeLog from growing with every key that ever existed.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use shopmaster_product::position::Position;
 
 use super::fault::Work;
 
-/// Fewer keys that are gone are not worth a write.
-const FEWEST: usize = 1_000;
-/// The most rows of one write: some milliseconds.
-const MOST: usize = 1_000;
+/// How many deleted keys make a write worthwhile, at least.
+const MIN_DELETED: usize = 1_000;
+/// How many rows one write deletes, at most: this takes some milliseconds.
+const MAX_DELETED: usize = 1_000;
 
-/// Deletes changes of keys that are gone, once they are dealt with. The newest one stays: it tells whether the
-/// file was restored.
+/// Deletes the changes of keys that no longer exist, once they have been dealt with. The newest change stays:
+/// it shows whether the file was restored.
 pub(super) fn trim(connection: &Connection, position: &Position) -> Work<()> {
     let Some(newest) = &position.newest else {
         return Ok(());
     };
     let mut gone = deletions(connection, newest.change)?;
     gone.retain(|change| position.done.contains(*change));
-    if gone.len() < FEWEST {
+    if gone.len() < MIN_DELETED {
         return Ok(());
     }
-    gone.truncate(MOST);
+    gone.truncate(MAX_DELETED);
     let short = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let ids = serde_json::Value::from(gone).to_string();
     let trimmed = short.execute(include_str!("sql/trim.sql"), [ids])?;
     short.commit()?;
     tracing::info!(
         trimmed,
-        "kept the ChangeLog small: changes of products that are gone"
+        "deleted changes of products that no longer exist from the ChangeLog"
     );
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! The triggers on the product table: which there are, and their texts.
+//! The triggers on the product table: which there are, and their SQL.
 //!
-//! Each notes one or two keys with the same two statements: a new row with the next change id, and away with
-//! the row that the key had before. A till may bring an SQLite of its own that is many years old, and fails on a
-//! schema that it cannot read: nothing here is newer than its version 3.6.19 (2009).
+//! Each records one or two keys with the same two statements: the first inserts a row with the next change id,
+//! the second deletes the row that the key had before. A till may include its own SQLite that is many years
+//! old, and fails on a schema that it cannot parse: nothing here needs a version newer than 3.6.19 (2009).
 
 use shopmaster_catalog::template::fill;
 
 use super::{SqliteOptions, facts::KeyColumn, quote::identifier, statements::over};
 
-/// The names of all triggers of ours, also of those that not every table needs.
+/// The names of all of shopMaster's triggers, including those that not every table needs.
 pub(super) const NAMES: [&str; 5] = [
     "shopmaster_capture_insert",
     "shopmaster_capture_update",
@@ -31,8 +31,9 @@ pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> 
     let differs = format!("({old} COLLATE BINARY IS NOT {new} OR typeof({old}) <> typeof({new}))");
     let kind_after_update = format!("CASE WHEN {differs} THEN 'INSERT' ELSE 'UPDATE' END");
     let born_after_update = format!("CASE WHEN {differs} THEN n.ID ELSE 0 END");
-    // The kind of the change, the key, the birth of a key without a change so far, and when it is noted, each
-    // as an SQL expression.
+    // The arguments, each as an SQL expression: the kind of the change, the key, the birth of a key without a
+    // change so
+    // far, and the condition for recording the change.
     let note = |kind, key, born, when| {
         let places = [("kind", kind), ("key", key), ("born", born), ("when", when)];
         fill(include_str!("sql/note_change.sql"), &places)
@@ -64,7 +65,7 @@ pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> 
     if key.collation.eq_ignore_ascii_case("BINARY") {
         return triggers;
     }
-    // `REPLACE` takes a row with another spelling of the key away, and tells no trigger of it.
+    // `REPLACE` deletes a row with another spelling of the key without firing a trigger.
     let replaced = format!("(SELECT r.{id} FROM {table} AS r WHERE r.{id} = {new})");
     let is_other = format!("{replaced} COLLATE BINARY IS NOT {new} AND {replaced} IS NOT NULL");
     triggers.push(Trigger::new(
@@ -83,7 +84,7 @@ pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> 
     triggers
 }
 
-/// The triggers of the first version, which left a row for each change.
+/// The triggers of the first version, which left a row for every change.
 pub(super) fn of_first_version(options: &SqliteOptions) -> Vec<Trigger> {
     let texts = [
         include_str!("sql/v1/insert_trigger.sql"),

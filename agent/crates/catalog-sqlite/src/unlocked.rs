@@ -1,8 +1,9 @@
-//! Reading a file in WAL mode without its companions.
+//! Reading a file in WAL mode without its companion files.
 //!
-//! A WAL needs a file of shared memory beside the database, and whoever may not write in the folder cannot make
-//! it while no till has the file open. With no WAL there, all is in the database itself: it can be read as a file
-//! that nobody changes, if it is seen afterwards that nobody did (<https://www.sqlite.org/uri.html#uriimmutable>).
+//! A WAL needs a shared-memory file beside the database, and a user that may not write to the folder cannot
+//! create it while no till has the file open. If there is no WAL, everything is in the database file itself: it
+//! can be read as an immutable file, if a check afterwards shows that no program changed it
+//! (<https://www.sqlite.org/uri.html#uriimmutable>).
 
 use std::{
     fs,
@@ -18,7 +19,7 @@ use super::{
     footprint::Footprint,
 };
 
-/// How the file was before it was read without a lock.
+/// The state of the file before it was read without a lock.
 #[derive(Debug)]
 pub(super) struct Unlocked {
     path: PathBuf,
@@ -26,7 +27,7 @@ pub(super) struct Unlocked {
 }
 
 impl Unlocked {
-    /// Opens it so where it cannot be opened otherwise, and can be so.
+    /// Opens the file without a lock if it cannot be opened otherwise, and if this is possible.
     pub(super) fn open(path: &Path, failure: Fault) -> Work<(Connection, Self)> {
         if !matches!(&failure, Fault::Sql(error) if is_unopenable(error)) {
             return Err(failure);
@@ -38,16 +39,16 @@ impl Unlocked {
         let path = path.to_owned();
         match connect(&path) {
             Ok(connection) => Ok((connection, Self { path, before })),
-            // A folder, or what may not be read either.
+            // The path is a folder, or the file may not be read either.
             Err(_) => Err(failure),
         }
     }
 
-    /// Makes sure that nobody wrote since.
+    /// Checks that no program has written to the file since.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Busy`] when somebody did: what was read may be half of it.
+    /// [`CatalogError::Busy`] when a program has: what was read may be incomplete.
     pub(super) fn check(&self, operation: &'static str) -> Result<(), CatalogError> {
         match Footprint::of(&self.path) {
             Ok(now) if now == self.before => Ok(()),
@@ -61,8 +62,8 @@ impl Unlocked {
 }
 
 /// Whether the file's header says that it is in WAL mode
-/// (<https://www.sqlite.org/fileformat2.html#file_format_version_numbers>). For a connection that only reads:
-/// closing a file drops every lock of this process on it.
+/// (<https://www.sqlite.org/fileformat2.html#file_format_version_numbers>). Only for a connection that only
+/// reads: closing a file releases every lock that this process has on it.
 pub(super) fn is_in_wal_mode(path: &Path) -> bool {
     let mut header = [0; 20];
     let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
@@ -78,7 +79,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The file's address, whatever is in its name.
+/// The file's URI, whatever characters its name contains.
 fn address(path: &Path) -> String {
     use std::fmt::Write as _;
 

@@ -1,12 +1,13 @@
-//! One agent for one shop: an application lock, held for life on a connection of its own.
+//! One agent per shop: an application lock, held for the agent's lifetime on a connection of its own.
 //!
-//! The connection is in `tempdb`, where it keeps nobody from the shop's database, and the lock's name says which
-//! table of which database it is for. It is one per server: replicas of a database have one each.
+//! The connection is in `tempdb`, where it keeps no program out of the shop's database, and the lock's name
+//! says which table of which database it is for. There is one lock per server: each replica of a database has
+//! its own.
 //!
 //! A server notices only after a while that a connection broke, and until then the connection keeps its locks.
-//! Who holds a lock is told to no login without rights on the whole server. So each agent takes two: that of the
-//! table, and before it one of its own name on that table. When its own is taken, the holder of both is itself,
-//! earlier.
+//! A login without rights on the whole server cannot find out which session holds a lock. So each agent takes
+//! two locks: one for the table, and before it one for its own name on that table. If the agent's own lock is
+//! already taken, an earlier connection of this agent holds both.
 
 use shopmaster_catalog::CatalogError;
 use tokio::sync::Mutex;
@@ -15,22 +16,22 @@ use super::{
     SqlServerOptions,
     entry::Entry,
     error::{QueryError, QueryResult},
-    session::{SIGN_OF_LIFE, Session},
+    session::{LIVENESS_TIMEOUT, Session},
 };
 
-/// What this agent holds, if anything.
+/// The locks that this agent holds, if any.
 #[derive(Default)]
 pub(crate) struct Claim(Mutex<Option<Held>>);
 
 struct Held {
-    /// The lock lives as long as the connection.
+    /// The locks last as long as the connection.
     session: Session,
     object_id: i32,
     resource: String,
 }
 
 impl Claim {
-    /// Makes sure that the lock of a table is still ours. False when it is not.
+    /// Whether this agent still holds the lock of a table.
     pub(crate) async fn holds(&self, object_id: i32) -> bool {
         let mut held = self.0.lock().await;
         match held.as_mut() {
@@ -39,7 +40,7 @@ impl Claim {
         }
     }
 
-    /// Takes the lock of a table of this database, or makes sure that it is still ours.
+    /// Takes the lock of a table of this database, or checks that this agent still holds it.
     pub(crate) async fn hold(
         &self,
         entry: &Entry,
@@ -55,7 +56,7 @@ impl Claim {
         {
             return Ok(());
         }
-        // The connection broke, or the table is another one: whoever takes the lock now is the one.
+        // The connection broke, or the table has changed: the agent that takes the lock now serves the table.
         *held = None;
         let session = entry.open(options).await?;
         let session = take(options, session, &resource).await?;
@@ -67,10 +68,10 @@ impl Claim {
         Ok(())
     }
 
-    /// Whether its connection still stands. Tells a session that was ended from a server that is away, and a
-    /// line that broke.
+    /// Whether the connection that holds the locks still works. This tells a session that was ended from a
+    /// server that is down or a network that failed.
     pub(crate) async fn answers(&self) -> bool {
-        // Whoever has it now opens it, or finds out that it is dead.
+        // The call that holds the mutex is opening the connection, or will find out that it is broken.
         let Ok(mut held) = self.0.try_lock() else {
             return false;
         };
@@ -86,7 +87,7 @@ impl Held {
         matches!(self.mode().await, Ok(Some(mode)) if mode == "Exclusive")
     }
 
-    /// How the server says that the lock is held by this session.
+    /// The mode in which this session holds the lock, as the server reports it.
     async fn mode(&mut self) -> QueryResult<Option<String>> {
         if self.session.is_spoiled() {
             return Err(QueryError::TimedOut);
@@ -94,7 +95,7 @@ impl Held {
         let sql = include_str!("sql/claimed.sql");
         let rows = self
             .session
-            .rows_within(SIGN_OF_LIFE, sql, &[&self.resource])
+            .rows_within(LIVENESS_TIMEOUT, sql, &[&self.resource])
             .await?;
         let mode = rows.first().map(|row| row.try_get::<&str, _>(0));
         Ok(mode.transpose()?.flatten().map(str::to_owned))
@@ -116,7 +117,7 @@ async fn take(
         Ok::<_, QueryError>(answer.transpose()?.flatten())
     };
     let place = || format!("`{}` on `{}`", options.database, options.server);
-    // 0 and 1 are held; below zero is not, whatever the number.
+    // 0 and 1 mean that the lock is held; a negative number means that it is not.
     let is_held = |answer: Option<i32>| answer.is_some_and(|answer| answer >= 0);
     if !is_held(answer(0)?) {
         return Err(CatalogError::OwnConnection(place()).into());

@@ -1,4 +1,4 @@
-//! Connections to the configured server, and what to do when there is none.
+//! Connections to the configured server, and the remedies when connecting fails.
 
 use std::borrow::Cow;
 
@@ -7,20 +7,20 @@ use tds_connect::{ConnectError, ConnectOptions, Connection};
 
 use super::{SqlServerOptions, error::QueryResult};
 
-/// What an administrator sees as the program.
+/// The program name that an administrator of the server sees.
 pub(crate) const PROGRAM: &str = "shopMaster";
 
 /// Connects and logs in.
 ///
 /// # Errors
 ///
-/// `CatalogError::Connect`, with the cause.
+/// `CatalogError::Connect`, which contains the cause.
 pub(crate) async fn open(options: &SqlServerOptions) -> QueryResult<Connection> {
     let connected = tds_connect::connect(&connect_options(options)).await;
     Ok(connected.map_err(|error| failed(options, error))?)
 }
 
-/// That the configured server cannot be used, and what to do about it.
+/// The error that the configured server cannot be used, with what to do about it.
 pub(crate) fn failed(options: &SqlServerOptions, error: ConnectError) -> CatalogError {
     CatalogError::Connect {
         server: options.server.clone(),
@@ -63,34 +63,34 @@ fn remedy(error: &ConnectError) -> Cow<'static, str> {
     let text = match error {
         ConnectError::CertificateNotTrusted { fingerprint, .. } => {
             return format!(
-                "Compare the fingerprint with the server's own certificate; when it is the same, run `shopmasterctl configure --trust pin:{fingerprint}`"
+                "Compare the fingerprint with the server's own certificate; if they match, run `shopmasterctl configure --trust pin:{fingerprint}`"
             )
             .into();
         }
         ConnectError::BadServer(_) => {
-            r"Write the server as `host`, `host,port` or `host\instance` with `shopmasterctl configure --server`"
+            r"Enter the server as `host`, `host,port` or `host\instance` with `shopmasterctl configure --server NAME`"
         }
         ConnectError::NameNotFound(_) => {
             "Check the name with `shopmasterctl configure --server HOST`, or use the computer's address"
         }
         ConnectError::PortClosed { .. } => {
-            "Check that SQL Server runs. SQL Server Express is installed with TCP/IP off: in SQL Server Configuration Manager enable TCP/IP under \"Protocols\" of the instance, give it a port, and restart the instance"
+            "Check that SQL Server is running. SQL Server Express is installed with TCP/IP disabled: in SQL Server Configuration Manager, enable TCP/IP under \"Protocols\" of the instance, give it a port, and restart the instance"
         }
         ConnectError::Silent(_) | ConnectError::NoRoute { .. } => {
-            "Check that the computer is on, that its firewall lets SQL Server's port through, and that the name is right"
+            "Check that the computer is on, that its firewall allows SQL Server's port, and that the name is right"
         }
         ConnectError::BrowserSilent { .. } => {
-            "Start the service \"SQL Server Browser\" on that computer and let UDP port 1434 through its firewall, or name the port: `shopmasterctl configure --server HOST,PORT`"
+            "Start the service \"SQL Server Browser\" on that computer and allow UDP port 1434 through its firewall, or configure the port: `shopmasterctl configure --server HOST,PORT`"
         }
         ConnectError::InstanceUnknown { .. } => {
             "Check the instance's name, and that TCP/IP is enabled for it in SQL Server Configuration Manager"
         }
         ConnectError::EncryptionRefused => {
-            "Install a certificate on the server; or, where the network is trusted, run `shopmasterctl configure --encryption none`"
+            "Install a certificate on the server; if the network is trusted, run `shopmasterctl configure --encryption none`"
         }
         ConnectError::EncryptionDemanded => "Run `shopmasterctl configure --encryption required`",
         ConnectError::TlsRefused { .. } => {
-            "Old servers speak only old TLS: TLS 1.2 with forward secrecy needs SQL Server 2016 or later (or the last service pack of 2008 to 2014) on Windows 10 or Windows Server 2016 or later; or, where the network is trusted, run `shopmasterctl configure --encryption none`"
+            "Update the server: TLS 1.2 with forward secrecy needs SQL Server 2016 or later (or the last service pack of 2008 to 2014) on Windows 10 or Windows Server 2016 or later; if the network is trusted, run `shopmasterctl configure --encryption none`"
         }
         ConnectError::LoginFailed { number: 18470, .. }
         | ConnectError::LoginFailed {
@@ -107,7 +107,7 @@ fn remedy(error: &ConnectError) -> Cow<'static, str> {
             state: 58,
             ..
         } => {
-            "The server takes Windows logins only: allow SQL logins (\"SQL Server and Windows Authentication mode\"), or use a Windows login"
+            "The server accepts only Windows logins: allow SQL logins (\"SQL Server and Windows Authentication mode\"), or use a Windows login"
         }
         ConnectError::LoginFailed {
             number: 18456,
@@ -121,23 +121,23 @@ fn remedy(error: &ConnectError) -> Cow<'static, str> {
             "The password has expired or must be changed: set a new one on the server, then run `shopmasterctl configure --sql-password-stdin`"
         }
         ConnectError::LoginFailed { .. } => {
-            "Check name and password with `shopmasterctl configure --username NAME --sql-password-stdin`; the server's own error log names the cause"
+            "Check the name and password with `shopmasterctl configure --username NAME --sql-password-stdin`; the server's own error log says why"
         }
         ConnectError::DatabaseMissing(_) => {
-            "Check the name with `shopmasterctl configure --database NAME`, and that the login has a user in it"
+            "Check the name with `shopmasterctl configure --database NAME`, and create a user for the login in that database"
         }
         ConnectError::NotReady { .. } => {
-            "Nothing, if it was once: it is tried again; else look at the server's own error log"
+            "If this happened only once, ignore it: shopMaster retries automatically; otherwise check the server's own error log"
         }
         ConnectError::SentOn(_) => {
-            "Name that server with `shopmasterctl configure --server`, or run `shopmasterctl configure --encryption required`: with all encrypted, it is gone to once"
+            "Configure that server with `shopmasterctl configure --server NAME`, or run `shopmasterctl configure --encryption required`: shopMaster follows one redirect when everything is encrypted"
         }
         ConnectError::NoWindows => {
             "Use a SQL login: `shopmasterctl configure --auth sql --username NAME --sql-password-stdin`"
         }
         ConnectError::NoPassword => "Run `shopmasterctl configure --sql-password-stdin`",
         ConnectError::NoSqlServer { .. } => {
-            "Check the port: is it SQL Server that listens there? A server that forces strict encryption (TDS 8.0) is not supported"
+            "Check the port. A server that enforces strict encryption (TDS 8.0) is not supported"
         }
     };
     Cow::Borrowed(text)

@@ -1,16 +1,16 @@
-//! Types of columns, as the catalogue views have them.
+//! Column types, as the catalog views describe them.
 
-/// A column's type, an alias type by what it stands for.
+/// A column's type; an alias type is given by its base type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DataType {
-    /// In lower case: `nvarchar`.
+    /// The type's name in lower case: `nvarchar`.
     pub(crate) name: String,
-    /// In bytes; -1 for `max`.
+    /// The maximum length in bytes; -1 for `max`.
     pub(crate) max_length: i32,
-    /// Digits of a number.
+    /// How many digits a number has.
     pub(crate) precision: u8,
-    /// Digits behind the point.
+    /// How many of them are after the decimal point.
     pub(crate) scale: u8,
-    /// Of texts.
+    /// The collation of a text type.
     pub(crate) collation: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! From a failure to its cause: what the server's number leaves open is looked at.
+//! Finds the cause of a failure by examining what the server's error number leaves open.
 
 use shopmaster_catalog::CatalogError;
 
@@ -9,8 +9,8 @@ use super::{
     session::Session,
 };
 
-/// The cause that the callers know. What the number leaves open is looked at: engines that speak the
-/// same protocol have one number for most errors.
+/// The catalog's error for a fault. What the number leaves open is examined: some engines that use the same
+/// protocol have one number for most errors.
 pub(crate) async fn explained(
     fault: QueryError,
     session: &mut Session,
@@ -25,7 +25,7 @@ pub(crate) async fn explained(
     named(fault, operation)
 }
 
-/// What is not there, or not as it has to be.
+/// The object that is missing, or not as it has to be.
 async fn missing(
     session: &mut Session,
     options: &SqlServerOptions,

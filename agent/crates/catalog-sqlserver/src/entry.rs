@@ -1,12 +1,14 @@
-//! How the shop's database is entered and left.
+//! How the agent enters and leaves the shop's database.
 //!
-//! A session keeps a shared lock on the database that it is in, and so keeps everybody away who wants that one
-//! alone: for a restore, to detach it, to take it off. Ours wait in `tempdb`, where no such lock is held. They
-//! look from there, enter for one call when the database is open to everybody, and leave at its end. Who was
-//! thrown out stays out for a minute: the one who wants it alone comes next, and must not find us in his place.
+//! A session keeps a shared lock on the database that it is in, which blocks every program that needs the
+//! database exclusively: to restore it, to detach it, or to set it offline. The agent's sessions wait in
+//! `tempdb`, where they hold no such lock. They check the database from there, enter it for one call when it is
+//! open to everyone, and leave at the end of the call. After its session was ended, the agent stays out for a
+//! minute: the program that needs the database exclusively connects next, and must not find the agent in its
+//! place.
 //!
-//! Where one connection cannot go from one database to another (Azure SQL Database, and users that are contained
-//! in their database) each has to log in to the shop's own and stays in it.
+//! Where one connection cannot switch between databases (Azure SQL Database, and contained database users),
+//! each connection has to log in to the shop's database and stays in it.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -22,55 +24,55 @@ use super::{
     connect::failed,
     error::{QueryError, QueryResult},
     quote::identifier,
-    session::{DEADLINE, SIGN_OF_LIFE, Session, Visit},
+    session::{LIVENESS_TIMEOUT, STATEMENT_TIMEOUT, Session, Visit},
     state::{DatabaseState, Look, closed, refusal},
 };
 
-/// Where every login may be, and keeps nothing from anybody.
+/// A database that every login may use, and in which a session blocks no other program.
 const OUTSIDE: &str = "tempdb";
-/// How long we stay out after we were thrown out.
-const GIVE_WAY: Duration = Duration::from_secs(60);
-/// From one login into the database itself to the next, after the login to `tempdb` was refused: where it is the
-/// password that is wrong, each one counts towards locking the account.
-const DIRECT_AGAIN: Duration = Duration::from_secs(60);
+/// How long the agent stays out of the database after its session was ended.
+const STAY_OUT: Duration = Duration::from_secs(60);
+/// The time between two logins directly to the database after the login to `tempdb` was refused: if the
+/// password is wrong, each login counts towards locking the account.
+const DIRECT_LOGIN_INTERVAL: Duration = Duration::from_secs(60);
 /// "USE is not supported to switch between databases", of Azure SQL Database.
 const NO_USE: u32 = 40_508;
 
-/// What is known of the way in.
+/// What is known about how to enter the database.
 #[derive(Debug, Default)]
 pub(crate) struct Entry(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Only a login into the database itself gets in.
+    /// Whether only a login directly to the database can enter it.
     is_direct: bool,
     tried_directly: Option<Instant>,
     left_alone: Option<LeftAlone>,
 }
 
-/// Since when and why we stay out.
+/// Since when and why the agent stays out.
 #[derive(Debug, Clone, Copy)]
 struct LeftAlone {
     at: Instant,
     state: Closed,
-    /// The run of the server in which that was. Another one has forgotten who wanted what.
+    /// When the server was started then. After a restart, no program is waiting for the database any more.
     server_start: Option<i32>,
 }
 
-/// What came of a try to enter.
+/// The result of an attempt to enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entered {
-    /// The session is in it.
+    /// The session is in the database.
     Inside,
-    /// Nobody gets in this way: another session is needed, which logs in to it.
+    /// No session can enter in this way: a new session must log in directly to the database.
     OnlyDirectly,
 }
 
 impl Entry {
-    /// Opens a session: outside, or else inside for as long as it lives.
+    /// Opens a session: outside the database, or else inside it for the session's lifetime.
     pub(crate) async fn open(&self, options: &SqlServerOptions) -> QueryResult<Session> {
         if self.known().is_direct {
-            // It enters unseen.
+            // Logging in enters the database without a check of its state.
             if let Some(state) = self.left_alone() {
                 return Err(closed(options.database.clone(), state));
             }
@@ -89,7 +91,7 @@ impl Entry {
     async fn open_directly(&self, options: &SqlServerOptions) -> QueryResult<Session> {
         let mut session = Session::open(options).await?;
         match session.batch(include_str!("sql/leave.sql")).await {
-            // It was turned away by chance.
+            // The refusal before was only temporary.
             Ok(_) => Ok(session),
             Err(_) if !session.is_spoiled() => {
                 self.known().is_direct = true;
@@ -99,22 +101,23 @@ impl Entry {
         }
     }
 
-    /// Looks at the database: it is open to everybody, as far as can be seen, and we need not give way.
+    /// Checks that the database is open to everyone, as far as can be seen, and that the agent need not stay
+    /// out.
     pub(crate) async fn look(
         &self,
         session: &mut Session,
         options: &SqlServerOptions,
     ) -> QueryResult<Look> {
-        // A dead connection does not know that it is, and a new one may be slow.
+        // A broken connection must be noticed soon, while a new one may be slow.
         let deadline = match session.is_new() {
-            true => DEADLINE,
-            false => SIGN_OF_LIFE,
+            true => STATEMENT_TIMEOUT,
+            false => LIVENESS_TIMEOUT,
         };
         let look = Look::read(session, options, deadline).await?;
         if let Some(state) = look.closed()
             && session.stays()
         {
-            // It can look from inside only, and is in the way there.
+            // The session can check only from inside, and blocks other programs there.
             session.retire();
             self.leave_alone(state, session.server_start());
         }
@@ -123,7 +126,7 @@ impl Entry {
         Ok(look)
     }
 
-    /// Enters, right after a look.
+    /// Enters the database, right after a check.
     pub(crate) async fn enter(
         &self,
         session: &mut Session,
@@ -147,7 +150,7 @@ impl Entry {
         }
         let seen = match look.0 {
             Some(database) => Some(database),
-            // It is hidden from this login as long as that is outside.
+            // The database is hidden from this login while the session is outside.
             None => self.seen_from_inside(session, options).await?,
         };
         let name = seen.map(|database| database.name);
@@ -163,7 +166,7 @@ impl Entry {
         session: &mut Session,
         options: &SqlServerOptions,
     ) -> QueryResult<Option<DatabaseState>> {
-        let seen = Look::read(session, options, DEADLINE).await?;
+        let seen = Look::read(session, options, STATEMENT_TIMEOUT).await?;
         if let Err(fault) = seen.check() {
             leave(session).await;
             return Err(fault);
@@ -171,27 +174,27 @@ impl Entry {
         Ok(seen.0)
     }
 
-    /// Our session was ended in the middle of a visit, and others of ours were not: somebody wants the database
-    /// alone.
+    /// Records that the agent's session was ended during a visit, and its other sessions were not: a program
+    /// needs the database exclusively.
     pub(crate) fn note_thrown_out(&self, visit: &Visit) {
         tracing::info!(
             database = visit.database,
-            "the server ended our session in the shop's database; it is left alone for a minute"
+            "the server ended shopMaster's session in the shop's database; shopMaster stays out for a minute"
         );
         self.leave_alone(Closed::Taken, visit.server_start);
     }
 
-    /// The server is gone, and with it whoever wanted the database alone.
+    /// Records that the server is down: no program needs the database exclusively any more.
     pub(crate) fn note_server_gone(&self) {
         self.known().left_alone = None;
     }
 
-    /// Whether we stay out, as far as is known without looking.
+    /// Whether the agent stays out, as far as is known without a check.
     pub(crate) fn gives_way(&self) -> bool {
         self.left_alone().is_some()
     }
 
-    /// Finds the way in anew: somebody may have changed the login.
+    /// Forgets how to enter the database, because the login may have been changed.
     pub(crate) fn forget_way(&self) {
         let mut known = self.known();
         known.is_direct = false;
@@ -206,10 +209,10 @@ impl Entry {
         });
     }
 
-    /// Why it is left alone, while it is.
+    /// Why the agent stays out, while it does.
     fn left_alone(&self) -> Option<Closed> {
         let left_alone = self.known().left_alone;
-        let left_alone = left_alone.filter(|before| before.at.elapsed() < GIVE_WAY);
+        let left_alone = left_alone.filter(|before| before.at.elapsed() < STAY_OUT);
         left_alone.map(|before| before.state)
     }
 
@@ -218,7 +221,7 @@ impl Entry {
         let Some(before) = known.left_alone else {
             return Ok(());
         };
-        if before.at.elapsed() < GIVE_WAY && before.server_start == server_start {
+        if before.at.elapsed() < STAY_OUT && before.server_start == server_start {
             return Err(closed(options.database.clone(), before.state));
         }
         known.left_alone = None;
@@ -231,7 +234,7 @@ impl Entry {
             Some(ConnectError::DatabaseMissing(_))
         );
         let mut known = self.known();
-        let is_early = |tried: Instant| tried.elapsed() < DIRECT_AGAIN;
+        let is_early = |tried: Instant| tried.elapsed() < DIRECT_LOGIN_INTERVAL;
         if counts && known.tried_directly.is_some_and(is_early) {
             return false;
         }
@@ -244,19 +247,19 @@ impl Entry {
     }
 }
 
-/// Leaves the database at the end of a call. A session that cannot is closed, and so left it as well.
+/// Leaves the database at the end of a call. A session that cannot leave is closed, which leaves it as well.
 pub(crate) async fn leave(session: &mut Session) {
     session.end();
     if session.stays() {
         return;
     }
-    let left = session.batch_within(SIGN_OF_LIFE, include_str!("sql/leave.sql"));
+    let left = session.batch_within(LIVENESS_TIMEOUT, include_str!("sql/leave.sql"));
     if left.await.is_err() {
         session.retire();
     }
 }
 
-/// Whether the server knows the login, or may know it, in the database itself only.
+/// Whether the server knows, or may know, the login only in the database itself.
 fn is_turned_away(fault: &QueryError) -> bool {
     matches!(
         fault.connect_error(),
@@ -264,7 +267,7 @@ fn is_turned_away(fault: &QueryError) -> bool {
     )
 }
 
-/// Why the server does not let us into the database.
+/// Why the server does not let the session into the database.
 fn refused(fault: QueryError, options: &SqlServerOptions) -> QueryError {
     let Some(number) = fault.number().filter(|_| !fault.is_passing()) else {
         return fault;
@@ -273,7 +276,7 @@ fn refused(fault: QueryError, options: &SqlServerOptions) -> QueryError {
         return closed(options.database.clone(), state);
     }
     match (number, fault) {
-        // There is none, or this login has no user in it.
+        // The database does not exist, or this login has no user in it.
         (911 | 916, _) => {
             let missing = ConnectError::DatabaseMissing(options.database.clone());
             failed(options, missing).into()
@@ -308,7 +311,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_was_thrown_out_stays_out_for_a_minute() {
         let (entry, options) = thrown_out();
-        tokio::time::advance(GIVE_WAY - Duration::from_millis(1)).await;
+        tokio::time::advance(STAY_OUT - Duration::from_millis(1)).await;
         assert!(entry.gives_way());
         let fault = entry.give_way(FIRST_START, &options).unwrap_err();
         let QueryError::Known(error) = fault else {

@@ -1,4 +1,4 @@
-//! From what the server and the driver say to what the catalog says.
+//! Converts the errors of the server and the driver into the catalog's.
 //!
 //! Sources: <https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/database-engine-events-and-errors>.
 
@@ -6,24 +6,24 @@ use shopmaster_catalog::CatalogError;
 use tds_connect::ConnectError;
 use tiberius::error::Error;
 
-/// Why a piece of work on a session failed.
+/// Why work on a session failed.
 #[derive(Debug)]
 pub(crate) enum QueryError {
-    /// Known by name already.
+    /// A named error of the catalog.
     Known(CatalogError),
-    /// The server or the driver said so.
+    /// An error that the server or the driver reported.
     Sql(Error),
-    /// The deadline passed.
+    /// The work took too long.
     TimedOut,
 }
 
 /// "Cannot continue the execution because the session is in the kill state".
 const KILLED: u32 = 596;
 
-/// What a piece of work on a session gives.
+/// The result of work on a session.
 pub(crate) type QueryResult<T> = Result<T, QueryError>;
 
-/// What a piece of work is over: which object it is that is missing.
+/// What work on a session is about: the object to name when one is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The product table.
@@ -32,17 +32,17 @@ pub(crate) enum Target {
     ChangeLog,
     /// The owner's table.
     Owner,
-    /// Neither.
+    /// None of these.
     Nothing,
 }
 
 impl QueryError {
-    /// Whether it is the server's own word, after which the connection goes on.
+    /// Whether the server itself reported the error, so that the connection can still be used.
     pub(crate) fn is_server(&self) -> bool {
         self.number().is_some()
     }
 
-    /// Why there is no connection, where that is the failure.
+    /// Why connecting failed, if that is the fault.
     pub(crate) fn connect_error(&self) -> Option<&ConnectError> {
         match self {
             Self::Known(CatalogError::Connect { cause, .. }) => cause.error.downcast_ref(),
@@ -58,8 +58,8 @@ impl QueryError {
         }
     }
 
-    /// Whether the server says that this login may not: on an object, a column, in a database, on the
-    /// server, or because it cannot find what we name.
+    /// Whether the server says that this login has no right: on an object, a column, in a database, on the
+    /// server, or because the server cannot find a named object.
     pub(crate) fn is_denied(&self) -> bool {
         matches!(
             self.number(),
@@ -81,12 +81,13 @@ impl QueryError {
         )
     }
 
-    /// Whether somebody else held a lock for longer than we wait.
+    /// Whether another session held a lock for longer than the lock timeout.
     pub(crate) fn is_lock_timeout(&self) -> bool {
         self.number() == Some(1222)
     }
 
-    /// Whether the session was ended while its statement ran: by word, or by closing the connection.
+    /// Whether the session was ended while its statement ran: by an error, or because the connection was
+    /// closed.
     pub(crate) fn is_end_of_session(&self) -> bool {
         match self {
             Self::Sql(Error::Server(token)) => token.code() == KILLED,
@@ -95,23 +96,23 @@ impl QueryError {
         }
     }
 
-    /// Whether the server says so itself that somebody ended the session.
+    /// Whether the server itself says that the session was killed.
     pub(crate) fn is_killed(&self) -> bool {
         self.number() == Some(KILLED)
     }
 
-    /// Whether an index allows no locks of single rows, which the statement asked for.
+    /// Whether an index does not allow row locks, which the statement asked for.
     pub(crate) fn is_without_row_locks(&self) -> bool {
         self.number() == Some(651)
     }
 
-    /// Whether somebody else was in the way: a deadlock, a lock, a snapshot that is not the newest any more.
+    /// Whether another session got in the way: a deadlock, a lock, or a snapshot that is no longer the newest.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self.number(), Some(1204 | 1205 | 1222 | 3960))
     }
 }
 
-/// The cause by its number alone.
+/// The catalog's error, determined by the number alone.
 pub(crate) fn named(fault: QueryError, operation: &'static str) -> CatalogError {
     let is_denied = fault.is_denied();
     let error = match fault {
@@ -137,7 +138,7 @@ pub(crate) fn named(fault: QueryError, operation: &'static str) -> CatalogError 
     }
 }
 
-/// Whether the server ended the connection, the network did, or what came is not the protocol.
+/// Whether the connection was lost: the server or the network ended it, or the protocol was violated.
 fn lost(error: &Error) -> bool {
     match error {
         Error::Server(token) => token.class() >= 20,

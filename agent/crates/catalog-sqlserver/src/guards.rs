@@ -1,5 +1,6 @@
-//! What the database keeps from this login without saying so: values that are masked or encrypted, and rows
-//! that a policy hides. What was read so would be published as if it were real, or taken for gone.
+//! What the database hides from this login without saying so: values that are masked or encrypted, and rows
+//! that a security policy hides. Otherwise, masked values would be sent as if they were real, and hidden rows
+//! would count as gone from the shop.
 //!
 //! Sources: <https://learn.microsoft.com/en-us/sql/relational-databases/security/dynamic-data-masking>,
 //! <https://learn.microsoft.com/en-us/sql/relational-databases/security/row-level-security>,
@@ -20,7 +21,7 @@ use super::{
     sight::Look,
 };
 
-/// Reads what the database knows of the product table, and makes sure that it shows the rows as they are.
+/// Reads the product table's description, and checks that the table shows its rows as they are.
 ///
 /// # Errors
 ///
@@ -31,7 +32,7 @@ pub(crate) async fn read(session: &mut Session, options: &SqlServerOptions) -> Q
     Ok(table)
 }
 
-/// Whether the table shows itself to this login as it is.
+/// Checks that the table shows itself to this login as it is.
 ///
 /// # Errors
 ///
@@ -104,10 +105,10 @@ struct Predicate {
     policy: String,
 }
 
-/// The words of a view's query and of those of the views in it.
+/// The words of a view's query, and of the queries of the views in it.
 struct Query {
     tokens: Vec<Token>,
-    /// Some of it cannot be read, or it takes all columns: it may name anything.
+    /// Whether some of it cannot be read, or it selects all columns: then it may name anything.
     is_open: bool,
 }
 
@@ -151,13 +152,13 @@ impl Query {
         self.tokens.iter().any(|token| token.names(name))
     }
 
-    /// Whether it may give something of this name.
+    /// Whether the query may return something with this name.
     fn names(&self, name: &str) -> bool {
         self.is_open || self.has(name)
     }
 }
 
-/// What a view of the catalogue shows; nothing where the server or the rights do not let it.
+/// The rows of a catalog view; none where the server or this login's rights do not show them.
 async fn seen(session: &mut Session, sql: &str) -> QueryResult<Vec<Row>> {
     Ok(match Look::at(session, sql, &[]).await? {
         Look::Seen(rows) => rows,
@@ -180,7 +181,7 @@ async fn unmasked(session: &mut Session, place: &Place) -> QueryResult<()> {
     Err(CatalogError::Denied {
         operation: "see masked columns",
         source: format!(
-            "`{}` of `{}.{}` is shown masked to it, and the mask would be published: a DBA has to run GRANT UNMASK TO {}",
+            "`{}` of `{}.{}` is masked for this login, and the mask would be sent: a DBA has to run GRANT UNMASK TO {}",
             place.column,
             place.schema,
             place.table,
@@ -201,7 +202,7 @@ async fn sees_all(session: &mut Session, predicate: &Predicate) -> QueryResult<(
     Err(CatalogError::Denied {
         operation: "see every row",
         source: format!(
-            "the security policy `{}` on `{}.{}` hides {what} from it, and they would be taken for gone: the policy has to let this login see all of them",
+            "the security policy `{}` on `{}.{}` hides {what} from this login, and they would count as gone from the shop: the policy must let this login see all of them",
             predicate.policy, predicate.schema, predicate.table
         )
         .into(),
@@ -209,10 +210,10 @@ async fn sees_all(session: &mut Session, predicate: &Predicate) -> QueryResult<(
     .into())
 }
 
-/// How many rows of the table this login is not shown, by the server's own count; none when that is not known.
-/// What others have not committed makes a difference for a moment.
+/// How many rows of the table are hidden from this login, by the server's own count; none when that is unknown.
+/// Uncommitted changes of others can make a difference for a moment.
 ///
-/// A policy that hides them may itself be hidden from this login.
+/// A policy that hides rows may itself be hidden from this login.
 pub(crate) async fn hidden(session: &mut Session, table: &Table) -> QueryResult<Option<u64>> {
     hidden_rows(session, table.object_id, &table.quoted()).await
 }
@@ -242,7 +243,7 @@ pub(crate) fn hidden_rows_text(object_id: i32, table: &str) -> String {
 }
 
 fn encrypted(table: &Table, column: &Column) -> CatalogError {
-    let reason = "the shop's program encrypts it (Always Encrypted), and its values cannot be read";
+    let reason = "the shop's program encrypts it (Always Encrypted), so its values cannot be read";
     let (label, name) = (label(table), column.name.clone());
     if *column == table.id {
         return CatalogError::UnfitKey {

@@ -1,7 +1,7 @@
-//! Keys between a column of SQL Server and the rest of the program.
+//! Converts keys between a column of SQL Server and the rest of the program.
 //!
 //! Every parameter is cast to the column's own type and collation, so that an index seek stays a seek, and
-//! every text comes as `nvarchar`, so that it is the server that converts code pages.
+//! every text is read as `nvarchar`, so that the server converts code pages.
 
 use std::borrow::Cow;
 
@@ -17,23 +17,23 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyType {
     form: Form,
-    /// `varchar(25)`.
+    /// The declared type: `varchar(25)`.
     declared: String,
-    /// Of texts.
+    /// The collation of a text type.
     collation: Option<String>,
-    /// Bytes of the longest value.
+    /// How many bytes the longest value has.
     bytes: i32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Whole numbers from the first to the second.
+    /// Whole numbers, from the first to the second value.
     Integer(i64, i64),
-    /// At most this many UTF-16 units.
+    /// Text of at most this many UTF-16 units.
     Unicode(usize),
-    /// At most this many bytes of a code page.
+    /// Text of at most this many bytes in a code page.
     CodePage(usize),
-    /// `6F9619FF-8B86-D011-B42D-00C04FC964FF`.
+    /// A GUID: `6F9619FF-8B86-D011-B42D-00C04FC964FF`.
     Guid,
 }
 
@@ -68,7 +68,7 @@ impl KeyType {
             "decimal" | "numeric" if column.scale == 0 => {
                 return Err("it has more than 18 digits".to_owned());
             }
-            "decimal" | "numeric" => return Err("it has digits behind the point".to_owned()),
+            "decimal" | "numeric" => return Err("it has digits after the decimal point".to_owned()),
             "char" | "varchar" | "nchar" | "nvarchar" => return Self::of_text(column),
             "uniqueidentifier" => (Form::Guid, "uniqueidentifier".to_owned(), 16),
             other => return Err(format!("its type is {other}")),
@@ -98,12 +98,12 @@ impl KeyType {
         })
     }
 
-    /// `varchar(25)`.
+    /// The declared type: `varchar(25)`.
     pub(crate) fn declared(&self) -> &str {
         &self.declared
     }
 
-    /// ` COLLATE Latin1_General_CI_AS`, or nothing.
+    /// The collation clause, ` COLLATE Latin1_General_CI_AS`, or an empty string.
     pub(crate) fn collate(&self) -> String {
         match &self.collation {
             Some(collation) => format!(" COLLATE {collation}"),
@@ -111,15 +111,15 @@ impl KeyType {
         }
     }
 
-    /// `varchar(25) COLLATE Latin1_General_CI_AS`: of a column that holds such keys.
+    /// The type of a column that can hold such keys: `varchar(25) COLLATE Latin1_General_CI_AS`.
     pub(crate) fn column(&self) -> String {
         format!("{}{}", self.declared, self.collate())
     }
 
-    /// A parameter as a value of the column.
+    /// Casts a parameter to a value of the column.
     ///
-    /// A text has its collation before the cast, too: it is by that one's code page that the server makes it
-    /// narrow, and by the database's otherwise.
+    /// For text, the collation is also given before the cast: the server uses its code page for converting to a
+    /// narrow string, and otherwise the database's.
     ///
     /// Source: <https://learn.microsoft.com/en-us/sql/t-sql/functions/cast-and-convert-transact-sql>.
     pub(crate) fn cast(&self, parameter: &str) -> String {
@@ -131,7 +131,7 @@ impl KeyType {
         format!("CAST({parameter}{before} AS {}){collate}", self.declared)
     }
 
-    /// A variable that holds any value of the column, whatever the database's own code page.
+    /// The type of a variable that can hold any value of the column, whatever the database's own code page.
     pub(crate) fn variable(&self) -> String {
         match self.form {
             Form::CodePage(length) if length <= 4_000 => format!("nvarchar({length})"),
@@ -140,7 +140,7 @@ impl KeyType {
         }
     }
 
-    /// A value of the column as it is read, see [`read`](Self::read).
+    /// The expression that selects a value of the column; see [`read`](Self::read).
     pub(crate) fn selected(&self, value: &str) -> String {
         match self.form {
             Form::Integer(..) => format!("CAST({value} AS bigint)"),
@@ -152,7 +152,7 @@ impl KeyType {
         }
     }
 
-    /// A value of the column as something that is equal only byte for byte.
+    /// An expression for a value of the column that compares byte for byte.
     pub(crate) fn exact(&self, value: &str) -> String {
         match self.form {
             Form::Integer(..) | Form::Guid => value.to_owned(),
@@ -162,19 +162,19 @@ impl KeyType {
         }
     }
 
-    /// Whether a text may become another one when it is cast to the column's type: characters that the code
-    /// page lacks. Then what it became is to be read back and compared.
+    /// Whether a text may change when it is cast to the column's type, because its code page lacks some
+    /// characters. Then the result must be read back and compared.
     pub(crate) fn is_lossy(&self) -> bool {
         matches!(self.form, Form::CodePage(_))
     }
 
-    /// Whether `read_back` is what `asked` becomes without loss; `char` pads with spaces.
+    /// Whether `read_back` is `asked` converted without loss; `char` pads with spaces.
     pub(crate) fn survives(&self, asked: &ProductId, read_back: &ProductId) -> bool {
         let trimmed = |id: &ProductId| id.to_string().trim_end_matches(' ').to_owned();
         !self.is_lossy() || trimmed(asked) == trimmed(read_back)
     }
 
-    /// The parameter for `id`; none when no value of the column can be it. A text of a number is not a
+    /// The parameter for `id`; none when no value of the column can equal it. The text of a number is not a
     /// number: `007` and `7` are two products.
     pub(crate) fn parameter(&self, id: &ProductId) -> Option<KeyParameter> {
         match (self.form, id) {
@@ -186,7 +186,7 @@ impl KeyType {
             (Form::Unicode(length), ProductId::Text(text)) => {
                 (text.encode_utf16().count() <= length).then(|| KeyParameter::Text(text.clone()))
             }
-            // A character of a code page is at least a byte, and at most one UTF-16 unit longer.
+            // A character of a code page takes at least one byte, and at most one UTF-16 unit more than bytes.
             (Form::CodePage(length), ProductId::Text(text)) => {
                 (text.chars().count() <= length).then(|| KeyParameter::Text(text.clone()))
             }
@@ -196,7 +196,7 @@ impl KeyType {
         }
     }
 
-    /// Some value of the column, where any will do.
+    /// Any value of the column, where the value does not matter.
     pub(crate) fn any(&self) -> KeyParameter {
         match self.form {
             Form::Integer(..) => KeyParameter::Integer(0),
@@ -235,7 +235,7 @@ impl<'a> IntoSql<'a> for KeyParameter {
     }
 }
 
-/// What the server takes for a `uniqueidentifier`; anything else fails the whole statement.
+/// Whether the server accepts the text as a `uniqueidentifier`; anything else fails the whole statement.
 fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(index, byte)| match index {
@@ -321,7 +321,7 @@ mod tests {
             (column("decimal", 13, 19, 0), "it has more than 18 digits"),
             (
                 column("decimal", 9, 18, 2),
-                "it has digits behind the point",
+                "it has digits after the decimal point",
             ),
             (
                 column("sql_variant", 8_016, 0, 0),

@@ -1,13 +1,13 @@
-//! The words of a T-SQL text, as far as it takes to tell what it touches.
+//! Splits T-SQL into words, as far as is needed to find out what it touches.
 
-/// A word of T-SQL; comments are left out.
+/// A token of T-SQL; comments are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Token {
-    /// In upper case.
+    /// A word, in upper case.
     Word(String),
-    /// What stood in brackets or double quotes.
+    /// The content of brackets or double quotes.
     Quoted(String),
-    /// A text, whatever is in it.
+    /// A string literal, whatever its content.
     Text,
     Sign(char),
 }
@@ -29,7 +29,7 @@ impl Token {
         self.name().is_some_and(|own| own == name.to_uppercase())
     }
 
-    /// In upper case, however it was quoted; none for what cannot be a name.
+    /// The name in upper case, however it was quoted; none for what cannot be a name.
     pub(crate) fn name(&self) -> Option<String> {
         match self {
             Self::Word(name) => Some(name.clone()),
@@ -71,7 +71,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// Comments nest.
+/// The rest of `text` after a block comment. Block comments nest.
 fn behind_comment(text: &str) -> &str {
     let (mut rest, mut depth) = (&text[2..], 1);
     while depth > 0 {
@@ -90,7 +90,7 @@ fn behind_comment(text: &str) -> &str {
     rest
 }
 
-/// What stands between two `end`, which is doubled inside, and what is behind. The first one is left out.
+/// The text up to `end`, which is doubled inside, and the rest after it. `text` begins after the opening quote.
 fn quoted(text: &str, end: char) -> (String, &str) {
     let mut name = String::new();
     let mut rest = &text[1..];

@@ -1,7 +1,7 @@
 //! The SQL Server catalog, for shops whose till keeps its products in SQL Server.
 //!
-//! The till comes first: statements are short, every one has a deadline, and we are the ones who give way.
-//! T-SQL lives in `sql/`, as constant texts: their first line names them for whoever looks at the server.
+//! The till has priority: statements are short, every one has a timeout, and in a conflict the agent gives way.
+//! T-SQL is in `sql/`, as constant texts: their first line names them for an administrator of the server.
 
 use std::sync::Arc;
 
@@ -47,27 +47,27 @@ pub use tds_connect::{Encryption, Login, Trust};
 #[doc(hidden)]
 pub use texts::texts;
 
-/// Which products, and how to reach them.
+/// Where the products are, and how to reach them.
 #[derive(Clone)]
 pub struct SqlServerOptions {
     /// `host`, `host,port`, `host\instance`, `.` or `(local)`.
     pub server: String,
     /// The database's name.
     pub database: String,
-    /// The product table, with its schema where it has one: `Products`, `dbo.Products`, `[a b].[c.d]`.
+    /// The product table, with or without its schema: `Products`, `dbo.Products`, `[a b].[c.d]`.
     pub table: String,
     /// The shop's names for the columns.
     pub columns: Columns,
-    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    /// How many digits after the decimal point prices are sent with; none for as many as the column has.
     pub price_digits: Option<u8>,
-    /// Who we are.
+    /// How to log in.
     pub login: Login,
-    /// What of a connection is encrypted; none for the default of the server.
+    /// How much of a connection is encrypted; none for the default.
     pub encryption: Option<Encryption>,
-    /// Which certificate is trusted; none for the default of the server.
+    /// Which certificate is trusted; none for the default.
     pub trust: Option<Trust>,
-    /// The agent that serves it, by a name of its own that survives restarts: tells a connection of ours, which
-    /// broke and which the server still keeps, from another agent's.
+    /// A name for this agent that survives restarts. It tells this agent's own broken connection, which the
+    /// server still keeps, from another agent's.
     pub claimant: String,
 }
 
@@ -80,7 +80,7 @@ pub struct SqlServerCatalog {
 }
 
 impl SqlServerCatalog {
-    /// Connects to nothing yet: every call opens what it needs, and keeps it.
+    /// Does not connect yet: every call opens the connections that it needs, and keeps them.
     #[must_use]
     pub fn new(options: SqlServerOptions) -> Self {
         Self {
@@ -120,13 +120,15 @@ impl Catalog for SqlServerCatalog {
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
-        // Whoever asks for a test asks whether it can be connected to.
+        // The user who runs a test also wants to know whether connecting works.
         self.pool.begin_anew();
         let checks = self
             .pool
-            .call("be inspected", Target::Nothing, async |session| {
-                Ok(preflight::inspect(session, &self.pool.options).await)
-            })
+            .call(
+                "inspect the product table",
+                Target::Nothing,
+                async |session| Ok(preflight::inspect(session, &self.pool.options).await),
+            )
             .await;
         let mut checks = checks.unwrap_or_else(|error| report::unopened(&error));
         let claimed = match Check::allow_claim(&checks) {
@@ -140,7 +142,7 @@ impl Catalog for SqlServerCatalog {
     async fn inspect_price(&self) -> Result<Check> {
         self.pool
             .call(
-                "look at the price column",
+                "inspect the price column",
                 Target::Products,
                 async |session| {
                     let table = self.pool.look(session).await?;
@@ -178,7 +180,7 @@ impl Catalog for SqlServerCatalog {
 
     async fn capture(&self) -> Result<CaptureStatus> {
         self.pool
-            .call("look at capture", Target::Products, async |session| {
+            .call("inspect capture", Target::Products, async |session| {
                 let table = self.pool.look(session).await?;
                 capture::status(session, &table).await
             })
@@ -209,7 +211,7 @@ impl Catalog for SqlServerCatalog {
     async fn owner(&self) -> Result<Option<Owner>> {
         let owner = self
             .pool
-            .call("read its owner", Target::Owner, async |session| {
+            .call("read the table's owner", Target::Owner, async |session| {
                 changes::owner(session).await
             })
             .await;
@@ -219,7 +221,7 @@ impl Catalog for SqlServerCatalog {
     async fn set_owner(&self, owner: &Owner) -> Result<()> {
         let done = self
             .pool
-            .call("record its owner", Target::Owner, async |session| {
+            .call("record the table's owner", Target::Owner, async |session| {
                 changes::set_owner(session, owner).await
             })
             .await;
@@ -237,7 +239,7 @@ impl Catalog for SqlServerCatalog {
     async fn backlog(&self) -> Result<Backlog> {
         self.pool
             .call(
-                "count the pending changes",
+                "count the waiting changes",
                 Target::ChangeLog,
                 async |session| self.counted.backlog(session).await,
             )
@@ -247,7 +249,7 @@ impl Catalog for SqlServerCatalog {
     async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
         self.pool
             .call(
-                "read the pending changes",
+                "read the waiting changes",
                 Target::ChangeLog,
                 async |session| changes::page(&self.pool, session, after, limit).await,
             )
@@ -281,7 +283,7 @@ impl Catalog for SqlServerCatalog {
                 async |session| changes::acknowledge(&self.pool, session, changes).await,
             )
             .await;
-        // Also where it failed: a part may be deleted.
+        // Also after a failure: some changes may have been deleted.
         self.counted.forget();
         deleted
     }
@@ -315,7 +317,7 @@ impl Catalog for SqlServerCatalog {
     async fn table_identity(&self) -> Result<Option<String>> {
         self.pool
             .call(
-                "look at the product table",
+                "inspect the product table",
                 Target::Products,
                 async |session| {
                     let table = self.pool.look(session).await?;
@@ -344,7 +346,8 @@ impl Catalog for SqlServerCatalog {
     }
 }
 
-/// Without capture there is no owner, and nowhere to record one.
+/// Turns "capture is not installed" into an empty answer: without capture there is no owner, and nowhere to
+/// record one.
 fn none_without_capture<T: Default>(answer: Result<T>) -> Result<T> {
     match answer {
         Err(CatalogError::NotInstalled) => Ok(T::default()),

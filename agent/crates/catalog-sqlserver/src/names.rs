@@ -1,25 +1,26 @@
-//! The configured names, as SQL Server reads them.
+//! Parses the configured names in the way that SQL Server does.
 
 use shopmaster_catalog::{CatalogError, Result};
 
 use super::quote::identifier;
 
-/// A schema, perhaps, and a name: both without quotes.
+/// An optional schema, and a name: both without quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TableName {
-    /// None for the login's default schema, or `dbo`.
+    /// The schema; none for the login's default schema, or `dbo`.
     pub(crate) schema: Option<String>,
     pub(crate) name: String,
 }
 
 impl TableName {
-    /// Reads `Products`, `dbo.Products`, `[a b].[c.d]]e]` or `"a b"."c""d"`. Spaces around a part are not
-    /// part of it. Whatever else is in a name is just an odd name: a table of it is missing.
+    /// Parses `Products`, `dbo.Products`, `[a b].[c.d]]e]` or `"a b"."c""d"`. Spaces around a part do not
+    /// belong to it. Any other character in a name just makes an odd name: a table with that name does not
+    /// exist.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::UnfitTable`] for a name of three and more parts, of an empty part, or of quotes that
-    /// do not match.
+    /// [`CatalogError::UnfitTable`] for a name with three or more parts, with an empty part, or with quotes
+    /// that do not match.
     ///
     /// Source: <https://learn.microsoft.com/en-us/sql/relational-databases/databases/database-identifiers>.
     pub(crate) fn parse(text: &str) -> Result<Self> {
@@ -39,13 +40,13 @@ impl TableName {
             Err(mut parts) => match (parts.pop(), parts.is_empty()) {
                 (Some(name), true) => Ok(Self { schema: None, name }),
                 _ => Err(unfit(
-                    "its name has more than a schema and a name; the database is a setting of its own, and a dot inside a name needs brackets",
+                    "its name has more parts than a schema and a name; the database is a separate setting, and a name with a dot needs brackets",
                 )),
             },
         }
     }
 
-    /// As T-SQL has it.
+    /// The name, quoted for T-SQL.
     pub(crate) fn quoted(&self) -> String {
         let name = identifier(&self.name);
         match &self.schema {
@@ -55,7 +56,7 @@ impl TableName {
     }
 }
 
-/// The parts between the dots; none when quotes do not match.
+/// The parts between the dots; none when the quotes do not match.
 pub(crate) fn parts(text: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -81,7 +82,7 @@ fn part(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The name up to `end`, which is doubled inside of it, and what is behind.
+/// The name up to `end`, which is doubled inside it, and the rest after it.
 fn quoted(text: &str, end: char) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut rest = text;
@@ -98,8 +99,8 @@ fn quoted(text: &str, end: char) -> Option<(String, &str)> {
     }
 }
 
-/// One spelling for each server: names of computers and instances know no case, and this computer has many
-/// names.
+/// One spelling for each server: names of computers and instances are case-insensitive, and this computer has
+/// many names.
 pub(crate) fn one_spelling(server: &str) -> String {
     let server = server.trim().to_lowercase();
     let end = server.find(['\\', ',']).unwrap_or(server.len());
@@ -146,8 +147,8 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused() {
         for (text, reason) in [
-            ("ProductsDB.dbo.Products", "a setting of its own"),
-            ("a.b.c.d", "a setting of its own"),
+            ("ProductsDB.dbo.Products", "a separate setting"),
+            ("a.b.c.d", "a separate setting"),
             ("ProductsDB..Products", "is empty"),
             ("", "is empty"),
             ("  ", "is empty"),

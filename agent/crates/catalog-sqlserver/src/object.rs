@@ -1,4 +1,4 @@
-//! What has one of our names, or is in our schema, as the catalogue views have it.
+//! Objects that have one of shopMaster's names or are in its schema, as the catalog views describe them.
 
 use tiberius::Row;
 
@@ -9,17 +9,17 @@ use super::{
     row::{number, text},
 };
 
-/// The schema of our own.
+/// shopMaster's own schema.
 pub(crate) const SCHEMA: &str = "shopmaster";
-/// What is in it.
+/// The objects in the schema.
 pub(crate) const CHANGE_LOG: &str = "ChangeLog";
 pub(crate) const PENDING: &str = "Pending";
 pub(crate) const OWNER: &str = "Owner";
-/// What our triggers' names begin with.
+/// The prefix of the names of shopMaster's triggers.
 pub(crate) const TRIGGER: &str = "shopmaster_capture_";
 /// The view over the ChangeLog, which is the same for every shop.
 pub(crate) const PENDING_TEXT: &str = include_str!("sql/create_pending.sql");
-/// What is in our trigger's text and in nobody else's.
+/// The comment that only shopMaster's triggers contain.
 const MARK: &str = "/* shopmaster capture */";
 
 #[derive(Debug)]
@@ -32,12 +32,12 @@ pub(crate) struct Schema {
 pub(crate) struct Object {
     pub(crate) schema: String,
     pub(crate) name: String,
-    /// `U` a table, `V` a view, `TR` a trigger.
+    /// The object's type: `U` for a table, `V` for a view, `TR` for a trigger.
     pub(crate) kind: String,
-    /// What it hangs on.
+    /// The object that it belongs to.
     pub(crate) parent_id: i32,
     pub(crate) parent: String,
-    /// None when this login may not see it.
+    /// The object's text; none when this login may not see it.
     pub(crate) definition: Option<String>,
     pub(crate) is_disabled: bool,
 }
@@ -49,7 +49,7 @@ pub(crate) struct FoundColumn {
     pub(crate) data_type: DataType,
 }
 
-/// An index on our ChangeLog.
+/// An index on shopMaster's ChangeLog.
 #[derive(Debug)]
 pub(crate) struct Index {
     pub(crate) name: String,
@@ -79,7 +79,8 @@ impl Object {
             .any(|name| self.is_named(name))
     }
 
-    /// A text that cannot be seen may be ours: nobody else gives such a name.
+    /// Whether this is shopMaster's trigger. One whose text cannot be seen counts as shopMaster's: no other
+    /// program uses such a name.
     pub(crate) fn is_our_trigger(&self) -> bool {
         let has_our_name = self
             .name
@@ -92,14 +93,14 @@ impl Object {
         self.kind == "TR" && has_our_name && has_our_mark
     }
 
-    /// Whether its text is another than `planned`. What cannot be seen is not known to differ.
+    /// Whether its text differs from `planned`. A text that cannot be seen is not known to differ.
     pub(crate) fn differs_from(&self, planned: &str) -> bool {
         self.definition
             .as_deref()
             .is_some_and(|definition| body(definition) != body(planned))
     }
 
-    /// Whether its text is this one. What cannot be seen is not known to be.
+    /// Whether its text is `text`. A text that cannot be seen is not known to be.
     pub(crate) fn is_text(&self, text: &str) -> bool {
         self.definition
             .as_deref()
@@ -119,7 +120,7 @@ pub(crate) fn object(row: &Row) -> QueryResult<Object> {
         kind: text(row, 2)?.trim().to_owned(),
         parent_id: number(row, 3)?,
         parent: text(row, 4)?,
-        // Engines exist that have no text to show for some.
+        // Some engines show no text for some objects.
         definition: definition
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
@@ -157,7 +158,7 @@ pub(crate) fn schema(row: &Row) -> QueryResult<Schema> {
     })
 }
 
-/// A text from its `CREATE` on: engines differ in whether they keep the comment before it, and tools in how
+/// The text from its `CREATE` on: engines differ in whether they keep the comment before it, and tools in how
 /// they end a line.
 fn body(definition: &str) -> String {
     let start = definition.find("CREATE ").unwrap_or(0);
@@ -166,7 +167,7 @@ fn body(definition: &str) -> String {
     text.trim_end_matches([';', '\n', ' ']).to_owned()
 }
 
-/// A name with its schema, as T-SQL has it.
+/// A name with its schema, quoted for T-SQL.
 pub(crate) fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", identifier(schema), identifier(name))
 }

@@ -1,5 +1,5 @@
-//! The connections of one catalog: opened when they are needed, kept while they are good, and in the shop's
-//! database for as long as a call takes.
+//! The connections of one catalog: opened when needed, kept while they work, and in the shop's database only
+//! for the duration of a call.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,27 +21,29 @@ use super::{
     state::{Look, closed},
 };
 
-/// How long a call may take as a whole, whatever the number of its statements.
-const CALL: Duration = Duration::from_secs(120);
-/// The same for work that a person asked for and that may have much to copy: each statement of it has a
-/// deadline of its own.
-const LONG_CALL: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many connections are kept for the next calls. The engine seldom makes more calls at once.
-const KEPT: usize = 4;
-/// For how long more than one of them is kept: while calls overlap each would have to log in again.
-const LINGER: Duration = Duration::from_secs(10);
+/// How long a whole call may take, however many statements it has.
+const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a whole call may take that the user asked for and that may have much to copy: each of its
+/// statements has its own timeout.
+const LONG_CALL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many connections are kept for the next calls. The engine rarely makes more calls at once.
+const MAX_IDLE: usize = 4;
+/// How long more than one idle connection is kept: while calls overlap, each call would otherwise have to log
+/// in again.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a closed database is left closed: whoever opens, writes and closes it in between is noticed then.
-const SLEEP: Duration = Duration::from_secs(60);
+/// How long a closed database is left closed. A change by a program that opened and closed it meanwhile is
+/// noticed after that.
+const CLOSED_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The newest change, as it was last read, when nothing was done in the database since.
+/// The newest change as it was last read, valid while the agent does nothing in the database.
 #[derive(Debug, Clone, Copy)]
 struct Told {
     at: Instant,
     newest: Option<i64>,
 }
 
-/// The connections, and what was read of the product table over them.
+/// The connections, and the product table's description that was read through them.
 pub(crate) struct Pool {
     pub(crate) options: SqlServerOptions,
     entry: Entry,
@@ -63,11 +65,11 @@ impl Pool {
         }
     }
 
-    /// Does `work` on a connection that nobody else uses meanwhile. One on which something went wrong, or
-    /// whose call was cancelled, is never used again.
+    /// Runs `work` on a connection that no other call uses meanwhile. A connection on which something went
+    /// wrong, or whose call was canceled, is never used again.
     ///
-    /// A server that does not let us in is asked again by the next call: it is the callers who wait longer
-    /// and longer.
+    /// A server that does not accept the login is asked again by the next call: backing off is left to the
+    /// callers.
     pub(crate) async fn call<T>(
         &self,
         operation: &'static str,
@@ -75,17 +77,18 @@ impl Pool {
         work: impl AsyncFnOnce(&mut Session) -> QueryResult<T>,
     ) -> Result<T> {
         let session = self.inside().await;
-        self.call_on(session, CALL, operation, over, work).await
+        self.call_on(session, CALL_TIMEOUT, operation, over, work)
+            .await
     }
 
-    /// The newest change, as `work` reads it. Where the server has closed the database because nobody is in it
-    /// (`AUTO_CLOSE`), the last answer holds for a while: reading it would open the database each time.
+    /// The newest change, as `work` reads it. Where the server has closed the database because no session is in
+    /// it (`AUTO_CLOSE`), the last answer is reused for a while: reading it would open the database each time.
     pub(crate) async fn newest(
         &self,
         operation: &'static str,
         work: impl AsyncFnOnce(&mut Session) -> QueryResult<Option<i64>>,
     ) -> Result<Option<i64>> {
-        let told = lock(&self.newest).filter(|told| told.at.elapsed() < SLEEP);
+        let told = lock(&self.newest).filter(|told| told.at.elapsed() < CLOSED_INTERVAL);
         let (session, look) = self
             .outside()
             .await
@@ -99,7 +102,7 @@ impl Pool {
         }
         let session = self.enter(session, look).await;
         let newest = self
-            .call_on(session, CALL, operation, Target::ChangeLog, work)
+            .call_on(session, CALL_TIMEOUT, operation, Target::ChangeLog, work)
             .await?;
         *lock(&self.newest) = Some(Told {
             at: Instant::now(),
@@ -108,7 +111,7 @@ impl Pool {
         Ok(newest)
     }
 
-    /// The same for work that may have much to copy.
+    /// As [`call`](Self::call), for work that may have much to copy.
     pub(crate) async fn long_call<T>(
         &self,
         operation: &'static str,
@@ -116,12 +119,12 @@ impl Pool {
         work: impl AsyncFnOnce(&mut Session) -> QueryResult<T>,
     ) -> Result<T> {
         let session = self.inside().await;
-        self.call_on(session, LONG_CALL, operation, over, work)
+        self.call_on(session, LONG_CALL_TIMEOUT, operation, over, work)
             .await
     }
 
-    /// Makes this agent the only one of the table, or makes sure that it still is. Enters the shop's database
-    /// only when it has to find out which table that is.
+    /// Makes this agent the only one that serves the table, or checks that it still is. Enters the shop's
+    /// database only when it has to find out which table that is.
     pub(crate) async fn claim(&self) -> Result<()> {
         let known = lock(&self.table).clone();
         if let Some(table) = known
@@ -129,26 +132,31 @@ impl Pool {
         {
             return Ok(());
         }
-        self.call("be claimed", Target::Products, async |session| {
-            let table = self.table(session).await?;
-            let visit = session.visit().cloned();
-            let database = visit.map_or_else(|| self.options.database.clone(), |it| it.database);
-            let (entry, options) = (&self.entry, &self.options);
-            self.claim
-                .hold(entry, options, &database, table.object_id)
-                .await
-        })
+        self.call(
+            "claim the product table",
+            Target::Products,
+            async |session| {
+                let table = self.table(session).await?;
+                let visit = session.visit().cloned();
+                let database =
+                    visit.map_or_else(|| self.options.database.clone(), |it| it.database);
+                let (entry, options) = (&self.entry, &self.options);
+                self.claim
+                    .hold(entry, options, &database, table.object_id)
+                    .await
+            },
+        )
         .await
     }
 
-    /// Whether it is worth while to call again after the database was away. Logs in nowhere.
+    /// Whether another call is worthwhile after the database was unavailable. Does not log in.
     pub(crate) async fn answers(&self) -> bool {
         let idle = lock(&self.idle).pop();
         if let Some(mut session) = idle {
             let looked = self.entry.look(&mut session, &self.options).await;
             if !session.is_spoiled() {
                 self.keep(session);
-                // What else may be wrong, the next call will say.
+                // The next call will report anything else that is wrong.
                 let is_closed =
                     matches!(looked, Err(QueryError::Known(CatalogError::Closed { .. })));
                 return !is_closed;
@@ -162,7 +170,7 @@ impl Pool {
         answers && !self.entry.gives_way()
     }
 
-    /// Makes the next call connect anew, and find out anew how.
+    /// Makes the next call open a new connection, and find out again how to enter the database.
     pub(crate) fn begin_anew(&self) {
         self.hang_up();
         self.entry.forget_way();
@@ -189,7 +197,7 @@ impl Pool {
                 QueryError::TimedOut
             }
         };
-        // The next call looks at the table again: it may have been changed.
+        // The next call reads the table's description again, because the table may have been changed.
         self.forget();
         if session.is_spoiled() {
             let fault = self.ended(session, fault).await;
@@ -201,14 +209,15 @@ impl Pool {
         Err(error)
     }
 
-    /// A connection is of no more use. When somebody ended it in the shop's database, we stay out of that.
+    /// Handles a connection that can no longer be used. If the server ended it in the shop's database, the
+    /// agent stays out of the database for a while.
     async fn ended(&self, session: Session, fault: QueryError) -> QueryError {
-        // What broke this connection may have broken the others, too.
+        // Whatever broke this connection may have broken the others, too.
         self.hang_up();
         let Some(visit) = session.visit().filter(|_| fault.is_end_of_session()) else {
             return fault;
         };
-        // A server that goes, and a line that breaks, end all of ours.
+        // A server that stops and a network that fails end all of the agent's connections.
         if !fault.is_killed() && !self.claim.answers().await {
             return fault;
         }
@@ -220,7 +229,7 @@ impl Pool {
         lock(&self.idle).clear();
     }
 
-    /// The product table as it was when it was last looked at.
+    /// The product table as it was when its description was last read.
     pub(crate) async fn table(&self, session: &mut Session) -> QueryResult<Arc<Table>> {
         let known = lock(&self.table).clone();
         match known {
@@ -229,27 +238,27 @@ impl Pool {
         }
     }
 
-    /// The product table as it is now.
+    /// Reads the product table's description again.
     pub(crate) async fn look(&self, session: &mut Session) -> QueryResult<Arc<Table>> {
         let table = Arc::new(guards::read(session, &self.options).await?);
         *lock(&self.table) = Some(Arc::clone(&table));
         Ok(table)
     }
 
-    /// The product table is to be looked at again.
+    /// Forgets the product table's description, so that the next call reads it again.
     pub(crate) fn forget(&self) {
         *lock(&self.table) = None;
     }
 
-    /// A session in the shop's database.
+    /// A session that is in the shop's database.
     async fn inside(&self) -> QueryResult<Session> {
-        // Whatever is done there may change it.
+        // Whatever the call does may change the newest change.
         *lock(&self.newest) = None;
         let (session, look) = self.outside().await?;
         self.enter(session, look).await
     }
 
-    /// A session that may enter now, as far as can be seen, and what it has seen.
+    /// A session that may enter now, as far as can be seen, and the database's state as it saw it.
     async fn outside(&self) -> QueryResult<(Session, Look)> {
         loop {
             let idle = lock(&self.idle).pop();
@@ -259,7 +268,7 @@ impl Pool {
             };
             match self.entry.look(&mut session, &self.options).await {
                 Ok(look) => return Ok((session, look)),
-                // After a restart of the server all that were kept are dead, and none of them knows.
+                // After a restart of the server, all idle connections are broken without knowing it.
                 Err(QueryError::Sql(_) | QueryError::TimedOut)
                     if session.is_spoiled() && !session.is_new() =>
                 {
@@ -278,7 +287,7 @@ impl Pool {
             match self.entry.enter(&mut session, &self.options, look).await {
                 Ok(Entered::Inside) => return Ok(session),
                 Ok(Entered::OnlyDirectly) => {
-                    // The next one is opened so that it is inside.
+                    // The next session is opened inside the database.
                     self.hang_up();
                     (session, look) = self.outside().await?;
                 }
@@ -290,7 +299,7 @@ impl Pool {
         }
     }
 
-    /// Ends a call.
+    /// Ends a call: leaves the database, and keeps the session for the next call.
     async fn release(&self, mut session: Session) {
         if !session.is_spoiled() {
             entry::leave(&mut session).await;
@@ -305,14 +314,14 @@ impl Pool {
         session.rest();
         let mut idle = lock(&self.idle);
         idle.push(session);
-        // The one that was used last is used next.
+        // The session that was used last is used next.
         let newest = idle.len() - 1;
         let mut at = 0;
         idle.retain(|session| {
             at += 1;
-            at > newest || session.idle_for() < LINGER
+            at > newest || session.idle_for() < IDLE_TIMEOUT
         });
-        if idle.len() > KEPT {
+        if idle.len() > MAX_IDLE {
             idle.remove(0);
         }
     }

@@ -1,11 +1,11 @@
-//! Names and texts in T-SQL.
+//! Names and strings in T-SQL.
 
-/// A name in brackets, whatever is in it.
+/// A name in brackets, whatever characters it contains.
 pub(crate) fn identifier(name: &str) -> String {
     format!("[{}]", name.replace(']', "]]"))
 }
 
-/// A text in quotes, whatever is in it.
+/// A string literal, whatever characters it contains.
 pub(crate) fn literal(text: &str) -> String {
     format!("N'{}'", text.replace('\'', "''"))
 }

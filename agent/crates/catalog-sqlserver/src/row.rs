@@ -1,22 +1,22 @@
-//! Values of the catalogue views' rows.
+//! Values from the rows of the catalog views.
 
 use tiberius::Row;
 
 use super::error::QueryResult;
 
-/// A text; NULL is empty.
+/// A text; NULL becomes an empty string.
 pub(crate) fn text(row: &Row, index: usize) -> QueryResult<String> {
     let text: Option<&str> = row.try_get(index)?;
     Ok(text.unwrap_or_default().to_owned())
 }
 
-/// A whole number; NULL is zero.
+/// A whole number; NULL becomes zero.
 pub(crate) fn number(row: &Row, index: usize) -> QueryResult<i32> {
     let number: Option<i32> = row.try_get(index)?;
     Ok(number.unwrap_or_default())
 }
 
-/// A property that not every server knows: zero when this one does not, or it is NULL.
+/// A property that not every server supports: zero when this one does not, or when it is NULL.
 pub(crate) fn property_of(row: &Row, name: &str) -> u8 {
     if !row.columns().iter().any(|column| column.name() == name) {
         return 0;

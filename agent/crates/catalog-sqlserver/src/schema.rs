@@ -1,4 +1,4 @@
-//! What the database says of the product table.
+//! What the database says about the product table.
 
 use shopmaster_catalog::CatalogError;
 use tiberius::Row;
@@ -15,7 +15,7 @@ use super::{
     session::Session,
 };
 
-/// The product table as the catalogue views describe it.
+/// The product table as the catalog views describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) object_id: i32,
@@ -24,24 +24,25 @@ pub(crate) struct Table {
     /// The table's real name.
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    /// Of the table, or else of its schema: a database principal.
+    /// The principal that owns the table, or else its schema.
     pub(crate) owner_id: Option<i32>,
     /// The owner's name; none when this login may not see it.
     pub(crate) owner: Option<String>,
-    /// The key.
+    /// The key column.
     pub(crate) id: Column,
-    /// The products' names.
+    /// The column with the products' names.
     pub(crate) names: Column,
-    /// The price.
+    /// The price column.
     pub(crate) price: Column,
-    /// The columns of a key that has the key column and others; empty when it is unique by itself, or in none.
+    /// The columns of an index that has the key column and others; empty when the key column is unique on its
+    /// own, or is in no unique index.
     pub(crate) key_parts: Vec<String>,
 }
 
-/// The code of a synonym.
+/// The type code of a synonym.
 const SYNONYM: &str = "SN";
 
-/// What has the name of the product table.
+/// The kind of object that has the product table's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Table,
@@ -52,13 +53,14 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) column_id: i32,
-    /// Its real name.
+    /// The column's real name.
     pub(crate) name: String,
     pub(crate) data_type: DataType,
     pub(crate) is_nullable: bool,
     pub(crate) is_computed: bool,
     pub(crate) is_identity: bool,
-    /// A unique index over all rows is on it alone; of a primary key or not.
+    /// Whether a unique index over all rows is on this column alone, whether or not it belongs to a primary
+    /// key.
     pub(crate) is_unique: bool,
 }
 
@@ -68,13 +70,13 @@ pub(crate) fn label(table: &Table) -> String {
 }
 
 impl Table {
-    /// Reads what the database knows.
+    /// Reads the table's description from the database.
     ///
     /// # Errors
     ///
     /// [`CatalogError::NoVisibleTable`] or [`CatalogError::NoColumn`] for what is missing or cannot be seen,
     /// [`CatalogError::UnfitTable`] for what is neither a table nor a view, [`CatalogError::Secondary`] for a
-    /// database that is written elsewhere.
+    /// database that another server maintains.
     pub(crate) async fn facts(
         session: &mut Session,
         options: &SqlServerOptions,
@@ -122,12 +124,12 @@ impl Table {
         })
     }
 
-    /// As T-SQL has it.
+    /// The table's name, quoted for T-SQL.
     pub(crate) fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
     }
 
-    /// Why the key column cannot be the key, for people. Of a view only the type can be seen.
+    /// Why the key column cannot be the key, for people. For a view, only the type can be checked.
     pub(crate) fn unfit(&self) -> Option<String> {
         if let Err(reason) = KeyType::of(&self.id.data_type) {
             return Some(reason);
@@ -138,13 +140,13 @@ impl Table {
         }
     }
 
-    /// Why a value of the key column may not name one row, for people.
+    /// Why a value of the key column may not identify exactly one row, for people.
     pub(crate) fn ambiguous(&self) -> Option<String> {
         if !self.id.is_unique {
             return Some(match self.key_parts.as_slice() {
-                [] => "no primary key or unique index is on it alone".to_owned(),
+                [] => "it has no primary key or unique index of its own".to_owned(),
                 parts => format!(
-                    "the key has several columns ({}), and none is on it alone",
+                    "it is one of several columns ({}) of a key, and has no unique index of its own",
                     parts.join(", ")
                 ),
             });
@@ -153,7 +155,8 @@ impl Table {
     }
 }
 
-/// Not seen in the catalogue views is not always missing: they show a login what it may use.
+/// The error for a table that the catalog views do not show. It may still exist: they show a login only what it
+/// may use.
 async fn missing(
     session: &mut Session,
     options: &SqlServerOptions,
@@ -173,7 +176,7 @@ fn kind(code: &str, options: &SqlServerOptions) -> QueryResult<Kind> {
     let reason = match code {
         "U" => return Ok(Kind::Table),
         "V" => return Ok(Kind::View),
-        "S" | "IT" => "it is a table of the server's own",
+        "S" | "IT" => "it is one of the server's own tables",
         _ => "it is neither a table nor a view",
     };
     let unfit = CatalogError::UnfitTable {
@@ -183,7 +186,7 @@ fn kind(code: &str, options: &SqlServerOptions) -> QueryResult<Kind> {
     Err(unfit.into())
 }
 
-/// What to name instead of a synonym: it has no rows and no triggers of its own.
+/// The error for a synonym, which has no rows and no triggers of its own. It says what to set instead.
 async fn synonym(
     session: &mut Session,
     object_id: i32,
@@ -195,7 +198,7 @@ async fn synonym(
     let base = rows.first().map_or(Ok(String::new()), |row| text(row, 0))?;
     let parts = parts(&base).unwrap_or_default();
     let reason = match parts.as_slice() {
-        [] => "it is a synonym; name what it stands for".to_owned(),
+        [] => "it is a synonym; set the table that it stands for".to_owned(),
         [.., database, schema, name]
             if parts.len() == 3 && database.eq_ignore_ascii_case(&options.database) =>
         {
@@ -203,7 +206,7 @@ async fn synonym(
         }
         [_] | [_, _] => stands_for(&base),
         _ => format!(
-            "it is a synonym of `{base}`, which is in another database; name that one, or make a view of it in this database"
+            "it is a synonym of `{base}`, which is in another database; set that database and table, or create a view of it in this database"
         ),
     };
     let unfit = CatalogError::UnfitTable {
@@ -214,10 +217,10 @@ async fn synonym(
 }
 
 fn stands_for(name: &str) -> String {
-    format!("it is a synonym; name what it stands for, `{name}`")
+    format!("it is a synonym; set the table that it stands for, `{name}`")
 }
 
-/// The columns of a key that the column is one of several in.
+/// The columns of a unique index in which the column is one of several.
 async fn key_parts(
     session: &mut Session,
     object_id: i32,
@@ -232,7 +235,7 @@ async fn key_parts(
     rows.iter().map(|row| text(row, 0)).collect()
 }
 
-/// The column that was asked for, as the database compares names.
+/// The mapped column with this name, as the database compares names.
 fn column(
     rows: &[Row],
     mark: usize,

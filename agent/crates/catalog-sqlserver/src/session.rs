@@ -1,4 +1,4 @@
-//! One connection, and what is asked over it. Every question has a deadline.
+//! One connection and its statements. Every statement has a timeout.
 
 use std::time::Duration;
 
@@ -13,39 +13,39 @@ use super::{
 };
 
 /// How long one statement may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-/// How long a statement waits for a lock that somebody else holds: shorter than a cashier notices, if it
-/// were the other way round.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a statement waits for a lock that another session holds: shorter than a cashier would notice if the
+/// till had to wait that long for the agent.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(1_000);
 
-/// How long a connection that was at rest may take to say that it is alive.
-pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// How long an idle connection may take to show that it still works.
+pub(crate) const LIVENESS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A stay in the shop's database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Visit {
-    /// Its real name.
+    /// The database's real name.
     pub(crate) database: String,
     pub(crate) server_start: Option<i32>,
 }
 
-/// One connection. After a failure other than the database's own word it is of no more use: the driver
-/// leaves it out of step.
+/// One connection. After a failure that the server did not report itself, it can no longer be used: the driver
+/// is left out of step with the protocol.
 pub(crate) struct Session {
     client: Connection,
     spoiled: bool,
-    /// When it last answered.
+    /// When the server last answered on it.
     answered: Instant,
     is_new: bool,
     server_start: Option<i32>,
-    /// It is in the shop's database for as long as it lives.
+    /// Whether it is in the shop's database for its whole lifetime.
     stays: bool,
     visit: Option<Visit>,
 }
 
 impl Session {
-    /// Connects, logs in, and makes the session as all our statements expect it, whatever the server's or
-    /// the login's defaults are.
+    /// Connects, logs in, and sets the session's options as the statements expect them, whatever the defaults
+    /// of the server or the login.
     pub(crate) async fn open(options: &SqlServerOptions) -> QueryResult<Self> {
         let client = connect::open(options).await?;
         let mut session = Self {
@@ -69,54 +69,54 @@ impl Session {
         Ok(session)
     }
 
-    /// When the server was started, by its own clock: tells one run of it from the next. None where that is
+    /// When the server was started, by its own clock: this shows whether it was restarted. None where it is
     /// hidden.
     pub(crate) fn server_start(&self) -> Option<i32> {
         self.server_start
     }
 
-    /// It stays in the shop's database, because it cannot leave.
+    /// Marks the session as staying in the shop's database, because it cannot leave.
     pub(crate) fn staying(mut self) -> Self {
         self.stays = true;
         self
     }
 
-    /// Whether it is in the shop's database for as long as it lives.
+    /// Whether it is in the shop's database for its whole lifetime.
     pub(crate) fn stays(&self) -> bool {
         self.stays
     }
 
-    /// It is in the shop's database for a call.
+    /// Records that the session is in the shop's database for a call.
     pub(crate) fn begin(&mut self, visit: Visit) {
         self.visit = Some(visit);
     }
 
-    /// The call is over.
+    /// Records that the call is over.
     pub(crate) fn end(&mut self) {
         self.visit = None;
     }
 
-    /// The stay in the shop's database that goes on.
+    /// The current visit to the shop's database.
     pub(crate) fn visit(&self) -> Option<&Visit> {
         self.visit.as_ref()
     }
 
-    /// Whether it was never at rest.
+    /// Whether it has not been idle yet.
     pub(crate) fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// It waits for the next call.
+    /// Records that the session is now idle and waits for the next call.
     pub(crate) fn rest(&mut self) {
         self.is_new = false;
     }
 
-    /// For how long nothing was asked over it.
+    /// How long it has been idle.
     pub(crate) fn idle_for(&self) -> Duration {
         self.answered.elapsed()
     }
 
-    /// Makes this its last use: it is left in another state than statements expect.
+    /// Makes this its last use: its state is not the one that statements expect.
     pub(crate) fn retire(&mut self) {
         self.spoiled = true;
     }
@@ -126,16 +126,16 @@ impl Session {
         self.spoiled
     }
 
-    /// The rows of the first result of a statement with parameters `@P1` and so on.
+    /// Runs a statement with parameters `@P1` and so on, and returns the rows of its first result.
     pub(crate) async fn rows(
         &mut self,
         sql: &str,
         parameters: &[&dyn ToSql],
     ) -> QueryResult<Vec<Row>> {
-        self.rows_within(DEADLINE, sql, parameters).await
+        self.rows_within(STATEMENT_TIMEOUT, sql, parameters).await
     }
 
-    /// The same in another time.
+    /// As [`rows`](Self::rows), with another timeout.
     pub(crate) async fn rows_within(
         &mut self,
         deadline: Duration,
@@ -150,20 +150,20 @@ impl Session {
         Ok(results.into_iter().next().unwrap_or_default())
     }
 
-    /// How many rows a statement with parameters wrote.
+    /// Runs a statement with parameters, and returns how many rows it wrote.
     pub(crate) async fn write(&mut self, sql: &str, parameters: &[&dyn ToSql]) -> QueryResult<u64> {
-        let done = self.within(DEADLINE, async |client| {
+        let done = self.within(STATEMENT_TIMEOUT, async |client| {
             client.execute(sql, parameters).await
         });
         Ok(done.await?.total())
     }
 
-    /// Every result of a batch without parameters.
+    /// Runs a batch without parameters, and returns all its results.
     pub(crate) async fn batch(&mut self, sql: &str) -> QueryResult<Vec<Vec<Row>>> {
-        self.batch_within(DEADLINE, sql).await
+        self.batch_within(STATEMENT_TIMEOUT, sql).await
     }
 
-    /// The same in another time.
+    /// As [`batch`](Self::batch), with another timeout.
     pub(crate) async fn batch_within(
         &mut self,
         deadline: Duration,
@@ -182,7 +182,7 @@ impl Session {
         question: impl AsyncFnOnce(&mut Connection) -> tiberius::Result<T>,
     ) -> QueryResult<T> {
         let retired = self.spoiled;
-        // Until it has ended well: the caller may be dropped at any time.
+        // Reset when the statement succeeds: the caller may be dropped at any time.
         self.spoiled = true;
         let answer = tokio::time::timeout(deadline, question(&mut self.client)).await;
         match answer {
@@ -200,8 +200,8 @@ impl Session {
     }
 }
 
-/// Whether the connection is of no more use: the server ends it with errors of class 20 and above, and
-/// whatever else is no word of the server's leaves the driver out of step.
+/// Whether the connection can no longer be used: the server ends it after errors of class 20 and above, and any
+/// error that the server did not report itself leaves the driver out of step.
 fn ends_connection(error: &Error) -> bool {
     !matches!(error, Error::Server(token) if token.class() < 20)
 }

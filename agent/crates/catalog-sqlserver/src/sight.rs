@@ -1,28 +1,28 @@
-//! What this login may look at besides the product table, and the grants for the rest.
+//! What this login may see besides the product table, and the grants for the rest.
 
 use tiberius::{Row, ToSql};
 
 use super::{error::QueryResult, quote::identifier, row::text, session::Session};
 
-/// What this login may look at.
+/// What this login may see.
 #[derive(Debug)]
 pub(crate) struct Sight {
     user: String,
     login: String,
-    /// Each module, view, synonym and table of the database.
+    /// Whether it sees every module, view, synonym and table of the database.
     pub(crate) sees_definitions: bool,
-    /// What the database remembers of statements.
+    /// Whether it sees the statements that the database remembers.
     pub(crate) sees_database_state: bool,
-    /// What the server remembers of statements, and who is connected.
+    /// Whether it sees the statements that the server remembers, and which programs are connected.
     pub(crate) sees_server_state: bool,
 }
 
-/// What came of a look at something that may be hidden, or missing on this server.
+/// The result of reading something that may be hidden, or missing on this server.
 pub(crate) enum Look {
     Seen(Vec<Row>),
-    /// This login may not.
+    /// This login may not see it.
     Hidden,
-    /// This server has no such thing, or failed to show it.
+    /// This server does not have it, or failed to show it.
     Missing,
 }
 
@@ -34,7 +34,8 @@ impl Sight {
         let right = |index| -> QueryResult<Option<i32>> {
             Ok(row.map(|row| row.try_get(index)).transpose()?.flatten())
         };
-        // A right that the server does not know of is not missed: the look itself tells.
+        // A right that the server does not know does not count as missing: reading itself shows whether it
+        // works.
         let any = |rights: &[Option<i32>]| {
             rights.contains(&Some(1)) || rights.iter().all(Option::is_none)
         };
@@ -68,7 +69,7 @@ impl Sight {
 }
 
 impl Look {
-    /// Asks, where the answer may be that it cannot be seen.
+    /// Runs a query whose result may be hidden or missing.
     pub(crate) async fn at(
         session: &mut Session,
         sql: &str,
@@ -79,7 +80,10 @@ impl Look {
             Err(fault) if session.is_spoiled() || !fault.is_server() => Err(fault),
             Err(fault) if fault.is_denied() => Ok(Self::Hidden),
             Err(fault) => {
-                tracing::debug!(?fault, "the server does not show it");
+                tracing::debug!(
+                    ?fault,
+                    "the server does not show what the preflight asked for"
+                );
                 Ok(Self::Missing)
             }
         }

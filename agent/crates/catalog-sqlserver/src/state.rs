@@ -1,4 +1,4 @@
-//! What the server says of the shop's database to who is not in it.
+//! What the server says about the shop's database to a session that is not in it.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use super::{
 /// A row of `sys.databases`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DatabaseState {
-    /// Its real name.
+    /// The database's real name.
     pub(crate) name: String,
-    /// Why it is not open to everybody, if it is not.
+    /// Why the database is not open to everyone, if it is not.
     pub(crate) closed: Option<Closed>,
-    /// Nobody is in it, and so the server has closed it (`AUTO_CLOSE`): who enters opens it.
+    /// Whether no session is in it and so the server has closed it (`AUTO_CLOSE`): entering opens it.
     pub(crate) is_asleep: bool,
 }
 
-/// What a look finds: none when there is no such database, or it is hidden from this login.
+/// The result of a check: none when the database does not exist or is hidden from this login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look(pub(crate) Option<DatabaseState>);
 
 impl Look {
-    /// Looks. It opens no database, and locks nothing in the shop's.
+    /// Reads the state. This opens no database, and locks nothing in the shop's database.
     pub(crate) async fn read(
         session: &mut Session,
         options: &SqlServerOptions,
@@ -42,22 +42,22 @@ impl Look {
         Ok(Self(database))
     }
 
-    /// Whether nobody is in it and the server has closed it.
+    /// Whether no session is in it and the server has closed it.
     pub(crate) fn is_asleep(&self) -> bool {
         let database = self.0.as_ref();
         database.is_some_and(|database| database.is_asleep)
     }
 
-    /// Why it is not open to everybody, if it is not.
+    /// Why the database is not open to everyone, if it is not.
     pub(crate) fn closed(&self) -> Option<Closed> {
         self.0.as_ref()?.closed
     }
 
-    /// That it is open to everybody, as far as can be seen.
+    /// Checks that the database is open to everyone, as far as can be seen.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Closed`].
+    /// [`CatalogError::Closed`] when it is not.
     pub(crate) fn check(&self) -> QueryResult<()> {
         match &self.0 {
             Some(DatabaseState {
@@ -80,7 +80,7 @@ impl DatabaseState {
     }
 }
 
-/// From the numbers in `sys.databases`.
+/// Why the database is closed, by the numbers in `sys.databases`.
 fn why_closed(state: i32, user_access: i32) -> Option<Closed> {
     match (state, user_access) {
         (1, _) => Some(Closed::Restoring),
@@ -92,12 +92,12 @@ fn why_closed(state: i32, user_access: i32) -> Option<Closed> {
         (0, 1) => Some(Closed::SingleUser),
         (0, 2) => Some(Closed::RestrictedUser),
         (0, _) => None,
-        // Azure's own: copying, or gone to its secondary.
+        // States of Azure: the database is being copied, or has moved to its secondary.
         _ => Some(Closed::Changing),
     }
 }
 
-/// From the number of the error with which the server refused to let us in.
+/// Why the database is closed, by the number of the error with which the server refused to let the session in.
 pub(crate) fn refusal(number: u32) -> Option<Closed> {
     match number {
         924 => Some(Closed::SingleUser),

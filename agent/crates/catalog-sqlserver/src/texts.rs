@@ -1,4 +1,4 @@
-//! Every T-SQL text that is shipped or made, for a grammar to judge.
+//! Every T-SQL text that is shipped or generated, for checking against a grammar.
 
 use shopmaster_catalog::template::fill;
 use shopmaster_product::ProductId;
@@ -70,10 +70,10 @@ const CONSTANT: &[(&str, &str)] = &[
     ("set_owner", include_str!("sql/set_owner.sql")),
 ];
 
-/// The database of the texts that name theirs.
+/// The database name in the texts that contain one.
 const DATABASE: &str = "100% [Shop]'s";
 
-/// The types of keys that are tried: type, bytes, digits.
+/// The key types for which texts are generated: type, bytes, digits.
 const KEYS: [(&str, i32, u8); 6] = [
     ("varchar", 25, 0),
     ("nvarchar", 80, 0),
@@ -83,8 +83,8 @@ const KEYS: [(&str, i32, u8); 6] = [
     ("uniqueidentifier", 16, 0),
 ];
 
-/// Every text, named, over a table of this schema and name with these columns for key, name and price; and
-/// for each type of key. Scripts have a `GO` between their batches.
+/// Every text with its name, for a table with this schema and name and with these columns for key, name and
+/// price, and for each type of key. Scripts have a `GO` between their batches.
 #[must_use]
 pub fn texts(schema: &str, name: &str, columns: [&str; 3]) -> Vec<(String, String)> {
     let mut texts: Vec<_> = CONSTANT
@@ -108,7 +108,7 @@ pub fn texts(schema: &str, name: &str, columns: [&str; 3]) -> Vec<(String, Strin
     texts
 }
 
-/// Nothing for a key type that cannot be a key.
+/// The texts for one table; none for a type that cannot be a key.
 fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
     let key = KeyType::of(&table.id.data_type).ok()?;
     let planned = Planned::new(table).ok()?;
@@ -179,7 +179,7 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
     Some(texts)
 }
 
-/// A product table as the catalogue views would describe it; of the key: its type, bytes and digits.
+/// A product table as the catalog views would describe it; `key` has the key's type, bytes and digits.
 pub(crate) fn table(schema: &str, name: &str, columns: [&str; 3], key: (&str, i32, u8)) -> Table {
     let [id, names, price] = columns;
     let (data_type, bytes, digits) = key;

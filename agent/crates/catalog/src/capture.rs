@@ -1,82 +1,82 @@
-//! What capture is in a shop's database, and what installing it needs.
+//! What capture is in a shop's database, and what installing it requires.
 
 use super::{BREAKS_PROGRAM, CatalogError, Check};
 
-/// The exact text of what installing and removing run.
+/// The exact SQL that installing and removing capture run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapturePlan {
-    /// Installs.
+    /// The SQL that installs capture.
     pub install: String,
-    /// Removes.
+    /// The SQL that removes capture.
     pub remove: String,
 }
 
-/// What somebody agreed to, who installs capture all the same.
+/// What the user agreed to, so that capture is installed all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InstallOptions {
-    /// [`CatalogError::BreaksProgram`] is no reason not to.
+    /// [`CatalogError::BreaksProgram`] does not prevent installing.
     pub ignore_output: bool,
 }
 
 impl InstallOptions {
-    /// Whether this refusal was agreed to.
+    /// Whether the user agreed to install despite this refusal.
     #[must_use]
     pub fn allow(self, refusal: &CatalogError) -> bool {
         self.ignore_output && matches!(refusal, CatalogError::BreaksProgram { .. })
     }
 
-    /// Whether the failure of a check was.
+    /// Whether the user agreed to install despite this check's failure.
     #[must_use]
     pub fn allow_check(self, check: &Check) -> bool {
         self.ignore_output && check.code == BREAKS_PROGRAM
     }
 }
 
-/// Whether capture is as it was installed.
+/// Whether capture is still as it was installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaptureStatus {
-    /// Nothing of ours is there.
+    /// Nothing of shopMaster's is installed.
     NotInstalled,
-    /// As planned.
+    /// Installed as planned.
     Installed,
-    /// As an earlier version of shopMaster installed it. It works; installing again brings today's text, and
-    /// keeps what waits. What is older, for people.
+    /// Installed by an earlier version of shopMaster. It works; installing again brings it up to the current
+    /// version and keeps waiting changes. Holds what is older, for people.
     Outdated(String),
-    /// There, but different; what differs, a line each, for people.
+    /// Installed, but different from the plan. Holds what differs, one line each, for people.
     Drifted(Vec<String>),
-    /// It cannot be captured, only scanned: a view. Why, for people.
+    /// The table cannot be captured, only scanned: it is a view. Holds the reason, for people.
     ScanOnly(String),
 }
 
 impl CaptureStatus {
-    /// Whether every change is captured, by today's text or by an earlier one.
+    /// Whether every change is captured, by the current version or by an earlier one.
     #[must_use]
     pub fn works(&self) -> bool {
         matches!(self, Self::Installed | Self::Outdated(_))
     }
 
-    /// Whether there is a ChangeLog of ours, whatever has become of the rest.
+    /// Whether shopMaster's ChangeLog exists, whatever the state of the rest.
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.works() || matches!(self, Self::Drifted(_))
     }
 }
 
-/// What of the old program was found in a database.
+/// What remains of the old program in a database.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Adoption {
-    /// What was recognised and what is, or was, done about it; and what only looks like it and is left
-    /// alone. A line each, for people.
+    /// What was recognized and what is, or was, done about it; and what only looks similar and is left alone.
+    /// One line each, for people.
     pub steps: Vec<String>,
-    /// Something is left to adopt.
+    /// Whether anything is left to adopt.
     pub is_needed: bool,
 }
 
-/// Who served a table last.
+/// Which agent served a table last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The journal's id.
     pub journal: String,
-    /// Grows from time to time: a restored database has an older one.
+    /// Increases from time to time: a restored database has an older one.
     pub generation: i64,
 }

@@ -5,19 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shopmaster_product::ProductId;
 
-/// One ChangeLog row: which key, what happened, when. It holds no product values.
+/// One ChangeLog row: which key, what happened and when. It holds no product values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// What it is deleted by.
+    /// What identifies the row when it is deleted.
     pub identity: ChangeIdentity,
     /// What happened.
     pub kind: ChangeKind,
-    /// When, by the database's clock.
+    /// When it happened, by the database's clock.
     pub changed_at: Timestamp,
 }
 
-/// What names one ChangeLog row: the pair, because engines exist that give all rows of one statement
-/// the same rowversion.
+/// What identifies one ChangeLog row. It is the pair, because some engines give all rows of one statement the
+/// same rowversion.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ChangeIdentity {
     /// `ChangeID`.
@@ -29,25 +29,25 @@ pub struct ChangeIdentity {
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It is new.
+    /// The row is new.
     Insert,
-    /// It was changed.
+    /// The row was changed, and its key stayed.
     Update,
-    /// It is gone.
+    /// The row was deleted.
     Delete,
 }
 
-/// How much waits in the ChangeLog.
+/// How many changes are waiting in the ChangeLog.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// Rows.
+    /// Waiting changes.
     pub changes: u64,
-    /// Distinct keys in them.
+    /// Distinct keys among them.
     pub products: u64,
-    /// When the oldest was made, by the database's clock.
+    /// When the oldest change happened, by the database's clock.
     pub oldest_at: Option<Timestamp>,
     /// How long ago that was, by the same clock.
     pub oldest_age: Option<Duration>,
-    /// How much of the disk the ChangeLog takes, where the engine tells.
+    /// How many bytes the ChangeLog occupies on disk, where the engine reports it.
     pub bytes: Option<u64>,
 }

@@ -13,16 +13,17 @@ pub struct Check {
     pub verdict: Verdict,
     /// What was found, for people.
     pub text: String,
-    /// What to do about it; empty when nothing is to be done.
+    /// What to do about it; empty when there is nothing to do.
     pub remedy: String,
-    /// Why it failed, for programs; empty where it did not.
+    /// Why it failed, as a code for programs; empty when it did not fail.
     pub code: &'static str,
-    /// Of a server's certificate that is not trusted, as 64 hexadecimal digits; else empty.
+    /// The SHA-256 fingerprint of a server's certificate that is not trusted, as 64 hexadecimal digits;
+    /// otherwise empty.
     pub fingerprint: String,
 }
 
 impl Check {
-    /// A check that did not fail, or that was not tried.
+    /// A check that did not fail, or that was skipped.
     #[must_use]
     pub fn new(name: &'static str, verdict: Verdict, text: String, remedy: String) -> Self {
         Self {
@@ -35,7 +36,7 @@ impl Check {
         }
     }
 
-    /// Whether enough is known of the table to claim it. Nothing of capture is needed for that.
+    /// Whether enough is known about the table to claim it. Claiming does not need capture.
     #[must_use]
     pub fn allow_claim(checks: &[Self]) -> bool {
         let is_good = |check: &Self| matches!(check.verdict, Verdict::Ok | Verdict::Warning);
@@ -45,8 +46,8 @@ impl Check {
         columns.any(is_good)
     }
 
-    /// Whether another agent serves the table: what came of claiming it. None when an earlier check failed, so
-    /// that it was not tried.
+    /// Whether another agent serves the table: the result of claiming it. `claimed` is none when an earlier
+    /// check failed and so claiming was not tried.
     #[must_use]
     pub fn of_claim(claimed: Option<Result<()>>) -> Self {
         let name = "catalog.claim";
@@ -60,14 +61,14 @@ impl Check {
         }
     }
 
-    /// A check that was not tried, because an earlier one failed.
+    /// A check that was skipped because an earlier one failed.
     #[must_use]
     pub fn skipped(name: &'static str) -> Self {
         let text = "not tried, because an earlier check failed".to_owned();
         Self::new(name, Verdict::Skipped, text, String::new())
     }
 
-    /// A check that could not be made, or whose answer was no.
+    /// A check that could not be made, or that failed.
     #[must_use]
     pub fn failed(name: &'static str, error: &CatalogError) -> Self {
         let text = with_causes(error);
@@ -86,11 +87,11 @@ impl Check {
 /// A check's verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Good.
+    /// The check passed.
     Ok,
-    /// Works, but a person should know.
+    /// It works, but the user should know about the finding.
     Warning,
-    /// Does not work: capture is not installed over it.
+    /// It does not work, and capture is not installed.
     Failed,
     /// Not tried, because an earlier check failed.
     Skipped,

@@ -1,34 +1,34 @@
-//! Why a database server lets nobody into a database, or not us.
+//! Why a database server accepts no logins to a database, or none from the agent.
 
 use std::fmt;
 
-/// What a server's database is when it is not open to everybody.
+/// The state of a server's database that is not open to everyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
-    /// One session at a time, and it is not for us to be that one.
+    /// One session at a time, and the agent must not take it.
     SingleUser,
     /// Administrators only.
     RestrictedUser,
     /// A backup is being read into it.
     Restoring,
-    /// The server makes it whole after its start.
+    /// The server recovers it after starting.
     Recovering,
-    /// Somebody took it off.
+    /// An administrator set it offline.
     Offline,
-    /// Somebody repairs it.
+    /// An administrator set it to emergency mode, for repair.
     Emergency,
-    /// From one state to another.
+    /// It is changing from one state to another.
     Changing,
-    /// Our session in it was ended, and nobody else's.
+    /// The server ended the agent's session in it, and no other program's.
     Taken,
-    /// The server cannot make it whole.
+    /// The server cannot recover it.
     RecoveryPending,
-    /// The server failed to make it whole.
+    /// The server failed to recover it.
     Suspect,
 }
 
 impl Closed {
-    /// Whether somebody, or the server, has it alone for a while. Else it is damaged.
+    /// Whether an administrator, or the server, has it exclusively for a while. Otherwise it is damaged.
     #[must_use]
     pub fn is_reserved(self) -> bool {
         !matches!(self, Self::RecoveryPending | Self::Suspect)
@@ -43,9 +43,9 @@ impl fmt::Display for Closed {
             Self::Restoring => "is being restored",
             Self::Recovering => "is being recovered by its server",
             Self::Offline => "is offline",
-            Self::Emergency => "is in emergency mode, for its repair",
+            Self::Emergency => "is in emergency mode, for repair",
             Self::Changing => "is changing its state",
-            Self::Taken => "is being reserved: its server ended our session",
+            Self::Taken => "is being reserved: its server ended shopMaster's session",
             Self::RecoveryPending => "cannot be recovered by its server",
             Self::Suspect => "is marked as suspect by its server",
         })

@@ -1,4 +1,4 @@
-//! What every catalog must do, whatever database is behind it.
+//! What every catalog must do, whatever database it uses.
 //!
 //! Tests for the crates that implement a catalog: they panic where a catalog does not conform.
 
@@ -24,7 +24,7 @@ mod racing;
 
 pub use racing::nothing_is_lost_while_tills_write;
 
-/// A program of the shop's own that writes.
+/// A program of the shop that writes to the database.
 pub trait Till {
     /// Runs SQL.
     async fn run(&mut self, sql: &str);
@@ -34,10 +34,10 @@ pub trait Till {
 /// `Products (ProductID VARCHAR(25) NOT NULL PRIMARY KEY, ProductName VARCHAR(100), SellPrice NUMERIC(18,2))`
 /// and without capture.
 pub trait Shop: Sized {
-    /// Whether the ChangeLog keeps each change until it is acknowledged, or the newest of each key.
+    /// Whether the ChangeLog keeps every change until it is acknowledged, or only the newest of each key.
     const KEEPS_EACH_CHANGE: bool = true;
 
-    /// Makes it.
+    /// Creates the database.
     async fn open() -> Self;
 
     /// Another agent's catalog over the same table.
@@ -46,23 +46,23 @@ pub trait Shop: Sized {
     /// The catalog over `Products`.
     fn catalog(&self) -> &dyn Catalog;
 
-    /// Another program of the shop's own, over a connection of its own.
+    /// Another program of the shop, on a connection of its own.
     async fn another_till(&self) -> impl Till;
 
     /// Runs SQL as the till.
     async fn till(&self, sql: &str);
 
-    /// Adds this many products in one statement: `P00001` and so on, named `Soap`, for 1500.
+    /// Adds this many products in one statement: `P00001` and so on, named `Soap`, priced 1500.
     async fn fill(&self, products: usize);
 
     /// Installs capture.
     async fn capture(&self) {
         assert!(self.catalog().install().await.unwrap());
-        // As the agent does from then on.
+        // From here on, as the agent does it.
         self.catalog().newest_change().await.unwrap();
     }
 
-    /// The same with capture installed.
+    /// A fresh database with capture installed.
     async fn captured() -> Self {
         let shop = Self::open().await;
         shop.capture().await;
@@ -70,7 +70,7 @@ pub trait Shop: Sized {
     }
 }
 
-/// One test for each behaviour; with what they need, where not every machine has it.
+/// Declares one test per behavior. With `$need`, which says what the tests need, they are ignored by default.
 #[macro_export]
 macro_rules! conforms {
     ($shop:ty $(, $need:literal)?) => {
@@ -128,7 +128,7 @@ pub async fn single_changes_are_captured_in_order<S: Shop>() {
     ];
     let kept = if S::KEEPS_EACH_CHANGE { 0 } else { 2 };
     assert_eq!(kinds(&all(&shop).await), expected[kept..]);
-    // That it was new is known until it is acknowledged.
+    // The change stays an insert until it is acknowledged.
     let changes = shop.catalog().changes_of(&[text("P1")]).await.unwrap();
     assert_eq!(kinds(&changes).first(), Some(&expected[0]));
     assert_eq!(kinds(&changes).last(), Some(&expected[2]));
@@ -469,7 +469,7 @@ pub async fn a_second_catalog_is_refused<S: Shop>() {
     assert!(matches!(error, CatalogError::Claimed(_)), "{error}");
 }
 
-/// With two products and no changes.
+/// A database with two products and no changes.
 async fn stocked<S: Shop>() -> S {
     let shop = S::open().await;
     shop.till("INSERT INTO Products VALUES ('P1', 'Soap', 10), ('P2', 'Tea', 20)")

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
-/// Why a database server cannot be used: the server's own error, and what a caller needs to know of it.
+/// Why a database server cannot be used: the server's own error, and what a caller needs to know about it.
 #[derive(Debug)]
 pub struct ConnectFailure {
     /// A stable code, for programs.
@@ -11,22 +11,23 @@ pub struct ConnectFailure {
     pub remedy: Cow<'static, str>,
     /// Whether waiting may help.
     pub passing: Passing,
-    /// Nothing was there to talk to. What talks and fails is asked by logging in, and so not often.
+    /// Whether no server answered at all. A server that answers but fails can be tested only by logging in, and
+    /// so not often.
     pub is_away: bool,
-    /// Of a server's certificate that is not trusted: its SHA-256, as 64 hexadecimal digits.
+    /// The SHA-256 fingerprint of a server's certificate that is not trusted, as 64 hexadecimal digits.
     pub fingerprint: Option<String>,
     /// What failed.
     pub error: Box<dyn Error + Send + Sync>,
 }
 
-/// Whether a failure may be gone at a later try.
+/// Whether a failure may have passed by a later attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passing {
-    /// Most likely in a moment: a server that is being started again says so, and quickly.
+    /// Most likely in a moment: a server that is restarting says so, and quickly.
     Soon,
-    /// Perhaps, after however long.
+    /// Perhaps, but after an unknown time.
     Perhaps,
-    /// Not before somebody changes something.
+    /// Not until a person changes something.
     Never,
 }
 

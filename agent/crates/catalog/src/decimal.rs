@@ -1,8 +1,8 @@
-//! Exact prices out of texts and floats, and the digits that they go out with.
+//! Exact prices from strings and floats, and how many digits they are sent with.
 
 use shopmaster_product::{Price, Problem};
 
-/// Why a text or a float is no price.
+/// Why a string or a float is not a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriceError {
     /// It is not a number: text, an infinity or NaN.
@@ -11,18 +11,19 @@ pub enum PriceError {
     TooLong,
 }
 
-/// How many digits behind the decimal point a price goes out with.
+/// How many digits after the decimal point a price is sent with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digits {
-    /// What the shop asked for: every price has exactly so many.
+    /// What the shop asked for: every price is sent with exactly this many.
     asked: Option<u8>,
-    /// What the column's type says: a float has exactly so many, any other price at least.
+    /// What the column's type declares: a float is sent with exactly this many, any other price with at least
+    /// this many.
     declared: Option<u8>,
 }
 
 /// A float as a decimal, without its tail: `units` times ten to the power of `exponent`.
 ///
-/// A float is only nearly the decimal that it stands for, and arithmetic leaves digits behind it that nobody
+/// A float is only close to the decimal that it stands for, and arithmetic leaves extra digits that no person
 /// typed, as in 0.30000000000000004.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Float {
@@ -31,13 +32,13 @@ pub struct Float {
 }
 
 impl Digits {
-    /// As the shop asked for, and as the type of the column declares.
+    /// `asked` is what the shop asked for, `declared` what the type of the column declares.
     #[must_use]
     pub fn new(asked: Option<u8>, declared: Option<u8>) -> Self {
         Self { asked, declared }
     }
 
-    /// So many digits, whatever the column declares.
+    /// This many digits, whatever the column declares.
     #[must_use]
     pub const fn asking(digits: u8) -> Self {
         Self {
@@ -46,17 +47,17 @@ impl Digits {
         }
     }
 
-    /// What the shop asked for.
+    /// The digits that the shop asked for; none when it did not ask.
     pub fn asked(self) -> Option<u8> {
         self.asked
     }
 
-    /// Whether nothing says how many digits a float goes out with.
+    /// Whether neither the shop nor the column decides how many digits a float is sent with.
     pub fn are_open(self) -> bool {
         self.asked.or(self.declared).is_none()
     }
 
-    /// A price that is exact as it was read. It is rounded only when the shop asked for it.
+    /// A price that was read exactly. It is rounded only when the shop asked for that.
     pub fn exact(self, price: Price) -> Result<Price, PriceError> {
         let longer = |declared: &u8| *declared > price.scale();
         match self.asked.or(self.declared.filter(longer)) {
@@ -76,9 +77,9 @@ impl Digits {
 }
 
 impl Float {
-    /// Digits that every double keeps of the decimal that it was read from.
+    /// How many digits of a decimal survive conversion to a double.
     const SURE_OF_DOUBLE: usize = 15;
-    /// The same of a single, in all ranges in which there are prices.
+    /// How many survive conversion to a single, in all ranges where prices occur.
     const SURE_OF_SINGLE: usize = 7;
 
     /// Reads a double, which keeps 15 digits.
@@ -99,10 +100,10 @@ impl Float {
         Self::read(&format!("{number:e}"), Self::SURE_OF_SINGLE)
     }
 
-    /// The shortest decimal that reads back, such as `1.2345e-2`, rounded to as many digits as are sure. Those
-    /// before the decimal point all stay.
+    /// Parses the shortest decimal that reads back as the same float, such as `1.2345e-2`, and rounds it to as
+    /// many digits as are reliable. Those before the decimal point all stay.
     fn read(shortest: &str, sure: usize) -> Result<Self, PriceError> {
-        // Neither an infinity nor NaN has one.
+        // Neither an infinity nor NaN has an exponent.
         let (mantissa, exponent) = shortest.split_once('e').ok_or(PriceError::NotANumber)?;
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let units = format!("{whole}{fraction}").parse::<i128>();
@@ -145,7 +146,7 @@ impl PriceError {
     }
 }
 
-/// A plain decimal: a sign perhaps, digits, a point perhaps.
+/// A plain decimal: an optional sign, digits, an optional decimal point.
 pub fn plain(text: &str) -> Result<Price, PriceError> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
@@ -163,7 +164,7 @@ pub fn plain(text: &str) -> Result<Price, PriceError> {
     Price::new(units, scale).ok_or(PriceError::TooLong)
 }
 
-/// The digits that the shop asked for, as a part of a catalog's identity.
+/// The digits that the shop asked for, as part of a catalog's identity.
 pub fn asked(digits: u8) -> String {
     format!("price_digits={digits}")
 }
@@ -176,7 +177,7 @@ pub fn shortened(value: &str) -> String {
     }
 }
 
-/// `units` times ten to the power of `exponent`, with exactly so many digits behind the decimal point.
+/// `units` times ten to the power of `exponent`, with exactly `digits` digits after the decimal point.
 fn with_digits(units: i128, exponent: i32, digits: u8) -> Result<Price, PriceError> {
     shifted(units, exponent.saturating_add(digits.into()))
         .and_then(|units| Price::new(units, digits))
@@ -186,7 +187,7 @@ fn with_digits(units: i128, exponent: i32, digits: u8) -> Result<Price, PriceErr
 /// `units` times ten to the power of `by`, rounded half away from zero.
 fn shifted(units: i128, by: i32) -> Option<i128> {
     let Some(power) = 10_i128.checked_pow(by.unsigned_abs()) else {
-        // No price is so long that a 39th digit of it could round up.
+        // No price is long enough to have a 39th digit that could round up.
         return (by < 0 || units == 0).then_some(0);
     };
     if by >= 0 {

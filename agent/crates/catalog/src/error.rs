@@ -1,4 +1,4 @@
-//! Why the shop's database could not be asked, in a small set of causes with their remedies.
+//! Why a call to the shop's database failed: a small set of causes with their remedies.
 
 use std::{borrow::Cow, error, path::PathBuf};
 
@@ -13,55 +13,55 @@ pub enum CatalogError {
     /// The database cannot be opened or does not answer.
     #[error("the shop's database `{database}` cannot be opened")]
     Unreachable {
-        /// Which one.
+        /// The database, as configured.
         database: String,
         /// What the driver said.
         #[source]
         source: Box<dyn error::Error + Send + Sync>,
     },
-    /// The server cannot be reached, or does not let us in.
+    /// The server cannot be reached, or does not accept the login.
     #[error("the shop's database server `{server}` cannot be used")]
     Connect {
-        /// Which one, as configured.
+        /// The server, as configured.
         server: String,
         /// What exactly is wrong.
         #[source]
         cause: ConnectFailure,
     },
-    /// The server answers, and lets nobody into the database, or not us.
+    /// The server answers, but accepts no logins to the database, or not the agent's.
     #[error("the shop's database `{database}` {state}")]
     Closed {
-        /// Which one.
+        /// The database, as configured.
         database: String,
-        /// What it is instead of open.
+        /// The state that the database is in.
         state: Closed,
     },
-    /// The connection ended in the middle of a call. Nothing is lost, it is tried again.
+    /// The connection ended during a call. Nothing is lost: the agent retries.
     #[error("the connection to the shop's database was lost while trying to {operation}")]
     ConnectionLost {
-        /// What it was to do: `read the pending changes`.
+        /// What was to be done, as a bare verb: `read the waiting changes`.
         operation: &'static str,
         /// What the driver said.
         #[source]
         source: Box<dyn error::Error + Send + Sync>,
     },
-    /// The database did not answer in time. Nothing is lost, it is tried again.
+    /// The database did not answer in time. Nothing is lost: the agent retries.
     #[error("the shop's database did not answer in time while trying to {0}")]
     TimedOut(&'static str),
-    /// The database chose us to give way to another transaction. Nothing is lost, it is tried again.
-    #[error("the shop's database made us give way in a deadlock while trying to {0}")]
+    /// The database chose the agent's transaction as a deadlock victim. Nothing is lost: the agent retries.
+    #[error("the shop's database chose shopMaster as a deadlock victim while trying to {0}")]
     Deadlock(&'static str),
     /// This login may not do what the operation needs.
     #[error("this login may not {operation} in the shop's database")]
     Denied {
-        /// What it was to do: `read the pending changes`.
+        /// What was to be done, as a bare verb: `read the waiting changes`.
         operation: &'static str,
         /// What the database said.
         #[source]
         source: Box<dyn error::Error + Send + Sync>,
     },
     /// The file does not exist.
-    #[error("there is no database file `{0}`")]
+    #[error("database file `{0}` not found")]
     NoFile(PathBuf),
     /// The product table does not exist.
     #[error("the shop's database has no table `{0}`")]
@@ -69,7 +69,7 @@ pub enum CatalogError {
     /// The product table does not exist, or the login may not see it.
     #[error("the shop's database has no table `{0}` that this login can see")]
     NoVisibleTable(String),
-    /// The configured name, or what it names, is no product table.
+    /// The configured name, or what it refers to, cannot be a product table.
     #[error("`{table}` cannot be the product table: {reason}")]
     UnfitTable {
         /// As configured.
@@ -85,7 +85,7 @@ pub enum CatalogError {
         /// The missing column.
         column: String,
     },
-    /// The key is not NOT NULL and unique by itself.
+    /// The key is not NOT NULL, or not unique on its own.
     #[error("`{column}` cannot be the key of `{table}`: {reason}")]
     UnfitKey {
         /// The product table.
@@ -113,7 +113,7 @@ pub enum CatalogError {
         /// Why, for people.
         reason: String,
     },
-    /// Somebody chose scan mode, in which nothing is installed.
+    /// Scan mode is configured, in which nothing is installed.
     #[error("scan mode is on: nothing is installed in the shop's database")]
     ScanChosen,
     /// Installing would break the shop's own programs.
@@ -124,30 +124,30 @@ pub enum CatalogError {
         /// What would break, for people.
         reason: String,
     },
-    /// A program of the shop writes in a way that the server refuses as soon as the table has a trigger.
+    /// A program of the shop writes in a way that the server rejects once the table has a trigger.
     #[error("a trigger on `{table}` would break a program of this shop: {reason}")]
     BreaksProgram {
         /// The product table.
         table: String,
-        /// What was found, and what could not be looked at, for people.
+        /// What was found, and what could not be examined, for people.
         reason: String,
     },
-    /// The database is a copy that another server keeps.
-    #[error("the database `{0}` is a copy that another server keeps")]
+    /// The database is a copy that another server maintains.
+    #[error("the database `{0}` is a copy that another server maintains")]
     Secondary(String),
-    /// This kind of database has nothing of the kind.
+    /// The call does not apply to this kind of database.
     #[error("{0}")]
     NotApplicable(&'static str),
-    /// This user may not write where capture and the lock need it.
-    #[error("this user may not write the shop's database `{database}`")]
+    /// This user may not write where capture and the lock file need it.
+    #[error("this user may not write to the shop's database `{database}`")]
     NoRights {
-        /// Which one.
+        /// The database, as configured.
         database: String,
         /// What could not be written.
         #[source]
         source: Box<dyn error::Error + Send + Sync>,
     },
-    /// The lock file that keeps other agents away could not be used.
+    /// The lock file that keeps other agents out could not be used.
     #[error("the lock file `{path}` cannot be used")]
     LockFile {
         /// Where it is.
@@ -156,34 +156,34 @@ pub enum CatalogError {
         #[source]
         source: std::io::Error,
     },
-    /// What is dealt with could not be read from, or written to, the journal.
-    #[error("what is dealt with in the shop's ChangeLog cannot be kept")]
+    /// What has been dealt with could not be read from, or written to, the journal.
+    #[error("which changes of the shop's ChangeLog have been dealt with cannot be recorded")]
     Position(#[source] Box<dyn error::Error + Send + Sync>),
     /// Another agent serves this table.
     #[error("another shopMaster agent serves this shop's database ({0})")]
     Claimed(String),
-    /// The server still keeps an earlier connection of this agent's own, which holds the lock. It is tried
-    /// again.
+    /// The server still keeps an earlier connection of this agent, which holds the lock. The agent
+    /// retries.
     #[error(
-        "the database server still keeps an earlier connection of this agent, which holds the shop's database ({0})"
+        "the database server still keeps an earlier connection of this agent, which holds the lock ({0})"
     )]
     OwnConnection(String),
-    /// Something of the shop's own has a name that we need.
-    #[error("`{0}` is already in the shop's database and is not shopMaster's")]
+    /// An object of the shop's own has a name that shopMaster needs.
+    #[error("`{0}` is already in the shop's database and does not belong to shopMaster")]
     NameTaken(String),
-    /// The till holds the database; nothing is lost, it is tried again.
+    /// The till keeps the database locked. Nothing is lost: the agent retries.
     #[error("another program keeps the shop's database locked: cannot {0}")]
     Busy(&'static str),
-    /// Capture is not installed, or the ChangeLog is not readable.
+    /// Capture is not installed, or the ChangeLog cannot be read.
     #[error("capture is not installed in the shop's database")]
     NotInstalled,
-    /// The proof after installing did not see its own change.
+    /// The test after installing did not see its own change.
     #[error("capture was installed but does not record changes: {0}")]
     Unproven(String),
-    /// The file is no database, or only a part of one.
-    #[error("the shop's database `{database}` is damaged, or is no database")]
+    /// The file is not a database, or is incomplete.
+    #[error("the shop's database `{database}` is damaged, or is not a database")]
     Damaged {
-        /// Its path.
+        /// The file's path.
         database: String,
         /// What the driver said.
         #[source]
@@ -192,7 +192,7 @@ pub enum CatalogError {
     /// Any other statement that failed.
     #[error("the shop's database failed to {operation}")]
     Statement {
-        /// What it was to do: `read the pending changes`.
+        /// What was to be done, as a bare verb: `read the waiting changes`.
         operation: &'static str,
         /// What the driver said.
         #[source]
@@ -201,8 +201,8 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
-    /// Whether the same is worth trying again in a moment: somebody else holds the database just now, or
-    /// it is being started again.
+    /// Whether the call is worth retrying in a moment: another program has locked the database, or the
+    /// server is restarting.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
@@ -215,8 +215,8 @@ impl CatalogError {
         }
     }
 
-    /// Whether waiting may help, for however long: the database, its server or the way to it is away, and
-    /// nothing says that a person has to change anything.
+    /// Whether waiting may help, for an unknown time: the database, its server or the network is down, and
+    /// nothing shows that a person has to change anything.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
@@ -268,7 +268,8 @@ impl CatalogError {
         )
     }
 
-    /// Whether it is away in a way whose end [`answers`](super::Catalog::answers) sees.
+    /// Whether the database is down in such a way that [`answers`](super::Catalog::answers) notices when it is
+    /// back.
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
@@ -278,13 +279,13 @@ impl CatalogError {
         }
     }
 
-    /// Whether somebody has the database alone for a while: nothing is wrong, and it is waited for.
+    /// Whether the database is used exclusively for a while: nothing is wrong, and the agent waits.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         matches!(self, Self::Closed { state, .. } if state.is_reserved())
     }
 
-    /// Whether it may be gone by itself at the next try, and so is no reason to alarm anybody at once.
+    /// Whether the next attempt may succeed without help, so that the user need not be alarmed at once.
     #[must_use]
     pub fn may_be_hiccup(&self) -> bool {
         match self {
@@ -314,36 +315,36 @@ impl CatalogError {
         match self {
             Self::Connect { .. } => "",
             Self::Denied { .. } => {
-                "Grant the login what docs/sql-server.md lists under \"Rights to grant\", then run `shopmasterctl test`"
+                "Grant the login the rights that docs/sql-server.md lists under \"Rights to grant\", then run `shopmasterctl test`"
             }
             Self::UnfitPrice { .. } => {
-                "Name a column with numbers as the price with `shopmasterctl configure --column-price NAME`, or make a view that computes one and name it with `--table VIEW`: docs/tables.md has examples"
+                "Set a column with numbers as the price with `shopmasterctl configure --column-price NAME`, or create a view that computes one and set it with `--table VIEW`: docs/tables.md has examples"
             }
             Self::ScanOnly { .. } => "Run `shopmasterctl configure --capture scan`",
             Self::ScanChosen => {
-                "Nothing: each interval the table is walked and compared. To capture changes instead, run `shopmasterctl configure --capture trigger` first"
+                "No action needed: the table is scanned at each interval. To capture changes instead, run `shopmasterctl configure --capture trigger` first"
             }
             Self::Unsafe { .. } => {
-                "Mend what is named, or run `shopmasterctl configure --capture scan`"
+                "Fix what is named, or run `shopmasterctl configure --capture scan`"
             }
             Self::BreaksProgram { .. } => {
-                "Run `shopmasterctl configure --capture scan`. If none of what is named writes this table, or it knows that the table has triggers, run `shopmasterctl capture install --ignore-output`"
+                "Run `shopmasterctl configure --capture scan`. If none of the named programs writes to this table, or they know that it has triggers, run `shopmasterctl capture install --ignore-output`"
             }
             Self::Secondary(_) => {
                 "Set the server that the shop's program writes to with `shopmasterctl configure --server NAME`"
             }
             Self::NotApplicable(_) => "",
             Self::ConnectionLost { .. } | Self::TimedOut(_) => {
-                "Nothing, if it was once; else check the network and the database server's load"
+                "If this happened only once, ignore it; otherwise check the network and the database server's load"
             }
             Self::Unreachable { .. } => {
-                "Check that the database runs and that this user may open it, then run `shopmasterctl test`"
+                "Check that the database is running and that this user may open it, then run `shopmasterctl test`"
             }
             Self::Closed { state, .. } if state.is_reserved() => {
-                "No action needed: shopMaster waits, and goes on once the database is online and in multi-user mode again"
+                "No action needed: shopMaster waits, and continues when the database is online and in multi-user mode again"
             }
             Self::Closed { .. } => {
-                "The server's own error log says why: have the database repaired, or restored from a backup"
+                "The server's own error log says why: repair the database, or restore it from a backup"
             }
             Self::NoFile(_) => {
                 "Set the path of the shop's database file with `shopmasterctl configure --path FILE`"
@@ -352,38 +353,40 @@ impl CatalogError {
                 "Set the name of the product table with `shopmasterctl configure --table NAME`"
             }
             Self::NoVisibleTable(_) => {
-                "Set the name of the product table with `shopmasterctl configure --table NAME`, or let the login see it: `GRANT SELECT, VIEW DEFINITION ON` it"
+                "Set the name of the product table with `shopmasterctl configure --table NAME`, or let the login see it: `GRANT SELECT, VIEW DEFINITION` on it"
             }
             Self::UnfitTable { .. } => {
                 "Set the name of the product table with `shopmasterctl configure --table NAME`"
             }
             Self::NoColumn { .. } => {
-                "Name the shop's columns with `shopmasterctl configure --column-id`, `--column-name` and `--column-price`"
+                "Set the shop's columns with `shopmasterctl configure --column-id`, `--column-name` and `--column-price`"
             }
             Self::UnfitKey { .. } => {
-                "Make the column NOT NULL and give it a primary key or a unique index of its own, or name another one with `shopmasterctl configure --column-id NAME`; where the table must stay as it is, make a view with one computed key and name it with `--table VIEW`: docs/tables.md has examples"
+                "Make the column NOT NULL and give it a primary key or a unique index of its own, or set another one with `shopmasterctl configure --column-id NAME`. If the table must stay as it is, create a view with one computed key and set it with `--table VIEW`: docs/tables.md has examples"
             }
             Self::NoRights { .. } => {
-                "Give the user that runs shopMaster the right to write the shop's database; for a file, also its folder"
+                "Give the user that runs shopMaster the right to write to the shop's database; for a file, also to its folder"
             }
             Self::LockFile { .. } => {
-                "If no other agent serves this shop, delete the lock file; give the user that runs shopMaster the right to write its folder"
+                "If no other agent serves this shop, delete the lock file; give the user that runs shopMaster the right to write to its folder"
             }
             Self::Position(_) => {
-                "Check that the disk is not full and that this user may write the journal's folder"
+                "Free disk space, and check that this user may write to the journal's folder"
             }
-            Self::Claimed(_) => "Stop the other agent: one agent serves one shop",
+            Self::Claimed(_) => "Stop the other agent: each shop has one agent",
             Self::OwnConnection(_) => {
-                "Nothing for some minutes: the server finds out that the connection broke. If it stays, a second computer with this one's name and folders serves the shop: stop that agent"
+                "No action needed for some minutes: the server will notice that the connection broke. If this lasts, a second computer with the same name and folders serves the shop: stop that agent"
             }
             Self::NameTaken(_) => "Rename the shop's own object; shopMaster does not touch it",
-            Self::Busy(_) | Self::Deadlock(_) => "Nothing to do: it is tried again",
+            Self::Busy(_) | Self::Deadlock(_) => {
+                "No action needed: shopMaster retries automatically"
+            }
             Self::NotInstalled => "Run `shopmasterctl capture install`",
             Self::Unproven(_) => {
-                "Run `shopmasterctl capture remove`, then `shopmasterctl capture install`; if it stays, send support the output of both"
+                "Run `shopmasterctl capture remove`, then `shopmasterctl capture install`; if this happens again, send support the output of both"
             }
             Self::Damaged { .. } => {
-                "Check the path; where it is right, let the shop's program check the file, or restore it from a backup: shopMaster goes on by itself"
+                "Check the path; if it is right, let the shop's program check the file, or restore it from a backup: shopMaster continues automatically"
             }
             Self::Statement { .. } => "Run `shopmasterctl test`, and look at `shopmasterctl logs`",
         }

@@ -1,4 +1,4 @@
-//! What a check of a preflight found, when it did not fail.
+//! What a preflight check found, when it did not fail.
 
 use super::{Check, Verdict};
 
@@ -9,19 +9,19 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was found, for people.
     pub text: String,
-    /// Empty when nothing is to be done.
+    /// What to do about it; empty when there is nothing to do.
     pub remedy: String,
 }
 
 impl Finding {
-    /// As the check of this name.
+    /// The check of this name, with this finding.
     #[must_use]
     pub fn check(self, name: &'static str) -> Check {
         Check::new(name, self.verdict, self.text, self.remedy)
     }
 }
 
-/// Nothing to be done.
+/// A finding with nothing to do about it.
 #[must_use]
 pub fn good(text: impl Into<String>) -> Finding {
     Finding {
@@ -31,7 +31,7 @@ pub fn good(text: impl Into<String>) -> Finding {
     }
 }
 
-/// Something that a person should know, and what to do about it.
+/// A finding that the user should know about, and what to do about it.
 #[must_use]
 pub fn warning(text: impl Into<String>, remedy: impl Into<String>) -> Finding {
     Finding {

@@ -1,6 +1,6 @@
-//! The shop's product table, seen through one trait, and the change capture in its database.
+//! The shop's product table behind one trait, and the change capture in its database.
 //!
-//! Behind the trait: the crates `catalog-sqlserver` and `catalog-sqlite`. SQL lives there and nowhere else.
+//! The crates `catalog-sqlserver` and `catalog-sqlite` implement the trait. All SQL is in them.
 
 use async_trait::async_trait;
 use shopmaster_product::{ProductId, Row};
@@ -27,74 +27,74 @@ pub use connect_failure::{ConnectFailure, Passing};
 pub use error::{BREAKS_PROGRAM, CatalogError};
 pub use rows::{Columns, Lookup, Scanned};
 
-/// What every call may answer.
+/// The result of a call to a catalog.
 pub type Result<T> = std::result::Result<T, CatalogError>;
 
 /// The shop's product table.
 ///
-/// The database compares keys, the callers do not: a key taken from a change may be spelled
-/// otherwise than the row that it finds.
+/// The database compares keys, the callers do not: a key taken from a change may be spelled differently from
+/// the row that it finds.
 #[async_trait]
 pub trait Catalog: Send + Sync {
     /// `sqlserver` or `sqlite`.
     fn kind(&self) -> &'static str;
 
-    /// The database, table and columns, and what else decides what of a row is sent, as one text: when it is
-    /// another one, nothing that was published counts as confirmed.
+    /// The database, table and columns, and whatever else decides what is sent of a row, as one string: when
+    /// this string changes, no published product counts as confirmed any more.
     fn identity(&self) -> String;
 
-    /// Makes this agent the only one of this table, or makes sure that it still is.
+    /// Makes this agent the only one that serves this table, or checks that it still is.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Claimed`] when another agent is.
+    /// [`CatalogError::Claimed`] when another agent serves it.
     async fn claim(&self) -> Result<()>;
 
-    /// Whether a database that was away may be asked again: a look that is so cheap that it is made each few
-    /// seconds. It logs in nowhere, because failed logins lock accounts.
+    /// Whether a database that was unavailable can be reached again. This check is cheap enough to be made
+    /// every few seconds. It does not log in, because failed logins lock accounts.
     async fn answers(&self) -> bool;
 
-    /// The preflight: whether the table can be served and captured. Read only.
+    /// The preflight: whether the table can be served and captured. Changes nothing.
     async fn inspect(&self) -> Result<Vec<Check>>;
 
-    /// The preflight's word on the price column alone, for when it is chosen. Read only.
+    /// The preflight's verdict on the price column alone, for when the column is being chosen. Changes nothing.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::UnfitPrice`] when it holds no prices.
+    /// [`CatalogError::UnfitPrice`] when the column holds no prices.
     async fn inspect_price(&self) -> Result<Check>;
 
-    /// The exact text that [`install`](Self::install) and [`remove`](Self::remove) run.
+    /// The exact SQL that [`install`](Self::install) and [`remove`](Self::remove) run.
     async fn plan(&self) -> Result<CapturePlan>;
 
-    /// Installs capture and proves that it works. False when it was already as planned.
+    /// Installs capture and tests that it works. False when capture was already installed as planned.
     async fn install(&self) -> Result<bool> {
         self.install_with(InstallOptions::default()).await
     }
 
-    /// The same, with what somebody agreed to.
+    /// As [`install`](Self::install), but carries on despite what `agreed` allows.
     async fn install_with(&self, agreed: InstallOptions) -> Result<bool>;
 
-    /// Removes capture. False when nothing of ours was there.
+    /// Removes capture. False when nothing of shopMaster's was installed.
     async fn remove(&self) -> Result<bool>;
 
-    /// Whether capture is as it was installed.
+    /// Whether capture is still as it was installed.
     async fn capture(&self) -> Result<CaptureStatus>;
 
-    /// What of the old program is in the database, and what adopting would do about it, a line each.
-    /// Read only.
+    /// What remains of the old program in the database, and what adopting would do about it, one line each.
+    /// Changes nothing.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::NotApplicable`] where the old program never ran.
+    /// [`CatalogError::NotApplicable`] for a kind of database that the old program never used.
     async fn adoption(&self) -> Result<Adoption> {
         Err(CatalogError::NotApplicable(
             "the old program never kept products in this kind of database",
         ))
     }
 
-    /// Takes over an installation of the old program. It can be called again after a failure at any
-    /// point: it goes on where it stopped.
+    /// Takes over an installation of the old program. After a failure at any point it can be called again and
+    /// resumes where it stopped.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ pub trait Catalog: Send + Sync {
         self.adopt_with(InstallOptions::default()).await
     }
 
-    /// The same, with what somebody agreed to.
+    /// As [`adopt`](Self::adopt), but carries on despite what `agreed` allows.
     ///
     /// # Errors
     ///
@@ -112,70 +112,73 @@ pub trait Catalog: Send + Sync {
         self.adoption().await
     }
 
-    /// Who served this table last; none when nobody did or capture is not installed.
+    /// Which agent served this table last; none when no agent has, or when capture is not installed.
     async fn owner(&self) -> Result<Option<Owner>>;
 
-    /// Records who serves this table. Does nothing when capture is not installed.
+    /// Records which agent serves this table. Does nothing when capture is not installed.
     async fn set_owner(&self, owner: &Owner) -> Result<()>;
 
-    /// Whether the owner's generation is renewed from time to time, so that a database that was restored shows.
+    /// Whether the owner's generation is renewed from time to time, so that a restored database can be
+    /// recognized.
     fn owner_is_renewed(&self) -> bool {
         true
     }
 
-    /// Whether the database is known to be restored from a copy that is older than what was acknowledged.
+    /// Whether the database is known to have been restored from a copy that is older than what was
+    /// acknowledged.
     async fn was_restored(&self) -> Result<bool> {
         Ok(false)
     }
 
-    /// What names the table's present body: another one means that rows may have changed without capture
-    /// seeing it. None where nothing tells.
+    /// Identifies the table's current storage: when it changes, rows may have changed without capture recording
+    /// it. None where the database has no such identity.
     async fn table_identity(&self) -> Result<Option<String>> {
         Ok(None)
     }
 
-    /// How many rows the product table has, by a count that the database keeps: it is had without reading any row,
-    /// and rows that nobody committed yet may be in it. None where it keeps none.
+    /// How many rows the product table has, by a count that the database maintains: reading it reads no row,
+    /// and rows that are not committed yet may be included. None where the database maintains no such count.
     async fn kept_count(&self) -> Result<Option<u64>> {
         Ok(None)
     }
 
-    /// Does what has to be written into the shop's database now and then, when nobody else writes: it can be
-    /// called often.
+    /// Writes what has to be written to the shop's database now and then, at a time when no other program
+    /// writes. It may be called often.
     async fn tidy(&self) -> Result<()> {
         Ok(())
     }
 
-    /// The id of the newest change that waits. Cheap: asked every two seconds.
+    /// The id of the newest waiting change. Cheap: called every two seconds.
     async fn newest_change(&self) -> Result<Option<i64>>;
 
-    /// How much waits.
+    /// How many changes are waiting, and for how long.
     async fn backlog(&self) -> Result<Backlog>;
 
-    /// Changes in the order of their identities, behind `after`, at most `limit`.
+    /// Changes in the order of their identities, after `after`, at most `limit`.
     async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>>;
 
     /// All changes of these keys, as the database compares them, oldest first.
     async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>>;
 
-    /// The rows of these keys as they are now: one answer for each key, in their order.
+    /// The rows of these keys as they are now: one answer per key, in the same order.
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>>;
 
-    /// Exactly these changes are dealt with: none of them is given again. Gives how many were waiting.
+    /// Marks exactly these changes as dealt with, so that none of them is returned again. Returns how many of
+    /// them were waiting.
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64>;
 
-    /// Rows in the order of their keys, behind `after`, at most `limit`.
+    /// Rows in the order of their keys, after `after`, at most `limit`.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Busy`] when somebody holds one of them.
+    /// [`CatalogError::Busy`] when another program has locked one of them.
     async fn scan(&self, after: Option<&ProductId>, limit: usize) -> Result<Vec<Row>>;
 
-    /// The same, past the rows that somebody holds: of those it has the keys.
+    /// As [`scan`](Self::scan), but continues past locked rows: for those it returns only the keys.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Busy`] when somebody holds more than some rows.
+    /// [`CatalogError::Busy`] when another program has locked more than some rows.
     async fn scan_past_locks(
         &self,
         after: Option<&ProductId>,

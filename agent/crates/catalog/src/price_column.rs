@@ -1,4 +1,4 @@
-//! What the preflight says of a price column, whatever the database.
+//! What the preflight says about a price column, whatever the database.
 
 use shopmaster_product::Price;
 use shopmaster_view as words;
@@ -8,36 +8,36 @@ use super::{
     finding::{Finding, good, warning},
 };
 
-/// How many prices are looked at, at most.
+/// How many prices are examined, at most.
 pub const SAMPLE: u16 = 1_000;
 
-const SET: &str = "Set `catalog.price_digits`: where prices have 2 digits behind the decimal point, run `shopmasterctl configure --price-digits 2`";
-const RAISE: &str = "Where such prices are meant as they are, set `catalog.price_digits` to more digits with `shopmasterctl configure --price-digits`, or to an empty text for as many as the column has";
+const SET: &str = "Set `catalog.price_digits`: if prices have 2 digits after the decimal point, run `shopmasterctl configure --price-digits 2`";
+const RAISE: &str = "If such prices are intended, set `catalog.price_digits` to more digits with `shopmasterctl configure --price-digits`, or to an empty string for as many as the column has";
 
-/// What a price column holds, as far as its type tells.
+/// What a price column holds, judging by its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// Decimals, whole numbers or texts.
+    /// Decimals, whole numbers or text.
     Exact,
     /// Floating-point numbers.
     Floats,
-    /// Numbers of any kind: the type names no digits behind the decimal point.
+    /// Numbers of any kind: the type does not fix the digits after the decimal point.
     Numbers,
     /// Anything: the column has no type.
     Anything,
 }
 
-/// What rounding does to the first prices of the table.
+/// What rounding does to the first prices in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sample {
     looked_at: u64,
     changed: u64,
-    /// One of them, before and after.
+    /// One of the changed prices, before and after rounding.
     example: Option<(Price, Price)>,
 }
 
 impl Sample {
-    /// Counts a price as the column has it.
+    /// Counts a price, given as the column has it.
     pub fn add(&mut self, price: Price, is_float: bool, digits: Digits) {
         self.looked_at += 1;
         let Ok(rounded) = digits.exact(price) else {
@@ -70,7 +70,7 @@ pub fn judge(column: &str, held: Held, digits: Digits, sample: &Sample) -> Findi
         0 => "no digits".to_owned(),
         asked => words::noun(asked.into(), "digit"),
     };
-    let text = format!("{column}; prices are sent with {behind} behind the decimal point");
+    let text = format!("{column}; prices are sent with {behind} after the decimal point");
     match sample.text() {
         Some(changes) => warning(format!("{text}, {changes}"), RAISE),
         None => good(text),
@@ -82,17 +82,14 @@ fn unasked(column: &str, held: Held, digits: Digits) -> Finding {
         Held::Exact => return good(column.to_owned()),
         _ if !digits.are_open() => return good(column.to_owned()),
         Held::Floats => "a floating-point number has no fixed number of digits",
-        Held::Numbers => "it does not say how many digits prices have behind the decimal point",
-        Held::Anything => "nothing says how many digits prices have behind the decimal point",
+        Held::Numbers => "it does not say how many digits prices have after the decimal point",
+        Held::Anything => "nothing says how many digits prices have after the decimal point",
     };
-    warning(
-        format!("{column}: {why}, so that 12.50 is sent as 12.5"),
-        SET,
-    )
+    warning(format!("{column}: {why}, so 12.50 is sent as 12.5"), SET)
 }
 
-/// Whether rounding takes more than zeros, or than the noise of a float: it may come from a single, which keeps
-/// six digits in any case.
+/// Whether rounding removes more than zeros or the noise of a float. The float may come from a single, which is
+/// reliable to six digits in any case.
 fn is_changed(price: Price, rounded: Price, is_float: bool) -> bool {
     let dropped = price.scale().saturating_sub(rounded.scale());
     if dropped == 0 {
@@ -165,7 +162,7 @@ mod tests {
             let sample = Sample::default();
             let judged = judge("a column", Held::Exact, Digits::asking(digits), &sample);
             let expected =
-                format!("a column; prices are sent with {words} behind the decimal point");
+                format!("a column; prices are sent with {words} after the decimal point");
             assert_eq!(judged.text, expected);
         }
     }
@@ -177,7 +174,7 @@ mod tests {
         assert_eq!(judged.verdict, Verdict::Warning);
         assert_eq!(
             judged.text,
-            "a column; prices are sent with 2 digits behind the decimal point, which changes 2 of the first 4, such as 1.239 to 1.24"
+            "a column; prices are sent with 2 digits after the decimal point, which changes 2 of the first 4, such as 1.239 to 1.24"
         );
         assert!(judged.remedy.contains("`catalog.price_digits`"));
         let small = exact(&["0.00000000000000000000000000000000000001"], CENTS);

@@ -1,4 +1,4 @@
-//! The rows of the product table, as they are looked up and walked.
+//! The rows of the product table, as lookups and scans return them.
 
 use shopmaster_product::{ProductId, Row};
 
@@ -13,23 +13,23 @@ pub struct Columns {
     pub price: String,
 }
 
-/// What became of a key that was asked for.
+/// The answer for a key that was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// The row, with its own spelling of the key.
+    /// The row, with the key spelled as in the row.
     Found(Row),
-    /// A clean miss.
+    /// The table certainly has no row with this key.
     Gone,
-    /// Somebody holds it: still pending.
+    /// Another program has locked the row: it is still waiting.
     Locked,
 }
 
-/// What a walk meets.
+/// What a scan returns for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scanned {
     /// A row.
     Row(Row),
-    /// The key of a row that somebody holds; it may be that there is none in the end.
+    /// The key of a row that another program has locked; it may turn out that there is no such row.
     Locked(ProductId),
 }
 

@@ -1,7 +1,7 @@
-//! Marked places in SQL texts.
+//! Placeholders in SQL texts.
 
-/// Fills the places `{like_this}` of `template` in one pass, so that a value may hold what looks like a
-/// place. A place without a value stays.
+/// Fills the placeholders `{like_this}` in `template` in one pass, so that a value may contain something that
+/// looks like a placeholder. A placeholder without a value stays.
 pub fn fill(template: &str, places: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len() * 2);
     let mut rest = template;

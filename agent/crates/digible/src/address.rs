@@ -1,4 +1,4 @@
-//! Where Digible is.
+//! The addresses of Digible's calls.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -8,23 +8,22 @@ use reqwest::Url;
 use super::setup::SetupError;
 use super::wire::Endpoint;
 
-/// The addresses of Digible's calls below one base.
+/// The addresses of Digible's calls under one base address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
     login: Url,
     batch: Url,
     update: Url,
-    /// Whether it is this computer, which no proxy can reach for us.
+    /// Whether the base address is this computer, which a proxy cannot reach.
     pub(super) is_loopback: bool,
 }
 
 impl Address {
-    /// Checks `base_url`, with or without a slash at its end.
+    /// Checks `base_url`, with or without a trailing slash.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, is neither `https` nor `http` to this computer, or carries more than a
-    /// path.
+    /// When it cannot be parsed, is neither `https` nor `http` to this computer, or contains more than a path.
     pub(super) fn new(base_url: &str) -> Result<Self, SetupError> {
         let base = Url::parse(base_url.trim()).map_err(|source| SetupError::BaseUrl { source })?;
         let Some(host) = base.host_str() else {
@@ -55,7 +54,7 @@ impl Address {
         })
     }
 
-    /// Of one call.
+    /// The address of one call.
     pub(super) fn of(&self, endpoint: Endpoint) -> &Url {
         match endpoint {
             Endpoint::Login => &self.login,
@@ -64,12 +63,12 @@ impl Address {
         }
     }
 
-    /// Whether nothing is encrypted.
+    /// Whether the connection is not encrypted.
     pub(super) fn is_plain(&self) -> bool {
         self.login.scheme() == "http"
     }
 
-    /// The host and, unless it is the usual one, the port; for messages.
+    /// The host and, unless it is the default, the port; for messages.
     pub(super) fn server(&self) -> String {
         let host = self.login.host_str().unwrap_or_default();
         match self.login.port() {

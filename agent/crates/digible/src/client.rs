@@ -1,4 +1,4 @@
-//! The client: sends products, logs in when it must, and says what came of it.
+//! The client: sends products, logs in when necessary, and reports the result.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -22,21 +22,20 @@ use super::transport::Transport;
 use super::wire::{self, Endpoint};
 use super::{Answer, Cloud, DigibleOptions, Fate, Item, Session, SessionState};
 
-/// Gets each new token, so that it outlives the process. It is called between requests and must not
-/// wait.
+/// Receives each new token, so that it outlives the process. It is called between requests and must not block.
 pub type KeepToken = Box<dyn Fn(&SecretString) + Send + Sync>;
 
 const NO_CREDENTIALS: &str = "no email or password for Digible: run `shopmasterctl configure`";
 
-/// The most shapes of answers that are remembered.
+/// How many shapes of answers are remembered, at most.
 const MOST_SHAPES: usize = 64;
 
-/// Digible, over HTTP.
+/// The client for Digible, over HTTP.
 ///
-/// Any of its futures may be dropped at any time: the session stays usable.
+/// Any of its futures may be dropped at any time; the session stays usable.
 #[derive(Debug)]
 pub struct Digible {
-    /// Or what a person has to mend first.
+    /// Or what you have to fix first.
     inner: Result<Inner, String>,
 }
 
@@ -55,9 +54,9 @@ struct Outgoing<'a> {
     ids: Vec<&'a ProductId>,
 }
 
-/// What came back of a request.
+/// What came back from a request.
 enum Heard {
-    /// No answer, and what that means.
+    /// No answer arrived; this is what that means.
     Nothing(Answer),
     Said(Answer),
     Unauthorized {
@@ -65,21 +64,21 @@ enum Heard {
     },
 }
 
-/// What is worth trying before an answer is reported.
+/// What to try before an answer is reported.
 enum Remedy {
     None,
-    /// A login. The answer stands.
+    /// Log in. The answer stands.
     LogIn,
-    /// A login and a second try. Nothing of the request was applied, or not all of it.
+    /// Log in and send the request again. The request was not applied, or not all of it.
     TryAgain {
-        /// A batch before was reported as refused under the same token.
+        /// An earlier batch was reported as refused under the same token.
         was_reported: bool,
     },
 }
 
 impl Digible {
-    /// A client for these options. It never fails: when they cannot be used, every call answers
-    /// [`Answer::Misconfigured`].
+    /// Creates a client with these options. This never fails: when the options cannot be used, every call
+    /// returns [`Answer::Misconfigured`].
     #[must_use]
     pub fn new(options: DigibleOptions, keep_token: KeepToken) -> Self {
         let inner = Transport::new(&options)
@@ -146,8 +145,8 @@ impl Inner {
         }
     }
 
-    /// Sends one request, and once more under a new token when the old one may be to blame for the
-    /// answer. The second answer stands.
+    /// Sends one request, and sends it again with a new token when the old token may be the cause of the
+    /// answer. The second answer then counts.
     async fn send(&self, request: &Outgoing<'_>) -> Answer {
         let pass = match self.pass().await {
             Ok(pass) => pass,
@@ -160,7 +159,7 @@ impl Inner {
             Heard::Said(answer) => match self.remedy(request.endpoint, &answer, &pass, sent_at) {
                 Remedy::None => return answer,
                 Remedy::LogIn => {
-                    // What it comes to, the next request finds.
+                    // The next request finds out whether the login worked.
                     let _renewed = self.renew(pass.generation).await;
                     return answer;
                 }
@@ -170,9 +169,9 @@ impl Inner {
         let renewed = match (self.renew(pass.generation).await, &first) {
             (Ok(renewed), _) => renewed,
             (Err(answer @ Answer::LoggedOut { .. }), _) | (Err(answer), None) => return answer,
-            // The session may have ended, and nobody says so: the products are not to blame for that.
+            // The session may have ended without Digible saying so: the products are not to blame for that.
             (Err(Answer::Retry { .. }), Some(first)) => return unproven(first),
-            // Nothing new is known of the token.
+            // Nothing new is known about the token.
             (Err(_), Some(first)) => return first.clone(),
         };
         let second = match self.exchange(request, &renewed).await {
@@ -197,14 +196,14 @@ impl Inner {
         }
     }
 
-    /// What is worth trying before an answer is reported: whatever its number, it may tell of a token
-    /// that is no longer good.
+    /// What to try before an answer is reported: whatever its status, it may mean that the token is no longer
+    /// valid.
     fn remedy(&self, endpoint: Endpoint, answer: &Answer, pass: &Pass, sent_at: Instant) -> Remedy {
         let (reason, is_refusal) = match answer {
             Answer::Refused { reason }
             | Answer::Missing { reason }
             | Answer::Misconfigured { reason } => (reason, true),
-            // It may have been applied, or land later: whether it is sent again is not for us to say.
+            // It may have been applied, or may be applied later: the caller decides whether it is sent again.
             Answer::Broken { reason, .. }
             | Answer::Retry {
                 reason,
@@ -257,7 +256,7 @@ impl Inner {
         }
     }
 
-    /// The token to send with, from a login when there is none or it is about to end.
+    /// The token to send with; logs in when there is none or it is about to expire.
     async fn pass(&self) -> Result<Pass, Answer> {
         let can_log_in = self.credentials.is_some();
         match self.session.next(Moment::now(), can_log_in)? {
@@ -266,7 +265,7 @@ impl Inner {
         }
     }
 
-    /// A token newer than `generation`: one login for all who ask at the same time.
+    /// A token newer than `generation`: one login for all callers that ask at the same time.
     async fn renew(&self, generation: u64) -> Result<Pass, Answer> {
         let logins = self.session.logins();
         let _turn = self.session.turn().await;
@@ -282,7 +281,7 @@ impl Inner {
 
     async fn log_in_anyway(&self) -> Answer {
         let Some(credentials) = &self.credentials else {
-            // A kept token may still be good.
+            // A stored token may still be valid.
             return Answer::LoggedOut {
                 reason: NO_CREDENTIALS.to_owned(),
             };
@@ -299,7 +298,7 @@ impl Inner {
         }
     }
 
-    /// Logs in; whoever calls has the turn.
+    /// Logs in; the caller must hold the login turn.
     async fn log_in(&self, credentials: &Credentials) -> Result<Pass, Answer> {
         match self.ask_for_token(credentials).await {
             Ok(token) => {
@@ -315,7 +314,7 @@ impl Inner {
                 Err(self.session.login_refused(&reason))
             }
             Err(LoginError::Failed(answer)) => {
-                debug!(?answer, "no login");
+                debug!(?answer, "the login failed");
                 self.session.login_failed(&answer);
                 Err(answer)
             }
@@ -337,7 +336,7 @@ impl Inner {
             .ok_or_else(|| LoginError::no_token(&reply, &[password.expose_secret()]))
     }
 
-    /// Takes from an answer what it tells besides: the server's time, and what its bodies look like.
+    /// Records what else an answer shows: the server's time, and the shape of its body.
     fn heard(&self, endpoint: Endpoint, reply: &Reply) {
         if let Some(date) = date(reply) {
             self.session.heard(date, Moment::now());
@@ -345,7 +344,10 @@ impl Inner {
         let (name, status) = (endpoint.name(), reply.status.as_u16());
         let shape = reply.content.shape();
         if self.is_new(format!("{name} {status} {shape}")) {
-            info!(endpoint = name, status, shape, "a new shape of answer");
+            info!(
+                endpoint = name,
+                status, shape, "Digible's answer has a new shape"
+            );
         }
     }
 
@@ -389,24 +391,25 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// Digible took something, so that the token is good.
+/// Whether Digible accepted something, which shows that the token is valid.
 fn has_passed(answer: &Answer) -> bool {
     matches!(answer, Answer::Acknowledged | Answer::Partly { .. })
 }
 
-/// What is told of a request that passed under a new token, when others were refused under the old one:
-/// a yes here would be the proof that those are to blame.
+/// The result of a request that succeeded with a new token after others were refused with the old one:
+/// reporting it as acknowledged would suggest that those other products are to blame.
 fn after_false_refusals() -> Answer {
     Answer::Retry {
-        reason: "the Digible session had ended, which Digible told as a refusal; logged in again"
-            .to_owned(),
+        reason:
+            "the Digible session had ended, which Digible reported as a refusal; logged in again"
+                .to_owned(),
         wait: None,
         fate: Fate::Unknown,
     }
 }
 
-/// The second answer to a group, when the first one refused it: some of it may have been applied then,
-/// which an answer that says nothing of products must not hide.
+/// The second answer for a group whose first answer was a refusal: some of the group may have been applied the
+/// first time, which an answer that does not mention products must not hide.
 fn after_refused_group(first: Answer, second: Answer) -> Answer {
     match second {
         Answer::Retry {
@@ -427,7 +430,7 @@ fn after_refused_group(first: Answer, second: Answer) -> Answer {
     }
 }
 
-/// A refusal that may be the session's: some of a group that was refused may have been applied.
+/// A refusal that may be due to the session: some of a refused group may have been applied.
 fn unproven(refusal: &Answer) -> Answer {
     match refusal {
         Answer::Refused { reason }

@@ -1,17 +1,17 @@
-//! The body of an answer, read once and within a limit, and its words for people.
+//! The body of an answer, read once and within limits, and the text for people in it.
 
 use super::node::{Members, Node, ParseError};
 
-/// The most of a text that reaches a message, in characters.
-const LONGEST: usize = 200;
+/// How many characters of a text a message quotes, at most.
+const LONGEST_QUOTE: usize = 200;
 
-/// The most of a page's text that is kept, in bytes.
+/// How many bytes of a page's text are kept, at most.
 const LONGEST_PAGE: usize = 4_096;
 
-/// The most keys that a shape names.
+/// How many keys a shape lists, at most.
 const MOST_KEYS: usize = 20;
 
-/// Where answers have their words for people, the best first.
+/// The keys under which answers have text for people, the most useful first.
 const WORDS: [&str; 11] = [
     "message",
     "msg",
@@ -26,7 +26,7 @@ const WORDS: [&str; 11] = [
     "title",
 ];
 
-/// The same for an answer that looks like a yes: its `message` may well praise the rest.
+/// The same for an answer that looks like a success: its `message` may be about the products that succeeded.
 const DENIAL_WORDS: [&str; 11] = [
     "errors",
     "error",
@@ -41,33 +41,33 @@ const DENIAL_WORDS: [&str; 11] = [
     "title",
 ];
 
-/// What an answer to a request may be at most.
+/// The largest answer that is read for a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Of its body, in bytes.
+    /// The size of the body, in bytes.
     pub(super) bytes: usize,
-    /// Of its JSON, in values.
+    /// The number of JSON values in the body.
     pub(super) values: usize,
 }
 
 /// The body of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Content {
-    /// Nothing, or white space.
+    /// Nothing, or only white space.
     Empty,
-    /// Whatever the header says its type is.
+    /// JSON, whatever type the header gives.
     Json(Node),
-    /// A page for people: a proxy's, a sign-in page's, a wrong server's. Its text without the tags.
+    /// A web page: from a proxy, a sign-in page or the wrong server. Holds its text without the tags.
     Html(String),
     /// Anything else.
     Text(String),
-    /// More than an answer to that request may be. Its beginning.
+    /// More than the limits for that request allow. Holds the beginning.
     TooLong(String),
 }
 
 impl Limits {
-    /// Of the answer to a request with so many products. A product that is echoed with all that a shop
-    /// keeps of it has room.
+    /// The limits for the answer to a request with this many products. They leave room for an answer that
+    /// repeats every product with all the fields that a shop keeps.
     pub(super) fn of(products: usize) -> Self {
         Self {
             bytes: (64 << 10) + products.saturating_mul(2 << 10).min(1 << 20),
@@ -77,7 +77,7 @@ impl Limits {
 }
 
 impl Content {
-    /// What these bytes are. There may be one byte more of them than `limits` allow: then it is too long.
+    /// Parses the bytes of a body. They may exceed `limits` by one byte: then the body is too long.
     pub(super) fn read(bytes: &[u8], limits: Limits) -> Self {
         let is_long = bytes.len() > limits.bytes;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -99,7 +99,7 @@ impl Content {
         }
     }
 
-    /// The answer's own words, if it has some for people.
+    /// The answer's own text for people, if it has any.
     pub(super) fn words(&self) -> Option<String> {
         match self {
             Self::Empty => None,
@@ -110,8 +110,7 @@ impl Content {
         }
     }
 
-    /// What kind of body this is, without any value of it: two answers that mean the same have the
-    /// same shape.
+    /// The kind of body, without any of its values: two answers that mean the same have the same shape.
     pub(super) fn shape(&self) -> String {
         match self {
             Self::Empty => "empty".to_owned(),
@@ -129,17 +128,17 @@ impl Content {
     }
 }
 
-/// The words for people in a value, or else all of it.
+/// The text for people in a value, or else the whole value.
 pub(super) fn words(node: &Node) -> Option<String> {
     describe(node, &WORDS)
 }
 
-/// Why `denial` says no, in its own words.
+/// Why `denial` refuses, in its own words.
 pub(super) fn denial_words(denial: &Node) -> Option<String> {
     describe(denial, &DENIAL_WORDS)
 }
 
-/// A key without case and separators: `failed_products` and `failedProducts` are one.
+/// A key without case and separators, so that `failed_products` and `failedProducts` are the same.
 pub(super) fn plain(key: &str) -> String {
     key.chars()
         .filter(|letter| letter.is_alphanumeric())
@@ -147,7 +146,7 @@ pub(super) fn plain(key: &str) -> String {
         .collect()
 }
 
-/// `text` in one line that is short enough for a message, without any of the secrets in `hide`.
+/// `text` on one line, short enough for a message and without any of the secrets in `hide`.
 pub(super) fn tidy(text: &str, hide: &[&str]) -> String {
     let shown = hide
         .iter()
@@ -160,7 +159,7 @@ pub(super) fn tidy(text: &str, hide: &[&str]) -> String {
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ");
-    match line.char_indices().nth(LONGEST) {
+    match line.char_indices().nth(LONGEST_QUOTE) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
@@ -186,7 +185,7 @@ fn message(members: &Members, keys: &[&str]) -> Option<String> {
     })
 }
 
-/// Words one level down: services wrap their answers.
+/// Text one level down, because some services wrap their answers.
 fn within(members: &Members, keys: &[&str]) -> Option<String> {
     members.iter().find_map(|(_, value)| match value {
         Node::Object(members) => message(members, keys),
@@ -199,7 +198,7 @@ fn beginning(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
-/// The text of a page, its title first because it stands first: without tags, scripts and styles.
+/// The text of a page without tags, scripts and styles. The title comes first, as in the page.
 fn page_text(html: &str) -> String {
     let mut text = String::new();
     let mut rest = html;

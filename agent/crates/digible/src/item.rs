@@ -1,4 +1,4 @@
-//! One product as Digible gets it.
+//! One product in the form in which Digible receives it.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use shopmaster_product::{Price, Problem, ProductId, Row};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
 
-/// One product as Digible gets it: the same bytes in a batch and in an update.
+/// One product in the form in which Digible receives it: the same bytes in a batch and in an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Which product.
+    /// The product's key.
     pub id: ProductId,
-    /// The JSON object.
+    /// The JSON object that is sent.
     pub body: Box<[u8]>,
-    /// Of `body`.
+    /// The digest of `body`.
     pub digest: Digest,
 }
 
@@ -38,7 +38,7 @@ enum Id<'a> {
 }
 
 impl Item {
-    /// The body that `row` makes.
+    /// The item for `row`.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Item {
 }
 
 impl Digest {
-    /// Of these bytes.
+    /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())

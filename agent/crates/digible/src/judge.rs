@@ -1,4 +1,4 @@
-//! The one function that judges answers.
+//! The one function that interprets answers.
 
 use std::time::Duration;
 
@@ -17,34 +17,34 @@ mod keys;
 mod says;
 mod success;
 
-/// What a server says that counts requests, when none is left.
+/// The headers in which a server that limits requests says how many are left.
 const REMAINING: [HeaderName; 2] = [
     HeaderName::from_static("x-ratelimit-remaining"),
     HeaderName::from_static("ratelimit-remaining"),
 ];
 
-/// What came back.
+/// A server's answer to one request.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// Whatever its number.
+    /// The status, whatever it is.
     pub(super) status: StatusCode,
-    /// All of them.
+    /// All headers.
     pub(super) headers: HeaderMap,
-    /// Read to a limit.
+    /// The body, read within limits.
     pub(super) content: Content,
 }
 
-/// What an answer means, before the session has had its say.
+/// What an answer means, before the state of the session is considered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// As the answer says; whether the token may be behind it, the session knows.
+    /// What the answer says; the session decides whether the token may be the cause.
     Said(Answer),
-    /// The token is no longer good (401).
+    /// The token is no longer valid (401).
     Unauthorized { reason: String },
 }
 
-/// What `reply` to a request with the products `sent` at `endpoint` means; `hide` are the secrets that
-/// were sent and must not come back in a reason.
+/// What `reply` means for a request to `endpoint` with the products `sent`. `hide` lists the secrets that were
+/// sent and must not appear in a reason.
 pub(super) fn judge(
     endpoint: Endpoint,
     sent: &[&ProductId],
@@ -70,12 +70,12 @@ pub(super) fn judge(
 }
 
 impl Reply {
-    /// One of its headers, when it is text.
+    /// The value of a header, if it is text.
     pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// How long it asks us to wait, in its head or in its body.
+    /// How long the answer asks the client to wait, in its headers or in its body.
     fn wait(&self) -> Option<Duration> {
         let header = self.header(RETRY_AFTER);
         match (header, &self.content) {
@@ -86,7 +86,7 @@ impl Reply {
         }
     }
 
-    /// Whether it asks us to wait, however long.
+    /// Whether the answer asks the client to wait, for any time.
     fn asks_to_wait(&self) -> bool {
         let is_spent = |name: &HeaderName| self.header(name.clone()).map(str::trim) == Some("0");
         self.headers.contains_key(RETRY_AFTER)
@@ -95,7 +95,7 @@ impl Reply {
     }
 }
 
-/// An answer of 4xx or 5xx, or with a number that means nothing.
+/// Interprets an answer with a 4xx or 5xx status, or with an unknown status.
 fn failure(status: u16, reply: &Reply, hide: &[&str]) -> Verdict {
     let reason = reason(reply, hide);
     let own_status = match &reply.content {
@@ -111,15 +111,15 @@ fn failure(status: u16, reply: &Reply, hide: &[&str]) -> Verdict {
         fate,
     };
     Verdict::Said(match own_status.unwrap_or(status) {
-        // Turned away before anything was done.
+        // The request was rejected before it was processed.
         420 | 423 | 425 | 429 | 430 => retry(reason, Fate::NotApplied),
-        // It is not done, and it never will be.
+        // The server does not implement the request, so it will not be applied later either.
         501 => retry(reason, Fate::Unknown),
         500 => Answer::Broken {
             reason,
             fate: Fate::Unknown,
         },
-        // Often a gateway's, behind which the server may be still at it.
+        // A gateway often sends these while the server behind it is still working on the request.
         408 | 502..=599 => retry(reason, Fate::MayStillLand),
         404 | 405 | 410 => Answer::Missing { reason },
         413 => Answer::TooLarge { reason },
@@ -131,12 +131,12 @@ fn failure(status: u16, reply: &Reply, hide: &[&str]) -> Verdict {
     })
 }
 
-/// A refusal of now is none of what was sent: whoever asks for patience gets it.
+/// Turns a refusal that asks the client to wait into a retry: it is not about what was sent.
 fn postponed(answer: Answer, reply: &Reply) -> Answer {
     if !reply.asks_to_wait() {
         return answer;
     }
-    // Of an answer that looks like a yes, some may have been applied.
+    // Some of the request may have been applied if the status is a success.
     let fate_of_refusal = match reply.status.is_success() {
         true => Fate::Unknown,
         false => Fate::NotApplied,
@@ -168,7 +168,7 @@ fn success(endpoint: Endpoint, sent: &[&ProductId], reply: &Reply, hide: &[&str]
         content => {
             return Verdict::Said(Answer::Broken {
                 reason: said(&unreadable(content)),
-                // Nobody knows who answered, and whether the request went on from there.
+                // It is unknown what answered, and whether it forwarded the request.
                 fate: Fate::MayStillLand,
             });
         }
@@ -213,7 +213,7 @@ fn partly(refused: Vec<Rejection>, sent: usize, said: &impl Fn(&str) -> String) 
     }
 }
 
-/// A login's answer may tell anything of the account; only what stands at its top counts.
+/// Interprets the answer to a login. It may contain anything about the account, so only its top level counts.
 fn login_told(node: &Node) -> Told {
     let Node::Object(members) = node else {
         return Told::Everything;
@@ -236,7 +236,7 @@ fn login_told(node: &Node) -> Told {
     }
 }
 
-/// What is there in the place of an answer, in its own words.
+/// A description of what arrived in place of an answer, in its own words.
 fn unreadable(content: &Content) -> String {
     let what = match content {
         Content::Empty => "an empty answer".to_owned(),
@@ -245,7 +245,7 @@ fn unreadable(content: &Content) -> String {
         Content::Json(node) => format!("`{node}`"),
         Content::Text(text) => format!("`{text}`"),
     };
-    // Last, because a long text is cut.
+    // The quoted text comes last, because a long text is truncated.
     let hint = "a proxy or a sign-in page may have answered in Digible's place";
     format!("{hint}: {what}")
 }
@@ -254,10 +254,10 @@ fn redirect(reply: &Reply) -> String {
     let Some(location) = reply.header(LOCATION) else {
         return with_status(
             reply,
-            "a redirect to nowhere; check `digible.base_url` and the proxy",
+            "a redirect without a target; check `digible.base_url` and the proxy",
         );
     };
-    // What follows may be anybody's secret.
+    // What follows may be a secret.
     let target = location.split(['?', '#']).next().unwrap_or_default();
     with_status(
         reply,
@@ -285,7 +285,7 @@ fn with_status(reply: &Reply, words: &str) -> String {
     format!("{}: {words}", reply.status.as_u16())
 }
 
-/// Whether an answer's reason is of sessions, by its words or by a number that has no other use.
+/// Whether an answer's reason is about sessions, judging by its words or by a status that has no other use.
 pub(super) fn is_about_sessions(reason: &str) -> bool {
     let words = reason.to_lowercase();
     matches!(status_in(reason), Some(419 | 440 | 498))
@@ -305,7 +305,7 @@ pub(super) fn is_about_sessions(reason: &str) -> bool {
         .any(|word| words.contains(word))
 }
 
-/// Whether a reason is that of an answer, which begins with its status; then its status.
+/// The status with which a reason begins; none when the reason is not that of an answer.
 pub(super) fn status_in(reason: &str) -> Option<u16> {
     let (status, _) = reason.split_once(": ")?;
     let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());

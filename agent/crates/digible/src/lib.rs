@@ -1,6 +1,7 @@
-//! The cloud client: wire bodies, session, and the one function that judges answers.
+//! The cloud client: request bodies, the session, and the one function that interprets answers.
 //!
-//! Nothing outside this folder names reqwest. `wire.rs` is the one file that changes when Digible does.
+//! Nothing outside this crate uses reqwest. `wire.rs` is the only file that changes when Digible's interface
+//! does.
 
 use std::time::Duration;
 
@@ -32,77 +33,77 @@ pub use options::DigibleOptions;
 /// The two calls that carry products, and the login.
 #[async_trait]
 pub trait Cloud: Send + Sync {
-    /// Sends products through the batch endpoint: at most the configured batch size. Only here an
-    /// answer may be a yes for some of them and a no for the others ([`Answer::Partly`]).
+    /// Sends products through the batch endpoint, at most the configured batch size. Only this call may accept
+    /// some products and refuse others ([`Answer::Partly`]).
     async fn send_batch(&self, items: &[&Item]) -> Answer;
 
     /// Sends one product that was acknowledged before through the update endpoint.
     async fn send_update(&self, item: &Item) -> Answer;
 
-    /// Logs in, whatever the state of the session, and says what came of it.
+    /// Logs in, whatever the state of the session, and returns the result.
     async fn log_in(&self) -> Answer;
 
-    /// What is known of the login now.
+    /// What is known about the login now.
     fn session(&self) -> Session;
 
-    /// How many logins have ended so far, well or not: what was refused before one and what passed after it
-    /// say nothing of each other.
+    /// How many logins have ended so far, successful or not: a refusal before a login and a success after it
+    /// say nothing about each other.
     fn logins(&self) -> u64;
 }
 
 /// What an answer, or the lack of one, means for every product of its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Digible has them.
+    /// Digible accepted all of them.
     Acknowledged,
-    /// A success that names products of the request which it refuses: some of them and not all. Digible
-    /// has the others. A success that refuses products without naming them is [`Answer::Refused`], and
-    /// then none of the request is acknowledged.
+    /// A success that names products of the request that it refuses: some of them, not all. Digible has the
+    /// others. A success that refuses products without naming them is [`Answer::Refused`]; then none of the
+    /// request is acknowledged.
     Partly {
         /// In the order of the request, each product at most once.
         refused: Vec<Rejection>,
-        /// Of all of them, for people.
+        /// The reason for all of them together, for people.
         reason: String,
     },
     /// Refused because of what was sent (4xx other than the ones below).
     Refused {
-        /// For people, with the status: `400: the price is too high`.
+        /// The reason, for people, with the status: `400: the price is too high`.
         reason: String,
     },
     /// The request is too large (413): split it; alone, it counts as refused.
     TooLarge {
-        /// For people.
+        /// The reason, for people.
         reason: String,
     },
-    /// The endpoint itself says no, whatever is sent (404, 405, 410).
+    /// The endpoint itself refuses, whatever is sent (404, 405, 410).
     Missing {
-        /// For people.
+        /// The reason, for people.
         reason: String,
     },
-    /// 500, or an answer that cannot be read: may be the fault of one product in it.
+    /// 500, or an answer that cannot be read: one product of the request may be the cause.
     Broken {
-        /// For people, with the answer's own words.
+        /// The reason, for people, with the answer's own words.
         reason: String,
         /// What may have become of the request.
         fate: Fate,
     },
-    /// Try again later; no product is to blame.
+    /// Retry later; no product is to blame.
     Retry {
-        /// For people.
+        /// The reason, for people.
         reason: String,
         /// What Digible asked for (`Retry-After`), capped.
         wait: Option<Duration>,
         /// What may have become of the request.
         fate: Fate,
     },
-    /// A person has to mend the configuration: a redirect, an unusable address, a client that cannot be built.
+    /// The configuration has to be fixed: a redirect, an unusable address, a client that cannot be built.
     Misconfigured {
-        /// For people.
+        /// The reason, for people.
         reason: String,
     },
-    /// The login is refused and is not repeated until the credentials change.
+    /// The login is refused, and the client does not retry until the credentials change.
     LoggedOut {
-        /// For people, as a sentence of its own: which [`SessionState`] it is, and why.
+        /// A sentence for people: which [`SessionState`] it is, and why.
         reason: String,
     },
 }
@@ -110,21 +111,21 @@ pub enum Answer {
 /// One product that a success refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// Its place among the request's products, from 0.
+    /// Its position among the request's products, from 0.
     pub index: usize,
-    /// For people, with the status: `200: the price is too high`.
+    /// The reason, for people, with the status: `200: the price is too high`.
     pub reason: String,
 }
 
-/// What may have become of a request that was not acknowledged, the worst last.
+/// What may have happened to a request that was not acknowledged, the worst case last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
-    /// Never handed over, or clearly turned away: nothing changed at Digible.
+    /// Never sent, or clearly rejected: nothing changed at Digible.
     NotApplied,
-    /// Answered, but not whether it was applied.
+    /// Answered, but the answer does not say whether it was applied.
     Unknown,
-    /// Not answered by who applies it (time-out, cut connection, 408, any 5xx that a gateway may send, a
-    /// page in place of an answer): it may be applied even later.
+    /// Not answered by the server that applies it (timeout, broken connection, 408, any 5xx that a gateway may
+    /// send, a page in place of an answer): it may still be applied later.
     MayStillLand,
 }
 
@@ -135,8 +136,7 @@ impl SessionState {
         matches!(self, Self::Expired | Self::Refused)
     }
 
-    /// What people are told: a password that was never accepted is another thing than a session that
-    /// has ended.
+    /// The text for people: a password that was never accepted differs from a session that has ended.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
@@ -149,19 +149,19 @@ impl SessionState {
 }
 
 impl Answer {
-    /// The status of the answer that `reason` tells of; none when nothing answered.
+    /// The status of the answer that `reason` describes; none when nothing answered.
     #[must_use]
     pub fn status_in(reason: &str) -> Option<u16> {
         judge::status_in(reason)
     }
 }
 
-/// What is known of the login.
+/// What is known about the login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// Whether it works.
     pub state: SessionState,
-    /// When the token ends, by this computer's clock.
+    /// When the token expires, by this computer's clock.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -172,8 +172,8 @@ pub enum SessionState {
     Unknown,
     /// Logged in.
     Active,
-    /// It worked once, and Digible refuses it now.
+    /// The login worked earlier, and Digible refuses it now.
     Expired,
-    /// Digible refuses the password, and never accepted it as far as is known.
+    /// Digible refuses the password and, as far as is known, never accepted it.
     Refused,
 }

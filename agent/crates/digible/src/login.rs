@@ -7,18 +7,18 @@ use super::judge::{Reply, Verdict, judge};
 use super::wire::{self, Endpoint};
 use super::{Answer, Fate};
 
-/// Who logs in.
+/// The email and password of the account.
 pub(super) struct Credentials {
     pub(super) email: String,
     pub(super) password: SecretString,
 }
 
-/// Why a login brought no token.
+/// Why a login returned no token.
 #[derive(Debug)]
 pub(super) enum LoginError {
-    /// The same credentials will not do another time.
+    /// The same credentials will not work another time either.
     Refused { reason: String },
-    /// Another time, or after the configuration was mended.
+    /// The login may work later, or after the configuration is fixed.
     Failed(Answer),
 }
 
@@ -26,7 +26,7 @@ pub(super) enum LoginError {
 ///
 /// # Errors
 ///
-/// Why there is none.
+/// Why there is no token.
 pub(super) fn token<'a>(reply: &'a Reply, password: &SecretString) -> Result<&'a str, LoginError> {
     let hide = [password.expose_secret()];
     match judge(Endpoint::Login, &[], reply, &hide) {
@@ -42,7 +42,7 @@ pub(super) fn token<'a>(reply: &'a Reply, password: &SecretString) -> Result<&'a
 }
 
 impl Credentials {
-    /// Nothing when one of them is missing.
+    /// None when the email or the password is missing.
     pub(super) fn new(email: String, password: Option<SecretString>) -> Option<Self> {
         let password = password.filter(|password| !password.expose_secret().is_empty())?;
         if email.trim().is_empty() {
@@ -58,7 +58,7 @@ impl LoginError {
         match answer {
             Answer::Refused { reason } | Answer::TooLarge { reason } => Self::Refused { reason },
             Answer::Broken { reason, .. } => Self::retry(reason),
-            // What becomes of a login that still lands is of no account.
+            // Whether a login is still applied later does not matter.
             Answer::Retry { reason, wait, .. } => Self::Failed(Answer::Retry {
                 reason,
                 wait,
@@ -68,8 +68,8 @@ impl LoginError {
         }
     }
 
-    /// The answer looks like a yes and brings nothing. Of its words only the message is shown: the rest
-    /// may be a token in another place.
+    /// The answer looks like a success but contains no token. Only its message is shown: the rest may contain a
+    /// token in another place.
     pub(super) fn no_token(reply: &Reply, hide: &[&str]) -> Self {
         let status = reply.status.as_u16();
         let message = match &reply.content {

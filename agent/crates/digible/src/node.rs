@@ -1,15 +1,15 @@
-//! A JSON value as compact as judging allows, read within a limit.
+//! A JSON value that is as compact as interpreting answers allows, parsed within a limit.
 //!
-//! What a hostile or odd server sends must cost little: `[{"a":0},…]` takes 25 bytes of a general
-//! JSON tree for each byte of text. Here an object is one list of its members, in their order; a key
-//! that comes twice is kept twice; and reading ends at a number of values.
+//! What a hostile or odd server sends must cost little memory: in a general JSON tree, `[{"a":0},…]` takes 25
+//! bytes for each byte of text. Here an object is one list of its members, in their order; a key that occurs
+//! twice is kept twice; and parsing stops at a limit on the number of values.
 
 use std::cell::Cell;
 use std::fmt::{self, Write as _};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-/// The most of a value that is written out for people, in bytes.
+/// How many bytes of a value are shown to people, at most.
 const LONGEST_SHOWN: usize = 1_024;
 
 /// A JSON value.
@@ -18,7 +18,7 @@ pub(super) enum Node {
     Null,
     Bool(bool),
     Integer(i64),
-    /// Also an integer that is too large.
+    /// A float, or an integer that does not fit in `i64`.
     Float(f64),
     Text(Box<str>),
     List(Box<[Node]>),
@@ -28,17 +28,18 @@ pub(super) enum Node {
 /// The members of an object, in their order.
 pub(super) type Members = Box<[(Box<str>, Node)]>;
 
-/// Why there is no value.
+/// Why the bytes could not be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ParseError {
     /// It is not JSON, or nested more than 128 deep.
     NotJson,
-    /// It has more values than were asked for.
+    /// It has more values than allowed.
     TooMany,
 }
 
 impl Node {
-    /// The value in `bytes`, of at most `most` values, the outermost one and each key's among them.
+    /// Parses `bytes` into a value of at most `most` values, counting the outermost one and the value of each
+    /// key.
     ///
     /// # Errors
     ///
@@ -54,7 +55,7 @@ impl Node {
         }
     }
 
-    /// Its text, when it is one that is not blank.
+    /// The text, if this is a text that is not blank.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text.trim()).filter(|text| !text.is_empty()),
@@ -62,7 +63,7 @@ impl Node {
         }
     }
 
-    /// A whole number, also one that is written as text.
+    /// The whole number, also if it is written as text.
     pub(super) fn number(&self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(*number),
@@ -80,7 +81,7 @@ impl Node {
         member.map(|(_, value)| value)
     }
 
-    /// Whether it is a list or an object with something in it.
+    /// Whether it is a list or an object that is not empty.
     pub(super) fn is_collection(&self) -> bool {
         match self {
             Self::List(list) => !list.is_empty(),
@@ -121,7 +122,7 @@ impl Node {
 }
 
 impl fmt::Display for Node {
-    /// For people, and only the beginning of a long one.
+    /// Writes the value for people; of a long one only the beginning.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         self.write(&mut text)?;
@@ -129,7 +130,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// Reads a value, and counts it.
+/// Parses a value, and counts it.
 #[derive(Clone, Copy)]
 struct Limited<'a> {
     left: &'a Cell<usize>,
@@ -167,7 +168,7 @@ impl<'de> Visitor<'de> for Limited<'_> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        // Too large for a key of ours, and for a count.
+        // Too large for a product's key, and for a count.
         Ok(i64::try_from(value).map_or(Node::Float(value as f64), Node::Integer))
     }
 

@@ -1,22 +1,22 @@
-//! How long an answer asks us to wait.
+//! How long an answer asks the client to wait.
 
 use std::time::Duration;
 
 use httpdate::parse_http_date;
 
-/// The longest wait that is believed.
-pub(super) const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// The longest wait that is honored.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// The wait that a `Retry-After` header asks for (RFC 9110, section 10.2.3), at most [`LONGEST`].
+/// The wait that a `Retry-After` header asks for (RFC 9110, section 10.2.3), at most [`LONGEST_WAIT`].
 ///
-/// A date is measured against the same answer's `date`, so that a wrong clock here does not matter.
-/// Nothing when the header says nothing usable, or asks for no wait at all.
+/// A date is compared with the `date` of the same answer, so that a wrong clock on this computer does not
+/// matter. None when the header has no usable value, or asks for no wait at all.
 pub(super) fn wait(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     let asked = seconds(retry_after.trim()).or_else(|| until(retry_after, date))?;
     if asked.is_zero() {
         return None;
     }
-    Some(asked.min(LONGEST))
+    Some(asked.min(LONGEST_WAIT))
 }
 
 fn seconds(text: &str) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! The session that all requests share: the token, whose turn it is to log in, and the server's time.
+//! The session that all requests share: the token, the turn to log in, and the server's time.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,59 +9,59 @@ use jiff::{SignedDuration, Timestamp};
 use super::token::Token;
 use super::{Answer, Session, SessionState};
 
-/// How long nobody logs in again after a fresh token was turned away.
-const REST: Duration = Duration::from_secs(60);
+/// How long the client does not log in after a new token was rejected or after too many logins.
+const LOGIN_COOLDOWN: Duration = Duration::from_secs(60);
 
-/// From one login on mere suspicion to the next, unless the first one helped.
-const SUSPICION_REST: Duration = Duration::from_secs(30);
+/// The time between two logins on mere suspicion, unless the first one helped.
+const SUSPICION_COOLDOWN: Duration = Duration::from_secs(30);
 
-/// The most logins within [`REST`]: more of them show that a login does not help for long.
+/// How many logins are made within [`LOGIN_COOLDOWN`], at most: more show that logins do not last.
 const MOST_LOGINS: usize = 30;
 
-/// One moment by both clocks of this computer.
+/// One moment, by both clocks of this computer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
-    /// May be hours off.
+    /// The wall clock, which may be hours off.
     pub(super) wall: Timestamp,
-    /// Only ever goes forward.
+    /// The steady clock, which only moves forward.
     pub(super) steady: Instant,
 }
 
-/// A token and its number: a request that is turned away with an older one need not log in.
+/// A token and its number: a request that is rejected with an older token need not log in.
 #[derive(Debug, Clone)]
 pub(super) struct Pass {
-    /// What is sent.
+    /// The token that is sent.
     pub(super) token: Arc<Token>,
     /// From 1; 0 stands for none.
     pub(super) generation: u64,
 }
 
-/// As long after an acknowledgement the token is taken for good.
-const PROVEN: Duration = Duration::from_secs(20);
+/// How long after an acknowledgement the token counts as valid.
+const TRUSTED_AFTER_SUCCESS: Duration = Duration::from_secs(20);
 
 /// What makes a token doubtful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// An answer whose words or number are of sessions.
+    /// An answer whose words or status are about sessions.
     Words,
     /// A refused batch.
     Batch,
-    /// A refused update: often a product that Digible has lost. Before that counts, the product is sent
-    /// as a batch.
+    /// A refused update: Digible has often lost the product. Before the refusal counts, the product is sent in
+    /// a batch.
     Update,
-    /// An answer that says nothing, as in an outage.
+    /// An answer that says nothing about the token, as in an outage.
     Fault,
 }
 
-/// Whether an answer may be the end of its token.
+/// Whether an answer may mean that its token has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Suspicion {
-    /// Something speaks for the token: the answer is reported.
+    /// The token is probably valid, or a login would be too early: the answer is reported.
     None,
-    /// One login is worth it.
+    /// One login is worth trying.
     LogIn {
-        /// Another batch was reported as refused under this token before: should a login help, that was
-        /// no fault of its products.
+        /// Another batch was already reported as refused with this token: if the login helps, its products were
+        /// not to blame.
         was_reported: bool,
     },
 }
@@ -69,9 +69,9 @@ pub(super) enum Suspicion {
 /// What to do before a request.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// Send it with this.
+    /// Send it with this token.
     Send(Pass),
-    /// Log in first; the token of this generation, if any, is at its end.
+    /// Log in first; the token of this generation, if any, has ended.
     LogIn { generation: u64 },
 }
 
@@ -89,38 +89,38 @@ struct State {
     accepted_at: Option<Instant>,
     /// Whether a batch was reported as refused since then.
     has_refused: bool,
-    /// Until when nobody logs in because of a refusal.
+    /// Until when the client does not log in because of a refusal.
     trusted_after_refusal: Option<Instant>,
-    /// Until when nobody logs in because of a fault.
+    /// Until when the client does not log in because of a fault.
     trusted_after_fault: Option<Instant>,
-    /// Whether a login on suspicion is under way.
+    /// Whether a login on suspicion is in progress.
     is_suspected: bool,
-    /// When the last logins brought a token.
+    /// When the last logins returned a token.
     logged_in_at: VecDeque<Instant>,
-    /// Whether Digible ever accepted these credentials: an earlier process kept a token, or this one
-    /// got one.
+    /// Whether Digible ever accepted these credentials: an earlier process stored a token, or this one received
+    /// one.
     ever_accepted: bool,
     /// Whether Digible ever refused a login of this process.
     was_asked: bool,
-    /// How many logins have ended, well or not.
+    /// How many logins have ended, successful or not.
     logins: u64,
-    /// What the last login ended with when it did not end well.
+    /// The result of the last login, if it failed.
     failure: Option<Answer>,
     refused: Option<Refused>,
-    /// Server time less this computer's, from the newest answer with a `Date`.
+    /// The server's time minus this computer's, from the newest answer with a `Date`.
     skew: Option<SignedDuration>,
 }
 
-/// Why nobody logs in.
+/// Why the client does not log in.
 #[derive(Debug)]
 struct Refused {
     reason: String,
-    /// Nothing: until the credentials change or a person asks for it.
+    /// None: until the credentials change or the user asks for a login.
     until: Option<Instant>,
 }
 
 impl Moment {
-    /// This one.
+    /// The current moment.
     pub(super) fn now() -> Self {
         Self {
             wall: Timestamp::now(),
@@ -130,7 +130,7 @@ impl Moment {
 }
 
 impl SharedSession {
-    /// With the token of an earlier login, if there is one.
+    /// A session that starts with the token of an earlier login, if there is one.
     pub(super) fn new(kept: Option<Token>) -> Self {
         let state = State {
             ever_accepted: kept.is_some(),
@@ -148,8 +148,8 @@ impl SharedSession {
 
     /// What to do before a request that is sent at `now`.
     ///
-    /// The token is judged in server time; until an answer has told that, it is simply tried. Nobody
-    /// renews it early who cannot log in (`can_log_in`).
+    /// The token's end is compared with the server's time; until an answer has shown that time, the token is
+    /// simply tried. A client that cannot log in (`can_log_in`) does not renew the token early.
     ///
     /// # Errors
     ///
@@ -171,18 +171,18 @@ impl SharedSession {
         Ok(Next::Send(pass.clone()))
     }
 
-    /// Waits for the turn to log in; it is given back when the guard is dropped.
+    /// Waits for the turn to log in; dropping the guard ends the turn.
     pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.turn.lock().await
     }
 
-    /// How many logins have ended: to be asked before waiting for the turn.
+    /// How many logins have ended; read this before waiting for the turn.
     pub(super) fn logins(&self) -> u64 {
         self.lock().logins
     }
 
-    /// What another's login came to while this one waited: a token newer than `generation`, or its
-    /// failure. Nothing when nobody logged in since there had been `logins`.
+    /// The result of a login that another caller made while this one waited: a token newer than `generation`,
+    /// or the failure. None when no login has ended since there were `logins`.
     pub(super) fn meanwhile(
         &self,
         generation: u64,
@@ -205,8 +205,8 @@ impl SharedSession {
         }
     }
 
-    /// What another's login came to while this one waited for its turn; nothing when nobody logged in
-    /// since there had been `logins`.
+    /// The result of a login that another caller made while this one waited for its turn; none when no login
+    /// has ended since there were `logins`.
     pub(super) fn shared(&self, logins: u64) -> Option<Result<Pass, Answer>> {
         let state = self.lock();
         if state.logins == logins {
@@ -218,13 +218,14 @@ impl SharedSession {
         }
     }
 
-    /// Whether an answer of `now` to a request of `sent_at` may be the end of its token, told with a
-    /// number of its own, so that one login is worth it.
+    /// Whether the answer at `now` to a request sent at `sent_at` may mean that its token has ended although
+    /// the status does not say so, so that one login is worth trying.
     ///
-    /// Not when Digible acknowledged something under it since the request was sent, nor when it is new and
-    /// untried. In the minute after an acknowledgement, which may have been the last one, it takes words of
-    /// sessions or a second refused batch in a row. A login that did not help is not repeated for five
-    /// minutes, so that neither a product that is refused nor an outage makes logins all the time.
+    /// It is not when Digible acknowledged something with the token after the request was sent, nor when the
+    /// token is new and untried. For [`TRUSTED_AFTER_SUCCESS`] after an acknowledgement, which may have been
+    /// the last one, it takes words about sessions or a second refused batch in a row. A login that did not
+    /// help is not repeated for [`SUSPICION_COOLDOWN`], so that neither a refused product nor an outage causes
+    /// logins all the time.
     pub(super) fn suspects(
         &self,
         pass: &Pass,
@@ -235,7 +236,7 @@ impl SharedSession {
         let mut state = self.lock();
         let newest = state.pass.as_ref().map_or(0, |newest| newest.generation);
         if newest != pass.generation || state.is_suspected {
-            // Another one sees to it: trying costs no login.
+            // Another caller is logging in or has done so: a retry costs no login of its own.
             return Suspicion::LogIn {
                 was_reported: false,
             };
@@ -244,7 +245,7 @@ impl SharedSession {
         let is_good = state.accepted_at.is_some_and(|at| at >= sent_at);
         let is_proven = state
             .accepted_at
-            .is_some_and(|at| now.steady.saturating_duration_since(at) < PROVEN);
+            .is_some_and(|at| now.steady.saturating_duration_since(at) < TRUSTED_AFTER_SUCCESS);
         let is_untried = state.accepted_at.is_none() && pass.token.is_fresh(now.steady);
         let is_trusted = is_untried
             || match doubt {
@@ -260,17 +261,17 @@ impl SharedSession {
             state.has_refused |= doubt == Doubt::Batch;
             return Suspicion::None;
         }
-        *until = now.steady.checked_add(SUSPICION_REST);
+        *until = now.steady.checked_add(SUSPICION_COOLDOWN);
         state.is_suspected = true;
         Suspicion::LogIn { was_reported }
     }
 
-    /// A login on suspicion of a refusal helped: the next one need not wait.
+    /// Records that a login on suspicion of a refusal helped: the next one need not wait.
     pub(super) fn suspicion_was_right(&self) {
         self.lock().trusted_after_refusal = None;
     }
 
-    /// A login got this token.
+    /// Records that a login returned this token.
     pub(super) fn logged_in(&self, token: Token, now: Moment) -> Pass {
         let mut state = self.lock();
         let pass = Pass {
@@ -287,17 +288,17 @@ impl SharedSession {
         pass
     }
 
-    /// A login got no answer worth the name; the next one may.
+    /// Records that a login got no usable answer; the next one may.
     pub(super) fn login_failed(&self, answer: &Answer) {
         let mut state = self.lock();
         if state.is_suspected && matches!(answer, Answer::Retry { .. }) {
-            // It says nothing of the token: the next refusal may ask again.
+            // The failure says nothing about the token: the next refusal may cause another login.
             (state.trusted_after_refusal, state.trusted_after_fault) = (None, None);
         }
         state.end_login(Some(answer.clone()));
     }
 
-    /// Digible refused a login: no request tries again.
+    /// Records that Digible refused a login: no request logs in again.
     pub(super) fn login_refused(&self, reason: &str) -> Answer {
         let sentence = {
             let mut state = self.lock();
@@ -307,7 +308,7 @@ impl SharedSession {
         self.no_login(format!("{sentence}: {reason}"))
     }
 
-    /// No login can be made: no request tries it.
+    /// Records that logging in is not possible: no request tries it.
     pub(super) fn no_login(&self, reason: String) -> Answer {
         let answer = logged_out(&reason);
         let mut state = self.lock();
@@ -319,7 +320,8 @@ impl SharedSession {
         answer
     }
 
-    /// A new token was turned away with 401: nobody logs in for a while, unless there is a newer one.
+    /// Records that a new token was rejected with 401: the client does not log in for a while, unless there is
+    /// a newer token.
     pub(super) fn turned_away(&self, generation: u64, reason: &str, now: Moment) -> Answer {
         let sentence = SessionState::Expired.sentence();
         let reason = format!("{sentence}: {reason}, right after a new login");
@@ -332,13 +334,13 @@ impl SharedSession {
         if is_newest && state.refused.is_none() {
             state.refused = Some(Refused {
                 reason,
-                until: now.steady.checked_add(REST),
+                until: now.steady.checked_add(LOGIN_COOLDOWN),
             });
         }
         answer
     }
 
-    /// Digible acknowledged something under this generation.
+    /// Records that Digible acknowledged something with the token of this generation.
     pub(super) fn accepted(&self, generation: u64, now: Moment) {
         let mut state = self.lock();
         if state
@@ -351,7 +353,7 @@ impl SharedSession {
         }
     }
 
-    /// An answer of `now` bears the `date`.
+    /// Records the `date` of an answer that arrived at `now`.
     pub(super) fn heard(&self, date: Timestamp, now: Moment) {
         self.lock().skew = Some(date.duration_since(now.wall));
     }
@@ -361,7 +363,7 @@ impl SharedSession {
         server_time(now.wall, self.lock().skew.unwrap_or_default())
     }
 
-    /// What is known of the login.
+    /// What is known about the login.
     pub(super) fn known(&self, now: Moment) -> Session {
         let mut state = self.lock();
         let is_refused = state.check_refusal(now).is_err();
@@ -383,7 +385,8 @@ impl SharedSession {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change is one assignment after another, none of which can panic.
+        // A poisoned lock is still consistent: every change is a series of assignments, none of which can
+        // panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -400,7 +403,7 @@ impl State {
         Err(logged_out(&refused.reason))
     }
 
-    /// How a refused login is called.
+    /// The state after a refused login.
     fn refusal(&self) -> SessionState {
         match self.was_asked && !self.ever_accepted {
             true => SessionState::Refused,
@@ -408,9 +411,10 @@ impl State {
         }
     }
 
-    /// A server that ends each token at once would make a login of each request.
+    /// Refuses more logins when there were too many: a server that ends every token at once would otherwise
+    /// cause a login for every request.
     fn check_storm(&mut self, now: Moment) -> Result<(), Answer> {
-        let is_old = |at: &Instant| now.steady.saturating_duration_since(*at) >= REST;
+        let is_old = |at: &Instant| now.steady.saturating_duration_since(*at) >= LOGIN_COOLDOWN;
         while self.logged_in_at.front().is_some_and(is_old) {
             self.logged_in_at.pop_front();
         }
@@ -425,7 +429,7 @@ impl State {
         let answer = logged_out(&reason);
         self.refused = Some(Refused {
             reason,
-            until: now.steady.checked_add(REST),
+            until: now.steady.checked_add(LOGIN_COOLDOWN),
         });
         Err(answer)
     }

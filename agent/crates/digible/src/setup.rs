@@ -1,4 +1,4 @@
-//! What keeps the client from being made.
+//! Why the client cannot be created.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,19 +6,21 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
-/// What keeps the client from being made; a person has to mend the configuration or the computer.
+/// Why the client cannot be created; you have to fix the configuration or the computer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SetupError {
-    #[error("Digible's address (`digible.base_url`) cannot be read")]
+    #[error("Digible's address (`digible.base_url`) is not a valid URL")]
     BaseUrl {
         #[source]
         source: <Url as FromStr>::Err,
     },
     #[error("Digible's address (`digible.base_url`) must begin with `https://`")]
     Scheme,
-    #[error("the password must not go to `{host}` unencrypted: use `https` in `digible.base_url`")]
+    #[error(
+        "the password must not be sent to `{host}` unencrypted: use `https` in `digible.base_url`"
+    )]
     PlainHttp { host: String },
-    #[error("Digible's address (`digible.base_url`) must not hold a user name or a password")]
+    #[error("Digible's address (`digible.base_url`) must not contain a user name or a password")]
     UserInfo,
     #[error("Digible's address (`digible.base_url`) must end with its path")]
     Query,
@@ -28,7 +30,7 @@ pub(super) enum SetupError {
         #[source]
         source: io::Error,
     },
-    #[error("`digible.ca_file` `{}` holds no PEM certificate that can be used", path.display())]
+    #[error("`digible.ca_file` `{}` contains no usable PEM certificate", path.display())]
     NoCertificate { path: PathBuf },
     #[error(
         "cannot set up encrypted connections; without certificates on this computer, install the `ca-certificates` package or set `digible.ca_file`"

@@ -1,4 +1,4 @@
-//! A very small HTTP server for this folder's tests.
+//! A very small HTTP server for the tests of this crate.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What came in.
+/// A request that arrived.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -16,7 +16,7 @@ pub(super) struct Request {
     pub(super) body: String,
 }
 
-/// What goes out.
+/// How the server responds.
 #[derive(Debug, Clone)]
 pub(super) enum Response {
     /// Status, headers, body.
@@ -29,7 +29,7 @@ pub(super) enum Response {
     Hang,
 }
 
-/// Remembers every request; ends when it is dropped.
+/// Records every request; stops when it is dropped.
 pub(super) struct TestServer {
     pub(super) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -39,7 +39,7 @@ pub(super) struct TestServer {
 type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
 impl TestServer {
-    /// Answers with `handler`, once it comes to an answer.
+    /// Starts a server that answers with what `handler` returns, when it returns.
     pub(super) async fn start<F>(handler: impl Fn(Request) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Response> + Send + 'static,
@@ -63,7 +63,7 @@ impl TestServer {
         }
     }
 
-    /// All of them, in order of arrival.
+    /// All requests, in order of arrival.
     pub(super) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -135,7 +135,7 @@ async fn serve(stream: TcpStream, handler: Handler, requests: Arc<Mutex<Vec<Requ
             Response::Torn => "HTTP/1.1 200 X\r\ncontent-length: 99\r\n\r\n{}".to_owned(),
             Response::Cut => return,
             Response::Hang => {
-                // Ends when the client does.
+                // Returns when the client disconnects.
                 let _ = stream.read_u8().await;
                 return;
             }

@@ -1,4 +1,4 @@
-//! The token: what it says of its own end, and when to ask for the next one.
+//! The token: when it ends according to itself, and when to log in for the next one.
 
 use std::time::{Duration, Instant};
 
@@ -8,22 +8,22 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
-/// The longest time before its end at which a token is renewed.
-const MARGIN: Duration = Duration::from_secs(60);
+/// How long before its end a token is renewed, at most.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
 
-/// As long after its login a token is as good as new: a refusal has another cause.
-const FRESH: Duration = Duration::from_secs(20);
+/// How long after its login a token counts as new: a refusal then has another cause.
+const FRESH_FOR: Duration = Duration::from_secs(20);
 
 /// A token that can be sent.
 #[derive(Debug)]
 pub(super) struct Token {
-    /// Marked as sensitive, so that nothing prints it.
+    /// The header's value, marked as sensitive so that nothing prints it.
     header: HeaderValue,
-    /// In server time; nothing when it lives until a 401.
+    /// When the token ends, in server time; none when it lives until a 401.
     end: Option<Timestamp>,
-    /// From its issue to its end, when known.
+    /// The time from its issue to its end, when known.
     lifetime: Option<Duration>,
-    /// When this process logged in for it; nothing when an earlier one did.
+    /// When this process logged in for it; none when an earlier process did.
     obtained: Option<Instant>,
 }
 
@@ -35,7 +35,7 @@ struct Claims {
 }
 
 impl Token {
-    /// A token that an earlier process got; nothing when it cannot be a header.
+    /// A token that an earlier process received; none when it cannot be a header value.
     pub(super) fn kept(text: &str) -> Option<Self> {
         let claims = Claims::of(text);
         Some(Self {
@@ -46,10 +46,10 @@ impl Token {
         })
     }
 
-    /// A token that a login got now; nothing when it cannot be a header.
+    /// A token that a login has just returned; none when it cannot be a header value.
     ///
-    /// A token that seems to have ended already shows that the server's two clocks differ: it lives
-    /// until a 401, because judging it would log in for ever.
+    /// A token that seems to have ended already shows that the server's two clocks differ: it lives until a
+    /// 401, because comparing times would mean logging in forever.
     pub(super) fn obtained(text: &str, server_time: Timestamp, at: Instant) -> Option<Self> {
         let claims = Claims::of(text);
         let left = claims.end().and_then(|end| {
@@ -65,7 +65,7 @@ impl Token {
         })
     }
 
-    /// What is sent.
+    /// The value of the header that is sent.
     pub(super) fn header(&self) -> &HeaderValue {
         &self.header
     }
@@ -75,7 +75,7 @@ impl Token {
         self.header.to_str().unwrap_or_default()
     }
 
-    /// Its end in server time, when it has one.
+    /// When it ends, in server time; none when it lives until a 401.
     pub(super) fn end(&self) -> Option<Timestamp> {
         self.end
     }
@@ -85,22 +85,22 @@ impl Token {
         self.obtained.is_some()
     }
 
-    /// Whether a login has just been made for it.
+    /// Whether it came from a login that has just been made.
     pub(super) fn is_fresh(&self, at: Instant) -> bool {
-        self.age(at).is_some_and(|age| age < FRESH)
+        self.age(at).is_some_and(|age| age < FRESH_FOR)
     }
 
-    /// Whether to log in again before it is used.
+    /// Whether to log in again before the token is used.
     ///
-    /// Never in the first half of its life by the steady clock, so that no wrong `Date` can make a
-    /// login of every request.
+    /// Never in the first half of its life by the steady clock, so that no wrong `Date` can cause a login for
+    /// every request.
     pub(super) fn is_due(&self, server_time: Timestamp, at: Instant) -> bool {
         let Some(end) = self.end else {
             return false;
         };
         let margin = self
             .lifetime
-            .map_or(MARGIN, |lifetime| MARGIN.min(lifetime / 10));
+            .map_or(RENEWAL_MARGIN, |lifetime| RENEWAL_MARGIN.min(lifetime / 10));
         if end.duration_since(server_time) > signed(margin) {
             return false;
         }
@@ -122,7 +122,7 @@ impl Claims {
         iat: None,
     };
 
-    /// Of a JWT, not verified: that is the server's part. Anything else has none.
+    /// The claims of a JWT, which are not verified: that is the server's task. Anything else has none.
     fn of(token: &str) -> Self {
         Self::read(token).unwrap_or(Self::NONE)
     }
@@ -164,7 +164,7 @@ fn signed(duration: Duration) -> SignedDuration {
 pub(super) mod tests {
     use super::*;
 
-    /// A JWT with this payload and no signature worth the name.
+    /// A JWT with this payload and without a real signature.
     pub(in super::super) fn jwt(payload: &str) -> String {
         format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
     }

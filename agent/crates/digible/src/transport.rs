@@ -1,4 +1,4 @@
-//! One request, one reply.
+//! One request and its reply.
 
 use std::fs;
 use std::path::Path;
@@ -15,10 +15,11 @@ use super::setup::SetupError;
 use super::wire::{Endpoint, TOKEN_HEADER};
 use super::{Answer, DigibleOptions, transport_error};
 
-/// The longest wait for a connection.
+/// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Shorter than servers usually keep an idle connection, so that none is cut under a request.
+/// How long an idle connection is kept: less than servers usually keep one, so that none is closed during a
+/// request.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 const USER_AGENT: &str = concat!("shopmaster/", env!("CARGO_PKG_VERSION"));
@@ -32,7 +33,7 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Connects to nothing yet.
+    /// Sets up the client; it does not connect yet.
     ///
     /// # Errors
     ///
@@ -46,7 +47,7 @@ impl Transport {
         let builder = Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(default_headers())
-            // reqwest's own policy takes our token, and the login's body, to any host.
+            // reqwest's own policy sends the token, and the body of the login, to any host.
             .redirect(Policy::none())
             .timeout(options.timeout)
             .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
@@ -62,11 +63,11 @@ impl Transport {
         })
     }
 
-    /// Sends `body` and reads the reply, to the limits of an answer to so many `products`.
+    /// Sends `body` and reads the reply, within the limits for an answer about this many `products`.
     ///
     /// # Errors
     ///
-    /// What it means when there is none, or when a yes was cut off.
+    /// What it means that there is no reply, or that a successful reply was cut off.
     pub(super) async fn exchange(
         &self,
         endpoint: Endpoint,
@@ -87,7 +88,7 @@ impl Transport {
         let headers = std::mem::take(response.headers_mut());
         let mut bytes = Vec::new();
         match read(&mut response, &mut bytes, limits.bytes).await {
-            // A no is a no, whatever is missing of its words.
+            // A refusal counts even if its text is incomplete.
             Err(error) if status.is_success() => return Err(self.failed(error)),
             Ok(()) | Err(_) => {}
         }
@@ -119,7 +120,7 @@ fn trust(
         builder
     };
     if address.is_plain() {
-        // No certificate is ever looked at, so a computer without any will do.
+        // No certificate is ever checked, so a computer without any must work.
         return builder.tls_certs_only([]);
     }
     if certificates.is_empty() {
@@ -141,7 +142,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, SetupError> {
     }
 }
 
-/// Reads one byte more than `most`, so that it shows when there was more.
+/// Reads up to one byte more than `most`, which shows that there was more.
 async fn read(
     response: &mut Response,
     bytes: &mut Vec<u8>,

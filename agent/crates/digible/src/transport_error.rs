@@ -1,4 +1,4 @@
-//! What a request that got no answer means, and what a person can do about it.
+//! What it means when a request gets no answer, and what you can do about it.
 
 use std::error::Error;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn connect_reason(error: &reqwest::Error, server: &str) -> String {
     }
     if error.is_dns() {
         return format!(
-            "the name of `{server}` is not found; check this computer's network and `digible.base_url`"
+            "the name `{server}` was not found; check this computer's network and `digible.base_url`"
         );
     }
     let words = with_causes(error);
@@ -48,7 +48,7 @@ fn connect_reason(error: &reqwest::Error, server: &str) -> String {
     }
 }
 
-/// By the words of rustls and of the operating system: their types are not within reach.
+/// Finds the remedy by the words of rustls and of the operating system, because their types are not accessible.
 fn remedy(words: &str) -> Option<&'static str> {
     let has = |part: &str| words.contains(part);
     if has("UnknownIssuer") || has("UnknownCA") {
@@ -69,7 +69,7 @@ fn remedy(words: &str) -> Option<&'static str> {
         return Some("check this computer's date and time, and the proxy");
     }
     if has("corrupt message") || has("InvalidContentType") {
-        return Some("it does not speak TLS there: check `digible.base_url` and its port");
+        return Some("what answers there does not use TLS: check `digible.base_url` and its port");
     }
     if has("refused") {
         return Some("nothing listens there: check `digible.base_url`, the proxy and the firewall");
@@ -83,7 +83,7 @@ fn remedy(words: &str) -> Option<&'static str> {
     None
 }
 
-/// The first cause, in one short line: what is around it says only that a request failed.
+/// The first cause, on one short line: the errors around it say only that a request failed.
 fn root(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {

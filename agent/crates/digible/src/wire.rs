@@ -1,7 +1,6 @@
-//! Digible's wire: paths, the header, request bodies and the login's answer.
+//! Digible's interface: paths, the header, request bodies and the answer to a login.
 //!
-//! The one file that changes when Digible does. What is documented and what is inferred is in the
-//! design, section 6.
+//! This is the only file that changes when Digible's interface does.
 
 use reqwest::Method;
 use reqwest::header::HeaderName;
@@ -17,16 +16,16 @@ pub(super) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-access-to
 /// Digible's three calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// Email and password for a token.
+    /// Exchanges an email and a password for a token.
     Login,
-    /// Products, new or not, as an array.
+    /// Sends products, new or existing, as an array.
     Batch,
-    /// One product that is there already.
+    /// Sends one product that Digible already has.
     Update,
 }
 
 impl Endpoint {
-    /// Of its request.
+    /// The method of the call's requests.
     pub(super) fn method(self) -> Method {
         match self {
             Self::Login | Self::Batch => Method::POST,
@@ -34,7 +33,7 @@ impl Endpoint {
         }
     }
 
-    /// Below the base address.
+    /// The path, relative to the base address.
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::Login => "account/auth/login",
@@ -43,7 +42,7 @@ impl Endpoint {
         }
     }
 
-    /// For the log.
+    /// The call's name in the log.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Login => "login",
@@ -53,7 +52,7 @@ impl Endpoint {
     }
 }
 
-/// The login's body.
+/// The body of a login.
 pub(super) fn login_body(email: &str, password: &SecretString) -> Vec<u8> {
     json!({ "email": email, "password": password.expose_secret() })
         .to_string()
@@ -80,7 +79,7 @@ pub(super) fn update_body(item: &Item) -> Vec<u8> {
     item.body.to_vec()
 }
 
-/// The token in the login's answer.
+/// The token in the answer to a login.
 pub(super) fn token(answer: &Node) -> Option<&str> {
     answer.get("data")?.get("token")?.text()
 }

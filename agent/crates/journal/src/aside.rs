@@ -1,4 +1,4 @@
-//! Journals that are kept aside, and taking one up again when it fits.
+//! Journals that were set aside, and using one again when it fits.
 
 use std::{
     fs, io,
@@ -15,21 +15,22 @@ use super::{
     has_rows, meta, migrations, soundness,
 };
 
-/// Says in a journal that it was kept aside, and that nobody has doubted it since.
+/// The key that marks a journal that was set aside and whose products have not been marked as unconfirmed
+/// since.
 pub(super) const TAKEN_UP: &str = "taken_up";
 
-/// A journal that was kept aside, because it was not ours to go on with.
+/// A journal that was set aside because the agent must not continue with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Where it is now.
     pub path: PathBuf,
-    /// Why, for people.
+    /// Why it was set aside, for people.
     pub reason: String,
-    /// It is this account's own, and cannot be gone on with: what it had in flight is not known.
+    /// Whether it belongs to this account but cannot be used: what it had in flight is unknown.
     pub is_lost: bool,
 }
 
-/// Moves or copies the journal at `path` aside, with what belongs to it.
+/// Sets the journal at `path` aside with all its files, by moving or copying them.
 pub(super) fn keep(
     path: &Path,
     reason: String,
@@ -55,10 +56,11 @@ pub(super) fn keep(
     })
 }
 
-/// Puts the newest journal of `account` that was kept aside in the place of `path`, where none is. What it
-/// knows is old: all that is published in it is in doubt. Gives where it was kept; none when there is none.
+/// Moves the newest journal of `account` that was set aside back to `path`, where no journal is. What it knows
+/// is old: everything published in it is unconfirmed. Returns where it was set aside; none when there is none.
 ///
-/// That it is old is written into it before it is moved: cut short, this is begun again with the next start.
+/// The journal is marked as old before it is moved: if this is interrupted, it starts over with the next start
+/// of the agent.
 pub(super) fn take_up(path: &Path, account: &str) -> Result<Option<PathBuf>> {
     let Some(found) = of(path, account) else {
         return Ok(None);
@@ -73,7 +75,8 @@ pub(super) fn take_up(path: &Path, account: &str) -> Result<Option<PathBuf>> {
         path: found.clone(),
         source,
     })?;
-    // Of a journal that is gone: SQLite would take it for this one's.
+    // These files are left over from a journal that no longer exists: SQLite would take them for this
+    // journal's.
     for suffix in &SUFFIXES[1..] {
         match fs::remove_file(with_suffix(path, suffix)) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -92,18 +95,18 @@ pub(super) fn take_up(path: &Path, account: &str) -> Result<Option<PathBuf>> {
     Ok(Some(found))
 }
 
-/// Whether opening the journal at `path` for `account` would leave behind what another account's journal
-/// knows, without another one to go on with.
+/// Whether opening the journal at `path` for `account` would abandon what another account's journal knows
+/// without an earlier journal of `account` to continue with.
 #[must_use]
 pub fn starts_over(path: &Path, account: &str) -> bool {
     let Ok(Some(other)) = look(path) else {
-        // What is missing or cannot be read is nobody's choice.
+        // A journal that is missing or cannot be read is not abandoned by choice.
         return false;
     };
     other.account != account && other.holds_anything && of(path, account).is_none()
 }
 
-/// The newest journal of `account` that is kept beside `path`.
+/// The newest journal of `account` that was set aside next to `path`.
 fn of(path: &Path, account: &str) -> Option<PathBuf> {
     let folder = path.parent()?;
     let prefix = format!("{}-", stem(path));
@@ -122,7 +125,8 @@ fn of(path: &Path, account: &str) -> Option<PathBuf> {
     newest_first.find(|path| matches!(look(path), Ok(Some(found)) if found.account == account))
 }
 
-/// `20261129-182400` or `20261129-182400-2`, as the time and the number of those of the same second.
+/// Splits `20261129-182400` or `20261129-182400-2` into the time and the number among journals of the same
+/// second.
 fn stamped(stamp: &str) -> Option<(&str, u32)> {
     let (time, rest) = stamp.split_at_checked("20261129-182400".len())?;
     let is_time = time
@@ -135,20 +139,20 @@ fn stamped(stamp: &str) -> Option<(&str, u32)> {
     is_time.then_some((time, number))
 }
 
-/// What a sound journal says of itself.
+/// What a sound journal says about itself.
 struct Look {
     account: String,
     holds_anything: bool,
 }
 
-/// Looks into the journal at `path`; none when it is not one of ours, or of a newer version.
+/// Reads the journal at `path`; none when it is not shopMaster's, or is from a newer version.
 fn look(path: &Path) -> rusqlite::Result<Option<Look>> {
-    // It must not be made by looking for it.
+    // Opening the file must not create it.
     if !path.is_file() {
         return Ok(None);
     }
     let connection = Connection::open(path)?;
-    // Closing would fold the WAL of a newer journal into it.
+    // Closing would write the WAL of a newer journal back into it.
     soundness::keep_wal(&connection, true)?;
     let format = migrations::format(&connection)?;
     if !(1..=migrations::NEWEST).contains(&format) {

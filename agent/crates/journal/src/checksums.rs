@@ -1,11 +1,11 @@
-//! Checksums of the journal's tables. SQLite keeps none: a flipped bit inside a value is read as if it had
-//! been written.
+//! Checksums of the journal's tables. SQLite has none: a flipped bit inside a value is read as if it had been
+//! written.
 //!
 //! Each row has a seal: the first 8 bytes of SHA-256 over its table and its values. The table `checksum`
-//! holds, for each other table, how many rows it has and the sum of their seals. It is written with each
+//! contains, for every other table, how many rows it has and the sum of their seals. It is written with every
 //! transaction, and compared with the rows once, when the journal is opened.
 //!
-//! Triggers tell of each row that is written or deleted, so that no statement can change one unseen. They
+//! Triggers report every row that is written or deleted, so that no statement can change one unnoticed. They
 //! belong to the connection, not to the file.
 
 use std::{
@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::DigestBytes;
 
-/// What the rows that were written change, until they are committed.
+/// How uncommitted writes change the tables' sums.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Checksums(Arc<Mutex<BTreeMap<String, Sum>>>);
 
@@ -33,22 +33,23 @@ struct Sum {
     seals: i64,
 }
 
-/// Whether the rows are those that were written.
+/// Whether the rows are the ones that were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Soundness {
     Sound,
-    /// Some are not, for the reason given, but all can be read.
+    /// Some are not, for the reason given, but all of them can be read.
     Doubtful(String),
-    /// The journal cannot be gone on with, for the reason given.
+    /// The journal cannot be used, for the reason given.
     Unusable(String),
 }
 
-/// What says whose journal it is, and how to read it: not to be gone on with when it is wrong.
+/// The tables that say which account the journal belongs to and how to read it: the journal cannot be used when
+/// one of them is wrong.
 const SELF: [&str; 2] = ["meta", SCHEMA];
 const SCHEMA: &str = "sqlite_schema";
 
 impl Checksums {
-    /// Watches what is written through this connection.
+    /// Watches every write on this connection.
     pub(super) fn watch(connection: &Connection) -> rusqlite::Result<Self> {
         let changes = Self::default();
         let noted = changes.clone();
@@ -59,7 +60,7 @@ impl Checksums {
             move |row| noted.note(row),
         )?;
         connection.pragma_update(None, "temp_store", "memory")?;
-        // A row that `INSERT OR REPLACE` replaces is deleted, too.
+        // `INSERT OR REPLACE` must fire the delete trigger for the row that it replaces.
         connection.pragma_update(None, "recursive_triggers", true)?;
         for table in tables(connection)?.iter().filter(|table| *table != SCHEMA) {
             let (old, new) = (
@@ -81,13 +82,13 @@ impl Checksums {
         Ok(changes)
     }
 
-    /// Runs `work` in one transaction. All that is written to the journal is written here.
+    /// Runs `work` in one transaction. Everything that is written to the journal is written here.
     pub(super) fn write<T>(
         &self,
         connection: &mut Connection,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        // Of a transaction that failed.
+        // These changes are left over from a transaction that failed.
         self.changes().clear();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&transaction)?;
@@ -99,7 +100,7 @@ impl Checksums {
         Ok(value)
     }
 
-    /// Takes the rows as they are, after damage.
+    /// Accepts the rows as they are, after damage.
     pub(super) fn accept(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         take(transaction)?;
         self.changes().clear();
@@ -142,7 +143,7 @@ pub(super) fn rows(connection: &Connection, table: &str) -> rusqlite::Result<u64
     Ok(sum.rows.unsigned_abs())
 }
 
-/// Takes the rows of all tables as they are, when the schema has changed.
+/// Accepts the rows of all tables as they are, after the schema changed.
 pub(super) fn take(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM checksum", [])?;
     for table in tables(transaction)? {
@@ -155,7 +156,7 @@ pub(super) fn take(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 /// Compares all rows with what was written.
 pub(super) fn verify(connection: &Connection) -> rusqlite::Result<Soundness> {
     match compare(connection) {
-        // A name in the schema is another one.
+        // A name in the schema has changed.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
             Ok(Soundness::Unusable(format!("it is damaged ({error})")))
         }
@@ -170,7 +171,8 @@ fn compare(connection: &Connection) -> rusqlite::Result<Soundness> {
         if readable && stored(connection, &table)? == Some(sum) {
             continue;
         }
-        let reason = format!("it is damaged (what table `{table}` holds is not what was written)");
+        let reason =
+            format!("it is damaged (the content of table `{table}` differs from what was written)");
         if !readable || SELF.contains(&table.as_str()) {
             return Ok(Soundness::Unusable(reason));
         }
@@ -179,7 +181,7 @@ fn compare(connection: &Connection) -> rusqlite::Result<Soundness> {
     Ok(found)
 }
 
-/// The sum of a table's rows as they are, and whether all their values are of a form that is written.
+/// The sum of a table's rows as they are, and whether all values have a form that this program writes.
 fn scan(connection: &Connection, table: &str) -> rusqlite::Result<(Sum, bool)> {
     let mut statement = connection.prepare(&format!("SELECT * FROM main.{table}"))?;
     let columns = statement.column_count();
@@ -227,7 +229,7 @@ fn seal<'a>(table: &str, values: impl Iterator<Item = ValueRef<'a>>) -> i64 {
     i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// All that have a checksum: the schema, too.
+/// All tables that have a checksum, including the schema.
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut tables: Vec<String> = connection
         .prepare(

@@ -1,44 +1,44 @@
-//! What the journal holds of one product, and what each event makes of it: the only place that decides
-//! when a product is in doubt, published, parked or removed.
+//! What the journal records about one product, and how each event changes it: the only place that decides when
+//! a product is in doubt, published, parked or removed.
 //!
-//! Digible has neither versions nor idempotency keys, so the order in which it applies two requests is
-//! unknown once one of them was given up. Hence the rule of the late window: after a give-up the product is
-//! in doubt until a request that was *started* behind the window is acknowledged, whatever else becomes of
-//! it meanwhile. Each state is sent as it comes; one more request at the window's end confirms.
+//! Digible has neither versions nor idempotency keys, so the order in which it applies two requests is unknown
+//! once one of them was given up. This leads to the rule of the late window: after a request was given up, the
+//! product is in doubt until a request that was *started* after the window is acknowledged, whatever else
+//! happens to it meanwhile. Each state is sent as it comes; one more request at the window's end confirms it.
 
 use super::DigestBytes;
 
-/// What the journal holds of one product.
+/// What the journal records about one product.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Entry {
     /// What Digible last acknowledged; none once the product is removed.
     pub published: Option<Published>,
-    /// Digible may have something else than what it last acknowledged.
+    /// Set when Digible may have something other than what it last acknowledged.
     pub doubt: Option<Doubt>,
-    /// Digible, or we, refuse it.
+    /// Set when Digible, or shopMaster, refuses it.
     pub parked: Option<Refusal>,
-    /// Since when it is gone from the shop, in milliseconds since 1970.
+    /// Since when it has been gone from the shop, in milliseconds since 1970.
     pub removed: Option<i64>,
 }
 
-/// What Digible last acknowledged of a product.
+/// What Digible last acknowledged for a product.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Published {
     /// Digest of the body.
     pub digest: DigestBytes,
-    /// When, in milliseconds since 1970.
+    /// When Digible acknowledged it, in milliseconds since 1970.
     pub at: i64,
-    /// The upload that it was part of last; 0 for none.
+    /// The number of the last upload that it was part of; 0 for none.
     pub upload: i64,
 }
 
-/// Why a product may be another one at Digible, and when it is sent next. Times are steady milliseconds.
+/// Why a product may be different at Digible, and when it is sent next. Times are in steady milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Doubt {
-    /// Until when a request that was given up may still land; 0 when none may, and the next
-    /// acknowledgement settles it.
+    /// Until when a request that was given up may still be applied; 0 when none may, and the next
+    /// acknowledgement ends the doubt.
     pub lands_until: i64,
-    /// When it is to be sent next; 0 at once.
+    /// When the product must be sent next; 0 for at once.
     pub due: i64,
 }
 
@@ -49,42 +49,42 @@ pub struct Refusal {
     pub digest: DigestBytes,
     /// Why, for people.
     pub reason: String,
-    /// Since when, in milliseconds since 1970.
+    /// Since when it has been refused, in milliseconds since 1970.
     pub since: i64,
-    /// It is no longer shown.
+    /// Whether it was dismissed and is no longer listed.
     pub discarded: bool,
-    /// It is to be tried again.
+    /// Whether it must be sent again.
     pub retry: bool,
 }
 
 /// Something that happens to a product.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// It is about to be sent: the shop has it.
+    /// The product is about to be sent; the shop has it.
     HandedOver,
-    /// Digible has it.
+    /// Digible acknowledged the product.
     Acknowledged {
         /// Digest of the body.
         digest: DigestBytes,
-        /// The upload that it was part of.
+        /// The upload that the request was part of.
         upload: Option<i64>,
-        /// An earlier request of the same step was given up.
+        /// Whether an earlier request of the same step was given up.
         may_still_land: bool,
     },
-    /// It was answered, but not whether it was applied.
+    /// The request was answered, but the answer does not say whether it was applied.
     Answered,
-    /// No answer came: the request may be applied later.
+    /// No answer arrived: the request may be applied later.
     GivenUp,
-    /// Digible, or we, refuse it. The shop has it.
+    /// Digible, or shopMaster, refuses the product. The shop has it.
     Refused {
         /// Digest of the refused body.
         digest: DigestBytes,
         /// Why, for people.
         reason: String,
     },
-    /// What was refused is no longer what the shop has.
+    /// The shop no longer has what was refused.
     Unparked,
-    /// The shop has it no longer, and Digible may.
+    /// The shop no longer has the product, but Digible may.
     Gone,
 }
 
@@ -97,14 +97,15 @@ pub struct Times {
     pub wall: i64,
     /// No request of the step was started before this steady time.
     pub started: i64,
-    /// How long a request may still land after it was given up, in milliseconds.
+    /// How long a request may still be applied after it was given up, in milliseconds.
     pub late_window: i64,
-    /// Until when a request of another agent may still land, in steady milliseconds; 0 when there is none.
+    /// Until when a request of another agent may still be applied, in steady milliseconds; 0 when there is
+    /// none.
     pub others_until: i64,
 }
 
 impl Entry {
-    /// What an event makes of it.
+    /// The entry after an event.
     #[must_use]
     pub fn after(mut self, event: &Event, times: &Times) -> Self {
         match event {
@@ -147,7 +148,8 @@ impl Entry {
                 self.published = None;
                 self.parked = None;
                 self.removed = self.removed.or(Some(times.wall));
-                // Being listed says that Digible may have it; what lands later, it does not.
+                // Being listed shows that Digible may have the product, but says nothing about requests that
+                // are applied later.
                 let before = self.doubt.unwrap_or_default().lands_until;
                 let lands_until = before.max(times.others_until);
                 self.doubt = (lands_until > times.now).then_some(Doubt {
@@ -165,15 +167,16 @@ impl Entry {
         self.published.is_some() || self.doubt.is_some()
     }
 
-    /// The shop has it. Digible may still have it from before it was removed, which only the list of
-    /// removed products said.
+    /// Records that the shop has the product. Digible may still have its state from before it was removed,
+    /// which only the list of removed products recorded.
     fn is_in_shop(&mut self) {
         if self.removed.take().is_some() {
             self.doubt = self.doubt.or(Some(Doubt::default()));
         }
     }
 
-    /// What an acknowledgement leaves of the doubt: all of it while something older may still land.
+    /// What remains of the doubt after an acknowledgement: all of it while an older request may still be
+    /// applied.
     fn left_after_acknowledgement(&self, lands_until: i64, times: &Times) -> Option<Doubt> {
         let before = self.doubt.unwrap_or_default().lands_until;
         let lands_until = before.max(lands_until).max(times.others_until);

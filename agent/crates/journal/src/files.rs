@@ -1,4 +1,4 @@
-//! Moving and copying a closed journal with its WAL, so that a power cut cannot part the two.
+//! Moving and copying a closed journal with its WAL, so that a power cut cannot separate the two.
 
 use std::{
     fs::{self, File},
@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The endings of a journal's files.
+/// The suffixes of a journal's files.
 pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
-/// Moves a journal. Its WAL is copied first: a journal without its WAL would be an older one, while a WAL
-/// without its journal is nothing.
+/// Moves a journal. Its WAL is copied first: a journal without its WAL would be an older journal, while a WAL
+/// without its journal is ignored.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     copy_wal(from, to)?;
     sync_folder(to)?;
@@ -25,7 +25,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies a journal that nobody writes.
+/// Copies a journal that no program is writing.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copy_wal(from, to)?;
     copy_file(from, to)?;
@@ -47,7 +47,7 @@ fn copy_wal(from: &Path, to: &Path) -> io::Result<()> {
 
 fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
     fs::copy(from, to)?;
-    // Windows syncs only what may be written.
+    // Windows syncs only files that are open for writing.
     File::options().write(true).open(to)?.sync_all()
 }
 
@@ -60,7 +60,7 @@ fn sync_folder(file: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Windows keeps names with the file system's own journal.
+/// Does nothing: Windows keeps file names safe with the file system's own journal.
 #[cfg(not(unix))]
 fn sync_folder(_file: &Path) -> io::Result<()> {
     Ok(())

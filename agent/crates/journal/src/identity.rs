@@ -1,7 +1,7 @@
-//! Whether the journal that is open is still the file in its place.
+//! Whether the open journal is still the file at its path.
 //!
-//! A file that is deleted or replaced while it is open can still be written, and what is written is gone
-//! with the process. So it is looked at before each step: nothing is sent that cannot be recorded.
+//! A file that is deleted or replaced while it is open can still be written, but what is written is lost when
+//! the process ends. So this is checked before each step: nothing is sent that cannot be recorded.
 
 use std::{
     fs, io,
@@ -34,12 +34,13 @@ impl InPlace {
         }
     }
 
-    /// Where the journal is.
+    /// The journal's path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What tells this file from a copy of it; none where the operating system has no such number.
+    /// A number that differs between this file and a copy of it; none where the operating system has no such
+    /// number.
     pub(super) fn number(&self) -> Option<u64> {
         let (_, journal) = self.files.first()?;
         journal.number()
@@ -51,7 +52,7 @@ impl InPlace {
                 Ok(now) if now == *opened => {}
                 Ok(_) => return Err(self.gone()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.gone()),
-                // Its folder cannot be looked into now: that says nothing of the file.
+                // The folder cannot be read at the moment, which says nothing about the file.
                 Err(_) => {}
             }
         }
@@ -66,11 +67,11 @@ impl InPlace {
 }
 
 impl Journal {
-    /// Makes sure that what is recorded is still there when the agent starts again.
+    /// Checks that what is recorded will still be there when the agent starts again.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Gone`] when the file was deleted or another one is in its place.
+    /// [`JournalError::Gone`] when the file was deleted or replaced.
     pub async fn check_in_place(&self) -> Result<()> {
         let place = std::sync::Arc::clone(&self.place);
         tokio::task::spawn_blocking(move || place.check())
@@ -79,7 +80,7 @@ impl Journal {
     }
 }
 
-/// What tells two files apart that have the same path at different times.
+/// Tells two files apart that have the same path at different times.
 #[cfg(unix)]
 #[derive(Debug, PartialEq, Eq)]
 struct FileId {
@@ -104,7 +105,8 @@ impl FileId {
     }
 }
 
-/// On Windows SQLite opens its files so that nobody can delete or rename them: that they are there is enough.
+/// On Windows, SQLite opens its files so that no program can delete or rename them: it is enough that they
+/// exist.
 #[cfg(not(unix))]
 #[derive(Debug, PartialEq, Eq)]
 struct FileId;

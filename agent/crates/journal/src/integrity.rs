@@ -1,6 +1,6 @@
-//! Whether an open journal would be believed by the next start, asked while it is used.
+//! Whether the next start would accept the open journal, checked while it is in use.
 //!
-//! Looked at through a connection of its own, which only reads: one moment of the journal, beside the
+//! The check uses a connection of its own that only reads: one snapshot of the journal, concurrent with the
 //! steps that write it. Nothing that is sent waits for it.
 
 use std::{path::Path, time::Duration};
@@ -13,30 +13,30 @@ use super::{
     soundness::soundness,
 };
 
-/// What was found.
+/// The result of the check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Integrity {
-    /// What it holds is what was written.
+    /// The journal contains what was written.
     Sound {
-        /// How large it is.
+        /// The journal's size in bytes.
         bytes: u64,
     },
-    /// It is damaged, for the reason given, and what it says of products cannot be believed.
+    /// It is damaged, for the reason given, and what it says about products is not reliable.
     Doubtful(String),
-    /// It is damaged, for the reason given, and cannot be gone on with.
+    /// It is damaged, for the reason given, and cannot be used.
     Unusable(String),
 }
 
-/// Opening and closing a journal take its file's lock for a moment.
+/// How long the check waits for a lock: opening and closing a journal lock its file for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Journal {
-    /// Compares all that it holds with what was written, as each start does.
+    /// Compares everything that the journal contains with what was written, as every start does.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Gone`] when the file was deleted or replaced, and when it cannot be read for a
-    /// reason that is not its content.
+    /// [`JournalError::Gone`] when the file was deleted or replaced; any error when it cannot be read for a
+    /// reason other than its content.
     pub async fn check_integrity(&self) -> Result<Integrity> {
         self.check_in_place().await?;
         let path = self.place.path().to_owned();
@@ -46,7 +46,7 @@ impl Journal {
                 "it could not be read ({source})"
             ))),
             looked => looked.map_err(|source| JournalError::Statement {
-                operation: "check what it holds",
+                operation: "check its content",
                 source,
             }),
         }
@@ -56,7 +56,7 @@ impl Journal {
 fn look(path: &Path) -> rusqlite::Result<Integrity> {
     let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // The rows and their checksums are of one commit.
+    // The rows and their checksums must be from the same commit.
     let moment = connection.transaction()?;
     let format = migrations::format(&moment)?;
     let found = match soundness(&moment, format)? {

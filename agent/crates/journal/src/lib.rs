@@ -1,7 +1,8 @@
-//! The agent's own SQLite file: what Digible acknowledged, what is in doubt, parked or removed, the
-//! runs, and where an upload goes on. Bound to one Digible account.
+//! The agent's own SQLite file: what Digible acknowledged, what is in doubt, parked or removed, the runs, and
+//! where an upload resumes. It belongs to one Digible account.
 //!
-//! WAL with `synchronous = FULL`: a power cut never undoes what let us delete a change.
+//! The WAL is used with `synchronous = FULL`: a power cut never undoes a record because of which a change was
+//! deleted.
 
 use std::{
     path::PathBuf,
@@ -52,7 +53,7 @@ pub use state::AgentState;
 pub use uploads::Checkpoint;
 pub use verified::{Asks, Shrank, Verified};
 
-/// SHA-256 of a body.
+/// The SHA-256 digest of a body.
 pub type DigestBytes = [u8; 32];
 
 /// The journal of one account. Cheap to clone.
@@ -69,25 +70,25 @@ pub struct Journal {
 pub struct Counts {
     /// Acknowledged at least once, and not removed.
     pub published: u64,
-    /// Digible may have something else than what it last acknowledged. A parked or removed one counts as
-    /// parked or removed.
+    /// Digible may have something other than what it last acknowledged. A product that is also parked or
+    /// removed counts only as parked or removed.
     pub in_doubt: u64,
-    /// The part of those whose newest state is acknowledged, and which wait for the end of the late window.
+    /// Those in doubt whose newest state is acknowledged, and which wait for the end of the late window.
     pub confirming: u64,
-    /// When the last of those is to be sent once more.
+    /// When the last of those will be sent once more.
     pub confirming_until: Option<Timestamp>,
-    /// Refused and shown.
+    /// Refused and listed.
     pub parked: u64,
     /// Refused and dismissed.
     pub discarded: u64,
-    /// Refused ones, shown or not, of which Digible has an earlier state: they count as published, too.
+    /// Refused products, listed or not, of which Digible has an earlier state: they count as published, too.
     pub outdated: u64,
-    /// Gone from the shop and shown.
+    /// Gone from the shop and listed.
     pub removed: u64,
 }
 
 impl Counts {
-    /// Of which the journal knows that the shop has them.
+    /// The number of products that the shop has, as far as the journal knows.
     pub fn in_shop(&self) -> u64 {
         (self.published + self.parked + self.discarded).saturating_sub(self.outdated)
     }
@@ -98,14 +99,14 @@ impl Counts {
 pub enum JournalError {
     /// It was written by a newer version.
     #[error(
-        "the journal `{path}` is from a newer version of shopMaster (its format is {found}, this one knows {known})"
+        "the journal `{path}` is from a newer version of shopMaster (its format is {found}; this version supports formats up to {known})"
     )]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The journal's format.
         found: i64,
-        /// The newest format that this version knows.
+        /// The newest format that this version supports.
         known: i64,
     },
     /// It could not be opened or set up.
@@ -117,16 +118,16 @@ pub enum JournalError {
         #[source]
         source: rusqlite::Error,
     },
-    /// Its folder is on a disk that cannot keep it safe.
-    #[error("the journal `{path}` cannot be written ahead (SQLite chose `{mode}`)")]
+    /// Its folder is on a disk where a write-ahead log does not work.
+    #[error("the journal `{path}` cannot use a write-ahead log (SQLite chose `{mode}` mode)")]
     NoWal {
         /// The file.
         path: PathBuf,
         /// The mode that SQLite chose.
         mode: String,
     },
-    /// It could not be kept aside.
-    #[error("the journal `{path}` cannot be kept aside")]
+    /// It could not be set aside.
+    #[error("the journal `{path}` cannot be set aside")]
     KeepAside {
         /// The file.
         path: PathBuf,
@@ -134,8 +135,8 @@ pub enum JournalError {
         #[source]
         source: std::io::Error,
     },
-    /// It was deleted or replaced while it was open: what is recorded in it is lost when the agent ends.
-    #[error("the journal `{path}` was deleted or replaced while the agent runs")]
+    /// It was deleted or replaced while it was open: what is recorded in it is lost when the agent stops.
+    #[error("the journal `{path}` was deleted or replaced while the agent was running")]
     Gone {
         /// Where it was.
         path: PathBuf,
@@ -149,8 +150,8 @@ pub enum JournalError {
         #[source]
         source: std::io::Error,
     },
-    /// What is kept beside it, such as a pause, could not be written.
-    #[error("the pause could not be kept")]
+    /// The agent's state beside the journal, such as a pause, could not be written.
+    #[error("the pause could not be saved")]
     KeepState {
         /// What the operating system said.
         #[source]
@@ -159,22 +160,22 @@ pub enum JournalError {
     /// A statement failed.
     #[error("the journal failed to {operation}")]
     Statement {
-        /// What it was to do.
+        /// What was to be done, as a bare verb.
         operation: &'static str,
         /// What SQLite said.
         #[source]
         source: rusqlite::Error,
     },
-    /// The task that used it ended early.
-    #[error("the journal was given up while the agent stops")]
+    /// The agent stopped before the work was done.
+    #[error("the agent is stopping and no longer uses the journal")]
     Stopped,
 }
 
-/// What every call may answer.
+/// The result of a call to the journal.
 pub type Result<T> = std::result::Result<T, JournalError>;
 
 impl JournalError {
-    /// Stable, upper case, for programs.
+    /// A stable code, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -195,10 +196,10 @@ impl JournalError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Newer { .. } => {
-                "Install that newer version again, or move the journal file away and run `shopmasterctl upload`"
+                "Install that version again; or move the journal file away, restart the agent and run `shopmasterctl upload`"
             }
             Self::Statement { source, .. } if is_damage(source) => {
-                "Restart the agent: it keeps the damaged journal aside and starts an empty one"
+                "Restart the agent: it sets the damaged journal aside and starts an empty one"
             }
             Self::NoWal { .. } => {
                 "Put the journal's folder on a local disk, not on a network share"
@@ -209,7 +210,7 @@ impl JournalError {
             | Self::KeepState { .. }
             | Self::ReadWal { .. }
             | Self::Statement { .. } => {
-                "Check that the disk is not full and that this user may write the journal's folder"
+                "Free disk space, and check that this user may write to the journal's folder"
             }
             Self::Stopped => "Start the agent again",
         }
@@ -230,8 +231,8 @@ impl Journal {
         .await
     }
 
-    /// Runs `work` on a thread that may block, and shows it one moment: a transaction around many
-    /// look-ups also takes the file's lock once instead of for each.
+    /// Runs `work` on a thread that may block, within one transaction: it sees one snapshot, and many look-ups
+    /// take the file's lock only once.
     async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -264,9 +265,9 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When SQLite fails, as all calls of the journal.
+    /// When SQLite fails, as with every call of the journal.
     pub async fn counts(&self) -> Result<Counts> {
-        self.read("count its products", |connection| {
+        self.read("count the products", |connection| {
             let count = |sql: &str| {
                 let rows: i64 = connection
                     .prepare_cached(sql)?
@@ -315,7 +316,7 @@ fn exists(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
         .query_row([], |row| row.get(0))
 }
 
-/// Whether the file's content is at fault, and not the disk or the rights.
+/// Whether the cause is the file's content, and not the disk or the rights.
 fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -327,7 +328,7 @@ fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// Times are kept as milliseconds since 1970, UTC.
+/// Converts a stored time: milliseconds since 1970, UTC.
 fn time(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or_default()
 }

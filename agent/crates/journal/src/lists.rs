@@ -1,4 +1,4 @@
-//! Parked and removed products, as a person sees and handles them.
+//! The lists of parked and removed products, and what a user can do with them.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
@@ -6,43 +6,43 @@ use shopmaster_product::ProductId;
 
 use super::{DigestBytes, Journal, Result, time, values::behind};
 
-/// A product that Digible, or we, refuse.
+/// A product that Digible, or shopMaster, refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
-    /// Which one.
+    /// The product's key.
     pub id: ProductId,
     /// Digest of the refused body.
     pub digest: DigestBytes,
     /// Why, for people.
     pub reason: String,
-    /// Since when.
+    /// Since when it is in the list.
     pub since: Timestamp,
-    /// Somebody chose not to see it any more.
+    /// Whether a user dismissed it, so that it is no longer listed.
     pub discarded: bool,
 }
 
 /// A product that is gone from the shop and may be at Digible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removed {
-    /// Which one.
+    /// The product's key.
     pub id: ProductId,
-    /// Since when.
+    /// Since when it is in the list.
     pub since: Timestamp,
 }
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// By id.
+    /// The entries, in the order of their ids.
     pub entries: Vec<T>,
-    /// The last one, when others follow it.
+    /// The id after which the next page starts; none on the last page.
     pub next: Option<ProductId>,
     /// How many there are in all.
     pub total: u64,
 }
 
 impl Journal {
-    /// Parked products, with the discarded ones or without.
+    /// Lists parked products, with or without the discarded ones.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Journal {
         limit: u32,
         discarded: bool,
     ) -> Result<Page<Parked>> {
-        self.read("list parked products", move |connection| {
+        self.read("list refused products", move |connection| {
             let entries = connection
                 .prepare_cached(
                     "SELECT id, digest, reason, since, discarded FROM parked
@@ -75,7 +75,7 @@ impl Journal {
     ///
     /// When SQLite fails.
     pub async fn parked(&self, id: ProductId) -> Result<Option<Parked>> {
-        self.read("look up a parked product", move |connection| {
+        self.read("look up a refused product", move |connection| {
             connection
                 .prepare_cached(
                     "SELECT id, digest, reason, since, discarded FROM parked WHERE id = ?1",
@@ -86,14 +86,14 @@ impl Journal {
         .await
     }
 
-    /// Lets the next sync try parked products again: these, or all that are shown.
+    /// Lets the next sync send parked products again: these, or all that are listed.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn retry_parked(&self, ids: Option<Vec<ProductId>>) -> Result<u64> {
         self.change(
-            "retry parked products",
+            "retry refused products",
             ids,
             "UPDATE parked SET retry = 1, discarded = 0 WHERE id = ?1",
             "UPDATE parked SET retry = 1 WHERE discarded = 0",
@@ -101,14 +101,14 @@ impl Journal {
         .await
     }
 
-    /// Keeps the refused digests of parked products and stops showing them.
+    /// Keeps the refused digests of parked products, but no longer lists them.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn discard_parked(&self, ids: Option<Vec<ProductId>>) -> Result<u64> {
         self.change(
-            "discard parked products",
+            "dismiss refused products",
             ids,
             "UPDATE parked SET discarded = 1, retry = 0 WHERE id = ?1 AND discarded = 0",
             "UPDATE parked SET discarded = 1, retry = 0 WHERE discarded = 0",
@@ -116,7 +116,7 @@ impl Journal {
         .await
     }
 
-    /// Removed products.
+    /// Lists removed products.
     ///
     /// # Errors
     ///
@@ -126,19 +126,22 @@ impl Journal {
         after: Option<ProductId>,
         limit: u32,
     ) -> Result<Page<Removed>> {
-        self.read("list removed products", move |connection| {
-            let entries = connection
-                .prepare_cached(
-                    "SELECT id, since FROM removed
+        self.read(
+            "list products that are gone from the shop",
+            move |connection| {
+                let entries = connection
+                    .prepare_cached(
+                        "SELECT id, since FROM removed
                      WHERE id > ?1 ORDER BY id LIMIT ?2",
-                )?
-                .query_map((behind(after), limit.saturating_add(1)), removed)?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            let total: i64 = connection
-                .prepare_cached("SELECT count(*) FROM removed")?
-                .query_row([], |row| row.get(0))?;
-            Ok(page(entries, limit as usize, total, |entry| &entry.id))
-        })
+                    )?
+                    .query_map((behind(after), limit.saturating_add(1)), removed)?
+                    .collect::<rusqlite::Result<Vec<_>>>()?;
+                let total: i64 = connection
+                    .prepare_cached("SELECT count(*) FROM removed")?
+                    .query_row([], |row| row.get(0))?;
+                Ok(page(entries, limit as usize, total, |entry| &entry.id))
+            },
+        )
         .await
     }
 
@@ -148,32 +151,38 @@ impl Journal {
     ///
     /// When SQLite fails.
     pub async fn removed(&self, id: ProductId) -> Result<Option<Removed>> {
-        self.read("look up a removed product", move |connection| {
-            connection
-                .prepare_cached("SELECT id, since FROM removed WHERE id = ?1")?
-                .query_row([id], removed)
-                .optional()
-        })
+        self.read(
+            "look up a product that is gone from the shop",
+            move |connection| {
+                connection
+                    .prepare_cached("SELECT id, since FROM removed WHERE id = ?1")?
+                    .query_row([id], removed)
+                    .optional()
+            },
+        )
         .await
     }
 
-    /// Stops showing removed products: these, or all.
+    /// No longer lists removed products: these, or all.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn forget_removed(&self, ids: Option<Vec<ProductId>>) -> Result<u64> {
-        self.write("forget removed products", move |transaction| {
-            let count = match ids {
-                None => transaction.execute("DELETE FROM removed", [])?,
-                Some(ids) => each(&ids, |id| {
-                    transaction
-                        .prepare_cached("DELETE FROM removed WHERE id = ?1")?
-                        .execute([id])
-                })?,
-            };
-            Ok(count as u64)
-        })
+        self.write(
+            "forget products that are gone from the shop",
+            move |transaction| {
+                let count = match ids {
+                    None => transaction.execute("DELETE FROM removed", [])?,
+                    Some(ids) => each(&ids, |id| {
+                        transaction
+                            .prepare_cached("DELETE FROM removed WHERE id = ?1")?
+                            .execute([id])
+                    })?,
+                };
+                Ok(count as u64)
+            },
+        )
         .await
     }
 

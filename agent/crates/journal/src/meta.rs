@@ -1,4 +1,4 @@
-//! Single values: identity, the pause, and stamps of the owner.
+//! Single values: the journal's identity, the pause, and the owner's generations.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, types::FromSql};
@@ -10,28 +10,27 @@ use super::{Journal, Result, time};
 pub enum Pause {
     /// Until this time.
     Until(Timestamp),
-    /// Until somebody resumes.
+    /// Until the user resumes.
     UntilResumed,
 }
 
-/// What makes a restored database or a copied journal visible.
+/// What shows that the database was restored or the journal was copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// This journal's own id.
     pub journal: String,
     /// The generation that the shop's database is known to have.
     pub generation: i64,
-    /// The generation that was about to be written there; equal to `generation` when none was.
+    /// The generation that was about to be written to it; equal to `generation` when there was none.
     pub proposed: i64,
 }
 
-/// The key of what names the product table's body.
+/// The key of the identity of the product table's storage.
 pub(super) const TABLE: &str = "table";
-/// The key of how many rows more than the journal the product table had, when every product was last compared.
+/// The key of how many more rows the product table had than the journal when every product was last compared.
 pub(super) const EXCESS: &str = "excess";
-
 impl Journal {
-    /// The pause that an earlier version kept here; today it is in [`AgentState`](super::AgentState).
+    /// The pause that an earlier version kept in the journal; now it is in [`AgentState`](super::AgentState).
     ///
     /// # Errors
     ///
@@ -48,28 +47,29 @@ impl Journal {
         .await
     }
 
-    /// What named the product table's body when all its rows were last known to be captured or compared; none
-    /// before it was noted.
+    /// The identity of the product table's storage when all its rows were last known to be captured or
+    /// compared; none if it was never recorded.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn table_identity(&self) -> Result<Option<String>> {
-        self.read("read which table it was", |connection| {
+        self.read("read the identity of the product table", |connection| {
             get(connection, TABLE)
         })
         .await
     }
 
-    /// Notes what names the product table's body.
+    /// Records the identity of the product table's storage.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_table_identity(&self, identity: String) -> Result<()> {
-        self.write("note which table it is", move |transaction| {
-            set(transaction, TABLE, &identity)
-        })
+        self.write(
+            "record the identity of the product table",
+            move |transaction| set(transaction, TABLE, &identity),
+        )
         .await
     }
 
@@ -79,7 +79,7 @@ impl Journal {
     ///
     /// When SQLite fails.
     pub async fn stamp(&self) -> Result<Stamp> {
-        self.read("read its own identity", |connection| {
+        self.read("read its identity", |connection| {
             Ok(Stamp {
                 journal: get(connection, "journal")?.unwrap_or_default(),
                 generation: get(connection, "generation")?.unwrap_or_default(),
@@ -89,25 +89,25 @@ impl Journal {
         .await
     }
 
-    /// Notes the generation that is about to be written to the shop's database.
+    /// Records the generation that is about to be written to the shop's database.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn propose_generation(&self, generation: i64) -> Result<()> {
-        self.write("propose a generation", move |transaction| {
+        self.write("record the proposed generation", move |transaction| {
             set(transaction, "proposed", &generation)
         })
         .await
     }
 
-    /// Notes the generation that was written to the shop's database.
+    /// Records that this generation was written to the shop's database.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn confirm_generation(&self, generation: i64) -> Result<()> {
-        self.write("confirm a generation", move |transaction| {
+        self.write("confirm the generation", move |transaction| {
             set(transaction, "generation", &generation)?;
             set(transaction, "proposed", &generation)
         })

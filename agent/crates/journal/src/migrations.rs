@@ -1,4 +1,4 @@
-//! Numbered steps from an older format to the newest. A step that was released is never changed.
+//! Numbered steps from an older format to the newest. A released step is never changed.
 
 use rusqlite::Connection;
 
@@ -14,7 +14,7 @@ const STEPS: [&str; 4] = [
     include_str!("migrations/0004-position.sql"),
 ];
 
-/// The newest format that this version knows.
+/// The newest format that this version supports.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;
 
 /// The format of an open journal; 0 when it is empty.
@@ -22,7 +22,7 @@ pub(super) fn format(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Whether an open file is a journal of this format, or empty, and not another program's.
+/// Whether an open file is a journal of this format, or empty, and not another program's file.
 pub(super) fn fits(connection: &Connection, format: i64) -> rusqlite::Result<bool> {
     let sql = match format {
         ..0 => return Ok(false),
@@ -37,7 +37,7 @@ pub(super) fn has_checksums(format: i64) -> bool {
     format >= CHECKED
 }
 
-/// Brings an open journal to the newest format, each step in a transaction of its own.
+/// Migrates an open journal to the newest format, each step in a transaction of its own.
 pub(super) fn run(connection: &mut Connection) -> rusqlite::Result<()> {
     let from = usize::try_from(format(connection)?).unwrap_or_default();
     for (number, step) in (1_i64..).zip(STEPS).skip(from) {

@@ -1,4 +1,4 @@
-//! Opening a journal: whose it is, and what to do with one that is not ours to go on with.
+//! Opening a journal: which account it belongs to, and what to do when the agent must not continue with it.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,75 +22,75 @@ use super::{
     uploads, verified, wal,
 };
 
-/// Whose products a journal knows.
+/// Which account and which catalog a journal belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// The Digible address and account. Another one needs another journal.
+    /// The Digible address and account. A different account needs a different journal.
     pub account: String,
-    /// The shop's database, table, columns and digits of prices. Another one keeps the journal: what was sent for the one
-    /// before is still at Digible.
+    /// The shop's database, table, columns and digits of prices. When this changes, the journal stays: what was
+    /// sent from the earlier catalog is still at Digible.
     pub catalog: String,
 }
 
-/// A journal that is open.
+/// An open journal, and what happened while it was opened.
 #[derive(Debug)]
 pub struct Opened {
     /// The journal.
     pub journal: Journal,
-    /// What was kept aside for it.
+    /// The journal that was set aside in its favor.
     pub kept: Option<Kept>,
-    /// Where it was kept itself, when it was kept aside before and fits again. All that is published in it
-    /// is in doubt.
+    /// Where the journal had been set aside, if it was set aside earlier and fits again. Then everything
+    /// published in it is in doubt.
     pub taken_up: Option<PathBuf>,
-    /// Where a copy is of a journal that was found damaged and is gone on with: all that is published in
-    /// it is in doubt, an upload is due, and something may be forgotten. None when it was sound.
+    /// A copy of the journal, if it was found damaged and is still used: everything published in it is in
+    /// doubt, an upload is due, and some of what it knew may be lost. None when it was sound.
     pub damaged: Option<Kept>,
-    /// It was another catalog's until now. All that is published in it is in doubt.
+    /// Whether it belonged to another catalog until now. Then everything published in it is in doubt.
     pub catalog_changed: bool,
-    /// It was made now, and knows nothing.
+    /// Whether it was created now, and is empty.
     pub is_new: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
     All,
-    /// It says what was once so, but not all of it, or not right.
+    /// Its content was correct once, but is incomplete or wrong now.
     Nothing,
 }
 
 enum Content {
-    /// Of this account and this catalog.
+    /// It belongs to this account and this catalog.
     Ours,
-    /// Made now.
+    /// It was created now.
     New,
-    /// Of this account and another catalog, and ours from now on.
+    /// It belonged to this account and another catalog, and belongs to this catalog from now on.
     OtherCatalog,
-    /// Not ours to go on with.
+    /// It belongs to another account, for the reason given.
     Foreign(String),
-    /// Nothing that can be gone on with.
+    /// It cannot be used, for the reason given.
     Unusable(String),
 }
 
 impl Journal {
     /// Opens the journal at `path` for `binding`, or starts an empty one.
     ///
-    /// One that belongs to another account, or that cannot be read, is kept aside. Where none is left, one
-    /// of this account that was kept aside before is taken up again. What was on its way when an earlier
-    /// process ended is in doubt from here on; so is everything when the journal is old or damaged: then an upload
-    /// is due, as it is when the journal was of another catalog.
+    /// A journal that belongs to another account, or that cannot be read, is set aside. If none is left, a
+    /// journal of this account that was set aside earlier is used again. What was in flight when an earlier
+    /// process ended is in doubt from now on; so is everything when the journal is old or damaged: then an
+    /// upload is due, as it is when the journal belonged to another catalog.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Newer`] when a newer version wrote it (it is left alone), and when the file
-    /// cannot be opened for a reason that is not its content.
+    /// [`JournalError::Newer`] when a newer version wrote it (then it is not touched), and when the file cannot
+    /// be opened for a reason other than its content.
     pub fn open(path: &Path, binding: &Binding, late_window: Duration) -> Result<Opened> {
         let mut position = None;
         let kept = match path.exists() {
             true => match Self::try_open(path, binding, late_window) {
                 Ok((journal, Content::Foreign(reason), _)) => {
-                    // What the ChangeLog had for that account, it had for this one: an upload is due.
+                    // The position in the ChangeLog is the same for both accounts; an upload is due anyway.
                     position = journal.position_for(binding).map_err(failed(path))?;
-                    // Closed first, so that its WAL is folded into the file that is moved.
+                    // Closed first, so that its WAL is written back into the file that is moved.
                     drop(journal);
                     Some(aside::keep(path, reason, false, files::rename)?)
                 }
@@ -129,7 +129,7 @@ impl Journal {
         let lost = has_lost_commits(path)?;
         let failed = failed(path);
         let mut connection = Connection::open(path).map_err(&failed)?;
-        // Closing would fold the WAL of a newer journal into it.
+        // Closing would write the WAL of a newer journal back into it.
         keep_wal(&connection, true).map_err(&failed)?;
         let found = migrations::format(&connection).map_err(&failed)?;
         if found > migrations::NEWEST {
@@ -167,7 +167,7 @@ impl Journal {
         Ok((journal, content, damaged))
     }
 
-    /// How far the ChangeLog of this catalog is dealt with.
+    /// How far the ChangeLog of this catalog has been dealt with.
     fn position_for(&self, binding: &Binding) -> rusqlite::Result<Option<Position>> {
         let connection = self
             .connection
@@ -218,14 +218,14 @@ impl Opened {
     }
 }
 
-/// The write-ahead log keeps so much of its room, in bytes, once everything in it is in the journal.
+/// How large the write-ahead log may stay, in bytes, once everything in it has been written to the journal.
 const WAL_KEPT: i64 = 8 << 20;
 
-const LOST: &str = "it is damaged (its write-ahead log cannot be read to its end)";
+const LOST: &str = "it is damaged (its write-ahead log cannot be read to the end)";
 
-/// Whether what was committed last is lost.
+/// Whether the latest commits were lost.
 fn has_lost_commits(path: &Path) -> Result<bool> {
-    // Without its journal a WAL is nothing.
+    // A WAL without its journal is ignored.
     let length = path.metadata().map_or(0, |file| file.len());
     if length == 0 {
         return Ok(false);
@@ -246,7 +246,7 @@ fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> JournalError {
     }
 }
 
-/// Gives also until when a request of another agent may still land.
+/// Also returns until when a request of another agent may still be applied.
 fn take_over(
     connection: &mut Connection,
     binding: &Binding,
@@ -280,22 +280,23 @@ fn take_over(
     });
     let (content, others_until) = taken?;
     if trust == Trust::Nothing {
-        // Not before everything is in doubt: from then on the damage is not seen.
+        // Only after everything is marked as in doubt: from then on, the damage can no longer be recognized.
         fold_wal(connection)?;
     }
     Ok((checksums, content, others_until))
 }
 
-/// Writes the WAL back and empties it, so that no frames of a commit that was torn lie behind new ones.
+/// Writes the WAL back and empties it, so that no frames of a torn commit remain after new ones.
 fn fold_wal(connection: &Connection) -> rusqlite::Result<()> {
-    // Right after a file was made a WAL one, SQLite holds it until it is read.
+    // Right after a file was switched to WAL mode, SQLite keeps it locked until it is read.
     migrations::format(connection)?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
-/// Gives the journal mode that SQLite chose: on some file systems it takes no other.
+/// Sets up the connection, and returns the journal mode that SQLite chose: on some file systems WAL is not
+/// possible.
 fn set_up(connection: &Connection) -> rusqlite::Result<String> {
-    // From here on it is ours to change.
+    // From here on, the agent may change the journal.
     keep_wal(connection, false)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -308,7 +309,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<String> {
     Ok(mode)
 }
 
-/// Makes a journal without an owner ours, and one of this account this catalog's.
+/// Binds a journal without an owner to this account, and a journal of this account to this catalog.
 fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content> {
     let account: Option<String> = meta::get(connection, "account")?;
     let catalog: Option<String> = meta::get(connection, "catalog")?;
@@ -337,11 +338,11 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
     Ok(Content::Ours)
 }
 
-/// What was in flight when the last engine ended was given up. Gives until when a request of another agent
-/// may still land.
+/// Gives up what was in flight when the last engine ended. Returns until when a request of another agent may
+/// still be applied.
 ///
-/// Times of another process say nothing here: nobody knows what happened to the clock in between, and so
-/// each of its windows starts again.
+/// The steady times of another process mean nothing here: it is unknown how the clock was changed in between,
+/// so each of its windows starts again.
 fn recover(connection: &Connection, late_window: Duration) -> rusqlite::Result<i64> {
     let until = steady_ms().saturating_add(milliseconds(late_window));
     connection.execute(
@@ -366,8 +367,9 @@ fn recover(connection: &Connection, late_window: Duration) -> rusqlite::Result<i
     Ok(until)
 }
 
-/// Puts everything in doubt, because some of what was written is lost or was changed: also what was in flight
-/// may be lost, as if another agent had sent it. Gives until when that may land.
+/// Marks everything as in doubt, because some of what was written is lost or was changed: the record of what
+/// was in flight may be lost too, as if another agent had sent it. Returns until when that may still be
+/// applied.
 fn distrust(transaction: &Transaction<'_>, late_window: Duration) -> rusqlite::Result<i64> {
     let until = steady_ms().saturating_add(milliseconds(late_window));
     position::forget(transaction)?;

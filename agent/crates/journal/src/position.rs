@@ -1,4 +1,4 @@
-//! How far a ChangeLog that nobody deletes from has been dealt with.
+//! How far a ChangeLog whose rows are never deleted has been dealt with.
 
 use rusqlite::{Connection, OptionalExtension as _};
 use shopmaster_product::position::{Done, NewestDone, Position};
@@ -6,22 +6,22 @@ use shopmaster_product::position::{Done, NewestDone, Position};
 use super::{Journal, Result};
 
 impl Journal {
-    /// The position that was kept last; none when none ever was.
+    /// The position that was stored last; none if none has been stored yet.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn position(&self) -> Result<Option<Position>> {
-        self.read("read what is dealt with", read).await
+        self.read("read the ChangeLog position", read).await
     }
 
-    /// Keeps a position in place of the one before.
+    /// Stores a position in place of the earlier one.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn keep_position(&self, position: Position) -> Result<()> {
-        self.write("keep what is dealt with", move |transaction| {
+        self.write("store the ChangeLog position", move |transaction| {
             write(transaction, &position)
         })
         .await
@@ -53,7 +53,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<Position>
     }))
 }
 
-/// Writes what differs: the ranges may be many, and most stay as they are.
+/// Writes only what differs: there may be many ranges, and most of them stay the same.
 pub(super) fn write(connection: &Connection, position: &Position) -> rusqlite::Result<()> {
     let before = done(connection)?;
     let mut delete = connection.prepare_cached("DELETE FROM done WHERE first = ?1")?;
@@ -83,7 +83,7 @@ pub(super) fn write(connection: &Connection, position: &Position) -> rusqlite::R
     Ok(())
 }
 
-/// Forgets it: all that the ChangeLog has is looked at again.
+/// Deletes the position: everything in the ChangeLog will be examined again.
 pub(super) fn forget(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM done", [])?;
     connection.execute("DELETE FROM position", [])?;

@@ -1,4 +1,4 @@
-//! What the journal knows of products, and which of them need sending.
+//! What the journal knows about products, and which of them need to be sent.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
@@ -12,12 +12,12 @@ use super::{
     values::behind,
 };
 
-/// What the journal knows of one product.
+/// What the journal knows about one product.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Known {
-    /// What is recorded.
+    /// The record of the product.
     pub entry: Entry,
-    /// It was handed to the network, and no answer is recorded.
+    /// Whether it was sent and no answer is recorded.
     pub in_flight: bool,
 }
 
@@ -28,19 +28,19 @@ impl Known {
         self.entry.published.as_ref().map(|it| it.digest)
     }
 
-    /// When Digible last acknowledged it.
+    /// When Digible last acknowledged the product.
     #[must_use]
     pub fn acknowledged_at(&self) -> Option<Timestamp> {
         self.entry.published.as_ref().map(|it| time(it.at))
     }
 
-    /// The refused digest.
+    /// The digest of the refused body, if the product is parked.
     #[must_use]
     pub fn parked(&self) -> Option<DigestBytes> {
         self.entry.parked.as_ref().map(|it| it.digest)
     }
 
-    /// Whether the parked product is to be tried again.
+    /// Whether the parked product must be sent again.
     #[must_use]
     pub fn retry(&self) -> bool {
         self.entry.parked.as_ref().is_some_and(|it| it.retry)
@@ -52,14 +52,14 @@ impl Known {
         self.entry.removed.is_some()
     }
 
-    /// Whether Digible may have something else than what it last acknowledged.
+    /// Whether Digible may have something other than what it last acknowledged.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         self.entry.doubt.is_some() || self.in_flight
     }
 
-    /// Whether nothing is to be sent of what is published: nothing is in doubt, or it was acknowledged since
-    /// and is sent once more later than `now`, in steady time.
+    /// Whether nothing of what is published has to be sent at `now`, in steady time: nothing is in doubt, or
+    /// the product was acknowledged since and will be sent once more later.
     #[must_use]
     pub fn is_settled_until(&self, now: i64) -> bool {
         !self.in_flight && self.entry.doubt.is_none_or(|doubt| doubt.due > now)
@@ -71,7 +71,8 @@ impl Known {
         self.entry.may_be_at_digible() || self.in_flight
     }
 
-    /// Until when a request that was given up may still land, while its newest state is acknowledged.
+    /// Until when a request that was given up may still be applied, if the product's newest state is
+    /// acknowledged.
     #[must_use]
     pub fn confirmed_at(&self) -> Option<Timestamp> {
         let doubt = self.entry.doubt.filter(|doubt| doubt.due > 0)?;
@@ -80,7 +81,7 @@ impl Known {
 }
 
 impl Journal {
-    /// What is known of each of these products, in their order.
+    /// What is known about each of these products, in the same order.
     ///
     /// # Errors
     ///
@@ -113,15 +114,15 @@ impl Journal {
         .await
     }
 
-    /// Products behind `after` that need sending without a change of theirs: in doubt and due, or
-    /// parked and to be tried again. A parked product in doubt waits for a change or a person.
+    /// Products after `after` that need to be sent although no change was recorded for them: in doubt and due,
+    /// or parked and to be sent again. A parked product in doubt waits for a change or for the user.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn due(&self, after: Option<ProductId>, limit: u32) -> Result<Vec<ProductId>> {
         let now = steady_ms();
-        self.read("find products in doubt", move |connection| {
+        self.read("find unconfirmed products", move |connection| {
             connection
                 .prepare_cached(
                     "SELECT id FROM doubt
@@ -137,13 +138,13 @@ impl Journal {
         .await
     }
 
-    /// When the next product is to be sent once more to confirm it; none when there is none.
+    /// When the next product must be sent once more to confirm it; none when there is no such product.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn next_confirmation(&self) -> Result<Option<Instant>> {
-        let due = self.read("find the next product in doubt", |connection| {
+        let due = self.read("find the next unconfirmed product", |connection| {
             connection
                 .prepare_cached(
                     "SELECT due FROM doubt
@@ -156,7 +157,8 @@ impl Journal {
         Ok(due.await?.and_then(clock::instant))
     }
 
-    /// Products behind `after` that the shop had, and that are not listed as gone: published, in doubt or parked.
+    /// Products after `after` that the shop had, and that are not listed as gone: published, in doubt or
+    /// parked.
     ///
     /// # Errors
     ///
@@ -197,20 +199,20 @@ impl Journal {
         .await
     }
 
-    /// Puts everything published in doubt, because somebody else may have sent since.
+    /// Marks everything published as in doubt, because another agent may have sent since.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn doubt_everything(&self) -> Result<()> {
-        self.write("put everything in doubt", |transaction| {
+        self.write("mark every product as unconfirmed", |transaction| {
             doubt_everything(transaction)
         })
         .await
     }
 
-    /// Products behind `after` that the shop had, that are not listed as gone, and that the upload `number` has not
-    /// acknowledged.
+    /// Products after `after` that the shop had, that are not listed as gone, and that the upload `number` has
+    /// not acknowledged.
     ///
     /// # Errors
     ///
@@ -222,15 +224,15 @@ impl Journal {
         limit: u32,
     ) -> Result<Vec<ProductId>> {
         self.read(
-            "find products that an upload did not meet",
+            "find products that an upload did not send",
             move |connection| of_shop(connection, Some(number), after, limit),
         )
         .await
     }
 }
 
-/// Products behind `after` that the shop had, and that are not listed as gone, but for those that the upload `but`
-/// has acknowledged.
+/// Products after `after` that the shop had, and that are not listed as gone, except those that the upload
+/// `but` has acknowledged.
 fn of_shop(
     connection: &Connection,
     but: Option<i64>,
@@ -259,7 +261,7 @@ fn of_shop(
         .collect()
 }
 
-/// Puts everything published in doubt, so that an upload is due. What is parked or removed stays so.
+/// Marks everything published as in doubt, so that an upload is due. What is parked or removed stays so.
 pub(super) fn doubt_everything(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(
         "INSERT INTO doubt (id, lands_until, due) SELECT id, 0, 0 FROM published WHERE true

@@ -1,4 +1,4 @@
-//! How many rows more than the journal the product table had when everything was last compared.
+//! How many more rows than the journal the product table had when everything was last compared.
 
 use super::{
     Journal, Result,
@@ -6,18 +6,18 @@ use super::{
     uploads::compared_at,
 };
 
-/// The key of when it was counted, as [`Journal::compared_at`] has it.
+/// The key of when it was counted, as in [`Journal::compared_at`].
 const EXCESS_AT: &str = "excess_at";
 
 impl Journal {
-    /// How many rows more than this journal the product table had (fewer are negative), the first time that
-    /// anybody counted after every product was compared; none when nobody has since.
+    /// How many more rows than this journal the product table had (negative for fewer) at the first count after
+    /// every product was compared; none if they have not been counted since.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn row_excess(&self) -> Result<Option<i64>> {
-        self.read("read how many rows there were", |connection| {
+        self.read("read the row count", |connection| {
             let at: Option<i64> = get(connection, EXCESS_AT)?;
             match at == compared_at(connection)? {
                 true => get(connection, EXCESS),
@@ -27,13 +27,13 @@ impl Journal {
         .await
     }
 
-    /// Notes how many rows more than this journal the product table has.
+    /// Records how many more rows than this journal the product table has.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_row_excess(&self, excess: i64) -> Result<()> {
-        self.write("note how many rows there are", move |transaction| {
+        self.write("record the row count", move |transaction| {
             set(transaction, EXCESS, &excess)?;
             let at = compared_at(transaction)?;
             set(transaction, EXCESS_AT, &at)

@@ -1,4 +1,4 @@
-//! Runs that ended, and the one that was going.
+//! Runs that ended, and the one that is in progress.
 
 use std::time::Duration;
 
@@ -8,32 +8,32 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::{Journal, Result, meta, settle::milliseconds, time};
 
 /// How many ended runs are kept.
-const KEEP: u32 = 500;
-/// So many of them are kept however old they are: what a shop that was closed for a season asks for.
-const ALWAYS: u32 = 50;
-/// How old the others may become.
-const OLDEST: Duration = Duration::from_secs(90 * 86_400);
-/// Key of the time at which Digible last acknowledged something.
+const MAX_RUNS: u32 = 500;
+/// How many of them are kept however old they are, for a shop that was closed for a season.
+const MIN_RUNS: u32 = 50;
+/// The age after which the others are deleted.
+const MAX_RUN_AGE: Duration = Duration::from_secs(90 * 86_400);
+/// The key of the time at which Digible last acknowledged something.
 const SENT_AT: &str = "sent_at";
 
-/// A run as it is stored: what is needed to find it, and the rest as the engine wrote it.
+/// A stored run: what is needed to find it, and the rest as the engine wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRun {
-    /// Its id.
+    /// The run's id.
     pub id: String,
-    /// Grows with each run: the order of runs, whatever the clock says.
+    /// Increases with each run: the order of runs, whatever the clock says.
     pub sequence: u64,
     /// When it started, in milliseconds since 1970.
     pub started_at: i64,
-    /// When it ended; none while it goes.
+    /// When it ended; none while it is in progress.
     pub finished_at: Option<i64>,
-    /// The engine's own JSON.
+    /// The engine's record of the run, as JSON.
     pub record: String,
 }
 
 impl Journal {
-    /// Stores a run, in place of an earlier state of it, and when Digible last acknowledged something.
-    /// One that has ended lets the oldest ones go.
+    /// Stores a run, replacing its earlier state, and when Digible last acknowledged something. Storing a run
+    /// that has ended deletes the oldest runs.
     ///
     /// # Errors
     ///
@@ -61,14 +61,14 @@ impl Journal {
         .await
     }
 
-    /// Stores how far a run is, so that its numbers are known when the agent is killed. Nothing when
-    /// it has ended meanwhile, or is not kept.
+    /// Stores how far a run has got, so that its numbers are known if the agent is killed. Does nothing when
+    /// the run has ended meanwhile, or is not stored.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn store_progress(&self, run: StoredRun, sent_at: Option<Timestamp>) -> Result<()> {
-        self.write("store how far a run is", move |transaction| {
+        self.write("store the progress of a run", move |transaction| {
             note_sent(transaction, sent_at)?;
             transaction
                 .prepare_cached("UPDATE run SET record = ?2 WHERE id = ?1 AND finished_at IS NULL")?
@@ -84,9 +84,10 @@ impl Journal {
     ///
     /// When SQLite fails.
     pub async fn sent_at(&self) -> Result<Option<Timestamp>> {
-        self.read("read when something was last sent", |connection| {
-            Ok(meta::get(connection, SENT_AT)?.map(time))
-        })
+        self.read(
+            "read when Digible last acknowledged something",
+            |connection| Ok(meta::get(connection, SENT_AT)?.map(time)),
+        )
         .await
     }
 
@@ -96,14 +97,14 @@ impl Journal {
     ///
     /// When SQLite fails.
     pub async fn drop_run(&self, id: String) -> Result<()> {
-        self.write("drop a run", move |transaction| {
+        self.write("delete a run", move |transaction| {
             transaction.execute("DELETE FROM run WHERE id = ?1", [id])?;
             Ok(())
         })
         .await
     }
 
-    /// Runs, the one that began last first.
+    /// Stored runs, the latest first.
     ///
     /// # Errors
     ///
@@ -121,7 +122,7 @@ impl Journal {
         .await
     }
 
-    /// One run.
+    /// One stored run; none when there is no run with this id.
     ///
     /// # Errors
     ///
@@ -139,9 +140,9 @@ impl Journal {
     }
 }
 
-/// Deletes ended runs that are too many or too old at `now`. One that has not ended is kept.
+/// Deletes ended runs that exceed the number or the age to keep at `now`. A run that has not ended is kept.
 fn trim(connection: &Connection, now: i64) -> rusqlite::Result<()> {
-    let too_old = now.saturating_sub(milliseconds(OLDEST));
+    let too_old = now.saturating_sub(milliseconds(MAX_RUN_AGE));
     connection
         .prepare_cached(
             "DELETE FROM run WHERE id IN
@@ -150,7 +151,7 @@ fn trim(connection: &Connection, now: i64) -> rusqlite::Result<()> {
                        FROM run WHERE finished_at IS NOT NULL)
                   WHERE place > ?1 OR place > ?2 AND finished_at < ?3)",
         )?
-        .execute((KEEP, ALWAYS, too_old))?;
+        .execute((MAX_RUNS, MIN_RUNS, too_old))?;
     Ok(())
 }
 
@@ -164,7 +165,8 @@ fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredRun> {
     })
 }
 
-/// Nothing was sent by this process yet: what an earlier one noted stays.
+/// Records when Digible last acknowledged something. With none, this process has sent nothing yet: what an
+/// earlier process recorded stays.
 fn note_sent(connection: &Connection, at: Option<Timestamp>) -> rusqlite::Result<()> {
     match at {
         Some(at) => meta::set(connection, SENT_AT, &at.as_millisecond()),

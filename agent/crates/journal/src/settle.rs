@@ -1,6 +1,6 @@
-//! One step's transactions. Before it: what the step found, and its products as in flight. After it: what
-//! became of each of them. [`InFlight`] ties the two together: only settling takes it, and a product of
-//! which nothing is said was given up.
+//! The transactions of one step. Before sending: what the step found, and its products as in flight. After
+//! sending: what happened to each of them. [`InFlight`] ties the two together: only settling consumes it, and a
+//! product that is not mentioned was given up.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -24,18 +24,18 @@ use super::{
     uploads,
 };
 
-/// Products that were handed to the network, until the journal is told what became of them.
+/// Products that are being sent, until the journal records what happened to them.
 ///
-/// Dropped without being settled (an error, a cancelled task, a panic), its products stay in flight in the
-/// journal, and count as given up from the next step on.
-#[must_use = "only settling says what became of the products"]
+/// If this is dropped without being settled (an error, a canceled task, a panic), its products stay in flight
+/// in the journal, and count as given up from the next step on.
+#[must_use = "only settling records what happened to the products"]
 #[derive(Debug)]
 pub struct InFlight {
     step: i64,
-    /// Before any of its requests, in steady milliseconds.
+    /// A time before any of the step's requests, in steady milliseconds.
     started: i64,
     upload: Option<i64>,
-    /// Nothing was said of them yet.
+    /// The products whose result has not been recorded yet.
     left: HashSet<ProductId>,
     steps: Arc<Steps>,
 }
@@ -46,72 +46,72 @@ pub(super) struct Steps {
     late_window: i64,
     next: AtomicI64,
     live: Mutex<BTreeSet<i64>>,
-    /// Steps that ended without saying what became of their products, and were not dealt with yet.
+    /// How many steps ended without recording what happened to their products and have not been dealt with yet.
     abandoned: AtomicU64,
-    /// Until when a request of another agent may still land.
+    /// Until when a request of another agent may still be applied.
     pub(super) others_until: AtomicI64,
 }
 
-/// What a step found out of a product without asking Digible.
+/// What a step found out about a product without asking Digible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// It cannot be sent as it is.
+    /// The product cannot be sent as it is.
     Refused {
         /// Digest of what is refused.
         digest: DigestBytes,
         /// Why, for people.
         reason: String,
     },
-    /// It is no longer what was refused.
+    /// The product is no longer what was refused.
     Unparked,
-    /// The shop has it no longer, and Digible may.
+    /// The shop no longer has the product, but Digible may.
     Gone,
 }
 
 /// One acknowledged product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledged {
-    /// Which one.
+    /// The product's key.
     pub id: ProductId,
     /// Digest of the body as acknowledged.
     pub digest: DigestBytes,
-    /// An earlier request of the same step with this product was given up.
+    /// Whether an earlier request of the same step with this product was given up.
     pub may_still_land: bool,
 }
 
-/// What became of a product that was handed over and not acknowledged.
+/// What happened to a product that was sent and not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// Which one.
+    /// The product's key.
     pub id: ProductId,
-    /// What may have become of its requests.
+    /// What may have happened to its requests.
     pub landing: Landing,
-    /// Digible refuses it: the digest of the refused body, and why.
+    /// The digest of the refused body and the reason, if Digible refuses the product.
     pub refused: Option<(DigestBytes, String)>,
 }
 
-/// What may have become of a product's requests.
+/// What may have happened to a product's requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Landing {
-    /// Nothing changed at Digible: it was not sent, or clearly turned away.
+    /// Nothing changed at Digible: the product was not sent, or was clearly rejected.
     Nothing,
-    /// Answered, but not whether it was applied.
+    /// Answered, but the answer does not say whether it was applied.
     Answered,
     /// Given up: it may be applied later.
     MayStillLand,
 }
 
-/// How far an upload is after a step.
+/// How far an upload has got after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadProgress {
-    /// The last key that it is through with.
+    /// The last key that has been processed.
     pub cursor: ProductId,
-    /// Products that it is through with.
+    /// How many products have been processed.
     pub done: u64,
 }
 
 impl Journal {
-    /// Records what a step found, and that it hands products to the network: before any is sent.
+    /// Records what a step found, and which products it is about to send, before any is sent.
     ///
     /// Whatever an earlier step left in flight counts as given up from here on.
     ///
@@ -131,7 +131,7 @@ impl Journal {
         }
         let (times, step) = (in_flight.times(), in_flight.step);
         let live = self.steps.live().clone();
-        self.write("record what is handed over", move |transaction| {
+        self.write("record which products are being sent", move |transaction| {
             let mut entries = Entries::new(transaction, times)?;
             if abandoned > 0 {
                 give_up_left_over(transaction, &mut entries, &live)?;
@@ -152,7 +152,7 @@ impl Journal {
         Ok(in_flight)
     }
 
-    /// Records what was found out of products without sending any.
+    /// Records what was found out about products without sending any.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl Journal {
         self.record(found.collect()).await
     }
 
-    /// Records acknowledgements as they come.
+    /// Records acknowledgements as they arrive.
     ///
     /// # Errors
     ///
@@ -208,8 +208,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Records what became of the step's other products: those in flight of which nothing is said were
-    /// given up.
+    /// Records what happened to the step's other products: those in flight that are not mentioned were given
+    /// up.
     ///
     /// # Errors
     ///
@@ -229,7 +229,7 @@ impl Journal {
             return Ok(());
         }
         let (times, step, upload) = (in_flight.times(), in_flight.step, in_flight.upload);
-        // Until it is written the step is not settled.
+        // The step is not settled until this is written.
         in_flight
             .left
             .extend(settled.iter().map(|it| it.id.clone()));
@@ -255,14 +255,14 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether a step ended without saying what became of its products. They count as given up once
+    /// Whether a step ended without recording what happened to its products. They count as given up once
     /// [`give_up_abandoned`](Self::give_up_abandoned) was called, or with the next step.
     #[must_use]
     pub fn has_abandoned(&self) -> bool {
         self.steps.abandoned.load(Ordering::SeqCst) > 0
     }
 
-    /// Products that an ended step left in flight count as given up.
+    /// Gives up the products that an ended step left in flight.
     ///
     /// # Errors
     ///
@@ -271,8 +271,8 @@ impl Journal {
         self.record(Vec::new()).await
     }
 
-    /// Notes that another agent may have sent until now: whatever is acknowledged meanwhile is sent once
-    /// more when nothing of that one can land any more.
+    /// Records that another agent may have sent until now: whatever is acknowledged meanwhile is sent once more
+    /// when no request of that agent can be applied any more.
     ///
     /// # Errors
     ///
@@ -280,7 +280,7 @@ impl Journal {
     pub async fn expect_others(&self) -> Result<()> {
         let until = steady_ms().saturating_add(self.steps.late_window);
         self.write(
-            "note that another agent may have sent",
+            "record that another agent may have sent",
             move |transaction| meta::set(transaction, "others_until", &until),
         )
         .await?;
@@ -309,7 +309,7 @@ impl InFlight {
         }
     }
 
-    /// All is said.
+    /// Everything has been recorded.
     fn end(mut self) {
         self.left.clear();
     }
@@ -380,7 +380,7 @@ pub(super) fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// What steps that are over left in flight was given up.
+/// Gives up what ended steps left in flight.
 fn give_up_left_over(
     transaction: &Transaction<'_>,
     entries: &mut Entries<'_>,
@@ -397,7 +397,7 @@ fn give_up_left_over(
     Ok(())
 }
 
-/// A product is no longer in flight.
+/// Records that a product is no longer in flight.
 fn answered(transaction: &Transaction<'_>, id: &ProductId, step: i64) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("DELETE FROM in_flight WHERE id = ?1 AND step = ?2")?

@@ -1,4 +1,4 @@
-//! Whether a journal's file is one to go on with.
+//! Whether a journal's file can be used.
 
 use rusqlite::{Connection, config::DbConfig};
 
@@ -7,7 +7,7 @@ use super::{
     migrations,
 };
 
-/// Whether the file is one to go on with, and what it says can be believed.
+/// Whether the file can be used, and whether its content is reliable.
 pub(super) fn soundness(connection: &Connection, format: i64) -> rusqlite::Result<Soundness> {
     if !migrations::fits(connection, format)? {
         return Ok(Soundness::Unusable("it is not a journal".to_owned()));
@@ -24,11 +24,11 @@ pub(super) fn soundness(connection: &Connection, format: i64) -> rusqlite::Resul
 /// The first damage that SQLite finds in the file.
 fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    // It has lines of its own, and this goes into a sentence.
+    // The text may have several lines, but is used within a sentence.
     Ok((found != "ok").then(|| found.replace('\n', " ")))
 }
 
-/// Whether closing leaves the WAL as it is.
+/// Sets whether closing leaves the WAL as it is.
 pub(super) fn keep_wal(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
     Ok(())

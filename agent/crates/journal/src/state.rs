@@ -1,7 +1,7 @@
 //! What the agent remembers beside its journal: a pause outlives every journal.
 //!
-//! A journal belongs to an account, and one that is damaged or belongs to another account is kept aside. A
-//! person who paused the agent did not pause a journal.
+//! A journal belongs to an account, and is set aside when it is damaged or belongs to another account. A user
+//! who paused the agent did not pause a journal.
 
 use std::{
     fs, io,
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::{Journal, JournalError, Pause, Result};
 
-/// The pause that is on, and which journal was there, in a file of their own. One for the whole process.
+/// The current pause, and which journal was in use, in a file of their own. One for the whole process.
 #[derive(Debug)]
 pub struct AgentState {
     file: Arc<StateFile>,
@@ -26,7 +26,8 @@ pub struct AgentState {
 #[derive(Debug)]
 struct StateFile {
     path: PathBuf,
-    /// What the file holds; held while it is written, so that the last one to change it is in the file.
+    /// The content of the file. The lock is held while the file is written, so that the latest change is in the
+    /// file.
     kept: Mutex<Kept>,
 }
 
@@ -34,23 +35,23 @@ struct StateFile {
 struct Kept {
     #[serde(default)]
     paused: bool,
-    /// None: until somebody resumes.
+    /// None: until the user resumes.
     #[serde(default)]
     paused_until: Option<Timestamp>,
     /// The id of the journal that is in use.
     #[serde(default)]
     journal: Option<String>,
-    /// What tells its file from a copy of it.
+    /// A number that differs between its file and a copy of it.
     #[serde(default)]
     file: Option<u64>,
-    /// Nothing was kept yet: an earlier version kept the pause in the journal.
+    /// Whether nothing was stored yet: an earlier version stored the pause in the journal.
     #[serde(skip)]
     is_new: bool,
 }
 
 impl AgentState {
-    /// Reads the file at `path`. One that is there and cannot be read counts as paused until somebody
-    /// resumes: it is seen, and an agent that was paused must not begin to send.
+    /// Reads the file at `path`. A file that exists and cannot be read counts as a pause until the user
+    /// resumes: that is visible, and an agent that was paused must not start to send.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         let kept = match fs::read(path) {
@@ -65,7 +66,7 @@ impl AgentState {
             tracing::warn!(
                 path = %path.display(),
                 %error,
-                "what was kept of a pause cannot be read: paused until `shopmasterctl resume`"
+                "the saved pause cannot be read: paused until `shopmasterctl resume`"
             );
             Kept {
                 paused: true,
@@ -81,7 +82,7 @@ impl AgentState {
         }
     }
 
-    /// The pause that is on, an ended one included.
+    /// The pause that was set, even if its time is over.
     pub fn borrow(&self) -> watch::Ref<'_, Option<Pause>> {
         self.pause.borrow()
     }
@@ -91,23 +92,23 @@ impl AgentState {
         self.pause.subscribe()
     }
 
-    /// Keeps or ends a pause.
+    /// Sets or ends a pause.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written; then it is as it was.
+    /// When the file cannot be written; then nothing changes.
     pub async fn set_pause(&self, pause: Option<Pause>) -> Result<()> {
         self.change(move |kept| kept.set_pause(pause)).await?;
         self.pause.send_replace(pause);
         Ok(())
     }
 
-    /// Notes the journal that is in use from now on, and says, for people, in what it is another one than
-    /// before. A copy may be old, so that everything published in it is in doubt. A pause that an earlier
-    /// version kept in the journal is taken over.
+    /// Records the journal that is used from now on, and returns, for people, how it differs from the earlier
+    /// one. A copy may be old, so everything published in it is in doubt. A pause that an earlier version
+    /// stored in the journal is adopted.
     ///
-    /// `is_lost`: whether the journal that was set aside for this one was this account's own; none when none
-    /// was set aside.
+    /// `is_lost`: whether the journal that was set aside in favor of this one belonged to this account; none
+    /// when none was set aside.
     ///
     /// # Errors
     ///
@@ -123,8 +124,8 @@ impl AgentState {
         let is_other = before.journal.as_ref().is_some_and(|before| *before != id);
         let is_copy = !is_other && before.file.is_some() && file.is_some() && before.file != file;
         if is_lost.unwrap_or(is_other || is_copy) {
-            // What the agent of the lost journal had in flight, this one does not know. Before the new one's
-            // id is kept: from then on nobody asks again.
+            // This journal does not know what the agent of the lost journal had in flight. This comes before
+            // the new id is stored: afterwards, the question is not asked again.
             journal.expect_others().await?;
         }
         if is_copy {
@@ -153,7 +154,7 @@ impl AgentState {
         })
     }
 
-    /// Changes what is kept, and writes it unless it stays the same.
+    /// Changes what is stored, and writes the file unless nothing changed.
     async fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Kept) -> T + Send + 'static,

@@ -1,4 +1,4 @@
-//! Reads and writes one product's [`Entry`]: its parts are rows of four tables.
+//! Reads and writes one product's [`Entry`], whose parts are rows of four tables.
 
 use rusqlite::{OptionalExtension as _, Transaction};
 use shopmaster_product::ProductId;
@@ -12,7 +12,7 @@ use super::{
 pub(super) struct Entries<'a> {
     transaction: &'a Transaction<'a>,
     times: Times,
-    /// Tables that are empty for most products, and most of the time altogether.
+    /// Whether these tables have any rows: most of the time they are empty.
     any_doubt: bool,
     any_parked: bool,
     any_removed: bool,
@@ -30,7 +30,7 @@ impl<'a> Entries<'a> {
         })
     }
 
-    /// What an event makes of a product.
+    /// Applies an event to a product.
     pub(super) fn apply(&mut self, id: &ProductId, event: &Event) -> rusqlite::Result<()> {
         let before = self.read(id)?;
         let after = before.clone().after(event, &self.times);
@@ -142,7 +142,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// What the product's own row says.
+/// The product's row in `published`, if it has one.
 pub(super) fn published(
     connection: &rusqlite::Connection,
     id: &ProductId,

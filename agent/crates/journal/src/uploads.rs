@@ -1,4 +1,4 @@
-//! Where an upload goes on after a crash or a cancel.
+//! Where an upload resumes after a crash or a cancel.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
@@ -6,27 +6,27 @@ use shopmaster_product::ProductId;
 
 use super::{Journal, Result, UploadProgress, exists, meta, now_ms, time};
 
-/// Key of when an upload last finished; none while one is due.
+/// The key of when an upload last finished; not set while an upload is due.
 const UPLOADED_AT: &str = "uploaded_at";
-/// Key of whether everything was sent from another catalog.
+/// The key of whether everything was sent from another catalog.
 const ANOTHER_CATALOG: &str = "another_catalog";
-/// Key of the time as of which every product was last compared.
+/// The key of the time as of which every product was last compared.
 const COMPARED_AT: &str = "compared_at";
-/// Whether an upload was begun that has not finished.
+/// Selects whether an upload was started that has not finished.
 const UNFINISHED: &str = "SELECT EXISTS (SELECT 1 FROM upload WHERE finished_at IS NULL)";
 
 /// The newest upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Grows with each upload.
+    /// Increases with each upload.
     pub number: i64,
     /// When it started.
     pub started_at: Timestamp,
     /// When it finished; none while it has not.
     pub finished_at: Option<Timestamp>,
-    /// The last key that it is through with; none at its start.
+    /// The last key that has been processed; none at the start.
     pub cursor: Option<ProductId>,
-    /// Products that it is through with.
+    /// How many products have been processed.
     pub done: u64,
 }
 
@@ -58,14 +58,14 @@ impl Journal {
         .await
     }
 
-    /// Begins a new upload in place of the newest one. Gives its number.
+    /// Starts a new upload in place of the newest one. Returns its number.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn begin_upload(&self) -> Result<i64> {
-        self.write("begin an upload", |transaction| {
-            // Numbers never come again: products carry them.
+        self.write("start an upload", |transaction| {
+            // Numbers are never reused: products refer to them.
             let newest: i64 = meta::get(transaction, "upload")?.unwrap_or_default();
             let number = newest + 1;
             meta::set(transaction, "upload", &number)?;
@@ -79,8 +79,8 @@ impl Journal {
         .await
     }
 
-    /// Notes that an upload is through with every product. One that is no longer the newest, or that
-    /// began before everything came in doubt, counts for nothing.
+    /// Records that an upload has processed every product. An upload that is no longer the newest, or that
+    /// started before everything was marked as in doubt, does not count.
     ///
     /// # Errors
     ///
@@ -101,44 +101,45 @@ impl Journal {
         .await
     }
 
-    /// Notes that no upload is due any more: every product was compared, and what differed was sent.
+    /// Records that no upload is due any more: every product was compared, and what differed was sent.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_uploaded(&self) -> Result<()> {
-        self.write("note that no upload is due", move |transaction| {
+        self.write("record that no upload is due", move |transaction| {
             note_finished(transaction, now_ms())
         })
         .await
     }
 
-    /// Whether the journal was of another catalog, and nothing has compared and sent everything since.
+    /// Whether the journal belonged to another catalog, and no run has compared and sent everything since.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn has_another_catalog(&self) -> Result<bool> {
-        self.read("read whether the catalog is another", |connection| {
+        self.read("read whether the catalog was changed", |connection| {
             Ok(meta::get::<i64>(connection, ANOTHER_CATALOG)?.is_some())
         })
         .await
     }
 
-    /// Notes as of when every product was last compared.
+    /// Records as of when every product was last compared.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_compared(&self, at: Timestamp) -> Result<()> {
-        self.write("note that every product was compared", move |transaction| {
-            meta::set(transaction, COMPARED_AT, &at.as_millisecond())
-        })
+        self.write(
+            "record when every product was compared",
+            move |transaction| meta::set(transaction, COMPARED_AT, &at.as_millisecond()),
+        )
         .await
     }
 
-    /// As of when every product was last compared, by an upload or by walking the table; none when
-    /// that never happened. Stays when an upload is due again.
+    /// As of when every product was last compared, by an upload or by reading the whole table; none if that
+    /// never happened. Stays when an upload is due again.
     ///
     /// # Errors
     ///
@@ -150,32 +151,32 @@ impl Journal {
         .await
     }
 
-    /// When an upload last finished; none when none did, or when one is due again.
+    /// When an upload last finished; none if none has, or if one is due again.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn uploaded_at(&self) -> Result<Option<Timestamp>> {
-        self.read("read when an upload has finished", |connection| {
+        self.read("read when an upload last finished", |connection| {
             Ok(meta::get(connection, UPLOADED_AT)?.map(time))
         })
         .await
     }
 
-    /// Notes whether an upload that has not finished goes on by itself in the next process.
+    /// Records whether an upload that has not finished resumes automatically in the next process.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn let_upload_resume(&self, resumes: bool) -> Result<()> {
         self.write(
-            "note whether an upload goes on by itself",
+            "record whether an upload resumes automatically",
             move |transaction| meta::set(transaction, "upload_resumes", &i64::from(resumes)),
         )
         .await
     }
 
-    /// Whether an upload was begun that has not finished.
+    /// Whether an upload was started that has not finished.
     ///
     /// # Errors
     ///
@@ -187,47 +188,50 @@ impl Journal {
         .await
     }
 
-    /// Whether an upload has not finished and goes on by itself.
+    /// Whether an upload has not finished and resumes automatically.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn has_upload_to_resume(&self) -> Result<bool> {
-        self.read("look for an upload that goes on by itself", |connection| {
-            let resumes = meta::get::<i64>(connection, "upload_resumes")? == Some(1);
-            Ok(resumes && exists(connection, UNFINISHED)?)
-        })
+        self.read(
+            "look for an upload that resumes automatically",
+            |connection| {
+                let resumes = meta::get::<i64>(connection, "upload_resumes")? == Some(1);
+                Ok(resumes && exists(connection, UNFINISHED)?)
+            },
+        )
         .await
     }
 
-    /// Notes that an upload is due, because changes may have been missed.
+    /// Records that an upload is due, because changes may have been missed.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn need_upload(&self) -> Result<()> {
-        self.write("note that an upload is due", |transaction| {
+        self.write("record that an upload is due", |transaction| {
             need(transaction)
         })
         .await
     }
 }
 
-/// An upload is due.
+/// Records that an upload is due.
 pub(super) fn need(connection: &Connection) -> rusqlite::Result<()> {
-    // One that is going may have been too early, too.
+    // An upload that is in progress may also have read products too early.
     connection.execute("DELETE FROM upload", [])?;
     meta::set(connection, UPLOADED_AT, &None::<i64>)
 }
 
-/// The catalog is another one. What Digible acknowledged it has, whatever the shop has now: nothing comes in
-/// doubt, and whoever compares finds what differs.
+/// Prepares for a changed catalog. What Digible acknowledged, it has, whatever the shop has now: nothing is in
+/// doubt because of this, and the next comparison finds what differs.
 pub(super) fn begin_anew_for_another_catalog(connection: &Connection) -> rusqlite::Result<()> {
     meta::set(connection, ANOTHER_CATALOG, &1)?;
     need(connection)
 }
 
-/// Everything was compared, and what differed was sent.
+/// Records that everything was compared, and that what differed was sent.
 fn note_finished(connection: &Connection, now: i64) -> rusqlite::Result<()> {
     meta::set(connection, ANOTHER_CATALOG, &None::<i64>)?;
     meta::set(connection, UPLOADED_AT, &now)

@@ -3,9 +3,9 @@
 use rusqlite::types::Value;
 use shopmaster_product::ProductId;
 
-/// The bound that `after` sets for a list in the order of ids: all are behind none.
+/// The lower bound that `after` sets for a list in the order of ids: every id comes after none.
 ///
-/// A bound that is always there keeps the statement a range search. SQLite orders numbers before texts.
+/// A bound that is always present keeps the statement a range search. SQLite sorts numbers before text.
 pub(super) fn behind(after: Option<ProductId>) -> Value {
     match after {
         None => Value::Real(f64::NEG_INFINITY),

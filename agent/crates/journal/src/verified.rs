@@ -1,30 +1,30 @@
-//! What comparing all products came to, for as long as people have to know it.
+//! What comparing all products found, kept for as long as users need to know it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Journal, Result, meta, time};
 
-/// The key of [`Verified`].
+/// The key of the stored [`Verified`].
 pub(super) const VERIFIED: &str = "verified";
-/// The key of [`Shrank`].
+/// The key of the stored [`Shrank`].
 pub(super) const SHRANK: &str = "shrank";
 
-/// What the last verify found, as far as a person has to look at it.
+/// What the last verify found, as far as users need to know it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Verified {
-    /// Changes that capture did not see.
+    /// How many changes capture missed.
     pub missed: u64,
-    /// Why, most likely.
+    /// The most likely cause.
     pub cause: String,
-    /// More products differed than are sent without a question: none was.
+    /// Set when more products differed than a verify sends without confirmation: none was sent.
     pub asks: Option<Asks>,
-    /// It was noted before what differed was sent, by a verify that has not come to its end.
+    /// Whether it was recorded before what differed was sent, by a verify that has not finished.
     #[serde(default)]
     pub is_open: bool,
 }
 
-/// What a verify asks about.
+/// What a verify asks the user about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asks {
     /// Products that differ from what Digible acknowledged.
@@ -33,67 +33,69 @@ pub struct Asks {
     pub products: u64,
 }
 
-/// A table that gave far fewer products than it should.
+/// A table that returned far fewer products than it should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shrank {
-    /// Products that the table did not give.
+    /// How many products the table did not return.
     pub missing: u64,
-    /// Products that it should have given.
+    /// How many products it should have returned.
     pub known: u64,
 }
 
-/// The key of when the nightly verify last began.
+/// The key of when the nightly verify last started.
 const RANG: &str = "verify_rang";
-/// The key of whether a verify that has not ended goes on in the next process.
+/// The key of whether a verify that has not ended continues in the next process.
 const RESUMES: &str = "verify_resumes";
 
 impl Journal {
-    /// When the nightly verify last began, by the wall clock; none when it never did.
+    /// When the nightly verify last started, by the wall clock; none if it never has.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn verify_rang(&self) -> Result<Option<Timestamp>> {
-        self.read("read when the nightly verify began", |connection| {
+        self.read("read when the nightly verify started", |connection| {
             Ok(meta::get(connection, RANG)?.map(time))
         })
         .await
     }
 
-    /// Notes that the nightly verify begins.
+    /// Records that the nightly verify starts.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_verify_rang(&self, at: Timestamp) -> Result<()> {
-        self.write("note when the nightly verify began", move |transaction| {
-            meta::set(transaction, RANG, &at.as_millisecond())
-        })
+        self.write(
+            "record when the nightly verify started",
+            move |transaction| meta::set(transaction, RANG, &at.as_millisecond()),
+        )
         .await
     }
 
-    /// Notes whether a verify that has not ended begins again by itself in the next process.
+    /// Records whether a verify that has not ended restarts automatically in the next process.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn let_verify_resume(&self, resumes: bool) -> Result<()> {
         self.write(
-            "note whether a verify begins again by itself",
+            "record whether a verify restarts automatically",
             move |transaction| meta::set(transaction, RESUMES, &i64::from(resumes)),
         )
         .await
     }
 
-    /// Whether a verify has not ended and begins again by itself.
+    /// Whether a verify has not ended and restarts automatically.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn has_verify_to_resume(&self) -> Result<bool> {
-        self.read("look for a verify that begins again", |connection| {
-            Ok(meta::get::<i64>(connection, RESUMES)? == Some(1))
-        })
+        self.read(
+            "look for a verify that restarts automatically",
+            |connection| Ok(meta::get::<i64>(connection, RESUMES)? == Some(1)),
+        )
         .await
     }
 
@@ -105,7 +107,7 @@ impl Journal {
     pub async fn verified(&self) -> Result<Verified> {
         self.read("read what the last verify found", |connection| {
             let text: Option<String> = meta::get(connection, VERIFIED)?;
-            // One of a later version is as good as none.
+            // A record that a later version wrote counts as missing.
             Ok(text
                 .and_then(|text| serde_json::from_str(&text).ok())
                 .unwrap_or_default())
@@ -113,20 +115,20 @@ impl Journal {
         .await
     }
 
-    /// Notes what a verify found.
+    /// Records what a verify found.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_verified(&self, verified: &Verified) -> Result<()> {
         let text = serde_json::to_string(verified).ok();
-        self.write("note what a verify found", move |transaction| {
+        self.write("record what a verify found", move |transaction| {
             meta::set(transaction, VERIFIED, &text)
         })
         .await
     }
 
-    /// How far the table shrank, when nobody believed it; none when it did not.
+    /// By how much the table shrank, if that was so much that nothing was listed as gone; none if it did not.
     ///
     /// # Errors
     ///
@@ -139,14 +141,14 @@ impl Journal {
         .await
     }
 
-    /// Notes that the table shrank, or that it did not.
+    /// Records that the table shrank, or that it did not.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
     pub async fn note_shrank(&self, shrank: Option<Shrank>) -> Result<()> {
         let text = shrank.and_then(|shrank| serde_json::to_string(&shrank).ok());
-        self.write("note whether the table shrank", move |transaction| {
+        self.write("record whether the table shrank", move |transaction| {
             meta::set(transaction, SHRANK, &text)
         })
         .await

@@ -1,12 +1,12 @@
-//! Damage in a WAL. SQLite reads it up to the first frame whose checksum is wrong, and takes that for the end:
-//! after a power cut it is. When a bit of an older frame has flipped, what was committed behind it is lost
-//! without a word.
+//! Damage in a WAL. SQLite reads a WAL up to the first frame whose checksum is wrong, and takes that for the
+//! end, which is right after a power cut. But when a bit of an older frame has flipped, what was committed
+//! after it is lost silently.
 //!
-//! A power cut can only tear what was not synced, and each commit is synced before the next one is written.
-//! So a commit *behind* the one that is broken says that the broken one was whole once. (A flipped bit in the
-//! last commit looks as a torn one does.)
+//! A power cut can only damage what was not synced, and each commit is synced before the next one is written.
+//! So a commit *after* the broken one shows that the broken one was complete once. (A flipped bit in the last
+//! commit looks like a torn commit.)
 //!
-//! The layout is in section 4 of SQLite's file format.
+//! The layout is described in section 4 of SQLite's file format.
 
 use std::{fs, io, path::Path};
 
@@ -16,15 +16,15 @@ const FRAME_HEADER: usize = 24;
 type Sums = (u32, u32);
 
 struct Header {
-    /// Whether checksums are taken over big-endian numbers.
+    /// Whether checksums are computed over big-endian numbers.
     big_endian: bool,
     page: usize,
-    /// Those of this round through the file: behind its frames there may be older ones.
+    /// The salts of the current round through the file: frames of older rounds may follow.
     salts: [u8; 8],
     sums: Sums,
 }
 
-/// Whether commits were lost from the WAL at `path`, of a database of so many bytes.
+/// Whether commits were lost from the WAL at `path`, which belongs to a database of `database` bytes.
 pub(super) fn is_damaged(path: &Path, database: u64) -> io::Result<bool> {
     match fs::read(path) {
         Ok(wal) => Ok(has_lost(&wal, database)),
@@ -38,15 +38,15 @@ fn has_lost(wal: &[u8], database: u64) -> bool {
         return false;
     };
     if let Some(header) = Header::of(header) {
-        // The broken commit itself, and one behind it.
+        // The broken commit itself, and one after it.
         return header.unread_commits(frames, database, true) >= 2;
     }
-    // The header is synced before the first frame: SQLite does not read any because of it.
+    // The header is synced before the first frame, so this is damage: SQLite reads no frame because of it.
     Header::mended(header).is_some_and(|header| header.unread_commits(frames, database, false) >= 1)
 }
 
 impl Header {
-    /// None when its own checksum is wrong.
+    /// Parses the header; none when its checksum is wrong.
     fn of(bytes: &[u8; HEADER]) -> Option<Self> {
         let big_endian = match number(bytes, 0) {
             0x377f_0682 => false,
@@ -67,8 +67,8 @@ impl Header {
         .filter(|_| sound)
     }
 
-    /// With the one byte changed back that makes it right; none when there is no such byte, as when it was
-    /// being written.
+    /// The header with the one wrong byte corrected; none when there is no such byte, for example when the
+    /// header was being written.
     fn mended(bytes: &[u8; HEADER]) -> Option<Self> {
         (0..HEADER).find_map(|at| {
             (1..=u8::MAX).find_map(|flipped| {
@@ -79,10 +79,10 @@ impl Header {
         })
     }
 
-    /// Commits of this round from the first frame on that SQLite does not read.
+    /// How many commits of this round SQLite does not read, counting from the first broken frame.
     fn unread_commits(&self, frames: &[u8], database: u64, mut is_read: bool) -> usize {
         let frames = frames.chunks_exact(FRAME_HEADER + self.page);
-        // What a torn frame holds may be anything, but no commit makes a file longer than this.
+        // A torn frame may contain anything, but no commit makes a file longer than this.
         let longest = database / self.page as u64 + frames.len() as u64;
         let mut sums = self.sums;
         let mut commits = 0;
@@ -95,14 +95,14 @@ impl Header {
                     && number(header, 0) != 0
                     && sums == (number(header, 16), number(header, 20));
             }
-            // Only a commit says how long the file is.
+            // Only a commit frame contains the length of the file.
             let is_commit = (1..=longest).contains(&number(header, 4).into());
             commits += usize::from(!is_read && is_commit && self.is_of_this_round(&header[8..16]));
         }
         commits
     }
 
-    /// One byte may be the damage. Both salts of another round are different ones.
+    /// Whether the salts are of this round. One byte may be damaged; in another round, both salts differ.
     fn is_of_this_round(&self, salts: &[u8]) -> bool {
         let differ = salts.iter().zip(&self.salts).filter(|(a, b)| a != b);
         differ.count() <= 1
@@ -125,7 +125,7 @@ fn sum(big_endian: bool, (mut first, mut second): Sums, bytes: &[u8]) -> Sums {
     (first, second)
 }
 
-/// The big-endian number at `at`; 0 behind the end.
+/// The big-endian number at `at`; 0 after the end.
 fn number(bytes: &[u8], at: usize) -> u32 {
     bytes
         .get(at..)

@@ -1,4 +1,4 @@
-//! The words that catalog, cloud and journal share: a product's key, its price, its row.
+//! The terms that catalog, cloud and journal share: a product's key, its price, its row.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ pub mod position;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-/// A product's key, in its row's own spelling.
+/// A product's key, spelled as in its row.
 ///
-/// Two ids are equal only byte for byte. Whether `abc` and `ABC` name the same row is for the
-/// database to say.
+/// Two ids are equal only if they match byte for byte. Whether `abc` and `ABC` name the same row is for the
+/// database to decide.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProductId {
     /// From an integer column; a JSON number at Digible.
@@ -25,10 +25,10 @@ pub struct Price {
     scale: u8,
 }
 
-/// One row of the product table, as it is now.
+/// One row of the product table, as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The key in the row's own spelling.
+    /// The key, spelled as in the row.
     pub id: ProductId,
     /// The name, or why it cannot be sent.
     pub name: Result<String, Problem>,
@@ -43,10 +43,10 @@ pub struct Row {
 pub struct Problem(pub String);
 
 impl Price {
-    /// The most digits that a price may have, as SQL Server's `decimal`.
+    /// How many digits a price may have at most, as in SQL Server's `decimal`.
     pub const MAX_DIGITS: usize = 38;
 
-    /// `units` times ten to the power of minus `scale`; nothing when it has more than 38 digits.
+    /// `units` times ten to the power of minus `scale`; none when it has more than 38 digits.
     #[must_use]
     pub fn new(units: i128, scale: u8) -> Option<Self> {
         let limit = 10_u128.pow(38);
@@ -62,7 +62,7 @@ impl Price {
         self.units
     }
 
-    /// Digits behind the decimal point.
+    /// Digits after the decimal point.
     #[must_use]
     pub fn scale(self) -> u8 {
         self.scale

@@ -1,4 +1,4 @@
-//! How far a ChangeLog that nobody deletes from has been dealt with.
+//! How far a ChangeLog whose rows are never deleted has been dealt with.
 
 use std::{collections::BTreeMap, error, fmt::Debug};
 
@@ -9,18 +9,18 @@ use crate::ProductId;
 /// Where a catalog that writes nothing into the shop's database keeps its [`Position`].
 #[async_trait]
 pub trait Positions: Debug + Send + Sync {
-    /// The one that was stored last; none when none ever was.
+    /// The position that was stored last; none when none has been stored yet.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// When the position cannot be read.
     async fn load(&self) -> Result<Option<Position>, PositionError>;
 
-    /// Stores it in place of the one before.
+    /// Stores `position` in place of the earlier one.
     ///
     /// # Errors
     ///
-    /// When it cannot be written: then the one before stays.
+    /// When the position cannot be written: then the earlier one stays.
     async fn store(&self, position: &Position) -> Result<(), PositionError>;
 }
 
@@ -33,13 +33,13 @@ pub struct Position {
     /// The newest change when the position began. Of what came before, it knows nothing: a key that was born
     /// earlier may have been sent.
     pub began: i64,
-    /// The changes that are dealt with.
+    /// The changes that have been dealt with.
     pub done: Done,
-    /// The newest of them. A ChangeLog that does not know it was restored from a copy.
+    /// The newest of them. A ChangeLog that does not have it was restored from a copy.
     pub newest: Option<NewestDone>,
 }
 
-/// The newest change that is dealt with, as the ChangeLog had it.
+/// The newest change that has been dealt with, as it was in the ChangeLog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewestDone {
     /// `ChangeID`.
@@ -58,14 +58,14 @@ pub struct Done(
 );
 
 impl Done {
-    /// Whether a change is dealt with.
+    /// Whether a change has been dealt with.
     #[must_use]
     pub fn contains(&self, change: i64) -> bool {
         let at_or_before = self.0.range(..=change).next_back();
         at_or_before.is_some_and(|(_, last)| change <= *last)
     }
 
-    /// The last id of the range that begins with `first`; none when none does.
+    /// The last id of the range that begins with `first`; none when no range begins there.
     #[must_use]
     pub fn last_of(&self, first: i64) -> Option<i64> {
         self.0.get(&first).copied()
@@ -90,12 +90,12 @@ impl Done {
         self.0.insert(first, last);
     }
 
-    /// First and last id of each range, in their order.
+    /// The first and last id of each range, in ascending order.
     pub fn ranges(&self) -> impl DoubleEndedIterator<Item = (i64, i64)> {
         self.0.iter().map(|(first, last)| (*first, *last))
     }
 
-    /// First and last id of what lies before, between and behind the ranges, in their order.
+    /// The first and last id of each gap before, between and after the ranges, in ascending order.
     #[must_use]
     pub fn gaps(&self) -> Vec<(i64, i64)> {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);

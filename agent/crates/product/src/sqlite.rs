@@ -1,4 +1,4 @@
-//! Product ids as SQLite values. Integers and texts stay apart.
+//! Product ids as SQLite values. Integers and text stay apart.
 
 use rusqlite::{
     ToSql,

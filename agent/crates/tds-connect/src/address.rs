@@ -1,43 +1,43 @@
-//! What is configured as the server, understood.
+//! The configured server name, parsed.
 
 use std::net::Ipv6Addr;
 
 use super::ConnectError;
 
-/// Where SQL Server listens when nobody says otherwise.
+/// The port on which SQL Server listens by default.
 pub(super) const DEFAULT_PORT: u16 = 1433;
 
-/// What SQL Server calls the instance without a name.
+/// SQL Server's name for the default instance.
 pub(super) const DEFAULT_INSTANCE: &str = "MSSQLSERVER";
 
-/// The most that an instance's name takes in a question to SQL Server Browser (MS-SQLR 2.2.3).
+/// How many bytes an instance's name may have in a request to SQL Server Browser (MS-SQLR 2.2.3).
 const LONGEST_INSTANCE: usize = 32;
 
-/// A computer, and which server on it.
+/// A computer, and which of its servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
-    /// Its name or address; of this computer, `localhost`.
+    /// The computer's name or address; `localhost` for this computer.
     pub host: String,
     /// Which of its servers.
     pub door: Door,
-    /// Only over TCP: it was asked for with `tcp:`.
+    /// Whether only TCP may be used, because the name began with `tcp:`.
     pub tcp_only: bool,
 }
 
 /// Which of a computer's servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Door {
-    /// The instance without a name.
+    /// The default instance, which has no name.
     Default,
-    /// The one with this name; SQL Server Browser knows its port.
+    /// The instance with this name; SQL Server Browser knows its port.
     Instance(String),
-    /// The one that listens there.
+    /// The server that listens on this port.
     Port(u16),
 }
 
 impl Address {
-    /// Understands `host`, `host,port`, `host\instance`, `.` and `(local)` for this computer, IPv6
-    /// addresses with and without brackets, and `tcp:` before any of them.
+    /// Parses `host`, `host,port`, `host\instance`, `.` and `(local)` for this computer, IPv6 addresses with
+    /// and without brackets, and `tcp:` before any of them.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Address {
         };
         let host = host_name(host.trim())?;
         let door = match (port, instance) {
-            // As Microsoft's own drivers do: the port decides.
+            // The port takes precedence, as in Microsoft's own drivers.
             (Some(port), _) => Door::Port(port),
             (None, Some(name)) if !name.eq_ignore_ascii_case(DEFAULT_INSTANCE) => {
                 Door::Instance(name.to_owned())
@@ -75,7 +75,7 @@ impl Address {
         })
     }
 
-    /// Whether the name alone says that it is this computer.
+    /// Whether the name alone shows that the address is this computer.
     #[cfg(any(windows, test))]
     pub(super) fn names_this_computer(&self) -> bool {
         if let Ok(ip) = self.host.parse::<std::net::IpAddr>() {
@@ -87,7 +87,7 @@ impl Address {
 }
 
 fn port_number(text: &str) -> Option<u16> {
-    // `parse` alone would take a sign.
+    // `parse` alone would accept a sign.
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -116,7 +116,7 @@ fn host_name(text: &str) -> Option<String> {
     (is_name || is_ipv6(text)).then(|| text.to_owned())
 }
 
-/// An IPv6 address, with its zone where it has one: `fe80::1%eth0`.
+/// Whether `text` is an IPv6 address, with or without a zone: `fe80::1%eth0`.
 fn is_ipv6(text: &str) -> bool {
     let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

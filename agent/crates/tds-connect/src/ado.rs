@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use super::{ConnectOptions, Encryption, Login, Trust};
 
 impl ConnectOptions {
-    /// What an ADO connection string says: `Server`, `User Id`, `Password`, `Database`, `Encrypt` and
-    /// `TrustServerCertificate`, with their other spellings. Other keys are left alone. None when it is no
-    /// connection string, or names no server.
+    /// Parses an ADO connection string: `Server`, `User Id`, `Password`, `Database`, `Encrypt` and
+    /// `TrustServerCertificate`, with their alternative spellings. Other keys are ignored. None when the text
+    /// is not a connection string, or names no server.
     #[must_use]
     pub fn from_ado(text: &str, program: &'static str) -> Option<Self> {
         let mut options = Self {

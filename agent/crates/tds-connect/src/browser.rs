@@ -6,40 +6,41 @@ use tokio::{net::UdpSocket, time::timeout};
 
 use super::ConnectError;
 
-/// Asks for one instance (CLNT_UCAST_INST, MS-SQLR 2.2.3). One that it does not know, it answers with
-/// silence.
+/// Asks for one instance (CLNT_UCAST_INST, MS-SQLR 2.2.3). Browser does not answer when it does not know the
+/// instance.
 const ONE: u8 = 0x04;
 
-/// Asks for all instances (CLNT_UCAST_EX, MS-SQLR 2.2.2): silence is then no Browser at all.
+/// Asks for all instances (CLNT_UCAST_EX, MS-SQLR 2.2.2): if this is not answered either, no Browser is
+/// running.
 const ALL: u8 = 0x03;
 
-/// Begins an answer (SVR_RESP, MS-SQLR 2.2.5).
+/// The first byte of an answer (SVR_RESP, MS-SQLR 2.2.5).
 const ANSWER: u8 = 0x05;
 
-/// The most that an answer can take in one datagram.
+/// How many bytes an answer may have: one datagram.
 const LONGEST: usize = 65_535;
 
-/// Where and how patiently it is asked.
+/// Where SQL Server Browser is asked, and how long it may take to answer.
 #[derive(Debug, Clone)]
 pub(super) struct Browser {
-    /// Its UDP port.
+    /// Browser's UDP port.
     pub port: u16,
-    /// How long each question waits for its answer: twice for the instance, because datagrams get lost,
-    /// then for all.
-    pub patience: [Duration; 3],
+    /// How long to wait for the answer to each question: twice for the instance, because datagrams get lost,
+    /// then once for all instances.
+    pub timeouts: [Duration; 3],
 }
 
 impl Default for Browser {
     fn default() -> Self {
         Self {
             port: 1434,
-            patience: [Duration::from_secs(1); 3],
+            timeouts: [Duration::from_secs(1); 3],
         }
     }
 }
 
 impl Browser {
-    /// The TCP port of an instance.
+    /// Asks for the TCP port of an instance.
     ///
     /// # Errors
     ///
@@ -72,15 +73,15 @@ impl Browser {
             SocketAddr::V6(_) => "[::]:0",
         };
         let socket = UdpSocket::bind(any).await.ok()?;
-        // Only its own answers count, and a closed port is told at once.
+        // A connected socket accepts answers from that address only, and reports a closed port at once.
         socket.connect(place).await.ok()?;
         let mut one = vec![ONE];
         one.extend_from_slice(instance.as_bytes());
         one.push(0);
         let mut buffer = vec![0; LONGEST];
-        for (patience, question) in self.patience.into_iter().zip([&one[..], &one, &[ALL]]) {
+        for (limit, question) in self.timeouts.into_iter().zip([&one[..], &one, &[ALL]]) {
             socket.send(question).await.ok()?;
-            match timeout(patience, socket.recv(&mut buffer)).await {
+            match timeout(limit, socket.recv(&mut buffer)).await {
                 Ok(Ok(length)) => {
                     buffer.truncate(length);
                     return Some(buffer);
@@ -93,8 +94,8 @@ impl Browser {
     }
 }
 
-/// The TCP port of an instance in an answer: `ServerName;PC;InstanceName;POS;…;tcp;49172;np;…;;`, of one
-/// instance or of many.
+/// Reads the TCP port of an instance from an answer, which may describe one instance or many:
+/// `ServerName;PC;InstanceName;POS;…;tcp;49172;np;…;;`.
 fn port_in(answer: &[u8], instance: &str) -> Option<u16> {
     let [ANSWER, _, _, text @ ..] = answer else {
         return None;
@@ -163,13 +164,13 @@ mod tests {
         });
         let long = Duration::from_secs(60);
         let short = Duration::from_millis(1);
-        let patience = match kind {
+        let timeouts = match kind {
             ALL => [short, short, long],
             _ => [long; 3],
         };
         let browser = Browser {
             port: place.port(),
-            patience,
+            timeouts,
         };
         (browser, [place])
     }
@@ -201,7 +202,7 @@ mod tests {
             .unwrap();
         let browser = Browser {
             port: place.port(),
-            patience: [Duration::from_secs(600); 3],
+            timeouts: [Duration::from_secs(600); 3],
         };
         let answer = browser.port_of("pc", "POS", &[place]).await;
         assert!(matches!(answer, Err(ConnectError::BrowserSilent { .. })));

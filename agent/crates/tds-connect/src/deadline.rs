@@ -1,4 +1,4 @@
-//! The one moment by which a connection stands or is given up.
+//! The time by which a connection must be established, or the attempt is given up.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ConnectError;
 
-/// When it is given up.
+/// When the attempt is given up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(Instant);
 
@@ -15,12 +15,12 @@ impl Deadline {
         Self(Instant::now() + time)
     }
 
-    /// What is left until then.
+    /// The time that is left until then.
     pub(super) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// Does one step of it; what it is called when it takes too long depends on the step.
+    /// Runs one step of the attempt; when it takes too long, `late` gives the error of that step.
     pub(super) async fn within<T>(
         self,
         too_late: impl FnOnce() -> ConnectError,
@@ -30,7 +30,7 @@ impl Deadline {
     }
 }
 
-/// That a step took too long, as the cause of something with a better name.
+/// A step that took too long, as the cause of an error with a better name.
 #[derive(Debug, thiserror::Error)]
 #[error("it did not answer in time")]
 pub(super) struct TooLate;

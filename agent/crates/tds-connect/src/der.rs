@@ -1,28 +1,29 @@
-//! The little of a certificate that is needed to check who holds its key (X.509, RFC 5280 section 4.1).
+//! As much of a certificate as is needed to check that the server holds its key (X.509, RFC 5280 section 4.1).
 //!
-//! The certificates that SQL Server makes for itself are refused by strict readers: version 1, a negative
-//! serial number, a short key. To compare a fingerprint and to check a signature, none of that matters.
+//! Strict parsers reject the certificates that SQL Server generates for itself, because of version 1, a
+//! negative serial number or a short key. None of that matters for comparing a fingerprint or checking a
+//! signature.
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const VERSION: u8 = 0xa0;
 
-/// What is needed of a certificate.
+/// The fields of a certificate that are needed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Certificate<'a> {
-    /// Who signed it, as it stands there.
+    /// The issuer, as encoded in the certificate.
     pub issuer: &'a [u8],
-    /// Whose it is, as it stands there.
+    /// The subject, as encoded in the certificate.
     pub subject: &'a [u8],
-    /// What kind of key it holds: the content of an AlgorithmIdentifier.
+    /// The kind of key: the content of an AlgorithmIdentifier.
     pub algorithm: &'a [u8],
-    /// The key.
+    /// The public key's bits.
     pub key: &'a [u8],
 }
 
 impl<'a> Certificate<'a> {
-    /// None when it is no certificate.
+    /// Parses a certificate; none when `der` is not one.
     pub(super) fn parse(der: &'a [u8]) -> Option<Self> {
         let mut certificate = take(&mut &*der, SEQUENCE)?;
         let mut body = take(&mut certificate, SEQUENCE)?;
@@ -47,13 +48,13 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// Whether nobody but itself vouches for it.
+    /// Whether its issuer and its subject are the same.
     pub(super) fn is_self_signed(&self) -> bool {
         self.issuer == self.subject
     }
 }
 
-/// The content of the element that comes next, which must have this tag.
+/// Takes the content of the next element, which must have this tag.
 fn take<'a>(input: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     let (found, rest) = input.split_first()?;
     if *found != tag {
@@ -63,7 +64,7 @@ fn take<'a>(input: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     let mut length = usize::from(*first);
     if *first >= 0x80 {
         let bytes;
-        // Two bytes are enough: a longer certificate does not come in a TLS handshake that is for us.
+        // Two bytes are enough: no certificate of a server that shopMaster connects to is longer.
         (bytes, rest) = match first {
             0x81 => rest.split_at_checked(1)?,
             0x82 => rest.split_at_checked(2)?,

@@ -1,15 +1,15 @@
-//! Why a database server does not let us in, in a small set of causes with their remedies.
+//! Why a connection to a database server failed, in a small set of causes.
 
 use std::error;
 
 /// Why a connection to a server could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The configured text is no server.
-    #[error("`{0}` is no server's name")]
+    /// The configured text is not a valid server name.
+    #[error("`{0}` is not a valid server name")]
     BadServer(String),
     /// No computer has this name.
-    #[error("no computer of the name `{0}` is known")]
+    #[error("no computer named `{0}` was found")]
     NameNotFound(String),
     /// The computer answers, but nothing listens there.
     #[error("nothing listens on port {port} of `{host}`")]
@@ -22,8 +22,8 @@ pub enum ConnectError {
     /// The computer did not answer in time.
     #[error("`{0}` does not answer")]
     Silent(String),
-    /// The network says no.
-    #[error("there is no way to `{host}`")]
+    /// The operating system found no route.
+    #[error("no network route to `{host}`")]
     NoRoute {
         /// The computer.
         host: String,
@@ -33,7 +33,7 @@ pub enum ConnectError {
     },
     /// SQL Server Browser, which knows the instances' ports, did not answer.
     #[error(
-        "SQL Server Browser on `{host}` does not answer, so that the port of instance `{instance}` is not known"
+        "SQL Server Browser on `{host}` does not answer, so the port of instance `{instance}` is unknown"
     )]
     BrowserSilent {
         /// The computer.
@@ -42,32 +42,32 @@ pub enum ConnectError {
         instance: String,
     },
     /// SQL Server Browser answered, but does not know the instance, or it has no TCP port.
-    #[error("SQL Server Browser on `{host}` knows no TCP port of an instance `{instance}`")]
+    #[error("SQL Server Browser on `{host}` knows no TCP port for instance `{instance}`")]
     InstanceUnknown {
         /// The computer.
         host: String,
         /// The instance.
         instance: String,
     },
-    /// The server does not encrypt, and we insist.
+    /// The server does not offer encryption, and the configuration requires it.
     #[error("the server does not offer encryption")]
     EncryptionRefused,
-    /// The server insists on encryption, and we are told not to.
-    #[error("the server insists on encryption")]
+    /// The server requires encryption, and the configuration turns it off.
+    #[error("the server requires encryption")]
     EncryptionDemanded,
     /// The TLS handshake failed.
-    #[error("the server and this program have no way to encrypt in common")]
+    #[error("the server and this program have no encryption in common")]
     TlsRefused {
         /// What the TLS library said.
         #[source]
         source: Box<dyn error::Error + Send + Sync>,
     },
-    /// The server shows a certificate that is not trusted.
+    /// The server presents a certificate that is not trusted.
     #[error(
         "the server's certificate is not trusted: {reason}; its SHA-256 fingerprint is {fingerprint}"
     )]
     CertificateNotTrusted {
-        /// Of the certificate, as 64 hexadecimal digits.
+        /// The certificate's SHA-256 fingerprint, as 64 hexadecimal digits.
         fingerprint: String,
         /// Why not, for people.
         reason: String,
@@ -75,11 +75,11 @@ pub enum ConnectError {
     /// The login was refused (error 18456 and its kin).
     #[error("the login `{login}` was refused (error {number}, state {state}): {message}")]
     LoginFailed {
-        /// Its name; of Windows logins, of the user that runs the agent.
+        /// The login's name; for a Windows login, the name of the user that runs the agent.
         login: String,
         /// The server's error number.
         number: u32,
-        /// The server's state; most servers hide the cause behind 1.
+        /// The server's state; most servers report 1, which hides the cause.
         state: u8,
         /// What the server said.
         message: String,
@@ -87,23 +87,23 @@ pub enum ConnectError {
     /// The database does not exist, or the login may not open it (error 4060).
     #[error("the server has no database `{0}` that this login may open")]
     DatabaseMissing(String),
-    /// The server answers, but takes nobody in just now.
-    #[error("the server is not ready: {message}")]
+    /// The server answers, but accepts no logins at the moment.
+    #[error("the server accepts no logins yet: {message}")]
     NotReady {
         /// What the server said.
         message: String,
     },
-    /// The server sends us to another one, where we do not go.
-    #[error("the server sends us on to `{0}`")]
+    /// The server redirects to another server, and the redirect is not followed.
+    #[error("the server redirects to `{0}`")]
     SentOn(String),
-    /// Windows logins from a computer without Windows.
-    #[error("a Windows login needs an agent that runs on Windows")]
+    /// A Windows login was configured on a computer that does not run Windows.
+    #[error("a Windows login works only if the agent runs on Windows")]
     NoWindows,
     /// The SQL login's password is not set.
     #[error("the password of the SQL login is not set")]
     NoPassword,
-    /// What answered is no SQL Server, or the connection broke before the login was done.
-    #[error("what answers there does not talk like SQL Server")]
+    /// What answered is not SQL Server, or the connection broke before the login was complete.
+    #[error("what answers on that port is not SQL Server")]
     NoSqlServer {
         /// What the driver said.
         #[source]
@@ -136,7 +136,7 @@ impl ConnectError {
         }
     }
 
-    /// Whether it may be gone by itself at the next try.
+    /// Whether the next attempt may succeed without help.
     #[must_use]
     pub fn may_be_hiccup(&self) -> bool {
         matches!(
@@ -151,7 +151,8 @@ impl ConnectError {
         )
     }
 
-    /// Whether nothing was there to talk to. What talks and fails is asked by logging in, and so not often.
+    /// Whether no server answered at all. A server that answers but fails can be tested only by logging in, and
+    /// so not often.
     #[must_use]
     pub fn is_away(&self) -> bool {
         matches!(
@@ -165,7 +166,7 @@ impl ConnectError {
         )
     }
 
-    /// Whether a server that is being started again says so, and quickly.
+    /// Whether this is how a server fails while it restarts, which is soon over.
     #[must_use]
     pub fn passes_soon(&self) -> bool {
         matches!(

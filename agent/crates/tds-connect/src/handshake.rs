@@ -1,4 +1,4 @@
-//! TLS below the driver. Its handshake goes in TDS packets, what follows does not (MS-TDS 3.2.5.2).
+//! TLS below the driver. The handshake is sent inside TDS packets; what follows is not (MS-TDS 3.2.5.2).
 
 use std::{
     io,
@@ -24,13 +24,13 @@ use super::{
     wire::Wire,
 };
 
-/// A connection with TLS.
+/// A TLS connection.
 pub(super) type Encrypted = TlsStream<Wrapped<Wire>>;
 
-/// Encrypts, after the server agreed to it.
+/// Encrypts the connection, after the server agreed to it.
 ///
-/// TLS 1.2 alone is offered: below TDS 8 there is no later one on any server, and 1.3 says things after its
-/// handshake, when nobody could tell whether they are wrapped.
+/// Only TLS 1.2 is offered: no server offers a later version below TDS 8, and TLS 1.3 sends messages after its
+/// handshake, when neither side could tell whether they are inside packets.
 ///
 /// # Errors
 ///
@@ -62,15 +62,15 @@ pub(super) async fn encrypt(
     Ok(stream)
 }
 
-/// The name that the certificate must have. A host that can be in no certificate becomes an address that
-/// is in none.
+/// The name that the certificate must have. A host that no certificate can name becomes an address that no
+/// certificate contains.
 fn name(host: &str) -> ServerName<'static> {
     let host = host.split('%').next().unwrap_or(host);
     ServerName::try_from(host.to_owned())
         .unwrap_or_else(|_| ServerName::from(std::net::Ipv4Addr::UNSPECIFIED))
 }
 
-/// A stream whose bytes go in TDS packets, until they do not any more.
+/// A stream whose bytes are sent inside TDS packets until [`unwrap_next`](Self::unwrap_next) is called.
 pub(super) struct Wrapped<S> {
     stream: S,
     wraps: bool,
@@ -96,7 +96,7 @@ impl<S> Wrapped<S> {
         }
     }
 
-    /// From now on bytes go as they are.
+    /// From now on, bytes are sent as they are.
     pub(super) fn unwrap_next(&mut self) {
         self.wraps = false;
     }
@@ -151,7 +151,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wrapped<S> {
         if !this.wraps {
             return Pin::new(&mut this.stream).poll_write(cx, bytes);
         }
-        // One message is what comes until the next flush.
+        // Everything up to the next flush is one message.
         this.message.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

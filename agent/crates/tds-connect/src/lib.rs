@@ -1,20 +1,21 @@
 //! From a configured SQL Server to a connection that has logged in.
 //!
-//! A client of the TDS protocol for programs that run beside servers that nobody administers: it finds the
-//! server (by name, port, instance and SQL Server Browser, or a local named pipe), agrees on encryption, checks the
-//! certificate, logs in, and says which of some twenty things is wrong when that fails ([`ConnectError`]).
+//! A client of the TDS protocol for programs whose servers have no administrator at hand: it finds the server
+//! (by name, port, instance and SQL Server Browser, or a local named pipe), negotiates encryption, checks the
+//! certificate, logs in, and says which of some twenty causes applies when that fails ([`ConnectError`]).
 //!
 //! It works in this order:
 //!
-//! 1. `address` reads the configured name: `host`, `host,port`, `host\instance`, `.`, `(local)`.
-//! 2. `wire` reaches it: over TCP, asking `browser` for an instance's port, or over a pipe on this computer.
-//! 3. `prelogin` agrees on what is encrypted: everything, the login, or nothing.
+//! 1. `address` parses the configured name: `host`, `host,port`, `host\instance`, `.`, `(local)`.
+//! 2. `wire` reaches the server: over TCP, after asking `browser` for an instance's port, or over a pipe on
+//!    this computer.
+//! 3. `prelogin` negotiates what is encrypted: everything, the login, or nothing.
 //! 4. `handshake` does TLS inside the packets of the protocol (`packet`), and `trust` judges the certificate
 //!    (`der`): by the system's store, by its fingerprint, or not at all.
-//! 5. `login` says who we are, and reads why the server turns us away.
+//! 5. `login` logs in, and reads why the server refuses a login.
 //!
-//! The driver, tiberius, is told that there is no encryption: its own can neither pin a certificate nor say what
-//! is wrong with one. Encryption is agreed and done below it, the way MS-TDS wants it:
+//! The driver, tiberius, is told that there is no encryption: its own can neither pin a certificate nor say
+//! what is wrong with one. Encryption is negotiated and done below the driver, as MS-TDS specifies it:
 //! <https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-tds>.
 //!
 //! Nothing here knows what the connection is for: no table, no statement, no product.
@@ -55,13 +56,13 @@ pub use stream::Stream;
 /// A connection that has logged in.
 pub type Connection = Client<Compat<Stream>>;
 
-/// How long it may take from a name to a connection that has logged in.
-const DEADLINE: Duration = Duration::from_secs(15);
+/// How long connecting may take, from a name to a connection that has logged in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a look may take at whether anything is there.
-const LOOK: Duration = Duration::from_secs(3);
+/// How long [`answers`] may take to find out whether the server can be reached.
+const REACHABILITY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How patient we are.
+/// How long connecting may take, and how SQL Server Browser is asked.
 struct Limits {
     whole: Duration,
     browser: Browser,
@@ -70,41 +71,41 @@ struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            whole: DEADLINE,
+            whole: CONNECT_TIMEOUT,
             browser: Browser::default(),
         }
     }
 }
 
-/// What came of a login.
+/// The result of a login.
 enum Entry {
-    /// We are in.
+    /// The server accepted the login.
     In(Box<Connection>),
-    /// The server sends us to another one.
+    /// The server redirects to another server.
     SentTo(Address),
 }
 
-/// Connects and logs in. It takes fifteen seconds at most.
+/// Connects and logs in. This takes at most 15 seconds.
 ///
 /// # Errors
 ///
-/// [`ConnectError`], with the cause.
+/// [`ConnectError`], which names the cause.
 pub async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectError> {
     enter(options, &Limits::default()).await
 }
 
-/// Whether the server can be reached. Nothing is sent and nobody logs in: failed logins lock accounts.
+/// Whether the server can be reached. Sends nothing to it and does not log in: failed logins lock accounts.
 pub async fn answers(server: &str) -> bool {
     let Ok(address) = Address::parse(server) else {
         return false;
     };
-    let deadline = Deadline::after(LOOK);
-    let way = wire::reach(&address, &Browser::default(), deadline).await;
-    way.is_ok()
+    let deadline = Deadline::after(REACHABILITY_TIMEOUT);
+    let reached = wire::reach(&address, &Browser::default(), deadline).await;
+    reached.is_ok()
 }
 
 async fn enter(options: &ConnectOptions, limits: &Limits) -> Result<Connection, ConnectError> {
-    // Before anything goes over the network.
+    // A login that cannot work fails before anything is sent.
     login::method(&options.login)?;
     let address = Address::parse(&options.server)?;
     let deadline = Deadline::after(limits.whole);
@@ -161,8 +162,8 @@ async fn enter_at(
     }
 }
 
-/// What of a connection is encrypted, and which certificate is trusted: as configured, or by where the
-/// server is.
+/// What is encrypted, and which certificate is trusted: as configured, or else depending on where the server
+/// is.
 fn effective(options: &ConnectOptions, here: bool) -> (Encryption, Trust) {
     let (encryption, trust) = match here {
         true => (Encryption::LoginOnly, Trust::Any),
@@ -174,8 +175,9 @@ fn effective(options: &ConnectOptions, here: bool) -> (Encryption, Trust) {
     )
 }
 
-/// Where a server sends us, when we go there. After a login whose answer came in clear, anybody on the way
-/// may have said so, and would get the password at a server of his own.
+/// The address to which a server redirects, if the redirect is followed. After a login whose answer came in
+/// clear text, anyone on the network may have forged the redirect, and would receive the password at a server
+/// of their own.
 fn sent_to(host: &str, port: u16, scope: Scope) -> Result<Entry, ConnectError> {
     match Address::parse(&format!("tcp:{host},{port}")) {
         Ok(address) if scope != Scope::Login => Ok(Entry::SentTo(address)),

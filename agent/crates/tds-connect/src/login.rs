@@ -1,11 +1,11 @@
-//! Who we are to a server, and what it says to it.
+//! How the client logs in to a server, and how it reads a refusal.
 
 use secrecy::ExposeSecret as _;
 use tiberius::{AuthMethod, Config, EncryptionLevel, error::Error};
 
 use super::{ConnectError, ConnectOptions, Login, address::Address};
 
-/// How we log in.
+/// The driver's form of the configured login.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ pub(super) fn method(login: &Login) -> Result<AuthMethod, ConnectError> {
     }
 }
 
-/// What the driver is told. Deadlines and encryption are none of its business.
+/// The driver's configuration. It contains no deadline and no encryption: both are handled outside the driver.
 pub(super) fn config(
     options: &ConnectOptions,
     address: &Address,
@@ -41,14 +41,15 @@ pub(super) fn config(
     }
     config.authentication(method);
     config.encryption(EncryptionLevel::NotSupported);
-    // Half a character in a name, as a till may leave it behind, must not lose a page.
+    // A name that ends in half a character, as a till may write it, must not make a whole page of rows
+    // unreadable.
     config.lossy_utf16_decoding(true);
     config.handshake_timeout(None);
     config.command_timeout(None);
     config
 }
 
-/// What a DBA sees as the computer; where it is easy to know.
+/// The computer name that an administrator of the server sees; none where it is not easy to find out.
 fn this_computer() -> Option<String> {
     if cfg!(windows) {
         return std::env::var("COMPUTERNAME").ok();
@@ -57,7 +58,7 @@ fn this_computer() -> Option<String> {
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// Why the login was not done. `Error::Routing` is not for here.
+/// Why the login failed. The caller handles `Error::Routing`.
 pub(super) fn refused(error: Error, options: &ConnectOptions) -> ConnectError {
     let Error::Server(token) = error else {
         return ConnectError::NoSqlServer {
@@ -66,10 +67,12 @@ pub(super) fn refused(error: Error, options: &ConnectOptions) -> ConnectError {
     };
     let message = one_line(token.message());
     match token.code() {
-        // Cannot open the database; nor the login's default one; no user in it; Azure, no such one.
+        // The database cannot be opened; nor can the login's default database; the login has no user in it; on
+        // Azure, it does not exist.
         4060 | 4064 | 911 | 916 => ConnectError::DatabaseMissing(options.database.clone()),
-        // Starting, recovering, upgrading its scripts, paused, stopping, full; the database is recovering
-        // or moving.
+        // The server is starting, recovering, running upgrade scripts, paused, stopping or full; the database
+        // is recovering
+        // or being moved.
         6005 | 17142 | 17187 | 17188 | 17809 | 18401 | 922 | 40613 => {
             ConnectError::NotReady { message }
         }
@@ -90,7 +93,7 @@ fn name(login: &Login) -> String {
     format!(r"{}\{}", part("USERDOMAIN"), part("USERNAME"))
 }
 
-/// A server's words, short enough for a line and without anything that is not text.
+/// A server's message, shortened to fit on a line and without control characters.
 fn one_line(message: &str) -> String {
     const LONGEST: usize = 300;
     let plain = |c: char| if c.is_control() { ' ' } else { c };

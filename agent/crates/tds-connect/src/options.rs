@@ -1,46 +1,47 @@
-//! How to reach a server, and who we are to it.
+//! How to reach a server and log in to it.
 
 use std::fmt;
 
 use secrecy::SecretString;
 
-/// How to reach a server, and who we are to it.
+/// How to reach a server and log in to it.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
     /// `host`, `host,port`, `host\instance`, `.` or `(local)`.
     pub server: String,
     /// The database that the login opens.
     pub database: String,
-    /// Who we are.
+    /// How to log in.
     pub login: Login,
-    /// What of a connection is encrypted; none for the login of a server on this computer and all of any other.
+    /// What is encrypted. None: the login on a server on this computer, everything on any other server.
     pub encryption: Option<Encryption>,
-    /// Which certificate is trusted; none for any of a server on this computer and the system's for any other.
+    /// Which certificate is trusted. None: any certificate of a server on this computer, and what the operating
+    /// system trusts for any other server.
     pub trust: Option<Trust>,
-    /// What an administrator sees as the program.
+    /// The program name that an administrator of the server sees.
     pub program: &'static str,
 }
 
-/// Who we are.
+/// How to log in to a server.
 #[derive(Clone)]
 pub enum Login {
-    /// The user that runs the agent; on Windows only.
+    /// The Windows user that runs the agent; on Windows only.
     Windows,
-    /// A login of the server's own.
+    /// An SQL Server login.
     Sql {
-        /// Its name.
+        /// The login's name.
         username: String,
-        /// Its password; none when it was never set.
+        /// The login's password; none when it was never set.
         password: Option<SecretString>,
     },
 }
 
-/// What of a connection is encrypted.
+/// How much of a connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
-    /// All of it.
+    /// Everything.
     Required,
-    /// The login.
+    /// Only the login.
     LoginOnly,
     /// Nothing.
     None,
@@ -49,11 +50,11 @@ pub enum Encryption {
 /// Which certificate is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// What the operating system trusts.
+    /// A certificate that the operating system trusts.
     System,
-    /// The one with this SHA-256 digest.
+    /// The certificate with this SHA-256 digest.
     Pin([u8; 32]),
-    /// Any.
+    /// Any certificate.
     Any,
 }
 

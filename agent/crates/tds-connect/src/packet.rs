@@ -1,40 +1,42 @@
-//! The packets that everything goes in (MS-TDS 2.2.3).
+//! TDS packets: everything before and around encryption is sent in them (MS-TDS 2.2.3).
 
 use std::io;
 
-/// Type of a PRELOGIN, and of what is wrapped during a TLS handshake.
+/// The type of a PRELOGIN packet, and of the packets that wrap a TLS handshake.
 pub(super) const PRELOGIN: u8 = 0x12;
 
-/// Type of whatever a server answers.
+/// The type of a server's answers.
 pub(super) const RESULT: u8 = 0x04;
 
 /// The length of a packet's header, in bytes.
 pub(super) const HEADER: usize = 8;
 
-/// The most that a packet may have, header and all (MS-TDS 2.2.3.1.3).
+/// How many bytes a packet may have, including its header (MS-TDS 2.2.3.1.3).
 const LARGEST: usize = 32_767;
 
-/// The most in a packet before anything else is agreed.
+/// How many bytes a packet may have before another size is negotiated.
 const FIRST_SIZE: usize = 4096;
 
 /// The status of a message's last packet.
 const LAST: u8 = 0x01;
 
-/// What a packet's header says.
+/// The header of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
-    /// The type.
+    /// The type of the packet.
     pub kind: u8,
-    /// Whether it ends its message.
+    /// Whether the packet is the last one of its message.
     pub last: bool,
     /// The length of what follows the header, in bytes.
     pub length: usize,
 }
 
 impl Header {
+    /// Parses a header.
+    ///
     /// # Errors
     ///
-    /// When no packet has such a length.
+    /// When no packet can have such a length.
     pub(super) fn parse(bytes: [u8; HEADER]) -> io::Result<Self> {
         let [kind, status, high, low, ..] = bytes;
         let length = usize::from(u16::from_be_bytes([high, low]));
@@ -49,7 +51,7 @@ impl Header {
     }
 }
 
-/// A message in as many packets as it takes, which is one for an empty message.
+/// A message, split into as many packets as it needs; an empty message needs one.
 pub(super) fn whole(kind: u8, message: &[u8]) -> Vec<u8> {
     let mut packets = Vec::with_capacity(message.len() + HEADER);
     let mut rest = message;
@@ -68,12 +70,12 @@ pub(super) fn whole(kind: u8, message: &[u8]) -> Vec<u8> {
     }
 }
 
-/// That the other side does not keep to the protocol.
+/// The error for a server that violates the protocol.
 pub(super) fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Follows packets as their bytes go by, to know where one of them or a message ends.
+/// Follows packets as their bytes pass, to know where a packet or a message ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Follower {
     head: [u8; HEADER],
@@ -83,20 +85,20 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// How many of these bytes, which come next, are still of the message, and whether it ends with them.
+    /// How many of the following bytes still belong to the message, and whether it ends with them.
     ///
     /// # Errors
     ///
-    /// When they are no packets.
+    /// When the bytes are not packets.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> io::Result<(usize, bool)> {
         self.follow_to(bytes, |last| last)
     }
 
-    /// The same up to the end of a packet, whether its message ends with it or not.
+    /// As [`follow`](Self::follow), but up to the end of a packet, whether its message ends with it or not.
     ///
     /// # Errors
     ///
-    /// When they are no packets.
+    /// When the bytes are not packets.
     pub(super) fn follow_packet(&mut self, bytes: &[u8]) -> io::Result<(usize, bool)> {
         self.follow_to(bytes, |_| true)
     }

@@ -1,4 +1,4 @@
-//! The first words with a server: how much is encrypted (PRELOGIN, MS-TDS 2.2.6.5).
+//! The first exchange with a server, which negotiates how much is encrypted (PRELOGIN, MS-TDS 2.2.6.5).
 
 use std::io;
 
@@ -10,12 +10,12 @@ use super::{
     packet::{self, Header},
 };
 
-/// What of the connection goes over TLS, as agreed.
+/// How much of the connection is sent over TLS, as negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// All of it.
+    /// Everything.
     All,
-    /// The first packet of the login's message, and not even the answer to it.
+    /// Only the first packet of the login message; the server's answer is already in clear text.
     Login,
     /// Nothing.
     Nothing,
@@ -30,11 +30,11 @@ const VERSION: u8 = 0x00;
 const ENCRYPTION: u8 = 0x01;
 const TERMINATOR: u8 = 0xff;
 
-/// Asks the server, and judges its answer.
+/// Sends the request to the server, and evaluates its answer.
 ///
 /// # Errors
 ///
-/// `EncryptionRefused`, `EncryptionDemanded`; `NoSqlServer` when it answers anything else.
+/// `EncryptionRefused`, `EncryptionDemanded`; `NoSqlServer` when the server answers anything else.
 pub(super) async fn negotiate<W>(wire: &mut W, wanted: Encryption) -> Result<Scope, ConnectError>
 where
     W: AsyncRead + AsyncWrite + Unpin,
@@ -62,15 +62,15 @@ where
     wire.read_exact(&mut head).await?;
     let header = Header::parse(head)?;
     if header.kind != packet::RESULT || !header.last {
-        return Err(packet::invalid("its first answer is no table response"));
+        return Err(packet::invalid("its first answer is not a table response"));
     }
     let mut options = vec![0; header.length];
     wire.read_exact(&mut options).await?;
-    encryption_in(&options).ok_or_else(|| packet::invalid("its first answer has no meaning"))
+    encryption_in(&options).ok_or_else(|| packet::invalid("its first answer is not valid"))
 }
 
-/// The options of a PRELOGIN with this answer about encryption: our question, and what the driver
-/// above us is told.
+/// The options of a PRELOGIN packet with this value for encryption: used for the request to the server, and for
+/// the answer to the driver.
 pub(super) fn options(encryption: u8) -> [u8; 18] {
     let [major, minor] = [1, 0];
     [
@@ -80,13 +80,13 @@ pub(super) fn options(encryption: u8) -> [u8; 18] {
     ]
 }
 
-/// What the driver above us is told: that there is no encryption, which is none of its business.
+/// The answer to the driver: no encryption, because the encryption is done below it.
 pub(super) fn answer_for_driver() -> Vec<u8> {
     packet::whole(packet::RESULT, &options(NOT_SUPPORTED))
 }
 
-/// What a server's options say about encryption; none when they are none. A server that says nothing
-/// about it does not know it.
+/// The encryption option among a server's options; none when the bytes are not options. A server that does not
+/// mention encryption does not support it.
 fn encryption_in(options: &[u8]) -> Option<u8> {
     let mut rest = options;
     let mut encryption = NOT_SUPPORTED;
@@ -95,7 +95,7 @@ fn encryption_in(options: &[u8]) -> Option<u8> {
         match *rest {
             [TERMINATOR, ..] if !first => return Some(encryption),
             [token, high, low, long, short, ref next @ ..] if token != TERMINATOR => {
-                // The version comes first.
+                // The version must come first.
                 if first && token != VERSION {
                     return None;
                 }
@@ -113,7 +113,7 @@ fn encryption_in(options: &[u8]) -> Option<u8> {
     }
 }
 
-/// The table of MS-TDS 2.2.6.5, without any way to get less than what was wanted.
+/// Evaluates the answer by the table of MS-TDS 2.2.6.5. The result is never less encryption than was wanted.
 fn judge(wanted: Encryption, answer: u8) -> Result<Scope, ConnectError> {
     match (wanted, answer) {
         (Encryption::Required | Encryption::LoginOnly, ON | REQUIRED) => Ok(Scope::All),
@@ -122,10 +122,12 @@ fn judge(wanted: Encryption, answer: u8) -> Result<Scope, ConnectError> {
         (Encryption::Required, OFF | NOT_SUPPORTED) | (Encryption::LoginOnly, NOT_SUPPORTED) => {
             Err(ConnectError::EncryptionRefused)
         }
-        // With OFF it still wants the login encrypted.
+        // With OFF, the server still requires the login to be encrypted.
         (Encryption::None, OFF | ON | REQUIRED) => Err(ConnectError::EncryptionDemanded),
         _ => Err(ConnectError::NoSqlServer {
-            source: Box::new(packet::invalid("it knows an encryption that nobody knows")),
+            source: Box::new(packet::invalid(
+                "it answered with an unknown encryption option",
+            )),
         }),
     }
 }

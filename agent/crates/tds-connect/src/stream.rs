@@ -1,4 +1,5 @@
-//! What the driver speaks over. It believes that there is no encryption; what there is was agreed before.
+//! The stream that the driver uses. The driver believes that there is no encryption; what there is was
+//! negotiated before.
 
 use std::{
     io, mem,
@@ -10,32 +11,32 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{handshake::Encrypted, packet::Follower, prelogin, wire::Wire};
 
-/// A connection on which the first words were said already.
+/// A connection whose first exchange with the server has already taken place.
 pub struct Stream {
     way: Way,
     talk: Talk,
-    /// Whether TLS ends with the first packet of the login's message.
+    /// Whether TLS ends with the first packet of the login message.
     only_login: bool,
 }
 
 enum Way {
     Plain(Wire),
     Encrypted(Box<Encrypted>),
-    /// Between two others, never to be seen.
+    /// A placeholder while one state replaces another; never visible outside.
     Closed,
 }
 
-/// How far the driver is.
+/// How far the driver has got.
 enum Talk {
-    /// It says its first words, which go nowhere.
+    /// The driver sends its PRELOGIN, which is discarded.
     Greeting(Follower),
-    /// It gets the answer that it wants.
+    /// The driver receives a prepared answer.
     Greeted { answer: Vec<u8>, given: usize },
-    /// It says the first packet of its login's message.
+    /// The driver sends the first packet of its login message.
     LoggingIn(Follower),
-    /// That packet is said, and may still be on its way out of TLS.
+    /// That packet has been sent, but part of it may still be buffered in TLS.
     LoggedIn,
-    /// Everything goes through.
+    /// Everything passes through.
     Open,
 }
 
@@ -45,8 +46,8 @@ impl Stream {
         Self::new(Way::Plain(wire), false)
     }
 
-    /// All is encrypted, or only the first packet of the login's message, which has the password: a longer
-    /// message, as a Windows login may have, goes on in clear (MS-TDS 3.2.5.2).
+    /// Everything is encrypted, or only the first packet of the login message, which contains the password: the
+    /// rest of a longer message, such as that of a Windows login, continues in clear text (MS-TDS 3.2.5.2).
     pub(super) fn encrypted(stream: Encrypted, only_login: bool) -> Self {
         Self::new(Way::Encrypted(Box::new(stream)), only_login)
     }
@@ -59,7 +60,7 @@ impl Stream {
         }
     }
 
-    /// Goes on without TLS, once that packet is out.
+    /// Continues without TLS, once that packet has been sent.
     fn poll_leave_tls(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.way.poll_flush(cx))?;
         self.way = match mem::replace(&mut self.way, Way::Closed) {
@@ -120,7 +121,7 @@ impl AsyncWrite for Stream {
                 Poll::Ready(Ok(taken))
             }
             Talk::LoggingIn(follower) => {
-                // Where the server expects no TLS any more, nothing may go through it.
+                // Once the server no longer expects TLS, nothing may be sent through it.
                 let (encrypted, _) = follower.clone().follow_packet(bytes)?;
                 let taken = ready!(this.way.poll_write(cx, &bytes[..encrypted]))?;
                 let (_, ended) = follower.follow_packet(&bytes[..taken])?;

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{
 use super::Trust;
 use super::{ConnectError, der::Certificate};
 
-/// Judges a server's certificate, and remembers what was wrong with it.
+/// Verifies a server's certificate, and remembers what was wrong with it.
 #[derive(Debug)]
 pub(super) struct Verifier {
     rule: Rule,
@@ -34,7 +34,7 @@ struct Distrusted {
 
 #[derive(Debug)]
 enum Rule {
-    /// None where the operating system has no list of whom it trusts.
+    /// None where the operating system has no list of trusted authorities.
     System(Option<rustls_platform_verifier::Verifier>),
     Pin([u8; 32]),
     Any,
@@ -57,7 +57,7 @@ impl Verifier {
         }
     }
 
-    /// What was wrong with the server's certificate, when that is why the handshake failed.
+    /// What was wrong with the server's certificate, if that is why the handshake failed.
     pub(super) fn distrusted(&self) -> Option<ConnectError> {
         let found = self.distrusted.get()?.clone();
         Some(ConnectError::CertificateNotTrusted {
@@ -93,7 +93,7 @@ impl ServerCertVerifier for Verifier {
                 if Sha256::digest(end_entity).as_slice() == digest {
                     return Ok(ServerCertVerified::assertion());
                 }
-                let reason = "it is another one than the pinned one".to_owned();
+                let reason = "it differs from the pinned certificate".to_owned();
                 let error = CertificateError::ApplicationVerificationFailure.into();
                 Err(self.distrust(end_entity, reason, error))
             }
@@ -135,9 +135,9 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         match &self.rule {
             Rule::System(Some(platform)) => platform.supported_verify_schemes(),
-            // RSA-PSS is left out, because there is none for short keys, and any server that has it has
-            // PKCS #1 as well. SHA-1 is named for the sake of old certificates, which some servers do not
-            // show to a client that does not name it; a handshake that is signed so is refused.
+            // RSA-PSS is left out: it does not work with short keys, and any server that supports it supports
+            // PKCS #1 as well. SHA-1 is offered for the sake of old certificates, which some servers do not
+            // present to a client that does not offer it; a handshake that is signed with SHA-1 is refused.
             _ => vec![
                 SignatureScheme::ECDSA_NISTP256_SHA256,
                 SignatureScheme::ECDSA_NISTP384_SHA384,
@@ -149,7 +149,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether the handshake was signed with the certificate's key, whatever else the certificate is like.
+/// Checks that the handshake was signed with the certificate's key, whatever else is wrong with the
+/// certificate.
 fn verify_by_key(
     provider: &CryptoProvider,
     message: &[u8],
@@ -167,7 +168,7 @@ fn verify_by_key(
                 && verifier.verify_signature(key, message, signature).is_ok()
         })
     });
-    // SQL Server 2016 and older make certificates with RSA keys of 1024 bits for themselves.
+    // SQL Server 2016 and older generate their own certificates with RSA keys of 1024 bits.
     let short = match scheme {
         SignatureScheme::RSA_PKCS1_SHA256 => Some(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
         SignatureScheme::RSA_PKCS1_SHA512 => Some(&RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY),
@@ -195,7 +196,7 @@ fn reason(error: &Error, certificate: &[u8], name: &ServerName<'_>) -> String {
     use CertificateError as Bad;
     let self_signed = Certificate::parse(certificate).is_some_and(|found| found.is_self_signed());
     let Error::InvalidCertificate(bad) = error else {
-        return format!("this computer could not judge it ({error})");
+        return format!("this computer could not verify it ({error})");
     };
     match bad {
         Bad::Expired | Bad::ExpiredContext { .. } => "it has expired".to_owned(),
@@ -203,13 +204,13 @@ fn reason(error: &Error, certificate: &[u8], name: &ServerName<'_>) -> String {
             "it is not valid yet; is this computer's clock right?".to_owned()
         }
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-            format!("it is for another name than `{}`", name.to_str())
+            format!("it is for a name other than `{}`", name.to_str())
         }
         Bad::Revoked => "it was revoked".to_owned(),
-        _ if self_signed => "nobody but the server itself vouches for it".to_owned(),
+        _ if self_signed => "it is self-signed".to_owned(),
         Bad::UnknownIssuer => "this computer does not know who issued it".to_owned(),
         Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => {
-            "it is not made for servers".to_owned()
+            "it is not intended for servers".to_owned()
         }
         other => format!("this computer does not accept it ({other})"),
     }
@@ -305,9 +306,9 @@ mod tests {
     fn what_is_wrong_with_a_certificate_is_told() {
         assert_eq!(said(|_| {}, "shop", false), "trusted");
         let reason = said(|_| {}, "bank", false);
-        assert_eq!(reason, "it is for another name than `bank`");
+        assert_eq!(reason, "it is for a name other than `bank`");
         let reason = said(|_| {}, "10.0.0.7", false);
-        assert_eq!(reason, "it is for another name than `10.0.0.7`");
+        assert_eq!(reason, "it is for a name other than `10.0.0.7`");
         let past = |params: &mut rcgen::CertificateParams| {
             params.not_after = rcgen::date_time_ymd(2020, 1, 1);
         };

@@ -1,4 +1,4 @@
-//! The way to a server: TCP, or on Windows the local pipe.
+//! The connection to a server: TCP, or on Windows the local pipe.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -16,27 +16,27 @@ use super::{
     deadline::Deadline,
 };
 
-/// When a quiet connection is asked whether it still stands, and how often then; the numbers of
-/// Microsoft's own drivers. A firewall that forgets it, or a server that lost power, is found out so.
+/// When an idle connection is probed, and how often from then on; Microsoft's own drivers use the same values.
+/// The probes find out when a firewall has dropped the connection or the server has lost power.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(1));
 
-/// Whatever bytes go over.
+/// Anything that carries bytes in both directions.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Io for T {}
 
-/// A way to a server that stands.
+/// An open connection to a server.
 pub(super) type Wire = Box<dyn Io>;
 
 /// A server that was reached.
 pub(super) struct Reached {
-    /// The way.
+    /// The open connection.
     pub wire: Wire,
-    /// Whether it ends on this very computer, by the addresses of its ends and not by a name.
+    /// Whether the server is on this computer, judging by the addresses of both ends and not by a name.
     pub here: bool,
 }
 
-/// Finds a way to the server.
+/// Opens a connection to the server.
 ///
 /// # Errors
 ///
@@ -53,14 +53,14 @@ pub(super) async fn reach(
     let places = resolve(address, browser, deadline).await?;
     let mut failure = None;
     for (position, place) in places.iter().enumerate() {
-        // An address that is silent leaves time for the next one.
+        // An address that does not answer leaves time for the next one.
         let share = deadline.left() / u32::try_from(places.len() - position).unwrap_or(1);
         let error = match timeout(share, TcpStream::connect(place)).await {
             Ok(Ok(stream)) => return Ok(prepared(stream)),
             Ok(Err(error)) => named(error, address, place.port()),
             Err(_) => ConnectError::Silent(address.host.clone()),
         };
-        // That the computer answers is the best that is known.
+        // A closed port is kept as the most informative failure: it shows that the computer answers.
         if !matches!(failure, Some(ConnectError::PortClosed { .. })) {
             failure = Some(error);
         }
@@ -131,7 +131,7 @@ fn named(error: io::Error, address: &Address, port: u16) -> ConnectError {
     }
 }
 
-/// The local pipe of a server on this computer: Express is installed with TCP/IP off.
+/// The local pipe of a server on this computer: SQL Server Express is installed with TCP/IP disabled.
 #[cfg(windows)]
 mod pipe {
     use std::time::Duration;
@@ -141,10 +141,10 @@ mod pipe {
     use super::{Address, Deadline, Door, Wire};
     use crate::address::DEFAULT_INSTANCE;
 
-    /// Every instance of the pipe is being handed out just now.
+    /// Every instance of the pipe is in use at the moment.
     const ERROR_PIPE_BUSY: i32 = 231;
 
-    /// None when there is no such pipe: TCP may say more about it.
+    /// Opens the pipe; none when it does not exist, because TCP may reveal more about the cause.
     pub(super) async fn open(address: &Address, deadline: Deadline) -> Option<Wire> {
         let instance = match &address.door {
             Door::Default => DEFAULT_INSTANCE,

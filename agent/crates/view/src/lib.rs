@@ -1,4 +1,4 @@
-//! Numbers, times and sentences as people read them: one spelling for the tray, the command line and every page.
+//! Numbers, times and sentences for people: one spelling for the tray, the command line and every page.
 
 mod number;
 mod sentence;

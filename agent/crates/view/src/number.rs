@@ -1,4 +1,4 @@
-//! Numbers as people write them.
+//! Numbers, grouped and with their nouns.
 
 /// `12,431 products`, `1 product`.
 pub fn products(count: u64) -> String {

@@ -1,6 +1,6 @@
-//! Sentences that stand alone or behind another one.
+//! The first letter of a sentence that stands alone or follows other text.
 
-/// A sentence as it stands behind a semicolon.
+/// A sentence as it is written after a semicolon.
 pub fn lower_first(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| {
@@ -8,7 +8,7 @@ pub fn lower_first(sentence: &str) -> String {
     })
 }
 
-/// An error's text as it stands alone.
+/// An error's text as it is written when it stands alone.
 pub fn upper_first(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {

@@ -1,4 +1,4 @@
-//! Ages and times.
+//! Ages and times of day.
 
 use std::time::Duration;
 

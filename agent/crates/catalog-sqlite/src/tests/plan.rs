@@ -140,7 +140,7 @@ async fn what_hangs_on_the_change_log_is_seen_and_taken_away() {
     shop.run("CREATE UNIQUE INDEX once ON shopmaster_ChangeLog (ProductID)");
     assert_eq!(
         drift(&shop).await,
-        "the index `once` on `shopmaster_ChangeLog` is not shopMaster's"
+        "the index `once` on `shopmaster_ChangeLog` does not belong to shopMaster"
     );
     assert!(shop.catalog.install().await.unwrap());
     shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1); UPDATE Products SET SellPrice = 2");
@@ -159,7 +159,7 @@ async fn a_key_that_is_not_unique_any_more_is_seen() {
     assert!(
         drift(&shop)
             .await
-            .starts_with("`ProductID` cannot be the key any more: ")
+            .starts_with("`ProductID` can no longer be the key: ")
     );
 }
 
@@ -175,7 +175,7 @@ async fn capture_moves_to_another_table() {
     assert!(
         drift(&shop)
             .await
-            .contains("the table `Old` is captured, not `Products`")
+            .contains("the table `Old` is captured instead of `Products`")
     );
     assert!(shop.catalog.install().await.unwrap());
     assert_eq!(shop.changes().await, [""; 0]);

@@ -1,6 +1,6 @@
-//! What is done to the rows of a table.
+//! What statements do to the rows of a table.
 
-/// Some of inserting, updating and deleting.
+/// Any combination of inserting, updating and deleting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Actions {
     pub(crate) insert: bool,
@@ -36,7 +36,7 @@ impl Actions {
         self == Self::NONE
     }
 
-    /// Those of either.
+    /// The actions of both.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             insert: self.insert || other.insert,
@@ -45,7 +45,7 @@ impl Actions {
         }
     }
 
-    /// Whether all of `other` are among these.
+    /// Whether all actions of `other` are among these.
     pub(crate) fn cover(self, other: Self) -> bool {
         self.or(other) == self
     }

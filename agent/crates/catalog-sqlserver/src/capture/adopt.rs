@@ -1,8 +1,9 @@
-//! Taking over an installation of the old program, so that no change is lost at any point.
+//! Takes over an installation of the old program, so that no change is lost at any point.
 //!
-//! Our trigger comes first, then what waits in the old log, then the old triggers go, then what came in
-//! between, and the old log is renamed and kept. Each step looks at what is there: after a failure the next
-//! call goes on, and a change that is taken over twice is sent once more, no more.
+//! First shopMaster's trigger is installed, then the waiting changes in the old log are copied, then the old
+//! triggers are dropped, then the changes that arrived meanwhile are copied, and finally the old log is renamed
+//! and kept. Each step checks what is there: after a failure, the next call continues, and the only effect of a
+//! change that is copied twice is that the product is sent once more.
 
 use std::collections::HashSet;
 
@@ -29,39 +30,39 @@ use crate::{
     session::Session,
 };
 
-/// Rows of the old log that are read at once.
+/// How many rows of the old log are read at once.
 const PAGE: i64 = 1_000;
-/// Rows that are written at once: one text for each size, and the largest is far from the number of locks at
-/// which the server locks a whole table.
+/// How many rows are written at once: there is one text for each size, and the largest stays far below the
+/// number of locks at which the server locks the whole table.
 const SIZES: [usize; 4] = [500, 100, 10, 1];
-/// How many odd keys are named.
-const NAMED: usize = 10;
-/// What nobody can take over: no trigger of the old program wrote down the key that a product had before, and so
-/// nobody told Digible.
-const CHANGED_KEYS: &str = "a product whose ProductID was changed while the old program ran is still at Digible under its old ProductID, which is in no log: compare Digible's list of products with the shop's, and remove there what the shop does not have";
+/// How many odd keys are listed.
+const MAX_LISTED: usize = 10;
+/// What cannot be taken over: no trigger of the old program recorded the key that a product had before, and so
+/// Digible was never informed.
+const CHANGED_KEYS: &str = "a product whose ProductID was changed while the old program ran is still at Digible under its old ProductID, which no log contains: compare Digible's list of products with the shop's, and delete there what the shop does not have";
 
-/// What becomes of rows of the old log that somebody holds, a till or the old program.
+/// What happens with rows of the old log that a till or the old program has locked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Held {
-    /// They are left for the second time.
+    /// They are skipped, and left for the second pass.
     PassedBy,
-    /// They are waited for, for a moment.
+    /// Wait for them for a moment.
     WaitedFor,
 }
 
-/// What was taken over so far.
+/// What has been copied so far.
 #[derive(Debug, Default)]
 struct Taken {
-    /// The rows of the old log that are done with, by their numbers.
+    /// The numbers of the old log's rows that have been dealt with.
     rows: HashSet<i64>,
     changes: usize,
-    /// Rows without a key.
+    /// How many rows have no key.
     keyless: usize,
     /// Keys that the product table's key column cannot have.
     odd: Vec<String>,
 }
 
-/// What of the old program is there, and what adopting would do about it. Read only.
+/// What remains of the old program, and what adopting would do about it. Changes nothing.
 pub(crate) async fn adoption(session: &mut Session, table: &Table) -> QueryResult<Adoption> {
     preflight::fit(table)?;
     let old = Old::read(session, table).await?;
@@ -71,7 +72,7 @@ pub(crate) async fn adoption(session: &mut Session, table: &Table) -> QueryResul
     }
     if let Some(log) = &old.log {
         steps.push(format!(
-            "the keys that wait in the old program's `{}` are taken over",
+            "the changes that are waiting in the old program's `{}` are taken over",
             log.label()
         ));
     }
@@ -97,7 +98,7 @@ pub(crate) async fn adoption(session: &mut Session, table: &Table) -> QueryResul
     Ok(Adoption { steps, is_needed })
 }
 
-/// Adopts what is there, and tells what was done.
+/// Adopts what is there, and returns what was done.
 pub(crate) async fn adopt(
     session: &mut Session,
     options: &SqlServerOptions,
@@ -115,7 +116,7 @@ pub(crate) async fn adopt(
     }
     steps.push(match capture::install(session, options, agreed).await? {
         true => "shopMaster's own trigger was installed".to_owned(),
-        false => "shopMaster's own trigger was there already".to_owned(),
+        false => "shopMaster's own trigger was already installed".to_owned(),
     });
     let found = Found::read(session).await?;
     let mut taken = Taken::default();
@@ -137,8 +138,9 @@ pub(crate) async fn adopt(
         ));
     }
     if let Some(log) = &old.log {
-        // What the old triggers wrote between the two: from here on nobody writes there. Nothing is passed by
-        // any more, because nobody looks again: whoever holds a row now ends this call, and the next one goes on.
+        // What the old triggers wrote between the two passes: from here on, no trigger writes to the old log.
+        // Nothing is skipped any more, because no pass follows: a locked row ends this call, and the next call
+        // continues.
         take_over(session, log, &table, Held::WaitedFor, &mut taken).await?;
         steps.extend(taken.steps(log));
         steps.push(put_aside(session, &found.database, log, &old).await?);
@@ -151,7 +153,7 @@ pub(crate) async fn adopt(
     })
 }
 
-/// Copies what is not copied yet, each key once.
+/// Copies the changes that have not been copied yet, each key once.
 async fn take_over(
     session: &mut Session,
     log: &Log,
@@ -216,7 +218,7 @@ async fn write(
     Ok(())
 }
 
-/// Writes so many changes; parameters: the kind and the key of each.
+/// Writes this many changes; parameters: the kind and the key of each.
 pub(crate) fn take_over_text(key: &KeyType, size: usize) -> String {
     let places = (1..=size).map(|n| {
         let id = key.cast(&format!("@P{}", 2 * n));
@@ -229,7 +231,7 @@ pub(crate) fn take_over_text(key: &KeyType, size: usize) -> String {
     )
 }
 
-/// A page of the old log; parameters: the row to go on behind, and its length.
+/// Reads a page of the old log; parameters: the row after which to continue, and the page's length.
 pub(crate) fn rows_text(log: &str, held: Held) -> String {
     let (wait, hints) = match held {
         Held::PassedBy => ("", "READPAST, ROWLOCK, READCOMMITTEDLOCK"),
@@ -241,7 +243,7 @@ pub(crate) fn rows_text(log: &str, held: Held) -> String {
     )
 }
 
-/// Drops triggers, all or none, where `ours` is there, which captures from then on.
+/// Drops triggers, all or none, if `ours` is installed, which captures from then on.
 pub(crate) fn drop_text(database: &str, ours: &str, triggers: &[String]) -> String {
     let mut batch = Guarded::new(include_str!("../sql/drop_old_triggers.sql"), database);
     let is_off = fill(
@@ -258,7 +260,7 @@ pub(crate) fn drop_text(database: &str, ours: &str, triggers: &[String]) -> Stri
     batch.text()
 }
 
-/// Renames the old log, which no trigger may need any more.
+/// Renames the old log, if no trigger needs it any more.
 pub(crate) fn rename_text(database: &str, log: &str, name: &str) -> String {
     let mut batch = Guarded::new(include_str!("../sql/rename_old_log.sql"), database);
     batch.refuse(
@@ -296,25 +298,25 @@ async fn put_aside(
 impl Taken {
     fn steps(&self, log: &Log) -> Vec<String> {
         let mut steps = vec![format!(
-            "{} changes that waited in `{}` were taken over",
+            "{} changes that were waiting in `{}` were taken over",
             self.changes,
             log.label()
         )];
         if self.keyless > 0 {
             steps.push(format!(
-                "{} rows without a ProductID were left behind",
+                "{} rows without a ProductID were not taken over",
                 self.keyless
             ));
         }
         if !self.odd.is_empty() {
-            let names = self.odd.iter().take(NAMED).map(|id| format!("`{id}`"));
+            let names = self.odd.iter().take(MAX_LISTED).map(|id| format!("`{id}`"));
             let names: Vec<_> = names.collect();
             let more = match self.odd.len() - names.len() {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
             steps.push(format!(
-                "these ProductIDs cannot be keys of the product table and were left behind: {}{more}",
+                "these ProductIDs cannot be keys of the product table and were not taken over: {}{more}",
                 names.join(", ")
             ));
         }
@@ -322,7 +324,7 @@ impl Taken {
     }
 }
 
-/// Renaming would break what names it.
+/// Why the old log keeps its name: renaming it would break other objects.
 fn stays(log: &Log, old: &Old) -> String {
     let users = old.users.iter().map(|user| format!("`{user}`"));
     let users: Vec<_> = users.collect();
@@ -333,15 +335,16 @@ fn stays(log: &Log, old: &Old) -> String {
     )
 }
 
-/// A text as a key; the old log has every key as a text.
+/// Converts a text into a key parameter; the old log stores every key as text.
 fn parameter(key: &KeyType, id: &str) -> Option<KeyParameter> {
     let as_number = || id.trim().parse().ok().map(ProductId::Integer);
     key.parameter(&ProductId::Text(id.to_owned()))
         .or_else(|| key.parameter(&as_number()?))
 }
 
-/// Never an INSERT: that would say that Digible has never heard of the product, and the old program's uploads
-/// took nothing out of its log.
+/// The kind of a change; never INSERT, which would mean that Digible has never received the product: the old
+/// program's uploads
+/// did not remove rows from its log.
 fn kind(written: Option<&str>) -> String {
     let kind = written.unwrap_or_default().trim().to_uppercase();
     match kind.as_str() {

@@ -1,4 +1,5 @@
-//! What is known of statements that a trigger breaks: what was found, what may be, and where nobody could look.
+//! Evidence of statements that a trigger breaks: what was found, what is suspected, and what could not be
+//! examined.
 
 use shopmaster_catalog::{
     CatalogError,
@@ -11,26 +12,26 @@ use crate::{
     schema::{Table, label},
 };
 
-/// How many of a kind are named.
-const NAMED: usize = 4;
+/// How many findings of a kind are listed.
+const MAX_LISTED: usize = 4;
 
-/// What was found, and what could not be looked at.
+/// What was found, and what could not be examined.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     breaking: Vec<Breaking>,
-    /// What may write so, or will once it is updated.
+    /// Programs that may write in this way, or will after an update.
     suspects: Vec<String>,
     unseen: Vec<Unseen>,
 }
 
-/// What writes the table in a way that a trigger breaks.
+/// A program that writes to the table in a way that a trigger breaks.
 #[derive(Debug, Clone)]
 struct Breaking {
     what: String,
     actions: Actions,
 }
 
-/// What could not be looked at.
+/// Something that could not be examined.
 #[derive(Debug, Clone)]
 struct Unseen {
     what: String,
@@ -39,11 +40,11 @@ struct Unseen {
 
 #[derive(Debug, Clone)]
 enum Cause {
-    /// This grant shows it.
+    /// It is hidden from this login; this grant would show it.
     Hidden(String),
-    /// It is encrypted.
+    /// It is encrypted, so that no login can read it.
     Sealed,
-    /// There is nothing to look at, or no way to.
+    /// It does not exist on this server, or cannot be read there.
     Absent,
 }
 
@@ -63,22 +64,23 @@ impl Evidence {
         }
     }
 
-    /// Something that a grant would show.
+    /// Records something that a grant would show.
     pub(crate) fn hidden(&mut self, what: impl Into<String>, grant: String) {
         self.unseen(what.into(), Cause::Hidden(grant));
     }
 
-    /// Something that nobody can read.
+    /// Records something that no login can read.
     pub(crate) fn sealed(&mut self, what: impl Into<String>) {
         self.unseen(what.into(), Cause::Sealed);
     }
 
-    /// Something that this server does not have, or does not do.
+    /// Records something that this server does not have or support.
     pub(crate) fn absent(&mut self, what: impl Into<String>) {
         self.unseen(what.into(), Cause::Absent);
     }
 
-    /// Whether a trigger may be installed, where an enabled one is there already for what is `refused`.
+    /// Judges whether a trigger may be installed, if an enabled trigger already exists for the actions in
+    /// `refused`.
     ///
     /// # Errors
     ///
@@ -97,7 +99,7 @@ impl Evidence {
         if !old.is_empty() {
             return Ok(warning(
                 format!(
-                    "a trigger breaks {}; but the table has an enabled one already; {unseen}",
+                    "a trigger breaks {}; but the table already has an enabled one; {unseen}",
                     some(&old)
                 ),
                 "No action needed if the shop's programs work; if one of them reports error 334, run `shopmasterctl capture remove` and `shopmasterctl configure --capture scan`",
@@ -105,20 +107,20 @@ impl Evidence {
         }
         if refused == Actions::ALL {
             return Ok(good(
-                "the table has an enabled trigger already: what a trigger breaks fails without capture, too",
+                "the table already has an enabled trigger: what a trigger breaks fails even without capture",
             ));
         }
-        let text = "no statement was found that a trigger breaks (OUTPUT without INTO)";
+        let text = "found no statement that a trigger breaks (OUTPUT without INTO)";
         let grants = self.grants().join("; ");
         let look = match grants.as_str() {
             "" => String::new(),
-            grants => format!("; to look there, a DBA has to run: {grants}"),
+            grants => format!("; to let shopMaster examine the rest, a DBA has to run: {grants}"),
         };
         let advice = "Before you install capture, try one sale on a copy of the database with capture installed";
         if !self.suspects().is_empty() {
             return Ok(warning(
                 format!(
-                    "{text}; but it may be sent by: {}; {unseen}",
+                    "{text}; but such a statement may be sent by: {}; {unseen}",
                     some(self.suspects())
                 ),
                 format!(
@@ -135,7 +137,7 @@ impl Evidence {
         Ok(good(format!("{text}; {unseen}")))
     }
 
-    /// What was found, for people; all of it, or only what a trigger for more than `covered` breaks.
+    /// What was found, for people, except what existing triggers for `covered` break already.
     pub(crate) fn breaking(&self, covered: Actions) -> Vec<&str> {
         self.breaking
             .iter()
@@ -144,26 +146,26 @@ impl Evidence {
             .collect()
     }
 
-    /// What may write so, for people.
+    /// Programs that may write in this way, for people.
     pub(crate) fn suspects(&self) -> &[String] {
         &self.suspects
     }
 
-    /// Whether somebody could have looked at more.
+    /// Whether more could have been examined with other rights.
     fn is_partial(&self) -> bool {
         let matters = |unseen: &Unseen| !matches!(unseen.cause, Cause::Absent);
         self.unseen.iter().any(matters)
     }
 
-    /// What was not looked at, for people; never empty, because there is more than any login can see.
+    /// What was not examined, for people; never empty, because no login can see everything.
     fn not_looked_at(&self) -> String {
         let unseen = self.unseen.iter().map(|unseen| unseen.what.as_str());
         let always = [
             "modules of other databases",
-            "SQL that a module puts together",
+            "SQL that modules build dynamically",
         ];
         format!(
-            "not looked at: {}",
+            "not examined: {}",
             unseen.chain(always).collect::<Vec<_>>().join(", ")
         )
     }
@@ -186,10 +188,10 @@ impl Evidence {
     }
 }
 
-/// Some of them, and how many more there are.
+/// The first few, and how many more there are.
 fn some<T: AsRef<str>>(all: &[T]) -> String {
-    let named: Vec<_> = all.iter().take(NAMED).map(AsRef::as_ref).collect();
-    match all.len().saturating_sub(NAMED) {
+    let named: Vec<_> = all.iter().take(MAX_LISTED).map(AsRef::as_ref).collect();
+    match all.len().saturating_sub(MAX_LISTED) {
         0 => named.join("; "),
         more => format!("{}; and {more} more", named.join("; ")),
     }

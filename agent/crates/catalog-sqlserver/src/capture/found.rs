@@ -1,4 +1,4 @@
-//! The objects of ours as they are, and what differs from the plan.
+//! shopMaster's objects as they are, and how they differ from the plan.
 
 use shopmaster_catalog::CatalogError;
 
@@ -12,21 +12,21 @@ use crate::{
     session::Session,
 };
 
-/// What has one of our names, or is in our schema.
+/// The objects that have one of shopMaster's names, or are in its schema.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// The database that it is in.
+    /// The database that they are in.
     pub(crate) database: String,
     pub(crate) schema: Option<Schema>,
     objects: Vec<Object>,
     columns: Vec<FoundColumn>,
     indexes: Vec<Index>,
-    /// This login may not see the product table's triggers.
+    /// Whether the product table's triggers are hidden from this login.
     is_blind: bool,
 }
 
 impl Found {
-    /// What is found in a database of this name before anything is installed.
+    /// What a database with this name contains before anything is installed.
     pub(crate) fn nothing_in(database: &str) -> Self {
         Self {
             database: database.to_owned(),
@@ -34,7 +34,7 @@ impl Found {
         }
     }
 
-    /// Reads what is there: one round trip.
+    /// Reads what is there, in one round trip.
     pub(crate) async fn read(session: &mut Session) -> QueryResult<Self> {
         let mut results = session
             .batch(include_str!("../sql/found.sql"))
@@ -63,13 +63,13 @@ impl Found {
         })
     }
 
-    /// Whether nothing of ours is there. An empty schema of our name is nothing: whoever may not make one
-    /// can be given one.
+    /// Whether nothing of shopMaster's is there. An empty schema with its name does not count: a login that may
+    /// not create a schema can be given an empty one.
     pub(crate) fn is_empty(&self) -> bool {
         !self.objects.iter().any(|object| self.is_our(object))
     }
 
-    /// Something of another's with one of our names.
+    /// Checks that no object of another program has one of shopMaster's names.
     ///
     /// # Errors
     ///
@@ -85,7 +85,8 @@ impl Found {
         }
     }
 
-    /// Something of another's in our schema, with one of our names or without anything of ours.
+    /// Checks that shopMaster's schema contains no objects of other programs, under one of shopMaster's names
+    /// or without any of its objects.
     ///
     /// # Errors
     ///
@@ -109,7 +110,7 @@ impl Found {
         }
     }
 
-    /// The table that a trigger of ours captures when it is not the product table.
+    /// The table that one of shopMaster's triggers captures, if it is not the product table.
     pub(crate) fn other_table(&self, planned: &Planned) -> Option<&str> {
         self.objects
             .iter()
@@ -117,22 +118,22 @@ impl Found {
             .map(|object| object.parent.as_str())
     }
 
-    /// Whether it works, by the text of this version or of an earlier one.
+    /// Whether capture works, as installed by this version or by an earlier one.
     pub(crate) fn is_as_planned(&self, planned: &Planned) -> bool {
         self.differences(planned).is_empty()
     }
 
-    /// Whether there is nothing to install, to mend, or to bring up to date.
+    /// Whether there is nothing to install, to repair, or to bring up to date.
     pub(crate) fn is_todays(&self, planned: &Planned) -> bool {
         self.is_as_planned(planned) && self.outdated(planned).is_none()
     }
 
-    /// What is as an earlier version of shopMaster installed it, for people.
+    /// What an earlier version of shopMaster installed, for people.
     pub(crate) fn outdated(&self, planned: &Planned) -> Option<String> {
         let trigger = self.planned_trigger(planned)?;
         planned.is_earlier_trigger(trigger).then(|| {
             format!(
-                "the trigger `{}` is as an earlier version of shopMaster installed it",
+                "the trigger `{}` was installed by an earlier version of shopMaster",
                 trigger.name
             )
         })
@@ -142,17 +143,17 @@ impl Found {
         !self.objects.iter().any(Object::is_in_our_schema)
     }
 
-    /// Whether our schema is there, whatever is in it.
+    /// Whether shopMaster's schema exists, whatever it contains.
     pub(crate) fn has_schema(&self) -> bool {
         self.schema.is_some()
     }
 
-    /// What differs from the plan, a line each, for people.
+    /// What differs from the plan, one line each, for people.
     pub(crate) fn differences(&self, planned: &Planned) -> Vec<String> {
         let mut lines = Vec::new();
         match &self.schema {
             Some(schema) if schema.owner_id != planned.owner_id => lines.push(format!(
-                "the schema `{SCHEMA}` belongs to `{}` and the product table to {}: what a login without rights on the schema sells is not captured",
+                "the schema `{SCHEMA}` belongs to `{}` and the product table to {}: changes by a login without rights on the schema are not captured",
                 schema.owner,
                 planned.owner
             )),
@@ -176,7 +177,7 @@ impl Found {
         lines.extend(self.trigger_differences(planned));
         if let Some(other) = self.other_table(planned) {
             lines.push(format!(
-                "the table `{other}` is captured, not `{}`",
+                "the table `{other}` is captured instead of `{}`",
                 planned.table
             ));
         }
@@ -201,7 +202,7 @@ impl Found {
         for trigger in self.our_triggers() {
             if trigger.parent_id == planned.table_id && !trigger.is_named(name) {
                 lines.push(format!(
-                    "the trigger `{}` captures the table too, as it was before it was made anew",
+                    "the trigger `{}` captures the table too, and is left over from before the table was recreated",
                     trigger.name
                 ));
             }
@@ -209,7 +210,8 @@ impl Found {
         lines
     }
 
-    /// What this login may not see of ours, a line each: nothing is known to be wrong with it.
+    /// What this login may not see of shopMaster's objects, one line each: nothing is known to be wrong with
+    /// them.
     pub(crate) fn unseen(&self, planned: &Planned) -> Vec<String> {
         let is_hidden = match self.planned_trigger(planned) {
             Some(trigger) => trigger.definition.is_none(),
@@ -222,13 +224,13 @@ impl Found {
         is_hidden.then_some(line).into_iter().collect()
     }
 
-    /// Whether our trigger is not there, as far as this login may see.
+    /// Whether shopMaster's trigger is missing, as far as this login may see.
     pub(crate) fn lacks_trigger(&self, planned: &Planned) -> bool {
         self.planned_trigger(planned).is_none()
     }
 
-    /// Notes whether this login may see the product table's triggers: one that was not found may be there all
-    /// the same.
+    /// Records whether this login may see the product table's triggers: if not, a trigger that was not found
+    /// may exist all the same.
     pub(crate) fn note_sight(&mut self, rights: &Rights) {
         self.is_blind = !rights.sees_triggers();
     }
@@ -253,7 +255,7 @@ impl Found {
         match self.column(CHANGE_LOG, "ProductID") {
             Some(column) if column.data_type == planned.key_column => {}
             Some(column) => lines.push(format!(
-                "`ProductID` of {label} is {}, and the key of `{}` is {}",
+                "`ProductID` of {label} is {}, but the key of `{}` is {}",
                 named(&column.data_type),
                 planned.table,
                 named(&planned.key_column)
@@ -261,7 +263,9 @@ impl Found {
             None => lines.push(format!("`ProductID` of {label} is missing")),
         }
         if self.columns_of(CHANGE_LOG).count() > 4 {
-            lines.push(format!("{label} has columns that are not shopMaster's"));
+            lines.push(format!(
+                "{label} has columns that do not belong to shopMaster"
+            ));
         }
         if !self
             .indexes
@@ -282,7 +286,10 @@ impl Found {
                 && ["TR", "C", "F"].contains(&&*object.kind)
                 && !object.is_our_trigger();
             if hangs {
-                lines.push(format!("`{}` on {label} is not shopMaster's", object.name));
+                lines.push(format!(
+                    "`{}` on {label} does not belong to shopMaster",
+                    object.name
+                ));
             }
         }
         lines
@@ -300,7 +307,7 @@ impl Found {
             && self.columns_of(OWNER).count() == 2
     }
 
-    /// Whether our trigger is on, with the text of this version.
+    /// Whether shopMaster's trigger is enabled, with the text of this version.
     pub(crate) fn is_trigger_good(&self, planned: &Planned) -> bool {
         self.planned_trigger(planned)
             .is_some_and(|trigger| !trigger.is_disabled && !trigger.differs_from(planned.trigger()))
@@ -314,12 +321,12 @@ impl Found {
         })
     }
 
-    /// Every trigger of ours, on whatever table.
+    /// All of shopMaster's triggers, on any table.
     pub(crate) fn our_triggers(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().filter(|object| object.is_our_trigger())
     }
 
-    /// An object of ours in our schema.
+    /// One of shopMaster's objects in its schema.
     pub(crate) fn get(&self, name: &str) -> Option<&Object> {
         self.objects
             .iter()
@@ -337,7 +344,8 @@ impl Found {
             .filter(move |column| column.table.eq_ignore_ascii_case(table))
     }
 
-    /// Told by what nobody else would write: the columns of our tables, our ChangeLog in our view.
+    /// Whether the object is shopMaster's, recognized by what no other program would write: the columns of its
+    /// tables, and its ChangeLog in its view.
     fn is_our(&self, object: &Object) -> bool {
         if !object.is_ours() {
             return false;

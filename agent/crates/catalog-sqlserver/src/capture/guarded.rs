@@ -1,14 +1,14 @@
-//! Batches that are safe by themselves: whoever runs one in another database, after a batch that failed, or
-//! alone, changes nothing, and is told so.
+//! Batches that are safe on their own: a batch that is run in another database, after a batch that failed, or
+//! alone, changes nothing and says so.
 //!
-//! Management Studio, and `sqlcmd` without `-b`, go on after a batch that failed. So each batch looks for what
-//! it stands on, and does all of its work in one transaction or none.
+//! Management Studio, and `sqlcmd` without `-b`, continue after a batch that failed. So each batch checks what
+//! it depends on, and does all of its work in one transaction, or none.
 
 use shopmaster_catalog::template::fill;
 
 use crate::quote::literal;
 
-/// One batch in the making.
+/// A batch that is being built.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     head: &'static str,
@@ -18,7 +18,7 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    /// Does nothing yet, and that in this database alone. `head` names and explains it, in comments.
+    /// An empty batch that runs only in this database. `head` names and explains it, in comments.
     pub(crate) fn new(head: &'static str, database: &str) -> Self {
         Self {
             head,
@@ -28,7 +28,7 @@ impl Guarded {
         }
     }
 
-    /// Refuses to do anything where `condition` holds, for this reason.
+    /// Makes the batch refuse to do anything if `condition` is true, for this reason.
     pub(crate) fn refuse(&mut self, condition: &str, reason: &str) {
         let text = fill(
             include_str!("../sql/refuse.sql"),
@@ -40,8 +40,8 @@ impl Guarded {
         self.refusals.push_str(&text);
     }
 
-    /// Refuses where a trigger of ours is there that is not one of these, which it drops: what such a trigger
-    /// writes to must stay.
+    /// Makes the batch refuse if shopMaster has a trigger other than these, which the batch drops: what such a
+    /// trigger writes to must stay.
     pub(crate) fn refuse_other_triggers(&mut self, dropped: &[String]) {
         let others = dropped.iter().map(|trigger| {
             let trigger = literal(trigger);
@@ -57,7 +57,7 @@ impl Guarded {
         );
     }
 
-    /// Refuses a login that may not see whether this table has a trigger of ours.
+    /// Makes the batch refuse a login that may not see whether this table has one of shopMaster's triggers.
     pub(crate) fn refuse_the_blind(&mut self, table: &str) {
         let condition = fill(
             include_str!("../sql/triggers_are_hidden.sql"),
@@ -71,7 +71,7 @@ impl Guarded {
         );
     }
 
-    /// Refuses where the ChangeLog is missing, which a trigger needs.
+    /// Makes the batch refuse if the ChangeLog is missing, which a trigger needs.
     pub(crate) fn refuse_without_log(&mut self) {
         self.refuse(
             "OBJECT_ID(N'[shopmaster].[ChangeLog]', N'U') IS NULL",
@@ -79,7 +79,7 @@ impl Guarded {
         );
     }
 
-    /// Refuses where there is a ChangeLog already.
+    /// Makes the batch refuse if there is already a ChangeLog.
     pub(crate) fn refuse_another_log(&mut self) {
         self.refuse(
             "OBJECT_ID(N'[shopmaster].[ChangeLog]') IS NOT NULL",
@@ -87,16 +87,16 @@ impl Guarded {
         );
     }
 
-    /// A statement, or some.
+    /// Adds one or more statements.
     pub(crate) fn run(&mut self, statement: &str) {
         for line in statement.trim_end().lines() {
-            // Lines of a text in quotes must stay as they are, and so nothing is indented.
+            // The lines of a string literal must not change, so nothing is indented.
             self.statements.push_str(line);
             self.statements.push('\n');
         }
     }
 
-    /// A statement that has to be alone in its batch: it gets one of its own, inside of this.
+    /// Adds a statement that must be alone in its batch: it gets a batch of its own inside this one.
     pub(crate) fn run_alone(&mut self, statement: &str) {
         let inner = literal(statement.trim_end());
         self.run(&format!("EXEC({inner});"));
@@ -121,7 +121,7 @@ impl Guarded {
     }
 }
 
-/// A text as `RAISERROR` takes it, for which a per cent sign begins a place.
+/// Escapes a text for `RAISERROR`, for which a percent sign begins a placeholder.
 fn message(text: &str) -> String {
     literal(&text.replace('%', "%%"))
 }

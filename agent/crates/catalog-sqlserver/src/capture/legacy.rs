@@ -1,4 +1,4 @@
-//! What the old program left in a database, told from what only looks like it.
+//! What the old program left in a database, told from what only looks similar.
 
 use shopmaster_catalog::template::fill;
 use tiberius::Row;
@@ -12,10 +12,10 @@ use crate::{
     session::Session,
 };
 
-/// What the old program's table is renamed to.
+/// The name that the old program's table gets.
 pub(crate) const KEPT: &str = "ChangeLog_shopmaster_old";
 
-/// The columns of the old program's ChangeLog, in their order.
+/// The columns of the old program's ChangeLog, in order, with their possible types.
 const COLUMNS: [(&str, &[&str]); 8] = [
     ("LogID", &["int"]),
     ("ChangeType", &["nvarchar"]),
@@ -27,7 +27,7 @@ const COLUMNS: [(&str, &[&str]); 8] = [
     ("ChangeDateTime", &["datetime"]),
 ];
 
-/// The words of its triggers; names of one and two letters are aliases.
+/// The words in the old program's triggers; names of one or two letters are aliases.
 const WORDS: [&str; 55] = [
     "CREATE",
     "ALTER",
@@ -86,14 +86,14 @@ const WORDS: [&str; 55] = [
     "ORDER",
 ];
 
-/// The old program's objects that serve the product table, and what only looks like them.
+/// The old program's objects for the product table, and objects that only look like them.
 #[derive(Debug, Default)]
 pub(crate) struct Old {
     pub(crate) log: Option<Log>,
     pub(crate) triggers: Vec<OldTrigger>,
-    /// What has such a name and is the shop's own, a line each, for people.
+    /// Objects with such a name that are the shop's own, one line each, for people.
     pub(crate) lookalikes: Vec<String>,
-    /// What else names the log: it would fail without it.
+    /// Other objects that use the log, and would fail without it.
     pub(crate) users: Vec<String>,
     /// The name that the log will have.
     pub(crate) kept: String,
@@ -106,7 +106,7 @@ pub(crate) struct Log {
     name: String,
 }
 
-/// A trigger of the old program's on the product table.
+/// One of the old program's triggers on the product table.
 #[derive(Debug)]
 pub(crate) struct OldTrigger {
     pub(crate) schema: String,
@@ -115,7 +115,7 @@ pub(crate) struct OldTrigger {
 }
 
 impl Old {
-    /// Reads what is there: one round trip.
+    /// Reads what is there, in one round trip.
     pub(crate) async fn read(session: &mut Session, table: &Table) -> QueryResult<Self> {
         let mut results = session.batch(&found_text(table)).await?.into_iter();
         let mut next = || results.next().unwrap_or_default();
@@ -161,7 +161,7 @@ impl Old {
             }
             if !is_old_log(&columns) {
                 self.lookalikes.push(format!(
-                    "the table `{schema}.{name}` has other columns than the old program's: it is the shop's own and stays"
+                    "the columns of the table `{schema}.{name}` differ from the old program's: the table is the shop's own and stays"
                 ));
                 continue;
             }
@@ -185,7 +185,7 @@ impl Old {
             let reason = if parent_id != Some(table.object_id) {
                 Some(format!("is on `{schema}.{parent}`"))
             } else if !is_old_trigger(&name, &definition, table) {
-                Some("does other things than the old program's".to_owned())
+                Some("does something different from the old program's".to_owned())
             } else {
                 None
             };
@@ -226,25 +226,25 @@ impl Old {
 }
 
 impl Log {
-    /// As T-SQL has it.
+    /// The name, quoted for T-SQL.
     pub(crate) fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
     }
 
-    /// For people.
+    /// The name, for people.
     pub(crate) fn label(&self) -> String {
         format!("{}.{}", self.schema, self.name)
     }
 }
 
 impl OldTrigger {
-    /// As T-SQL has it.
+    /// The name, quoted for T-SQL.
     pub(crate) fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
     }
 }
 
-/// What reads what is there.
+/// The statement that reads what is there.
 pub(crate) fn found_text(table: &Table) -> String {
     fill(
         include_str!("../sql/old_found.sql"),
@@ -252,7 +252,8 @@ pub(crate) fn found_text(table: &Table) -> String {
     )
 }
 
-/// The columns are given as name, type and whether they count by themselves.
+/// Whether a table with these columns is the old program's ChangeLog. They are given as name, type and whether
+/// they are identity columns.
 fn is_old_log(columns: &[(String, String, bool)]) -> bool {
     columns.len() == COLUMNS.len()
         && columns
@@ -265,8 +266,9 @@ fn is_old_log(columns: &[(String, String, bool)]) -> bool {
             })
 }
 
-/// Whether a trigger of one of the three names is the old program's: it touches nothing but `inserted`,
-/// `deleted` and ChangeLog, and writes there. Of the one for INSERT the text is known, and so more is asked.
+/// Whether a trigger with one of the three names is the old program's: it uses only `inserted`, `deleted` and
+/// ChangeLog, and writes to ChangeLog. The text of the trigger for INSERT is known, so it is checked more
+/// strictly.
 fn is_old_trigger(name: &str, definition: &str, table: &Table) -> bool {
     let tokens = tokens(definition);
     let has = |word: &str| tokens.iter().any(|token| token.names(word));
@@ -293,8 +295,8 @@ fn is_old_trigger(name: &str, definition: &str, table: &Table) -> bool {
         && !["UPDATE", "DELETE", "deleted"].iter().any(|word| has(word))
 }
 
-/// Whether the product table is named behind the trigger's head, and something else than the log is written:
-/// the table, or an alias that may be its own.
+/// Whether the product table is named after the trigger's head, and something other than the log is written to:
+/// the table, or an alias that may stand for it.
 fn may_write_table(tokens: &[Token], table: &Table) -> bool {
     let head = tokens.iter().position(|token| token.is("AS"));
     let body = &tokens[head.map_or(0, |place| place + 1)..];
@@ -308,7 +310,7 @@ fn may_write_table(tokens: &[Token], table: &Table) -> bool {
     writes_other && body.iter().any(|token| token.names(&table.name))
 }
 
-/// Whether a name begins with the log, after a schema or without.
+/// Whether the tokens begin with the log's name, with or without a schema.
 fn in_changelog<'a>(tokens: impl Iterator<Item = &'a Token>) -> bool {
     let name: Vec<_> = tokens.take(3).collect();
     match name.as_slice() {
@@ -318,20 +320,20 @@ fn in_changelog<'a>(tokens: impl Iterator<Item = &'a Token>) -> bool {
     }
 }
 
-/// A short word, a number or a variable. `Log` is rather a table.
+/// Whether a word is an alias: a short word, a number or a variable. `Log` counts as a table.
 fn is_alias(word: &str) -> bool {
     word.len() <= 2
         || ["INS", "DEL", "NEW", "OLD"].contains(&word)
         || word.starts_with(|first: char| first.is_ascii_digit() || first == '@')
 }
 
-/// `word` is in upper case.
+/// Whether `word`, in upper case, is a name that the old program's triggers use.
 fn is_known_name(word: &str, name: &str, table: &Table) -> bool {
     let is = |other: &str| word == other.to_uppercase();
     WORDS.contains(&word) || is(name) || is(&table.name) || is(&table.schema)
 }
 
-/// The first name for the log that nothing has.
+/// The first free name for the log.
 fn free(taken: impl Fn(&str) -> bool) -> String {
     let mut name = KEPT.to_owned();
     let mut number = 2;

@@ -1,4 +1,4 @@
-//! Installing, removing and watching the capture.
+//! Installing, removing and inspecting capture.
 
 use shopmaster_catalog::{CapturePlan, CaptureStatus, CatalogError, InstallOptions};
 
@@ -39,7 +39,7 @@ pub(crate) async fn plan(session: &mut Session, table: &Table) -> QueryResult<Ca
     let planned = Planned::new(table)?;
     let found = Found::read(session).await?;
     if found.lacks_trigger(&planned) {
-        // A trigger that is there and cannot be seen would be made a second time.
+        // A trigger that exists but is hidden would be created a second time.
         Rights::read(session, table).await?.check_sight()?;
     }
     Ok(CapturePlan {
@@ -48,7 +48,7 @@ pub(crate) async fn plan(session: &mut Session, table: &Table) -> QueryResult<Ca
     })
 }
 
-/// Makes everything as planned, and proves that it works. False when it was so already.
+/// Installs everything as planned, and tests that it works. False when it was already as planned.
 ///
 /// It can be called again after a failure at any point: it does what is left to do.
 pub(crate) async fn install(
@@ -68,20 +68,20 @@ pub(crate) async fn install(
     Ok(differs)
 }
 
-/// Takes everything of ours away. False when nothing of ours was there.
+/// Removes everything of shopMaster's. False when nothing of shopMaster's was installed.
 pub(crate) async fn remove(session: &mut Session, options: &SqlServerOptions) -> QueryResult<bool> {
     let found = Found::read(session).await?;
     if found.is_empty() {
         return Ok(false);
     }
     found.check_schema()?;
-    // Whatever has become of the product table and of its key: what is ours goes.
+    // shopMaster's objects are removed whatever has happened to the product table and its key.
     let table = table_of_triggers(session, options).await?;
     run(session, &steps::removing(&found, None, table.as_deref())).await?;
     Ok(true)
 }
 
-/// The product table, as T-SQL has it; none when there is no such table, and so no trigger of it.
+/// The product table, quoted for T-SQL; none when the table, and so its trigger, does not exist.
 async fn table_of_triggers(
     session: &mut Session,
     options: &SqlServerOptions,
@@ -89,7 +89,7 @@ async fn table_of_triggers(
     match guards::read(session, options).await {
         Ok(table) => Ok(Some(table.quoted())),
         Err(QueryError::Known(CatalogError::NoVisibleTable(_))) => Ok(None),
-        // It is there, whatever is wrong with it.
+        // The table exists, whatever is wrong with it.
         Err(QueryError::Known(_)) => Ok(Some(TableName::parse(&options.table)?.quoted())),
         Err(fault) => Err(fault),
     }
@@ -106,7 +106,7 @@ pub(crate) async fn status(session: &mut Session, table: &Table) -> QueryResult<
     let mut lines = Vec::new();
     if let Some(reason) = table.unfit() {
         lines.push(format!(
-            "`{}` cannot be the key any more: {reason}",
+            "`{}` can no longer be the key: {reason}",
             table.id.name
         ));
     }
@@ -129,10 +129,10 @@ pub(crate) async fn status(session: &mut Session, table: &Table) -> QueryResult<
     Ok(CaptureStatus::Drifted(lines))
 }
 
-/// What names the product table's present body: another one was made, or another was given its name, or our
-/// trigger on it was made anew. None for a view, which has no body.
+/// Identifies the product table's current storage: it changes when the table was recreated, another table was
+/// given its name, or shopMaster's trigger on it was recreated. None for a view, which has no storage.
 ///
-/// Rebuilding an index, adding a column and loading rows change nothing of it.
+/// Rebuilding an index, adding a column and loading rows do not change it.
 pub(crate) async fn table_identity(
     session: &mut Session,
     table: &Table,
@@ -154,7 +154,7 @@ pub(crate) async fn table_identity(
     )))
 }
 
-/// Scripts have settings of their own: the session is not used again.
+/// Runs a script. Scripts change the session's settings, so the session is not used again.
 async fn run(session: &mut Session, script: &Script) -> QueryResult<()> {
     let done = script.run(session).await;
     session.retire();

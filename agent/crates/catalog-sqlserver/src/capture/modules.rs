@@ -1,4 +1,4 @@
-//! Procedures, functions, triggers and views of the shop's database that write the product table.
+//! Procedures, functions, triggers and views of the shop's database that write to the product table.
 
 use shopmaster_catalog::template::fill;
 use tiberius::{Row, ToSql};
@@ -12,7 +12,7 @@ use crate::{
     sight::{Look, Sight},
 };
 
-/// The names of the table, and what the modules do by them.
+/// Finds the names of the table, and what the modules do through them.
 pub(crate) async fn look(
     session: &mut Session,
     table: &Table,
@@ -42,7 +42,7 @@ pub(crate) async fn look(
     Ok(targets)
 }
 
-/// Every name of the table: what is a synonym of it, what is a view of it, and what is one of those.
+/// Every name of the table, including its synonyms and views, and the synonyms and views of those.
 async fn targets(session: &mut Session, table: &Table, database: &str) -> QueryResult<Targets> {
     let mut targets = Targets::of(database, &table.schema, &table.name);
     let rows = session
@@ -65,7 +65,7 @@ async fn targets(session: &mut Session, table: &Table, database: &str) -> QueryR
     }
 }
 
-/// Encrypted modules that use the table; all of them where nobody says which do.
+/// Encrypted modules that use the table; all encrypted modules where the server does not say which ones do.
 async fn encrypted(
     session: &mut Session,
     table: &Table,
@@ -99,24 +99,24 @@ async fn encrypted(
     Ok(encrypted)
 }
 
-/// What names one of the table's names.
+/// Objects whose text contains one of the table's names.
 async fn named(session: &mut Session, sql: &str, targets: &Targets) -> QueryResult<Vec<Row>> {
     let needles = targets.needles();
     let parameters: Vec<_> = needles.iter().map(|name| name as &dyn ToSql).collect();
     session.rows(sql, &parameters).await
 }
 
-/// Views whose text has one of so many names in it; parameters: the names.
+/// Finds views whose text contains one of this many names; parameters: the names.
 pub(crate) fn views_text(names: usize) -> String {
     defined(include_str!("../sql/views.sql"), names)
 }
 
-/// Modules whose text has one of so many names in it, and `OUTPUT`; parameters: the names.
+/// Finds modules whose text contains one of this many names, and `OUTPUT`; parameters: the names.
 pub(crate) fn modules_text(names: usize) -> String {
     defined(include_str!("../sql/modules.sql"), names)
 }
 
-/// What depends on the table; parameters: its object id, and its names.
+/// Finds what depends on the table; parameters: the table's object id, and its names.
 pub(crate) fn depending_text(names: usize) -> String {
     let places = (0..names).map(|n| format!("CAST(@P{} AS nvarchar(128))", n + 2));
     let places = places.collect::<Vec<_>>().join(", ");

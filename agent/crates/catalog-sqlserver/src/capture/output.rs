@@ -1,8 +1,7 @@
-//! Finds statements that give back the rows that they wrote.
+//! Finds statements that return the rows that they wrote.
 //!
-//! `UPDATE … OUTPUT inserted.x …` without `INTO` is refused (error 334) as soon as its table has a trigger
-//! for what the statement does.
-//! Source: <https://learn.microsoft.com/en-us/sql/t-sql/queries/output-clause-transact-sql>.
+//! `UPDATE … OUTPUT inserted.x …` without `INTO` fails (error 334) once its table has a trigger for what the
+//! statement does. Source: <https://learn.microsoft.com/en-us/sql/t-sql/queries/output-clause-transact-sql>.
 
 use std::{collections::HashSet, ops::Range};
 
@@ -15,34 +14,34 @@ use crate::lexer::{Token, tokens};
 #[cfg(test)]
 mod tests;
 
-/// What begins another statement. A branch of a MERGE begins like one.
+/// The words that begin a new statement. A branch of a MERGE begins in the same way.
 const STARTS: [&str; 16] = [
     "INSERT", "UPDATE", "DELETE", "MERGE", "EXEC", "EXECUTE", "IF", "ELSE", "WHILE", "BEGIN",
     "DECLARE", "RETURN", "PRINT", "COMMIT", "ROLLBACK", "GO",
 ];
-/// What ends an OUTPUT clause.
+/// The words that end an OUTPUT clause.
 const BEHIND: [&str; 8] = [
     "INTO", "VALUES", "SELECT", "WHERE", "FROM", "DEFAULT", "OPTION", "OUTPUT",
 ];
-/// Behind these `OUTPUT` is a column's name.
+/// The words after which `OUTPUT` is the name of a column.
 const BEFORE_A_NAME: [&str; 26] = [
     "SET", "SELECT", "DISTINCT", "WHERE", "AND", "OR", "NOT", "ON", "BY", "LIKE", "IN", "BETWEEN",
     "IS", "AS", "WHEN", "THEN", "ELSE", "CASE", "FROM", "JOIN", "INTO", "USING", "INSERT",
     "UPDATE", "DELETE", "MERGE",
 ];
-/// What a table is named behind.
+/// The words after which a table is named.
 const SOURCES: [&str; 6] = ["FROM", "JOIN", "APPLY", "USING", "INTO", "MERGE"];
-/// What stands where an alias would, and is none.
+/// The words that can stand in the place of an alias, but are not aliases.
 const NO_ALIAS: [&str; 27] = [
     "AS", "WHERE", "SET", "ON", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "OUTER", "JOIN", "WITH",
     "GROUP", "ORDER", "HAVING", "OUTPUT", "FROM", "UNION", "EXCEPT", "WHEN", "OPTION", "USING",
     "VALUES", "SELECT", "DEFAULT", "EXEC", "EXECUTE",
 ];
 
-/// What statements of `text` do to the table while they give back what they wrote.
+/// What the statements of `text` do to the table while they return what they wrote.
 ///
-/// `is_here` tells that the text runs in the table's own database, so that a name without a database is
-/// one of this database.
+/// `is_here` says that the text runs in the table's own database, so that a name without a database refers to
+/// this database.
 pub(crate) fn breaking(text: &str, targets: &Targets, is_here: bool) -> Actions {
     let tokens = tokens(text);
     let text = Text {
@@ -63,24 +62,24 @@ struct Text<'a> {
     is_here: bool,
 }
 
-/// A name that a statement gives to something.
+/// A name that a statement defines.
 struct Binding {
-    /// Where the name stands.
+    /// The position of the name.
     at: usize,
     name: String,
     source: Source,
-    /// `WITH name AS (…)`, which stands before its statement.
+    /// Whether it is `WITH name AS (…)`, which stands before its statement.
     is_expression: bool,
 }
 
 enum Source {
     Named(Dotted),
-    /// What is in the parentheses.
+    /// A query in parentheses: the range of its tokens.
     Query(Range<usize>),
 }
 
 impl Text<'_> {
-    /// What the statement does whose verb stands at `at`, if it is one that a trigger breaks.
+    /// What the statement whose verb is at `at` does, if a trigger breaks it.
     fn breaking_at(&self, at: usize) -> Option<Actions> {
         let actions = verb(&self.tokens[at])?;
         let end = end(self.tokens, at);
@@ -95,7 +94,7 @@ impl Text<'_> {
         })
     }
 
-    /// Whether a target is the table, by a name of its own, by an alias, or through a query that names it.
+    /// Whether a target is the table, by one of its names, by an alias, or through a query that names it.
     fn is_table(&self, target: Dotted, statement: Range<usize>) -> bool {
         let mut seen = HashSet::new();
         let mut open = vec![target];
@@ -129,7 +128,7 @@ impl Text<'_> {
     }
 }
 
-/// What a verb does; none within for MERGE, whose branches tell.
+/// What a verb does; the inner value is none for MERGE, whose branches decide.
 fn verb(token: &Token) -> Option<Option<Actions>> {
     let Token::Word(word) = token else {
         return None;
@@ -156,14 +155,14 @@ fn branches(statement: &[Token]) -> Actions {
     }
 }
 
-/// Where the statement ends whose verb stands at `at`.
+/// Where the statement whose verb is at `at` ends.
 fn end(tokens: &[Token], at: usize) -> usize {
     let is_merge = tokens[at].is("MERGE");
     let (mut depth, mut cases) = (0_usize, 0_usize);
     for (place, token) in tokens.iter().enumerate().skip(at + 1) {
         match token {
             Token::Sign('(') => depth += 1,
-            // It stands in parentheses itself.
+            // The statement itself is in parentheses.
             Token::Sign(')') if depth == 0 => return place,
             Token::Sign(')') => depth -= 1,
             _ if depth > 0 => {}
@@ -178,7 +177,7 @@ fn end(tokens: &[Token], at: usize) -> usize {
     tokens.len()
 }
 
-/// What is behind `TOP (n) PERCENT`, `INTO` and `FROM`.
+/// What follows `TOP (n) PERCENT`, `INTO` and `FROM`.
 fn behind_top(statement: &[Token]) -> &[Token] {
     let mut rest = statement;
     if rest.first().is_some_and(|token| token.is("TOP")) {
@@ -209,7 +208,7 @@ fn has_bare_output(statement: &[Token]) -> bool {
     })
 }
 
-/// The tokens that are in no parentheses, with the opening ones.
+/// The tokens outside parentheses, including the opening parentheses.
 fn outside(tokens: &[Token]) -> impl Iterator<Item = &Token> {
     let mut depth = 0_usize;
     tokens.iter().filter(move |token| match token {
@@ -225,7 +224,7 @@ fn outside(tokens: &[Token]) -> impl Iterator<Item = &Token> {
     })
 }
 
-/// Whether an `OUTPUT` is a clause, and not a column of that name.
+/// Whether an `OUTPUT` is a clause, and not a column with that name.
 fn is_clause(before: Option<&Token>, behind: &[&Token]) -> bool {
     let is_name = match before {
         None => true,
@@ -241,14 +240,14 @@ fn is_clause(before: Option<&Token>, behind: &[&Token]) -> bool {
     !is_name && has_expression
 }
 
-/// Every name that the text gives to something.
+/// Every name that the text defines.
 fn bindings(tokens: &[Token]) -> Vec<Binding> {
     let expressions = (0..tokens.len()).filter_map(|at| expression(tokens, at));
     let aliases = (0..tokens.len()).filter_map(|at| alias(tokens, at));
     expressions.chain(aliases).collect()
 }
 
-/// `name AS (…)` and `name (columns) AS (…)`.
+/// The name that `name AS (…)` or `name (columns) AS (…)` defines at `at`.
 fn expression(tokens: &[Token], at: usize) -> Option<Binding> {
     let is_first = at
         .checked_sub(1)
@@ -268,7 +267,7 @@ fn expression(tokens: &[Token], at: usize) -> Option<Binding> {
     })
 }
 
-/// `FROM Products AS p` and `JOIN (…) p`; `at` is where the first word stands.
+/// The alias that `FROM Products AS p` or `JOIN (…) p` defines; `at` is the position of the first word.
 fn alias(tokens: &[Token], at: usize) -> Option<Binding> {
     let is_source = tokens[at].is_sign(',') || tokens[at].is_one_of(&SOURCES);
     let source = at + 1;
@@ -293,7 +292,7 @@ fn alias(tokens: &[Token], at: usize) -> Option<Binding> {
     })
 }
 
-/// What is in the parentheses that open at `at`.
+/// The range of the tokens in the parentheses that open at `at`.
 fn query(tokens: &[Token], at: usize) -> Option<Range<usize>> {
     if !tokens.get(at)?.is_sign('(') {
         return None;

@@ -1,4 +1,4 @@
-//! The objects of ours as they should be.
+//! shopMaster's objects as they should be.
 
 use shopmaster_catalog::{CatalogError, template::fill};
 
@@ -11,7 +11,7 @@ use crate::{
     schema::{Table, label},
 };
 
-/// The statements that make our objects over one product table.
+/// The statements that create shopMaster's objects for one product table.
 #[derive(Debug)]
 pub(crate) struct Planned {
     /// The product table's owner, quoted.
@@ -20,10 +20,10 @@ pub(crate) struct Planned {
     pub(crate) table_id: i32,
     /// The product table, for people.
     pub(crate) table: String,
-    /// The product table, as T-SQL has it.
+    /// The product table, quoted for T-SQL.
     pub(crate) quoted_table: String,
     pub(crate) key_column: DataType,
-    /// The trigger's schema: the product table's.
+    /// The trigger's schema, which is the product table's.
     pub(crate) schema: String,
     pub(crate) trigger_name: String,
     pub(super) key: KeyType,
@@ -44,7 +44,7 @@ impl Planned {
         })?;
         let Some(owner) = &table.owner else {
             let reason =
-                "this login may not see who owns it, and shopMaster's objects need the same owner";
+                "this login may not see its owner, and shopMaster's objects need the same owner";
             return Err(CatalogError::Unsafe {
                 table: label(table),
                 reason: reason.to_owned(),
@@ -71,23 +71,23 @@ impl Planned {
         })
     }
 
-    /// The trigger's statement.
+    /// The statement that creates the trigger.
     pub(crate) fn trigger(&self) -> &str {
         &self.trigger
     }
 
-    /// Whether it has a text that an earlier version installed.
+    /// Whether the trigger has a text that an earlier version installed.
     pub(crate) fn is_earlier_trigger(&self, trigger: &Object) -> bool {
         let is = |earlier: &String| trigger.is_text(earlier);
         self.earlier_triggers.iter().any(is)
     }
 
-    /// The trigger, as T-SQL has it.
+    /// The trigger's name, quoted for T-SQL.
     pub(crate) fn quoted_trigger(&self) -> String {
         qualified(&self.schema, &self.trigger_name)
     }
 
-    /// The trigger, as it is in the catalogue views.
+    /// The trigger's name, as in the catalog views.
     pub(crate) fn trigger_label(&self) -> String {
         format!("{}.{}", self.schema, self.trigger_name)
     }
@@ -95,7 +95,7 @@ impl Planned {
 
 fn trigger(template: &str, table: &Table, key: &KeyType) -> String {
     let id = identifier(&table.id.name);
-    // The server does not tell of a computed column whether it was set.
+    // For a computed column, the server does not say whether it was set.
     let (if_key_set, key_kept) = match table.id.is_computed {
         true => (String::new(), String::new()),
         false => (
@@ -117,8 +117,8 @@ fn trigger(template: &str, table: &Table, key: &KeyType) -> String {
     )
 }
 
-/// Equal to the last byte, so that a key that only changed its spelling is another key. The plain comparison
-/// is there for the server's joins, which know nothing of bytes.
+/// The condition that a key is equal to the last byte, so that a key that changed only its spelling is a
+/// different key. The plain comparison is included for the server's joins, which cannot use the bytes.
 fn same_key(key: &KeyType, id: &str) -> String {
     let (new, old) = (format!("i.{id}"), format!("d.{id}"));
     let (new_bytes, old_bytes) = (key.exact(&new), key.exact(&old));

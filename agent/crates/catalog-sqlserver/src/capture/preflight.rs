@@ -1,4 +1,4 @@
-//! The preflight: whether the table can be served and captured, a verdict for each check. Read only.
+//! The preflight: whether the table can be served and captured, with a verdict for each check. Changes nothing.
 
 use shopmaster_catalog::{
     CatalogError, Check, InstallOptions,
@@ -37,16 +37,16 @@ use crate::{
 /// Why a view is not captured, for people.
 pub(crate) const A_VIEW: &str = "it is a view, which has no rows of its own to capture";
 
-const OPERATION: &str = "be inspected";
+const OPERATION: &str = "inspect the product table";
 
-/// SQL Server 2008.
+/// The oldest supported version: SQL Server 2008.
 const OLDEST: u32 = 10;
-/// SQL Server 2016: policies that hide rows from a login.
+/// The first version with security policies, which hide rows from a login: SQL Server 2016.
 const FIRST_WITH_POLICIES: u32 = 13;
-/// SQL Server 2005, as which databases of 2008 may still behave.
+/// The oldest supported compatibility level: SQL Server 2005, which databases on 2008 may still use.
 const OLDEST_BEHAVIOUR: i32 = 90;
 
-/// Every check over an open session.
+/// Makes every check, on an open session.
 pub(crate) async fn inspect(session: &mut Session, options: &SqlServerOptions) -> Vec<Check> {
     let mut report = Report::default();
     if let Err(fault) = look(session, options, &mut report).await {
@@ -76,7 +76,7 @@ pub(crate) async fn price(
     Ok(finding.check("catalog.price_type"))
 }
 
-/// The first failure that nobody agreed to, for who is about to install.
+/// Returns the first failure that the user did not agree to, before capture is installed.
 pub(crate) async fn refuse(
     session: &mut Session,
     options: &SqlServerOptions,
@@ -90,7 +90,7 @@ pub(crate) async fn refuse(
     })
 }
 
-/// Whether the table can be captured, as far as its columns tell.
+/// Checks that the table can be captured, judging by its columns.
 pub(crate) fn fit(table: &Table) -> QueryResult<()> {
     is_table(table)?;
     match table.unfit() {
@@ -99,7 +99,7 @@ pub(crate) fn fit(table: &Table) -> QueryResult<()> {
     }
 }
 
-/// Looks, until something is missing that the next check stands on.
+/// Makes the checks, until something is missing that the next check depends on.
 async fn look(
     session: &mut Session,
     options: &SqlServerOptions,
@@ -136,7 +136,7 @@ async fn look(
     capture(session, &table, report).await
 }
 
-/// The server, and the table on it; none when one of them ends the rest.
+/// Checks the server and the table; none when a failure prevents the other checks.
 async fn open(
     session: &mut Session,
     options: &SqlServerOptions,
@@ -154,13 +154,13 @@ async fn open(
     report.begin("catalog.table");
     let table = match Table::facts(session, options).await {
         Err(QueryError::Known(error @ CatalogError::NoColumn { .. })) => {
-            report.end(Ok(good(format!("the table `{}` is there", options.table))));
+            report.end(Ok(good(format!("found the table `{}`", options.table))));
             report.add("catalog.columns", Err(error.into()));
             return Ok(None);
         }
         facts => facts?,
     };
-    report.end(Ok(good(format!("the table `{}` is there", label(&table)))));
+    report.end(Ok(good(format!("found the table `{}`", label(&table)))));
     report.begin("catalog.columns");
     guards::check(session, &table).await?;
     let hidden = match table.kind == Kind::Table && server.major() >= FIRST_WITH_POLICIES {
@@ -171,7 +171,7 @@ async fn open(
     Ok(Some((server, table)))
 }
 
-/// What is ours, or would be.
+/// Checks capture: what is installed, or would be installed.
 async fn capture(session: &mut Session, table: &Table, report: &mut Report) -> QueryResult<()> {
     report.begin("catalog.names");
     let mut found = Found::read(session).await?;
@@ -250,7 +250,7 @@ fn database(server: &Server) -> QueryResult<Finding> {
     {
         return Ok(warning(
             format!(
-                "the database `{name}` has the compatibility level {level}, below the {OLDEST_BEHAVIOUR} that shopMaster's statements were written for"
+                "the database `{name}` has compatibility level {level}; shopMaster's statements were written for {OLDEST_BEHAVIOUR} and above"
             ),
             "Try capture on a copy of the database first, or use scan mode: `shopmasterctl configure --capture scan`",
         ));
@@ -258,16 +258,16 @@ fn database(server: &Server) -> QueryResult<Finding> {
     if let Some(access) = &server.reserved_for {
         return Ok(warning(
             format!("the database `{name}` is in {access} mode"),
-            "Check who reserved it: others than this login may be locked out, or this one soon",
+            "Check why it was reserved: other logins may be locked out, and soon this one too",
         ));
     }
     if server.closes {
         return Ok(warning(
             format!(
-                "the database `{name}` has AUTO_CLOSE on: the server opens it anew for each of shopMaster's looks"
+                "the database `{name}` has AUTO_CLOSE on: the server opens it again whenever shopMaster checks for changes"
             ),
             format!(
-                "Run ALTER DATABASE {} SET AUTO_CLOSE OFF, where the shop's program allows it",
+                "Run ALTER DATABASE {} SET AUTO_CLOSE OFF, if the shop's program allows it",
                 identifier(name)
             ),
         ));
@@ -277,14 +277,14 @@ fn database(server: &Server) -> QueryResult<Finding> {
 
 fn columns(table: &Table, hidden: Option<u64>) -> Finding {
     let text = format!(
-        "the columns `{}`, `{}` and `{}` are there",
+        "found the columns `{}`, `{}` and `{}`",
         table.id.name, table.names.name, table.price.name
     );
     match hidden.filter(|rows| *rows > 0) {
         None => good(text),
         Some(rows) => warning(
-            format!("{text}; but this login is shown {rows} rows fewer than the server counts"),
-            "Run this again; if it stays, ask the DBA for a security policy on the table that hides rows from this login: they would be taken for gone",
+            format!("{text}; but this login sees {rows} rows fewer than the server counts"),
+            "Run this again; if the difference remains, ask the DBA whether a security policy on the table hides rows from this login: they would count as gone from the shop",
         ),
     }
 }
@@ -312,7 +312,7 @@ fn key(table: &Table) -> QueryResult<Finding> {
     match table.ambiguous() {
         Some(reason) => Err(unfit(table, reason)),
         None => Ok(good(format!(
-            "`{}` is never NULL and unique by itself",
+            "`{}` is never NULL and is unique on its own",
             table.id.name
         ))),
     }
@@ -347,7 +347,7 @@ async fn price_type(
         PriceType::Decimal | PriceType::Money(_) | PriceType::Integer => Held::Exact,
     };
     let digits = Digits::new(options.price_digits, None);
-    // It is advice: a table that cannot be read now is for other checks to tell.
+    // The sample is only advice: other checks report a table that cannot be read.
     let sample = products::sample(session, options, table)
         .await
         .unwrap_or_default();
@@ -358,31 +358,31 @@ fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {
     let mut text = match triggers.others().as_slice() {
         [] => "the table has no other triggers".to_owned(),
         names => format!(
-            "the table has triggers of its own, which stay as they are: {}",
+            "the table has other triggers, which stay as they are: {}",
             listed(names)
         ),
     };
     if !triggers.started_by_update().is_empty() {
         text.push_str(
-            "; capture is not proven by writing a row, which would start them, but by its text",
+            "; capture is tested by its text, not by writing a row, which would fire them",
         );
     }
     if server.nested_triggers == Some(false) {
         return warning(
             format!(
-                "{text}; the server's setting `nested triggers` is off: what another trigger writes into the table is not captured"
+                "{text}; the server's setting `nested triggers` is off: what another trigger writes to the table is not captured"
             ),
-            "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; where the shop's program allows it; else a verify finds what is missed, each night",
+            "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; if the shop's program allows it; otherwise the nightly verify finds what capture missed",
         );
     }
     match triggers.instead().as_slice() {
         [] => good(text),
         instead => warning(
             format!(
-                "{text}; {} stands in for writes of the table: only what it writes itself is captured",
+                "{text}; {} replaces writes to the table: only what the trigger itself writes is captured",
                 listed(instead)
             ),
-            "Nothing, if it writes the same rows",
+            "No action needed if it writes the same rows",
         ),
     }
 }
@@ -390,10 +390,10 @@ fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {
 fn names(found: &Found, planned: &Planned) -> Finding {
     match found.other_table(planned) {
         Some(other) => warning(
-            format!("the table `{other}` is captured; installing moves the capture"),
-            "Nothing, if the other table is not served any more",
+            format!("the table `{other}` is captured; installing moves capture to this table"),
+            "No action needed if the other table is no longer served",
         ),
-        None => good("no name of shopMaster's is taken".to_owned()),
+        None => good("the names that shopMaster needs are free".to_owned()),
     }
 }
 

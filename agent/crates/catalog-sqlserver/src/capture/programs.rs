@@ -1,10 +1,10 @@
-//! What programs send by themselves, and no module of the database holds: Entity Framework Core from 7 on
-//! and other libraries write with `OUTPUT` and without `INTO`.
+//! Statements that programs send themselves, so that no module of the database contains them: Entity Framework
+//! Core 7 and later, and other libraries, write with `OUTPUT` and without `INTO`.
 //!
 //! Sources:
 //! <https://learn.microsoft.com/en-us/ef/core/what-is-new/ef-core-7.0/breaking-changes#sqlserver-tables-with-triggers>,
-//! <https://learn.microsoft.com/en-us/ef/core/what-is-new/ef-core-10.0/breaking-changes> (the name that
-//! Entity Framework Core connects by).
+//! <https://learn.microsoft.com/en-us/ef/core/what-is-new/ef-core-10.0/breaking-changes> (the program name with
+//! which Entity Framework Core connects).
 
 use shopmaster_catalog::template::fill;
 use tiberius::{Row, ToSql};
@@ -19,53 +19,53 @@ use crate::{
     sight::{Look, Sight},
 };
 
-/// The first version of Entity Framework Core that writes so.
+/// The first version of Entity Framework Core that writes in this way.
 const EF_CORE_BREAKS: u32 = 7;
-/// How much of a statement is shown.
-const SHOWN: usize = 100;
+/// How many characters of a statement are shown.
+const LONGEST_SHOWN: usize = 100;
 
-/// Libraries that keep a table of their own in the database, and what is known of their writes.
+/// Libraries that keep a table of their own in the database, and what is known about their writes.
 const LIBRARIES: [(&str, Library); 6] = [
     ("__EFMigrationsHistory", Library::EfCore),
     (
         "SequelizeMeta",
         Library::Breaks("Sequelize, unless its model says `hasTrigger`"),
     ),
-    ("_prisma_migrations", Library::May("a Prisma before 3.0")),
-    ("typeorm_metadata", Library::May("a TypeORM before 0.3")),
-    ("migrations", Library::May("a TypeORM before 0.3")),
+    ("_prisma_migrations", Library::May("Prisma before 3.0")),
+    ("typeorm_metadata", Library::May("TypeORM before 0.3")),
+    ("migrations", Library::May("TypeORM before 0.3")),
     (
         "django_migrations",
         Library::May("Django with `return_rows_bulk_insert`"),
     ),
 ];
 
-/// What the names that drivers connect by tell of the programs.
+/// What the program names with which drivers connect reveal about the programs.
 const DRIVERS: [(&str, &str); 4] = [
     (
         "Core Microsoft SqlClient Data Provider",
-        "Entity Framework Core from 7 on writes so",
+        "Entity Framework Core 7 and later sends such statements",
     ),
     (
         "Core .Net SqlClient Data Provider",
-        "Entity Framework Core from 7 on writes so",
+        "Entity Framework Core 7 and later sends such statements",
     ),
-    ("node-mssql", "Sequelize writes so"),
-    ("Tedious", "Sequelize writes so"),
+    ("node-mssql", "Sequelize sends such statements"),
+    ("Tedious", "Sequelize sends such statements"),
 ];
-/// What Entity Framework Core from 10 on connects by, where its program gives no name; the version follows.
+/// The program name of Entity Framework Core 10 and later, unless the program gives one; the version follows.
 const EF_CORE: &str = "EFCore/";
 
 #[derive(Debug, Clone, Copy)]
 enum Library {
-    /// Its table has its version.
+    /// Entity Framework Core, whose table contains its version.
     EfCore,
     Breaks(&'static str),
     May(&'static str),
 }
 
-/// Looks at what the server remembers of statements, at what libraries left in the database, and at who is
-/// connected.
+/// Examines the statements that the server remembers, what libraries left in the database, and which programs
+/// are connected.
 pub(crate) async fn look(
     session: &mut Session,
     targets: &Targets,
@@ -85,7 +85,7 @@ async fn migrations(
 ) -> QueryResult<()> {
     let tables = Look::at(session, include_str!("../sql/migrations.sql"), &[]).await?;
     let Look::Seen(tables) = tables else {
-        evidence.absent("what libraries note in the database");
+        evidence.absent("the tables that libraries keep in the database");
         return Ok(());
     };
     for row in &tables {
@@ -107,7 +107,8 @@ async fn migrations(
     Ok(())
 }
 
-/// The newest migration has the version of what made it: the program's own, or an older one.
+/// The newest migration contains the version of the library that created it: the program's current version, or
+/// an older one.
 async fn ef_core(
     session: &mut Session,
     shown: &str,
@@ -135,7 +136,7 @@ async fn ef_core(
             format!("Entity Framework Core {version} (it wrote {shown})"),
             Actions::ALL,
         ),
-        // Most that are in use today do.
+        // Most versions in use today write in this way.
         None => evidence.breaks(
             format!("Entity Framework Core of an unknown version (it left {shown})"),
             Actions::ALL,
@@ -239,7 +240,7 @@ async fn connected(
     Ok(())
 }
 
-/// A statement that the server remembers.
+/// Judges a statement that the server remembers.
 fn sent(
     row: &Row,
     is_here: bool,
@@ -280,17 +281,17 @@ fn judge_program(program: &str, host: &str, evidence: &mut Evidence) {
     }
 }
 
-/// `8.0.4` and 8, of `8.0.4` and of `8.0.4-preview.1`.
+/// Splits off the major version: from `8.0.4-preview.1`, the result is the same text and 8.
 fn major(version: &str) -> Option<(&str, u32)> {
     let version = version.trim();
     let major = version.split('.').next()?.parse().ok()?;
     Some((version, major))
 }
 
-/// In one line.
+/// A statement on one line, shortened.
 fn shortened(statement: &str) -> String {
     let line = statement.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN) {
+    match line.char_indices().nth(LONGEST_SHOWN) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
@@ -300,12 +301,12 @@ fn parameters<'a>(names: &'a [&'a str]) -> Vec<&'a dyn ToSql> {
     names.iter().map(|name| name as &dyn ToSql).collect()
 }
 
-/// What the server remembers of statements with one of so many names in it; parameters: the names.
+/// Finds statements in the server's plan cache that contain one of this many names; parameters: the names.
 pub(crate) fn plan_cache_text(names: usize) -> String {
     remembered(include_str!("../sql/plan_cache.sql"), "w.sent", names)
 }
 
-/// What the database remembers of statements with one of so many names in it; parameters: the names.
+/// Finds statements in the database's Query Store that contain one of this many names; parameters: the names.
 pub(crate) fn query_store_text(names: usize) -> String {
     remembered(
         include_str!("../sql/query_store.sql"),
@@ -314,7 +315,7 @@ pub(crate) fn query_store_text(names: usize) -> String {
     )
 }
 
-/// The version of a table's newest migration.
+/// Reads the version from a table's newest migration.
 pub(crate) fn newest_migration_text(table: &str) -> String {
     fill(
         include_str!("../sql/newest_migration.sql").trim_end(),
@@ -344,7 +345,7 @@ mod tests {
     fn a_statement_is_shown_in_one_line_and_not_whole() {
         assert_eq!(shortened(" UPDATE a\r\n  SET b = 1"), "UPDATE a SET b = 1");
         let long = shortened(&"ж ".repeat(200));
-        assert_eq!(long.chars().count(), SHOWN + 1);
+        assert_eq!(long.chars().count(), LONGEST_SHOWN + 1);
     }
 
     #[test]

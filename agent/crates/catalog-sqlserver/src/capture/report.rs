@@ -1,4 +1,4 @@
-//! The preflight's findings, a check each.
+//! The preflight's findings, one per check.
 
 use shopmaster_catalog::{CatalogError, Check, finding::Finding};
 
@@ -21,7 +21,7 @@ const CHECKS: [&str; 13] = [
     "catalog.rights",
 ];
 
-/// What was found, check by check: one that fails ends those that stand on it, and no others.
+/// What was found, check by check: a failure prevents only the checks that depend on it.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     findings: Vec<(&'static str, QueryResult<Finding>)>,
@@ -30,19 +30,19 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// The check that whatever fails from here on belongs to.
+    /// Starts a check: any failure from here on belongs to it.
     pub(crate) fn begin(&mut self, name: &'static str) {
         self.current = Some(name);
     }
 
-    /// The verdict of the check that was begun.
+    /// Ends the current check with its verdict.
     pub(crate) fn end(&mut self, found: QueryResult<Finding>) {
-        // Before the first one nothing is known but that the session is there.
+        // Before the first check, nothing is known except that there is a session.
         let name = self.current.take().unwrap_or(CHECKS[0]);
         self.findings.push((name, found));
     }
 
-    /// The same, in one.
+    /// Starts and ends a check.
     pub(crate) fn add(&mut self, name: &'static str, found: QueryResult<Finding>) {
         self.begin(name);
         self.end(found);
@@ -52,7 +52,7 @@ impl Report {
         self.findings.iter().any(|(_, found)| found.is_err())
     }
 
-    /// The first failure but those that are agreed to.
+    /// Returns the first failure, except those that the user agreed to.
     pub(crate) fn failure(self, is_agreed: impl Fn(&QueryError) -> bool) -> QueryResult<()> {
         let failures = self
             .findings
@@ -64,13 +64,13 @@ impl Report {
         }
     }
 
-    /// Every check that was made, with what it found.
+    /// Every check that was made, with its finding.
     pub(crate) fn into_findings(self) -> Vec<(&'static str, QueryResult<Finding>)> {
         self.findings
     }
 }
 
-/// Every check; those that were not made are skipped.
+/// Every check, in order; checks that were not made are marked as skipped.
 pub(crate) fn checks(mut found: Vec<(&'static str, Result<Finding, CatalogError>)>) -> Vec<Check> {
     let one = |name| {
         let place = found.iter().position(|(made, _)| *made == name);
@@ -83,7 +83,7 @@ pub(crate) fn checks(mut found: Vec<(&'static str, Result<Finding, CatalogError>
     CHECKS.into_iter().map(one).collect()
 }
 
-/// Every check when the server cannot be used.
+/// The result of every check when the server cannot be used.
 pub(crate) fn unopened(error: &CatalogError) -> Vec<Check> {
     let [first, others @ ..] = CHECKS;
     let skipped = others.into_iter().map(Check::skipped);

@@ -13,17 +13,18 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Rights {
     user: String,
-    /// Owner of the database, or the like: nothing is asked further.
+    /// Whether the user owns the database, or has the same rights: then nothing else is checked.
     is_owner: bool,
     table: String,
-    /// In the order of the statement.
+    /// Which rights the user has, in the order of the statement.
     held: Vec<bool>,
 }
 
-/// What shopMaster lives on once capture is installed; the place of each right in the statement.
+/// The rights that shopMaster needs once capture is installed; the number is the right's position in the
+/// statement.
 const READ: [(usize, &str); 2] = [(0, "SELECT"), (VIEW_TABLE, "VIEW DEFINITION")];
 const VIEW_TABLE: usize = 1;
-/// The rights on our own schema.
+/// The rights on shopMaster's own schema.
 const SERVE: [(usize, &str); 5] = [
     (8, "SELECT"),
     (9, "INSERT"),
@@ -31,9 +32,9 @@ const SERVE: [(usize, &str); 5] = [
     (11, "DELETE"),
     (12, "VIEW DEFINITION"),
 ];
-/// What installing needs of the database; the last one for the view that is bound to our own table, before
-/// anything can be granted on that. The right to act as the table's owner is needed too, and never asked for:
-/// of `dbo` it is all rights that there are.
+/// The rights on the database that installing needs; the last one is for the view that is bound to shopMaster's
+/// own table, before rights on that table can be granted. The right to act as the table's owner is needed too,
+/// but is never asked for: for `dbo`, it would include all rights.
 const MAKE: [(usize, &str); 5] = [
     (3, "CREATE SCHEMA"),
     (4, "CREATE TABLE"),
@@ -72,7 +73,7 @@ impl Rights {
     ///
     /// [`CatalogError::Denied`], with what a DBA has to run.
     pub(crate) fn check(&self, is_to_install: bool, has_schema: bool) -> QueryResult<()> {
-        // Who cannot see what is there does not know what there is to install.
+        // A login that cannot see what exists cannot know what has to be installed.
         self.check_sight()?;
         let install = match is_to_install {
             true => self.to_install(),
@@ -93,8 +94,8 @@ impl Rights {
 
     /// # Errors
     ///
-    /// [`CatalogError::Denied`] when the table's triggers are hidden from this login: with that one right alone
-    /// it is known what else is missing, if anything is.
+    /// [`CatalogError::Denied`] when the table's triggers are hidden from this login: this right alone makes it
+    /// possible to find out what else is missing, if anything is.
     pub(crate) fn check_sight(&self) -> QueryResult<()> {
         match self.sees_triggers() {
             true => Ok(()),
@@ -110,12 +111,12 @@ impl Rights {
         self.is_owner || self.held.get(VIEW_TABLE) != Some(&false)
     }
 
-    /// For people.
+    /// The finding when no right is missing, for people.
     pub(crate) fn text(&self) -> String {
-        format!("`{}` has the rights that are needed", self.user)
+        format!("`{}` has all necessary rights", self.user)
     }
 
-    /// The grants that serving lacks.
+    /// The grants that are missing for serving the table.
     fn to_serve(&self, has_schema: bool) -> Vec<String> {
         let mut grants = self.grant(&READ, Some(&self.on_table()));
         if has_schema {
@@ -124,9 +125,9 @@ impl Rights {
         grants
     }
 
-    /// What has to be done before capture is installed; none when this login may do it.
+    /// What has to be done so that capture can be installed; none when this login may install it.
     fn to_install(&self) -> Option<String> {
-        const PLAN: &str = "a DBA has to run the text of `shopmasterctl capture plan` once";
+        const PLAN: &str = "a DBA has to run the output of `shopmasterctl capture plan` once";
         let mut grants = self.grant(&[(ALTER_TABLE, "ALTER")], Some(&self.on_table()));
         grants.extend(self.grant(&MAKE, None));
         if self.lacks(IMPERSONATE) {
@@ -138,7 +139,7 @@ impl Rights {
         }
     }
 
-    /// The one statement that grants those that are missing; nothing when none is.
+    /// The statement that grants the missing rights; empty when none is missing.
     fn grant(&self, rights: &[(usize, &str)], on: Option<&str>) -> Vec<String> {
         let missing = rights.iter().filter(|(place, _)| self.lacks(*place));
         let names: Vec<_> = missing.map(|(_, name)| *name).collect();
@@ -199,7 +200,7 @@ mod tests {
     fn each_missing_right_is_named_with_its_grant() {
         assert_eq!(
             said(&rights(&[2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13]), true, true),
-            "install capture: a DBA has to run the text of `shopmasterctl capture plan` once, or \
+            "install capture: a DBA has to run the output of `shopmasterctl capture plan` once, or \
              GRANT ALTER ON OBJECT::[dbo].[Products] TO [o'till]]]; \
              GRANT CREATE SCHEMA, CREATE TABLE, CREATE VIEW, ALTER ANY SCHEMA, REFERENCES TO [o'till]]]; and \
              a DBA has to run \
@@ -228,7 +229,7 @@ mod tests {
         // What it cannot do by itself however many grants it has, is not granted in part.
         assert_eq!(
             said(&rights(&[2, 3, 4, 7]), true, false),
-            "install capture: a DBA has to run the text of `shopmasterctl capture plan` once"
+            "install capture: a DBA has to run the output of `shopmasterctl capture plan` once"
         );
     }
 

@@ -7,11 +7,11 @@ use crate::{
     session::Session,
 };
 
-/// Batches that are run one by one on one session.
+/// Batches that are run one after the other on one session.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Script(Vec<String>);
 
-/// The pauses between the tries of a batch that somebody else keeps from what it needs.
+/// The pauses between the attempts to run a batch while other sessions hold what it needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Pauses {
     left: u32,
@@ -29,7 +29,8 @@ impl Script {
         self.0.iter().map(String::as_str)
     }
 
-    /// For people and their tools: `sqlcmd` and Management Studio send what is between two `GO`.
+    /// The script's text for people and their tools: `sqlcmd` and Management Studio send what is between two
+    /// `GO`.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for batch in &self.0 {
@@ -39,7 +40,7 @@ impl Script {
         text
     }
 
-    /// Runs every batch; waits when the till is in the way, and gives way itself.
+    /// Runs every batch. Waits while the till holds what a batch needs, and yields to the till.
     pub(crate) async fn run(&self, session: &mut Session) -> QueryResult<()> {
         for batch in self.batches() {
             patiently(session, batch, Pauses::for_a_schema()).await?;
@@ -49,7 +50,7 @@ impl Script {
 }
 
 impl Pauses {
-    /// For a batch that reads or writes rows, and waits for two seconds at most.
+    /// The pauses for a batch that reads or writes rows, which waits for at most two seconds.
     pub(crate) fn for_rows() -> Self {
         Self {
             left: 4,
@@ -58,8 +59,9 @@ impl Pauses {
         }
     }
 
-    /// For a batch that changes the product table itself. While it waits for the table, whoever comes later
-    /// waits behind it, readers too: so it waits for a quarter of a second, seldom, and at no fixed rhythm.
+    /// The pauses for a batch that changes the product table itself. While it waits for the table, later
+    /// sessions wait behind it, including readers: so it waits for a quarter of a second, rarely, and at
+    /// irregular intervals.
     pub(crate) fn for_a_schema() -> Self {
         Self {
             left: 19,
@@ -79,7 +81,7 @@ impl Iterator for Pauses {
     }
 }
 
-/// Runs one batch, again while somebody else holds what it needs.
+/// Runs one batch, and retries while other sessions hold what it needs.
 pub(crate) async fn patiently(
     session: &mut Session,
     batch: &str,
@@ -90,14 +92,14 @@ pub(crate) async fn patiently(
             Err(fault) if is_passing(&fault) => {}
             answer => return answer,
         }
-        // What the server has not undone by itself would be held through the pause.
+        // A transaction that the server did not roll back itself would stay open during the pause.
         session.batch(include_str!("../sql/take_back.sql")).await?;
         tokio::time::sleep(pause).await;
     }
     session.batch(batch).await
 }
 
-/// A lock that was not given in time, or a deadlock that we lost.
+/// Whether a lock was not granted in time, or the session was a deadlock victim.
 fn is_passing(fault: &QueryError) -> bool {
     matches!(fault.number(), Some(1222 | 1205))
 }

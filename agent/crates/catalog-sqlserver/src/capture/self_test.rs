@@ -1,8 +1,8 @@
-//! The proof that capture works: what was installed is read back, and one row is written over itself, which
-//! is taken back.
+//! The test that capture works: what was installed is read back, and one row is written over itself and rolled
+//! back.
 //!
-//! Where the shop's own triggers would start with that write, nothing is written: what they did outside of the
-//! transaction (a mail, another server, numbers that are used up) could not be taken back.
+//! If that write would fire the shop's own triggers, nothing is written: what they do outside the transaction
+//! (send mail, call another server, use up numbers) could not be rolled back.
 
 use shopmaster_catalog::{CatalogError, template::fill};
 
@@ -20,12 +20,12 @@ use crate::{
     session::Session,
 };
 
-/// Compares what is installed with what was planned, and tries it, as ourselves and, where the engine and our
-/// rights allow it, as a user without rights.
+/// Compares what is installed with the plan, and tests it, as the current login and, if the engine and the
+/// login's rights allow it, as a user without rights.
 ///
-/// The trials have settings of their own, and may end as another user: the session is not used again.
+/// The tests change the session's settings, and may end as another user: the session is not used again.
 ///
-/// A shop that refuses the write by a rule of its own, or has no row, leaves nothing to prove.
+/// If the shop's own rules refuse the write, or the table is empty, nothing is tested.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub(crate) async fn prove(
     if !started.is_empty() {
         tracing::info!(
             triggers = started.join(", "),
-            "capture is proven by its text alone, because a write would start the shop's own triggers"
+            "capture is tested by its text alone, because a write would fire the shop's own triggers"
         );
         return Ok(());
     }
@@ -60,11 +60,11 @@ async fn try_all(session: &mut Session, table: &Table) -> QueryResult<()> {
     let key = KeyType::of(&table.id.data_type).map_err(CatalogError::Unproven)?;
     let [(_, text), (_, without_rights)] = texts(table, &key, column);
     match attempt(session, &text).await {
-        Ok(Proof::Missed) => return Err(unproven("a row was written, and no change appeared")),
+        Ok(Proof::Missed) => return Err(unproven("a row was written, but no change appeared")),
         Ok(Proof::Seen) => {}
         Ok(Proof::NoRow) => return Ok(()),
         Err(fault) if is_the_shops_own(&fault) => {
-            tracing::warn!(?fault, "the write that would prove capture is refused");
+            tracing::warn!(?fault, "the write that would test capture was refused");
             return Ok(());
         }
         Err(fault) => return Err(fault),
@@ -72,7 +72,7 @@ async fn try_all(session: &mut Session, table: &Table) -> QueryResult<()> {
     prove_without_rights(session, &without_rights).await
 }
 
-/// The trial as ourselves, and as a user without rights.
+/// The test as the current login, and as a user without rights.
 pub(crate) fn texts(table: &Table, key: &KeyType, column: &Column) -> [(&'static str, String); 2] {
     let places = [
         ("type", key.variable()),
@@ -94,17 +94,18 @@ pub(crate) fn texts(table: &Table, key: &KeyType, column: &Column) -> [(&'static
     .map(|(name, template)| (name, fill(template, &places)))
 }
 
-/// What became of a trial.
+/// The result of a test.
 enum Proof {
-    /// The change was there.
+    /// The change was captured.
     Seen,
-    /// It was not.
+    /// The change was not captured.
     Missed,
-    /// No row could be written.
+    /// No row was written.
     NoRow,
 }
 
-/// A till's login often has no right on anything of ours: it needs none, for one owner has it all.
+/// Tests capture as a user without rights. A till's login often has no rights on shopMaster's objects, and
+/// needs none, because all objects have the same owner.
 async fn prove_without_rights(session: &mut Session, text: &str) -> QueryResult<()> {
     let can = session
         .rows(include_str!("../sql/can_impersonate.sql"), &[])
@@ -118,13 +119,13 @@ async fn prove_without_rights(session: &mut Session, text: &str) -> QueryResult<
     }
     match attempt(session, text).await {
         Ok(Proof::Missed) => Err(unproven(
-            "a user without rights on shopMaster's tables wrote a row, and no change appeared",
+            "a user without rights on shopMaster's tables wrote a row, but no change appeared",
         )),
         Ok(_) => Ok(()),
         Err(fault) if fault.is_server() => {
             tracing::debug!(
                 ?fault,
-                "capture could not be tried as a user without rights"
+                "capture could not be tested as a user without rights"
             );
             Ok(())
         }
@@ -149,18 +150,19 @@ async fn attempt(session: &mut Session, text: &str) -> QueryResult<Proof> {
     })
 }
 
-/// A column that can be written over itself. The key last: other tables may refer to it, and would be looked
-/// through for it.
+/// A column that can be written over itself. The key comes last: other tables may refer to it, and the server
+/// would search them.
 fn writable(table: &Table) -> Option<&Column> {
     [&table.names, &table.price, &table.id]
         .into_iter()
         .find(|column| !column.is_computed && !column.is_identity)
 }
 
-/// A right that we lack, a constraint, a rule of a trigger's, or a trigger that ended the transaction.
+/// Whether the shop's own rules refuse the write: a missing right, a constraint, a trigger's rule, or a trigger
+/// that ended the transaction.
 fn is_the_shops_own(fault: &QueryError) -> bool {
     match fault.number() {
-        // Engines of other makers say so of whatever has no number.
+        // Engines of other vendors use this number for any error without a number.
         Some(33_557_097) | None => false,
         Some(515 | 547 | 2601 | 2627 | 3609 | 3616 | 50_000..) => true,
         Some(_) => fault.is_denied(),

@@ -1,4 +1,4 @@
-//! What is around the product table: the server, and what else lives on the table.
+//! The product table's surroundings: the server, and features that the table uses.
 
 use shopmaster_catalog::CatalogError;
 use tiberius::Row;
@@ -13,39 +13,39 @@ use crate::{
 /// The server and its database.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// `15.0.2000.5`.
+    /// The version: `15.0.2000.5`.
     pub(crate) version: String,
     pub(crate) edition: String,
     pub(crate) name: String,
     pub(crate) login: String,
     pub(crate) database: String,
     pub(crate) is_read_only: bool,
-    /// It is another server's copy, which is written there.
+    /// Whether the database is a copy that another server maintains.
     pub(crate) is_secondary: bool,
-    /// Who may enter it, when not everybody may.
+    /// Which sessions may enter it, if not all may.
     pub(crate) reserved_for: Option<String>,
-    /// As which version of SQL Server it behaves: 80 is SQL Server 2000.
+    /// The database's compatibility level: 80 is SQL Server 2000.
     pub(crate) compatibility: Option<i32>,
-    /// It is closed when nobody is in it.
+    /// Whether the server closes it when no session is in it.
     pub(crate) closes: bool,
-    /// It hands out its changes by merge replication.
+    /// Whether it publishes its changes by merge replication.
     is_merge_publisher: bool,
-    /// Whether a trigger's write starts triggers; none when it cannot be seen.
+    /// Whether a trigger's write fires other triggers; none when that is hidden.
     pub(crate) nested_triggers: Option<bool>,
 }
 
-/// What the product table is besides a table.
+/// The features that the product table uses.
 #[derive(Debug)]
 pub(crate) struct TableOptions(Row);
 
-/// What a person should know of the product table, and what to do about it.
+/// What the user should know about the product table, and what to do about it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Note {
     pub(crate) text: &'static str,
     pub(crate) remedy: &'static str,
 }
 
-/// `temporal_type` of the history of a temporal table.
+/// The `temporal_type` of the history of a temporal table.
 const HISTORY: u8 = 1;
 
 impl Server {
@@ -78,7 +78,7 @@ impl Server {
         })
     }
 
-    /// 10 is SQL Server 2008. One that does not say is taken for a new one.
+    /// The major version; 10 is SQL Server 2008. A server that does not report it counts as new.
     pub(crate) fn major(&self) -> u32 {
         let major = self.version.split('.').next();
         major
@@ -99,7 +99,8 @@ impl TableOptions {
         rows.into_iter().next().map(Self).ok_or_else(missing)
     }
 
-    /// Whether a trigger on it is allowed, and harmless; what a person should know of it.
+    /// Checks that a trigger on the table is possible and harmless, and returns what the user should know about
+    /// it.
     ///
     /// # Errors
     ///
@@ -110,11 +111,11 @@ impl TableOptions {
         let reasons = [
             (
                 self.has("is_memory_optimized"),
-                "it is memory-optimised, where triggers are another kind",
+                "it is memory-optimized, which needs a different kind of trigger",
             ),
             (
                 self.number("temporal_type") == HISTORY,
-                "it is the history of a temporal table, which only the server writes",
+                "it is the history of a temporal table, to which only the server writes",
             ),
             (
                 self.has("is_external"),
@@ -128,7 +129,7 @@ impl TableOptions {
             (self.has("ledger_type"), "it is a ledger table"),
             (
                 is_merged && !server.is_merge_publisher,
-                "it is a copy that merge replication keeps, which makes the table anew at will",
+                "it is a copy that merge replication maintains and may recreate at any time",
             ),
         ];
         if let Some((_, reason)) = reasons.into_iter().find(|(is_so, _)| *is_so) {
@@ -143,14 +144,14 @@ impl TableOptions {
                 self.has("temporal_type"),
                 Note {
                     text: "it is a temporal table, and the trigger is on its current rows",
-                    remedy: "No action needed: the server writes the history itself, which starts no trigger",
+                    remedy: "No action needed: the server writes the history itself, which fires no trigger",
                 },
             ),
             (
                 is_published || is_merged || self.has("is_sync_tran_subscribed"),
                 Note {
-                    text: "it takes part in replication, and what that brings in is captured, too",
-                    remedy: "Run `shopmasterctl capture status` after the publication was initialised again: a table that is made anew has lost its trigger",
+                    text: "it takes part in replication, and changes from replication are captured, too",
+                    remedy: "Run `shopmasterctl capture status` after the publication was reinitialized: a table that is recreated loses its trigger",
                 },
             ),
         ];
@@ -160,18 +161,18 @@ impl TableOptions {
             .map(|(_, note)| note))
     }
 
-    /// Whether the server knows the property, and the table has it.
+    /// Whether the server supports the property, and the table has it.
     fn has(&self, property: &str) -> bool {
         self.number(property) > 0
     }
 
-    /// A property; zero when the server does not know it.
+    /// A property's value; zero when the server does not support it.
     fn number(&self, property: &str) -> u8 {
         property_of(&self.0, property)
     }
 }
 
-/// What the server says of this connection; none when this login may not see it.
+/// Whether this connection is encrypted, according to the server; none when this login may not see it.
 pub(crate) async fn encryption(session: &mut Session) -> Option<String> {
     let rows = session
         .rows(include_str!("../sql/encryption.sql"), &[])

@@ -1,7 +1,7 @@
-//! The texts that bring our objects from what they are to what they should be.
+//! The T-SQL that brings shopMaster's objects from what they are to what they should be.
 //!
-//! What is to be done about each object is decided first (`Steps`), then written as batches. The trigger comes last
-//! and goes first, and each batch does all of its work or none: a sale never meets a trigger without its ChangeLog.
+//! What to do about each object is decided first (`Steps`), then written as batches. The trigger is created last and
+//! dropped first, and each batch does all of its work or none: a sale never meets a trigger without its ChangeLog.
 
 use shopmaster_catalog::template::fill;
 
@@ -13,13 +13,13 @@ use crate::{
     quote::literal,
 };
 
-/// Before the ChangeLog can be dropped.
+/// Drops the view, which must be done before the ChangeLog can be dropped.
 const DROP_PENDING: &str = include_str!("../sql/drop_pending.sql");
 
-/// What is to be done about each of our objects.
+/// What to do about each of shopMaster's objects.
 #[derive(Debug)]
 struct Steps {
-    /// Triggers that go, as T-SQL has them.
+    /// The triggers to drop, quoted for T-SQL.
     drops: Vec<String>,
     schema: SchemaStep,
     log: LogStep,
@@ -28,12 +28,12 @@ struct Steps {
     makes_trigger: bool,
 }
 
-/// What is to be done about an object that holds nothing.
+/// What to do about an object that contains no data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Stays,
     Made,
-    /// Dropped, and made.
+    /// It is dropped and recreated.
     Replaced,
 }
 
@@ -42,7 +42,7 @@ enum SchemaStep {
     Stays,
     Made,
     Replaced,
-    /// Another owner gets it.
+    /// It is given to another owner.
     Given,
 }
 
@@ -50,14 +50,14 @@ enum SchemaStep {
 enum LogStep {
     Stays,
     Made,
-    /// What waits in it is lost.
+    /// It is recreated, and waiting changes are lost.
     Replaced,
-    /// What waits in it is kept, each key as this expression.
+    /// It is recreated, and waiting changes are kept, each key converted with this expression.
     Rebuilt(String),
 }
 
 impl Planned {
-    /// The text that makes everything as planned, from whatever is there now.
+    /// The script that installs everything as planned, starting from whatever is there now.
     pub(crate) fn install(&self, found: &Found) -> Script {
         if found.is_todays(self) {
             let mut script = Script::default();
@@ -67,13 +67,13 @@ impl Planned {
         self.script(&found.database, &self.steps(found))
     }
 
-    /// The text that takes everything of ours away, now or after installing.
+    /// The script that removes everything of shopMaster's, now or after installing.
     pub(crate) fn remove(&self, found: &Found) -> Script {
         let planned = self.quoted_trigger();
         removing(found, Some(planned), Some(&self.quoted_table))
     }
 
-    /// The statements that have batches of their own inside of others.
+    /// The statements that have batches of their own inside other batches.
     pub(crate) fn inner(&self) -> [(&'static str, String); 4] {
         [
             ("create_schema", self.made_schema()),
@@ -83,7 +83,7 @@ impl Planned {
         ]
     }
 
-    /// The texts that only a repair needs.
+    /// The scripts that only a repair needs.
     pub(crate) fn repairs(&self, database: &str) -> impl Iterator<Item = (&'static str, Script)> {
         let kept = self.key.cast("k.[ProductID]");
         let stays = || Steps {
@@ -180,7 +180,8 @@ impl Planned {
         let mut script = Script::default();
         let mut drops = steps.drops.as_slice();
         if matches!(steps.log, LogStep::Rebuilt(_)) && !drops.is_empty() {
-            // Copying may take a while, and until its end a dropped trigger would keep everybody from the table.
+            // Copying may take a while, and until it ends, dropping a trigger would lock the table for
+            // everyone.
             let mut release = Guarded::new(include_str!("../sql/release.sql"), database);
             run_all(&mut release, drops.iter().map(|trigger| dropping(trigger)));
             script.push(release.text());
@@ -227,7 +228,7 @@ impl Planned {
         }
     }
 
-    /// The ChangeLog, and the view that is bound to it.
+    /// Adds the step for the ChangeLog and the view that is bound to it.
     fn log_step(&self, steps: &Steps, batch: &mut Guarded) {
         if steps.pending == Step::Replaced {
             batch.run(DROP_PENDING);
@@ -257,7 +258,8 @@ impl Planned {
         )
     }
 
-    /// The pending keys as the key column has them now; none when some may not become it.
+    /// The expression that converts waiting keys to the key column's current type; none when some may not be
+    /// convertible.
     fn kept(&self, found: &Found) -> Option<String> {
         for name in ["ChangeID", "ChangeType", "ChangeDateTime"] {
             found.column(CHANGE_LOG, name)?;
@@ -267,8 +269,8 @@ impl Planned {
     }
 }
 
-/// The text that takes away what is there, and the trigger that is planned. `table` is the one that may have a
-/// trigger which this login cannot see; none when there is no such table.
+/// The script that removes what is there, and the planned trigger. `table` is the table that may have a trigger
+/// which this login cannot see; none when there is no such table.
 pub(crate) fn removing(found: &Found, planned: Option<String>, table: Option<&str>) -> Script {
     let mut triggers: Vec<_> = found.our_triggers().map(Object::quoted).collect();
     triggers.extend(planned);
@@ -286,7 +288,7 @@ pub(crate) fn removing(found: &Found, planned: Option<String>, table: Option<&st
     script
 }
 
-/// Drops a trigger that may be gone already.
+/// Drops a trigger, if it still exists.
 pub(crate) fn dropping(trigger: &str) -> String {
     fill(
         include_str!("../sql/drop_trigger.sql"),
@@ -298,7 +300,7 @@ fn run_all(batch: &mut Guarded, statements: impl Iterator<Item = String>) {
     statements.for_each(|statement| batch.run(&statement));
 }
 
-/// Makes the ChangeLog, be it the first one or another one in its place.
+/// Creates the ChangeLog, whether it is the first one or replaces another.
 fn change_log_table(key: &KeyType) -> String {
     fill(
         include_str!("../sql/change_log_table.sql"),
@@ -306,7 +308,7 @@ fn change_log_table(key: &KeyType) -> String {
     )
 }
 
-/// Whether every value of the type `old` is one of `new`, in a spelling that means the same.
+/// Whether every value of the type `old` can be stored in the type `new` with the same meaning.
 fn becomes(old: &DataType, new: &DataType) -> bool {
     const INTEGERS: [&str; 4] = ["tinyint", "smallint", "int", "bigint"];
     let width = |name: &str| INTEGERS.iter().position(|integer| *integer == name);

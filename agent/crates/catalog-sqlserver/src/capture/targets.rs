@@ -1,25 +1,25 @@
-//! The names through which the product table is written: its own, and those of synonyms and views.
+//! The names through which the product table is written: its own, and those of its synonyms and views.
 
 use crate::lexer::{Token, tokens};
 
-/// How many names are looked for at most.
-const MOST: usize = 64;
+/// How many names are searched for, at most.
+const MAX_NAMES: usize = 64;
 
-/// A name of one to four parts: server, database, schema and name, all in upper case. A part that is left
-/// out between dots is empty.
+/// A name with one to four parts: server, database, schema and name, all in upper case. A part that is omitted
+/// between dots is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dotted(Vec<String>);
 
 /// The names of one table.
 #[derive(Debug, Clone)]
 pub(crate) struct Targets {
-    /// In upper case, as the names are.
+    /// The table's database, in upper case like the names.
     database: String,
     names: Vec<(String, String)>,
 }
 
 impl Dotted {
-    /// The name that `tokens` begin with, and its length.
+    /// The name that `tokens` begin with, and how many tokens it has.
     pub(crate) fn read(tokens: &[Token]) -> Option<(Self, usize)> {
         let mut parts = vec![tokens.first()?.name()?];
         let mut length = 1;
@@ -41,12 +41,12 @@ impl Dotted {
         Some((Self(parts), length))
     }
 
-    /// A name of one part.
+    /// A name with one part.
     pub(crate) fn of(token: &Token) -> Option<Self> {
         Some(Self(vec![token.name()?]))
     }
 
-    /// The name, when it has no other part.
+    /// The name, if it has only one part.
     pub(crate) fn single(&self) -> Option<&str> {
         match self.0.as_slice() {
             [name] => Some(name),
@@ -67,9 +67,9 @@ impl Targets {
         self.names.len()
     }
 
-    /// Whether there are more names than are looked for.
+    /// Whether there are more names than are searched for.
     pub(crate) fn is_cut(&self) -> bool {
-        self.names.len() >= MOST
+        self.names.len() >= MAX_NAMES
     }
 
     /// The names without their schemas.
@@ -77,14 +77,14 @@ impl Targets {
         self.names.iter().map(|(_, name)| name.as_str()).collect()
     }
 
-    /// For each name what stands of it in any text, however it is quoted there.
+    /// For each name, the part that appears in any text, however the name is quoted there.
     pub(crate) fn needles(&self) -> Vec<&str> {
         let pieces = self.names().into_iter().map(|name| name.split([']', '"']));
         let longest = pieces.filter_map(|pieces| pieces.max_by_key(|piece| piece.len()));
         longest.collect()
     }
 
-    /// A synonym, when it stands for one of them.
+    /// Adds a synonym, if it stands for one of the names.
     pub(crate) fn add_synonym(&mut self, schema: &str, name: &str, base: &str) {
         let base = Dotted::read(&tokens(base));
         if base.is_some_and(|(base, _)| self.are(&base, true)) {
@@ -92,10 +92,10 @@ impl Targets {
         }
     }
 
-    /// A view, when its query names one of them.
+    /// Adds a view, if its query contains one of the names.
     pub(crate) fn add_view(&mut self, schema: &str, name: &str, definition: &str) {
         let tokens = tokens(definition);
-        // Its own name and those of its columns come first.
+        // The view's own name and its columns' names come before the query.
         let query = tokens.iter().position(|token| token.is("AS"));
         if query.is_some_and(|query| self.are_named_in(&tokens[query..])) {
             self.add(schema, name);
@@ -109,7 +109,7 @@ impl Targets {
         }
     }
 
-    /// Whether `name` is one of them; `is_here` tells whether it stands in this database.
+    /// Whether `name` is one of the names; `is_here` says whether it is used in this database.
     pub(crate) fn are(&self, name: &Dotted, is_here: bool) -> bool {
         let mut parts = name.0.iter().rev().map(String::as_str);
         let mut part = || parts.next().filter(|part| !part.is_empty());
@@ -124,7 +124,7 @@ impl Targets {
         server.is_none() && is_in_database && self.names.iter().any(is_named)
     }
 
-    /// Whether one of them occurs.
+    /// Whether one of the names occurs in `tokens`.
     pub(crate) fn are_named_in(&self, tokens: &[Token]) -> bool {
         tokens
             .iter()
@@ -173,6 +173,6 @@ mod tests {
             targets.add("s", &n.to_string());
         }
         assert!(targets.is_cut());
-        assert_eq!(targets.len(), MOST);
+        assert_eq!(targets.len(), MAX_NAMES);
     }
 }

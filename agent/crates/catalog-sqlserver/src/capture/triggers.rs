@@ -1,4 +1,4 @@
-//! The triggers that are on the product table.
+//! The triggers on the product table.
 
 use tiberius::Row;
 
@@ -22,7 +22,7 @@ struct Trigger {
     is_ours: bool,
     is_disabled: bool,
     is_instead_of: bool,
-    /// What starts it.
+    /// The actions that fire it.
     actions: Actions,
 }
 
@@ -49,20 +49,20 @@ impl Triggers {
         Ok(Self(rows.iter().map(trigger).collect::<QueryResult<_>>()?))
     }
 
-    /// The shop's own, by their names.
+    /// The names of the shop's own triggers.
     pub(crate) fn others(&self) -> Vec<&str> {
         let others = self.0.iter().filter(|trigger| !trigger.is_ours);
         others.map(|trigger| trigger.name.as_str()).collect()
     }
 
-    /// The shop's own that stand in for what is written, by their names.
+    /// The names of the shop's own INSTEAD OF triggers.
     pub(crate) fn instead(&self) -> Vec<&str> {
         let instead = |trigger: &&Trigger| trigger.is_instead_of && !trigger.is_ours;
         let instead = self.0.iter().filter(instead);
         instead.map(|trigger| trigger.name.as_str()).collect()
     }
 
-    /// The shop's own that an update starts, by their names.
+    /// The names of the shop's own triggers that an update fires.
     pub(crate) fn started_by_update(&self) -> Vec<&str> {
         let starts =
             |trigger: &&Trigger| !trigger.is_ours && !trigger.is_disabled && trigger.actions.update;
@@ -70,8 +70,8 @@ impl Triggers {
         started.map(|trigger| trigger.name.as_str()).collect()
     }
 
-    /// What is refused already where it gives back what it wrote, because an enabled trigger is there: ours,
-    /// or another.
+    /// The actions whose statements fail if they return what they wrote, because an enabled trigger,
+    /// shopMaster's or another, exists for them.
     pub(crate) fn refused(&self) -> Actions {
         let after = |trigger: &&Trigger| !trigger.is_instead_of && !trigger.is_disabled;
         let actions = self.0.iter().filter(after).map(|trigger| trigger.actions);

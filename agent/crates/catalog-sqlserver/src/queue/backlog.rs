@@ -1,4 +1,4 @@
-//! How much waits in the ChangeLog.
+//! How many changes are waiting in the ChangeLog.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -12,32 +12,32 @@ use tokio::time::Instant;
 use super::changes::{count, milliseconds, newest, timestamp};
 use crate::{error::QueryResult, session::Session};
 
-/// For how long a count is good while no newer change is seen. One that was made before the newest may be
+/// How long a count is valid while no newer change is seen. A change that was made before the newest one may be
 /// committed after it.
-const GOOD: Duration = Duration::from_secs(60);
+const COUNT_VALID_FOR: Duration = Duration::from_secs(60);
 
-/// The last count: counting many changes is dear, and as long as nothing was added and nothing deleted it
-/// gives the same.
+/// The last count. Counting many changes is expensive, and the result is the same as long as nothing was added
+/// and nothing deleted.
 #[derive(Debug, Default)]
 pub(crate) struct Counted(Mutex<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
     last: Option<Count>,
-    /// Grows with each deleting.
+    /// Increases with every deletion.
     deletions: u64,
 }
 
 #[derive(Debug)]
 struct Count {
-    /// The newest change before it.
+    /// The newest change before the count.
     newest: i64,
     at: Instant,
     backlog: Backlog,
 }
 
 impl Counted {
-    /// The backlog, counted again where it may be another one.
+    /// The backlog, counted again if it may have changed.
     pub(crate) async fn backlog(&self, session: &mut Session) -> QueryResult<Backlog> {
         let deletions = self.counts().deletions;
         let Some(newest) = newest(session).await? else {
@@ -48,7 +48,7 @@ impl Counted {
         }
         let backlog = counted(session).await?;
         let mut counts = self.counts();
-        // What was deleted meanwhile may have been counted.
+        // Changes that were deleted meanwhile may have been counted.
         if counts.deletions == deletions {
             counts.last = Some(Count {
                 newest,
@@ -59,19 +59,19 @@ impl Counted {
         Ok(backlog)
     }
 
-    /// Changes were deleted.
+    /// Records that changes were deleted.
     pub(crate) fn forget(&self) {
         let mut counts = self.counts();
         counts.last = None;
         counts.deletions += 1;
     }
 
-    /// The last count, when nothing was added since. What waits grows older meanwhile.
+    /// The last count, if nothing was added since. The age of the oldest change is updated.
     fn known(&self, newest: i64) -> Option<Backlog> {
         let counts = self.counts();
         let last = counts.last.as_ref()?;
         let since = last.at.elapsed();
-        (last.newest == newest && since < GOOD).then(|| Backlog {
+        (last.newest == newest && since < COUNT_VALID_FOR).then(|| Backlog {
             oldest_age: last.backlog.oldest_age.map(|age| age + since),
             ..last.backlog.clone()
         })
@@ -91,7 +91,7 @@ async fn counted(session: &mut Session) -> QueryResult<Backlog> {
     };
     let oldest = milliseconds(row, 2)?;
     let age = match (oldest, milliseconds(row, 3)?) {
-        // Below zero when the clock was set back.
+        // The age is negative when the clock was set back.
         (Some(oldest), Some(now)) => Some(now.saturating_sub(oldest).max(0).unsigned_abs()),
         _ => None,
     };
@@ -104,7 +104,7 @@ async fn counted(session: &mut Session) -> QueryResult<Backlog> {
     })
 }
 
-/// How large the ChangeLog is on the disk; none where the engine does not tell.
+/// How many bytes the ChangeLog occupies on disk; none where the engine does not report it.
 async fn size(session: &mut Session) -> QueryResult<Option<u64>> {
     let rows = session.rows(include_str!("../sql/change_log_size.sql"), &[]);
     let rows = match rows.await {

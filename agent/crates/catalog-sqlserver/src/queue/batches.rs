@@ -1,6 +1,7 @@
-//! Many keys in one statement, as constant texts: a few sizes, and the last key again to fill a size.
+//! Many keys in one statement, as constant texts: there are a few sizes, and the last key is repeated to fill a
+//! size.
 //!
-//! SQL Server takes at most 2,100 parameters in one statement, and keeps a plan for each text.
+//! SQL Server allows at most 2,100 parameters in one statement, and keeps a plan for each text.
 //!
 //! Source: <https://learn.microsoft.com/en-us/sql/sql-server/maximum-capacity-specifications-for-sql-server>.
 
@@ -8,13 +9,16 @@ use crate::key::KeyType;
 
 /// How many keys a statement may have.
 const SIZES: [usize; 4] = [1, 10, 100, 500];
-/// The most keys of one statement. Deleting so many rows stays far below the 5,000 locks at which SQL Server
-/// locks a whole table instead.
-pub(crate) const MOST: usize = 500;
+/// How many keys one statement has, at most. Deleting this many rows stays far below the 5,000 locks at which
+/// SQL Server locks the whole table instead.
+pub(crate) const MAX_KEYS: usize = 500;
 
-/// The size of the statement for so many keys.
+/// The size of the statement for this many keys.
 pub(crate) fn size(keys: usize) -> usize {
-    SIZES.into_iter().find(|size| keys <= *size).unwrap_or(MOST)
+    SIZES
+        .into_iter()
+        .find(|size| keys <= *size)
+        .unwrap_or(MAX_KEYS)
 }
 
 /// The keys of one statement, filled up with the last one.
@@ -24,17 +28,17 @@ pub(crate) fn padded<T>(keys: &[T]) -> impl Iterator<Item = &T> {
         .chain(keys.last().into_iter().cycle().take(missing))
 }
 
-/// `(CAST(@P1 AS int)), …`.
+/// The rows of a table constructor: `(CAST(@P1 AS int)), …`.
 pub(crate) fn keys(key: &KeyType, size: usize) -> String {
     listed(size, |n| format!("({})", key.cast(&format!("@P{n}"))))
 }
 
-/// `(1, CAST(@P1 AS int)), …`.
+/// The same with numbers: `(1, CAST(@P1 AS int)), …`.
 pub(crate) fn numbered(key: &KeyType, size: usize) -> String {
     listed(size, |n| format!("({n}, {})", key.cast(&format!("@P{n}"))))
 }
 
-/// `(CAST(CAST(@P1 AS bigint) AS binary(8)), CAST(@P2 AS int)), …`.
+/// The same with change ids: `(CAST(CAST(@P1 AS bigint) AS binary(8)), CAST(@P2 AS int)), …`.
 pub(crate) fn changes(key: &KeyType, size: usize) -> String {
     listed(size, |n| {
         let (change, id) = (2 * n - 1, key.cast(&format!("@P{}", 2 * n)));

@@ -17,7 +17,7 @@ use crate::{
     session::Session,
 };
 
-/// Days from 1900, where `datetime` begins, to 1970.
+/// The days from 1900, where `datetime` begins, to 1970.
 const DAYS_TO_1970: i64 = 25_567;
 const DAY_MILLISECONDS: i64 = 86_400_000;
 
@@ -56,15 +56,15 @@ pub(crate) async fn of_keys(
         .filter_map(|id| key.parameter(id))
         .collect::<Vec<_>>();
     let mut found = Vec::new();
-    for chunk in asked.chunks(batches::MOST) {
+    for chunk in asked.chunks(batches::MAX_KEYS) {
         let parameters = batches::padded(chunk)
             .map(|parameter| parameter as &dyn ToSql)
             .collect::<Vec<_>>();
         let text = statements::changes_of(&key, batches::size(chunk.len()));
         found.extend(changes(&key, &session.rows(&text, &parameters).await?)?);
     }
-    if asked.len() > batches::MOST {
-        // Two spellings of one key may have been in two statements.
+    if asked.len() > batches::MAX_KEYS {
+        // Two statements may have contained two spellings of one key.
         let mut met = std::collections::HashSet::new();
         found.retain(|change| met.insert(change.identity.clone()));
         found.sort_by_key(|change| change.identity.change);
@@ -72,7 +72,7 @@ pub(crate) async fn of_keys(
     Ok(found)
 }
 
-/// Deletes some hundred rows at once, each time in a transaction of its own.
+/// Deletes changes, a few hundred rows at a time, each time in a transaction of its own.
 pub(crate) async fn acknowledge(
     pool: &Pool,
     session: &mut Session,
@@ -84,7 +84,7 @@ pub(crate) async fn acknowledge(
         .filter_map(|identity| Some((identity.change, key.parameter(&identity.key)?)))
         .collect::<Vec<_>>();
     let mut deleted = 0;
-    for chunk in asked.chunks(batches::MOST) {
+    for chunk in asked.chunks(batches::MAX_KEYS) {
         let parameters = batches::padded(chunk)
             .flat_map(|(change, key): &(i64, KeyParameter)| [change as &dyn ToSql, key])
             .collect::<Vec<_>>();
@@ -117,7 +117,7 @@ pub(crate) async fn set_owner(session: &mut Session, owner: &Owner) -> QueryResu
 fn changes(key: &KeyType, rows: &[Row]) -> QueryResult<Vec<Change>> {
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
-        // Our column is NOT NULL.
+        // The ChangeLog's column is NOT NULL.
         let Some(id) = key.read(row, 1)? else {
             continue;
         };
@@ -130,7 +130,7 @@ fn changes(key: &KeyType, rows: &[Row]) -> QueryResult<Vec<Change>> {
             kind: match kind {
                 Some("INSERT") => ChangeKind::Insert,
                 Some("DELETE") => ChangeKind::Delete,
-                // Whatever it was: the row is looked at.
+                // Whatever it was, the row will be read.
                 _ => ChangeKind::Update,
             },
             changed_at: timestamp(milliseconds(row, 3)?.unwrap_or_default()),
@@ -139,7 +139,7 @@ fn changes(key: &KeyType, rows: &[Row]) -> QueryResult<Vec<Change>> {
     Ok(changes)
 }
 
-/// A rowversion is eight bytes, the highest first.
+/// Converts a rowversion, which is eight bytes, the highest first.
 fn change_id(row: &Row, index: usize) -> QueryResult<i64> {
     let bytes: Option<&[u8]> = row.try_get(index)?;
     Ok(bytes
@@ -152,7 +152,7 @@ pub(crate) fn count(row: &Row, index: usize) -> QueryResult<u64> {
     Ok(count.unwrap_or_default().unsigned_abs())
 }
 
-/// A `datetime` of UTC in milliseconds since 1970: it counts days since 1900, and 300ths of a second.
+/// Converts a UTC `datetime` into milliseconds since 1970: it counts days since 1900, and 300ths of a second.
 ///
 /// Source: MS-TDS 2.2.5.5.1.8.
 pub(crate) fn milliseconds(row: &Row, index: usize) -> QueryResult<Option<i64>> {

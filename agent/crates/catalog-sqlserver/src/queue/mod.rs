@@ -1,4 +1,4 @@
-//! What is read: the ChangeLog as a queue, and the product table by key and by page.
+//! Everything that is read: the ChangeLog as a queue, and the product table by key and by page.
 
 pub(crate) mod backlog;
 pub(crate) mod batches;

@@ -1,4 +1,4 @@
-//! Exact prices and names out of columns of SQL Server.
+//! Exact prices and names from columns of SQL Server.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ use crate::{data_type::DataType, error::QueryResult};
 pub(crate) enum PriceType {
     /// `decimal` and `numeric`: exact, with the column's scale.
     Decimal,
-    /// `money` and `smallmoney`: a decimal with this many digits, 4 of them behind the point. The driver
-    /// would give them as floats.
+    /// `money` and `smallmoney`: a decimal with this many digits, 4 of them after the decimal point. The driver
+    /// would return them as floats.
     Money(u8),
     /// Whole numbers.
     Integer,
     /// `float`, which has no scale of its own.
     Float,
-    /// `real`: a smaller one.
+    /// `real`, a smaller float.
     Real,
 }
 
@@ -34,11 +34,11 @@ impl PriceType {
             "tinyint" | "smallint" | "int" | "bigint" => Ok(Self::Integer),
             "float" => Ok(Self::Float),
             "real" => Ok(Self::Real),
-            other => Err(format!("its type is {other}, which is no number")),
+            other => Err(format!("its type is {other}, which is not a number")),
         }
     }
 
-    /// A value of the column as it is read.
+    /// The expression that selects a value of the column.
     pub(crate) fn selected(self, value: &str) -> String {
         match self {
             Self::Decimal | Self::Float | Self::Real => value.to_owned(),
@@ -47,7 +47,8 @@ impl PriceType {
         }
     }
 
-    /// The price in a column that was [`selected`](Self::selected), with these digits, or why it cannot be sent.
+    /// The price in a column that was [`selected`](Self::selected), with these digits, or why the price cannot
+    /// be sent.
     pub(crate) fn read(
         self,
         row: &Row,
@@ -92,7 +93,7 @@ fn of_float(
 /// How names are read: all as `nvarchar`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameType {
-    /// At most 4,000 characters.
+    /// Text of at most 4,000 characters.
     Short,
     /// `nvarchar(max)`.
     Long,
@@ -104,7 +105,7 @@ impl NameType {
         match column.name.as_str() {
             "binary" | "varbinary" | "image" | "timestamp" | "rowversion" | "geography"
             | "geometry" | "hierarchyid" => {
-                Err(format!("its type is {}, which is no text", column.name))
+                Err(format!("its type is {}, which is not text", column.name))
             }
             "text" | "ntext" | "xml" | "sql_variant" | "json" => Ok(Self::Long),
             _ if column.max_length < 0 || column.max_length > 8_000 => Ok(Self::Long),
@@ -113,7 +114,7 @@ impl NameType {
         }
     }
 
-    /// A value of the column as it is read.
+    /// The expression that selects a value of the column.
     pub(crate) fn selected(self, value: &str) -> String {
         match self {
             Self::Short => format!("CAST({value} AS nvarchar(4000))"),
@@ -122,7 +123,7 @@ impl NameType {
     }
 }
 
-/// The name in a column that was selected, or why it cannot be sent.
+/// The name in a column that was [`selected`](NameType::selected), or why the name cannot be sent.
 pub(crate) fn read_name(row: &Row, index: usize) -> QueryResult<Result<String, Problem>> {
     let name: Option<&str> = row.try_get(index)?;
     Ok(name

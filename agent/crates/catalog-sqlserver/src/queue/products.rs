@@ -1,4 +1,4 @@
-//! Reads of the product table.
+//! Reading the product table.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
     session::Session,
 };
 
-/// The product table, and how it is asked.
+/// The product table, and how to query it.
 pub(crate) struct Products<'a> {
     options: &'a SqlServerOptions,
     table: Arc<Table>,
@@ -35,10 +35,10 @@ pub(crate) struct Products<'a> {
     statements: Statements,
 }
 
-/// The rows of some keys, and whether that is all that can be said of them.
+/// The rows of some keys, and whether the answers are final.
 struct Answers {
     lookups: Vec<Lookup>,
-    /// A key was no value of the column as it was when it was last looked at.
+    /// Whether a key was not a valid value of the column as it was when the table's description was last read.
     is_doubtful: bool,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Products<'a> {
         unfit_key(self.options, reason)
     }
 
-    /// A key that finds two rows, or none, is none.
+    /// Fails when the column cannot be the key, because a value may find two rows or none.
     fn check_key(&self) -> QueryResult<()> {
         match self.table.unfit() {
             Some(reason) => Err(self.unfit_key(reason).into()),
@@ -93,7 +93,7 @@ impl<'a> Products<'a> {
                 None => answers.is_doubtful = true,
             }
         }
-        for chunk in asked.chunks(batches::MOST) {
+        for chunk in asked.chunks(batches::MAX_KEYS) {
             let indexes = chunk.iter().map(|(index, ..)| *index);
             let found = self.chunk(session, chunk).await?;
             for (index, lookup) in indexes.zip(found) {
@@ -106,12 +106,13 @@ impl<'a> Products<'a> {
         Ok(answers)
     }
 
-    /// The answers of one statement's keys; none for a key that is no value of the column.
+    /// The answers for the keys of one statement; none for a key that is not a valid value of the column.
     ///
-    /// A row that is locked says nothing of itself. When the wait for one ends with error 1222 the others are
-    /// read past it, and whoever is missing then is asked for alone: 1222 again is locked, and only a clean
-    /// miss is gone. (Locks of pages or of the whole table let nothing be read past them, and an index that allows
-    /// no locks of rows refuses to be read so: then every key is asked for alone.)
+    /// A locked row reveals nothing about itself. When waiting for one ends with error 1222, the other rows are
+    /// read past it, and each key that is missing then is looked up alone: if error 1222 comes again, the row
+    /// is locked, and only a clean miss means that it is gone. (Rows cannot be read past a lock of a page or of
+    /// the whole table, and an index that does not allow row locks refuses to be read in this way: then every
+    /// key is looked up alone.)
     async fn chunk(
         &self,
         session: &mut Session,
@@ -127,7 +128,7 @@ impl<'a> Products<'a> {
             }
             answer => answer?,
         };
-        // Where it is not undone by itself, nobody else is to find the other lock time-out.
+        // If the lock timeout is not reset automatically, no other call must find the changed one.
         session.retire();
         for (answer, key) in answers.iter_mut().zip(keys.chunks(1)) {
             if *answer != Some(Lookup::Gone) {
@@ -155,7 +156,7 @@ impl<'a> Products<'a> {
         for found in session.rows(&text, &parameters).await? {
             let n: Option<i32> = found.try_get(0)?;
             let index = n.and_then(|n| usize::try_from(n).ok()?.checked_sub(1));
-            // Behind the keys are those that fill up the statement.
+            // After the keys come the repetitions that fill the statement.
             let Some((index, (_, asked, _))) =
                 index.and_then(|index| Some((index, keys.get(index)?)))
             else {
@@ -181,7 +182,7 @@ impl<'a> Products<'a> {
         Ok(key.ok_or_else(|| self.unfit_key("it is NULL in a row".to_owned()))?)
     }
 
-    /// The row in three columns from `first` on.
+    /// Reads a row from three columns, starting at `first`.
     fn row(&self, found: &Found, first: usize) -> QueryResult<Row> {
         Ok(Row {
             id: self.key(found, first)?,
@@ -190,7 +191,7 @@ impl<'a> Products<'a> {
         })
     }
 
-    /// A page of rows; a lock time-out where somebody holds one of them.
+    /// A page of rows; a lock timeout when another session has locked one of them.
     pub(crate) async fn page(
         &self,
         session: &mut Session,
@@ -215,7 +216,7 @@ impl<'a> Products<'a> {
             .iter()
             .map(|found| self.row(found, 0))
             .collect::<QueryResult<Vec<_>>>()?;
-        // Half a character, which no text of ours can hold: a scan would go round in circles.
+        // Half a character, which no Rust string can hold: a scan would run in circles.
         if let (Some(after), Some(last)) = (after, rows.last())
             && last.id == *after
         {
@@ -226,7 +227,7 @@ impl<'a> Products<'a> {
         Ok(rows)
     }
 
-    /// The keys of a page, past all locks: they may be of rows that are not there in the end.
+    /// The keys of a page, read past all locks: some of their rows may turn out not to exist.
     pub(crate) async fn keys(
         &self,
         session: &mut Session,
@@ -249,7 +250,8 @@ impl<'a> Products<'a> {
         keys.collect()
     }
 
-    /// How many rows the server says the table has; none for a view, and where it does not keep count.
+    /// How many rows the table has according to the server; none for a view, and where the server maintains no
+    /// count.
     pub(crate) async fn kept_count(&self, session: &mut Session) -> QueryResult<Option<u64>> {
         if self.table.kind != Kind::Table {
             return Ok(None);
@@ -257,7 +259,7 @@ impl<'a> Products<'a> {
         let text = include_str!("../sql/row_count.sql");
         let kept = session.rows(text, &[&self.table.object_id]).await?;
         match whole_number(&kept)? {
-            // Not every engine keeps it up to date: it may begin with none.
+            // Not every engine keeps the count up to date: it may say zero at first.
             0 => {
                 let any = self.statements.keys_start();
                 let is_empty = session.rows(&any, &[&1_i64]).await?.is_empty();
@@ -267,7 +269,7 @@ impl<'a> Products<'a> {
         }
     }
 
-    /// The rows of keys that the table gave.
+    /// Looks up keys that the table returned.
     pub(crate) async fn lookups(
         &self,
         session: &mut Session,
@@ -276,13 +278,13 @@ impl<'a> Products<'a> {
         let answers = self.answers(session, keys).await?;
         match answers.is_doubtful {
             true => Err(self
-                .unfit_key("a key of it is not found again".to_owned())
+                .unfit_key("a key that was read from it is not found again".to_owned())
                 .into()),
             false => Ok(answers.lookups),
         }
     }
 
-    /// A lock time-out where somebody holds a row behind `from`, up to `end`.
+    /// Fails with a lock timeout when another session has locked a row after `from`, up to `end`.
     pub(crate) async fn check_gap(
         &self,
         session: &mut Session,
@@ -300,12 +302,12 @@ impl<'a> Products<'a> {
         let parameters: Vec<_> = parameters.iter().map(|one| one as &dyn ToSql).collect();
         let text = self.statements.gap(from.is_some(), end);
         let found = session.rows(&text, &parameters).await;
-        // Where it is not undone by itself, nobody else is to find the other lock time-out.
+        // If the lock timeout is not reset automatically, no other call must find the changed one.
         session.retire();
         found.map(drop)
     }
 
-    /// No index says of a view that its keys are unique and not NULL, so its rows have to.
+    /// Checks that a view's keys are unique and not NULL by its rows, because no index guarantees it.
     async fn check_view(&self, session: &mut Session) -> QueryResult<()> {
         if self.table.kind != Kind::View {
             return Ok(());
@@ -320,7 +322,7 @@ impl<'a> Products<'a> {
             return Err(self.unfit_key("it is NULL in a row".to_owned()).into());
         }
         if different < keys {
-            let reason = "rows of the view share a key".to_owned();
+            let reason = "several rows of the view have the same key".to_owned();
             return Err(self.unfit_key(reason).into());
         }
         Ok(())
@@ -328,14 +330,15 @@ impl<'a> Products<'a> {
 
     fn parameter(&self, key: &ProductId) -> QueryResult<KeyParameter> {
         let parameter = self.key.parameter(key);
-        Ok(parameter
-            .ok_or_else(|| self.unfit_key(format!("`{}` is no value of its type", shown(key))))?)
+        Ok(parameter.ok_or_else(|| {
+            self.unfit_key(format!("`{}` is not a valid value of its type", shown(key)))
+        })?)
     }
 }
 
-/// The rows of `keys`, one answer for each.
+/// The rows of `keys`, one answer per key.
 ///
-/// Without keys it is asked whether they could be read at all.
+/// Without keys, this checks whether they could be read at all.
 pub(crate) async fn read(
     pool: &Pool,
     session: &mut Session,
@@ -351,7 +354,7 @@ pub(crate) async fn read(
     if !answers.is_doubtful {
         return Ok(answers.lookups);
     }
-    // The column may have been made longer since: only a clean miss is gone.
+    // The column may have been widened since: only a clean miss means that the row is gone.
     let table = pool.look(session).await?;
     if table == products.table {
         return Ok(answers.lookups);
@@ -360,7 +363,7 @@ pub(crate) async fn read(
     Ok(products.answers(session, keys).await?.lookups)
 }
 
-/// What the digits that the shop asked for change of the first prices.
+/// How the digits that the shop asked for change the first prices.
 pub(crate) async fn sample(
     session: &mut Session,
     options: &SqlServerOptions,
@@ -381,33 +384,33 @@ pub(crate) async fn sample(
     Ok(sample)
 }
 
-/// About how many rows there are: as the server keeps count of them, which costs nothing and waits for nobody.
-/// Only where it keeps no count are they counted.
+/// About how many rows there are, by the server's own count, which costs nothing and waits for no lock. The
+/// rows are counted only where the server maintains no count.
 pub(crate) async fn count(pool: &Pool, session: &mut Session) -> QueryResult<u64> {
     let products = Products::new(&pool.options, pool.table(session).await?)?;
     if let Some(kept) = products.kept_count(session).await? {
         return Ok(kept);
     }
     match session.rows(&products.statements.count(), &[]).await {
-        // Somebody holds a row. Nobody has to wait for what is only shown.
+        // Another session has locked a row. A number that is only displayed is not worth waiting for.
         Err(fault) if fault.is_lock_timeout() => Ok(0),
         counted => whole_number(&counted?),
     }
 }
 
-/// The first number; zero for none.
+/// The first number of the first row; zero if there is none.
 fn whole_number(rows: &[Found]) -> QueryResult<u64> {
     let number = rows.first().map(|row| row.try_get::<i64, _>(0));
     Ok(number.transpose()?.flatten().unwrap_or(0).unsigned_abs())
 }
 
-/// How the table's key is compared and sent.
+/// The type of the table's key, which decides how it is compared and sent.
 pub(crate) fn key_type(options: &SqlServerOptions, table: &Table) -> QueryResult<KeyType> {
     let key = KeyType::of(&table.id.data_type);
     Ok(key.map_err(|reason| unfit_key(options, reason))?)
 }
 
-/// What `TOP` takes.
+/// A page's length as the type that `TOP` expects.
 pub(crate) fn top(limit: usize) -> i64 {
     i32::try_from(limit).unwrap_or(i32::MAX).into()
 }

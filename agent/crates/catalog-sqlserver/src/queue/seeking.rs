@@ -10,11 +10,11 @@ use crate::{
     session::Session,
 };
 
-/// Whether the server is told to seek to a page's first key. Without being told it may read the whole table
-/// and sort it for every page, where the key's index is not the one that holds the rows.
+/// Whether the server is told to seek to a page's first key. Otherwise it may read the whole table and sort it
+/// for every page, if the key's index is not the one that stores the rows.
 #[derive(Debug, Default)]
 pub(crate) struct Seeking {
-    /// It finds no such way.
+    /// Whether the server found no plan that follows the hint.
     is_refused: AtomicBool,
 }
 
@@ -23,14 +23,14 @@ pub(crate) struct Seeking {
 pub(crate) enum End<'a> {
     /// Before this key.
     Before(&'a ProductId),
-    /// With this key.
+    /// At this key, included.
     With(&'a ProductId),
-    /// With the table.
+    /// At the end of the table.
     Table,
 }
 
 impl Seeking {
-    /// The rows of a statement with the hint; of the one without it where the server cannot follow it.
+    /// The rows of a statement with the hint, or without it if the server cannot follow the hint.
     pub(crate) async fn rows(
         &self,
         session: &mut Session,
@@ -48,13 +48,13 @@ impl Seeking {
         session.rows(&plain, parameters).await
     }
 
-    /// The table is another one, or has other indexes.
+    /// Forgets the refusal: the table, or its indexes, may have changed.
     pub(crate) fn forget(&self) {
         self.is_refused.store(false, Ordering::Relaxed);
     }
 }
 
-/// No plan follows the hint.
+/// Whether the server says that no plan follows the hint.
 fn is_impossible(fault: &QueryError) -> bool {
     fault.number() == Some(8622)
 }

@@ -1,4 +1,4 @@
-//! The texts that hold the shop's own names and types: constant as long as the table stays as it is.
+//! The T-SQL that contains the shop's own names and types: constant as long as the table does not change.
 
 use shopmaster_catalog::template::fill;
 
@@ -16,15 +16,15 @@ use crate::{
 /// How the rows of locked keys are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Locked {
-    /// Waited for, for a moment.
+    /// Wait for them for a moment.
     Wait,
-    /// Left out.
+    /// Skip them.
     Skip,
-    /// Error 1222 at once.
+    /// Fail with error 1222 at once.
     Fail,
 }
 
-/// The texts over one product table.
+/// The statements for one product table.
 #[derive(Debug)]
 pub(crate) struct Statements {
     key: KeyType,
@@ -50,13 +50,13 @@ impl Statements {
         }
     }
 
-    /// The rows of so many keys; parameters: the keys.
+    /// Reads the rows of this many keys; parameters: the keys.
     pub(crate) fn read(&self, size: usize, locked: Locked) -> String {
         let hints = match locked {
             Locked::Skip => " WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK)",
             Locked::Wait | Locked::Fail => "",
         };
-        // A view is joined as its own author meant it.
+        // A view is joined as its author intended.
         let option = match self.is_view {
             true => "",
             false => "OPTION (LOOP JOIN, FORCE ORDER)",
@@ -80,13 +80,13 @@ impl Statements {
         }
     }
 
-    /// The first page; parameter: its length.
+    /// Reads the first page; parameter: its length.
     pub(crate) fn scan_start(&self) -> String {
         self.over(include_str!("../sql/scan_start.sql"), &[])
     }
 
-    /// The page behind a key; parameters: the key and its length. `seeks`: by the key's index, whatever the
-    /// server would rather do.
+    /// Reads the page after a key; parameters: the key and the page's length. With `seeks`, the server must use
+    /// the key's index, whatever it would prefer.
     pub(crate) fn scan_behind(&self, seeks: bool) -> String {
         let key = self.key.cast("@P1");
         let hints = match self.may_seek(seeks) {
@@ -97,12 +97,12 @@ impl Statements {
         self.over(include_str!("../sql/scan_behind.sql"), &places)
     }
 
-    /// The first page's keys, past all locks; parameter: its length.
+    /// Reads the first page's keys, past all locks; parameter: its length.
     pub(crate) fn keys_start(&self) -> String {
         self.over(include_str!("../sql/keys_start.sql"), &[])
     }
 
-    /// The keys of the page behind a key, past all locks; parameters: the key and its length.
+    /// Reads the keys of the page after a key, past all locks; parameters: the key and the page's length.
     pub(crate) fn keys_behind(&self, seeks: bool) -> String {
         let key = self.key.cast("@P1");
         let hints = match self.may_seek(seeks) {
@@ -113,8 +113,8 @@ impl Statements {
         self.over(include_str!("../sql/keys_behind.sql"), &places)
     }
 
-    /// Fails where somebody holds a row behind a key, or from the beginning, up to an end; parameters: the
-    /// key, if there is one, and the end's, if it has one.
+    /// Fails if another session has locked a row after a key, or from the beginning, up to an end; parameters:
+    /// the key, if there is one, and the key of the end, if it has one.
     pub(crate) fn gap(&self, has_start: bool, end: End<'_>) -> String {
         let mut conditions = Vec::new();
         let mut add = |sign: &str| {
@@ -136,17 +136,17 @@ impl Statements {
         self.over(include_str!("../sql/gap.sql"), &[("between", &between)])
     }
 
-    /// A view is read as its own author meant it.
+    /// Whether the hint may be used: a view is read as its author intended.
     fn may_seek(&self, seeks: bool) -> bool {
         seeks && !self.is_view
     }
 
-    /// How many rows, keys, and different keys there are.
+    /// Counts the rows, the keys, and the distinct keys.
     pub(crate) fn view_keys(&self) -> String {
         self.over(include_str!("../sql/view_keys.sql"), &[])
     }
 
-    /// How many rows there are.
+    /// Counts the rows.
     pub(crate) fn count(&self) -> String {
         self.over(include_str!("../sql/count.sql"), &[])
     }
@@ -164,7 +164,8 @@ impl Statements {
     }
 }
 
-/// A page of changes; parameters: the `ChangeID` and the key to go on behind, and its length.
+/// Reads a page of changes; parameters: the `ChangeID` and the key after which to continue, and the page's
+/// length.
 pub(crate) fn pending(key: &KeyType) -> String {
     fill(
         include_str!("../sql/pending.sql"),
@@ -175,7 +176,7 @@ pub(crate) fn pending(key: &KeyType) -> String {
     )
 }
 
-/// The changes of so many keys; parameters: the keys.
+/// Reads the changes of this many keys; parameters: the keys.
 pub(crate) fn changes_of(key: &KeyType, size: usize) -> String {
     fill(
         include_str!("../sql/changes_of.sql"),
@@ -186,7 +187,7 @@ pub(crate) fn changes_of(key: &KeyType, size: usize) -> String {
     )
 }
 
-/// Deletes so many changes; parameters: the `ChangeID` and the key of each.
+/// Deletes this many changes; parameters: the `ChangeID` and the key of each.
 pub(crate) fn acknowledge(key: &KeyType, size: usize) -> String {
     fill(
         include_str!("../sql/acknowledge.sql"),

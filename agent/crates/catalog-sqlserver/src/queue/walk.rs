@@ -1,8 +1,8 @@
-//! A page of a walk, past the rows that somebody holds.
+//! A page of a scan, past the rows that other programs have locked.
 //!
-//! A program of the shop may hold a row for minutes, in a form that somebody left open. That must cost the row
-//! and not the walk: where a page cannot be read in one piece, its keys alone are read past all locks, and each
-//! row is then asked for by its key.
+//! A program of the shop may lock a row for minutes, for example in a form that was left open. That must affect
+//! only this row and not the scan: if a page cannot be read in one piece, only its keys are read, past all
+//! locks, and each row is then looked up by its key.
 
 use shopmaster_catalog::{Lookup, Scanned};
 use shopmaster_product::{ProductId, Row};
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{error::QueryResult, pool::Pool, session::Session};
 
-/// A page of rows. Fails where somebody holds one of them.
+/// A page of rows. Fails if another session has locked one of them.
 pub(crate) async fn scan(
     pool: &Pool,
     seeking: &Seeking,
@@ -25,7 +25,7 @@ pub(crate) async fn scan(
     products.page(session, seeking, after, top(limit)).await
 }
 
-/// A page of rows, and of the keys of rows that somebody holds.
+/// A page of rows, with only the keys of rows that another session has locked.
 pub(crate) async fn past_locks(
     pool: &Pool,
     seeking: &Seeking,
@@ -50,7 +50,7 @@ pub(crate) async fn past_locks(
         let end = last.map_or(End::Table, End::With);
         check_gaps(&products, session, after.as_ref(), &scanned, end).await?;
         page.extend(scanned);
-        // Of those that were asked for some may have gone: a page is only short at the table's end.
+        // Some of the rows that were looked up may be gone: a page may be short only at the table's end.
         match last {
             Some(last) => after = Some(last.clone()),
             None => break,
@@ -59,7 +59,7 @@ pub(crate) async fn past_locks(
     Ok(page)
 }
 
-/// A walk begins with a look at the table as it is.
+/// The product table. A scan starts by reading the table's description again.
 async fn at<'a>(
     pool: &'a Pool,
     seeking: &Seeking,
@@ -76,7 +76,7 @@ async fn at<'a>(
     Products::new(&pool.options, table)
 }
 
-/// Each key's row; keys without one are left out.
+/// The row of each key; keys without a row are left out.
 async fn by_key(
     products: &Products<'_>,
     session: &mut Session,
@@ -94,7 +94,7 @@ async fn by_key(
     Ok(scanned.collect())
 }
 
-/// Makes sure that nobody holds a row whose key is not to be seen: one that is deleted, and may come back.
+/// Checks that no session has locked a row whose key is invisible: a deleted row that may come back.
 async fn check_gaps(
     products: &Products<'_>,
     session: &mut Session,
@@ -112,7 +112,7 @@ async fn check_gaps(
         from = Some(key);
     }
     match end {
-        // Nothing is behind it.
+        // Nothing comes after the last key.
         End::With(last) if from == Some(last) => Ok(()),
         end => products.check_gap(session, from, end).await,
     }

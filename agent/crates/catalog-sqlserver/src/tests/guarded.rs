@@ -255,7 +255,7 @@ async fn the_way_out_for_a_key_or_price_that_does_not_fit_is_a_view() {
     );
     // One does not hide the other.
     let price = shop.check("catalog.price_type").await;
-    assert!(price.text.contains("no number"), "{price:?}");
+    assert!(price.text.contains("not a number"), "{price:?}");
     for check in [key, price] {
         assert_eq!(check.verdict, Verdict::Failed, "{check:?}");
         assert!(check.remedy.contains("docs/tables.md"), "{check:?}");

@@ -182,7 +182,7 @@ async fn objects_that_are_not_as_planned_are_seen_and_mended() {
     assert!(
         drift(&shop)
             .await
-            .contains("has columns that are not shopMaster's")
+            .contains("has columns that do not belong to shopMaster")
     );
     assert!(shop.catalog().install().await.unwrap());
     is_installed(&shop).await;
@@ -243,7 +243,7 @@ async fn the_capture_moves_with_the_configured_table() {
     assert!(
         lines
             .iter()
-            .any(|line| line.contains("is captured, not `dbo.")),
+            .any(|line| line.contains("is captured instead of `dbo.")),
         "{lines:?}"
     );
     assert!(moved.install().await.unwrap());

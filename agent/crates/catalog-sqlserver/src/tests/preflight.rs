@@ -164,7 +164,7 @@ async fn a_procedure_that_a_trigger_breaks_is_a_reason_to_refuse() {
         .await;
     let (found, text) = verdict(&shop, "catalog.output").await;
     assert_eq!(found, Verdict::Warning);
-    assert!(text.contains("enabled one already"), "{text}");
+    assert!(text.contains("already has an enabled one"), "{text}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn the_shops_own_triggers_are_not_started_for_a_proof() {
         let shop = Staged::open().await;
         shop.says("triggers", own(actions));
         let check = shop.check("catalog.triggers").await;
-        assert_eq!(check.text.contains("proven"), !is_written, "{check:?}");
+        assert_eq!(check.text.contains("tested"), !is_written, "{check:?}");
         assert!(shop.catalog.install().await.unwrap());
         let written = shop.server.statements_named("prove").len();
         assert_eq!(written > 0, is_written, "{actions:?}");

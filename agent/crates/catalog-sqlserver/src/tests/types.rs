@@ -255,7 +255,7 @@ async fn a_key_that_could_lose_rows_is_refused() {
         (
             "int NOT NULL",
             "CREATE UNIQUE INDEX u{} ON U{} (ProductID, SellPrice)",
-            "the key has several columns",
+            "one of several columns",
         ),
         (
             "int NOT NULL",
@@ -273,7 +273,7 @@ async fn a_key_that_could_lose_rows_is_refused() {
         (
             "decimal(9,2) NOT NULL PRIMARY KEY",
             "",
-            "digits behind the point",
+            "digits after the decimal point",
         ),
     ]
     .into_iter()

@@ -10,10 +10,11 @@ use shopmaster_product::{ProductId, Row};
 use super::{Shop, Till, scan, stocked};
 use crate::{CatalogError, Change, Lookup};
 
-/// How much each till writes.
+/// How many statements each till runs.
 const WRITES: u32 = 60;
 
-/// Two tills write as tills do while the ChangeLog is worked off. At the end what was read is what there is.
+/// Two tills write, as tills do, while the ChangeLog is being processed. At the end, what was read equals what
+/// the table has.
 pub async fn nothing_is_lost_while_tills_write<S: Shop>() {
     let shop = stocked::<S>().await;
     let mut copy = by_id(scan(&shop, 100).await);
@@ -68,7 +69,7 @@ async fn drain<S: Shop>(shop: &S, copy: &mut BTreeMap<ProductId, Row>, writing: 
     }
 }
 
-/// As the engine does it: reads changes, then rows, then deletes the changes.
+/// Processes the ChangeLog as the engine does: reads changes, then rows, then deletes the changes.
 async fn work_off<S: Shop>(
     shop: &S,
     copy: &mut BTreeMap<ProductId, Row>,

@@ -1,42 +1,43 @@
-//! What the keys of an answer mean, as far as their names tell.
+//! What the keys of an answer mean, judging by their names.
 //!
-//! Digible's answers are not documented, so that names are read generously: without case and
-//! separators, and by their stems.
+//! Digible's answers are not documented, so names are matched generously: without case and separators, and by
+//! their stems.
 
 use super::super::content::plain;
 
-/// What a key says of its value.
+/// What a key says about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// What failed: words, products, or how many.
+    /// What failed: a text, products, or a number.
     Fault {
-        /// It is nothing but that word, and so no property of a product.
+        /// Whether the key is nothing but such a word, and so cannot be a property of a product.
         is_plain: bool,
     },
-    /// The number of a fault.
+    /// The number of an error.
     FaultCode,
-    /// Whether it worked; or which products did, or how many.
+    /// Whether the request succeeded, or which products did, or how many.
     Success,
-    /// An HTTP status, or a word in its place.
+    /// An HTTP status, or a word that stands for one.
     Status,
-    /// The same, or a property of a store or product.
+    /// A status, or else a property of a store or product.
     Code,
-    /// How many products it worked for.
+    /// How many products succeeded.
     Count(Share),
     /// A product's key.
     ProductId,
-    /// Any key: a product's, when there is none of the kind above.
+    /// A key of any kind: it is a product's key if there is no [`ProductId`](Self::ProductId).
     Id,
     /// The product that an entry is about.
     Product,
-    /// The name or price of a product: what has it is an echo, and its properties are the product's.
+    /// The name or price of a product: an object with one repeats a product, and its other properties are the
+    /// product's too.
     Property,
-    /// After how many seconds to try again.
+    /// After how many seconds to retry.
     RetryAfter,
     Other,
 }
 
-/// Of what a count is: the shares of new, changed and unchanged products add up.
+/// What a count covers: the counts of new, changed and unchanged products add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
     Whole,
@@ -45,7 +46,7 @@ pub(super) enum Share {
     Unchanged,
 }
 
-/// Nothing but the word.
+/// Names of faults that must match the whole key.
 const FAULTS: [&str; 26] = [
     "error",
     "errors",
@@ -75,7 +76,7 @@ const FAULTS: [&str; 26] = [
     "ignored",
 ];
 
-/// Within a longer name: `failedProducts`, `error_list`, `unprocessedItems`.
+/// Stems of faults within a longer name: `failedProducts`, `error_list`, `unprocessedItems`.
 const FAULT_STEMS: [&str; 33] = [
     "error",
     "fail",
@@ -138,15 +139,15 @@ const CHANGED: [&str; 5] = ["updated", "modified", "matched", "changed", "replac
 
 const UNCHANGED: [&str; 3] = ["unchanged", "existing", "unmodified"];
 
-/// What may stand around the word of a count, and makes a number of it.
+/// Words that may precede or follow the word for a count, and show that the value is a number.
 const COUNTERS: [&str; 4] = ["number", "count", "total", "num"];
 
-/// What may stand around the word of a count.
+/// Words that may precede or follow the word for a count.
 const NOUNS: [&str; 8] = [
     "products", "product", "items", "item", "records", "record", "rows", "row",
 ];
 
-/// What `key` says of its value.
+/// What `key` says about its value.
 pub(super) fn meaning(key: &str) -> Meaning {
     let key = plain(key);
     match key.as_str() {
@@ -201,11 +202,11 @@ fn share(key: &str) -> Option<Share> {
             return Some(share);
         }
     }
-    // `success` alone may only say that it worked.
+    // `success` alone may only say that the request succeeded.
     (counts && ["", "success"].contains(&word)).then_some(Share::Whole)
 }
 
-/// Without one word before or behind it, and whether that makes a number of the rest.
+/// `word` without one of these words before or after it, and whether that shows that the value is a number.
 fn stripped(word: &str) -> Option<(&str, bool)> {
     let counters = COUNTERS.iter().map(|end| (end, true));
     let nouns = NOUNS.iter().map(|end| (end, false));

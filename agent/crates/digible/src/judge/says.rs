@@ -1,19 +1,19 @@
-//! What a single value of an answer says: a status, a code, or whatever stands for a fault.
+//! What a single value of an answer means: a status, a code, or a value that stands for a fault.
 
 use super::super::content::plain;
 use super::super::node::{Members, Node};
 use super::keys::{Meaning, meaning};
 
-/// What a value in a status's, a code's or a fault's place says.
+/// What the value of a status, a code or a fault means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Says {
     Yes,
     No,
-    /// Try again later.
+    /// Retry later.
     Later,
-    /// The token is no longer good.
+    /// The token is no longer valid.
     Unauthorized,
-    /// Nothing that is known.
+    /// Nothing known.
     Nothing,
 }
 
@@ -83,7 +83,7 @@ const UNAUTHORIZED: [&str; 12] = [
     "invalidjwt",
 ];
 
-/// What people write where there is no fault.
+/// Values that stand for "no fault".
 const NOTHING: [&str; 13] = [
     "",
     "0",
@@ -101,14 +101,14 @@ const NOTHING: [&str; 13] = [
 ];
 
 impl Says {
-    /// Whether it is anything but a yes.
+    /// Whether the value means anything but success.
     pub(super) fn is_bad(self) -> bool {
         !matches!(self, Self::Yes | Self::Nothing)
     }
 }
 
-/// What a status, a code or a fault says. Only HTTP's own numbers count: there are services whose
-/// code for success is 20000.
+/// What a status, a code or a fault means. Only HTTP's own numbers count: some services use 20000 as their code
+/// for success.
 pub(super) fn says(value: &Node) -> Says {
     if let Some(number) = value.number() {
         return match number {
@@ -138,7 +138,7 @@ pub(super) fn says(value: &Node) -> Says {
     }
 }
 
-/// The status that an object tells of itself, when it is 401 or one that means to wait.
+/// The status that an object gives for itself, if it is 401 or one that means to wait.
 pub(super) fn own_status(node: &Node) -> Option<u16> {
     let Node::Object(members) = node else {
         return None;
@@ -160,7 +160,7 @@ pub(super) fn own_status(node: &Node) -> Option<u16> {
     })
 }
 
-/// After how many seconds an object asks to try again.
+/// After how many seconds an object asks the client to retry.
 pub(super) fn own_wait(node: &Node) -> Option<u64> {
     let Node::Object(members) = node else {
         return None;
@@ -172,7 +172,7 @@ pub(super) fn own_wait(node: &Node) -> Option<u64> {
     })
 }
 
-/// Whether an object says of itself that it went well.
+/// Whether an object says that it succeeded.
 pub(super) fn says_yes(members: &Members) -> bool {
     members.iter().any(|(key, value)| match meaning(key) {
         Meaning::Success | Meaning::Status | Meaning::Code => says(value) == Says::Yes,
@@ -180,19 +180,19 @@ pub(super) fn says_yes(members: &Members) -> bool {
     })
 }
 
-/// Whether a fault's number is one.
+/// Whether an error number stands for an error.
 pub(super) fn is_fault_code(value: &Node) -> bool {
     !is_nothing(value) && says(value) != Says::Yes
 }
 
-/// Whether a status says that it failed, and cannot be a product's own state.
+/// Whether a status means failure, and cannot be a product's own state.
 pub(super) fn is_plain_failure(value: &Node) -> bool {
     value
         .text()
         .is_some_and(|text| PLAIN_NO.contains(&plain(text).as_str()))
 }
 
-/// Whether a value in a fault's place says that there is none.
+/// Whether the value of a fault says that there is no fault.
 pub(super) fn is_nothing(value: &Node) -> bool {
     match value {
         Node::Null => true,

@@ -1,18 +1,18 @@
-//! What a success says of each product of its request.
+//! What a successful answer says about each product of its request.
 //!
-//! Digible's answer to a batch is not documented, so that a yes for a product is believed only when
-//! nothing in the answer speaks against it. The answer is walked once, whole:
+//! Digible's answer to a batch is not documented, so a product counts as acknowledged only when nothing in the
+//! answer contradicts it. The answer is read once, completely:
 //!
-//! 1. An object that names one product of the request is an *entry*: what it says of failing, and
-//!    what lies within it says of it, is said of that product.
-//! 2. Below a key that means failing (`errors`, `failedProducts`, …) each element is refused that
-//!    names a product of the request: as an entry, as a bare id, or as a key.
-//! 3. Whatever else says that something failed is said of the whole request.
-//! 4. Counts of successes add up to what was sent less what was refused by name, or else something
-//!    failed that is not named. So it is with a list of entries that leaves products out.
+//! 1. An object that names one product of the request is an *entry*: what it says about failure, and what
+//!    objects within it say, applies to that product.
+//! 2. Under a key that means failure (`errors`, `failedProducts`, …), each element that names a product of the
+//!    request refuses it: as an entry, as a bare id, or as a key.
+//! 3. Anything else that says that something failed applies to the whole request.
+//! 4. Counts of successes must add up to the number sent less the number refused by name; otherwise something
+//!    failed that is not named. The same applies to a list of entries that omits products.
 //!
-//! A product that is echoed may have properties of any name: in an entry with a name or a price only
-//! plain words count (`error`, not `errorPrinter`).
+//! A repeated product may have properties with any name: in an entry with a name or a price, only plain words
+//! count (`error`, not `errorPrinter`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,55 +24,55 @@ use super::super::node::{Members, Node};
 use super::keys::{Meaning, Share, meaning};
 use super::says::{Says, is_fault_code, is_nothing, is_plain_failure, says, says_yes};
 
-/// What a success says.
+/// What a successful answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
-    /// Yes for all.
+    /// Every product was accepted.
     Everything,
-    /// Yes for all but these, which are some and not all.
+    /// Every product was accepted except these; there is at least one of each.
     Partly(Vec<Rejection>),
-    /// Something was refused, and nobody knows what: no for all.
+    /// Something was refused, but not by name: every product counts as refused.
     Refused(String),
-    /// Something is to be sent again later.
+    /// Something must be sent again later.
     Later(String),
-    /// The token is no longer good.
+    /// The token is no longer valid.
     Unauthorized(String),
 }
 
-/// An answer while it is walked.
+/// The state while an answer is read.
 struct Reading<'a> {
-    /// The places of each id in the request.
+    /// The positions of each id in the request.
     places: HashMap<String, Vec<usize>>,
     sent: usize,
     refused: BTreeMap<usize, String>,
-    /// Entries that say yes.
+    /// The products whose entries say success.
     fine: BTreeSet<usize>,
-    /// Entries of lists.
+    /// The products that lists have entries for.
     listed: BTreeSet<usize>,
     /// Why nothing is acknowledged.
     all_refused: Option<String>,
     later: Option<String>,
     unauthorized: Option<String>,
-    /// So many are said to have failed.
+    /// How many products failed, by the answer's own count.
     faults: usize,
     counts: Vec<(Share, usize)>,
-    /// A list of as many entries as were sent says yes for each, without a name.
+    /// Whether a list with as many entries as were sent says success in each, without names.
     positions_fine: bool,
     root: &'a Node,
 }
 
-/// Whom an object names.
+/// Which product an object names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Named {
     /// One product of the request.
     One(usize),
-    /// Several, or one that was not sent.
+    /// Several products, or one that was not sent.
     Unclear,
     Nobody,
 }
 
-/// What the body of a success says of the products that were `sent`. `is_multi` when the status is
-/// 207: then each product needs its own yes.
+/// What the body of a successful answer says about the products in `sent`. `is_multi` means that the status is
+/// 207: then each product needs a success of its own.
 pub(super) fn told(root: &Node, sent: &[&ProductId], is_multi: bool) -> Told {
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, id) in sent.iter().enumerate() {
@@ -97,11 +97,11 @@ pub(super) fn told(root: &Node, sent: &[&ProductId], is_multi: bool) -> Told {
 }
 
 impl Reading<'_> {
-    /// `within` is the entry that this lies in.
+    /// Reads `node`; `within` is the entry that contains it.
     fn walk(&mut self, node: &Node, within: Option<usize>) {
         match node {
             Node::Object(members) => {
-                // Outside of lists an `id` is rarely a product's.
+                // Outside lists, an `id` is rarely a product's.
                 let named = self.named(members, self.sent == 1);
                 self.object(node, members, named, within);
             }
@@ -170,7 +170,7 @@ impl Reading<'_> {
                     }
                     self.walk(value, entry);
                 }
-                // Elsewhere it may be a store's or a product's own.
+                // Elsewhere it may be a property of a store or a product.
                 Meaning::Code if !is_echo && (entry.is_some() || is_root) => {
                     if says(value).is_bad() {
                         self.refuse(entry, node, says(value));
@@ -183,8 +183,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The products that the keys of an object name, when they are all that were sent: fewer may be
-    /// keys like any other.
+    /// The products that the keys of an object name, if they are all that were sent: fewer may be ordinary
+    /// keys.
     fn map_of_all(&self, members: &Members) -> Option<Vec<usize>> {
         if members.is_empty() || members.len() != self.sent {
             return None;
@@ -200,7 +200,7 @@ impl Reading<'_> {
         places
     }
 
-    /// What stands below a product's own key.
+    /// Reads the value under a product's own key.
     fn keyed(&mut self, index: usize, value: &Node) {
         match (value, says(value)) {
             (Node::Object(members), _) => self.object(value, members, Named::One(index), None),
@@ -213,7 +213,7 @@ impl Reading<'_> {
         }
     }
 
-    /// What stands below a key that means failing.
+    /// Reads the value under a key that means failure.
     fn fault(&mut self, key: &str, node: &Node, value: &Node, entry: Option<usize>) {
         if is_nothing(value) {
             return;
@@ -238,7 +238,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Refuses the products that `value` names as failed; false when it also tells of others.
+    /// Refuses the products that `value` names as failed; false when it is also about others.
     fn culprits(&mut self, value: &Node, key: &str) -> bool {
         match value {
             Node::List(elements) => {
@@ -266,7 +266,7 @@ impl Reading<'_> {
         }
     }
 
-    /// In a map from ids to words, or an object with lists of products in it.
+    /// Refuses the products in a map from ids to texts, or in an object that contains lists of products.
     fn culprits_within(&mut self, members: &Members, key: &str) -> bool {
         let before = self.refused.len();
         let mut found = false;
@@ -318,7 +318,7 @@ impl Reading<'_> {
     fn success(&mut self, key: &str, node: &Node, value: &Node, entry: Option<usize>) {
         match says(value) {
             _ if *value == Node::Integer(0) => self.refuse(entry, node, Says::No),
-            // `{"success": 2}` may be a number of products, `{"ok": 1}` is none.
+            // `{"success": 2}` may be a number of products, `{"ok": 1}` is not.
             Says::Nothing | Says::Yes if entry.is_none() && key.len() > "ok".len() => {
                 self.count(Share::Whole, value);
             }
@@ -364,7 +364,7 @@ impl Reading<'_> {
         self.all_refused.get_or_insert_with(|| reason(node));
     }
 
-    /// Whom an object names; `by_id` when any kind of id may be a product's.
+    /// Which product an object names; with `by_id`, any kind of id may be a product's.
     fn named(&self, members: &Members, by_id: bool) -> Named {
         let with = |wanted| {
             members
@@ -375,7 +375,7 @@ impl Reading<'_> {
         let ids = with(Meaning::ProductId).chain(with(Meaning::Product).flat_map(own_ids));
         match self.only(ids) {
             Named::Nobody if by_id => match self.only(with(Meaning::Id)) {
-                // It may be anything's.
+                // The id may belong to anything.
                 Named::Unclear if !self.several(with(Meaning::Id)) => Named::Nobody,
                 named => named,
             },
@@ -397,13 +397,13 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether these ids are those of more than one product of the request.
+    /// Whether these ids belong to more than one product of the request.
     fn several<'n>(&self, ids: impl Iterator<Item = &'n Node>) -> bool {
         let ids = ids.filter_map(id_text);
         ids.filter_map(|id| self.places.get(&id)).flatten().count() > 1
     }
 
-    /// The product with this id, that stands without any key: it must not be a position as well.
+    /// The product with this id, which has no key beside it: it must not also be a valid position.
     fn bare_place(&self, id: &str) -> Option<usize> {
         let is_position = id.parse::<usize>().is_ok_and(|number| number <= self.sent);
         match self.places.get(id)?.as_slice() {
@@ -438,7 +438,7 @@ impl Reading<'_> {
         }
     }
 
-    /// What shows that more failed than is named.
+    /// Evidence that more failed than is named; none when there is no such evidence.
     fn shortfall(&self, is_multi: bool) -> Option<String> {
         let sent = self.sent;
         let expected = sent.saturating_sub(self.refused.len());
@@ -446,14 +446,16 @@ impl Reading<'_> {
             return Some(format!("{} of {sent} products failed", self.faults));
         }
         if let Some(count) = self.least_count().filter(|count| *count < expected) {
-            return Some(format!("only {count} of {sent} products were taken"));
+            return Some(format!("only {count} of {sent} products were accepted"));
         }
         let told = |these: &BTreeSet<usize>| {
             let refused = self.refused.keys().filter(|index| !these.contains(index));
             these.len() + refused.count()
         };
         if is_multi && !self.positions_fine && told(&self.fine) < sent {
-            return Some(format!("no clear yes for each of {sent} products"));
+            return Some(format!(
+                "not every one of the {sent} products was clearly accepted"
+            ));
         }
         if !self.listed.is_empty() && told(&self.listed) < sent {
             return Some(format!(
@@ -464,7 +466,8 @@ impl Reading<'_> {
         None
     }
 
-    /// The smallest number of successes that is told. Two words for one share are the same products.
+    /// The smallest number of successes that the answer gives. Two counts of the same kind are about the same
+    /// products.
     fn least_count(&self) -> Option<usize> {
         let most = |wanted: Share| {
             let counts = self.counts.iter().filter(|(share, _)| *share == wanted);
@@ -484,7 +487,7 @@ impl Reading<'_> {
     }
 }
 
-/// The ids in what stands for a product: the id itself, or an object with it.
+/// The ids in a value that stands for a product: the id itself, or an object that contains it.
 fn own_ids(product: &Node) -> impl Iterator<Item = &Node> {
     let members = match product {
         Node::Object(members) => Some(members.iter()),
@@ -508,7 +511,7 @@ fn id_text(value: &Node) -> Option<String> {
     }
 }
 
-/// A number, and nothing below zero.
+/// A number; negative ones count as zero.
 fn count_of(value: &Node) -> Option<usize> {
     let count = value.number()?;
     Some(usize::try_from(count).unwrap_or_default())

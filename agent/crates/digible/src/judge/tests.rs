@@ -10,11 +10,11 @@ mod carriers;
 mod logins;
 mod successes;
 
-/// What a row expects.
+/// What a row of the table expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Want {
     Yes,
-    /// Yes for all but these places.
+    /// Accepted, except at these positions.
     But(&'static [usize]),
     No,
     TooLarge,

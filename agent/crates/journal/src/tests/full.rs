@@ -15,7 +15,7 @@ fn limit_pages(journal: &Journal, most: i64) {
 
 fn assert_full<T: std::fmt::Debug>(result: super::super::Result<T>) {
     let error = result.unwrap_err();
-    assert!(error.remedy().contains("disk is not full"));
+    assert!(error.remedy().contains("Free disk space"));
     let JournalError::Statement { source, .. } = error else {
         panic!("{error}");
     };

@@ -423,7 +423,7 @@ async fn a_named_instance_is_found_through_the_browser() {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let browser = Browser {
         port: socket.local_addr().unwrap().port(),
-        patience: [Duration::from_secs(60); 3],
+        timeouts: [Duration::from_secs(60); 3],
     };
     tokio::spawn(async move {
         let mut question = [0; 100];

@@ -367,7 +367,7 @@ fn each_product_is_refused_in_its_own_words() {
         ),
         (
             r#"{"count":2,"message":"synced"}"#,
-            "200: only 2 of 3 products were taken: synced",
+            "200: only 2 of 3 products were accepted: synced",
         ),
     ] {
         assert_eq!(reason_of(&verdict(Batch, 200, NONE, body)), words);
