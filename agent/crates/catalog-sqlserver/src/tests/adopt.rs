@@ -284,7 +284,10 @@ async fn keys_that_do_not_convert_are_named() {
     .await;
     let done = shop.catalog().adopt().await.unwrap();
     let told = done.steps.join("\n");
-    assert!(told.contains("not taken over: `abc`, `99999999999`"), "{told}");
+    assert!(
+        told.contains("not taken over: `abc`, `99999999999`"),
+        "{told}"
+    );
     assert!(told.contains("1 rows without a ProductID"), "{told}");
     assert_eq!(sorted(&shop).await, ["DELETE 12", "UPDATE 7"]);
     let rows = shop.run("SELECT LogID FROM ChangeLog_shopmaster_old").await;

@@ -60,7 +60,11 @@ async fn a_shop_without_such_programs_is_good() {
     let check = shop.check(OUTPUT).await;
     assert_eq!(check.verdict, Verdict::Ok, "{check:?}");
     // What nobody can look at is said all the same.
-    for words in ["modules of other databases", "build dynamically", "Query Store"] {
+    for words in [
+        "modules of other databases",
+        "build dynamically",
+        "Query Store",
+    ] {
         assert!(check.text.contains(words), "{check:?}");
     }
     assert!(shop.catalog.install().await.unwrap());

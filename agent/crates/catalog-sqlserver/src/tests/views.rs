@@ -35,7 +35,10 @@ async fn a_view_is_read_and_scanned() {
 #[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
 async fn rows_of_a_view_that_share_a_key_are_refused() {
     for (rows, expected) in [
-        ("('P1', 'Soap', 1, 0), ('p1', 'Tea', 2, 0)", "have the same key"),
+        (
+            "('P1', 'Soap', 1, 0), ('p1', 'Tea', 2, 0)",
+            "have the same key",
+        ),
         ("('P1', 'Soap', 1, 0), (NULL, 'Tea', 2, 0)", "it is NULL"),
     ] {
         let shop = shop(rows).await;
