@@ -3,7 +3,7 @@
 use std::error::Error;
 
 /// An error with its causes, on one line. A cause that only repeats the text before it is left out: some errors
-/// include their cause's text in their own, and other causes repeat the text above them behind a number.
+/// include their cause's text in their own, and other causes repeat the text above them after a number.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut last = text.clone();

@@ -69,8 +69,8 @@ impl LockFile {
     }
 }
 
-/// Which process holds the lock of the file at `path`, as the operating system tells it: also of a file that
-/// this user may not open. None when nobody does, or it does not tell.
+/// Which process holds the lock of the file at `path`, as the operating system reports it, even for a file that
+/// this user may not open. None when no process holds it, or the system does not report it.
 #[cfg(target_os = "linux")]
 pub fn holder(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt as _;
@@ -89,14 +89,14 @@ pub fn holder(path: &Path) -> Option<u32> {
     })
 }
 
-/// Which process holds the lock of the file at `path`: here nobody tells.
+/// Which process holds the lock of the file at `path`: this operating system does not report it.
 #[cfg(not(target_os = "linux"))]
 pub fn holder(_: &Path) -> Option<u32> {
     None
 }
 
-/// Opens the file, or makes one that only this user may open: who may read it could hold its lock. No link is
-/// followed.
+/// Opens the file, or creates one that only this user can open: a user who can read the file could hold its
+/// lock. No symbolic link is followed.
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};

@@ -25,7 +25,6 @@ pub(super) struct Footprint {
 ///
 /// On Unix the file is not read: closing a file releases every lock that this process has on it, including
 /// those of the agent's own connections (<https://www.sqlite.org/howtocorrupt.html>).
-/// too (<https://www.sqlite.org/howtocorrupt.html>).
 #[cfg(unix)]
 type Part = [i64; 7];
 

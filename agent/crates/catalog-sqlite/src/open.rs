@@ -103,8 +103,7 @@ impl Database {
     }
 
     /// Closes the connections that no call has used for a while. Returns how long the others may stay open;
-    /// none
-    /// when there are no others.
+    /// none when there are no others.
     pub(super) fn close_idle(&self) -> Option<Duration> {
         let rests = [&self.reader, &self.writer].map(|slot| {
             let mut slot = match slot.try_lock() {

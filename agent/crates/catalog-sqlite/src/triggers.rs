@@ -32,8 +32,7 @@ pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> 
     let kind_after_update = format!("CASE WHEN {differs} THEN 'INSERT' ELSE 'UPDATE' END");
     let born_after_update = format!("CASE WHEN {differs} THEN n.ID ELSE 0 END");
     // The arguments, each as an SQL expression: the kind of the change, the key, the birth of a key without a
-    // change so
-    // far, and the condition for recording the change.
+    // change so far, and the condition for recording the change.
     let note = |kind, key, born, when| {
         let places = [("kind", kind), ("key", key), ("born", born), ("when", when)];
         fill(include_str!("sql/note_change.sql"), &places)

@@ -20,7 +20,7 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// Runs one step of the attempt; when it takes too long, `late` gives the error of that step.
+    /// Runs one step of the attempt; when it takes too long, `too_late` gives the error.
     pub(super) async fn within<T>(
         self,
         too_late: impl FnOnce() -> ConnectError,

@@ -71,8 +71,7 @@ pub(super) fn refused(error: Error, options: &ConnectOptions) -> ConnectError {
         // Azure, it does not exist.
         4060 | 4064 | 911 | 916 => ConnectError::DatabaseMissing(options.database.clone()),
         // The server is starting, recovering, running upgrade scripts, paused, stopping or full; the database
-        // is recovering
-        // or being moved.
+        // is recovering or being moved.
         6005 | 17142 | 17187 | 17188 | 17809 | 18401 | 922 | 40613 => {
             ConnectError::NotReady { message }
         }

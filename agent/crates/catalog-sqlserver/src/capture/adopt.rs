@@ -343,8 +343,7 @@ fn parameter(key: &KeyType, id: &str) -> Option<KeyParameter> {
 }
 
 /// The kind of a change; never INSERT, which would mean that Digible has never received the product: the old
-/// program's uploads
-/// did not remove rows from its log.
+/// program's uploads did not remove rows from its log.
 fn kind(written: Option<&str>) -> String {
     let kind = written.unwrap_or_default().trim().to_uppercase();
     match kind.as_str() {

@@ -161,7 +161,7 @@ impl Old {
             }
             if !is_old_log(&columns) {
                 self.lookalikes.push(format!(
-                    "the columns of the table `{schema}.{name}` differ from the old program's: the table is the shop's own and stays"
+                    "the table `{schema}.{name}` has columns that differ from the old program's: it is the shop's own and stays"
                 ));
                 continue;
             }

@@ -83,7 +83,7 @@ async fn a_table_that_cannot_be_captured_is_refused() {
         (
             "CREATE TABLE Products (ProductID INT NOT NULL PRIMARY KEY, ProductName VARCHAR(9), SellPrice VARCHAR(9))",
             "catalog.price_type",
-            "no number",
+            "not a number",
         ),
         (
             "CREATE VIEW Products AS SELECT 1 AS ProductID, 'Soap' AS ProductName, 1.0 AS SellPrice",
