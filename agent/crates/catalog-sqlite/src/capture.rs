@@ -5,12 +5,12 @@ use shopmaster_catalog::{CapturePlan, CaptureStatus, CatalogError, template::fil
 
 use super::{
     SqliteOptions, change_log,
-    facts::Table,
-    fault::{Fault, Work},
+    error::{QueryError, QueryResult},
     objects::{Found, OWNER, Planned},
     open::Database,
     preflight,
     quote::identifier,
+    schema::TableSchema,
     statements::over,
 };
 
@@ -19,7 +19,7 @@ const FIRST_VERSION: &str = "its ChangeLog keeps every change until shopMaster d
 
 const REMOVE: &str = include_str!("sql/remove.sql");
 
-pub(super) fn plan(connection: &Connection, database: &Database) -> Work<CapturePlan> {
+pub(super) fn plan(connection: &Connection, database: &Database) -> QueryResult<CapturePlan> {
     let planned = planned(connection, &database.options)?;
     let found = Found::read(connection)?;
     Ok(CapturePlan {
@@ -29,7 +29,7 @@ pub(super) fn plan(connection: &Connection, database: &Database) -> Work<Capture
 }
 
 /// Installs everything as planned, and tests that it works. False when it was already as planned.
-pub(super) fn install(connection: &Connection, database: &Database) -> Work<bool> {
+pub(super) fn install(connection: &Connection, database: &Database) -> QueryResult<bool> {
     preflight::refuse(connection, database)?;
     let planned = planned(connection, &database.options)?;
     let found = Found::read(connection)?;
@@ -43,7 +43,7 @@ pub(super) fn install(connection: &Connection, database: &Database) -> Work<bool
 
 /// Brings what an earlier version installed up to date, in one short transaction; waiting changes are kept.
 /// Does nothing to anything else.
-pub(super) fn renew(connection: &Connection, database: &Database) -> Work<()> {
+pub(super) fn renew(connection: &Connection, database: &Database) -> QueryResult<()> {
     let options = &database.options;
     let key = preflight::fit(connection, options)?.key(connection, options)?;
     let found = Found::read(connection)?;
@@ -54,7 +54,7 @@ pub(super) fn renew(connection: &Connection, database: &Database) -> Work<()> {
     Ok(())
 }
 
-pub(super) fn remove(connection: &Connection) -> Work<bool> {
+pub(super) fn remove(connection: &Connection) -> QueryResult<bool> {
     let found = Found::read(connection)?;
     if found.is_empty() {
         return Ok(false);
@@ -64,10 +64,10 @@ pub(super) fn remove(connection: &Connection) -> Work<bool> {
     Ok(true)
 }
 
-pub(super) fn status(connection: &Connection, database: &Database) -> Work<CaptureStatus> {
+pub(super) fn status(connection: &Connection, database: &Database) -> QueryResult<CaptureStatus> {
     let options = &database.options;
     let found = Found::read(connection)?;
-    let table = match Table::read(connection, options) {
+    let table = match TableSchema::read(connection, options) {
         Ok(table) if table.is_view() => return Ok(CaptureStatus::ScanOnly(reason(&found))),
         _ if found.is_empty() => return Ok(CaptureStatus::NotInstalled),
         table => table?,
@@ -105,7 +105,7 @@ fn reason(found: &Found) -> String {
     )
 }
 
-fn planned(connection: &Connection, options: &SqliteOptions) -> Work<Planned> {
+fn planned(connection: &Connection, options: &SqliteOptions) -> QueryResult<Planned> {
     let key = preflight::fit(connection, options)?.key(connection, options)?;
     Ok(Planned::new(options, &key))
 }
@@ -142,9 +142,9 @@ fn script(options: &SqliteOptions, planned: &Planned, found: &Found) -> String {
 /// Writes one row over itself, checks that the change was captured, and rolls back.
 ///
 /// If the shop's own rules refuse the write, or the table is empty, nothing is tested.
-fn prove(connection: &Connection, database: &Database) -> Work<()> {
+fn prove(connection: &Connection, database: &Database) -> QueryResult<()> {
     let options = &database.options;
-    let table = Table::read(connection, options)?;
+    let table = TableSchema::read(connection, options)?;
     let key = table.column(options, &options.columns.id)?;
     let column = if key.generated {
         table.columns.iter().find(|column| !column.generated)
@@ -180,6 +180,6 @@ fn is_the_shops_own(error: &rusqlite::Error) -> bool {
     )
 }
 
-fn unproven(reason: &str) -> Fault {
+fn unproven(reason: &str) -> QueryError {
     CatalogError::Unproven(reason.to_owned()).into()
 }

@@ -11,7 +11,7 @@ use shopmaster_product::{
     position::{Done, NewestDone, Position},
 };
 
-use super::{fault::Work, key::Key};
+use super::{error::QueryResult, key::Key};
 
 /// A row of the ChangeLog.
 struct Entry {
@@ -21,7 +21,7 @@ struct Entry {
 }
 
 /// Where an agent that has dealt with nothing yet starts to read.
-pub(super) fn begin(connection: &Connection) -> Work<Position> {
+pub(super) fn begin(connection: &Connection) -> QueryResult<Position> {
     Ok(Position {
         began: newest_of_all(connection)?.unwrap_or_default(),
         ..Position::default()
@@ -29,12 +29,12 @@ pub(super) fn begin(connection: &Connection) -> Work<Position> {
 }
 
 /// The newest change of all, dealt with or not.
-pub(super) fn newest_of_all(connection: &Connection) -> Work<Option<i64>> {
+pub(super) fn newest_of_all(connection: &Connection) -> QueryResult<Option<i64>> {
     newest_within(connection, (i64::MIN, i64::MAX))
 }
 
 /// The newest waiting change.
-pub(super) fn newest(connection: &Connection, position: &Position) -> Work<Option<i64>> {
+pub(super) fn newest(connection: &Connection, position: &Position) -> QueryResult<Option<i64>> {
     for gap in position.done.gaps().into_iter().rev() {
         let newest = newest_within(connection, gap)?;
         if newest.is_some() {
@@ -45,7 +45,7 @@ pub(super) fn newest(connection: &Connection, position: &Position) -> Work<Optio
 }
 
 /// Whether the ChangeLog is older than what has been dealt with: the file was restored from a copy.
-pub(super) fn went_back(connection: &Connection, position: &Position) -> Work<bool> {
+pub(super) fn went_back(connection: &Connection, position: &Position) -> QueryResult<bool> {
     let Some(newest) = &position.newest else {
         return Ok(false);
     };
@@ -68,7 +68,7 @@ pub(super) fn went_back(connection: &Connection, position: &Position) -> Work<bo
 }
 
 /// How many changes are waiting.
-pub(super) fn backlog(connection: &Connection, position: &Position) -> Work<Backlog> {
+pub(super) fn backlog(connection: &Connection, position: &Position) -> QueryResult<Backlog> {
     let gaps = json(&position.done.gaps());
     let backlog = connection
         .prepare_cached(include_str!("sql/backlog.sql"))?
@@ -93,7 +93,7 @@ pub(super) fn page(
     position: &Position,
     after: Option<i64>,
     limit: usize,
-) -> Work<Vec<Change>> {
+) -> QueryResult<Vec<Change>> {
     let moment = connection.unchecked_transaction()?;
     let start = after.map_or(Some(i64::MIN), |after| after.checked_add(1));
     let mut page = Vec::new();
@@ -121,7 +121,7 @@ pub(super) fn waiting_of(
     connection: &Connection,
     position: &Position,
     keys: &[ProductId],
-) -> Work<Vec<Change>> {
+) -> QueryResult<Vec<Change>> {
     let moment = connection.unchecked_transaction()?;
     let found = of_keys(connection, position, keys, All::No)?;
     moment.commit()?;
@@ -140,7 +140,7 @@ fn of_keys(
     position: &Position,
     keys: &[ProductId],
     all: All,
-) -> Work<Vec<Change>> {
+) -> QueryResult<Vec<Change>> {
     let (listed, alone): (Vec<_>, Vec<_>) = keys
         .iter()
         .flat_map(Key::candidates)
@@ -184,7 +184,7 @@ pub(super) fn settle(
     connection: &Connection,
     position: &Position,
     changes: &[ChangeIdentity],
-) -> Work<(u64, Position)> {
+) -> QueryResult<(u64, Position)> {
     let mut position = position.clone();
     let ids = || changes.iter().map(|identity| identity.change);
     let (Some(first), Some(last)) = (ids().min(), ids().max()) else {
@@ -222,7 +222,7 @@ pub(super) fn settle(
 }
 
 /// Closes the gaps without a change: the changes in them were replaced by newer ones.
-fn close_gaps(connection: &Connection, done: &mut Done) -> Work<()> {
+fn close_gaps(connection: &Connection, done: &mut Done) -> QueryResult<()> {
     let mut gaps = done.gaps();
     // After the newest change, others will follow.
     gaps.pop();
@@ -238,7 +238,7 @@ fn close_gaps(connection: &Connection, done: &mut Done) -> Work<()> {
     Ok(())
 }
 
-fn newest_within(connection: &Connection, (first, last): (i64, i64)) -> Work<Option<i64>> {
+fn newest_within(connection: &Connection, (first, last): (i64, i64)) -> QueryResult<Option<i64>> {
     let newest = connection
         .prepare_cached(include_str!("sql/newest_change.sql"))?
         .query_row([first, last], |row| row.get(0))
@@ -247,7 +247,10 @@ fn newest_within(connection: &Connection, (first, last): (i64, i64)) -> Work<Opt
 }
 
 /// The first version's ChangeLog does not know when a key was born.
-fn of_either_version<'a>(connection: &'a Connection, sql: &str) -> Work<CachedStatement<'a>> {
+fn of_either_version<'a>(
+    connection: &'a Connection,
+    sql: &str,
+) -> QueryResult<CachedStatement<'a>> {
     const BORN: &str = "c.BornID";
     match connection.prepare_cached(sql) {
         Err(rusqlite::Error::SqlInputError { msg, .. }) if msg.ends_with(BORN) => {
@@ -257,7 +260,10 @@ fn of_either_version<'a>(connection: &'a Connection, sql: &str) -> Work<CachedSt
     }
 }
 
-fn entries(statement: &mut CachedStatement<'_>, parameters: impl Params) -> Work<Vec<Entry>> {
+fn entries(
+    statement: &mut CachedStatement<'_>,
+    parameters: impl Params,
+) -> QueryResult<Vec<Entry>> {
     let entries = statement
         .query_map(parameters, entry)?
         .collect::<rusqlite::Result<_>>()?;

@@ -25,7 +25,7 @@ use shopmaster_product::{
 };
 
 use claim::Claim;
-use fault::Work;
+use error::QueryResult;
 use memory::Memory;
 use open::{Access, Database};
 
@@ -33,8 +33,7 @@ mod affinity;
 mod capture;
 mod change_log;
 mod claim;
-mod facts;
-mod fault;
+mod error;
 mod footprint;
 mod key;
 mod memory;
@@ -45,6 +44,7 @@ mod preflight;
 mod price;
 mod quote;
 mod rows;
+mod schema;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -101,7 +101,7 @@ impl SqliteCatalog {
     async fn read_with<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
+        work: impl FnOnce(&Connection, &Database) -> QueryResult<T> + Send + 'static,
     ) -> Result<T> {
         self.with(Access::Read, operation, work).await
     }
@@ -109,7 +109,7 @@ impl SqliteCatalog {
     async fn write_with<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
+        work: impl FnOnce(&Connection, &Database) -> QueryResult<T> + Send + 'static,
     ) -> Result<T> {
         self.with(Access::Write, operation, work).await
     }
@@ -118,7 +118,7 @@ impl SqliteCatalog {
         &self,
         access: Access,
         operation: &'static str,
-        work: impl FnOnce(&Connection, &Database) -> Work<T> + Send + 'static,
+        work: impl FnOnce(&Connection, &Database) -> QueryResult<T> + Send + 'static,
     ) -> Result<T> {
         let database = Arc::clone(&self.database);
         let done = blocking(operation, move || database.with(access, operation, work)).await;
@@ -319,7 +319,7 @@ impl Catalog for SqliteCatalog {
 
     async fn table_identity(&self) -> Result<Option<String>> {
         let ask = self.read_with("inspect the product table", |connection, database| {
-            facts::identity(connection, &database.options)
+            schema::identity(connection, &database.options)
         });
         self.unless_unchanged(|memory| &mut memory.table, ask).await
     }

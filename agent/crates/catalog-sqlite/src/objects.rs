@@ -5,9 +5,9 @@ use shopmaster_catalog::{CatalogError, template::fill};
 
 use super::{
     SqliteOptions,
-    facts::KeyColumn,
-    fault::Work,
+    error::QueryResult,
     quote::identifier,
+    schema::KeyColumn,
     triggers::{self, Trigger},
 };
 
@@ -65,7 +65,7 @@ impl Planned {
 }
 
 impl Found {
-    pub(super) fn read(connection: &Connection) -> Work<Self> {
+    pub(super) fn read(connection: &Connection) -> QueryResult<Self> {
         let mut statement = connection.prepare(
             "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema
              WHERE name LIKE 'shopmaster\\_%' ESCAPE '\\' OR tbl_name LIKE 'shopmaster\\_%' ESCAPE '\\'

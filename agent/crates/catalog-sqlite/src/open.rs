@@ -14,7 +14,7 @@ use shopmaster_catalog::{CatalogError, Result};
 
 use super::{
     SqliteOptions,
-    fault::{Work, spoils},
+    error::{QueryResult, spoils},
     statements::Statements,
     unlocked::Unlocked,
 };
@@ -70,7 +70,7 @@ impl Database {
         &self,
         access: Access,
         operation: &'static str,
-        work: impl FnOnce(&Connection, &Self) -> Work<T>,
+        work: impl FnOnce(&Connection, &Self) -> QueryResult<T>,
     ) -> Result<T> {
         let slot = match access {
             Access::Read => &self.reader,
@@ -165,7 +165,7 @@ impl Database {
 ///
 /// A reader asks for write access too, and does without it where it is not allowed: SQLite may have to roll
 /// back what a crashed till left behind, and the last connection to close has to write the WAL back.
-fn connect(path: &Path, access: Access) -> Work<Connection> {
+fn connect(path: &Path, access: Access) -> QueryResult<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(absolute(path), flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use shopmaster_catalog::Owner;
 
-use super::fault::Work;
+use super::error::QueryResult;
 
-pub(super) fn read(connection: &Connection) -> Work<Option<Owner>> {
+pub(super) fn read(connection: &Connection) -> QueryResult<Option<Owner>> {
     let owner = connection
         .prepare_cached(include_str!("sql/owner.sql"))?
         .query_row([], |row| {
@@ -18,7 +18,7 @@ pub(super) fn read(connection: &Connection) -> Work<Option<Owner>> {
     Ok(owner)
 }
 
-pub(super) fn write(connection: &Connection, owner: &Owner) -> Work<()> {
+pub(super) fn write(connection: &Connection, owner: &Owner) -> QueryResult<()> {
     let short = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     short.execute("DELETE FROM shopmaster_Owner", [])?;
     short.execute(

@@ -14,12 +14,13 @@ use super::{
     SqliteOptions,
     affinity::Affinity,
     claim::Claim,
-    facts::Table,
-    fault::{Fault, Work},
+    error::{QueryError, QueryResult},
     objects::Found,
     open::Database,
     price::declared_scale,
-    rows, unlocked,
+    rows,
+    schema::TableSchema,
+    unlocked,
 };
 
 /// The checks, in their order, after `catalog.open`.
@@ -38,7 +39,7 @@ const CHECKS: [(&str, Probe); 9] = [
 /// Why a view is only scanned.
 pub(super) const VIEW: &str = "it is a view, which has no rows of its own to capture";
 
-type Probe = fn(&Connection, &SqliteOptions) -> Work<Finding>;
+type Probe = fn(&Connection, &SqliteOptions) -> QueryResult<Finding>;
 
 /// Makes every check, on an open connection.
 pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Claim) -> Vec<Check> {
@@ -75,20 +76,20 @@ pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
 }
 
 /// The verdict on the price column alone.
-pub(super) fn price(connection: &Connection, options: &SqliteOptions) -> Work<Check> {
+pub(super) fn price(connection: &Connection, options: &SqliteOptions) -> QueryResult<Check> {
     Ok(price_type(connection, options)?.check("catalog.price_type"))
 }
 
 /// Returns the first check that fails as an error, before capture is installed.
-pub(super) fn refuse(connection: &Connection, database: &Database) -> Work<()> {
+pub(super) fn refuse(connection: &Connection, database: &Database) -> QueryResult<()> {
     CHECKS
         .iter()
         .try_for_each(|(_, probe)| probe(connection, &database.options).map(drop))
 }
 
 /// The product table, if it can be captured.
-pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> Work<Table> {
-    let table = Table::read(connection, options)?;
+pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> QueryResult<TableSchema> {
+    let table = TableSchema::read(connection, options)?;
     is_table(&table, options)?;
     if table.is_view() {
         return Err(CatalogError::ScanOnly {
@@ -106,7 +107,7 @@ pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> Work<Tabl
 }
 
 /// Fails unless it is a table: a view can only be scanned.
-pub(super) fn is_table(table: &Table, options: &SqliteOptions) -> Work<()> {
+pub(super) fn is_table(table: &TableSchema, options: &SqliteOptions) -> QueryResult<()> {
     match table.kind.as_str() {
         "table" => Ok(()),
         _ if table.is_view() => Ok(()),
@@ -117,8 +118,8 @@ pub(super) fn is_table(table: &Table, options: &SqliteOptions) -> Work<()> {
     }
 }
 
-fn found_table(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    let table = Table::read(connection, options)?;
+fn found_table(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
+    let table = TableSchema::read(connection, options)?;
     is_table(&table, options)?;
     Ok(good(match table.is_view() {
         true => format!(
@@ -129,8 +130,8 @@ fn found_table(connection: &Connection, options: &SqliteOptions) -> Work<Finding
     }))
 }
 
-fn found_columns(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    let table = Table::read(connection, options)?;
+fn found_columns(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
+    let table = TableSchema::read(connection, options)?;
     let columns = &options.columns;
     for name in [&columns.id, &columns.name, &columns.price] {
         table.column(options, name)?;
@@ -141,8 +142,8 @@ fn found_columns(connection: &Connection, options: &SqliteOptions) -> Work<Findi
     )))
 }
 
-fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    if Table::read(connection, options)?.is_view() {
+fn fit_key(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
+    if TableSchema::read(connection, options)?.is_view() {
         return Ok(warning(
             format!(
                 "only the shop knows whether the view returns each `{}` once",
@@ -169,8 +170,8 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     )))
 }
 
-fn key_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    let table = Table::read(connection, options)?;
+fn key_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
+    let table = TableSchema::read(connection, options)?;
     let column = table.column(options, &options.columns.id)?;
     let text = match column.declared.as_str() {
         "" => "the key has no declared type".to_owned(),
@@ -185,8 +186,8 @@ fn key_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     })
 }
 
-fn price_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    let table = Table::read(connection, options)?;
+fn price_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
+    let table = TableSchema::read(connection, options)?;
     let column = table.column(options, &options.columns.price)?;
     let text = match column.declared.as_str() {
         "" => "the price's column has no type".to_owned(),
@@ -204,7 +205,7 @@ fn price_type(connection: &Connection, options: &SqliteOptions) -> Work<Finding>
     Ok(judge(&text, held, digits, &sample))
 }
 
-fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     // Opened as an immutable file, the database seems to have no WAL.
     let has_wal = || unlocked::is_in_wal_mode(&options.path);
@@ -217,8 +218,8 @@ fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> Work<Fin
     ))
 }
 
-fn triggers(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
-    let table = Table::read(connection, options)?;
+fn triggers(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
+    let table = TableSchema::read(connection, options)?;
     let column = table.column(options, &options.columns.id)?;
     let others = table.other_uniques(column);
     if !others.is_empty() {
@@ -244,7 +245,7 @@ fn triggers(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     )))
 }
 
-fn names(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+fn names(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let found = Found::read(connection)?;
     found.check_names()?;
     if let Some(other) = found.other_table(options) {
@@ -256,7 +257,7 @@ fn names(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     Ok(good("the names that shopMaster needs are free".to_owned()))
 }
 
-fn rights(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
+fn rights(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     if options.scan {
         return Ok(good("in scan mode nothing is written".to_owned()));
     }
@@ -273,7 +274,7 @@ fn rights(connection: &Connection, options: &SqliteOptions) -> Work<Finding> {
     Ok(good("the file and its folder can be written".to_owned()))
 }
 
-fn unfit(options: &SqliteOptions, reason: String) -> Fault {
+fn unfit(options: &SqliteOptions, reason: String) -> QueryError {
     CatalogError::UnfitKey {
         table: options.table.clone(),
         column: options.columns.id.clone(),
@@ -285,7 +286,7 @@ fn unfit(options: &SqliteOptions, reason: String) -> Fault {
 fn no_rights(
     options: &SqliteOptions,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> Fault {
+) -> QueryError {
     CatalogError::NoRights {
         database: options.path.display().to_string(),
         source: source.into(),

@@ -12,7 +12,7 @@ use shopmaster_product::{Problem, ProductId, Row};
 
 use super::{
     SqliteOptions,
-    fault::Work,
+    error::QueryResult,
     key::{Key, hexadecimal, real},
     open::Database,
     price::{declared_scale, price},
@@ -24,20 +24,24 @@ pub(super) fn read(
     connection: &Connection,
     database: &Database,
     keys: &[ProductId],
-) -> Work<Vec<Lookup>> {
+) -> QueryResult<Vec<Lookup>> {
     let moment = connection.unchecked_transaction()?;
     let digits = digits(connection, database)?;
     let mut lookup = connection.prepare_cached(&database.statements.lookup)?;
     let answers = keys
         .iter()
         .map(|key| look_up(&mut lookup, key, digits))
-        .collect::<Work<_>>()?;
+        .collect::<QueryResult<_>>()?;
     drop(lookup);
     moment.commit()?;
     Ok(answers)
 }
 
-fn look_up(statement: &mut CachedStatement<'_>, id: &ProductId, digits: Digits) -> Work<Lookup> {
+fn look_up(
+    statement: &mut CachedStatement<'_>,
+    id: &ProductId,
+    digits: Digits,
+) -> QueryResult<Lookup> {
     for key in Key::candidates(id) {
         if let Some(found) = statement.query([&key])?.next()? {
             return Ok(Lookup::Found(row(found, digits)?));
@@ -52,7 +56,7 @@ pub(super) fn scan(
     database: &Database,
     after: Option<&ProductId>,
     limit: usize,
-) -> Work<Vec<Row>> {
+) -> QueryResult<Vec<Row>> {
     let moment = connection.unchecked_transaction()?;
     let statements = &database.statements;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -84,7 +88,7 @@ pub(super) fn sample(
     connection: &Connection,
     options: &SqliteOptions,
     digits: Digits,
-) -> Work<Sample> {
+) -> QueryResult<Sample> {
     let mut sample = Sample::default();
     if digits.asked().is_none() {
         return Ok(sample);
@@ -101,7 +105,7 @@ pub(super) fn sample(
     Ok(sample)
 }
 
-pub(super) fn count(connection: &Connection, database: &Database) -> Work<u64> {
+pub(super) fn count(connection: &Connection, database: &Database) -> QueryResult<u64> {
     let rows: i64 = connection
         .prepare_cached(&database.statements.count)?
         .query_one([], |row| row.get(0))?;
@@ -111,7 +115,7 @@ pub(super) fn count(connection: &Connection, database: &Database) -> Work<u64> {
 /// The value after which to continue: only a row shows whether `NULL` is text or the value NULL.
 ///
 /// If both exist, it is the later one, so that no scan runs in circles.
-fn position(connection: &Connection, database: &Database, id: &ProductId) -> Work<Key> {
+fn position(connection: &Connection, database: &Database, id: &ProductId) -> QueryResult<Key> {
     let plain = Key::plain(id);
     let Some(odd) = Key::odd(id) else {
         return Ok(plain);
@@ -128,7 +132,7 @@ fn page(
     database: &Database,
     statement: &str,
     parameters: &[&dyn rusqlite::ToSql],
-) -> Work<Vec<Row>> {
+) -> QueryResult<Vec<Row>> {
     let digits = digits(connection, database)?;
     let mut statement = connection.prepare_cached(statement)?;
     let rows = statement
@@ -138,7 +142,7 @@ fn page(
 }
 
 /// How many digits prices are sent with.
-fn digits(connection: &Connection, database: &Database) -> Work<Digits> {
+fn digits(connection: &Connection, database: &Database) -> QueryResult<Digits> {
     let options = &database.options;
     let declared: Option<String> = connection
         .prepare_cached(include_str!("sql/declared_type.sql"))?

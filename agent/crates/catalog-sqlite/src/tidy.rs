@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use shopmaster_product::position::Position;
 
-use super::fault::Work;
+use super::error::QueryResult;
 
 /// How many deleted keys make a write worthwhile, at least.
 const MIN_DELETED: usize = 1_000;
@@ -12,7 +12,7 @@ const MAX_DELETED: usize = 1_000;
 
 /// Deletes the changes of keys that no longer exist, once they have been dealt with. The newest change stays:
 /// it shows whether the file was restored.
-pub(super) fn trim(connection: &Connection, position: &Position) -> Work<()> {
+pub(super) fn trim(connection: &Connection, position: &Position) -> QueryResult<()> {
     let Some(newest) = &position.newest else {
         return Ok(());
     };
@@ -33,7 +33,7 @@ pub(super) fn trim(connection: &Connection, position: &Position) -> Work<()> {
     Ok(())
 }
 
-fn deletions(connection: &Connection, before: i64) -> Work<Vec<i64>> {
+fn deletions(connection: &Connection, before: i64) -> QueryResult<Vec<i64>> {
     let mut statement = connection.prepare_cached(include_str!("sql/deletions.sql"))?;
     let deletions = statement
         .query_map([before], |row| row.get(0))?

@@ -6,7 +6,7 @@
 
 use shopmaster_catalog::template::fill;
 
-use super::{SqliteOptions, facts::KeyColumn, quote::identifier, statements::over};
+use super::{SqliteOptions, quote::identifier, schema::KeyColumn, statements::over};
 
 /// The names of all of shopMaster's triggers, including those that not every table needs.
 pub(super) const NAMES: [&str; 5] = [

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use shopmaster_catalog::CatalogError;
 
 use super::{
-    fault::{Fault, Work, is_unopenable},
+    error::{QueryError, QueryResult, is_unopenable},
     footprint::Footprint,
 };
 
@@ -28,8 +28,8 @@ pub(super) struct Unlocked {
 
 impl Unlocked {
     /// Opens the file without a lock if it cannot be opened otherwise, and if this is possible.
-    pub(super) fn open(path: &Path, failure: Fault) -> Work<(Connection, Self)> {
-        if !matches!(&failure, Fault::Sql(error) if is_unopenable(error)) {
+    pub(super) fn open(path: &Path, failure: QueryError) -> QueryResult<(Connection, Self)> {
+        if !matches!(&failure, QueryError::Sql(error) if is_unopenable(error)) {
             return Err(failure);
         }
         let before = match Footprint::of(path) {
@@ -117,9 +117,9 @@ mod tests {
         Connection::open(path).unwrap().execute_batch(sql).unwrap();
     }
 
-    fn failure() -> Fault {
+    fn failure() -> QueryError {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
-        Fault::Sql(rusqlite::Error::SqliteFailure(code, None))
+        QueryError::Sql(rusqlite::Error::SqliteFailure(code, None))
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
     fn another_failure_stays_what_it_is() {
         let (_folder, path) = shop("shop.db");
         let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-        let busy = Fault::Sql(rusqlite::Error::SqliteFailure(busy, None));
+        let busy = QueryError::Sql(rusqlite::Error::SqliteFailure(busy, None));
         assert!(Unlocked::open(&path, busy).is_err());
     }
 }

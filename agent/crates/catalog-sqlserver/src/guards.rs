@@ -16,7 +16,7 @@ use super::{
     object::qualified,
     quote::identifier,
     row::{number, property_of, text},
-    schema::{Column, Kind, Table, label},
+    schema::{Column, Kind, TableSchema, label},
     session::Session,
     sight::Look,
 };
@@ -25,9 +25,12 @@ use super::{
 ///
 /// # Errors
 ///
-/// As [`Table::facts`], and as [`check`].
-pub(crate) async fn read(session: &mut Session, options: &SqlServerOptions) -> QueryResult<Table> {
-    let table = Table::facts(session, options).await?;
+/// As [`TableSchema::facts`], and as [`check`].
+pub(crate) async fn read(
+    session: &mut Session,
+    options: &SqlServerOptions,
+) -> QueryResult<TableSchema> {
+    let table = TableSchema::facts(session, options).await?;
     check(session, &table).await?;
     Ok(table)
 }
@@ -38,7 +41,7 @@ pub(crate) async fn read(session: &mut Session, options: &SqlServerOptions) -> Q
 ///
 /// [`CatalogError::Denied`] for what is masked or hidden, [`CatalogError::UnfitKey`] and the like for a column
 /// that is encrypted.
-pub(crate) async fn check(session: &mut Session, table: &Table) -> QueryResult<()> {
+pub(crate) async fn check(session: &mut Session, table: &TableSchema) -> QueryResult<()> {
     let rows = session
         .rows(include_str!("sql/column_options.sql"), &[&table.object_id])
         .await?;
@@ -56,7 +59,7 @@ pub(crate) async fn check(session: &mut Session, table: &Table) -> QueryResult<(
             return Err(encrypted(table, column).into());
         }
         if property_of(row, "is_masked") > 0 {
-            masked.push(Place {
+            masked.push(MaskedColumn {
                 schema: table.schema.clone(),
                 table: table.name.clone(),
                 column: column.name.clone(),
@@ -91,7 +94,7 @@ pub(crate) async fn check(session: &mut Session, table: &Table) -> QueryResult<(
 }
 
 /// A column.
-struct Place {
+struct MaskedColumn {
     schema: String,
     table: String,
     column: String,
@@ -113,7 +116,7 @@ struct Query {
 }
 
 impl Query {
-    async fn of(session: &mut Session, view: &Table) -> QueryResult<Self> {
+    async fn of(session: &mut Session, view: &TableSchema) -> QueryResult<Self> {
         let rows = session
             .rows(include_str!("sql/view_queries.sql"), &[])
             .await?;
@@ -166,7 +169,7 @@ async fn seen(session: &mut Session, sql: &str) -> QueryResult<Vec<Row>> {
     })
 }
 
-async fn unmasked(session: &mut Session, place: &Place) -> QueryResult<()> {
+async fn unmasked(session: &mut Session, place: &MaskedColumn) -> QueryResult<()> {
     let table = qualified(&place.schema, &place.table);
     let rows = session
         .rows(include_str!("sql/unmask.sql"), &[&table, &place.column])
@@ -214,7 +217,7 @@ async fn sees_all(session: &mut Session, predicate: &Predicate) -> QueryResult<(
 /// Uncommitted changes of others can make a difference for a moment.
 ///
 /// A policy that hides rows may itself be hidden from this login.
-pub(crate) async fn hidden(session: &mut Session, table: &Table) -> QueryResult<Option<u64>> {
+pub(crate) async fn hidden(session: &mut Session, table: &TableSchema) -> QueryResult<Option<u64>> {
     hidden_rows(session, table.object_id, &table.quoted()).await
 }
 
@@ -242,7 +245,7 @@ pub(crate) fn hidden_rows_text(object_id: i32, table: &str) -> String {
     )
 }
 
-fn encrypted(table: &Table, column: &Column) -> CatalogError {
+fn encrypted(table: &TableSchema, column: &Column) -> CatalogError {
     let reason = "the shop's program encrypts it (Always Encrypted), so its values cannot be read";
     let (label, name) = (label(table), column.name.clone());
     if *column == table.id {
@@ -265,8 +268,8 @@ fn encrypted(table: &Table, column: &Column) -> CatalogError {
     }
 }
 
-fn place(row: &Row) -> QueryResult<Place> {
-    Ok(Place {
+fn place(row: &Row) -> QueryResult<MaskedColumn> {
+    Ok(MaskedColumn {
         schema: text(row, 0)?,
         table: text(row, 1)?,
         column: text(row, 2)?,

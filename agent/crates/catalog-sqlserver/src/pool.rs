@@ -16,7 +16,7 @@ use super::{
     entry::{self, Entered, Entry},
     error::{QueryError, QueryResult, Target, named},
     guards,
-    schema::Table,
+    schema::TableSchema,
     session::Session,
     state::{Look, closed},
 };
@@ -50,7 +50,7 @@ pub(crate) struct Pool {
     claim: Claim,
     idle: Mutex<Vec<Session>>,
     newest: Mutex<Option<Told>>,
-    table: Mutex<Option<Arc<Table>>>,
+    table: Mutex<Option<Arc<TableSchema>>>,
 }
 
 impl Pool {
@@ -230,7 +230,7 @@ impl Pool {
     }
 
     /// The product table as it was when its description was last read.
-    pub(crate) async fn table(&self, session: &mut Session) -> QueryResult<Arc<Table>> {
+    pub(crate) async fn table(&self, session: &mut Session) -> QueryResult<Arc<TableSchema>> {
         let known = lock(&self.table).clone();
         match known {
             Some(table) => Ok(table),
@@ -239,7 +239,7 @@ impl Pool {
     }
 
     /// Reads the product table's description again.
-    pub(crate) async fn look(&self, session: &mut Session) -> QueryResult<Arc<Table>> {
+    pub(crate) async fn look(&self, session: &mut Session) -> QueryResult<Arc<TableSchema>> {
         let table = Arc::new(guards::read(session, &self.options).await?);
         *lock(&self.table) = Some(Arc::clone(&table));
         Ok(table)

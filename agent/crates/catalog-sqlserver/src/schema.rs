@@ -17,7 +17,7 @@ use super::{
 
 /// The product table as the catalog views describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Table {
+pub(crate) struct TableSchema {
     pub(crate) object_id: i32,
     /// The schema's real name.
     pub(crate) schema: String,
@@ -65,11 +65,11 @@ pub(crate) struct Column {
 }
 
 /// The product table, for people.
-pub(crate) fn label(table: &Table) -> String {
+pub(crate) fn label(table: &TableSchema) -> String {
     format!("{}.{}", table.schema, table.name)
 }
 
-impl Table {
+impl TableSchema {
     /// Reads the table's description from the database.
     ///
     /// # Errors

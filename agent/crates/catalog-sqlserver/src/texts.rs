@@ -22,7 +22,7 @@ use super::{
         statements::{self, Locked, Statements},
     },
     quote,
-    schema::{Column, Kind, Table},
+    schema::{Column, Kind, TableSchema},
 };
 
 /// The texts that are the same for every shop.
@@ -109,7 +109,7 @@ pub fn texts(schema: &str, name: &str, columns: [&str; 3]) -> Vec<(String, Strin
 }
 
 /// The texts for one table; none for a type that cannot be a key.
-fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
+fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
     let key = KeyType::of(&table.id.data_type).ok()?;
     let planned = Planned::new(table).ok()?;
     let nothing = Found::nothing_in(DATABASE);
@@ -180,10 +180,15 @@ fn of_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
 }
 
 /// A product table as the catalog views would describe it; `key` has the key's type, bytes and digits.
-pub(crate) fn table(schema: &str, name: &str, columns: [&str; 3], key: (&str, i32, u8)) -> Table {
+pub(crate) fn table(
+    schema: &str,
+    name: &str,
+    columns: [&str; 3],
+    key: (&str, i32, u8),
+) -> TableSchema {
     let [id, names, price] = columns;
     let (data_type, bytes, digits) = key;
-    Table {
+    TableSchema {
         object_id: 1_234,
         schema: schema.to_owned(),
         name: name.to_owned(),

@@ -14,7 +14,7 @@ use tiberius::ToSql;
 use super::{
     found::Found,
     guarded::Guarded,
-    legacy::{Log, Old, OldTrigger},
+    legacy::{LegacyLog, LegacyProgram, LegacyTrigger},
     planned::Planned,
     preflight,
     script::Script,
@@ -26,7 +26,7 @@ use crate::{
     guards,
     key::{KeyParameter, KeyType},
     quote::literal,
-    schema::Table,
+    schema::TableSchema,
     session::Session,
 };
 
@@ -52,7 +52,7 @@ pub(crate) enum Held {
 
 /// What has been copied so far.
 #[derive(Debug, Default)]
-struct Taken {
+struct Progress {
     /// The numbers of the old log's rows that have been dealt with.
     rows: HashSet<i64>,
     changes: usize,
@@ -63,9 +63,9 @@ struct Taken {
 }
 
 /// What remains of the old program, and what adopting would do about it. Changes nothing.
-pub(crate) async fn adoption(session: &mut Session, table: &Table) -> QueryResult<Adoption> {
+pub(crate) async fn adoption(session: &mut Session, table: &TableSchema) -> QueryResult<Adoption> {
     preflight::fit(table)?;
-    let old = Old::read(session, table).await?;
+    let old = LegacyProgram::read(session, table).await?;
     let mut steps = Vec::new();
     if !old.triggers.is_empty() || old.log.is_some() {
         steps.push("shopMaster's own trigger is installed first".to_owned());
@@ -106,7 +106,7 @@ pub(crate) async fn adopt(
 ) -> QueryResult<Adoption> {
     let table = guards::read(session, options).await?;
     preflight::fit(&table)?;
-    let old = Old::read(session, &table).await?;
+    let old = LegacyProgram::read(session, &table).await?;
     let mut steps = Vec::new();
     if old.triggers.is_empty() && old.log.is_none() {
         return Ok(Adoption {
@@ -119,12 +119,12 @@ pub(crate) async fn adopt(
         false => "shopMaster's own trigger was already installed".to_owned(),
     });
     let found = Found::read(session).await?;
-    let mut taken = Taken::default();
+    let mut taken = Progress::default();
     if let Some(log) = &old.log {
         take_over(session, log, &table, Held::PassedBy, &mut taken).await?;
     }
     if !old.triggers.is_empty() {
-        let quoted: Vec<_> = old.triggers.iter().map(OldTrigger::quoted).collect();
+        let quoted: Vec<_> = old.triggers.iter().map(LegacyTrigger::quoted).collect();
         let ours = Planned::new(&table)?.quoted_trigger();
         run(session, drop_text(&found.database, &ours, &quoted)).await?;
         let names = old
@@ -156,10 +156,10 @@ pub(crate) async fn adopt(
 /// Copies the changes that have not been copied yet, each key once.
 async fn take_over(
     session: &mut Session,
-    log: &Log,
-    table: &Table,
+    log: &LegacyLog,
+    table: &TableSchema,
     held: Held,
-    taken: &mut Taken,
+    taken: &mut Progress,
 ) -> QueryResult<()> {
     let key = KeyType::of(&table.id.data_type).map_err(|reason| CatalogError::UnfitKey {
         table: table.name.clone(),
@@ -281,8 +281,8 @@ async fn run(session: &mut Session, batch: String) -> QueryResult<()> {
 async fn put_aside(
     session: &mut Session,
     database: &str,
-    log: &Log,
-    old: &Old,
+    log: &LegacyLog,
+    old: &LegacyProgram,
 ) -> QueryResult<String> {
     if !old.users.is_empty() {
         return Ok(stays(log, old));
@@ -295,8 +295,8 @@ async fn put_aside(
     ))
 }
 
-impl Taken {
-    fn steps(&self, log: &Log) -> Vec<String> {
+impl Progress {
+    fn steps(&self, log: &LegacyLog) -> Vec<String> {
         let mut steps = vec![format!(
             "{} changes that were waiting in `{}` were taken over",
             self.changes,
@@ -325,7 +325,7 @@ impl Taken {
 }
 
 /// Why the old log keeps its name: renaming it would break other objects.
-fn stays(log: &Log, old: &Old) -> String {
+fn stays(log: &LegacyLog, old: &LegacyProgram) -> String {
     let users = old.users.iter().map(|user| format!("`{user}`"));
     let users: Vec<_> = users.collect();
     format!(

@@ -9,7 +9,7 @@ use shopmaster_catalog::{
 use super::actions::Actions;
 use crate::{
     error::QueryResult,
-    schema::{Table, label},
+    schema::{TableSchema, label},
 };
 
 /// How many findings of a kind are listed.
@@ -85,7 +85,7 @@ impl Evidence {
     /// # Errors
     ///
     /// [`CatalogError::BreaksProgram`] when a program would fail for the first time.
-    pub(crate) fn judge(&self, table: &Table, refused: Actions) -> QueryResult<Finding> {
+    pub(crate) fn judge(&self, table: &TableSchema, refused: Actions) -> QueryResult<Finding> {
         let new = self.breaking(refused);
         let unseen = self.not_looked_at();
         if !new.is_empty() {

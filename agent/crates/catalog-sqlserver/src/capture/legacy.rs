@@ -8,7 +8,7 @@ use crate::{
     lexer::{Token, tokens},
     quote::{identifier, literal},
     row::text,
-    schema::Table,
+    schema::TableSchema,
     session::Session,
 };
 
@@ -88,9 +88,9 @@ const WORDS: [&str; 55] = [
 
 /// The old program's objects for the product table, and objects that only look like them.
 #[derive(Debug, Default)]
-pub(crate) struct Old {
-    pub(crate) log: Option<Log>,
-    pub(crate) triggers: Vec<OldTrigger>,
+pub(crate) struct LegacyProgram {
+    pub(crate) log: Option<LegacyLog>,
+    pub(crate) triggers: Vec<LegacyTrigger>,
     /// Objects with such a name that are the shop's own, one line each, for people.
     pub(crate) lookalikes: Vec<String>,
     /// Other objects that use the log, and would fail without it.
@@ -101,22 +101,22 @@ pub(crate) struct Old {
 
 /// The old program's ChangeLog.
 #[derive(Debug, Clone)]
-pub(crate) struct Log {
+pub(crate) struct LegacyLog {
     pub(crate) schema: String,
     name: String,
 }
 
 /// One of the old program's triggers on the product table.
 #[derive(Debug)]
-pub(crate) struct OldTrigger {
+pub(crate) struct LegacyTrigger {
     pub(crate) schema: String,
     pub(crate) name: String,
     pub(crate) definition: String,
 }
 
-impl Old {
+impl LegacyProgram {
     /// Reads what is there, in one round trip.
-    pub(crate) async fn read(session: &mut Session, table: &Table) -> QueryResult<Self> {
+    pub(crate) async fn read(session: &mut Session, table: &TableSchema) -> QueryResult<Self> {
         let mut results = session.batch(&found_text(table)).await?.into_iter();
         let mut next = || results.next().unwrap_or_default();
         let (columns, triggers, modules) = (next(), next(), next());
@@ -132,7 +132,7 @@ impl Old {
         !self.triggers.is_empty() || (self.log.is_some() && self.users.is_empty())
     }
 
-    fn take_logs(&mut self, rows: &[Row], table: &Table) -> QueryResult<()> {
+    fn take_logs(&mut self, rows: &[Row], table: &TableSchema) -> QueryResult<()> {
         let mut names: Vec<(String, String)> = Vec::new();
         for row in rows {
             let name = (text(row, 0)?, text(row, 1)?);
@@ -168,7 +168,7 @@ impl Old {
             let is_nearer = schema.eq_ignore_ascii_case(&table.schema);
             if self.log.is_none() || is_nearer {
                 self.kept = free(|name| taken(schema, name));
-                self.log = Some(Log {
+                self.log = Some(LegacyLog {
                     schema: schema.clone(),
                     name: name.clone(),
                 });
@@ -177,7 +177,7 @@ impl Old {
         Ok(())
     }
 
-    fn take_triggers(&mut self, rows: &[Row], table: &Table) -> QueryResult<()> {
+    fn take_triggers(&mut self, rows: &[Row], table: &TableSchema) -> QueryResult<()> {
         for row in rows {
             let (schema, name) = (text(row, 0)?, text(row, 1)?);
             let (parent_id, parent) = (row.try_get::<i32, _>(2)?, text(row, 3)?);
@@ -193,7 +193,7 @@ impl Old {
                 Some(reason) => self.lookalikes.push(format!(
                     "the trigger `{schema}.{name}` {reason}: it is the shop's own and stays"
                 )),
-                None => self.triggers.push(OldTrigger {
+                None => self.triggers.push(LegacyTrigger {
                     schema,
                     name,
                     definition,
@@ -225,7 +225,7 @@ impl Old {
     }
 }
 
-impl Log {
+impl LegacyLog {
     /// The name, quoted for T-SQL.
     pub(crate) fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
@@ -237,7 +237,7 @@ impl Log {
     }
 }
 
-impl OldTrigger {
+impl LegacyTrigger {
     /// The name, quoted for T-SQL.
     pub(crate) fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
@@ -245,7 +245,7 @@ impl OldTrigger {
 }
 
 /// The statement that reads what is there.
-pub(crate) fn found_text(table: &Table) -> String {
+pub(crate) fn found_text(table: &TableSchema) -> String {
     fill(
         include_str!("../sql/old_found.sql"),
         &[("schema", &literal(&table.schema))],
@@ -269,7 +269,7 @@ fn is_old_log(columns: &[(String, String, bool)]) -> bool {
 /// Whether a trigger with one of the three names is the old program's: it uses only `inserted`, `deleted` and
 /// ChangeLog, and writes to ChangeLog. The text of the trigger for INSERT is known, so it is checked more
 /// strictly.
-fn is_old_trigger(name: &str, definition: &str, table: &Table) -> bool {
+fn is_old_trigger(name: &str, definition: &str, table: &TableSchema) -> bool {
     let tokens = tokens(definition);
     let has = |word: &str| tokens.iter().any(|token| token.names(word));
     let is_known = |token: &Token| match token {
@@ -297,7 +297,7 @@ fn is_old_trigger(name: &str, definition: &str, table: &Table) -> bool {
 
 /// Whether the product table is named after the trigger's head, and something other than the log is written to:
 /// the table, or an alias that may stand for it.
-fn may_write_table(tokens: &[Token], table: &Table) -> bool {
+fn may_write_table(tokens: &[Token], table: &TableSchema) -> bool {
     let head = tokens.iter().position(|token| token.is("AS"));
     let body = &tokens[head.map_or(0, |place| place + 1)..];
     let writes_other = body.iter().enumerate().any(|(place, token)| {
@@ -320,7 +320,7 @@ fn in_changelog<'a>(tokens: impl Iterator<Item = &'a Token>) -> bool {
     }
 }
 
-/// Whether a word is an alias: a short word, a number or a variable. `Log` counts as a table.
+/// Whether a word is an alias: a short word, a number or a variable. `LegacyLog` counts as a table.
 fn is_alias(word: &str) -> bool {
     word.len() <= 2
         || ["INS", "DEL", "NEW", "OLD"].contains(&word)
@@ -328,7 +328,7 @@ fn is_alias(word: &str) -> bool {
 }
 
 /// Whether `word`, in upper case, is a name that the old program's triggers use.
-fn is_known_name(word: &str, name: &str, table: &Table) -> bool {
+fn is_known_name(word: &str, name: &str, table: &TableSchema) -> bool {
     let is = |other: &str| word == other.to_uppercase();
     WORDS.contains(&word) || is(name) || is(&table.name) || is(&table.schema)
 }

@@ -10,7 +10,7 @@ use super::{
     key::KeyType,
     names::TableName,
     row,
-    schema::{Kind, Table, label},
+    schema::{Kind, TableSchema, label},
     session::Session,
 };
 
@@ -34,7 +34,7 @@ pub(crate) mod steps;
 pub(crate) mod targets;
 pub(crate) mod triggers;
 
-pub(crate) async fn plan(session: &mut Session, table: &Table) -> QueryResult<CapturePlan> {
+pub(crate) async fn plan(session: &mut Session, table: &TableSchema) -> QueryResult<CapturePlan> {
     preflight::fit(table)?;
     let planned = Planned::new(table)?;
     let found = Found::read(session).await?;
@@ -95,7 +95,10 @@ async fn table_of_triggers(
     }
 }
 
-pub(crate) async fn status(session: &mut Session, table: &Table) -> QueryResult<CaptureStatus> {
+pub(crate) async fn status(
+    session: &mut Session,
+    table: &TableSchema,
+) -> QueryResult<CaptureStatus> {
     if table.kind == Kind::View {
         return Ok(CaptureStatus::ScanOnly(preflight::A_VIEW.to_owned()));
     }
@@ -135,7 +138,7 @@ pub(crate) async fn status(session: &mut Session, table: &Table) -> QueryResult<
 /// Rebuilding an index, adding a column and loading rows do not change it.
 pub(crate) async fn table_identity(
     session: &mut Session,
-    table: &Table,
+    table: &TableSchema,
 ) -> QueryResult<Option<String>> {
     if table.kind == Kind::View {
         return Ok(None);

@@ -8,7 +8,7 @@ use crate::{
     key::KeyType,
     object::{Object, TRIGGER, qualified},
     quote::identifier,
-    schema::{Table, label},
+    schema::{TableSchema, label},
 };
 
 /// The statements that create shopMaster's objects for one product table.
@@ -36,7 +36,7 @@ impl Planned {
     /// # Errors
     ///
     /// [`CatalogError::UnfitKey`] and [`CatalogError::Unsafe`] for what cannot be captured.
-    pub(crate) fn new(table: &Table) -> QueryResult<Self> {
+    pub(crate) fn new(table: &TableSchema) -> QueryResult<Self> {
         let key = KeyType::of(&table.id.data_type).map_err(|reason| CatalogError::UnfitKey {
             table: label(table),
             column: table.id.name.clone(),
@@ -93,7 +93,7 @@ impl Planned {
     }
 }
 
-fn trigger(template: &str, table: &Table, key: &KeyType) -> String {
+fn trigger(template: &str, table: &TableSchema, key: &KeyType) -> String {
     let id = identifier(&table.id.name);
     // For a computed column, the server does not say whether it was set.
     let (if_key_set, key_kept) = match table.id.is_computed {
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::texts;
 
-    fn table() -> Table {
+    fn table() -> TableSchema {
         let columns = ["ProductID", "ProductName", "SellPrice"];
         texts::table("dbo", "Products", columns, ("int", 4, 10))
     }

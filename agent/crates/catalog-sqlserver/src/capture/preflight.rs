@@ -29,7 +29,7 @@ use crate::{
         products,
     },
     quote::identifier,
-    schema::{Kind, Table, label},
+    schema::{Kind, TableSchema, label},
     session::Session,
     sight::Sight,
 };
@@ -70,7 +70,7 @@ pub(crate) async fn inspect(session: &mut Session, options: &SqlServerOptions) -
 pub(crate) async fn price(
     session: &mut Session,
     options: &SqlServerOptions,
-    table: &Table,
+    table: &TableSchema,
 ) -> QueryResult<Check> {
     let finding = price_type(session, options, table).await?;
     Ok(finding.check("catalog.price_type"))
@@ -91,7 +91,7 @@ pub(crate) async fn refuse(
 }
 
 /// Checks that the table can be captured, judging by its columns.
-pub(crate) fn fit(table: &Table) -> QueryResult<()> {
+pub(crate) fn fit(table: &TableSchema) -> QueryResult<()> {
     is_table(table)?;
     match table.unfit() {
         Some(reason) => Err(unfit(table, reason)),
@@ -141,7 +141,7 @@ async fn open(
     session: &mut Session,
     options: &SqlServerOptions,
     report: &mut Report,
-) -> QueryResult<Option<(Server, Table)>> {
+) -> QueryResult<Option<(Server, TableSchema)>> {
     report.begin("catalog.open");
     let server = Server::read(session).await?;
     let encryption = encryption(session).await;
@@ -152,7 +152,7 @@ async fn open(
         return Ok(None);
     }
     report.begin("catalog.table");
-    let table = match Table::facts(session, options).await {
+    let table = match TableSchema::facts(session, options).await {
         Err(QueryError::Known(error @ CatalogError::NoColumn { .. })) => {
             report.end(Ok(good(format!("found the table `{}`", options.table))));
             report.add("catalog.columns", Err(error.into()));
@@ -172,7 +172,11 @@ async fn open(
 }
 
 /// Checks capture: what is installed, or would be installed.
-async fn capture(session: &mut Session, table: &Table, report: &mut Report) -> QueryResult<()> {
+async fn capture(
+    session: &mut Session,
+    table: &TableSchema,
+    report: &mut Report,
+) -> QueryResult<()> {
     report.begin("catalog.names");
     let mut found = Found::read(session).await?;
     let planned = match Planned::new(table) {
@@ -198,7 +202,11 @@ async fn capture(session: &mut Session, table: &Table, report: &mut Report) -> Q
     Ok(())
 }
 
-async fn evidence(session: &mut Session, table: &Table, server: &Server) -> QueryResult<Evidence> {
+async fn evidence(
+    session: &mut Session,
+    table: &TableSchema,
+    server: &Server,
+) -> QueryResult<Evidence> {
     let mut evidence = Evidence::default();
     let sight = Sight::read(session).await?;
     let targets = modules::look(session, table, &server.database, &sight, &mut evidence).await?;
@@ -275,7 +283,7 @@ fn database(server: &Server) -> QueryResult<Finding> {
     Ok(good(format!("the database `{name}` is open")))
 }
 
-fn columns(table: &Table, hidden: Option<u64>) -> Finding {
+fn columns(table: &TableSchema, hidden: Option<u64>) -> Finding {
     let text = format!(
         "found the columns `{}`, `{}` and `{}`",
         table.id.name, table.names.name, table.price.name
@@ -289,7 +297,7 @@ fn columns(table: &Table, hidden: Option<u64>) -> Finding {
     }
 }
 
-fn is_table(table: &Table) -> QueryResult<()> {
+fn is_table(table: &TableSchema) -> QueryResult<()> {
     match table.kind {
         Kind::Table => Ok(()),
         Kind::View => Err(CatalogError::ScanOnly {
@@ -300,7 +308,11 @@ fn is_table(table: &Table) -> QueryResult<()> {
     }
 }
 
-fn table_kind(table: &Table, options: &TableOptions, server: &Server) -> QueryResult<Finding> {
+fn table_kind(
+    table: &TableSchema,
+    options: &TableOptions,
+    server: &Server,
+) -> QueryResult<Finding> {
     let text = format!("`{}` can have a trigger", label(table));
     Ok(match options.check(table, server)? {
         Some(note) => warning(format!("{text}: {}", note.text), note.remedy),
@@ -308,7 +320,7 @@ fn table_kind(table: &Table, options: &TableOptions, server: &Server) -> QueryRe
     })
 }
 
-fn key(table: &Table) -> QueryResult<Finding> {
+fn key(table: &TableSchema) -> QueryResult<Finding> {
     match table.ambiguous() {
         Some(reason) => Err(unfit(table, reason)),
         None => Ok(good(format!(
@@ -318,7 +330,7 @@ fn key(table: &Table) -> QueryResult<Finding> {
     }
 }
 
-fn key_type(table: &Table) -> QueryResult<Finding> {
+fn key_type(table: &TableSchema) -> QueryResult<Finding> {
     let key = KeyType::of(&table.id.data_type).map_err(|reason| unfit(table, reason))?;
     Ok(good(format!("the key's type is {}", key.column())))
 }
@@ -326,7 +338,7 @@ fn key_type(table: &Table) -> QueryResult<Finding> {
 async fn price_type(
     session: &mut Session,
     options: &SqlServerOptions,
-    table: &Table,
+    table: &TableSchema,
 ) -> QueryResult<Finding> {
     if let Err(reason) = NameType::of(&table.names.data_type) {
         return Err(CatalogError::UnfitTable {
@@ -397,7 +409,7 @@ fn names(found: &Found, planned: &Planned) -> Finding {
     }
 }
 
-fn unfit(table: &Table, reason: String) -> QueryError {
+fn unfit(table: &TableSchema, reason: String) -> QueryError {
     CatalogError::UnfitKey {
         table: label(table),
         column: table.id.name.clone(),

@@ -5,7 +5,7 @@ use shopmaster_catalog::CatalogError;
 use crate::{
     error::{QueryError, QueryResult},
     quote::identifier,
-    schema::Table,
+    schema::TableSchema,
     session::Session,
 };
 
@@ -46,7 +46,7 @@ const ALTER_TABLE: usize = 2;
 const IMPERSONATE: usize = 7;
 
 impl Rights {
-    pub(crate) async fn read(session: &mut Session, table: &Table) -> QueryResult<Self> {
+    pub(crate) async fn read(session: &mut Session, table: &TableSchema) -> QueryResult<Self> {
         let quoted = table.quoted();
         let owner = identifier(table.owner.as_deref().unwrap_or("dbo"));
         let rows = session

@@ -43,7 +43,7 @@ impl Script {
     /// Runs every batch. Waits while the till holds what a batch needs, and yields to the till.
     pub(crate) async fn run(&self, session: &mut Session) -> QueryResult<()> {
         for batch in self.batches() {
-            patiently(session, batch, Pauses::for_a_schema()).await?;
+            retry_while_busy(session, batch, Pauses::for_a_schema()).await?;
         }
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Iterator for Pauses {
 }
 
 /// Runs one batch, and retries while other sessions hold what it needs.
-pub(crate) async fn patiently(
+pub(crate) async fn retry_while_busy(
     session: &mut Session,
     batch: &str,
     pauses: Pauses,

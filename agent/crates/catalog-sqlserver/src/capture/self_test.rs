@@ -9,14 +9,14 @@ use shopmaster_catalog::{CatalogError, template::fill};
 use super::{
     found::Found,
     planned::Planned,
-    script::{Pauses, patiently},
+    script::{Pauses, retry_while_busy},
     triggers::Triggers,
 };
 use crate::{
     error::{QueryError, QueryResult},
     key::KeyType,
     quote::identifier,
-    schema::{Column, Table},
+    schema::{Column, TableSchema},
     session::Session,
 };
 
@@ -32,7 +32,7 @@ use crate::{
 /// [`CatalogError::Unproven`] when something is not as planned, or a row was written and no change appeared.
 pub(crate) async fn prove(
     session: &mut Session,
-    table: &Table,
+    table: &TableSchema,
     planned: &Planned,
 ) -> QueryResult<()> {
     let differences = Found::read(session).await?.differences(planned);
@@ -53,7 +53,7 @@ pub(crate) async fn prove(
     proven
 }
 
-async fn try_all(session: &mut Session, table: &Table) -> QueryResult<()> {
+async fn try_all(session: &mut Session, table: &TableSchema) -> QueryResult<()> {
     let Some(column) = writable(table) else {
         return Ok(());
     };
@@ -73,7 +73,11 @@ async fn try_all(session: &mut Session, table: &Table) -> QueryResult<()> {
 }
 
 /// The test as the current login, and as a user without rights.
-pub(crate) fn texts(table: &Table, key: &KeyType, column: &Column) -> [(&'static str, String); 2] {
+pub(crate) fn texts(
+    table: &TableSchema,
+    key: &KeyType,
+    column: &Column,
+) -> [(&'static str, String); 2] {
     let places = [
         ("type", key.variable()),
         ("key", key.cast("@key")),
@@ -134,7 +138,7 @@ async fn prove_without_rights(session: &mut Session, text: &str) -> QueryResult<
 }
 
 async fn attempt(session: &mut Session, text: &str) -> QueryResult<Proof> {
-    let answer = patiently(session, text, Pauses::for_rows()).await;
+    let answer = retry_while_busy(session, text, Pauses::for_rows()).await;
     if answer.is_err() && !session.is_spoiled() {
         session.batch(include_str!("../sql/take_back.sql")).await?;
     }
@@ -152,7 +156,7 @@ async fn attempt(session: &mut Session, text: &str) -> QueryResult<Proof> {
 
 /// A column that can be written over itself. The key comes last: other tables may refer to it, and the server
 /// would search them.
-fn writable(table: &Table) -> Option<&Column> {
+fn writable(table: &TableSchema) -> Option<&Column> {
     [&table.names, &table.price, &table.id]
         .into_iter()
         .find(|column| !column.is_computed && !column.is_identity)

@@ -6,7 +6,7 @@ use tiberius::Row;
 use crate::{
     error::QueryResult,
     row::{property_of, text},
-    schema::{Table, label},
+    schema::{TableSchema, label},
     session::Session,
 };
 
@@ -88,7 +88,7 @@ impl Server {
 }
 
 impl TableOptions {
-    pub(crate) async fn read(session: &mut Session, table: &Table) -> QueryResult<Self> {
+    pub(crate) async fn read(session: &mut Session, table: &TableSchema) -> QueryResult<Self> {
         let rows = session
             .rows(
                 include_str!("../sql/table_options.sql"),
@@ -105,7 +105,7 @@ impl TableOptions {
     /// # Errors
     ///
     /// [`CatalogError::Unsafe`] when it is not.
-    pub(crate) fn check(&self, table: &Table, server: &Server) -> QueryResult<Option<Note>> {
+    pub(crate) fn check(&self, table: &TableSchema, server: &Server) -> QueryResult<Option<Note>> {
         let is_published = self.has("is_published") || self.has("is_replicated");
         let is_merged = self.has("is_merge_published");
         let reasons = [

@@ -7,7 +7,7 @@ use crate::{
     error::QueryResult,
     object::TRIGGER,
     row::{number, text},
-    schema::Table,
+    schema::TableSchema,
     session::Session,
 };
 
@@ -27,7 +27,7 @@ struct Trigger {
 }
 
 impl Triggers {
-    pub(crate) async fn read(session: &mut Session, table: &Table) -> QueryResult<Self> {
+    pub(crate) async fn read(session: &mut Session, table: &TableSchema) -> QueryResult<Self> {
         let rows = session
             .rows(include_str!("../sql/triggers.sql"), &[&table.object_id])
             .await?;

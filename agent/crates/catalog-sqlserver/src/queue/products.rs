@@ -21,14 +21,14 @@ use crate::{
     error::QueryResult,
     key::{KeyParameter, KeyType},
     pool::Pool,
-    schema::{Kind, Table},
+    schema::{Kind, TableSchema},
     session::Session,
 };
 
 /// The product table, and how to query it.
 pub(crate) struct Products<'a> {
     options: &'a SqlServerOptions,
-    table: Arc<Table>,
+    table: Arc<TableSchema>,
     key: KeyType,
     price: PriceType,
     digits: Digits,
@@ -46,7 +46,7 @@ impl<'a> Products<'a> {
     /// # Errors
     ///
     /// When a mapped column's type does not fit.
-    pub(crate) fn new(options: &'a SqlServerOptions, table: Arc<Table>) -> QueryResult<Self> {
+    pub(crate) fn new(options: &'a SqlServerOptions, table: Arc<TableSchema>) -> QueryResult<Self> {
         let key = key_type(options, &table)?;
         let price =
             PriceType::of(&table.price.data_type).map_err(|reason| CatalogError::UnfitPrice {
@@ -367,7 +367,7 @@ pub(crate) async fn read(
 pub(crate) async fn sample(
     session: &mut Session,
     options: &SqlServerOptions,
-    table: &Table,
+    table: &TableSchema,
 ) -> QueryResult<Sample> {
     let mut sample = Sample::default();
     if options.price_digits.is_none() {
@@ -405,7 +405,7 @@ fn whole_number(rows: &[Found]) -> QueryResult<u64> {
 }
 
 /// The type of the table's key, which decides how it is compared and sent.
-pub(crate) fn key_type(options: &SqlServerOptions, table: &Table) -> QueryResult<KeyType> {
+pub(crate) fn key_type(options: &SqlServerOptions, table: &TableSchema) -> QueryResult<KeyType> {
     let key = KeyType::of(&table.id.data_type);
     Ok(key.map_err(|reason| unfit_key(options, reason))?)
 }

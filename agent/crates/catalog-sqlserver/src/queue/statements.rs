@@ -10,7 +10,7 @@ use super::{
 use crate::{
     key::KeyType,
     quote::identifier,
-    schema::{Kind, Table},
+    schema::{Kind, TableSchema},
 };
 
 /// How the rows of locked keys are treated.
@@ -37,7 +37,12 @@ pub(crate) struct Statements {
 }
 
 impl Statements {
-    pub(crate) fn new(table: &Table, key: &KeyType, name: NameType, price: PriceType) -> Self {
+    pub(crate) fn new(
+        table: &TableSchema,
+        key: &KeyType,
+        name: NameType,
+        price: PriceType,
+    ) -> Self {
         let column = |name: &str| format!("p.{}", identifier(name));
         Self {
             key: key.clone(),
@@ -223,8 +228,8 @@ mod tests {
         }
     }
 
-    fn table(kind: Kind) -> Table {
-        Table {
+    fn table(kind: Kind) -> TableSchema {
+        TableSchema {
             object_id: 1,
             schema: "d]bo".to_owned(),
             name: "{id} Products".to_owned(),

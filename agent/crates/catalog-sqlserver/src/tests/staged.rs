@@ -14,7 +14,7 @@ use shopmaster_standins::tds::{
 use tempfile::TempDir;
 
 use super::stand_in;
-use crate::{SqlServerCatalog, SqlServerOptions, schema::Table, session::Session};
+use crate::{SqlServerCatalog, SqlServerOptions, schema::TableSchema, session::Session};
 
 type Edit = Box<dyn Fn(Result<Answer, SqlError>) -> Result<Answer, SqlError> + Send>;
 type Edits = Arc<Mutex<HashMap<&'static str, Edit>>>;
@@ -137,7 +137,9 @@ impl Staged {
     /// The number of the product table.
     pub(super) async fn object_id(&self) -> i32 {
         let mut session = Session::open(&self.options).await.unwrap();
-        let table = Table::facts(&mut session, &self.options).await.unwrap();
+        let table = TableSchema::facts(&mut session, &self.options)
+            .await
+            .unwrap();
         table.object_id
     }
 

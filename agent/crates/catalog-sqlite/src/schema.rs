@@ -3,11 +3,11 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 use shopmaster_catalog::CatalogError;
 
-use super::{SqliteOptions, affinity::Affinity, fault::Work};
+use super::{SqliteOptions, affinity::Affinity, error::QueryResult};
 
 /// The product table as the database describes it.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct TableSchema {
     /// `table`, `view`, `virtual` or `shadow`.
     pub(super) kind: String,
     pub(super) columns: Vec<Column>,
@@ -45,9 +45,9 @@ pub(super) struct KeyColumn {
     pub(super) collation: String,
 }
 
-impl Table {
+impl TableSchema {
     /// Reads the table's description from the database; a missing table is an error.
-    pub(super) fn read(connection: &Connection, options: &SqliteOptions) -> Work<Self> {
+    pub(super) fn read(connection: &Connection, options: &SqliteOptions) -> QueryResult<Self> {
         let table = options.table.as_str();
         let (kind, strict, without_rowid) = connection
             .query_row(
@@ -73,7 +73,7 @@ impl Table {
     }
 
     /// A column by its mapped name; names that differ only in the case of ASCII letters are the same.
-    pub(super) fn column(&self, options: &SqliteOptions, name: &str) -> Work<&Column> {
+    pub(super) fn column(&self, options: &SqliteOptions, name: &str) -> QueryResult<&Column> {
         let column = self
             .columns
             .iter()
@@ -90,7 +90,11 @@ impl Table {
     }
 
     /// How the key column compares.
-    pub(super) fn key(&self, connection: &Connection, options: &SqliteOptions) -> Work<KeyColumn> {
+    pub(super) fn key(
+        &self,
+        connection: &Connection,
+        options: &SqliteOptions,
+    ) -> QueryResult<KeyColumn> {
         let column = self.column(options, &options.columns.id)?;
         let (_, collation, ..) = connection.column_metadata(
             Some("main"),
@@ -195,7 +199,10 @@ impl Unique {
 /// Identifies the table's current storage: its root page in the file, the schema entries of the table and its
 /// triggers, and the schema version. A table that was recreated has at least another schema version; the same
 /// is true after the file was reorganized or got another index.
-pub(super) fn identity(connection: &Connection, options: &SqliteOptions) -> Work<Option<String>> {
+pub(super) fn identity(
+    connection: &Connection,
+    options: &SqliteOptions,
+) -> QueryResult<Option<String>> {
     let mut statement = connection.prepare_cached(include_str!("sql/table_identity.sql"))?;
     let parts = statement
         .query_map([&options.table], |row| row.get(0))?
@@ -207,7 +214,7 @@ pub(super) fn identity(connection: &Connection, options: &SqliteOptions) -> Work
     Ok(Some(format!("{version} {}", parts.join(" "))))
 }
 
-fn columns(connection: &Connection, table: &str) -> Work<Vec<Column>> {
+fn columns(connection: &Connection, table: &str) -> QueryResult<Vec<Column>> {
     let mut statement = connection.prepare(
         "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main')",
     )?;
@@ -223,7 +230,7 @@ fn columns(connection: &Connection, table: &str) -> Work<Vec<Column>> {
     Ok(columns.collect::<rusqlite::Result<_>>()?)
 }
 
-fn uniques(connection: &Connection, table: &str) -> Work<Vec<Unique>> {
+fn uniques(connection: &Connection, table: &str) -> QueryResult<Vec<Unique>> {
     let mut indexes = connection.prepare(
         "SELECT name, origin = 'pk' FROM pragma_index_list(?1, 'main')
          WHERE \"unique\" AND NOT partial",
@@ -247,7 +254,7 @@ fn uniques(connection: &Connection, table: &str) -> Work<Vec<Unique>> {
     Ok(uniques)
 }
 
-fn triggers(connection: &Connection, table: &str) -> Work<Vec<String>> {
+fn triggers(connection: &Connection, table: &str) -> QueryResult<Vec<String>> {
     let mut statement = connection.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
          AND name NOT LIKE 'shopmaster\\_capture\\_%' ESCAPE '\\' ORDER BY name",

@@ -7,7 +7,7 @@ use super::SqliteOptions;
 
 /// Why work on a connection failed.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum QueryError {
     /// A named error of the catalog.
     Known(CatalogError),
     /// An error that SQLite reported.
@@ -15,9 +15,9 @@ pub(super) enum Fault {
 }
 
 /// The result of work on a connection.
-pub(super) type Work<T> = Result<T, Fault>;
+pub(super) type QueryResult<T> = Result<T, QueryError>;
 
-impl Fault {
+impl QueryError {
     /// The catalog's error for this fault.
     pub(super) fn into_error(
         self,
@@ -31,13 +31,13 @@ impl Fault {
     }
 }
 
-impl From<CatalogError> for Fault {
+impl From<CatalogError> for QueryError {
     fn from(error: CatalogError) -> Self {
         Self::Known(error)
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
     }
