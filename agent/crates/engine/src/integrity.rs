@@ -75,7 +75,7 @@ mod tests {
             (
                 Err(gone),
                 "JOURNAL_GONE",
-                "the journal `journal.sqlite` was deleted or replaced while the agent runs",
+                "the journal `journal.sqlite` was deleted or replaced while the agent was running",
                 "Restart the agent, then run `shopmasterctl upload`",
             ),
         ] {
