@@ -20,16 +20,16 @@ use super::{
 };
 
 /// So many may be missing from a small shop at once, whatever their share, as long as it has others.
-const FEW: u64 = 5;
+const ALWAYS_BELIEVED: u64 = 5;
 /// Keys that the journal is asked for at once.
 const JOURNAL_PAGE: u32 = 10_000;
 /// Keys that the shop's database is asked for at once.
-const KEYS: usize = 1_000;
+const LOOKUP_PAGE: usize = 1_000;
 /// So often a database that is busy is asked what is gone.
-const TRIES: u32 = 4;
+const LOOKUP_TRIES: u32 = 4;
 
 /// What the journal says of the shop beside a walk.
-struct Counts {
+struct WalkCounts {
     /// Products that the shop had.
     known: u64,
     /// Those of them that the walk did not meet.
@@ -44,7 +44,7 @@ pub(super) async fn look(
     seen: &SeenSet,
     gone_after: Duration,
 ) -> Result<Option<StopReason>, StepError> {
-    let looked = walk::retry_while_busy(core, handle, Some(TRIES), OnOutage::Fail, || {
+    let looked = walk::retry_while_busy(core, handle, Some(LOOKUP_TRIES), OnOutage::Fail, || {
         find_gone(core, handle, seen, gone_after)
     });
     Ok(looked.await?.map_or(Some(StopReason::Cancelled), |()| None))
@@ -56,12 +56,12 @@ pub(super) fn believable(handle: &RunHandle, known: u64, is_empty: bool) -> u64 
         (true, _) => u64::MAX,
         // A table without any row is a mistake more often than the end of a shop.
         (false, true) => 0,
-        (false, false) => (known / 10).max(FEW),
+        (false, false) => (known / 10).max(ALWAYS_BELIEVED),
     }
 }
 
 /// Tells people that far too many are gone, so that none counts as removed.
-pub(super) async fn tell_shrank(core: &Core, missing: u64, known: u64) -> Result<(), StepError> {
+pub(super) async fn report_shrank(core: &Core, missing: u64, known: u64) -> Result<(), StepError> {
     tracing::warn!(
         missing,
         known,
@@ -108,20 +108,20 @@ async fn find_gone(
         if missing.len() as u64 > believable {
             // Those that were not asked for yet count, too.
             let missing = counts.unseen.saturating_sub(back).max(missing.len() as u64);
-            return tell_shrank(core, missing, counts.known).await;
+            return report_shrank(core, missing, counts.known).await;
         }
     }
     note_shrank(core, None).await?;
     let long_missing = core.missing.note(gone_after, missing);
-    for keys in long_missing.chunks(KEYS) {
+    for keys in long_missing.chunks(LOOKUP_PAGE) {
         remove(core, handle, keys).await?;
     }
     Ok(())
 }
 
 /// How many products the shop had, and how many of them the walk did not meet.
-async fn counts(core: &Core, seen: &SeenSet) -> Result<Counts, StepError> {
-    let mut counts = Counts {
+async fn counts(core: &Core, seen: &SeenSet) -> Result<WalkCounts, StepError> {
+    let mut counts = WalkCounts {
         known: 0,
         unseen: 0,
     };
@@ -158,7 +158,7 @@ impl<'a> Unseen<'a> {
     }
 
     async fn next(&mut self) -> Result<Option<Vec<ProductId>>, StepError> {
-        while self.waiting.len() < KEYS && !self.ended {
+        while self.waiting.len() < LOOKUP_PAGE && !self.ended {
             let after = self.after.take();
             let ids = self.core.journal.in_shop(after, JOURNAL_PAGE).await?;
             self.after = ids.last().cloned();
@@ -166,7 +166,7 @@ impl<'a> Unseen<'a> {
             let unseen = ids.into_iter().filter(|id| !self.seen.has(id));
             self.waiting.extend(unseen);
         }
-        let followup = self.waiting.split_off(self.waiting.len().min(KEYS));
+        let followup = self.waiting.split_off(self.waiting.len().min(LOOKUP_PAGE));
         let lot = std::mem::replace(&mut self.waiting, followup);
         Ok(Some(lot).filter(|lot| !lot.is_empty()))
     }
@@ -179,7 +179,7 @@ async fn ask(
     handle: &RunHandle,
     keys: Vec<ProductId>,
 ) -> Result<Vec<ProductId>, StepError> {
-    let _turn = core.lock_step().await?;
+    let _step = core.lock_step().await?;
     let lookups = core.catalog.read(&keys).await?;
     let (mut gone, mut respelled) = (Vec::new(), Vec::new());
     for (key, lookup) in keys.into_iter().zip(lookups) {
@@ -213,7 +213,7 @@ async fn without_changes(core: &Core, keys: Vec<ProductId>) -> Result<Vec<Produc
 
 /// Marks those that still are without a row.
 async fn remove(core: &Core, handle: &RunHandle, keys: &[ProductId]) -> Result<(), StepError> {
-    let _turn = core.lock_step().await?;
+    let _step = core.lock_step().await?;
     core.catalog.claim().await?;
     let gone = without_row(core, keys.to_vec()).await?;
     core.missing.remove(keys);

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 /// found again.
 pub(super) struct AckQueue {
     catalog: Arc<dyn Catalog>,
-    going: Option<JoinHandle<Result<u64, CatalogError>>>,
+    deleting: Option<JoinHandle<Result<u64, CatalogError>>>,
     failure: Option<CatalogError>,
 }
 
@@ -17,7 +17,7 @@ impl AckQueue {
     pub(super) fn new(catalog: Arc<dyn Catalog>) -> Self {
         Self {
             catalog,
-            going: None,
+            deleting: None,
             failure: None,
         }
     }
@@ -34,7 +34,7 @@ impl AckQueue {
         }
         let catalog = Arc::clone(&self.catalog);
         let delete = async move { catalog.acknowledge(&changes).await };
-        self.going = Some(tokio::spawn(delete));
+        self.deleting = Some(tokio::spawn(delete));
     }
 
     /// Whether it is known that some could not be deleted.
@@ -53,10 +53,10 @@ impl AckQueue {
     }
 
     async fn wait(&mut self) {
-        let Some(going) = self.going.take() else {
+        let Some(deleting) = self.deleting.take() else {
             return;
         };
-        let ended = match going.await {
+        let ended = match deleting.await {
             Ok(ended) => ended,
             Err(error) => match error.try_into_panic() {
                 // The run that it belongs to must not go on.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(60);
+const FIRST_CEILING: Duration = Duration::from_millis(500);
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
 /// Full jitter may draw zero; a try at once would find the same fault.
-const SHORTEST: Duration = Duration::from_millis(50);
+const SHORTEST_DELAY: Duration = Duration::from_millis(50);
 
 /// A draw for [`Jitter::delay`]: products that failed together share one, and so they stay together.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ impl Jitter {
     /// Exponential with full jitter: anything up to half a second after the first failure, up to a
     /// minute after many. `failures` counts from one.
     pub fn delay(self, failures: u32) -> Duration {
-        ceiling(failures).mul_f64(self.0).max(SHORTEST)
+        ceiling(failures).mul_f64(self.0).max(SHORTEST_DELAY)
     }
 }
 
@@ -38,7 +38,9 @@ pub fn next_try(failures: u32) -> Duration {
 
 fn ceiling(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
-    FIRST.saturating_mul(1 << doublings).min(LONGEST)
+    FIRST_CEILING
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_DELAY)
 }
 
 #[cfg(test)]
@@ -47,17 +49,17 @@ mod tests {
 
     #[test]
     fn the_ceiling_doubles_and_ends() {
-        assert_eq!(ceiling(0), FIRST);
-        assert_eq!(ceiling(1), FIRST);
-        assert_eq!(ceiling(3), FIRST * 4);
-        assert_eq!(ceiling(u32::MAX), LONGEST);
+        assert_eq!(ceiling(0), FIRST_CEILING);
+        assert_eq!(ceiling(1), FIRST_CEILING);
+        assert_eq!(ceiling(3), FIRST_CEILING * 4);
+        assert_eq!(ceiling(u32::MAX), LONGEST_DELAY);
     }
 
     #[test]
     fn the_delay_stays_below_the_ceiling() {
         for failures in 1..20 {
             let delay = delay(failures);
-            assert!(delay >= SHORTEST && delay <= ceiling(failures));
+            assert!(delay >= SHORTEST_DELAY && delay <= ceiling(failures));
         }
     }
 

@@ -16,9 +16,9 @@ use super::{
 };
 
 /// So many products are looked at before there counts as none that could be asked.
-const MOST_LOOKS: usize = 100;
+const MAX_LOOKUPS: usize = 100;
 /// So many canaries are asked for one that passes: one that does not may be poison itself.
-const MOST_ASKED: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 /// What the canary says.
 pub(super) enum CanaryResult {
     /// Digible takes it.
@@ -33,19 +33,19 @@ pub(super) enum CanaryResult {
     Broken(StopReason),
 }
 
-/// Sends products that were acknowledged before and are not `aboard`, under the step lock that is held, until one
+/// Sends products that were acknowledged before and are not `step_ids`, under the step lock that is held, until one
 /// of them passes.
 pub(super) async fn ask(
     core: &Core,
     handle: &RunHandle,
     endpoint_health: &EndpointHealth,
-    aboard: &HashSet<&ProductId>,
+    step_ids: &HashSet<&ProductId>,
 ) -> Result<CanaryResult, StepError> {
     let mut result = CanaryResult::Absent;
-    let mut asked: Vec<_> = aboard.iter().map(|id| (*id).clone()).collect();
-    for _ in 0..MOST_ASKED {
-        let others = [asked.clone(), core.failed_canaries.now()].concat();
-        let item = match find(core, &others).await? {
+    let mut asked: Vec<_> = step_ids.iter().map(|id| (*id).clone()).collect();
+    for _ in 0..MAX_ATTEMPTS {
+        let excluded = [asked.clone(), core.failed_canaries.now()].concat();
+        let item = match find(core, &excluded).await? {
             Some(item) => Some(item),
             // Rather one that did not pass before than none.
             None => find(core, &asked).await?,
@@ -89,7 +89,7 @@ pub(super) async fn send(
                 .acknowledge(&mut in_flight, vec![acknowledged])
                 .await?;
             core.journal.settle(in_flight, Vec::new(), None).await?;
-            endpoint_health.batch_passed();
+            endpoint_health.batch_accepted();
             core.note_digible(true, None, None);
             return Ok(CanaryResult::Passes);
         }
@@ -127,15 +127,15 @@ pub(super) async fn send(
 }
 
 /// A product that still is as Digible acknowledged it, or else one that it acknowledged at all.
-async fn find(core: &Core, others: &[ProductId]) -> Result<Option<Item>, StepError> {
-    let mut others = others.to_vec();
+async fn find(core: &Core, excluded: &[ProductId]) -> Result<Option<Item>, StepError> {
+    let mut excluded = excluded.to_vec();
     let mut second_best = None;
-    for _ in 0..MOST_LOOKS {
-        let Some(id) = core.journal.any_settled(others.clone()).await? else {
+    for _ in 0..MAX_LOOKUPS {
+        let Some(id) = core.journal.any_settled(excluded.clone()).await? else {
             break;
         };
-        others.push(id.clone());
-        // One that failed says nothing of others.
+        excluded.push(id.clone());
+        // One that failed says nothing of excluded.
         if core.retry_queue.until(&id).is_some() {
             continue;
         }

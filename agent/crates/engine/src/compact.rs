@@ -18,14 +18,14 @@ use super::{
 };
 
 /// From one look to the next.
-const INTERVAL: Duration = Duration::from_secs(60);
+const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 /// Fewer changes than this are not worth it.
-const FEWEST: u64 = 1_000;
+const MIN_CHANGES: u64 = 1_000;
 /// Changes read and deleted in one turn.
-const PAGE: usize = 1_000;
+const TRIM_PAGE: usize = 1_000;
 /// Keys that are remembered from page to page, some megabytes. With more, some changes stay that
 /// could go.
-const MOST_KEYS: usize = 50_000;
+const MAX_KEYS: usize = 50_000;
 
 /// Which changes may go, told while the ChangeLog is read in its order.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Compactor {
     pub(super) fn read(&mut self, changes: Vec<Change>) -> Vec<ChangeIdentity> {
         let mut between = Vec::new();
         for Change { identity, .. } in changes {
-            if self.newest.len() >= MOST_KEYS && !self.newest.contains_key(&identity.key) {
+            if self.newest.len() >= MAX_KEYS && !self.newest.contains_key(&identity.key) {
                 self.newest.clear();
             }
             match self.newest.get_mut(&identity.key) {
@@ -61,7 +61,7 @@ pub(super) async fn while_blocked(core: &Core) {
     loop {
         tokio::select! {
             () = core.stop.cancelled() => return,
-            () = tokio::time::sleep(INTERVAL) => {}
+            () = tokio::time::sleep(TRIM_INTERVAL) => {}
         }
         if core.scans() || !is_blocked(core) {
             continue;
@@ -90,24 +90,24 @@ fn is_blocked(core: &Core) -> bool {
 pub(super) async fn trim(core: &Core) -> Result<u64, StepError> {
     let backlog = core.catalog.backlog().await?;
     // At most two of each key would stay.
-    if backlog.changes < FEWEST || backlog.changes < backlog.products.saturating_mul(3) {
+    if backlog.changes < MIN_CHANGES || backlog.changes < backlog.products.saturating_mul(3) {
         return Ok(0);
     }
-    let mut trimmer = Compactor::default();
+    let mut compactor = Compactor::default();
     let mut after: Option<ChangeIdentity> = None;
     let mut last: Option<Epoch> = None;
     let mut deleted = 0;
     while !core.stop.is_cancelled() {
         let guard = core.step_lock.lock().await;
         core.catalog.claim().await?;
-        if !goes_on(&guard, last) {
+        if !is_unbroken(&guard, last) {
             // A step has dealt with changes meanwhile: a first one may be gone.
-            trimmer = Compactor::default();
+            compactor = Compactor::default();
         }
-        let changes = core.catalog.pending(after.as_ref(), PAGE).await?;
-        let ended = changes.len() < PAGE;
+        let changes = core.catalog.pending(after.as_ref(), TRIM_PAGE).await?;
+        let ended = changes.len() < TRIM_PAGE;
         after = changes.last().map(|change| change.identity.clone());
-        let between = trimmer.read(changes);
+        let between = compactor.read(changes);
         if !between.is_empty() {
             deleted += core.catalog.acknowledge(&between).await?;
         }
@@ -125,6 +125,6 @@ pub(super) async fn trim(core: &Core) -> Result<u64, StepError> {
 }
 
 /// Whether no step ran since the turn before.
-fn goes_on(guard: &StepGuard<'_>, last: Option<Epoch>) -> bool {
+fn is_unbroken(guard: &StepGuard<'_>, last: Option<Epoch>) -> bool {
     last.is_some_and(|epoch| guard.follows(epoch))
 }

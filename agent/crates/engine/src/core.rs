@@ -87,7 +87,7 @@ pub(super) struct Core {
     /// All products are to be compared, and soon.
     pub(super) verify_due: Notify,
     /// Held from asking until people are told: what was asked later is told later.
-    pub(super) looking: tokio::sync::Mutex<()>,
+    pub(super) status_order: tokio::sync::Mutex<()>,
     /// When this process last wrote the owner. Held while the owner is checked: two checks at once
     /// would each take the other's generation for a stranger's.
     pub(super) owner_renewed: tokio::sync::Mutex<Option<Instant>>,
@@ -96,12 +96,12 @@ pub(super) struct Core {
 /// From the look that misses a product to the one after which it counts as gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(600);
 /// The fewest products of a step, so that small batches do not make small steps. Tests want many steps.
-const SMALLEST_PAGE: usize = if cfg!(test) { 1 } else { 200 };
+const MIN_FIRST_PAGE: usize = if cfg!(test) { 1 } else { 200 };
 
 impl Options {
     /// Products in the first step of a walk: one round of full batches, so that sending begins soon.
     pub(super) fn first_page(&self) -> usize {
-        (self.batch_size * self.max_in_flight).clamp(SMALLEST_PAGE, 2_000)
+        (self.batch_size * self.max_in_flight).clamp(MIN_FIRST_PAGE, 2_000)
     }
 
     /// Products in a later step: four rounds at most, read while the one before is sent.
@@ -139,7 +139,7 @@ impl Core {
             hold: Mutex::new(None),
             ask_digible: Notify::new(),
             verify_due: Notify::new(),
-            looking: tokio::sync::Mutex::new(()),
+            status_order: tokio::sync::Mutex::new(()),
             owner_renewed: tokio::sync::Mutex::new(None),
         }
     }
@@ -193,7 +193,7 @@ impl Core {
 
     /// A step was stopped. When it was by Digible, one request at a time asks whether it works again, until it
     /// acknowledges something.
-    pub(super) fn note_halt(&self, stop_reason: &StopReason) {
+    pub(super) fn note_stop(&self, stop_reason: &StopReason) {
         if stop_reason.is_digible() {
             self.flow.open(stop_reason);
             self.show_flow();

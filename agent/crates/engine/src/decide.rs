@@ -3,7 +3,7 @@
 use shopmaster_journal::{DigestBytes, Known};
 
 use super::{
-    dispatch::{MOST_STRIKES, Route},
+    dispatch::{MAX_STRIKES, Route},
     retry_queue::Strikes,
 };
 
@@ -74,7 +74,7 @@ impl View<'_> {
         }
         let is_update = known.published().is_some() && !known.is_in_doubt();
         match self.batch() {
-            Route::Batch if is_update && self.strikes.update < MOST_STRIKES => {
+            Route::Batch if is_update && self.strikes.update < MAX_STRIKES => {
                 Decision::Send(Route::Update)
             }
             route => Decision::Send(route),

@@ -26,10 +26,10 @@ use super::{
 pub(super) use delivery::{Delivery, landing};
 
 /// So often the same body may be answered with a fault that may be its own.
-pub(super) const MOST_STRIKES: u8 = 3;
+pub(super) const MAX_STRIKES: u8 = 3;
 
 /// After so many answers in a row that cannot be read, it is not about products.
-const MOST_UNREADABLE: usize = 2;
+const MAX_UNREADABLE: usize = 2;
 
 /// One product on its way.
 #[derive(Debug)]
@@ -55,10 +55,10 @@ pub(super) struct Dispatcher<'a> {
     core: &'a Core,
     handle: &'a RunHandle,
     endpoint_health: &'a EndpointHealth,
-    aboard: HashSet<&'a ProductId>,
+    step_ids: HashSet<&'a ProductId>,
     stop_reason: Mutex<Option<StopReason>>,
     failure: Mutex<Option<StepError>>,
-    asking: tokio::sync::Mutex<()>,
+    canary_lock: tokio::sync::Mutex<()>,
     /// One that the batch endpoint acknowledged in this step.
     passed: Mutex<Option<usize>>,
 }
@@ -94,16 +94,16 @@ impl<'a> Dispatcher<'a> {
         core: &'a Core,
         handle: &'a RunHandle,
         endpoint_health: &'a EndpointHealth,
-        aboard: HashSet<&'a ProductId>,
+        step_ids: HashSet<&'a ProductId>,
     ) -> Self {
         Self {
             core,
             handle,
             endpoint_health,
-            aboard,
+            step_ids,
             stop_reason: Mutex::new(None),
             failure: Mutex::new(None),
-            asking: tokio::sync::Mutex::new(()),
+            canary_lock: tokio::sync::Mutex::new(()),
             passed: Mutex::new(None),
         }
     }
@@ -187,7 +187,7 @@ impl<'a> Dispatcher<'a> {
         let request = self.core.cloud.send_update(&product.item);
         let delivery = match self.core.ask(request).await {
             Answer::Acknowledged => {
-                self.endpoint_health.update_passed();
+                self.endpoint_health.update_accepted();
                 Delivery::ACKNOWLEDGED
             }
             Answer::Refused { .. } | Answer::Partly { .. } | Answer::Missing { .. } => {
@@ -201,7 +201,7 @@ impl<'a> Dispatcher<'a> {
             Answer::Broken { reason, fate } => {
                 strikes.update = strikes.update.saturating_add(1);
                 // One that may still land must not be overtaken in this step.
-                if strikes.update >= MOST_STRIKES && fate != Fate::MayStillLand {
+                if strikes.update >= MAX_STRIKES && fate != Fate::MayStillLand {
                     return self.batch(outgoing, vec![index], fate).await;
                 }
                 self.fault(&reason);
@@ -241,15 +241,15 @@ impl<'a> Dispatcher<'a> {
             self.count_request();
             let answer = self.core.ask(self.core.cloud.send_batch(&items)).await;
             match self.judge(answer, &members, is_last_try) {
-                Verdict::All(delivery) => {
+                GroupOutcome::All(delivery) => {
                     if delivery == Delivery::ACKNOWLEDGED {
                         *lock(&self.passed) = indices.first().copied();
                     }
                     let delivery = delivery.after(fate);
                     told.extend(indices.into_iter().map(|index| (index, delivery.clone())));
                 }
-                Verdict::Named(refused) => {
-                    self.endpoint_health.batch_passed();
+                GroupOutcome::Named(refused) => {
+                    self.endpoint_health.batch_accepted();
                     for (place, (index, product)) in indices.into_iter().zip(members).enumerate() {
                         let rejection = refused.iter().find(|it| it.index == place);
                         let delivery = match rejection {
@@ -266,14 +266,14 @@ impl<'a> Dispatcher<'a> {
                         told.push((index, delivery.after(fate)));
                     }
                 }
-                Verdict::Each(strike) => {
+                GroupOutcome::Each(strike) => {
                     let each = indices
                         .into_iter()
                         .zip(members)
                         .map(|(index, product)| (index, strike(product.strikes).after(fate)));
                     told.extend(each);
                 }
-                Verdict::Split {
+                GroupOutcome::Split {
                     fate: of_whole,
                     suspect,
                 } => {
@@ -292,7 +292,7 @@ impl<'a> Dispatcher<'a> {
                         is_last_try: false,
                     }));
                 }
-                Verdict::Again {
+                GroupOutcome::Again {
                     fate: of_try,
                     reason,
                     strikes,
@@ -326,7 +326,7 @@ impl<'a> Dispatcher<'a> {
         told
     }
 
-    fn judge(&self, answer: Answer, members: &[&Outgoing], is_last_try: bool) -> Verdict {
+    fn judge(&self, answer: Answer, members: &[&Outgoing], is_last_try: bool) -> GroupOutcome {
         let alone = members.len() == 1;
         let strikes = members
             .first()
@@ -334,26 +334,26 @@ impl<'a> Dispatcher<'a> {
             .unwrap_or_default();
         match answer {
             Answer::Acknowledged => {
-                self.endpoint_health.batch_passed();
-                Verdict::All(Delivery::ACKNOWLEDGED)
+                self.endpoint_health.batch_accepted();
+                GroupOutcome::All(Delivery::ACKNOWLEDGED)
             }
-            Answer::TooLarge { .. } if !alone => Verdict::Split {
+            Answer::TooLarge { .. } if !alone => GroupOutcome::Split {
                 fate: Fate::Unknown,
                 suspect: None,
             },
             Answer::Refused { reason } if !alone => {
                 self.endpoint_health.refused(&reason);
-                Verdict::Split {
+                GroupOutcome::Split {
                     fate: Fate::Unknown,
                     suspect: None,
                 }
             }
-            Answer::Partly { refused, .. } if !alone => Verdict::Named(refused),
+            Answer::Partly { refused, .. } if !alone => GroupOutcome::Named(refused),
             Answer::TooLarge { reason }
             | Answer::Refused { reason }
             | Answer::Partly { reason, .. } => {
                 self.endpoint_health.refused(&reason);
-                Verdict::All(Delivery::Refused {
+                GroupOutcome::All(Delivery::Refused {
                     reason,
                     fate: Fate::NotApplied,
                     strikes,
@@ -361,7 +361,7 @@ impl<'a> Dispatcher<'a> {
             }
             Answer::Missing { reason } => {
                 self.stop(StopReason::Refuses(reason));
-                Verdict::All(Delivery::NOT_SENT)
+                GroupOutcome::All(Delivery::NOT_SENT)
             }
             Answer::Broken { reason, fate } => {
                 self.judge_broken(reason, fate, members, is_last_try)
@@ -373,7 +373,7 @@ impl<'a> Dispatcher<'a> {
             } => self.judge_lost(&reason, fate, members),
             other => {
                 let delivery = self.later(other, strikes);
-                Verdict::Each(Box::new(move |strikes| delivery.with(strikes)))
+                GroupOutcome::Each(Box::new(move |strikes| delivery.with(strikes)))
             }
         }
     }
@@ -385,27 +385,27 @@ impl<'a> Dispatcher<'a> {
         fate: Fate,
         members: &[&Outgoing],
         is_last_try: bool,
-    ) -> Verdict {
+    ) -> GroupOutcome {
         if let [only] = members {
             let mut strikes = only.strikes;
             strikes.alone = strikes.alone.saturating_add(1);
-            if strikes.alone >= MOST_STRIKES && !is_last_try {
+            if strikes.alone >= MAX_STRIKES && !is_last_try {
                 self.endpoint_health.refused(&reason);
-                return Verdict::Again {
+                return GroupOutcome::Again {
                     fate,
                     reason,
                     strikes,
                 };
             }
-            if strikes.alone >= MOST_STRIKES {
-                return Verdict::All(Delivery::Refused {
+            if strikes.alone >= MAX_STRIKES {
+                return GroupOutcome::All(Delivery::Refused {
                     reason,
                     fate,
                     strikes,
                 });
             }
             self.broken(&reason, fate);
-            return Verdict::All(Delivery::Deferred {
+            return GroupOutcome::All(Delivery::Deferred {
                 reason,
                 fate,
                 wait: None,
@@ -414,13 +414,13 @@ impl<'a> Dispatcher<'a> {
         }
         if members.iter().all(|product| product.strikes_out()) {
             self.endpoint_health.refused(&reason);
-            return Verdict::Split {
+            return GroupOutcome::Split {
                 fate,
                 suspect: Some(reason),
             };
         }
         self.broken(&reason, fate);
-        Verdict::Each(Box::new(move |mut strikes| {
+        GroupOutcome::Each(Box::new(move |mut strikes| {
             strikes.grouped = strikes.grouped.saturating_add(1);
             Delivery::Deferred {
                 reason: reason.clone(),
@@ -434,20 +434,20 @@ impl<'a> Dispatcher<'a> {
     /// No answer of Digible's own, which is nobody's fault, as long as others get one: a group that is lost
     /// three times while others pass is looked through for the product that it is about. Alone, such a
     /// product is never refused.
-    fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Outgoing]) -> Verdict {
+    fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Outgoing]) -> GroupOutcome {
         let is_group = members.len() > 1;
         if is_group
             && members.iter().all(|product| product.strikes_out())
             && self.endpoint_health.has_proof()
         {
-            return Verdict::Split {
+            return GroupOutcome::Split {
                 fate,
                 suspect: None,
             };
         }
         self.fault(reason);
         let reason = reason.to_owned();
-        Verdict::Each(Box::new(move |mut strikes| {
+        GroupOutcome::Each(Box::new(move |mut strikes| {
             match is_group {
                 true => strikes.grouped = strikes.grouped.saturating_add(1),
                 // From then on it travels alone.
@@ -505,7 +505,7 @@ impl<'a> Dispatcher<'a> {
     /// An answer that cannot be read says nothing of products, so that more of them would not tell more.
     fn broken(&self, reason: &str, fate: Fate) {
         match fate {
-            Fate::MayStillLand => self.fail(reason, MOST_UNREADABLE),
+            Fate::MayStillLand => self.fail(reason, MAX_UNREADABLE),
             // One product alone is answered so several times before it counts as refused.
             Fate::NotApplied | Fate::Unknown => {
                 self.fail(reason, self.core.options.max_in_flight);
@@ -549,7 +549,7 @@ impl<'a> Dispatcher<'a> {
     }
 }
 
-enum Verdict {
+enum GroupOutcome {
     All(Delivery),
     Each(Box<dyn Fn(Strikes) -> Delivery + Send>),
     /// These places are refused, all others acknowledged.
@@ -575,7 +575,7 @@ enum Verdict {
 impl Outgoing {
     /// Whether one more failure in a group is one too many.
     fn strikes_out(&self) -> bool {
-        self.strikes.grouped.saturating_add(1) >= MOST_STRIKES
+        self.strikes.grouped.saturating_add(1) >= MAX_STRIKES
     }
 
     fn is_update(&self) -> bool {

@@ -24,14 +24,14 @@ pub(super) struct EndpointHealth {
 
 impl EndpointHealth {
     /// The batch endpoint acknowledged something.
-    pub(super) fn batch_passed(&self) {
+    pub(super) fn batch_accepted(&self) {
         self.passed.store(true, Ordering::SeqCst);
         self.refusals.store(0, Ordering::SeqCst);
         self.faults.store(0, Ordering::SeqCst);
     }
 
     /// The update endpoint acknowledged something: no proof for the other one.
-    pub(super) fn update_passed(&self) {
+    pub(super) fn update_accepted(&self) {
         self.faults.store(0, Ordering::SeqCst);
     }
 

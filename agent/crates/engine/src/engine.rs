@@ -23,7 +23,7 @@ use super::{
 };
 
 /// From one login that nothing answers to the next, while nothing is known of the session.
-const LOGIN_AGAIN: Duration = Duration::from_secs(60);
+const LOGIN_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Keeps one catalog equal at one Digible account, until it is stopped.
 pub struct Engine {
@@ -306,7 +306,9 @@ impl Engine {
             stop.run_until_cancelled(async {
                 while engine.core.cloud.session().state == SessionState::Unknown {
                     match engine.log_in().await {
-                        Err(trouble) if !trouble.lasting => tokio::time::sleep(LOGIN_AGAIN).await,
+                        Err(trouble) if !trouble.lasting => {
+                            tokio::time::sleep(LOGIN_RETRY_INTERVAL).await
+                        }
                         _ => break,
                     }
                 }

@@ -19,36 +19,36 @@ use super::{backoff, stop_reason::StopReason};
 
 /// So many requests at once to begin with, or half of the most where that is less: the most is then reached
 /// after one round of good answers by default.
-const START: usize = 4;
+const INITIAL_LIMIT: usize = 4;
 /// An answer within this time is fast, whatever the best one took: below it, times differ by chance, and by
 /// how many products a request holds.
-const FAST: Duration = Duration::from_millis(100);
+const ALWAYS_FAST: Duration = Duration::from_millis(100);
 /// Beyond that, an answer is fast within so many times the best time. One that takes longer has probably
 /// waited behind other requests, perhaps our own, and more of them would only wait longer.
-const SLOW: u32 = 2;
+const SLOW_FACTOR: u32 = 2;
 /// The best time follows answers that take longer by this part of the difference, so that a Digible that is
 /// slower for good counts as usual after some ten answers.
-const FOLLOWS: u32 = 16;
+const BEST_TIME_SMOOTHING: u32 = 16;
 
 /// How much is asked of Digible.
 #[derive(Debug)]
 pub(super) struct Flow {
     /// Never more requests at once.
     most: usize,
-    known: Mutex<Known>,
+    pacing: Mutex<Pacing>,
     /// The next try may be earlier than it was, or the breaker has closed.
     eased: Notify,
 }
 
 /// When a request was sent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sent {
+pub(super) struct RequestStart {
     at: Instant,
     falls: u64,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Pacing {
     /// Requests at once.
     limit: usize,
     /// Below this, each good answer raises the limit by one, which doubles it in a round. From here on, a
@@ -80,7 +80,7 @@ struct Open {
 
 /// What an answer says of how much may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
+enum LoadSignal {
     Good,
     /// Too much, an error, or no answer.
     Bad,
@@ -92,10 +92,10 @@ impl Flow {
     /// Nothing was sent yet.
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        let start = START.min(most.div_ceil(2));
+        let start = INITIAL_LIMIT.min(most.div_ceil(2));
         Self {
             most,
-            known: Mutex::new(Known {
+            pacing: Mutex::new(Pacing {
                 limit: start,
                 steep: most,
                 good: 0,
@@ -111,45 +111,50 @@ impl Flow {
 
     /// How many requests may be under way at once: one while the breaker is open.
     pub(super) fn limit(&self) -> usize {
-        let known = self.known();
-        match known.open {
+        let pacing = self.pacing();
+        match pacing.open {
             Some(_) => 1,
-            None => known.limit,
+            None => pacing.limit,
         }
     }
 
     /// How many requests were under way at once when Digible last worked. That many may fail together, and
     /// waiting for more of them, one after the other, would tell no more.
     pub(super) fn proven(&self) -> usize {
-        self.known().proven.max(START.min(self.most))
+        self.pacing().proven.max(INITIAL_LIMIT.min(self.most))
     }
 
     /// The limit, while it is lower than it could be because of answers.
     pub(super) fn slowed(&self) -> Option<usize> {
-        let known = self.known();
-        (known.is_slowed && known.open.is_none()).then_some(known.limit)
+        let pacing = self.pacing();
+        (pacing.is_slowed && pacing.open.is_none()).then_some(pacing.limit)
     }
 
     /// What people are told of it.
     pub(super) fn shown(&self) -> (Option<usize>, Option<Instant>) {
-        let next = self.known().open.as_ref().map(|open| open.next);
+        let next = self.pacing().open.as_ref().map(|open| open.next);
         (self.slowed(), next)
     }
 
     /// A request is sent.
-    pub(super) fn sent(&self) -> Sent {
-        Sent {
+    pub(super) fn sent(&self) -> RequestStart {
+        RequestStart {
             at: Instant::now(),
-            falls: self.known().falls,
+            falls: self.pacing().falls,
         }
     }
 
     /// It was answered, or given up.
-    pub(super) fn answered(&self, sent: Sent, answer: &Answer) {
+    pub(super) fn answered(&self, sent: RequestStart, answer: &Answer) {
         let was_open = {
-            let mut known = self.known();
-            let was_open = known.open.is_some();
-            known.answered(sent.falls, sent.at.elapsed(), Sign::of(answer), self.most);
+            let mut pacing = self.pacing();
+            let was_open = pacing.open.is_some();
+            pacing.answered(
+                sent.falls,
+                sent.at.elapsed(),
+                LoadSignal::of(answer),
+                self.most,
+            );
             was_open
         };
         if was_open && !self.is_open() {
@@ -160,16 +165,16 @@ impl Flow {
     /// A step was stopped by Digible.
     pub(super) fn open(&self, stop_reason: &StopReason) {
         let now = Instant::now();
-        let mut known = self.known();
-        let before = known.open.as_ref().map_or(0, |open| open.failures);
+        let mut pacing = self.pacing();
+        let before = pacing.open.as_ref().map_or(0, |open| open.failures);
         let (failures, wait) = match stop_reason {
             // It said when: that is no failure.
             StopReason::Hold { wait, .. } => (before, *wait),
             _ => (before + 1, backoff::next_try(before + 1)),
         };
-        known.fall(1);
-        known.is_slowed = matches!(stop_reason, StopReason::Hold { .. });
-        known.open = Some(Open {
+        pacing.fall(1);
+        pacing.is_slowed = matches!(stop_reason, StopReason::Hold { .. });
+        pacing.open = Some(Open {
             stop_reason: stop_reason.clone(),
             failures,
             next: now + wait,
@@ -178,19 +183,19 @@ impl Flow {
 
     /// Whether one request at a time asks if Digible works again.
     pub(super) fn is_open(&self) -> bool {
-        self.known().open.is_some()
+        self.pacing().open.is_some()
     }
 
     /// The time of the next try; none when something may be sent now.
     pub(super) fn next_try(&self) -> Option<Instant> {
-        let next = self.known().open.as_ref()?.next;
+        let next = self.pacing().open.as_ref()?.next;
         (next > Instant::now()).then_some(next)
     }
 
     /// Why nothing may be sent before the next try; none when something may be sent now.
     pub(super) fn stop_reason(&self) -> Option<StopReason> {
         let left = self.next_try()?.checked_duration_since(Instant::now())?;
-        let mut stop_reason = self.known().open.as_ref()?.stop_reason.clone();
+        let mut stop_reason = self.pacing().open.as_ref()?.stop_reason.clone();
         if let StopReason::Hold { wait, .. } = &mut stop_reason {
             *wait = left;
         }
@@ -199,7 +204,7 @@ impl Flow {
 
     /// A person asks for it, or there are signs that Digible is back: the next try need not wait.
     pub(super) fn may_try_now(&self) {
-        if let Some(open) = &mut self.known().open {
+        if let Some(open) = &mut self.pacing().open {
             open.next = Instant::now();
         }
         self.eased.notify_waiters();
@@ -219,27 +224,27 @@ impl Flow {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pacing(&self) -> MutexGuard<'_, Pacing> {
+        self.pacing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
+impl Pacing {
     /// `falls`: how often the limit had fallen when the request was sent.
-    fn answered(&mut self, falls: u64, took: Duration, sign: Sign, most: usize) {
+    fn answered(&mut self, falls: u64, took: Duration, sign: LoadSignal, most: usize) {
         match sign {
-            Sign::Good => {
+            LoadSignal::Good => {
                 self.open = None;
                 self.proven = self.limit;
                 if self.is_fast(took) && falls == self.falls {
                     self.rise(most);
                 }
             }
-            Sign::Bad if falls == self.falls => {
+            LoadSignal::Bad if falls == self.falls => {
                 self.fall(self.limit / 2);
                 self.is_slowed = true;
             }
-            Sign::Bad | Sign::Neither => {}
+            LoadSignal::Bad | LoadSignal::Neither => {}
         }
     }
 
@@ -263,14 +268,14 @@ impl Known {
     fn is_fast(&mut self, took: Duration) -> bool {
         let best = self.best.unwrap_or(took);
         self.best = Some(match took.checked_sub(best) {
-            Some(longer) => best + longer / FOLLOWS,
+            Some(longer) => best + longer / BEST_TIME_SMOOTHING,
             None => took,
         });
-        took <= FAST.max(best * SLOW)
+        took <= ALWAYS_FAST.max(best * SLOW_FACTOR)
     }
 }
 
-impl Sign {
+impl LoadSignal {
     fn of(answer: &Answer) -> Self {
         match answer {
             Answer::Acknowledged | Answer::Partly { .. } => Self::Good,
@@ -293,17 +298,17 @@ mod tests {
     /// The limit after each sign: good and fast, slow, bad, bad though sent before the last fall, neither.
     fn limits(flow: &Flow, signs: &str) -> Vec<usize> {
         let limit_after = |letter| {
-            let mut known = flow.known();
-            let before = known.falls.saturating_sub(1);
+            let mut pacing = flow.pacing();
+            let before = pacing.falls.saturating_sub(1);
             let (falls, took, sign) = match letter {
-                'g' => (known.falls, QUICK, Sign::Good),
-                's' => (known.falls, FAST * 2, Sign::Good),
-                'b' => (known.falls, QUICK, Sign::Bad),
-                'o' => (before, QUICK, Sign::Bad),
-                _ => (known.falls, QUICK, Sign::Neither),
+                'g' => (pacing.falls, QUICK, LoadSignal::Good),
+                's' => (pacing.falls, ALWAYS_FAST * 2, LoadSignal::Good),
+                'b' => (pacing.falls, QUICK, LoadSignal::Bad),
+                'o' => (before, QUICK, LoadSignal::Bad),
+                _ => (pacing.falls, QUICK, LoadSignal::Neither),
             };
-            known.answered(falls, took, sign, flow.most);
-            known.limit
+            pacing.answered(falls, took, sign, flow.most);
+            pacing.limit
         };
         signs.chars().map(limit_after).collect()
     }

@@ -7,9 +7,9 @@ use shopmaster_product::ProductId;
 use super::{core::Core, seen_set::SeenSet, stop_reason::StepError};
 
 /// So many may differ in a small shop before somebody is asked, whatever their share.
-const FEW: u64 = 5;
+const ALWAYS_SENT: u64 = 5;
 /// So many are remembered of a small shop.
-const LOT: usize = 1_000;
+const MIN_REMEMBERED: usize = 1_000;
 
 /// What walking the table without sending has found.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Inspection {
         // The number of products is known roughly, and it is the walk that tells it in the end.
         let most = usize::try_from(products * limit / 50)
             .unwrap_or(usize::MAX)
-            .max(LOT);
+            .max(MIN_REMEMBERED);
         let asks = !is_confirmed && limit < 100;
         Self {
             seen: SeenSet::default(),
@@ -100,7 +100,7 @@ impl Inspection {
         // A question stays one, however much of it is sent by and by.
         let few = match self.has_question {
             true => 0,
-            false => (self.seen.count() * self.limit / 100).max(FEW),
+            false => (self.seen.count() * self.limit / 100).max(ALWAYS_SENT),
         };
         self.most.is_some() && (self.count > few || self.count > self.differing.len() as u64)
     }

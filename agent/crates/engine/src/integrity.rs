@@ -7,7 +7,7 @@ use shopmaster_journal::{Integrity, JournalError};
 use super::engine::Engine;
 
 /// For programs, as the names of the catalog's checks.
-const NAME: &str = "journal.integrity";
+const CHECK_NAME: &str = "journal.integrity";
 
 impl Engine {
     /// Whether the journal holds what was written. Sending goes on meanwhile.
@@ -20,7 +20,7 @@ fn check(found: Result<Integrity, JournalError>) -> Check {
     match found {
         Ok(Integrity::Sound { bytes }) => {
             let text = format!("the journal is sound ({})", megabytes(bytes));
-            Check::new(NAME, Verdict::Ok, text, String::new())
+            Check::new(CHECK_NAME, Verdict::Ok, text, String::new())
         }
         Ok(Integrity::Doubtful(reason)) => failed(
             "JOURNAL_DAMAGED",
@@ -39,7 +39,7 @@ fn check(found: Result<Integrity, JournalError>) -> Check {
 fn failed(code: &'static str, text: String, remedy: &str) -> Check {
     Check {
         code,
-        ..Check::new(NAME, Verdict::Failed, text, remedy.to_owned())
+        ..Check::new(CHECK_NAME, Verdict::Failed, text, remedy.to_owned())
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
             ),
         ] {
             let told = check(found);
-            assert_eq!((told.name, told.verdict), (NAME, Verdict::Failed));
+            assert_eq!((told.name, told.verdict), (CHECK_NAME, Verdict::Failed));
             assert_eq!((told.code, told.text.as_str()), (code, text));
             assert!(told.remedy.contains(remedy), "{told:?}");
         }

@@ -30,7 +30,7 @@ pub(super) async fn look(core: &Core) -> Result<(), StepError> {
 
 /// Counts what is pending, in doubt, refused and removed, and tells people.
 pub(super) async fn numbers(core: &Core) -> Result<(), StepError> {
-    let _in_order = core.looking.lock().await;
+    let _in_order = core.status_order.lock().await;
     let scans = core.scans();
     let change_log = match (core.state.has_change_log(), scans) {
         (false, _) => None,

@@ -20,7 +20,7 @@ pub(super) enum Mode {
         /// The upload's number.
         number: i64,
         /// What an unfinished step of it already sent.
-        already: HashSet<ProductId>,
+        processed: HashSet<ProductId>,
     },
 }
 

@@ -7,12 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shopmaster_catalog::CatalogError;
 
-/// What the last failure said, and what was seen since.
+/// What the last failure said, and what was phase since.
 #[derive(Debug, Default)]
-pub(super) struct Outage(Mutex<Seen>);
+pub(super) struct Outage(Mutex<Phase>);
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Seen {
+enum Phase {
     /// It is not away, or no look could tell.
     #[default]
     Nothing,
@@ -29,38 +29,41 @@ enum Seen {
 impl Outage {
     /// Notes why a call to the database failed.
     pub(super) fn note(&self, error: &CatalogError) {
-        let mut seen = self.seen();
-        *seen = match *seen {
-            _ if error.is_reserved() => Seen::Reserved,
-            _ if !error.is_away() => Seen::Nothing,
-            Seen::Back | Seen::Doubtful => Seen::Doubtful,
-            Seen::Nothing | Seen::Gone | Seen::Reserved => Seen::Gone,
+        let mut phase = self.phase();
+        *phase = match *phase {
+            _ if error.is_reserved() => Phase::Reserved,
+            _ if !error.is_away() => Phase::Nothing,
+            Phase::Back | Phase::Doubtful => Phase::Doubtful,
+            Phase::Nothing | Phase::Gone | Phase::Reserved => Phase::Gone,
         };
     }
 
     /// Whether looks may tell that it is back.
     pub(super) fn is_on(&self) -> bool {
-        matches!(*self.seen(), Seen::Gone | Seen::Doubtful | Seen::Reserved)
+        matches!(
+            *self.phase(),
+            Phase::Gone | Phase::Doubtful | Phase::Reserved
+        )
     }
 
     /// Whether somebody has it alone.
     pub(super) fn is_reserved(&self) -> bool {
-        *self.seen() == Seen::Reserved
+        *self.phase() == Phase::Reserved
     }
 
     /// Notes what a look has found. True when it is back.
     pub(super) fn found(&self, answers: bool) -> bool {
-        let mut seen = self.seen();
-        let (next, is_back) = match (*seen, answers) {
-            (Seen::Gone | Seen::Reserved, true) => (Seen::Back, true),
-            (Seen::Doubtful, false) => (Seen::Gone, false),
+        let mut phase = self.phase();
+        let (next, is_back) = match (*phase, answers) {
+            (Phase::Gone | Phase::Reserved, true) => (Phase::Back, true),
+            (Phase::Doubtful, false) => (Phase::Gone, false),
             (same, _) => (same, false),
         };
-        *seen = next;
+        *phase = next;
         is_back
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn phase(&self) -> MutexGuard<'_, Phase> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

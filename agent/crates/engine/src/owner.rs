@@ -9,7 +9,7 @@ use super::{core::Core, stop_reason::StepError};
 
 /// How often a new generation is written: a database restored from a copy that is older than this
 /// is noticed. By a clock that nobody sets.
-const RENEWAL: Duration = Duration::from_secs(3_600);
+const OWNER_RENEWAL_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Whose mark is in the shop's database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,5 +109,5 @@ async fn need_upload_after_gap(core: &Core, status: &CaptureStatus) -> Result<()
 }
 
 fn is_due(renewed: Option<Instant>) -> bool {
-    renewed.is_none_or(|renewed| renewed.elapsed() >= RENEWAL)
+    renewed.is_none_or(|renewed| renewed.elapsed() >= OWNER_RENEWAL_INTERVAL)
 }

@@ -74,7 +74,7 @@ pub(super) struct Gone {
     /// What is deleted once it is dealt with.
     pub(super) changes: Vec<ChangeIdentity>,
     /// Its first pending change is an INSERT: before that it was not in the shop.
-    pub(super) born: bool,
+    pub(super) is_new: bool,
 }
 
 impl Page {
@@ -198,7 +198,7 @@ impl Page {
                 Lookup::Gone if has_changes && changes.is_empty() => {}
                 Lookup::Gone => self.gone.push(Gone {
                     key,
-                    born: changes
+                    is_new: changes
                         .first()
                         .is_some_and(|change| change.kind == ChangeKind::Insert),
                     changes: identities(Some(changes)),
@@ -225,7 +225,7 @@ impl Page {
                 Lookup::Gone if known.removed() => self.gone.push(Gone {
                     key,
                     changes: Vec::new(),
-                    born: false,
+                    is_new: false,
                 }),
                 Lookup::Gone => {}
             }

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// The most characters of a reason that are kept with a parked product.
-pub(super) const LONGEST_REASON: usize = 1_000;
+pub(super) const MAX_REASON_CHARS: usize = 1_000;
 
 /// What is to be done with a page.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub(super) struct Plan {
     /// Products that cannot be sent, and why.
     pub(super) refusals: Vec<(ProductId, String)>,
     /// Products that are dealt with without being sent.
-    pub(super) through: Vec<ProductId>,
+    pub(super) processed: Vec<ProductId>,
 }
 
 impl Plan {
@@ -108,13 +108,13 @@ impl Planner<'_> {
         plan: &mut Plan,
     ) -> Result<(), StepError> {
         let none = HashSet::new();
-        let already = match self.mode {
-            Mode::Everything { already, .. } => already,
+        let processed = match self.mode {
+            Mode::Everything { processed, .. } => processed,
             Mode::Changed | Mode::Compared(_) | Mode::Inspected(_) => &none,
         };
         let candidates: Vec<_> = candidates
             .into_iter()
-            .filter(|candidate| !already.contains(&candidate.row.id))
+            .filter(|candidate| !processed.contains(&candidate.row.id))
             .collect();
         let ids = candidates.iter().map(|c| c.row.id.clone()).collect();
         let known = self.core.journal.known(ids).await?;
@@ -172,7 +172,7 @@ impl Planner<'_> {
             (Decision::Refuse, Err(problem)) => {
                 let refused = Finding::Refused {
                     digest: view.digest,
-                    reason: shortened(&problem, LONGEST_REASON),
+                    reason: shortened(&problem, MAX_REASON_CHARS),
                 };
                 plan.found.push((row.id.clone(), refused));
                 plan.refusals.push((row.id.clone(), problem));
@@ -189,7 +189,7 @@ impl Planner<'_> {
         }
         retry_queue.clear(&row.id);
         plan.settled.extend(changes);
-        plan.through.push(row.id);
+        plan.processed.push(row.id);
     }
 
     async fn gone(&self, gone: Vec<Gone>, plan: &mut Plan) -> Result<(), StepError> {
@@ -198,7 +198,7 @@ impl Planner<'_> {
         for (gone, known) in gone.into_iter().zip(known) {
             self.core.retry_queue.clear(&gone.key);
             plan.settled.extend(gone.changes);
-            let is_gone = decide::is_gone(&known, gone.born);
+            let is_gone = decide::is_gone(&known, gone.is_new);
             match is_gone && !known.removed() {
                 true => plan.removed += 1,
                 false => plan.unchanged += 1,

@@ -10,7 +10,7 @@ const ONLY_FOR_CAPTURE: [&str; 4] = [
     "catalog.names",
 ];
 /// The check of rights: some of them are for capture alone, and which, only the catalog knows.
-const RIGHTS: &str = "catalog.rights";
+const RIGHTS_CHECK: &str = "catalog.rights";
 
 /// What the preflight says where nothing is installed.
 pub(super) fn for_walking(checks: Vec<Check>) -> Vec<Check> {
@@ -29,7 +29,7 @@ fn without_capture(check: Check) -> Check {
     if ONLY_FOR_CAPTURE.contains(&check.name) {
         return not_needed(check.name);
     }
-    if check.name == RIGHTS && check.verdict == Verdict::Failed {
+    if check.name == RIGHTS_CHECK && check.verdict == Verdict::Failed {
         return Check::new(check.name, Verdict::Warning, check.text, check.remedy);
     }
     check

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// A look that takes longer is too dear to be had every two seconds: a mass update that is not committed yet
 /// has to be passed by, row for row.
-const DEAR: Duration = Duration::from_millis(100);
+const CHEAP_CHECK: Duration = Duration::from_millis(100);
 /// The longest time from one look to the next, unless people want a longer one.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST_PACE: Duration = Duration::from_secs(30);
 
 /// The time from one look to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ impl Probe {
 
     /// Notes how long a look took.
     pub(super) fn took(&mut self, time: Duration) {
-        self.now = match time > DEAR {
-            true => (self.now * 2).min(LONGEST.max(self.usual)),
+        self.now = match time > CHEAP_CHECK {
+            true => (self.now * 2).min(LONGEST_PACE.max(self.usual)),
             false => self.usual,
         };
     }

@@ -10,24 +10,24 @@ use tokio::time::Instant;
 
 /// A comparison that nobody asked for comes no earlier than this after the one before: there are tills that change
 /// their schema all day.
-const REST: Duration = Duration::from_secs(600);
+const COMPARISON_SPACING: Duration = Duration::from_secs(600);
 /// Rows are missed, or too many, when they still are so much later: until then somebody may be about to commit.
-const STAYS: Duration = Duration::from_secs(30);
+const ROW_COUNT_GRACE: Duration = Duration::from_secs(30);
 /// Whether the table has other rows than the journal knows, by its signs.
 #[derive(Debug, Default)]
-pub(super) struct Rebuilt(Mutex<Seen>);
+pub(super) struct Rebuilt(Mutex<Signs>);
 
 /// What says that rows may be others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
     /// The table was made anew, or capture on it.
-    AnotherTable,
+    TableReplaced,
     /// It has more rows, or fewer, than the changes tell.
-    AnotherNumber,
+    RowCountOff,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Signs {
     is_another: bool,
     /// Since when the number of its rows is off.
     is_off: Option<Instant>,
@@ -43,31 +43,37 @@ impl Rebuilt {
 
     /// Whether the last comparison began long enough ago for the next one.
     pub(super) fn has_rested(&self) -> bool {
-        self.lock().tried.is_none_or(|at| at.elapsed() >= REST)
+        self.lock()
+            .tried
+            .is_none_or(|at| at.elapsed() >= COMPARISON_SPACING)
     }
 
     /// What says that rows may be others.
     pub(super) fn sign(&self) -> Option<Sign> {
-        let seen = self.lock();
-        let stays_off = || seen.is_off.is_some_and(|since| since.elapsed() >= STAYS);
-        match seen.is_another {
-            true => Some(Sign::AnotherTable),
-            false => stays_off().then_some(Sign::AnotherNumber),
+        let signs = self.lock();
+        let stays_off = || {
+            signs
+                .is_off
+                .is_some_and(|since| since.elapsed() >= ROW_COUNT_GRACE)
+        };
+        match signs.is_another {
+            true => Some(Sign::TableReplaced),
+            false => stays_off().then_some(Sign::RowCountOff),
         }
     }
 
     /// Gives whether that is news.
     pub(super) fn note(&self, is_another: bool) -> bool {
-        let mut seen = self.lock();
-        std::mem::replace(&mut seen.is_another, is_another) != is_another
+        let mut signs = self.lock();
+        std::mem::replace(&mut signs.is_another, is_another) != is_another
     }
 
     /// Gives whether that is news.
     pub(super) fn note_off(&self, is_off: bool) -> bool {
-        let mut seen = self.lock();
-        match (is_off, seen.is_off) {
-            (true, None) => seen.is_off = Some(Instant::now()),
-            (false, Some(_)) => seen.is_off = None,
+        let mut signs = self.lock();
+        match (is_off, signs.is_off) {
+            (true, None) => signs.is_off = Some(Instant::now()),
+            (false, Some(_)) => signs.is_off = None,
             _ => return false,
         }
         true
@@ -79,12 +85,12 @@ impl Rebuilt {
     }
 
     pub(super) fn note_compared(&self) {
-        let mut seen = self.lock();
-        seen.is_another = false;
-        seen.is_off = None;
+        let mut signs = self.lock();
+        signs.is_another = false;
+        signs.is_off = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, Signs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,9 +18,9 @@ use super::{
 };
 
 /// The most ended runs that are kept in memory.
-const MOST_UNSTORED: usize = 20;
+const MAX_UNSTORED: usize = 20;
 /// What is said of a run whose task panicked.
-const BROKE_OFF: &str = "Internal error: the agent stopped, see its log; what was in progress will be sent again after the next start";
+const PANIC_MESSAGE: &str = "Internal error: the agent stopped, see its log; what was in progress will be sent again after the next start";
 
 /// Starts, joins, watches, cancels and lists runs.
 pub struct Registry {
@@ -116,7 +116,7 @@ impl Registry {
             self.tasks.spawn_or(
                 "run",
                 perform(Arc::clone(shared), Arc::clone(&handle), wish),
-                break_off(Arc::clone(shared), Arc::clone(&handle)),
+                end_panicked(Arc::clone(shared), Arc::clone(&handle)),
             );
         }
         Ok((handle, joined))
@@ -248,7 +248,7 @@ impl Shared {
         if let Err(error) = keep(&self.core, &run).await {
             self.core.note_journal_failure(&error);
             let mut unstored = lock(&self.unstored);
-            unstored.truncate(MOST_UNSTORED - 1);
+            unstored.truncate(MAX_UNSTORED - 1);
             unstored.push_front(run.clone());
         }
         self.going
@@ -321,13 +321,13 @@ async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
 }
 
 /// Ends a run whose task panicked: nobody may join or wait for it any more.
-async fn break_off(shared: Arc<Shared>, handle: Arc<RunHandle>) {
+async fn end_panicked(shared: Arc<Shared>, handle: Arc<RunHandle>) {
     handle.close();
     let mut run = handle.so_far();
     if run.state == State::Finished {
         return;
     }
-    run.finish(Outcome::Failed, BROKE_OFF.to_owned());
+    run.finish(Outcome::Failed, PANIC_MESSAGE.to_owned());
     shared.end(&handle, run).await;
 }
 

@@ -15,7 +15,7 @@ use super::backoff::Jitter;
 /// Products that wait. Kept in memory: after a restart they are simply tried again.
 #[derive(Debug, Default)]
 pub struct RetryQueue {
-    products: Mutex<HashMap<ProductId, Wait>>,
+    products: Mutex<HashMap<ProductId, Deferral>>,
 }
 
 /// How often the same body of a product was answered with a fault that may be its own.
@@ -30,7 +30,7 @@ pub struct Strikes {
 }
 
 #[derive(Debug)]
-struct Wait {
+struct Deferral {
     digest: Option<Digest>,
     failures: u32,
     strikes: Strikes,
@@ -66,7 +66,7 @@ impl RetryQueue {
     ) {
         let mut products = self.lock();
         let failures = products.get(id).map_or(0, |wait| wait.failures) + 1;
-        let wait = Wait {
+        let wait = Deferral {
             digest,
             failures,
             strikes,
@@ -104,7 +104,7 @@ impl RetryQueue {
         self.lock().get(id).map(|wait| wait.until)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ProductId, Wait>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProductId, Deferral>> {
         self.products.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

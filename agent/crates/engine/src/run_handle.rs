@@ -96,7 +96,7 @@ impl RunHandle {
     }
 
     /// Whether somebody has joined since this was last asked; if not, nobody can any more.
-    pub(super) fn goes_once_more(&self) -> bool {
+    pub(super) fn repeat_or_close(&self) -> bool {
         let mut join_gate = self.join_gate();
         let joined = *join_gate == JoinGate::Joined;
         *join_gate = if joined {

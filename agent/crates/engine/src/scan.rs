@@ -44,13 +44,13 @@ pub(super) async fn round(
         OnOutage::Fail,
     )
     .await?;
-    let mut passed = rows.and(due);
-    if passed.stop_reason.is_none() {
-        passed.stop_reason = absence::look(core, handle, &seen, core.options.gone_after).await?;
+    let mut summary = rows.and(due);
+    if summary.stop_reason.is_none() {
+        summary.stop_reason = absence::look(core, handle, &seen, core.options.gone_after).await?;
     }
-    let whole = passed.stop_reason.is_none() && passed.deferred == 0;
-    note(core, whole.then_some(began), passed.deferred);
-    Ok(passed)
+    let whole = summary.stop_reason.is_none() && summary.deferred == 0;
+    note(core, whole.then_some(began), summary.deferred);
+    Ok(summary)
 }
 
 /// The last walk of an upload: what changed behind it is sent.
@@ -61,10 +61,10 @@ pub(super) async fn after_upload(
 ) -> Result<WalkSummary, StepError> {
     let began = Timestamp::now();
     handle.update(Run::look_again);
-    let (passed, _) = compare(core, handle, endpoint_health, OnOutage::Wait).await?;
-    let whole = passed.stop_reason.is_none() && passed.deferred == 0;
-    note(core, whole.then_some(began), passed.deferred);
-    Ok(passed)
+    let (summary, _) = compare(core, handle, endpoint_health, OnOutage::Wait).await?;
+    let whole = summary.stop_reason.is_none() && summary.deferred == 0;
+    note(core, whole.then_some(began), summary.deferred);
+    Ok(summary)
 }
 
 async fn compare(
@@ -75,7 +75,7 @@ async fn compare(
 ) -> Result<(WalkSummary, SeenSet), StepError> {
     let mut mode = Mode::Compared(SeenSet::default());
     let (rows, start) = (Source::Rows, Cursor::Start);
-    let passed = walk::walk(
+    let summary = walk::walk(
         core,
         handle,
         endpoint_health,
@@ -90,7 +90,7 @@ async fn compare(
         Mode::Changed | Mode::Inspected(_) | Mode::Everything { .. } => SeenSet::default(),
     };
     seen.seal();
-    Ok((passed, seen))
+    Ok((summary, seen))
 }
 
 /// Tells people how far the shop is known to be equal. Missing products wait, too: for the second look.

@@ -11,7 +11,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::{backoff, engine::Engine, look, probe::Probe, wait};
 
 /// A pause is looked at again this often, because the wall clock may be set.
-const PAUSE_LOOK: Duration = Duration::from_secs(30);
+const PAUSE_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What the scheduler remembers from one look to the next.
 struct Schedule {
@@ -69,7 +69,7 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
         }
         next.show(engine, schedule.next(engine));
         if wait::is_over(&engine.core).await {
-            schedule.begin_anew();
+            schedule.reset();
         }
         let must_wait = Instant::now() < schedule.not_before
             || engine.core.outage.is_reserved()
@@ -85,12 +85,12 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
 /// How long until the next look.
 fn pace(engine: &Engine, schedule: &Schedule) -> Duration {
     let options = &engine.core.options;
-    let slow = PAUSE_LOOK.min(options.interval);
+    let slow = PAUSE_CHECK_INTERVAL.min(options.interval);
     if engine.core.pause.borrow().is_some() || !options.automatic {
         return slow;
     }
     match engine.core.outage.is_on() {
-        true => wait::LOOK.min(options.probe),
+        true => wait::OUTAGE_CHECK_INTERVAL.min(options.probe),
         false => schedule.probe.pace(),
     }
 }
@@ -118,12 +118,12 @@ pub(super) async fn end_pauses(engine: &Engine) {
                 Ok(()) => continue,
                 Err(error) => engine.core.note_journal_failure(&error),
             }
-            look = Some(PAUSE_LOOK);
+            look = Some(PAUSE_CHECK_INTERVAL);
         }
         tokio::select! {
             () = engine.core.stop.cancelled() => return,
             changed = pause.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(look.unwrap_or_default().min(PAUSE_LOOK)), if look.is_some() => {}
+            () = tokio::time::sleep(look.unwrap_or_default().min(PAUSE_CHECK_INTERVAL)), if look.is_some() => {}
         }
     }
 }
@@ -269,7 +269,7 @@ impl Schedule {
     }
 
     /// What made it fail is over.
-    fn begin_anew(&mut self) {
+    fn reset(&mut self) {
         self.failures = 0;
         self.not_before = Instant::now();
         self.full = Instant::now();

@@ -10,11 +10,11 @@ use shopmaster_catalog::CaptureStatus;
 #[derive(Debug)]
 pub(super) struct State {
     scan_chosen: bool,
-    known: Mutex<Known>,
+    observed: Mutex<Observed>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Observed {
     /// None before the database was asked.
     capture: Option<CaptureStatus>,
     scans: bool,
@@ -39,7 +39,7 @@ impl State {
     pub(super) fn new(scan_chosen: bool, sent_at: Option<Timestamp>) -> Self {
         Self {
             scan_chosen,
-            known: Mutex::new(Known {
+            observed: Mutex::new(Observed {
                 capture: None,
                 scans: scan_chosen,
                 digible: Reach::Works,
@@ -51,57 +51,60 @@ impl State {
     /// Notes how capture is. Gives whether the table is walked from now on: somebody chose it, or it
     /// cannot be captured.
     pub(super) fn note_capture(&self, status: &CaptureStatus) -> bool {
-        let mut known = self.known();
-        known.scans = self.scan_chosen || matches!(status, CaptureStatus::ScanOnly(_));
-        known.capture = Some(status.clone());
-        known.scans
+        let mut observed = self.observed();
+        observed.scans = self.scan_chosen || matches!(status, CaptureStatus::ScanOnly(_));
+        observed.capture = Some(status.clone());
+        observed.scans
     }
 
     /// Whether the table is walked, so that nothing of ours is in the shop's database.
     pub(super) fn scans(&self) -> bool {
-        self.known().scans
+        self.observed().scans
     }
 
     /// Whether nothing keeps the table from giving one key several times: a view.
     pub(super) fn may_repeat_keys(&self) -> bool {
-        matches!(self.known().capture, Some(CaptureStatus::ScanOnly(_)))
+        matches!(self.observed().capture, Some(CaptureStatus::ScanOnly(_)))
     }
 
     /// Whether there is a ChangeLog of ours, read or not.
     pub(super) fn has_change_log(&self) -> bool {
-        let known = self.known();
-        known.capture.as_ref().is_some_and(CaptureStatus::is_there)
+        let observed = self.observed();
+        observed
+            .capture
+            .as_ref()
+            .is_some_and(CaptureStatus::is_there)
     }
 
     /// Whether changes are captured.
     pub(super) fn is_captured(&self) -> bool {
-        let known = self.known();
-        !known.scans && known.capture.as_ref().is_some_and(CaptureStatus::works)
+        let observed = self.observed();
+        !observed.scans && observed.capture.as_ref().is_some_and(CaptureStatus::works)
     }
 
     /// Notes how Digible is.
     pub(super) fn note_digible(&self, reach: Reach) {
-        self.known().digible = reach;
+        self.observed().digible = reach;
     }
 
     /// How Digible was when it was last tried.
     pub(super) fn digible(&self) -> Reach {
-        self.known().digible
+        self.observed().digible
     }
 
     /// Notes that Digible acknowledged something now. As exact as it is stored.
     pub(super) fn note_sent(&self) {
         let now = Timestamp::now().as_millisecond();
-        self.known().sent_at = Timestamp::from_millisecond(now).ok();
+        self.observed().sent_at = Timestamp::from_millisecond(now).ok();
     }
 
     /// When Digible last acknowledged something; none when it never did.
     pub(super) fn sent_at(&self) -> Option<Timestamp> {
-        self.known().sent_at
+        self.observed().sent_at
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn observed(&self) -> MutexGuard<'_, Observed> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

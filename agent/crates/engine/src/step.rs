@@ -24,14 +24,14 @@ use super::{
     endpoint_health::EndpointHealth,
     mode::Mode,
     page::{Cursor, Page, Source},
-    plan::{LONGEST_REASON, Plan},
+    plan::{MAX_REASON_CHARS, Plan},
     recorder::Recorder,
     run_handle::RunHandle,
     stop_reason::{StepError, StopReason},
 };
 
 /// Why a product waits whose row cannot be read.
-const HELD: &str = "another program holds the row";
+const LOCKED_REASON: &str = "another program holds the row";
 
 /// What came of a step.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub(super) struct Delivered {
     /// The reason of one of them.
     pub(super) reason: Option<String>,
     /// Products of an upload that are dealt with, for when the rest of the page is tried again.
-    pub(super) through: Vec<ProductId>,
+    pub(super) processed: Vec<ProductId>,
     /// The step has settled something.
     pub(super) progressed: bool,
     /// Products that differ, and are not sent.
@@ -57,15 +57,15 @@ pub(super) struct Prepared {
     /// Where the next page begins; none at the end.
     pub(super) next: Option<Cursor>,
     /// All products that it has to do with.
-    pub(super) aboard: HashSet<ProductId>,
+    pub(super) ids: HashSet<ProductId>,
     /// Where an upload goes on behind it.
     last: Option<ProductId>,
-    content: Content,
+    state: PageState,
 }
 
-enum Content {
+enum PageState {
     /// With keys to ask for again.
-    Unsure(Page),
+    Unconfirmed(Page),
     Planned(Box<Plan>),
 }
 
@@ -78,7 +78,7 @@ struct Step<'a> {
 
 /// What is recorded when everything is answered.
 #[derive(Default)]
-struct Rest {
+struct Remainder {
     settled: Vec<Settled>,
     /// Their changes are dealt with once that is recorded.
     changes: Vec<ChangeIdentity>,
@@ -98,12 +98,12 @@ pub(super) async fn prepare(
     let mut page = Page::read(core, source, from, limit).await?;
     Ok(Prepared {
         next: page.next.take(),
-        aboard: page.ids(),
+        ids: page.ids(),
         last: page.last.take(),
-        content: if page.is_unsure() {
-            Content::Unsure(page)
+        state: if page.is_unsure() {
+            PageState::Unconfirmed(page)
         } else {
-            Content::Planned(Box::new(Plan::of(core, mode, page).await?))
+            PageState::Planned(Box::new(Plan::of(core, mode, page).await?))
         },
     })
 }
@@ -123,13 +123,13 @@ pub(super) async fn deliver(
         endpoint_health,
         mode,
     };
-    let content = std::mem::replace(&mut prepared.content, Content::Planned(Box::default()));
-    let plan = match content {
-        Content::Planned(plan) => *plan,
-        Content::Unsure(mut page) => {
+    let state = std::mem::replace(&mut prepared.state, PageState::Planned(Box::default()));
+    let plan = match state {
+        PageState::Planned(plan) => *plan,
+        PageState::Unconfirmed(mut page) => {
             ack_queue.finish().await?;
             page.look_again(core).await?;
-            prepared.aboard.extend(page.ids());
+            prepared.ids.extend(page.ids());
             Plan::of(core, mode, page).await?
         }
     };
@@ -188,7 +188,7 @@ impl Step<'_> {
             stop_reason: back.stop_reason,
             deferred: plan.waiting,
             locked: locked.len() as u64,
-            through: std::mem::take(&mut plan.through),
+            processed: std::mem::take(&mut plan.processed),
             differing,
             ..Delivered::default()
         };
@@ -231,7 +231,9 @@ impl Step<'_> {
         );
         // Not before: it says nothing of Digible.
         if delivered.locked > 0 {
-            delivered.reason.get_or_insert_with(|| HELD.to_owned());
+            delivered
+                .reason
+                .get_or_insert_with(|| LOCKED_REASON.to_owned());
         }
         Ok(delivered)
     }
@@ -266,8 +268,8 @@ impl Step<'_> {
         deliveries: Vec<Delivery>,
         may_park: bool,
         delivered: &mut Delivered,
-    ) -> Rest {
-        let mut rest = Rest::default();
+    ) -> Remainder {
+        let mut rest = Remainder::default();
         let jitter = Jitter::draw();
         let outgoing = plan.outgoing.into_iter().zip(plan.changes);
         for ((product, changes), delivery) in outgoing.zip(deliveries) {
@@ -282,14 +284,14 @@ impl Step<'_> {
                 Delivery::Acknowledged { .. } => {
                     rest.has_acknowledged = true;
                     self.core.retry_queue.clear(&id);
-                    delivered.through.push(id);
+                    delivered.processed.push(id);
                     continue;
                 }
                 Delivery::Refused { reason, fate, .. } => {
                     self.core.retry_queue.clear(&id);
                     rest.changes.extend(changes);
-                    delivered.through.push(id.clone());
-                    let kept = shortened(&reason, LONGEST_REASON);
+                    delivered.processed.push(id.clone());
+                    let kept = shortened(&reason, MAX_REASON_CHARS);
                     rest.refusals.push((id.clone(), reason));
                     (landing(fate), Some((digest.0, kept)))
                 }
@@ -324,7 +326,7 @@ impl Step<'_> {
         &self,
         outgoing: &[Outgoing],
         deliveries: &[Delivery],
-        aboard: &HashSet<ProductId>,
+        sent: &HashSet<ProductId>,
         delivered: &mut Delivered,
     ) -> Result<bool, StepError> {
         let refused = deliveries.iter().find_map(|delivery| match delivery {
@@ -343,8 +345,8 @@ impl Step<'_> {
         if self.handle.cancel.is_cancelled() {
             return Ok(false);
         }
-        let aboard = aboard.iter().collect();
-        let mut result = canary::ask(self.core, self.handle, self.endpoint_health, &aboard).await?;
+        let sent = sent.iter().collect();
+        let mut result = canary::ask(self.core, self.handle, self.endpoint_health, &sent).await?;
         if let CanaryResult::Absent = result {
             // One that this very step has seen pass is as good.
             let mut told = outgoing.iter().zip(deliveries);
@@ -386,7 +388,7 @@ impl Step<'_> {
     }
 }
 
-impl Rest {
+impl Remainder {
     /// Products that were not read, and so are not known to be equal.
     fn leave_unread(&mut self, ids: Vec<ProductId>) {
         self.settled.extend(ids.into_iter().map(|id| Settled {

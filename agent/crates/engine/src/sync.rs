@@ -60,21 +60,21 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
     let mut failures = 0;
     let mut fewest = u64::MAX;
     loop {
-        let passed = round(core, handle, &endpoint_health, &change_source).await?;
+        let summary = round(core, handle, &endpoint_health, &change_source).await?;
         handle.update(Run::look_again);
         // New changes pass all day long: only fewer that wait are progress for those who wait.
-        let fewer = passed.deferred < fewest;
-        let progressed = match passed.stop_reason {
-            Some(_) => passed.progressed,
+        let fewer = summary.deferred < fewest;
+        let progressed = match summary.stop_reason {
+            Some(_) => summary.progressed,
             None => fewer,
         };
-        if fewer && passed.stop_reason.is_none() {
-            fewest = passed.deferred;
+        if fewer && summary.stop_reason.is_none() {
+            fewest = summary.deferred;
         }
         failures = if progressed { 0 } else { failures + 1 };
-        let (why, until) = match &passed.stop_reason {
-            None if passed.deferred == 0 => {
-                if handle.goes_once_more() {
+        let (why, until) = match &summary.stop_reason {
+            None if summary.deferred == 0 => {
+                if handle.repeat_or_close() {
                     fewest = u64::MAX;
                     continue;
                 }
@@ -87,7 +87,7 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
                 failures = 0;
                 (walk::hold_text(*wait), Instant::now() + *wait)
             }
-            Some(stop_reason) if !stop_reason.is_passing() => return Ok(failed(handle, &passed)),
+            Some(stop_reason) if !stop_reason.is_passing() => return Ok(failed(handle, &summary)),
             stop_reason => {
                 let until = match stop_reason {
                     Some(stop_reason) => after(core, stop_reason, failures),
@@ -98,8 +98,8 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
                 let gives_up = failures >= tries
                     || is_away
                     || (tries == 1 && until > Instant::now() + RETRY_LIMIT);
-                if gives_up && !handle.goes_once_more() {
-                    return Ok(failed(handle, &passed));
+                if gives_up && !handle.repeat_or_close() {
+                    return Ok(failed(handle, &summary));
                 }
                 if gives_up {
                     // Who joined asked for it.
@@ -107,10 +107,10 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
                     failures = 0;
                     core.may_try_now();
                 }
-                (why(&passed), until)
+                (why(&summary), until)
             }
         };
-        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
+        if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
             return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
         }
     }
@@ -222,35 +222,35 @@ async fn round(
     Ok(changes.and(due))
 }
 
-pub(super) fn failed(handle: &RunHandle, passed: &WalkSummary) -> Ending {
-    handle.update(|run| run.failed = passed.deferred);
-    if passed.stop_reason.is_none() {
+pub(super) fn failed(handle: &RunHandle, summary: &WalkSummary) -> Ending {
+    handle.update(|run| run.failed = summary.deferred);
+    if summary.stop_reason.is_none() {
         handle.note_left_over();
     }
-    let trouble = passed.stop_reason.as_ref().and_then(StopReason::trouble);
+    let trouble = summary.stop_reason.as_ref().and_then(StopReason::trouble);
     let text = match trouble {
         Some(trouble) => format!(
             "{}; {}",
             trouble.text,
             shopmaster_view::lower_first(&trouble.remedy)
         ),
-        None => why(passed),
+        None => why(summary),
     };
     (Outcome::Failed, text)
 }
 
-pub(super) fn why(passed: &WalkSummary) -> String {
-    if let Some(StopReason::Busy(reason) | StopReason::Away(reason)) = &passed.stop_reason {
+pub(super) fn why(summary: &WalkSummary) -> String {
+    if let Some(StopReason::Busy(reason) | StopReason::Away(reason)) = &summary.stop_reason {
         return reason.clone();
     }
-    if let Some(trouble) = passed.stop_reason.as_ref().and_then(StopReason::trouble) {
+    if let Some(trouble) = summary.stop_reason.as_ref().and_then(StopReason::trouble) {
         return trouble.text;
     }
     let waiting = format!(
         "{} to be retried",
-        shopmaster_view::products(passed.deferred)
+        shopmaster_view::products(summary.deferred)
     );
-    match &passed.reason {
+    match &summary.reason {
         Some(reason) => format!("{waiting}: {reason}"),
         None => waiting,
     }

@@ -5,9 +5,9 @@ use shopmaster_journal::Counts;
 use super::{core::Core, stop_reason::StepError};
 
 /// So few more or less say nothing: the database may keep count of them roughly.
-const FEW: u64 = 10;
+const ROW_TOLERANCE: u64 = 10;
 /// Nor does this part of all.
-const PART: u64 = 100;
+const ROW_TOLERANCE_SHARE: u64 = 100;
 
 /// Asks the database whether the table is another one, or has other rows: then it is to be compared.
 pub(super) async fn look(core: &Core) -> Result<(), StepError> {
@@ -55,7 +55,7 @@ async fn look_at_number(core: &Core) -> Result<(), StepError> {
     let Some(usual) = core.journal.row_excess().await? else {
         return Ok(core.journal.note_row_excess(excess).await?);
     };
-    let is_off = excess.abs_diff(usual) > FEW.max(known.in_shop() / PART);
+    let is_off = excess.abs_diff(usual) > ROW_TOLERANCE.max(known.in_shop() / ROW_TOLERANCE_SHARE);
     if core.rebuilt.note_off(is_off) && is_off {
         tracing::info!(
             rows,

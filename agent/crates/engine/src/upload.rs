@@ -24,7 +24,7 @@ use super::{
 };
 
 /// So often an upload is tried that has done nothing yet. One that has begun goes on until a person is needed.
-const TRIES: u32 = 8;
+const UPLOAD_TRIES: u32 = 8;
 /// Keys asked for at once when looking for what is gone.
 const GONE_PAGE: u32 = 1_000;
 
@@ -68,7 +68,10 @@ async fn to_its_end(
     from_start: bool,
 ) -> Result<Ending, StepError> {
     let Some(UploadPlan { total, followup }) =
-        walk::retry_while_busy(core, handle, Some(TRIES), OnOutage::Wait, || prepare(core)).await?
+        walk::retry_while_busy(core, handle, Some(UPLOAD_TRIES), OnOutage::Wait, || {
+            prepare(core)
+        })
+        .await?
     else {
         return Ok(cancelled());
     };
@@ -94,7 +97,7 @@ async fn to_its_end(
     let endpoint_health = EndpointHealth::default();
     let mut mode = Mode::Everything {
         number,
-        already: HashSet::new(),
+        processed: HashSet::new(),
     };
     let rows = all(
         core,
@@ -116,8 +119,8 @@ async fn to_its_end(
         ControlFlow::Break(ending) => return Ok(ending),
     };
     if followup == Followup::Scanned {
-        let passed = scan::after_upload(core, handle, &endpoint_health).await?;
-        if passed.stop_reason == Some(StopReason::Cancelled) {
+        let summary = scan::after_upload(core, handle, &endpoint_health).await?;
+        if summary.stop_reason == Some(StopReason::Cancelled) {
             return Ok(cancelled());
         }
     }
@@ -125,7 +128,7 @@ async fn to_its_end(
         // What it covered is no longer pending; what is left stays so, and is shown.
         let mut mode = Mode::Changed;
         let (changes, start) = (Source::Changes, Cursor::Start);
-        let passed = walk::walk(
+        let summary = walk::walk(
             core,
             handle,
             &endpoint_health,
@@ -135,7 +138,7 @@ async fn to_its_end(
             OnOutage::Wait,
         )
         .await?;
-        if passed.stop_reason == Some(StopReason::Cancelled) {
+        if summary.stop_reason == Some(StopReason::Cancelled) {
             return Ok(cancelled());
         }
     }
@@ -204,7 +207,7 @@ async fn all(
 ) -> Result<ControlFlow<Ending, u64>, StepError> {
     let mut failures = 0;
     loop {
-        let passed = walk::walk(
+        let summary = walk::walk(
             core,
             handle,
             endpoint_health,
@@ -214,15 +217,15 @@ async fn all(
             OnOutage::Wait,
         )
         .await?;
-        failures = if passed.progressed && has_begun(handle) {
+        failures = if summary.progressed && has_begun(handle) {
             1
         } else {
             failures + 1
         };
-        let until = match &passed.stop_reason {
+        let until = match &summary.stop_reason {
             // A walk over the table leaves what it deferred to the journal.
-            None if passed.deferred == 0 || source == Source::Rows => {
-                return Ok(ControlFlow::Continue(passed.locked));
+            None if summary.deferred == 0 || source == Source::Rows => {
+                return Ok(ControlFlow::Continue(summary.locked));
             }
             Some(StopReason::Cancelled) => return Ok(ControlFlow::Break(cancelled())),
             Some(StopReason::Hold { wait, .. }) => {
@@ -230,48 +233,48 @@ async fn all(
                 Instant::now() + *wait
             }
             Some(stop_reason) if !stop_reason.is_passing() => {
-                return Ok(ControlFlow::Break(failed(handle, &passed)));
+                return Ok(ControlFlow::Break(failed(handle, &summary)));
             }
-            Some(StopReason::Unreachable(_)) if failures >= TRIES && !has_begun(handle) => {
-                return Ok(ControlFlow::Break(failed(handle, &passed)));
+            Some(StopReason::Unreachable(_)) if failures >= UPLOAD_TRIES && !has_begun(handle) => {
+                return Ok(ControlFlow::Break(failed(handle, &summary)));
             }
             // Nobody knows how long a form stays open: in doubt, they are the next syncs'.
-            None if passed.locked == passed.deferred && failures >= TRIES => {
-                handle.update(|run| run.failed = passed.deferred);
-                return Ok(ControlFlow::Continue(passed.locked));
+            None if summary.locked == summary.deferred && failures >= UPLOAD_TRIES => {
+                handle.update(|run| run.failed = summary.deferred);
+                return Ok(ControlFlow::Continue(summary.locked));
             }
             None | Some(StopReason::Unreachable(_))
                 if source == Source::Due
                     && failures > 0
-                    && failures % TRIES == 0
-                    && others_pass(core, handle, endpoint_health).await? =>
+                    && failures % UPLOAD_TRIES == 0
+                    && accepts_others(core, handle, endpoint_health).await? =>
             {
                 // It is about these products alone: in doubt, they are the next syncs'.
-                handle.update(|run| run.failed = passed.deferred);
-                return Ok(ControlFlow::Continue(passed.locked));
+                handle.update(|run| run.failed = summary.deferred);
+                return Ok(ControlFlow::Continue(summary.locked));
             }
             Some(stop_reason) => sync::after(core, stop_reason, failures),
             None => sync::next_try(core),
         };
-        let why = why(&passed);
-        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
+        let why = why(&summary);
+        if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
             return Ok(ControlFlow::Break(cancelled()));
         }
         cursor = match source {
             // Those of the pages before may still be due.
             Source::Due | Source::Changes => Cursor::Start,
-            Source::Rows => passed.at,
+            Source::Rows => summary.at,
         };
     }
 }
 
 /// Whether Digible takes a product that it acknowledged before.
-async fn others_pass(
+async fn accepts_others(
     core: &Core,
     handle: &RunHandle,
     endpoint_health: &EndpointHealth,
 ) -> Result<bool, StepError> {
-    let _turn = core.lock_step().await?;
+    let _step = core.lock_step().await?;
     let none = HashSet::new();
     let result = canary::ask(core, handle, endpoint_health, &none).await?;
     Ok(matches!(result, CanaryResult::Passes))
@@ -283,14 +286,14 @@ fn has_begun(handle: &RunHandle) -> bool {
     run.sent + run.earlier > 0
 }
 
-fn failed(handle: &RunHandle, passed: &WalkSummary) -> Ending {
-    let (outcome, text) = sync::failed(handle, passed);
-    let passing = passed
+fn failed(handle: &RunHandle, summary: &WalkSummary) -> Ending {
+    let (outcome, text) = sync::failed(handle, summary);
+    let passing = summary
         .stop_reason
         .as_ref()
         .is_none_or(StopReason::is_passing);
     // What passes by itself has a remedy that holds for syncs: they go on by themselves.
-    let text = if passing { why(passed) } else { text };
+    let text = if passing { why(summary) } else { text };
     let text = format!("{text}; `shopmasterctl upload` resumes where it stopped");
     (outcome, text)
 }
@@ -300,10 +303,10 @@ fn cancelled() -> Ending {
     (Outcome::Cancelled, text.to_owned())
 }
 
-fn why(passed: &WalkSummary) -> String {
-    match &passed.stop_reason {
+fn why(summary: &WalkSummary) -> String {
+    match &summary.stop_reason {
         Some(StopReason::Hold { wait, .. }) => walk::hold_text(*wait),
-        _ => sync::why(passed),
+        _ => sync::why(summary),
     }
 }
 
@@ -315,17 +318,17 @@ async fn find_gone(core: &Core, handle: &RunHandle, number: i64) -> Result<(), S
     let mut missing = 0;
     let mut after: Option<ProductId> = None;
     while let Some(keys) = unseen(core, number, &mut after).await? {
-        let _turn = core.lock_step().await?;
+        let _step = core.lock_step().await?;
         missing += without_row(core, keys).await?.len() as u64;
     }
     if missing > believable {
-        return absence::tell_shrank(core, missing, known).await;
+        return absence::report_shrank(core, missing, known).await;
     }
     absence::note_shrank(core, None).await?;
     while missing > 0
         && let Some(keys) = unseen(core, number, &mut after).await?
     {
-        let _turn = core.lock_step().await?;
+        let _step = core.lock_step().await?;
         let gone = without_row(core, without_row(core, keys).await?).await?;
         for id in &gone {
             core.retry_queue.clear(id);

@@ -39,9 +39,9 @@ use super::{
 
 pub(super) use due::is_due;
 /// So often what differs is tried to be sent; the syncs go on with what is left.
-const TRIES: u32 = 4;
+const REPAIR_TRIES: u32 = 4;
 /// Products that are put in doubt at once.
-const LOT: usize = 1_000;
+const DOUBT_BATCH: usize = 1_000;
 
 /// The shop before a verify.
 struct Before {
@@ -58,7 +58,7 @@ struct Before {
 
 impl Before {
     /// Whether what differs should have been told by a change.
-    fn tells_changes(&self) -> bool {
+    fn expects_changes(&self) -> bool {
         self.is_captured && self.is_complete
     }
 }
@@ -158,8 +158,8 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
         table_check::look(core).await?;
     }
     let cause = match core.rebuilt.sign() {
-        Some(Sign::AnotherTable) => "the table, or capture on it, was recreated",
-        Some(Sign::AnotherNumber) => {
+        Some(Sign::TableReplaced) => "the table, or capture on it, was recreated",
+        Some(Sign::RowCountOff) => {
             "the number of rows does not match the recorded changes, as after TRUNCATE, a partition switch or a bulk load"
         }
         None => {
@@ -186,8 +186,8 @@ async fn send_known(
     let mode = &mut Mode::Changed;
     for source in [Source::Changes, Source::Due] {
         let (start, wait) = (Cursor::Start, OnOutage::Wait);
-        let passed = walk::walk(core, handle, endpoint_health, source, start, mode, wait).await?;
-        match passed.stop_reason {
+        let summary = walk::walk(core, handle, endpoint_health, source, start, mode, wait).await?;
+        match summary.stop_reason {
             Some(StopReason::Cancelled) => return Ok(false),
             Some(_) => return Ok(true),
             None => {}
@@ -215,7 +215,7 @@ async fn inspect(
     let is_whole = loop {
         let from = at.clone();
         let wait = OnOutage::Wait;
-        let passed = walk::walk(
+        let summary = walk::walk(
             core,
             handle,
             endpoint_health,
@@ -225,18 +225,18 @@ async fn inspect(
             wait,
         )
         .await?;
-        match &passed.stop_reason {
+        match &summary.stop_reason {
             None => break true,
             Some(StopReason::Cancelled) => break false,
             Some(_) => {}
         }
-        failures = if passed.at == at { failures + 1 } else { 1 };
+        failures = if summary.at == at { failures + 1 } else { 1 };
         let until = Instant::now() + backoff::delay(failures);
-        let why = sync::why(&passed);
-        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
+        let why = sync::why(&summary);
+        if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
             break false;
         }
-        at = passed.at;
+        at = summary.at;
     };
     Ok((mode.into_inspection(), is_whole))
 }
@@ -270,7 +270,7 @@ async fn ask(
         ..core.journal.verified().await?
     };
     record(core, verified).await?;
-    let untold = match before.tells_changes() {
+    let untold = match before.expects_changes() {
         true => ", and no change was recorded for them",
         false => "",
     };
@@ -286,8 +286,8 @@ async fn ask(
 
 /// Puts products in doubt, so that they are sent: a lot in each turn.
 async fn queue(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
-    for lot in ids.chunks(LOT) {
-        let _turn = core.lock_step().await?;
+    for lot in ids.chunks(DOUBT_BATCH) {
+        let _step = core.lock_step().await?;
         put_in_doubt(core, lot.to_vec()).await?;
     }
     Ok(())
@@ -313,7 +313,7 @@ async fn repair(
     loop {
         let mode = &mut Mode::Changed;
         let (due, start) = (Source::Due, Cursor::Start);
-        let passed = walk::walk(
+        let summary = walk::walk(
             core,
             handle,
             endpoint_health,
@@ -324,24 +324,24 @@ async fn repair(
         )
         .await?;
         failures += 1;
-        match &passed.stop_reason {
+        match &summary.stop_reason {
             Some(StopReason::Cancelled) => return Ok(Left::Cancelled),
-            None if passed.deferred == 0 => return Ok(Left::Nothing),
-            Some(stop_reason) if failures >= TRIES || !stop_reason.is_passing() => {
+            None if summary.deferred == 0 => return Ok(Left::Nothing),
+            Some(stop_reason) if failures >= REPAIR_TRIES || !stop_reason.is_passing() => {
                 let left = core.journal.counts().await?.in_doubt;
-                return Ok(Left::Products(left, sync::why(&passed)));
+                return Ok(Left::Products(left, sync::why(&summary)));
             }
-            None if failures >= TRIES => {
-                return Ok(Left::Products(passed.deferred, sync::why(&passed)));
+            None if failures >= REPAIR_TRIES => {
+                return Ok(Left::Products(summary.deferred, sync::why(&summary)));
             }
             _ => {}
         }
-        let until = match &passed.stop_reason {
+        let until = match &summary.stop_reason {
             Some(stop_reason) => sync::after(core, stop_reason, failures),
             None => sync::next_try(core),
         };
-        let why = sync::why(&passed);
-        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
+        let why = sync::why(&summary);
+        if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
             return Ok(Left::Cancelled);
         }
     }
@@ -365,7 +365,7 @@ async fn remember(core: &Core, before: &Before, differing: u64) -> Result<(), St
 /// How many changes were missed, when so many products were found to be others. What a verify found that did not
 /// come to its end counts, too.
 async fn missed(core: &Core, before: &Before, found: u64) -> Result<u64, StepError> {
-    if !before.tells_changes() {
+    if !before.expects_changes() {
         return Ok(0);
     }
     let earlier = core.journal.verified().await?;

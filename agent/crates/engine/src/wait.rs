@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{core::Core, run_handle::RunHandle};
 
 /// From one look to the next.
-pub(super) const LOOK: Duration = Duration::from_secs(2);
+pub(super) const OUTAGE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Looks whether a database that was away is back.
 pub(super) async fn is_over(core: &Core) -> bool {
@@ -32,7 +32,7 @@ pub(super) async fn for_database(
         if !is_early {
             return true;
         }
-        let look = Instant::now() + LOOK;
+        let look = Instant::now() + OUTAGE_CHECK_INTERVAL;
         let next = match core.outage.is_reserved() {
             true => look,
             false => look.min(until),

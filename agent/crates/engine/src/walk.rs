@@ -21,7 +21,7 @@ use super::{
 };
 
 /// The longest rest between two pages that are only read.
-const LONGEST_REST: Duration = Duration::from_millis(250);
+const LONGEST_YIELD: Duration = Duration::from_millis(250);
 
 /// What came of a walk.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ pub(super) async fn walk(
     mode: &mut Mode,
     on_outage: OnOutage,
 ) -> Result<WalkSummary, StepError> {
-    let mut passed = WalkSummary {
+    let mut summary = WalkSummary {
         at: from,
         ..WalkSummary::default()
     };
@@ -86,34 +86,34 @@ pub(super) async fn walk(
         endpoint_health,
         source,
         mode,
-        &mut passed,
+        &mut summary,
         &mut ack_queue,
     )
     .await;
     let deleted = ack_queue.finish().await;
     match halted.and_then(|stop_reason| deleted.map(|()| stop_reason).map_err(Into::into)) {
-        Ok(stop_reason) => passed.stop_reason = stop_reason,
+        Ok(stop_reason) => summary.stop_reason = stop_reason,
         Err(StepError::Catalog(error)) if error.is_passing() => {
             core.note_catalog_failure(&error);
-            passed.stop_reason = Some(StopReason::Busy(with_causes(&error)));
+            summary.stop_reason = Some(StopReason::Busy(with_causes(&error)));
         }
         Err(StepError::Catalog(error)) if on_outage == OnOutage::Wait && error.may_pass() => {
             core.note_catalog_failure(&error);
-            passed.stop_reason = Some(StopReason::Away(with_causes(&error)));
+            summary.stop_reason = Some(StopReason::Away(with_causes(&error)));
         }
         Err(error) => return Err(error),
     }
-    Ok(passed)
+    Ok(summary)
 }
 
-/// Step after step, from where `passed` is. Gives what stopped it before the end.
+/// Step after step, from where `summary` is. Gives what stopped it before the end.
 async fn steps(
     core: &Core,
     handle: &RunHandle,
     endpoint_health: &EndpointHealth,
     source: Source,
     mode: &mut Mode,
-    passed: &mut WalkSummary,
+    summary: &mut WalkSummary,
     ack_queue: &mut AckQueue,
 ) -> Result<Option<StopReason>, StepError> {
     let mut limit = core.options.first_page();
@@ -137,7 +137,7 @@ async fn steps(
         core.journal.check_in_place().await?;
         let mut page = match ahead.take() {
             Some((page, epoch)) if guard.follows(epoch) => page,
-            _ => step::prepare(core, mode, source, &passed.at, limit).await?,
+            _ => step::prepare(core, mode, source, &summary.at, limit).await?,
         };
         let next = page.next.take();
         limit = core.options.next_page(limit);
@@ -148,20 +148,20 @@ async fn steps(
         let delivered = delivered?;
         let epoch = guard.epoch();
         if let Some(stop_reason) = &delivered.stop_reason {
-            core.note_halt(stop_reason);
+            core.note_stop(stop_reason);
         }
         drop(guard);
-        passed.deferred += delivered.deferred;
-        passed.locked += delivered.locked;
-        passed.progressed |= delivered.progressed;
-        passed.reason = delivered.reason.or(passed.reason.take());
+        summary.deferred += delivered.deferred;
+        summary.locked += delivered.locked;
+        summary.progressed |= delivered.progressed;
+        summary.reason = delivered.reason.or(summary.reason.take());
         match mode {
-            Mode::Everything { already, .. } => match delivered.stop_reason {
-                Some(_) => already.extend(delivered.through),
-                None => already.retain(|id| !page.aboard.contains(id)),
+            Mode::Everything { processed, .. } => match delivered.stop_reason {
+                Some(_) => processed.extend(delivered.processed),
+                None => processed.retain(|id| !page.ids.contains(id)),
             },
-            Mode::Compared(seen) => seen.add(&page.aboard),
-            Mode::Inspected(inspection) => inspection.add(&page.aboard, delivered.differing),
+            Mode::Compared(seen) => seen.add(&page.ids),
+            Mode::Inspected(inspection) => inspection.add(&page.ids, delivered.differing),
             Mode::Changed => {}
         }
         if let Some(stop_reason) = delivered.stop_reason {
@@ -170,15 +170,15 @@ async fn steps(
         let Some(next) = next else {
             return Ok(None);
         };
-        passed.at = next;
+        summary.at = next;
         if !mode.sends() {
             rest(handle, began.elapsed()).await;
         }
         // What is known of a product changes with the step that it is in, and a canary is sent as
         // it is by then: an older row of it must not follow.
-        page.aboard.extend(endpoint_health.take_canaries());
+        page.ids.extend(endpoint_health.take_canaries());
         ahead = read?
-            .filter(|ahead| ahead.aboard.is_disjoint(&page.aboard))
+            .filter(|ahead| ahead.ids.is_disjoint(&page.ids))
             .map(|ahead| (ahead, epoch));
     }
     Ok(None)
@@ -243,7 +243,7 @@ fn must_wait(core: &Core, handle: &RunHandle, mode: &Mode) -> bool {
 async fn rest(handle: &RunHandle, page: Duration) {
     tokio::select! {
         () = handle.cancel.cancelled() => {}
-        () = tokio::time::sleep(page.min(LONGEST_REST)) => {}
+        () = tokio::time::sleep(page.min(LONGEST_YIELD)) => {}
     }
 }
 

@@ -11,17 +11,17 @@ use super::{
 };
 
 /// From one look at capture to the next: people are told within a minute.
-const CAPTURE: Duration = Duration::from_secs(45);
+const CAPTURE_CHECK_INTERVAL: Duration = Duration::from_secs(45);
 /// From one look at the numbers to the next while a run goes on.
-const NUMBERS: Duration = Duration::from_secs(1);
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 /// The next look comes after at least so many times as long as the last one took: a look at a long
 /// ChangeLog must cost neither the till nor the run more than a twentieth of the time.
-const SHARE: u32 = 20;
+const COUNT_REST_FACTOR: u32 = 20;
 /// How often it is stored how far a run is.
-const STORE: Duration = Duration::from_secs(2);
+const PROGRESS_STORE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How often it is asked whether a verify is due.
-const VERIFY: Duration = Duration::from_secs(10);
+const VERIFY_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Looks at capture until the engine stops. Syncs look too, but they may be an hour apart, and one
 /// run may wait for long.
@@ -29,7 +29,7 @@ pub(super) async fn capture(core: &Core) {
     loop {
         tokio::select! {
             () = core.stop.cancelled() => return,
-            () = tokio::time::sleep(CAPTURE) => {}
+            () = tokio::time::sleep(CAPTURE_CHECK_INTERVAL) => {}
         }
         let looked = async {
             look::capture(core).await?;
@@ -60,11 +60,11 @@ pub(super) async fn runs(engine: &Engine) {
         if let Err(error) = look::numbers(core).await {
             tracing::debug!(%error, "waiting changes could not be counted");
         }
-        if stored_at.is_none_or(|at| at.elapsed() >= STORE) {
+        if stored_at.is_none_or(|at| at.elapsed() >= PROGRESS_STORE_INTERVAL) {
             engine.runs.store_progress().await;
             stored_at = Some(Instant::now());
         }
-        let rest = NUMBERS.max(began.elapsed() * SHARE);
+        let rest = COUNT_INTERVAL.max(began.elapsed() * COUNT_REST_FACTOR);
         tokio::select! {
             () = core.stop.cancelled() => return,
             () = tokio::time::sleep(rest) => {}
@@ -87,7 +87,7 @@ pub(super) async fn verifies(engine: &Engine) {
         tokio::select! {
             () = core.stop.cancelled() => return,
             () = core.verify_due.notified() => {}
-            () = tokio::time::sleep(VERIFY) => {}
+            () = tokio::time::sleep(VERIFY_CHECK_INTERVAL) => {}
         }
         if core.pause.borrow().is_some() || core.outage.is_on() {
             continue;

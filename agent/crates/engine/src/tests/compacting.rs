@@ -33,11 +33,11 @@ fn outcome(log: &[Change]) -> BTreeMap<String, (bool, ChangeIdentity)> {
         let ProductId::Text(key) = &identity.key else {
             panic!("keys are texts here");
         };
-        let born = *kind == ChangeKind::Insert;
+        let is_new = *kind == ChangeKind::Insert;
         outcome
             .entry(key.to_lowercase())
             .and_modify(|entry: &mut (bool, ChangeIdentity)| entry.1 = identity.clone())
-            .or_insert((born, identity.clone()));
+            .or_insert((is_new, identity.clone()));
     }
     outcome
 }

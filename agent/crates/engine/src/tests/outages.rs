@@ -11,7 +11,7 @@ use shopmaster_health::{
 use tokio::time::{Instant, sleep};
 
 use super::{World, options};
-use crate::{Options, wait::LOOK};
+use crate::{Options, wait::OUTAGE_CHECK_INTERVAL};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Until the first price after an outage is there.
@@ -206,7 +206,7 @@ async fn a_reserved_database_is_waited_for_and_nothing_has_failed() {
     assert!(failed.len() <= runs + 1, "{failed:?}");
     world.shop.put("a", 1);
     world.shop.go_away(None);
-    sleep(LOOK * 2).await;
+    sleep(OUTAGE_CHECK_INTERVAL * 2).await;
     assert!(world.cloud.has("a", 1));
     assert_eq!(world.codes(), [""; 0]);
     world.engine.stop().await;

@@ -67,10 +67,10 @@ fn nobody_joins_a_run_that_has_read_its_last() {
     };
     let joined = handle();
     assert!(joined.join(false) && joined.join(false));
-    assert!(joined.goes_once_more());
+    assert!(joined.repeat_or_close());
     assert!(joined.join(false));
-    assert!(joined.goes_once_more());
-    assert!(!joined.goes_once_more());
+    assert!(joined.repeat_or_close());
+    assert!(!joined.repeat_or_close());
     assert!(!joined.join(false));
     let closed = handle();
     closed.close();

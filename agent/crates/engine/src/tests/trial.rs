@@ -105,7 +105,7 @@ async fn a_product_that_never_gets_an_answer_holds_up_no_others() {
         }
         loses_one(&world);
         // As after an outage: the first job of all is the one that fails.
-        world.engine.core.note_halt(&StopReason::Hold {
+        world.engine.core.note_stop(&StopReason::Hold {
             wait: Duration::ZERO,
             reason: String::new(),
         });
