@@ -38,7 +38,7 @@ struct WalkCounts {
 
 /// Finds what is gone, and marks it when it is for `gone_after`: at once where a ChangeLog tells of what comes back.
 /// Gives why it could not look.
-pub(super) async fn look(
+pub(super) async fn find(
     core: &Core,
     handle: &RunHandle,
     seen: &SeenSet,

@@ -11,8 +11,8 @@ use shopmaster_product::ProductId;
 
 use super::{
     core::Core,
-    look,
     state::Reach,
+    status,
     step_lock::{Epoch, StepGuard},
     stop_reason::StepError,
 };
@@ -119,7 +119,7 @@ pub(super) async fn trim(core: &Core) -> Result<u64, StepError> {
         tokio::task::yield_now().await;
     }
     if deleted > 0 {
-        look::look(core).await?;
+        status::read(core).await?;
     }
     Ok(deleted)
 }

@@ -60,7 +60,7 @@ pub(super) struct Dispatcher<'a> {
     failure: Mutex<Option<StepError>>,
     canary_lock: tokio::sync::Mutex<()>,
     /// One that the batch endpoint acknowledged in this step.
-    passed: Mutex<Option<usize>>,
+    accepted: Mutex<Option<usize>>,
 }
 
 /// A product that Digible acknowledged.
@@ -80,12 +80,12 @@ pub(super) struct Dispatched {
 
 type Reports = Vec<(usize, Delivery)>;
 
-/// Products that go into one request.
+/// Products that are sent in one request.
 struct Group {
     indices: Vec<usize>,
-    /// What may have become of them in a request before.
+    /// What may have become of them in an earlier request of this step.
     fate: Fate,
-    /// It failed often enough to be refused, and others pass.
+    /// The product failed often enough to be refused, and Digible accepted another one since.
     is_last_try: bool,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Dispatcher<'a> {
             stop_reason: Mutex::new(None),
             failure: Mutex::new(None),
             canary_lock: tokio::sync::Mutex::new(()),
-            passed: Mutex::new(None),
+            accepted: Mutex::new(None),
         }
     }
 
@@ -116,7 +116,7 @@ impl<'a> Dispatcher<'a> {
         acknowledged: UnboundedSender<Vec<Accepted>>,
     ) -> Result<Dispatched, StepError> {
         let mut deliveries = vec![Delivery::NOT_SENT; outgoing.len()];
-        let mut note = |told: Reports| self.note(told, &mut deliveries, &acknowledged);
+        let mut note = |reports: Reports| self.note(reports, &mut deliveries, &acknowledged);
         let mut jobs = jobs(outgoing, self.core.options.batch_size).into_iter();
         let mut under_way = FuturesUnordered::new();
         loop {
@@ -125,10 +125,10 @@ impl<'a> Dispatcher<'a> {
             {
                 under_way.push(self.send(outgoing, job));
             }
-            let Some(told) = under_way.next().await else {
+            let Some(reports) = under_way.next().await else {
                 break;
             };
-            note(told);
+            note(reports);
         }
         drop(under_way);
         if let Some(failure) = take(&self.failure) {
@@ -147,17 +147,17 @@ impl<'a> Dispatcher<'a> {
     /// Notes what one request came to.
     fn note(
         &self,
-        told: Reports,
+        reports: Reports,
         deliveries: &mut [Delivery],
         acknowledged: &UnboundedSender<Vec<Accepted>>,
     ) {
-        let passed = passed(&told);
+        let accepted = accepted(&reports);
         self.handle
-            .update(|run| run.count(Count::Sent, passed.len() as u64));
-        if acknowledged.send(passed).is_err() {
+            .update(|run| run.count(Count::Sent, accepted.len() as u64));
+        if acknowledged.send(accepted).is_err() {
             self.stop(StopReason::Cancelled);
         }
-        for (index, delivery) in told {
+        for (index, delivery) in reports {
             if let Some(place) = deliveries.get_mut(index) {
                 *place = delivery;
             }
@@ -217,113 +217,105 @@ impl<'a> Dispatcher<'a> {
         vec![(index, delivery)]
     }
 
-    /// Products through the batch endpoint; a group that is refused is split until the guilty ones
-    /// are alone. `fate` is what may have become of them before.
+    /// Sends products through the batch endpoint until each has a delivery. `fate` is what may have become of them
+    /// before.
+    ///
+    /// Works off a stack of groups, one request at a time. `judge` says what an answer means for a group: a delivery
+    /// for its products, or that it has to be sent again, in halves or once more. Halves are sent again until the
+    /// products that Digible refuses are alone. An answer that may be about Digible rather than about products is
+    /// followed by a canary, which stops the step if Digible accepts nothing.
     async fn batch(&self, outgoing: &[Outgoing], indices: Vec<usize>, fate: Fate) -> Reports {
-        let mut told = Vec::with_capacity(indices.len());
+        let mut reports = Vec::with_capacity(indices.len());
         let mut groups = vec![Group {
             indices,
             fate,
             is_last_try: false,
         }];
-        while let Some(Group {
-            indices,
-            fate,
-            is_last_try,
-        }) = groups.pop()
-        {
+        while let Some(group) = groups.pop() {
             if self.is_stopped() {
-                told.extend(indices.into_iter().map(|i| (i, Delivery::NotSent { fate })));
+                reports.extend(group.all(&Delivery::NOT_SENT));
                 continue;
             }
-            let members: Vec<&Outgoing> = indices.iter().filter_map(|i| outgoing.get(*i)).collect();
-            let items: Vec<&Item> = members.iter().map(|product| &product.item).collect();
-            self.count_request();
-            let answer = self.core.ask(self.core.cloud.send_batch(&items)).await;
-            match self.judge(answer, &members, is_last_try) {
+            match self.send_group(outgoing, &group).await {
                 GroupOutcome::All(delivery) => {
                     if delivery == Delivery::ACKNOWLEDGED {
-                        *lock(&self.passed) = indices.first().copied();
+                        *lock(&self.accepted) = group.indices.first().copied();
                     }
-                    let delivery = delivery.after(fate);
-                    told.extend(indices.into_iter().map(|index| (index, delivery.clone())));
+                    reports.extend(group.all(&delivery));
                 }
                 GroupOutcome::Named(refused) => {
-                    self.endpoint_health.batch_accepted();
-                    for (place, (index, product)) in indices.into_iter().zip(members).enumerate() {
-                        let rejection = refused.iter().find(|it| it.index == place);
-                        let delivery = match rejection {
-                            Some(rejection) => Delivery::Refused {
-                                reason: rejection.reason.clone(),
-                                fate: Fate::NotApplied,
-                                strikes: product.strikes,
-                            },
-                            None => Delivery::ACKNOWLEDGED,
-                        };
-                        if rejection.is_none() {
-                            *lock(&self.passed) = Some(index);
-                        }
-                        told.push((index, delivery.after(fate)));
-                    }
+                    reports.extend(self.named(outgoing, &group, &refused));
                 }
-                GroupOutcome::Each(strike) => {
-                    let each = indices
-                        .into_iter()
-                        .zip(members)
-                        .map(|(index, product)| (index, strike(product.strikes).after(fate)));
-                    told.extend(each);
+                GroupOutcome::Each(delivery) => {
+                    reports.extend(group.each(outgoing, |_, product| delivery(product.strikes)));
                 }
-                GroupOutcome::Split {
-                    fate: of_whole,
-                    suspect,
-                } => {
+                GroupOutcome::Split { fate, suspect } => {
                     if let Some(reason) = suspect
                         && !self.endpoint_health.has_proof()
                     {
-                        // Before hundreds of requests: is it about products at all?
+                        // Splitting may take hundreds of requests, so first: is this about products at all?
                         self.suspect(outgoing, &reason).await;
                     }
-                    let (first, second) = indices.split_at(indices.len() / 2);
-                    // Some of a group that was refused as a whole may have been applied.
-                    let fate = fate.max(of_whole).max(Fate::Unknown);
-                    groups.extend([second, first].map(|half| Group {
-                        indices: half.to_vec(),
-                        fate,
-                        is_last_try: false,
-                    }));
+                    groups.extend(group.halves(fate));
                 }
                 GroupOutcome::Again {
-                    fate: of_try,
+                    fate,
                     reason,
                     strikes,
                 } => {
-                    // Whoever fails beside others that pass is tried once more: until then Digible alone may have
-                    // been ill.
+                    // Until another product is accepted, Digible alone may have been at fault.
                     self.suspect(outgoing, &reason).await;
-                    let fate = fate.max(of_try);
                     if self.is_stopped() {
-                        // Nobody could tell. It waits its own time, so that others come before it.
-                        let deferred = Delivery::Deferred {
+                        // The canary gave no answer. The product waits its own time, so that others are sent
+                        // before it.
+                        reports.extend(group.all(&Delivery::Deferred {
                             reason,
                             fate,
                             wait: None,
                             strikes,
-                        };
-                        told.extend(indices.into_iter().map(|i| (i, deferred.clone())));
+                        }));
                         continue;
                     }
-                    groups.push(Group {
-                        indices,
-                        fate,
-                        is_last_try: true,
-                    });
+                    groups.push(group.once_more(fate));
                 }
             }
             if let Some(reason) = self.endpoint_health.suspicion() {
                 self.suspect(outgoing, &reason).await;
             }
         }
-        told
+        reports
+    }
+
+    /// Sends a group in one request, and judges the answer.
+    async fn send_group(&self, outgoing: &[Outgoing], group: &Group) -> GroupOutcome {
+        let members: Vec<&Outgoing> = group
+            .indices
+            .iter()
+            .filter_map(|index| outgoing.get(*index))
+            .collect();
+        let items: Vec<&Item> = members.iter().map(|product| &product.item).collect();
+        self.count_request();
+        let answer = self.core.ask(self.core.cloud.send_batch(&items)).await;
+        self.judge(answer, &members, group.is_last_try)
+    }
+
+    /// Digible named the products that it refuses, and accepted the others.
+    fn named(&self, outgoing: &[Outgoing], group: &Group, refused: &[Rejection]) -> Reports {
+        self.endpoint_health.batch_accepted();
+        let reports = group.each(outgoing, |place, product| {
+            match refused.iter().find(|rejection| rejection.index == place) {
+                Some(rejection) => Delivery::Refused {
+                    reason: rejection.reason.clone(),
+                    fate: Fate::NotApplied,
+                    strikes: product.strikes,
+                },
+                None => Delivery::ACKNOWLEDGED,
+            }
+        });
+        if let Some(last) = accepted(&reports).last() {
+            *lock(&self.accepted) = Some(last.index);
+        }
+        reports
     }
 
     fn judge(&self, answer: Answer, members: &[&Outgoing], is_last_try: bool) -> GroupOutcome {
@@ -572,6 +564,52 @@ enum GroupOutcome {
     },
 }
 
+impl Group {
+    /// The same delivery for all products.
+    fn all(&self, delivery: &Delivery) -> Reports {
+        let delivery = delivery.clone().after(self.fate);
+        let reports = self.indices.iter().map(|index| (*index, delivery.clone()));
+        reports.collect()
+    }
+
+    /// A delivery for each product, by its place in the request.
+    fn each(
+        &self,
+        outgoing: &[Outgoing],
+        delivery: impl Fn(usize, &Outgoing) -> Delivery,
+    ) -> Reports {
+        let members = self
+            .indices
+            .iter()
+            .filter_map(|index| Some((*index, outgoing.get(*index)?)));
+        members
+            .enumerate()
+            .map(|(place, (index, product))| (index, delivery(place, product).after(self.fate)))
+            .collect()
+    }
+
+    /// Two groups of half the size, the second one first. `fate` is what may have become of the whole.
+    fn halves(self, fate: Fate) -> [Self; 2] {
+        let (first, second) = self.indices.split_at(self.indices.len() / 2);
+        // Digible may have applied some products of a group that it refused as a whole.
+        let fate = self.fate.max(fate).max(Fate::Unknown);
+        [second, first].map(|half| Self {
+            indices: half.to_vec(),
+            fate,
+            is_last_try: false,
+        })
+    }
+
+    /// The same products for their last try. `fate` is what may have become of the one before.
+    fn once_more(self, fate: Fate) -> Self {
+        Self {
+            fate: self.fate.max(fate),
+            is_last_try: true,
+            ..self
+        }
+    }
+}
+
 impl Outgoing {
     /// Whether one more failure in a group is one too many.
     fn strikes_out(&self) -> bool {
@@ -611,8 +649,9 @@ fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The acknowledged ones.
-fn passed(told: &Reports) -> Vec<Accepted> {
-    told.iter()
+fn accepted(reports: &Reports) -> Vec<Accepted> {
+    reports
+        .iter()
         .filter_map(|(index, delivery)| match delivery {
             Delivery::Acknowledged { earlier } => Some(Accepted {
                 index: *index,

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     core::{Core, LastKnown, Options},
-    look, preflight, registry,
+    preflight, registry, status,
     status_store::StatusStore,
     stop_reason::StepError,
     tasks::Tasks,
@@ -150,7 +150,7 @@ impl Engine {
 
     /// Asks the database and the journal how things are, and tells people.
     pub async fn refresh(&self) {
-        if let Err(error) = look::refresh(&self.core).await {
+        if let Err(error) = status::refresh(&self.core).await {
             self.core.note_failure(&error);
         }
     }

@@ -227,7 +227,6 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         known,
         parked,
         removed,
-        retry_at,
         ..
     } = explained;
     if let Some(parked) = parked
@@ -243,21 +242,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         );
     }
     if !changes.is_empty() {
-        let waiting = if retry_at.is_some() {
-            "It failed; shopMaster retries automatically"
-        } else {
-            "It will be sent with the next sync"
-        };
-        let what = if row.is_some() {
-            "changed"
-        } else {
-            "was deleted"
-        };
-        let text = format!(
-            "It {what} in the shop and Digible does not know yet; {}",
-            shopmaster_view::lower_first(waiting)
-        );
-        return (ProductState::Pending, text);
+        return (ProductState::Pending, pending(explained));
     }
     if removed.is_some() && row.is_none() {
         let text = "It is no longer in the shop and may still be at Digible: remove it there, then run `shopmasterctl removed forget`";
@@ -300,7 +285,23 @@ fn judge(explained: &Explained) -> (ProductState, String) {
     }
 }
 
-/// How a product comes to be compared and sent.
+/// What changed, and when it is sent.
+fn pending(explained: &Explained) -> String {
+    let waiting = match explained.retry_at {
+        Some(_) => "It failed; shopMaster retries automatically",
+        None => "It will be sent with the next sync",
+    };
+    let what = match explained.row {
+        Some(_) => "changed",
+        None => "was deleted",
+    };
+    format!(
+        "It {what} in the shop and Digible does not know yet; {}",
+        shopmaster_view::lower_first(waiting)
+    )
+}
+
+/// What to do so that the product is compared and sent.
 fn compare(explained: &Explained) -> &'static str {
     match explained.is_asked_about {
         true => {

@@ -13,7 +13,7 @@ use shopmaster_journal::{JournalError, StoredRun};
 use tokio::sync::watch;
 
 use super::{
-    core::Core, look, run_handle::RunHandle, stop_reason::StepError, sync, tasks::Tasks, upload,
+    core::Core, run_handle::RunHandle, status, stop_reason::StepError, sync, tasks::Tasks, upload,
     verify,
 };
 
@@ -290,8 +290,8 @@ async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
     };
     handle.close();
     let refreshed = match &result {
-        Ok(_) => look::refresh(core).await,
-        Err(_) => look::look(core).await,
+        Ok(_) => status::refresh(core).await,
+        Err(_) => status::read(core).await,
     };
     let (outcome, message) = match result {
         // A run that the agent's own end stopped goes on with the next start.

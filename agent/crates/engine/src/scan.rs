@@ -46,7 +46,7 @@ pub(super) async fn round(
     .await?;
     let mut summary = rows.and(due);
     if summary.stop_reason.is_none() {
-        summary.stop_reason = absence::look(core, handle, &seen, core.options.gone_after).await?;
+        summary.stop_reason = absence::find(core, handle, &seen, core.options.gone_after).await?;
     }
     let whole = summary.stop_reason.is_none() && summary.deferred == 0;
     note(core, whole.then_some(began), summary.deferred);

@@ -8,7 +8,7 @@ use shopmaster_health::run::{Cause, Kind, Outcome, Run, Wish};
 use shopmaster_journal::Pause;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{backoff, engine::Engine, look, probe::Probe, wait};
+use super::{backoff, engine::Engine, probe::Probe, status, wait};
 
 /// A pause is looked at again this often, because the wall clock may be set.
 const PAUSE_CHECK_INTERVAL: Duration = Duration::from_secs(30);
@@ -55,12 +55,12 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
         // Asking ends one whose time is over, also for those who look.
         engine.core.held();
         if engine.core.pause.borrow().is_some() {
-            look(engine, &mut next).await;
+            show_waiting(engine, &mut next).await;
             continue;
         }
         resumed = resumed || resume_upload(engine).await;
         if !engine.core.options.automatic {
-            look(engine, &mut next).await;
+            show_waiting(engine, &mut next).await;
             continue;
         }
         if woken {
@@ -96,8 +96,8 @@ fn pace(engine: &Engine, schedule: &Schedule) -> Duration {
 }
 
 /// While no sync starts by itself, people still see what waits.
-async fn look(engine: &Engine, next: &mut Next) {
-    if let Err(error) = look::look(&engine.core).await {
+async fn show_waiting(engine: &Engine, next: &mut Next) {
+    if let Err(error) = status::read(&engine.core).await {
         engine.core.note_failure(&error);
     }
     next.show(engine, None);
@@ -112,18 +112,18 @@ pub(super) async fn end_pauses(engine: &Engine) {
             Some(Pause::Until(until)) => Some(until),
             Some(Pause::UntilResumed) | None => None,
         };
-        let mut look = until.map(left_until);
-        if look == Some(Duration::ZERO) {
+        let mut left = until.map(left_until);
+        if left == Some(Duration::ZERO) {
             match engine.set_pause(None).await {
                 Ok(()) => continue,
                 Err(error) => engine.core.note_journal_failure(&error),
             }
-            look = Some(PAUSE_CHECK_INTERVAL);
+            left = Some(PAUSE_CHECK_INTERVAL);
         }
         tokio::select! {
             () = engine.core.stop.cancelled() => return,
             changed = pause.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(look.unwrap_or_default().min(PAUSE_CHECK_INTERVAL)), if look.is_some() => {}
+            () = tokio::time::sleep(left.unwrap_or_default().min(PAUSE_CHECK_INTERVAL)), if left.is_some() => {}
         }
     }
 }

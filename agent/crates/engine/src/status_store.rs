@@ -53,8 +53,8 @@ impl StatusStore {
     }
 
     /// One thing of the facts as they are now.
-    pub fn read<T>(&self, look: impl FnOnce(&Facts) -> T) -> T {
-        look(&self.snapshot.borrow().facts)
+    pub fn read<T>(&self, read: impl FnOnce(&Facts) -> T) -> T {
+        read(&self.snapshot.borrow().facts)
     }
 
     /// The facts and their changes. A slow reader gets the newest, never a queue.

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::Fate;
 use shopmaster_health::run::{Count, shortened};
-use shopmaster_journal::{Landing, Settled, UploadProgress};
+use shopmaster_journal::{InFlight, Landing, Settled, UploadProgress};
 use shopmaster_product::ProductId;
 use tokio::sync::mpsc;
 
@@ -19,7 +19,7 @@ use super::{
     backoff::Jitter,
     canary::{self, CanaryResult},
     core::Core,
-    dispatch::{Delivery, Dispatcher, Outgoing, landing},
+    dispatch::{Delivery, Dispatched, Dispatcher, Outgoing, landing},
     doubt::put_in_doubt,
     endpoint_health::EndpointHealth,
     mode::Mode,
@@ -137,6 +137,8 @@ pub(super) async fn deliver(
 }
 
 impl Step<'_> {
+    /// The order of the module's documentation: hand over, send and record acknowledgements, decide what may be
+    /// parked, record the rest.
     async fn run(
         &self,
         mut plan: Plan,
@@ -144,26 +146,101 @@ impl Step<'_> {
         ack_queue: &mut AckQueue,
     ) -> Result<Delivered, StepError> {
         self.count(&plan);
-        let mut ids = plan.ids();
-        // The page may be the whole shop: a product of it that is not sent in this step may be asked as a canary.
-        let sent: HashSet<_> = ids.iter().cloned().collect();
+        // The page may be the whole shop: a product of it that is not sent in this step may serve as a canary.
+        let sent: HashSet<_> = plan.ids().into_iter().collect();
+        let has_found = !plan.found.is_empty() || !plan.settled.is_empty();
+        let mut in_flight = self.hand_over(&mut plan, ack_queue).await?;
+        let logins = self.core.cloud.logins();
+        let dispatched = self
+            .send(&mut plan, &sent, &mut in_flight, ack_queue)
+            .await?;
         let locked = std::mem::take(&mut plan.locked);
+        let mut delivered = Delivered {
+            stop_reason: dispatched.stop_reason,
+            deferred: plan.waiting,
+            locked: locked.len() as u64,
+            processed: std::mem::take(&mut plan.processed),
+            differing: std::mem::take(&mut plan.differing),
+            ..Delivered::default()
+        };
+        let has_proof = self
+            .find_proof(
+                &plan.outgoing,
+                &dispatched.deliveries,
+                &sent,
+                &mut delivered,
+            )
+            .await?;
+        let is_same_session = self.core.cloud.logins() == logins;
+        // What was refused before a login may have been refused because of the session.
+        let may_park = has_proof && is_same_session;
+        let mut remainder = self.remainder(plan, dispatched.deliveries, may_park, &mut delivered);
         if self.mode.sends_all() {
-            // Left behind by the cursor and never read: in doubt, they are found again.
-            ids.extend(locked.iter().cloned());
+            remainder.leave_unread(locked);
+        }
+        let progress = self.progress(&delivered, cursor);
+        if progress.is_some() {
+            // The cursor moves past them. In doubt, they are found again, even after a crash.
+            remainder.leave_in_doubt();
+        }
+        delivered.progressed =
+            remainder.has_acknowledged || has_found || !remainder.refusals.is_empty();
+        self.core
+            .journal
+            .settle(in_flight, remainder.settled, progress)
+            .await?;
+        self.queue_differing(&delivered).await?;
+        if !is_same_session && (has_proof || remainder.has_acknowledged) {
+            // The session had ended, perhaps long ago: what failed under it need not wait any longer.
+            self.core.retry_queue.clear_all();
+        }
+        self.show(&remainder.refusals);
+        ack_queue.begin(remainder.changes).await;
+        self.core.note_digible(
+            remainder.has_acknowledged,
+            delivered.stop_reason.as_ref(),
+            delivered.reason.as_deref(),
+        );
+        // Only now, because a locked row says nothing about Digible.
+        if delivered.locked > 0 {
+            delivered
+                .reason
+                .get_or_insert_with(|| LOCKED_REASON.to_owned());
+        }
+        Ok(delivered)
+    }
+
+    /// One commit records what was found out without Digible and which products are about to be sent. Then the
+    /// changes that are dealt with by that are deleted.
+    async fn hand_over(
+        &self,
+        plan: &mut Plan,
+        ack_queue: &mut AckQueue,
+    ) -> Result<InFlight, StepError> {
+        let mut ids = plan.ids();
+        if self.mode.sends_all() {
+            // The cursor moves past locked rows that were never read. In doubt, they are found again.
+            ids.extend(plan.locked.iter().cloned());
         }
         let found = std::mem::take(&mut plan.found);
-        let has_found = !found.is_empty() || !plan.settled.is_empty();
-        let differing = std::mem::take(&mut plan.differing);
-        let mut in_flight = self
+        let in_flight = self
             .core
             .journal
             .hand_over(found, ids, self.mode.upload())
             .await?;
         self.show(&plan.refusals);
         ack_queue.begin(std::mem::take(&mut plan.settled)).await;
+        Ok(in_flight)
+    }
 
-        let logins = self.core.cloud.logins();
+    /// Sends the products, and records acknowledgements while other requests are under way.
+    async fn send(
+        &self,
+        plan: &mut Plan,
+        sent: &HashSet<ProductId>,
+        in_flight: &mut InFlight,
+        ack_queue: &mut AckQueue,
+    ) -> Result<Dispatched, StepError> {
         let dispatcher = Dispatcher::new(
             self.core,
             self.handle,
@@ -174,68 +251,27 @@ impl Step<'_> {
             core: self.core,
             outgoing: &plan.outgoing,
             changes: &mut plan.changes,
-            in_flight: &mut in_flight,
+            in_flight,
             ack_queue,
         };
-        let (tell, acknowledged) = mpsc::unbounded_channel();
-        let (back, recorded) = tokio::join!(
-            dispatcher.deliver(&plan.outgoing, tell),
+        let (report, acknowledged) = mpsc::unbounded_channel();
+        let (dispatched, recorded) = tokio::join!(
+            dispatcher.deliver(&plan.outgoing, report),
             recorder.run(acknowledged)
         );
         recorded?;
-        let back = back?;
-        let mut delivered = Delivered {
-            stop_reason: back.stop_reason,
-            deferred: plan.waiting,
-            locked: locked.len() as u64,
-            processed: std::mem::take(&mut plan.processed),
-            differing,
-            ..Delivered::default()
-        };
-        let others_pass = self
-            .may_park(&plan.outgoing, &back.deliveries, &sent, &mut delivered)
-            .await?;
-        let is_same_session = self.core.cloud.logins() == logins;
-        // What was refused before a login may have been refused because of the session.
-        let may_park = others_pass && is_same_session;
-        let mut rest = self.rest(plan, back.deliveries, may_park, &mut delivered);
-        if self.mode.sends_all() {
-            rest.leave_unread(locked);
-        }
-        let progress = self.progress(&delivered, cursor);
-        if progress.is_some() {
-            // Left behind by the cursor, they are found again in doubt, even after a crash.
-            rest.leave_in_doubt();
-        }
-        delivered.progressed = rest.has_acknowledged || has_found || !rest.refusals.is_empty();
-        self.core
-            .journal
-            .settle(in_flight, rest.settled, progress)
-            .await?;
+        dispatched
+    }
+
+    /// A verify that asks nothing puts what differs in doubt page by page.
+    async fn queue_differing(&self, delivered: &Delivered) -> Result<(), StepError> {
         if let Mode::Inspected(inspection) = self.mode
             && inspection.queues_at_once()
             && !delivered.differing.is_empty()
         {
             put_in_doubt(self.core, delivered.differing.clone()).await?;
         }
-        if !is_same_session && (others_pass || rest.has_acknowledged) {
-            // The session had ended, perhaps long ago: what failed under it need not wait any longer.
-            self.core.retry_queue.clear_all();
-        }
-        self.show(&rest.refusals);
-        ack_queue.begin(rest.changes).await;
-        self.core.note_digible(
-            rest.has_acknowledged,
-            delivered.stop_reason.as_ref(),
-            delivered.reason.as_deref(),
-        );
-        // Not before: it says nothing of Digible.
-        if delivered.locked > 0 {
-            delivered
-                .reason
-                .get_or_insert_with(|| LOCKED_REASON.to_owned());
-        }
-        Ok(delivered)
+        Ok(())
     }
 
     /// Counts what needs no sending, each product once.
@@ -262,14 +298,14 @@ impl Step<'_> {
     }
 
     /// What became of the products that the recorder has not recorded.
-    fn rest(
+    fn remainder(
         &self,
         plan: Plan,
         deliveries: Vec<Delivery>,
         may_park: bool,
         delivered: &mut Delivered,
     ) -> Remainder {
-        let mut rest = Remainder::default();
+        let mut remainder = Remainder::default();
         let jitter = Jitter::draw();
         let outgoing = plan.outgoing.into_iter().zip(plan.changes);
         for ((product, changes), delivery) in outgoing.zip(deliveries) {
@@ -282,17 +318,17 @@ impl Step<'_> {
             let (landing, refused) = match delivery {
                 // Recorded already.
                 Delivery::Acknowledged { .. } => {
-                    rest.has_acknowledged = true;
+                    remainder.has_acknowledged = true;
                     self.core.retry_queue.clear(&id);
                     delivered.processed.push(id);
                     continue;
                 }
                 Delivery::Refused { reason, fate, .. } => {
                     self.core.retry_queue.clear(&id);
-                    rest.changes.extend(changes);
+                    remainder.changes.extend(changes);
                     delivered.processed.push(id.clone());
                     let kept = shortened(&reason, MAX_REASON_CHARS);
-                    rest.refusals.push((id.clone(), reason));
+                    remainder.refusals.push((id.clone(), reason));
                     (landing(fate), Some((digest.0, kept)))
                 }
                 Delivery::Deferred {
@@ -312,17 +348,17 @@ impl Step<'_> {
                     (landing(fate), None)
                 }
             };
-            rest.settled.push(Settled {
+            remainder.settled.push(Settled {
                 id,
                 landing,
                 refused,
             });
         }
-        rest
+        remainder
     }
 
     /// Whether products that Digible refuses may be parked: only with the proof that others pass.
-    async fn may_park(
+    async fn find_proof(
         &self,
         outgoing: &[Outgoing],
         deliveries: &[Delivery],
@@ -348,10 +384,10 @@ impl Step<'_> {
         let sent = sent.iter().collect();
         let mut result = canary::ask(self.core, self.handle, self.endpoint_health, &sent).await?;
         if let CanaryResult::Absent = result {
-            // One that this very step has seen pass is as good.
-            let mut told = outgoing.iter().zip(deliveries);
-            let passed = told.find(|(_, it)| matches!(it, Delivery::Acknowledged { .. }));
-            if let Some((product, _)) = passed {
+            // A product that Digible acknowledged in this very step is as good.
+            let mut deliveries = outgoing.iter().zip(deliveries);
+            let accepted = deliveries.find(|(_, it)| matches!(it, Delivery::Acknowledged { .. }));
+            if let Some((product, _)) = accepted {
                 result = canary::send(self.core, self.handle, self.endpoint_health, &product.item)
                     .await?;
             }

@@ -10,7 +10,7 @@ const ROW_TOLERANCE: u64 = 10;
 const ROW_TOLERANCE_SHARE: u64 = 100;
 
 /// Asks the database whether the table is another one, or has other rows: then it is to be compared.
-pub(super) async fn look(core: &Core) -> Result<(), StepError> {
+pub(super) async fn run(core: &Core) -> Result<(), StepError> {
     let Some(now) = core.catalog.table_identity().await? else {
         return Ok(());
     };
@@ -30,7 +30,7 @@ pub(super) async fn look(core: &Core) -> Result<(), StepError> {
             "the shop's schema changed, and the product table may have been replaced: comparing all products"
         );
     }
-    look_at_number(core).await?;
+    check_row_count(core).await?;
     if core.rebuilt.is_due() {
         core.verify_due.notify_one();
     }
@@ -40,7 +40,7 @@ pub(super) async fn look(core: &Core) -> Result<(), StepError> {
 /// Compares the number of rows with what the journal knows. That the two differ says nothing by itself, as there
 /// are rows that cannot be products. That they differ more than when all were last compared, with no change
 /// waiting, does.
-async fn look_at_number(core: &Core) -> Result<(), StepError> {
+async fn check_row_count(core: &Core) -> Result<(), StepError> {
     let before = core.journal.counts().await?;
     let Some(rows) = core.catalog.kept_count().await? else {
         return Ok(());

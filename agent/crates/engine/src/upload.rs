@@ -62,6 +62,8 @@ pub(super) async fn run(
     ending
 }
 
+/// The whole table first, then what was deferred on the way, then what changed meanwhile; at last, what is gone from
+/// the shop.
 async fn to_its_end(
     core: &Core,
     handle: &RunHandle,
@@ -75,72 +77,15 @@ async fn to_its_end(
     else {
         return Ok(cancelled());
     };
-    let unfinished = core
-        .journal
-        .newest_upload()
-        .await?
-        .filter(|upload| upload.finished_at.is_none() && !from_start);
-    let (number, cursor) = match unfinished {
-        Some(upload) => {
-            handle.update(|run| {
-                run.earlier = upload.done;
-                run.balance();
-            });
-            (
-                upload.number,
-                upload.cursor.map_or(Cursor::Start, Cursor::Key),
-            )
-        }
-        None => (core.journal.begin_upload().await?, Cursor::Start),
-    };
+    let (number, cursor) = begin_or_resume(core, handle, from_start).await?;
     handle.update(|run| run.expect(total.saturating_sub(run.done)));
     let endpoint_health = EndpointHealth::default();
-    let mut mode = Mode::Everything {
-        number,
-        processed: HashSet::new(),
-    };
-    let rows = all(
-        core,
-        handle,
-        &endpoint_health,
-        Source::Rows,
-        cursor,
-        &mut mode,
-    );
-    if let ControlFlow::Break(ending) = rows.await? {
-        return Ok(ending);
-    }
-    handle.update(Run::look_again);
-    // What was deferred on the way is in doubt, and so it is found here.
-    let mut mode = Mode::Changed;
-    let (due, start) = (Source::Due, Cursor::Start);
-    let locked = match all(core, handle, &endpoint_health, due, start, &mut mode).await? {
+    let locked = match send_all(core, handle, &endpoint_health, number, cursor).await? {
         ControlFlow::Continue(locked) => locked,
         ControlFlow::Break(ending) => return Ok(ending),
     };
-    if followup == Followup::Scanned {
-        let summary = scan::after_upload(core, handle, &endpoint_health).await?;
-        if summary.stop_reason == Some(StopReason::Cancelled) {
-            return Ok(cancelled());
-        }
-    }
-    if followup == Followup::Captured {
-        // What it covered is no longer pending; what is left stays so, and is shown.
-        let mut mode = Mode::Changed;
-        let (changes, start) = (Source::Changes, Cursor::Start);
-        let summary = walk::walk(
-            core,
-            handle,
-            &endpoint_health,
-            changes,
-            start,
-            &mut mode,
-            OnOutage::Wait,
-        )
-        .await?;
-        if summary.stop_reason == Some(StopReason::Cancelled) {
-            return Ok(cancelled());
-        }
+    if !send_changes(core, handle, &endpoint_health, followup).await? {
+        return Ok(cancelled());
     }
     let find = || find_gone(core, handle, number);
     let Some(()) = walk::retry_while_busy(core, handle, None, OnOutage::Wait, find).await? else {
@@ -153,25 +98,105 @@ async fn to_its_end(
         core.journal.finish_upload(number).await?;
         verify::settle_question(core).await?;
     } else {
-        // What changed behind it meanwhile is nowhere.
+        // No record shows what changed behind the upload meanwhile.
         core.journal.need_upload().await?;
     }
-    match handle.now().failed {
-        0 => Ok((Outcome::Completed, String::new())),
-        left if left == locked => Ok((
+    Ok(ending(handle.now().failed, locked))
+}
+
+/// The number of the upload and where it begins: a new one, or the unfinished one unless it is to begin
+/// `from_start`.
+async fn begin_or_resume(
+    core: &Core,
+    handle: &RunHandle,
+    from_start: bool,
+) -> Result<(i64, Cursor), StepError> {
+    let unfinished = core
+        .journal
+        .newest_upload()
+        .await?
+        .filter(|upload| upload.finished_at.is_none() && !from_start);
+    let Some(upload) = unfinished else {
+        return Ok((core.journal.begin_upload().await?, Cursor::Start));
+    };
+    handle.update(|run| {
+        run.earlier = upload.done;
+        run.balance();
+    });
+    let cursor = upload.cursor.map_or(Cursor::Start, Cursor::Key);
+    Ok((upload.number, cursor))
+}
+
+/// Sends the table from `cursor` on, then what was deferred on the way. Gives an ending when it cannot, and otherwise
+/// how many products the shop's own programs still keep locked.
+async fn send_all(
+    core: &Core,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+    number: i64,
+    cursor: Cursor,
+) -> Result<ControlFlow<Ending, u64>, StepError> {
+    let mut everything = Mode::Everything {
+        number,
+        processed: HashSet::new(),
+    };
+    let rows = Source::Rows;
+    let sent = all(core, handle, endpoint_health, rows, cursor, &mut everything);
+    if let ControlFlow::Break(ending) = sent.await? {
+        return Ok(ControlFlow::Break(ending));
+    }
+    handle.update(Run::look_again);
+    // What was deferred on the way is in doubt, so the journal lists it as due.
+    let mut changed = Mode::Changed;
+    let (due, start) = (Source::Due, Cursor::Start);
+    all(core, handle, endpoint_health, due, start, &mut changed).await
+}
+
+/// Sends what changed behind the upload. False when the run was cancelled.
+async fn send_changes(
+    core: &Core,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+    followup: Followup,
+) -> Result<bool, StepError> {
+    let summary = match followup {
+        Followup::Lost => return Ok(true),
+        Followup::Scanned => scan::after_upload(core, handle, endpoint_health).await?,
+        // Changes that the upload has covered are no longer pending after this; others stay so, and are shown.
+        Followup::Captured => {
+            walk::walk(
+                core,
+                handle,
+                endpoint_health,
+                Source::Changes,
+                Cursor::Start,
+                &mut Mode::Changed,
+                OnOutage::Wait,
+            )
+            .await?
+        }
+    };
+    Ok(summary.stop_reason != Some(StopReason::Cancelled))
+}
+
+/// `left`: products that were not sent; `locked`: those of them that another program keeps locked.
+fn ending(left: u64, locked: u64) -> Ending {
+    match left {
+        0 => (Outcome::Completed, String::new()),
+        left if left == locked => (
             Outcome::Failed,
             format!(
                 "{} still waiting: another program holds the rows; syncs will send them",
                 shopmaster_view::products(left)
             ),
-        )),
-        left => Ok((
+        ),
+        left => (
             Outcome::Failed,
             format!(
                 "{} still waiting: Digible does not answer about them but accepts others; syncs will send them",
                 shopmaster_view::products(left)
             ),
-        )),
+        ),
     }
 }
 

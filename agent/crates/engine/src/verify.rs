@@ -105,7 +105,7 @@ async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError
         true => Duration::ZERO,
         false => core.options.gone_after,
     };
-    let stop_reason = absence::look(core, handle, &inspection.seen, gone_after).await?;
+    let stop_reason = absence::find(core, handle, &inspection.seen, gone_after).await?;
     if stop_reason.is_some() {
         return Ok(cancelled());
     }
@@ -155,7 +155,7 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
             return Err(CatalogError::NotInstalled.into());
         }
         owner::check(core, &status).await?;
-        table_check::look(core).await?;
+        table_check::run(core).await?;
     }
     let cause = match core.rebuilt.sign() {
         Some(Sign::TableReplaced) => "the table, or capture on it, was recreated",

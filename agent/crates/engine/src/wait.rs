@@ -32,10 +32,10 @@ pub(super) async fn for_database(
         if !is_early {
             return true;
         }
-        let look = Instant::now() + OUTAGE_CHECK_INTERVAL;
+        let next_check = Instant::now() + OUTAGE_CHECK_INTERVAL;
         let next = match core.outage.is_reserved() {
-            true => look,
-            false => look.min(until),
+            true => next_check,
+            false => next_check.min(until),
         };
         tokio::select! {
             () = handle.cancel.cancelled() => return false,

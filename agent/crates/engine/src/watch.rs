@@ -7,7 +7,7 @@ use shopmaster_health::run::{Cause, Kind, Wish};
 use tokio::time::Instant;
 
 use super::{
-    core::Core, engine::Engine, look, run_handle::RunHandle, stop_reason::StepError, verify,
+    core::Core, engine::Engine, run_handle::RunHandle, status, stop_reason::StepError, verify,
 };
 
 /// From one look at capture to the next: people are told within a minute.
@@ -32,8 +32,8 @@ pub(super) async fn capture(core: &Core) {
             () = tokio::time::sleep(CAPTURE_CHECK_INTERVAL) => {}
         }
         let looked = async {
-            look::capture(core).await?;
-            look::numbers(core).await?;
+            status::check_capture(core).await?;
+            status::count(core).await?;
             Ok::<_, StepError>(core.catalog.tidy().await?)
         };
         if let Err(error) = looked.await {
@@ -57,7 +57,7 @@ pub(super) async fn runs(engine: &Engine) {
             },
         };
         let began = Instant::now();
-        if let Err(error) = look::numbers(core).await {
+        if let Err(error) = status::count(core).await {
             tracing::debug!(%error, "waiting changes could not be counted");
         }
         if stored_at.is_none_or(|at| at.elapsed() >= PROGRESS_STORE_INTERVAL) {

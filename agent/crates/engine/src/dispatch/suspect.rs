@@ -37,7 +37,7 @@ impl Dispatcher<'_> {
     /// some from all over the step. What is sent here is sent as it was read for the step.
     async fn ask_with_own_products(&self, outgoing: &[Outgoing], reason: &str) {
         let spacing = outgoing.len().div_ceil(MAX_STEP_CANARIES).max(1);
-        let canaries: Vec<usize> = match *lock(&self.passed) {
+        let canaries: Vec<usize> = match *lock(&self.accepted) {
             Some(index) => vec![index],
             None => (0..outgoing.len()).rev().step_by(spacing).collect(),
         };

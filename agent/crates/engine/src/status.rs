@@ -9,7 +9,7 @@ use super::{core::Core, owner, stop_reason::StepError, table_check};
 /// Asks the database and the journal how things are, and tells people. What failed before
 /// counts as mended.
 pub(super) async fn refresh(core: &Core) -> Result<(), StepError> {
-    look(core).await?;
+    read(core).await?;
     core.status_store.update(|facts| {
         facts.works(Area::Catalog);
         facts.works(Area::Journal);
@@ -18,18 +18,18 @@ pub(super) async fn refresh(core: &Core) -> Result<(), StepError> {
 }
 
 /// The same after a failure, which stays: that they can be read does not say that they work.
-pub(super) async fn look(core: &Core) -> Result<(), StepError> {
+pub(super) async fn read(core: &Core) -> Result<(), StepError> {
     // Of no product: whether the table and its columns are there at all.
     core.catalog.read(&[]).await?;
-    capture(core).await?;
-    numbers(core).await?;
+    check_capture(core).await?;
+    count(core).await?;
     core.status_store
         .update(|facts| facts.catalog.reachable = Some(true));
     Ok(())
 }
 
 /// Counts what is pending, in doubt, refused and removed, and tells people.
-pub(super) async fn numbers(core: &Core) -> Result<(), StepError> {
+pub(super) async fn count(core: &Core) -> Result<(), StepError> {
     let _in_order = core.status_order.lock().await;
     let scans = core.scans();
     let change_log = match (core.state.has_change_log(), scans) {
@@ -69,12 +69,12 @@ pub(super) async fn numbers(core: &Core) -> Result<(), StepError> {
 }
 
 /// Whether capture is as it was installed. An upload is due from then on when it was not.
-pub(super) async fn capture(core: &Core) -> Result<CaptureStatus, StepError> {
+pub(super) async fn check_capture(core: &Core) -> Result<CaptureStatus, StepError> {
     let status = core.capture().await?;
     if !core.scans() {
         owner::note_gap(core, &status).await?;
         if core.state.has_change_log() {
-            table_check::look(core).await?;
+            table_check::run(core).await?;
         }
     }
     Ok(status)
