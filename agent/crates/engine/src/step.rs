@@ -1,9 +1,9 @@
-//! One step: what of a page needs sending, sending it, and recording the answers.
+//! One step: decides which products of a page need sending, sends them, and records the answers.
 //!
-//! Its order is what the guarantee stands on. One commit holds what was found out without Digible and says
-//! what is handed over; only then is anything sent. Answers are recorded as they come, and the rest at the
-//! end. A change is deleted only after the commit that holds what became of its product, and nothing that
-//! a commit depends on is recorded later than it.
+//! The guarantees depend on its order. One commit records what was found out without Digible, and which products are
+//! about to be sent; only then is anything sent. Acknowledgements are recorded as they arrive, and everything else at
+//! the end. A change is deleted only after the commit that records the outcome for its product, and nothing that a
+//! commit depends on is recorded later than the commit.
 
 use std::collections::HashSet;
 
@@ -30,42 +30,43 @@ use super::{
     stop_reason::{StepError, StopReason},
 };
 
-/// Why a product waits whose row cannot be read.
+/// Why a product waits that could not be read.
 const LOCKED_REASON: &str = "another program holds the row";
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Debug, Default)]
 pub(super) struct Delivered {
     /// Why sending stopped before everything was sent.
     pub(super) stop_reason: Option<StopReason>,
     /// Products that wait for another try.
     pub(super) deferred: u64,
-    /// Those of them that the shop's own programs hold.
+    /// Those of them whose rows the shop's own programs keep locked.
     pub(super) locked: u64,
-    /// The reason of one of them.
+    /// Why one of them waits.
     pub(super) reason: Option<String>,
-    /// Products of an upload that are dealt with, for when the rest of the page is tried again.
+    /// Products that are dealt with; an upload leaves them out when it tries the rest of the page again.
     pub(super) processed: Vec<ProductId>,
-    /// The step has settled something.
+    /// The step acknowledged, refused or found out something.
     pub(super) progressed: bool,
-    /// Products that differ, and are not sent.
+    /// Products that differ from what Digible acknowledged, and are not sent in this mode.
     pub(super) differing: Vec<ProductId>,
 }
 
-/// A page with which nothing has happened yet.
+/// A page that was read and that no step has worked on yet.
 pub(super) struct Prepared {
     /// Where the next page begins; none at the end.
     pub(super) next: Option<Cursor>,
-    /// All products that it has to do with.
+    /// All products that the page is about.
     pub(super) ids: HashSet<ProductId>,
-    /// Where an upload goes on behind it.
+    /// The last key of the page, after which an upload resumes.
     last: Option<ProductId>,
     state: PageState,
 }
 
 enum PageState {
-    /// With keys to ask for again.
+    /// Has keys that had no row and must be looked up again.
     Unconfirmed(Page),
+    /// Ready to be sent.
     Planned(Box<Plan>),
 }
 
@@ -76,18 +77,18 @@ struct Step<'a> {
     mode: &'a Mode,
 }
 
-/// What is recorded when everything is answered.
+/// What is recorded once all requests are answered: everything except acknowledgements.
 #[derive(Default)]
 struct Remainder {
     settled: Vec<Settled>,
-    /// Their changes are dealt with once that is recorded.
+    /// Changes of refused products: dealt with once the refusals are recorded.
     changes: Vec<ChangeIdentity>,
     refusals: Vec<(ProductId, String)>,
     has_acknowledged: bool,
 }
 
-/// Reads a page and plans what to do with it: under the step lock, or while the step before is
-/// sent, and then it counts only when the two have no product in common.
+/// Reads a page and plans what to do with it. This happens under the step lock, or while the previous page is sent;
+/// in that case the page may only be used if the two have no product in common.
 pub(super) async fn prepare(
     core: &Core,
     mode: &Mode,
@@ -108,7 +109,7 @@ pub(super) async fn prepare(
     })
 }
 
-/// Does one step, under the step lock.
+/// Does one step. The step lock must be held.
 pub(super) async fn deliver(
     core: &Core,
     handle: &RunHandle,
@@ -297,7 +298,7 @@ impl Step<'_> {
         });
     }
 
-    /// What became of the products that the recorder has not recorded.
+    /// The outcomes that the recorder has not recorded. Without `may_park`, refused products are retried later.
     fn remainder(
         &self,
         plan: Plan,
@@ -316,7 +317,7 @@ impl Step<'_> {
                 delivery.put_off()
             };
             let (landing, refused) = match delivery {
-                // Recorded already.
+                // The recorder has recorded it.
                 Delivery::Acknowledged { .. } => {
                     remainder.has_acknowledged = true;
                     self.core.retry_queue.clear(&id);
@@ -357,7 +358,8 @@ impl Step<'_> {
         remainder
     }
 
-    /// Whether products that Digible refuses may be parked: only with the proof that others pass.
+    /// Whether there is proof that Digible accepts other products, without which a refused one is not parked. If need
+    /// be, a canary is sent; when it fails, that becomes the stop reason.
     async fn find_proof(
         &self,
         outgoing: &[Outgoing],
@@ -395,7 +397,7 @@ impl Step<'_> {
         match result {
             CanaryResult::Passes => Ok(true),
             CanaryResult::Absent | CanaryResult::Refused(_) => {
-                // A page in place of an answer refuses nothing.
+                // A web page in place of an answer is not a refusal.
                 delivered.stop_reason = Some(match fate {
                     Fate::MayStillLand => StopReason::Unreachable(reason),
                     Fate::NotApplied | Fate::Unknown => StopReason::Refuses(reason),
@@ -409,7 +411,7 @@ impl Step<'_> {
         }
     }
 
-    /// An upload goes on behind this page only when nothing stopped it.
+    /// An upload moves past this page only if nothing stopped the step.
     fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
         if !self.mode.sends_all() {
             return None;
@@ -425,7 +427,7 @@ impl Step<'_> {
 }
 
 impl Remainder {
-    /// Products that were not read, and so are not known to be equal.
+    /// Leaves products in doubt that could not be read, so that it is unknown whether Digible has them as they are.
     fn leave_unread(&mut self, ids: Vec<ProductId>) {
         self.settled.extend(ids.into_iter().map(|id| Settled {
             id,
@@ -434,6 +436,7 @@ impl Remainder {
         }));
     }
 
+    /// Leaves in doubt what was neither acknowledged nor refused.
     fn leave_in_doubt(&mut self) {
         for product in &mut self.settled {
             if product.landing == Landing::Nothing && product.refused.is_none() {
