@@ -1,4 +1,4 @@
-//! Hands a step's products to Digible, concurrently, and says what became of each.
+//! Sends a step's products to Digible, several requests at once, and gives the result for each product.
 
 use shopmaster_digible::{Answer, Fate, Item, Rejection};
 use shopmaster_health::run::Count;
@@ -25,13 +25,13 @@ use super::{
 
 pub(super) use delivery::{Delivery, landing};
 
-/// So often the same body may be answered with a fault that may be its own.
+/// A body that failed this often, in a way that may be its own fault, counts as refused if Digible accepts others.
 pub(super) const MAX_STRIKES: u8 = 3;
 
-/// After so many answers in a row that cannot be read, it is not about products.
+/// After this many unreadable answers in a row, Digible is at fault and not the products.
 const MAX_UNREADABLE: usize = 2;
 
-/// One product on its way.
+/// One product to be sent.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) item: Item,
@@ -39,7 +39,7 @@ pub(super) struct Outgoing {
     pub(super) strikes: Strikes,
 }
 
-/// Which endpoint, and with whom.
+/// Through which endpoint a product is sent, and whether with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
     /// Alone, through the update endpoint.
@@ -58,26 +58,29 @@ pub(super) struct Dispatcher<'a> {
     step_ids: HashSet<&'a ProductId>,
     stop_reason: Mutex<Option<StopReason>>,
     failure: Mutex<Option<StepError>>,
+    /// Held while a canary is sent, so that requests that fail together send only one.
     canary_lock: tokio::sync::Mutex<()>,
-    /// One that the batch endpoint acknowledged in this step.
+    /// The index of a product that the batch endpoint acknowledged in this step.
     accepted: Mutex<Option<usize>>,
 }
 
 /// A product that Digible acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Accepted {
-    /// Which one.
+    /// Its place among the products of the step.
     pub(super) index: usize,
     /// What may have become of earlier requests of this step.
     pub(super) earlier: Fate,
 }
 
-/// What became of all products, in their order.
+/// The results of a step's requests.
 pub(super) struct Dispatched {
+    /// One for each product, in the same order.
     pub(super) deliveries: Vec<Delivery>,
     pub(super) stop_reason: Option<StopReason>,
 }
 
+/// Results of one request or more, each with the product's place among the products of the step.
 type Reports = Vec<(usize, Delivery)>;
 
 /// Products that are sent in one request.
@@ -85,7 +88,7 @@ struct Group {
     indices: Vec<usize>,
     /// What may have become of them in an earlier request of this step.
     fate: Fate,
-    /// The product failed often enough to be refused, and Digible accepted another one since.
+    /// The product failed often enough to be refused, and Digible accepts others.
     is_last_try: bool,
 }
 
@@ -108,8 +111,8 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Sends all products, as many requests at once as Digible bears. Tells which are acknowledged as soon as
-    /// they are; stops sending when nobody records that.
+    /// Sends all products, with as many requests at once as `flow` allows. Each acknowledgement goes to `acknowledged`
+    /// immediately; sending stops when the recorder no longer receives them.
     pub(super) async fn deliver(
         self,
         outgoing: &[Outgoing],
@@ -144,7 +147,7 @@ impl<'a> Dispatcher<'a> {
         })
     }
 
-    /// Notes what one request came to.
+    /// Notes the results of one job.
     fn note(
         &self,
         reports: Reports,
@@ -164,7 +167,7 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// One request, and those that follow from its answer.
+    /// Sends one job: a request, and the requests that follow from its answer.
     async fn send(&self, outgoing: &[Outgoing], job: Vec<usize>) -> Reports {
         match job.as_slice() {
             [index] if outgoing.get(*index).is_some_and(Outgoing::is_update) => {
@@ -174,7 +177,7 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// One product through the update endpoint; refused there, it is tried once as a create.
+    /// Sends one product through the update endpoint. If that refuses it, the product is tried once as a create.
     async fn update(&self, outgoing: &[Outgoing], index: usize) -> Reports {
         let Some(product) = outgoing.get(index) else {
             return Vec::new();
@@ -200,7 +203,7 @@ impl<'a> Dispatcher<'a> {
             },
             Answer::Broken { reason, fate } => {
                 strikes.update = strikes.update.saturating_add(1);
-                // One that may still land must not be overtaken in this step.
+                // A request that may still land must not be overtaken by another one in this step.
                 if strikes.update >= MAX_STRIKES && fate != Fate::MayStillLand {
                     return self.batch(outgoing, vec![index], fate).await;
                 }
@@ -318,6 +321,7 @@ impl<'a> Dispatcher<'a> {
         reports
     }
 
+    /// What the answer to a group means for it.
     fn judge(&self, answer: Answer, members: &[&Outgoing], is_last_try: bool) -> GroupOutcome {
         let alone = members.len() == 1;
         let strikes = members
@@ -370,7 +374,8 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// A fault that may be one product's: three times for the same body, and it is looked for.
+    /// An answer that may be one product's fault. After [`MAX_STRIKES`] for the same body, a group is split to find
+    /// that product, and a product on its own is refused if Digible accepts others.
     fn judge_broken(
         &self,
         reason: String,
@@ -423,9 +428,9 @@ impl<'a> Dispatcher<'a> {
         }))
     }
 
-    /// No answer of Digible's own, which is nobody's fault, as long as others get one: a group that is lost
-    /// three times while others pass is looked through for the product that it is about. Alone, such a
-    /// product is never refused.
+    /// A request without an answer from Digible itself, which says nothing about products as long as other requests get
+    /// one. A group that got none [`MAX_STRIKES`] times while Digible accepts others is split to find the product that
+    /// causes it. Such a product is sent alone from then on, and is never refused.
     fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Outgoing]) -> GroupOutcome {
         let is_group = members.len() > 1;
         if is_group
@@ -442,7 +447,7 @@ impl<'a> Dispatcher<'a> {
         GroupOutcome::Each(Box::new(move |mut strikes| {
             match is_group {
                 true => strikes.grouped = strikes.grouped.saturating_add(1),
-                // From then on it travels alone.
+                // From now on it is sent alone.
                 false => strikes.alone = strikes.alone.max(1),
             }
             Delivery::Deferred {
@@ -454,7 +459,7 @@ impl<'a> Dispatcher<'a> {
         }))
     }
 
-    /// What is nobody's fault, or everybody's.
+    /// An answer that is not about these products: they are sent later.
     fn later(&self, answer: Answer, strikes: Strikes) -> Delivery {
         match answer {
             Answer::Retry { reason, wait, fate } => {
@@ -489,22 +494,24 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// After as many failures in a row as there were requests at once, it is not about products.
+    /// A failed request. After as many in a row as there were requests at once, Digible counts as unreachable.
     fn fault(&self, reason: &str) {
         self.fail(reason, self.core.flow.proven());
     }
 
-    /// An answer that cannot be read says nothing of products, so that more of them would not tell more.
+    /// An answer that cannot be used. If the request may still land, the answer could not be read and says nothing
+    /// about products, so [`MAX_UNREADABLE`] of them are enough.
     fn broken(&self, reason: &str, fate: Fate) {
         match fate {
             Fate::MayStillLand => self.fail(reason, MAX_UNREADABLE),
-            // One product alone is answered so several times before it counts as refused.
+            // A product on its own gets this answer several times before it counts as refused.
             Fate::NotApplied | Fate::Unknown => {
                 self.fail(reason, self.core.options.max_in_flight);
             }
         }
     }
 
+    /// Stops sending after `most` failures in a row, or after the first while the circuit breaker is open.
     fn fail(&self, reason: &str, most: usize) {
         let most = u32::try_from(most.max(2)).unwrap_or(u32::MAX);
         if self.endpoint_health.failed() >= most || self.core.flow.is_open() {
@@ -516,19 +523,20 @@ impl<'a> Dispatcher<'a> {
         self.handle.cancel.is_cancelled() || lock(&self.stop_reason).is_some()
     }
 
+    /// Stops sending. Of several reasons, the most telling one stays.
     fn stop(&self, stop_reason: StopReason) {
         let mut stopped = lock(&self.stop_reason);
         match (stopped.as_mut(), &stop_reason) {
             (None, _) => *stopped = Some(stop_reason),
-            // The longest wait that Digible asked for counts.
+            // Of several waits that Digible asked for, the longest counts.
             (Some(StopReason::Hold { wait, .. }), StopReason::Hold { wait: longer, .. }) => {
                 *wait = (*wait).max(*longer);
             }
-            // Digible says when: better than a guess.
+            // A time that Digible gives is better than a guess.
             (Some(StopReason::Unreachable(_)), StopReason::Hold { .. }) => {
                 *stopped = Some(stop_reason);
             }
-            // What needs a person says more than what passes.
+            // A reason that needs the user says more than one that may end without help.
             (Some(before), _) if before.is_passing() && !stop_reason.is_passing() => {
                 *stopped = Some(stop_reason);
             }
@@ -541,25 +549,28 @@ impl<'a> Dispatcher<'a> {
     }
 }
 
+/// What an answer means for the group that was sent.
 enum GroupOutcome {
+    /// The same delivery for all products.
     All(Delivery),
+    /// A delivery for each product, by its strikes.
     Each(Box<dyn Fn(Strikes) -> Delivery + Send>),
-    /// These places are refused, all others acknowledged.
+    /// The named products are refused, all others acknowledged.
     Named(Vec<Rejection>),
-    /// It is sent once more, if Digible takes others.
+    /// The product is sent once more, if Digible accepts others.
     Again {
-        /// What may have become of it.
+        /// What may have become of this request.
         fate: Fate,
-        /// Why it may not be about the product at all.
+        /// Why it failed, which may not be about the product at all.
         reason: String,
-        /// Against it by now.
+        /// The product's strikes, this one included.
         strikes: Strikes,
     },
-    /// Each half is sent by itself.
+    /// Each half is sent in a request of its own.
     Split {
         /// What may have become of the whole.
         fate: Fate,
-        /// Why it may not be about products at all.
+        /// Why it failed, if that may not be about products at all.
         suspect: Option<String>,
     },
 }
@@ -611,7 +622,7 @@ impl Group {
 }
 
 impl Outgoing {
-    /// Whether one more failure in a group is one too many.
+    /// Whether one more failure in a group makes [`MAX_STRIKES`].
     fn strikes_out(&self) -> bool {
         self.strikes.grouped.saturating_add(1) >= MAX_STRIKES
     }
@@ -621,7 +632,8 @@ impl Outgoing {
     }
 }
 
-/// Which products make one request. A creation is not left waiting behind hundreds of updates.
+/// Divides the products into requests, each a list of places. Batches come first, so that a new product does not wait
+/// behind hundreds of updates.
 fn jobs(outgoing: &[Outgoing], batch_size: usize) -> Vec<Vec<usize>> {
     let of = |route| {
         outgoing
@@ -633,8 +645,8 @@ fn jobs(outgoing: &[Outgoing], batch_size: usize) -> Vec<Vec<usize>> {
     let strikes = |index: usize| outgoing.get(index).map(|product| product.strikes.grouped);
     let mut together: Vec<usize> = of(Route::Batch).collect();
     together.sort_by_key(|index| strikes(*index));
-    // Those with the same strikes travel together: who joins the suspects must not keep them from
-    // being split, nor share their fate.
+    // Products with the same strikes share a batch. A product that joined suspects would keep them from being split,
+    // or would fail with them.
     together
         .chunk_by(|one, other| strikes(*one) == strikes(*other))
         .flat_map(|equals| equals.chunks(batch_size))
@@ -648,7 +660,7 @@ fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The acknowledged ones.
+/// The acknowledged products among them.
 fn accepted(reports: &Reports) -> Vec<Accepted> {
     reports
         .iter()

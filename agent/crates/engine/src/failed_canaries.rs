@@ -7,10 +7,10 @@ use std::{
 
 use shopmaster_product::ProductId;
 
-/// So many that did not pass are remembered.
+/// How many are remembered; the oldest is forgotten first.
 const MAX_REMEMBERED: usize = 60;
 
-/// Canaries that did not pass: others are asked before them.
+/// Canaries that Digible did not accept. Others are tried before them.
 #[derive(Debug, Default)]
 pub(super) struct FailedCanaries(Mutex<VecDeque<ProductId>>);
 

@@ -1,28 +1,29 @@
-//! A shop's database that is away: looked for each few seconds, and asked again as soon as it is back.
+//! An outage of the shop's database: every few seconds, a check shows whether it is available again.
 //!
-//! Tries wait longer and longer, because they log in, and failed logins lock accounts. A look does not, so that
-//! the first price after an outage need not wait for the end of the longest wait.
+//! Tries wait longer and longer, because each try logs in, and failed logins lock accounts. A check does not log in, so
+//! it can be frequent, and the first price after an outage does not wait for the next try.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shopmaster_catalog::CatalogError;
 
-/// What the last failure said, and what was phase since.
+/// What the last failure said, and what checks have shown since.
 #[derive(Debug, Default)]
 pub(super) struct Outage(Mutex<Phase>);
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It is not away, or no look could tell.
+    /// It is available, or it fails in a way that checks cannot show.
     #[default]
     Nothing,
-    /// Nothing is there.
+    /// It does not answer.
     Gone,
-    /// It was there again.
+    /// A check found it available again, and no try has failed since.
     Back,
-    /// It was there again, and the try failed as before: looks say too little, so that the wait counts.
+    /// A check found it available, but the next try failed as before. Checks show too little, so only the time of the
+    /// next try counts.
     Doubtful,
-    /// Somebody has it alone. Nothing is tried before a look says that this is over.
+    /// Another program needs it exclusively. Nothing is tried before a check shows that this is over.
     Reserved,
 }
 
@@ -38,7 +39,7 @@ impl Outage {
         };
     }
 
-    /// Whether looks may tell that it is back.
+    /// Whether checks make sense, because they may show that it is available again.
     pub(super) fn is_on(&self) -> bool {
         matches!(
             *self.phase(),
@@ -46,12 +47,12 @@ impl Outage {
         )
     }
 
-    /// Whether somebody has it alone.
+    /// Whether another program needs it exclusively.
     pub(super) fn is_reserved(&self) -> bool {
         *self.phase() == Phase::Reserved
     }
 
-    /// Notes what a look has found. True when it is back.
+    /// Notes whether the database answered a check. True when it is available again.
     pub(super) fn found(&self, answers: bool) -> bool {
         let mut phase = self.phase();
         let (next, is_back) = match (*phase, answers) {
@@ -103,11 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_says_too_little_does_not_hurry_anybody() {
+    fn a_check_that_shows_too_little_hurries_no_try() {
         let outage = Outage::default();
         outage.note(&gone());
         assert!(outage.found(true));
-        // Something answers in its place, as a forwarded port does.
+        // Something answers in its place, such as a forwarded port.
         outage.note(&gone());
         assert!(!outage.found(true));
         outage.note(&gone());

@@ -1,5 +1,5 @@
-//! A table whose rows became others without a trigger telling of it: one that was made anew under the same name,
-//! or filled or emptied in a way that no trigger sees, as `TRUNCATE`, `SWITCH PARTITION` and some bulk loads do.
+//! Signs that the rows of the table changed without a trigger: the table was recreated under the same name, or it was
+//! filled or emptied in a way that fires no trigger, such as `TRUNCATE`, `SWITCH PARTITION` and some bulk loads.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,35 +8,36 @@ use std::{
 
 use tokio::time::Instant;
 
-/// A comparison that nobody asked for comes no earlier than this after the one before: there are tills that change
-/// their schema all day.
+/// A comparison starts automatically no earlier than this after the previous one began: some tills change their schema
+/// all day.
 const COMPARISON_SPACING: Duration = Duration::from_secs(600);
-/// Rows are missed, or too many, when they still are so much later: until then somebody may be about to commit.
+/// How long the number of rows must be off before it counts: until then, a transaction may be about to commit.
 const ROW_COUNT_GRACE: Duration = Duration::from_secs(30);
-/// Whether the table has other rows than the journal knows, by its signs.
+
+/// Whether there are signs that the table has other rows than the journal knows.
 #[derive(Debug, Default)]
 pub(super) struct Rebuilt(Mutex<Signs>);
 
-/// What says that rows may be others.
+/// A sign that rows have changed without a trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// The table was made anew, or capture on it.
+    /// The table, or capture on it, was recreated.
     TableReplaced,
-    /// It has more rows, or fewer, than the changes tell.
+    /// The table has more rows, or fewer, than the recorded changes explain.
     RowCountOff,
 }
 
 #[derive(Debug, Default)]
 struct Signs {
     is_another: bool,
-    /// Since when the number of its rows is off.
+    /// Since when the number of rows has been off.
     is_off: Option<Instant>,
-    /// When all products were last begun to be compared.
+    /// When the last comparison of all products began.
     tried: Option<Instant>,
 }
 
 impl Rebuilt {
-    /// Whether it is time to compare it, as it was when it was last looked at.
+    /// Whether all products should be compared now, as far as the last check shows.
     pub(super) fn is_due(&self) -> bool {
         self.sign().is_some() && self.has_rested()
     }
@@ -48,7 +49,7 @@ impl Rebuilt {
             .is_none_or(|at| at.elapsed() >= COMPARISON_SPACING)
     }
 
-    /// What says that rows may be others.
+    /// The sign that there is now, if any.
     pub(super) fn sign(&self) -> Option<Sign> {
         let signs = self.lock();
         let stays_off = || {
@@ -62,13 +63,13 @@ impl Rebuilt {
         }
     }
 
-    /// Gives whether that is news.
+    /// Notes whether the table is another one than when it was compared. Gives whether that has changed.
     pub(super) fn note(&self, is_another: bool) -> bool {
         let mut signs = self.lock();
         std::mem::replace(&mut signs.is_another, is_another) != is_another
     }
 
-    /// Gives whether that is news.
+    /// Notes whether the number of rows is off. Gives whether that has changed.
     pub(super) fn note_off(&self, is_off: bool) -> bool {
         let mut signs = self.lock();
         match (is_off, signs.is_off) {
@@ -79,11 +80,12 @@ impl Rebuilt {
         true
     }
 
-    /// A comparison begins.
+    /// Notes that a comparison begins.
     pub(super) fn note_tried(&self) {
         self.lock().tried = Some(Instant::now());
     }
 
+    /// Notes that all products were compared, which answers all signs.
     pub(super) fn note_compared(&self) {
         let mut signs = self.lock();
         signs.is_another = false;

@@ -15,7 +15,7 @@ use super::{
     walk::{self, OnOutage, WalkSummary},
 };
 
-/// Compares every product once, then sends what the journal holds due, then looks for what is gone.
+/// Compares every product once, sends what the journal holds due, and then finds what is gone from the shop.
 pub(super) async fn round(
     core: &Core,
     handle: &RunHandle,
@@ -31,7 +31,7 @@ pub(super) async fn round(
     if rows.locked == 0 {
         core.journal.note_compared(began).await?;
     }
-    // Another round of the same run: each product that is unchanged was counted.
+    // Every unchanged product has been counted by now.
     handle.update(Run::look_again);
     let due = &mut Mode::Changed;
     let due = walk::walk(
@@ -53,7 +53,7 @@ pub(super) async fn round(
     Ok(summary)
 }
 
-/// The last walk of an upload: what changed behind it is sent.
+/// The last walk of an upload, which sends what changed after the upload read it.
 pub(super) async fn after_upload(
     core: &Core,
     handle: &RunHandle,
@@ -67,6 +67,7 @@ pub(super) async fn after_upload(
     Ok(summary)
 }
 
+/// Walks the whole table, sends what differs, and gives which products it has.
 async fn compare(
     core: &Core,
     handle: &RunHandle,
@@ -93,7 +94,8 @@ async fn compare(
     Ok((summary, seen))
 }
 
-/// Tells people how far the shop is known to be equal. Missing products wait, too: for the second look.
+/// Shows as of when all products are known to be up to date, and how many wait. Missing products count as waiting, too,
+/// until a second check.
 pub(super) fn note(core: &Core, compared_at: Option<Timestamp>, deferred: u64) {
     let pending = deferred + core.missing.count();
     core.status_store.update(|facts| {

@@ -101,7 +101,7 @@ pub(super) async fn prepare(
         next: page.next.take(),
         ids: page.ids(),
         last: page.last.take(),
-        state: if page.is_unsure() {
+        state: if page.has_missing() {
             PageState::Unconfirmed(page)
         } else {
             PageState::Planned(Box::new(Plan::of(core, mode, page).await?))
@@ -129,7 +129,7 @@ pub(super) async fn deliver(
         PageState::Planned(plan) => *plan,
         PageState::Unconfirmed(mut page) => {
             ack_queue.finish().await?;
-            page.look_again(core).await?;
+            page.look_up_missing(core).await?;
             prepared.ids.extend(page.ids());
             Plan::of(core, mode, page).await?
         }

@@ -1,4 +1,4 @@
-//! An upload: sends every product, goes on where one stopped, and finds what is gone from the shop.
+//! An upload sends every product, resumes where an unfinished one stopped, and finds what is gone from the shop.
 
 use std::{collections::HashSet, ops::ControlFlow};
 
@@ -23,32 +23,33 @@ use super::{
     walk::{self, OnOutage, WalkSummary},
 };
 
-/// So often an upload is tried that has done nothing yet. One that has begun goes on until a person is needed.
+/// How often an upload is tried to which Digible has acknowledged nothing yet. After that first acknowledgement it
+/// continues until the user is needed. After as many failures, products that wait are left to the syncs if others are
+/// accepted.
 const UPLOAD_TRIES: u32 = 8;
-/// Keys asked for at once when looking for what is gone.
+/// How many keys are looked up at once when finding what is gone from the shop.
 const GONE_PAGE: u32 = 1_000;
 
-/// The shop before an upload.
+/// What is known about the shop before an upload.
 struct UploadPlan {
-    /// Products.
+    /// Products in the table.
     total: u64,
-    /// What becomes of a product that changes behind the upload.
     followup: Followup,
 }
 
-/// What becomes of a product that changes behind an upload.
+/// How the agent notices a product that changes after an upload has read it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Followup {
-    /// It is captured.
+    /// The change is captured.
     Captured,
-    /// The next walk finds it.
+    /// The next walk over the table finds it.
     Scanned,
-    /// Nobody notices.
+    /// Not at all.
     Lost,
 }
 
-/// Sends every product. Goes on by itself in the next process when this one ends before; one that
-/// somebody cancelled, or that failed, waits for a person.
+/// Sends every product. If the process ends first, the next one resumes the upload automatically; an upload that was
+/// cancelled or failed waits for the user.
 pub(super) async fn run(
     core: &Core,
     handle: &RunHandle,
@@ -62,8 +63,8 @@ pub(super) async fn run(
     ending
 }
 
-/// The whole table first, then what was deferred on the way, then what changed meanwhile; at last, what is gone from
-/// the shop.
+/// Sends the whole table first, then what was deferred on the way, then what changed meanwhile. Last, it finds what is
+/// gone from the shop.
 async fn to_its_end(
     core: &Core,
     handle: &RunHandle,
@@ -98,7 +99,7 @@ async fn to_its_end(
         core.journal.finish_upload(number).await?;
         verify::settle_question(core).await?;
     } else {
-        // No record shows what changed behind the upload meanwhile.
+        // What changed after the upload read it was not noticed.
         core.journal.need_upload().await?;
     }
     Ok(ending(handle.now().failed, locked))
@@ -127,8 +128,8 @@ async fn begin_or_resume(
     Ok((upload.number, cursor))
 }
 
-/// Sends the table from `cursor` on, then what was deferred on the way. Gives an ending when it cannot, and otherwise
-/// how many products the shop's own programs still keep locked.
+/// Sends the table from `cursor` on, then what was deferred on the way. Gives an ending if that is not possible, and
+/// otherwise how many products the shop's own programs still keep locked.
 async fn send_all(
     core: &Core,
     handle: &RunHandle,
@@ -152,7 +153,7 @@ async fn send_all(
     all(core, handle, endpoint_health, due, start, &mut changed).await
 }
 
-/// Sends what changed behind the upload. False when the run was cancelled.
+/// Sends what changed after the upload read it. False when the run was cancelled.
 async fn send_changes(
     core: &Core,
     handle: &RunHandle,
@@ -200,7 +201,7 @@ fn ending(left: u64, locked: u64) -> Ending {
     }
 }
 
-/// Makes sure that the shop is ours to serve.
+/// Makes sure that this agent may serve the shop.
 async fn prepare(core: &Core) -> Result<UploadPlan, StepError> {
     core.catalog.claim().await?;
     sync::check_key(core).await?;
@@ -220,8 +221,12 @@ async fn prepare(core: &Core) -> Result<UploadPlan, StepError> {
     })
 }
 
-/// Walks to the end of a source, through everything that passes by itself. Gives an ending when
-/// it cannot, and else how many products the shop's own programs still hold.
+/// Walks to the end of a source, and waits through everything that ends without help. Gives an ending if that is not
+/// possible, and otherwise how many products the shop's own programs still keep locked.
+///
+/// Each round is a walk, followed by one decision: the source is done, the upload ends, or the next walk begins at
+/// `until`. Two kinds of products do not hold the upload up for ever, because the journal keeps them in doubt and the
+/// next syncs send them: those whose rows stay locked, and those that keep failing while Digible accepts others.
 async fn all(
     core: &Core,
     handle: &RunHandle,
@@ -248,7 +253,7 @@ async fn all(
             failures + 1
         };
         let until = match &summary.stop_reason {
-            // A walk over the table leaves what it deferred to the journal.
+            // The journal lists what a walk over the table deferred, so the walk over what is due sends it.
             None if summary.deferred == 0 || source == Source::Rows => {
                 return Ok(ControlFlow::Continue(summary.locked));
             }
@@ -263,7 +268,7 @@ async fn all(
             Some(StopReason::Unreachable(_)) if failures >= UPLOAD_TRIES && !has_begun(handle) => {
                 return Ok(ControlFlow::Break(failed(handle, &summary)));
             }
-            // Nobody knows how long a form stays open: in doubt, they are the next syncs'.
+            // A program may keep rows locked for any time. The products are in doubt, so the next syncs send them.
             None if summary.locked == summary.deferred && failures >= UPLOAD_TRIES => {
                 handle.update(|run| run.failed = summary.deferred);
                 return Ok(ControlFlow::Continue(summary.locked));
@@ -274,7 +279,7 @@ async fn all(
                     && failures % UPLOAD_TRIES == 0
                     && accepts_others(core, handle, endpoint_health).await? =>
             {
-                // It is about these products alone: in doubt, they are the next syncs'.
+                // Only these products fail. They are in doubt, so the next syncs send them.
                 handle.update(|run| run.failed = summary.deferred);
                 return Ok(ControlFlow::Continue(summary.locked));
             }
@@ -286,14 +291,14 @@ async fn all(
             return Ok(ControlFlow::Break(cancelled()));
         }
         cursor = match source {
-            // Those of the pages before may still be due.
+            // Products of earlier pages may still be due.
             Source::Due | Source::Changes => Cursor::Start,
             Source::Rows => summary.at,
         };
     }
 }
 
-/// Whether Digible takes a product that it acknowledged before.
+/// Whether Digible accepts a canary.
 async fn accepts_others(
     core: &Core,
     handle: &RunHandle,
@@ -305,7 +310,7 @@ async fn accepts_others(
     Ok(matches!(result, CanaryResult::Passes))
 }
 
-/// Whether Digible has acknowledged something of it.
+/// Whether Digible has acknowledged a product of this upload, in this run or an earlier one.
 fn has_begun(handle: &RunHandle) -> bool {
     let run = handle.now();
     run.sent + run.earlier > 0
@@ -317,7 +322,7 @@ fn failed(handle: &RunHandle, summary: &WalkSummary) -> Ending {
         .stop_reason
         .as_ref()
         .is_none_or(StopReason::is_passing);
-    // What passes by itself has a remedy that holds for syncs: they go on by themselves.
+    // The remedy for what ends without help is written for syncs, which continue automatically. An upload does not.
     let text = if passing { why(summary) } else { text };
     let text = format!("{text}; `shopmasterctl upload` resumes where it stopped");
     (outcome, text)
@@ -335,8 +340,10 @@ fn why(summary: &WalkSummary) -> String {
     }
 }
 
-/// Products that Digible may have, and that the upload did not meet: gone when the shop has no row. More of them
-/// than can be believed are not.
+/// Records as gone the products that Digible may have, that the upload did not find and that have no row in the shop.
+/// If that is more than can be believed, none is recorded.
+///
+/// It goes through them twice: first to count them, then to record them.
 async fn find_gone(core: &Core, handle: &RunHandle, number: i64) -> Result<(), StepError> {
     let known = core.journal.counts().await?.in_shop();
     let believable = absence::believable(handle, known, handle.now().done == 0);
@@ -365,8 +372,8 @@ async fn find_gone(core: &Core, handle: &RunHandle, number: i64) -> Result<(), S
     Ok(())
 }
 
-/// The next lot of products that Digible may have and that the upload did not meet; none at their end, and then
-/// the first lot again.
+/// The next page of products that Digible may have and that the upload did not find, `after` the last one. None at the
+/// end; the call after that begins at the first page again.
 async fn unseen(
     core: &Core,
     number: i64,
