@@ -38,7 +38,7 @@ pub(super) enum CanaryResult {
 
 /// Sends canaries until one is accepted. Products of the step itself, `step_ids`, are left out. The step lock must be
 /// held.
-pub(super) async fn ask(
+pub(super) async fn send_any(
     core: &Core,
     handle: &RunHandle,
     endpoint_health: &EndpointHealth,
@@ -81,7 +81,7 @@ pub(super) async fn send(
         .hand_over(Vec::new(), vec![id.clone()], None)
         .await?;
     handle.update(|run| run.requests += 1);
-    let (result, landing) = match core.ask(core.cloud.send_batch(&[item])).await {
+    let (result, landing) = match core.request(core.cloud.send_batch(&[item])).await {
         Answer::Acknowledged => {
             let acknowledged = Acknowledged {
                 id,

@@ -182,7 +182,7 @@ impl Core {
     }
 
     /// Sends one request, and learns from its answer how many may be sent at once.
-    pub(super) async fn ask(&self, request: impl Future<Output = Answer>) -> Answer {
+    pub(super) async fn request(&self, request: impl Future<Output = Answer>) -> Answer {
         let sent = self.flow.sent();
         let before = self.flow.shown();
         let answer = request.await;

@@ -188,7 +188,7 @@ impl<'a> Dispatcher<'a> {
         self.count_request();
         let mut strikes = product.strikes;
         let request = self.core.cloud.send_update(&product.item);
-        let delivery = match self.core.ask(request).await {
+        let delivery = match self.core.request(request).await {
             Answer::Acknowledged => {
                 self.endpoint_health.update_accepted();
                 Delivery::ACKNOWLEDGED
@@ -269,8 +269,8 @@ impl<'a> Dispatcher<'a> {
                     // Until another product is accepted, Digible alone may have been at fault.
                     self.suspect(outgoing, &reason).await;
                     if self.is_stopped() {
-                        // The canary gave no answer. The product waits its own time, so that others are sent
-                        // before it.
+                        // The canary has not cleared Digible. The product waits for its own next try, so that
+                        // others are sent before it.
                         reports.extend(group.all(&Delivery::Deferred {
                             reason,
                             fate,
@@ -298,7 +298,7 @@ impl<'a> Dispatcher<'a> {
             .collect();
         let items: Vec<&Item> = members.iter().map(|product| &product.item).collect();
         self.count_request();
-        let answer = self.core.ask(self.core.cloud.send_batch(&items)).await;
+        let answer = self.core.request(self.core.cloud.send_batch(&items)).await;
         self.judge(answer, &members, group.is_last_try)
     }
 

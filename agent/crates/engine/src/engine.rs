@@ -315,7 +315,7 @@ impl Engine {
                 while engine.core.cloud.session().state == SessionState::Unknown {
                     match engine.log_in().await {
                         Err(trouble) if !trouble.lasting => {
-                            tokio::time::sleep(LOGIN_RETRY_INTERVAL).await
+                            tokio::time::sleep(LOGIN_RETRY_INTERVAL).await;
                         }
                         _ => break,
                     }

@@ -328,9 +328,9 @@ mod tests {
             (1, 1, "gbgb", vec![1, 1, 1, 1]),
             // Slow answers, and those that say nothing of how much it is, leave it.
             (8, 4, "gs-s-g", vec![5, 5, 5, 5, 5, 6]),
-            // It halves once for requests that were under way at once, and never ends.
+            // It halves once for requests that were sent at once, and never reaches zero.
             (8, 4, "bobbb", vec![2, 2, 1, 1, 1]),
-            // Behind a fall, a whole round raises it by one.
+            // After a fall, a whole round raises it by one.
             (8, 4, "bggggg", vec![2, 2, 3, 3, 3, 4]),
         ] {
             let flow = Flow::new(most);
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_must_wait_is_told_why_and_how_long() {
+    async fn a_stop_reason_says_why_and_how_long_to_wait() {
         let flow = Flow::new(8);
         assert_eq!(flow.stop_reason(), None);
         flow.open(&away());

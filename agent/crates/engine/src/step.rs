@@ -384,7 +384,8 @@ impl Step<'_> {
             return Ok(false);
         }
         let sent = sent.iter().collect();
-        let mut result = canary::ask(self.core, self.handle, self.endpoint_health, &sent).await?;
+        let mut result =
+            canary::send_any(self.core, self.handle, self.endpoint_health, &sent).await?;
         if let CanaryResult::Absent = result {
             // A product that Digible acknowledged in this very step is as good.
             let mut deliveries = outgoing.iter().zip(deliveries);

@@ -306,7 +306,7 @@ async fn accepts_others(
 ) -> Result<bool, StepError> {
     let _step = core.lock_step().await?;
     let none = HashSet::new();
-    let result = canary::ask(core, handle, endpoint_health, &none).await?;
+    let result = canary::send_any(core, handle, endpoint_health, &none).await?;
     Ok(matches!(result, CanaryResult::Passes))
 }
 

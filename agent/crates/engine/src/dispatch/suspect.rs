@@ -19,7 +19,7 @@ impl Dispatcher<'_> {
         if is_answered || self.is_stopped() {
             return;
         }
-        match canary::ask(self.core, self.handle, self.endpoint_health, &self.step_ids).await {
+        match canary::send_any(self.core, self.handle, self.endpoint_health, &self.step_ids).await {
             Ok(CanaryResult::Passes) => {}
             Ok(CanaryResult::Absent) => self.ask_with_own_products(outgoing, reason).await,
             Ok(CanaryResult::Refused(reason)) => self.stop(StopReason::Refuses(reason)),

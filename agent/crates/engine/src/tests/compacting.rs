@@ -25,8 +25,7 @@ fn change(number: usize, (key, kind): (&str, ChangeKind)) -> Change {
     }
 }
 
-/// What coalescing makes of a log: of each key, as a database that ignores case compares them, whether
-/// it was new, and its newest change.
+/// What coalescing needs from a log: for each key, compared without case, whether it was new, and its newest change.
 fn outcome(log: &[Change]) -> BTreeMap<String, (bool, ChangeIdentity)> {
     let mut outcome = BTreeMap::new();
     for Change { identity, kind, .. } in log {
@@ -61,7 +60,7 @@ proptest! {
         left.retain(|change| !between.contains(&change.identity));
         prop_assert_eq!(outcome(&left), outcome(&log));
         prop_assert!(left.len() <= 2 * 5);
-        // Each goes once.
+        // Each is deleted once.
         prop_assert_eq!(left.len() + between.len(), log.len());
     }
 }
