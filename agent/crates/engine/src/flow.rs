@@ -83,7 +83,7 @@ struct Open {
 /// What an answer says about how much may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LoadSignal {
-    /// Digible accepted the request.
+    /// Digible accepted the request, or some of its products.
     Good,
     /// Digible had too much to do, failed, or did not answer.
     Bad,

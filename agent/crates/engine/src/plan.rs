@@ -24,7 +24,7 @@ pub(super) const MAX_REASON_CHARS: usize = 1_000;
 /// What a step does with the products of a page.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// To be sent.
+    /// Products that have to be sent.
     pub(super) outgoing: Vec<Outgoing>,
     /// For each product of `outgoing`, the changes that led to it.
     pub(super) changes: Vec<Vec<ChangeIdentity>>,

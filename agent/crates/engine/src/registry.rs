@@ -28,7 +28,7 @@ pub struct Registry {
     tasks: Tasks,
 }
 
-/// What the runs share.
+/// What the registry and the tasks of its runs share.
 struct Shared {
     core: Arc<Core>,
     running: watch::Sender<Vec<Arc<RunHandle>>>,

@@ -109,7 +109,7 @@ impl RunHandle {
         joined
     }
 
-    /// Ends joining.
+    /// Lets no caller join any more.
     pub(super) fn close(&self) {
         *self.join_gate() = JoinGate::Closed;
     }

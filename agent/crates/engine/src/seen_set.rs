@@ -15,7 +15,7 @@ pub(super) struct SeenSet {
 }
 
 impl SeenSet {
-    /// Notes products.
+    /// Adds products that the walk has found.
     pub(super) fn add<'a>(&mut self, ids: impl IntoIterator<Item = &'a ProductId>) {
         let Self { hasher, hashes } = self;
         hashes.extend(ids.into_iter().map(|id| hasher.hash_one(id)));

@@ -76,7 +76,7 @@ impl State {
             .is_some_and(CaptureStatus::is_there)
     }
 
-    /// Whether changes are captured.
+    /// Whether changes are found by capture, and it works.
     pub(super) fn is_captured(&self) -> bool {
         let observed = self.observed();
         !observed.scans && observed.capture.as_ref().is_some_and(CaptureStatus::works)

@@ -15,7 +15,7 @@ pub struct StatusStore {
 pub struct Snapshot {
     /// Grows by one with each change.
     pub sequence: u64,
-    /// The facts.
+    /// The facts as they were after it.
     pub facts: Facts,
 }
 

@@ -12,7 +12,7 @@ use crate::Options;
 const MINUTE: Duration = Duration::from_secs(60);
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 
-/// The default settings.
+/// Batches and requests at once as they are by default.
 fn usual() -> Options {
     Options {
         batch_size: 200,

@@ -167,7 +167,7 @@ impl FakeShop {
         self.table().locked.remove(&fold(key));
     }
 
-    /// Reading the ChangeLog panics.
+    /// Lets reading the ChangeLog panic.
     pub(super) fn panic_when_read(&self) {
         self.table().panics = true;
     }
