@@ -1,5 +1,5 @@
-//! Recognizes a restored database, a copied journal or a second computer by the owner's mark in the shop's database: a
-//! row that says which journal served the table last, and at which generation.
+//! Recognizes a restored database, a copied journal or a second computer by the owner's mark in the shop's database,
+//! which says which journal served the table last, and at which generation.
 
 use std::time::Duration;
 

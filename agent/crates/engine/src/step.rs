@@ -30,7 +30,7 @@ use super::{
     stop_reason::{StepError, StopReason},
 };
 
-/// Why a product waits that could not be read.
+/// The reason that is shown for a product whose row could not be read.
 const LOCKED_REASON: &str = "another program holds the row";
 
 /// The result of a step.

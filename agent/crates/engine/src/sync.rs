@@ -45,8 +45,8 @@ pub(super) type Ending = (Outcome, String);
 /// Sends the products that changed, and those that are due because they are in doubt or have to be tried again.
 ///
 /// Each round reads everything once. After it, the run ends, or waits for what stopped or deferred it and begins
-/// another round. It gives up after `tries` rounds without progress, or when the wait would be too long. Either way, it
-/// begins another round if another caller has joined meanwhile.
+/// another round. It gives up after `tries` rounds without progress, or when the wait would be too long. When it is
+/// done or gives up, it begins another round instead if another caller has joined meanwhile.
 pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepError> {
     let mut tries = match handle.now().cause {
         Cause::Requested => TRIES_WHEN_REQUESTED,

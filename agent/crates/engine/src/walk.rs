@@ -110,8 +110,8 @@ pub(super) async fn walk(
 ///
 /// Each round waits until a step may begin, takes the step lock, and then sends a page while the next one is read. A
 /// page that was read ahead is used only if nothing can have changed what it says: no other step ran in between, the
-/// run did not have to wait, and no product of it was sent with the page before or as a canary. Otherwise it is read
-/// again under the step lock.
+/// run did not have to wait, and the page has no product in common with the previous one or with a canary that was sent
+/// meanwhile. Otherwise it is read again under the step lock.
 async fn steps(
     core: &Core,
     handle: &RunHandle,
