@@ -1,7 +1,7 @@
-//! What the table does not give any more, found after a walk over it.
+//! Finds what is gone from the shop, after a walk over the table.
 //!
-//! A product counts as gone only after two looks, `gone_after` apart, each of which asks for it by its
-//! key as well. More than a tenth of them gone at once is not believed.
+//! A product counts as gone only after two checks, `gone_after` apart, each of which also looks it up by its key. If
+//! more than a tenth of the products are missing at once, that is not believed.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -19,49 +19,50 @@ use super::{
     walk::{self, OnOutage},
 };
 
-/// So many may be missing from a small shop at once, whatever their share, as long as it has others.
-const FEW: u64 = 5;
-/// Keys that the journal is asked for at once.
+/// Up to this many products may be missing at once, whatever their share of a small shop, as long as it has others.
+const ALWAYS_BELIEVED: u64 = 5;
+/// Keys read from the journal at once.
 const JOURNAL_PAGE: u32 = 10_000;
-/// Keys that the shop's database is asked for at once.
-const KEYS: usize = 1_000;
-/// So often a database that is busy is asked what is gone.
-const TRIES: u32 = 4;
+/// Keys looked up in the shop's database at once.
+const LOOKUP_PAGE: usize = 1_000;
+/// How often the search is tried while the database is busy.
+const LOOKUP_TRIES: u32 = 4;
 
-/// What the journal says of the shop beside a walk.
-struct Counts {
-    /// Products that the shop had.
+/// What the journal says about the shop, compared with a walk over its table.
+struct WalkCounts {
+    /// Products that the shop has, as far as the journal knows.
     known: u64,
-    /// Those of them that the walk did not meet.
+    /// Those of them that the walk did not find.
     unseen: u64,
 }
 
-/// Finds what is gone, and marks it when it is for `gone_after`: at once where a ChangeLog tells of what comes back.
-/// Gives why it could not look.
-pub(super) async fn look(
+/// Finds products that have no row, and records those that have been missing for `gone_after` as gone; zero records
+/// all of them. `seen`: the products that the walk found. Gives why the search could not be done, if so.
+pub(super) async fn find(
     core: &Core,
     handle: &RunHandle,
     seen: &SeenSet,
     gone_after: Duration,
 ) -> Result<Option<StopReason>, StepError> {
-    let looked = walk::retry_while_busy(core, handle, Some(TRIES), OnOutage::Fail, || {
+    let looked = walk::retry_while_busy(core, handle, Some(LOOKUP_TRIES), OnOutage::Fail, || {
         find_gone(core, handle, seen, gone_after)
     });
     Ok(looked.await?.map_or(Some(StopReason::Cancelled), |()| None))
 }
 
-/// So many products may be gone at once before nobody believes it. Somebody may have said that it is so.
+/// How many products may be missing at once before that is not believed: any number if the user has confirmed it.
+/// `known`: products of the shop; `is_empty`: the table has no row at all.
 pub(super) fn believable(handle: &RunHandle, known: u64, is_empty: bool) -> u64 {
     match (handle.is_confirmed(), is_empty) {
         (true, _) => u64::MAX,
         // A table without any row is a mistake more often than the end of a shop.
         (false, true) => 0,
-        (false, false) => (known / 10).max(FEW),
+        (false, false) => (known / 10).max(ALWAYS_BELIEVED),
     }
 }
 
-/// Tells people that far too many are gone, so that none counts as removed.
-pub(super) async fn tell_shrank(core: &Core, missing: u64, known: u64) -> Result<(), StepError> {
+/// Shows that far too many products are missing, so that none counts as gone.
+pub(super) async fn report_shrank(core: &Core, missing: u64, known: u64) -> Result<(), StepError> {
     tracing::warn!(
         missing,
         known,
@@ -71,14 +72,14 @@ pub(super) async fn tell_shrank(core: &Core, missing: u64, known: u64) -> Result
     note_shrank(core, Some(Shrank { missing, known })).await
 }
 
-/// An upload has found by its own rule what is gone: nothing is missing that has to be looked for again.
+/// Forgets the missing products, because an upload has found by its own rule what is gone from the shop.
 pub(super) fn settle_missing(core: &Core) {
     let missing = core.missing.clear();
     core.status_store
         .update(|facts| facts.pending = facts.pending.saturating_sub(missing));
 }
 
-/// Notes whether the table shrank, for people and for the next process.
+/// Shows whether the table shrank, and records it for the next process.
 pub(super) async fn note_shrank(core: &Core, shrank: Option<Shrank>) -> Result<(), StepError> {
     if core.missing.note_shrank(shrank) != shrank {
         core.journal.note_shrank(shrank).await?;
@@ -96,32 +97,35 @@ async fn find_gone(
     let counts = counts(core, seen).await?;
     let believable = believable(handle, counts.known, seen.is_empty());
     let mut missing = Vec::new();
-    let mut back = 0;
+    let mut found = 0;
     let mut unseen = Unseen::new(core, seen);
     while counts.unseen > 0
         && let Some(keys) = unseen.next().await?
     {
-        let asked = keys.len();
-        let gone = ask(core, handle, keys).await?;
-        back += (asked - gone.len()) as u64;
+        let looked_up = keys.len();
+        let gone = look_up(core, handle, keys).await?;
+        found += (looked_up - gone.len()) as u64;
         missing.extend(gone);
         if missing.len() as u64 > believable {
-            // Those that were not asked for yet count, too.
-            let missing = counts.unseen.saturating_sub(back).max(missing.len() as u64);
-            return tell_shrank(core, missing, counts.known).await;
+            // Products that were not looked up yet count, too.
+            let missing = counts
+                .unseen
+                .saturating_sub(found)
+                .max(missing.len() as u64);
+            return report_shrank(core, missing, counts.known).await;
         }
     }
     note_shrank(core, None).await?;
     let long_missing = core.missing.note(gone_after, missing);
-    for keys in long_missing.chunks(KEYS) {
+    for keys in long_missing.chunks(LOOKUP_PAGE) {
         remove(core, handle, keys).await?;
     }
     Ok(())
 }
 
-/// How many products the shop had, and how many of them the walk did not meet.
-async fn counts(core: &Core, seen: &SeenSet) -> Result<Counts, StepError> {
-    let mut counts = Counts {
+/// Counts the products that the shop had, and those of them that the walk did not find.
+async fn counts(core: &Core, seen: &SeenSet) -> Result<WalkCounts, StepError> {
+    let mut counts = WalkCounts {
         known: 0,
         unseen: 0,
     };
@@ -137,7 +141,7 @@ async fn counts(core: &Core, seen: &SeenSet) -> Result<Counts, StepError> {
     }
 }
 
-/// The products that a walk did not meet, in lots.
+/// The products that a walk did not find, page by page.
 struct Unseen<'a> {
     core: &'a Core,
     seen: &'a SeenSet,
@@ -157,8 +161,9 @@ impl<'a> Unseen<'a> {
         }
     }
 
+    /// The next page; none at the end.
     async fn next(&mut self) -> Result<Option<Vec<ProductId>>, StepError> {
-        while self.waiting.len() < KEYS && !self.ended {
+        while self.waiting.len() < LOOKUP_PAGE && !self.ended {
             let after = self.after.take();
             let ids = self.core.journal.in_shop(after, JOURNAL_PAGE).await?;
             self.after = ids.last().cloned();
@@ -166,20 +171,20 @@ impl<'a> Unseen<'a> {
             let unseen = ids.into_iter().filter(|id| !self.seen.has(id));
             self.waiting.extend(unseen);
         }
-        let followup = self.waiting.split_off(self.waiting.len().min(KEYS));
-        let lot = std::mem::replace(&mut self.waiting, followup);
-        Ok(Some(lot).filter(|lot| !lot.is_empty()))
+        let later = self.waiting.split_off(self.waiting.len().min(LOOKUP_PAGE));
+        let page = std::mem::replace(&mut self.waiting, later);
+        Ok(Some(page).filter(|page| !page.is_empty()))
     }
 }
 
-/// Asks for products by their keys. Gives those without a row; one whose row spells it otherwise now
-/// is removed at once.
-async fn ask(
+/// Looks products up by their keys. Gives those without a row; where changes are captured, only those without a waiting
+/// change. A product whose row spells the key differently now is recorded as gone at once.
+async fn look_up(
     core: &Core,
     handle: &RunHandle,
     keys: Vec<ProductId>,
 ) -> Result<Vec<ProductId>, StepError> {
-    let _turn = core.lock_step().await?;
+    let _step = core.lock_step().await?;
     let lookups = core.catalog.read(&keys).await?;
     let (mut gone, mut respelled) = (Vec::new(), Vec::new());
     for (key, lookup) in keys.into_iter().zip(lookups) {
@@ -196,7 +201,7 @@ async fn ask(
     }
 }
 
-/// Those of which no change waits: a sync deals with the others.
+/// The products for which no change waits; a sync deals with the others.
 async fn without_changes(core: &Core, keys: Vec<ProductId>) -> Result<Vec<ProductId>, StepError> {
     if keys.is_empty() {
         return Ok(keys);
@@ -211,20 +216,20 @@ async fn without_changes(core: &Core, keys: Vec<ProductId>) -> Result<Vec<Produc
     Ok(keys)
 }
 
-/// Marks those that still are without a row.
+/// Records those that still have no row as gone.
 async fn remove(core: &Core, handle: &RunHandle, keys: &[ProductId]) -> Result<(), StepError> {
-    let _turn = core.lock_step().await?;
+    let _step = core.lock_step().await?;
     core.catalog.claim().await?;
     let gone = without_row(core, keys.to_vec()).await?;
     core.missing.remove(keys);
     record(core, handle, gone).await
 }
 
-/// Records products as removed, inside a turn. A sync may have recorded some of them meanwhile.
+/// Records products as gone. The step lock must be held. Products that a sync has recorded meanwhile are left out.
 async fn record(core: &Core, handle: &RunHandle, removed: Vec<ProductId>) -> Result<(), StepError> {
     let known = core.journal.known(removed.clone()).await?;
-    let news = removed.into_iter().zip(known);
-    let removed: Vec<_> = news
+    let with_known = removed.into_iter().zip(known);
+    let removed: Vec<_> = with_known
         .filter(|(_, known)| !known.removed())
         .map(|(id, _)| id)
         .collect();

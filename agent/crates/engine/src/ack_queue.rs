@@ -1,15 +1,15 @@
-//! Deletes the changes that are dealt with, while the next products are sent.
+//! Deletes changes that are dealt with, while the next products are sent.
 
 use std::{panic, sync::Arc};
 
 use shopmaster_catalog::{Catalog, CatalogError, ChangeIdentity};
 use tokio::task::JoinHandle;
 
-/// Deletes changes, one lot after the other. After a failure it deletes nothing more: what is left is
-/// found again.
+/// Deletes one list of changes after the other. After a failure it deletes nothing more; the next walk finds what is
+/// left.
 pub(super) struct AckQueue {
     catalog: Arc<dyn Catalog>,
-    going: Option<JoinHandle<Result<u64, CatalogError>>>,
+    deleting: Option<JoinHandle<Result<u64, CatalogError>>>,
     failure: Option<CatalogError>,
 }
 
@@ -17,13 +17,13 @@ impl AckQueue {
     pub(super) fn new(catalog: Arc<dyn Catalog>) -> Self {
         Self {
             catalog,
-            going: None,
+            deleting: None,
             failure: None,
         }
     }
 
-    /// Begins to delete these, when those before are deleted. What they stood for must be recorded in
-    /// the journal.
+    /// Begins to delete these changes, once the previous ones are deleted. The journal must hold the outcome for their
+    /// products.
     pub(super) async fn begin(&mut self, changes: Vec<ChangeIdentity>) {
         if changes.is_empty() {
             return;
@@ -34,15 +34,15 @@ impl AckQueue {
         }
         let catalog = Arc::clone(&self.catalog);
         let delete = async move { catalog.acknowledge(&changes).await };
-        self.going = Some(tokio::spawn(delete));
+        self.deleting = Some(tokio::spawn(delete));
     }
 
-    /// Whether it is known that some could not be deleted.
+    /// Whether changes could not be deleted, as far as is known without waiting.
     pub(super) fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
 
-    /// Waits until all are deleted.
+    /// Waits until all changes are deleted.
     ///
     /// # Errors
     ///
@@ -53,13 +53,13 @@ impl AckQueue {
     }
 
     async fn wait(&mut self) {
-        let Some(going) = self.going.take() else {
+        let Some(deleting) = self.deleting.take() else {
             return;
         };
-        let ended = match going.await {
+        let ended = match deleting.await {
             Ok(ended) => ended,
             Err(error) => match error.try_into_panic() {
-                // The run that it belongs to must not go on.
+                // The run that these changes belong to must not continue.
                 Ok(payload) => panic::resume_unwind(payload),
                 Err(error) => Err(CatalogError::Statement {
                     operation: "delete acknowledged changes",

@@ -1,10 +1,10 @@
-//! When something that happens once a night is due, by the local clock of the shop.
+//! When a nightly task is due, by the local clock of the shop.
 //!
-//! Nothing waits here. Somebody asks [`Alarm::due`] every few seconds with the wall clock as it is now, so
-//! that a machine that slept, a clock that jumped and a zone that changed need no code of their own.
+//! Nothing waits here. The caller asks [`Alarm::due`] every few seconds with the current wall clock, so a machine that
+//! slept, a clock that jumped and a zone that changed need no code of their own.
 //!
-//! The alarm of a local day is an instant. A night is done when the alarm was answered at that instant or
-//! later; how late does not matter, and several nights that were slept through are one.
+//! The alarm of a local day is an instant. A night is done when the alarm was answered at that instant or later. How
+//! late does not matter, and several nights during which the machine slept count as one.
 
 use std::time::Duration;
 
@@ -18,10 +18,9 @@ use sha2::{Digest as _, Sha256};
 #[cfg(test)]
 mod tests;
 
-/// Installations are spread over so many minutes, so that they do not all ask at once.
+/// Installations are spread over this many minutes, so that they do not all begin at once.
 const SPREAD_MINUTES: u64 = 60;
-/// How many local days around today are looked at: enough for a zone that leaves one out, and for a shift
-/// past midnight.
+/// Which local days around today count: enough for a zone that skips one, and for a shift past midnight.
 const DAYS_AROUND: std::ops::RangeInclusive<i64> = -3..=4;
 
 /// Rings once each local day.
@@ -38,13 +37,13 @@ struct Around {
     latest: Timestamp,
     /// The first one that has not.
     upcoming: Timestamp,
-    /// The one behind that.
+    /// The one after that.
     second: Timestamp,
 }
 
 impl Alarm {
-    /// Rings at this local time and some minutes, less than an hour, that follow from what tells this
-    /// installation from others. They stay the same for as long as that does.
+    /// Rings at this local time plus some minutes, less than an hour. They follow from `installation`, which identifies
+    /// this installation, and are always the same for it.
     #[must_use]
     pub fn new(time: Time, installation: &str) -> Self {
         Self {
@@ -59,18 +58,18 @@ impl Alarm {
         self.shift
     }
 
-    /// Whether it rings: its latest alarm was not answered yet. One that was never answered rings at once.
+    /// Whether it rings, because its latest alarm has not been answered. One that was never answered rings at once.
     ///
-    /// `last` is when it was last answered, by the same clock as `now`. The clock may have been set back
-    /// since, and a night that was done does not ring again: at most one alarm is left out for that. A
-    /// `last` further ahead says nothing, and counts as never.
+    /// `last` is when it was last answered, by the same clock as `now`. If the clock was set back since, a night that
+    /// is done does not ring again, and at most one alarm is skipped for that. A `last` further in the future says
+    /// nothing, and counts as never.
     #[must_use]
     pub fn due(&self, last: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> bool {
         self.around(now, zone)
             .is_some_and(|around| around.is_due(last, now))
     }
 
-    /// When it rings next, should nothing become of the clock: `now` when it rings already.
+    /// When it rings next, if the clock runs on undisturbed; `now` when it rings already.
     #[must_use]
     pub fn next(&self, last: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> Timestamp {
         let Some(around) = self.around(now, zone) else {
@@ -85,7 +84,7 @@ impl Alarm {
         }
     }
 
-    /// None at the ends of time alone.
+    /// The alarms next to `now`; none only at the ends of representable time.
     fn around(&self, now: Timestamp, zone: &TimeZone) -> Option<Around> {
         let today = zone.to_datetime(now).date();
         let mut alarms: Vec<_> = DAYS_AROUND
@@ -102,10 +101,10 @@ impl Alarm {
         })
     }
 
-    /// The alarm of a local day; none when the zone leaves that day out.
+    /// The alarm of a local day; none when the zone skips that day.
     ///
-    /// The shift is time that passes, not added to the time of day: on the night on which the clocks
-    /// change, installations stay spread, too.
+    /// The shift is elapsed time, not added to the time of day, so installations stay spread on the night on which the
+    /// clocks change.
     fn of_day(&self, day: Date, zone: &TimeZone) -> Option<Timestamp> {
         let begins = first_instant(day.to_datetime(Time::midnight()), zone)?;
         let tomorrow = day.tomorrow().ok()?.to_datetime(Time::midnight());
@@ -129,7 +128,7 @@ impl Around {
     }
 }
 
-/// The first instant at which a local clock shows this time, or the first one after it when it is left out.
+/// The first instant at which a local clock shows this time, or a later time if the clock skips it.
 fn first_instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
@@ -153,10 +152,12 @@ fn end_of_gap(
         .following(early)
         .find(|transition| transition.offset() == after)
         .map(|transition| transition.timestamp());
-    // A zone that does not list what it does: the clock shows a later time then, but never an earlier one.
+    // For a zone that does not list its transitions, the clock shows a later time at that instant, but never an earlier
+    // one.
     Some(jump.map_or(late, |jump| jump.min(late)))
 }
 
+/// The minutes by which this installation's alarm is later.
 fn shift(installation: &str) -> Duration {
     let digest: [u8; 32] = Sha256::digest(format!("alarm\0{installation}")).into();
     let number = digest

@@ -1,4 +1,5 @@
-//! Proof that Digible takes anything at all: a product that it acknowledged before is sent once more.
+//! A canary is a product that Digible acknowledged before, sent again to learn whether Digible accepts anything at all.
+//! Messages call it a known-good product.
 
 use std::collections::HashSet;
 
@@ -15,39 +16,41 @@ use super::{
     stop_reason::{StepError, StopReason},
 };
 
-/// So many products are looked at before there counts as none that could be asked.
-const MOST_LOOKS: usize = 100;
-/// So many canaries are asked for one that passes: one that does not may be poison itself.
-const MOST_ASKED: usize = 3;
-/// What the canary says.
+/// How many products are looked up before it counts as certain that none can serve as a canary.
+const MAX_LOOKUPS: usize = 100;
+/// How many canaries are tried until one is accepted. More than one, because a canary may be a product that Digible has
+/// come to refuse.
+const MAX_ATTEMPTS: usize = 3;
+
+/// What canaries have shown.
 pub(super) enum CanaryResult {
-    /// Digible takes it.
+    /// Digible accepts the canary.
     Passes,
-    /// Digible refuses it too, although it took it before.
+    /// Digible refuses the canary, although it acknowledged the product before.
     Refused(String),
-    /// Nothing was acknowledged before that could be asked.
+    /// No product can serve as a canary.
     Absent,
-    /// No answer that says anything about products.
+    /// The answer says nothing about products.
     Unclear(StopReason),
-    /// A fault that may be its own: another one may know better.
+    /// A failure that may be the canary's own fault: another canary may show more.
     Broken(StopReason),
 }
 
-/// Sends products that were acknowledged before and are not `aboard`, under the step lock that is held, until one
-/// of them passes.
-pub(super) async fn ask(
+/// Sends canaries until one is accepted. Products of the step itself, `step_ids`, are left out. The step lock must be
+/// held.
+pub(super) async fn send_any(
     core: &Core,
     handle: &RunHandle,
     endpoint_health: &EndpointHealth,
-    aboard: &HashSet<&ProductId>,
+    step_ids: &HashSet<&ProductId>,
 ) -> Result<CanaryResult, StepError> {
     let mut result = CanaryResult::Absent;
-    let mut asked: Vec<_> = aboard.iter().map(|id| (*id).clone()).collect();
-    for _ in 0..MOST_ASKED {
-        let others = [asked.clone(), core.failed_canaries.now()].concat();
-        let item = match find(core, &others).await? {
+    let mut asked: Vec<_> = step_ids.iter().map(|id| (*id).clone()).collect();
+    for _ in 0..MAX_ATTEMPTS {
+        let excluded = [asked.clone(), core.failed_canaries.now()].concat();
+        let item = match find(core, &excluded).await? {
             Some(item) => Some(item),
-            // Rather one that did not pass before than none.
+            // A canary that failed before is better than none.
             None => find(core, &asked).await?,
         };
         let Some(item) = item else {
@@ -63,8 +66,8 @@ pub(super) async fn ask(
     Ok(result)
 }
 
-/// Sends one product, as a step of its own under the step lock that is held. When it passes, that is proof
-/// from now on.
+/// Sends one product as a canary and records the outcome, as a step of its own. The step lock must be held. If Digible
+/// accepts it, that counts as proof from now on.
 pub(super) async fn send(
     core: &Core,
     handle: &RunHandle,
@@ -72,13 +75,13 @@ pub(super) async fn send(
     item: &Item,
 ) -> Result<CanaryResult, StepError> {
     let id = item.id.clone();
-    endpoint_health.calls(id.clone());
+    endpoint_health.note_canary(id.clone());
     let mut in_flight = core
         .journal
         .hand_over(Vec::new(), vec![id.clone()], None)
         .await?;
     handle.update(|run| run.requests += 1);
-    let (result, landing) = match core.ask(core.cloud.send_batch(&[item])).await {
+    let (result, landing) = match core.request(core.cloud.send_batch(&[item])).await {
         Answer::Acknowledged => {
             let acknowledged = Acknowledged {
                 id,
@@ -89,7 +92,7 @@ pub(super) async fn send(
                 .acknowledge(&mut in_flight, vec![acknowledged])
                 .await?;
             core.journal.settle(in_flight, Vec::new(), None).await?;
-            endpoint_health.batch_passed();
+            endpoint_health.batch_accepted();
             core.note_digible(true, None, None);
             return Ok(CanaryResult::Passes);
         }
@@ -126,16 +129,16 @@ pub(super) async fn send(
     Ok(result)
 }
 
-/// A product that still is as Digible acknowledged it, or else one that it acknowledged at all.
-async fn find(core: &Core, others: &[ProductId]) -> Result<Option<Item>, StepError> {
-    let mut others = others.to_vec();
+/// A product that is still as Digible acknowledged it, or otherwise one that Digible acknowledged in another state.
+async fn find(core: &Core, excluded: &[ProductId]) -> Result<Option<Item>, StepError> {
+    let mut excluded = excluded.to_vec();
     let mut second_best = None;
-    for _ in 0..MOST_LOOKS {
-        let Some(id) = core.journal.any_settled(others.clone()).await? else {
+    for _ in 0..MAX_LOOKUPS {
+        let Some(id) = core.journal.any_settled(excluded.clone()).await? else {
             break;
         };
-        others.push(id.clone());
-        // One that failed says nothing of others.
+        excluded.push(id.clone());
+        // A product that failed recently says nothing about others.
         if core.retry_queue.until(&id).is_some() {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What every run works with.
+//! What all runs and tasks of the engine share.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -27,42 +27,42 @@ use super::{
     stop_reason::{StepError, StopReason},
 };
 
-/// How a run works.
+/// How the engine works: the settings of `sync`, `digible` and `verify` that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Products in one batch, 1 to 200.
     pub batch_size: usize,
-    /// Requests under way at once.
+    /// The most requests at once.
     pub max_in_flight: usize,
-    /// More waiting updates than this go through the batch endpoint.
+    /// When more updates than this wait, they are sent through the batch endpoint.
     pub bulk_threshold: usize,
-    /// Whether the scheduler starts syncs by itself.
+    /// Whether the scheduler starts syncs automatically.
     pub automatic: bool,
     /// From one full sync to the next.
     pub interval: Duration,
-    /// From one look for changes to the next.
+    /// From one check for changes to the next.
     pub probe: Duration,
-    /// Changes are found by walking the table, also where they could be captured.
+    /// Scan mode: changes are found by walking the table, even where they could be captured.
     pub scan: bool,
-    /// A product that a walk does not meet counts as gone when another walk, so much later, does not
-    /// meet it either: [`GONE_AFTER`] but in tests.
+    /// A product that a walk does not find counts as gone from the shop when another walk, at least this much
+    /// later, does not find it either: [`GONE_AFTER`], except in tests.
     pub gone_after: Duration,
-    /// The local time of the nightly verify; none for never.
+    /// The local time of the nightly verify; none disables it.
     pub verify: Option<jiff::civil::Time>,
-    /// More of the shop than this, in percent, is not sent by a verify without a question; 100 never asks.
+    /// A verify asks before it sends more of the shop than this, in percent; at 100 it never asks.
     pub verify_limit: u64,
 }
 
-/// What an earlier process noted.
+/// What an earlier process recorded in the journal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LastKnown {
     /// When Digible last acknowledged something.
     pub(super) sent_at: Option<Timestamp>,
-    /// How far the table shrank, when nobody believed it.
+    /// How far the table shrank, when that was too much to be believed.
     pub(super) shrank: Option<Shrank>,
 }
 
-/// What every run works with.
+/// What all runs and tasks of the engine share.
 pub(super) struct Core {
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) cloud: Arc<dyn Cloud>,
@@ -76,35 +76,37 @@ pub(super) struct Core {
     pub(super) rebuilt: Rebuilt,
     pub(super) outage: Outage,
     pub(super) failed_canaries: FailedCanaries,
-    /// The pause that is on; it outlives this engine.
+    /// The pause that the user has set, if any; it outlives this engine.
     pub(super) pause: Arc<AgentState>,
-    /// Ends everything.
+    /// Ends all runs and tasks.
     pub(super) stop: CancellationToken,
     pub(super) flow: Flow,
+    /// Digible asked for no requests until then.
     hold: Mutex<Option<Instant>>,
-    /// Nothing waits to be sent that would tell whether Digible is back: it is to be asked.
+    /// Nothing waits whose sending would show whether Digible is available again, so `watch` has to ask.
     pub(super) ask_digible: Notify,
-    /// All products are to be compared, and soon.
+    /// All products have to be compared soon.
     pub(super) verify_due: Notify,
-    /// Held from asking until people are told: what was asked later is told later.
-    pub(super) looking: tokio::sync::Mutex<()>,
-    /// When this process last wrote the owner. Held while the owner is checked: two checks at once
-    /// would each take the other's generation for a stranger's.
+    /// Held from reading the counts until they are shown, so that older counts never replace newer ones.
+    pub(super) status_order: tokio::sync::Mutex<()>,
+    /// When this process last wrote the owner. Held while the owner is checked: two checks at once would each
+    /// mistake the other's generation for another journal's.
     pub(super) owner_renewed: tokio::sync::Mutex<Option<Instant>>,
 }
 
-/// From the look that misses a product to the one after which it counts as gone.
+/// From the check that first misses a product to the earliest one after which it counts as gone from the shop.
 pub const GONE_AFTER: Duration = Duration::from_secs(600);
-/// The fewest products of a step, so that small batches do not make small steps. Tests want many steps.
-const SMALLEST_PAGE: usize = if cfg!(test) { 1 } else { 200 };
+/// The fewest products in the first step of a walk, so that small batches do not make small steps. Tests want many
+/// steps.
+const MIN_FIRST_PAGE: usize = if cfg!(test) { 1 } else { 200 };
 
 impl Options {
     /// Products in the first step of a walk: one round of full batches, so that sending begins soon.
     pub(super) fn first_page(&self) -> usize {
-        (self.batch_size * self.max_in_flight).clamp(SMALLEST_PAGE, 2_000)
+        (self.batch_size * self.max_in_flight).clamp(MIN_FIRST_PAGE, 2_000)
     }
 
-    /// Products in a later step: four rounds at most, read while the one before is sent.
+    /// Products in a later step: at most four rounds, read while the previous step is sent.
     pub(super) fn next_page(&self, page: usize) -> usize {
         (page * 2).min(self.first_page() * 4)
     }
@@ -118,19 +120,19 @@ impl Core {
         status_store: Arc<StatusStore>,
         options: Options,
         pause: Arc<AgentState>,
-        kept: LastKnown,
+        last_known: LastKnown,
     ) -> Self {
         Self {
             catalog,
             cloud,
             journal,
             status_store,
-            state: State::new(options.scan, kept.sent_at),
+            state: State::new(options.scan, last_known.sent_at),
             flow: Flow::new(options.max_in_flight),
             options,
             retry_queue: RetryQueue::default(),
             step_lock: StepLock::default(),
-            missing: MissingSince::new(kept.shrank),
+            missing: MissingSince::new(last_known.shrank),
             rebuilt: Rebuilt::default(),
             outage: Outage::default(),
             failed_canaries: FailedCanaries::default(),
@@ -139,13 +141,13 @@ impl Core {
             hold: Mutex::new(None),
             ask_digible: Notify::new(),
             verify_due: Notify::new(),
-            looking: tokio::sync::Mutex::new(()),
+            status_order: tokio::sync::Mutex::new(()),
             owner_renewed: tokio::sync::Mutex::new(None),
         }
     }
 
-    /// Whether capture is as it was installed, for people, too. Decides from then on whether the table
-    /// is walked instead.
+    /// Asks the database whether capture is as it was installed, and shows the answer. The answer also decides
+    /// whether the table is walked instead.
     pub(super) async fn capture(&self) -> Result<CaptureStatus, CatalogError> {
         let status = self.catalog.capture().await?;
         let scans = self.state.note_capture(&status);
@@ -156,17 +158,17 @@ impl Core {
         Ok(status)
     }
 
-    /// Whether the table is walked, so that nothing of ours is in the shop's database.
+    /// Whether changes are found by walking the table, so that shopMaster needs nothing in the shop's database.
     pub(super) fn scans(&self) -> bool {
         self.state.scans()
     }
 
-    /// Whether nothing keeps the table from giving one key several times: a view.
+    /// Whether several rows may have the same key, as in a view, because no constraint forbids it.
     pub(super) fn may_repeat_keys(&self) -> bool {
         self.state.may_repeat_keys()
     }
 
-    /// Waits for the right to do one step. What an earlier one left unsaid counts as given up.
+    /// Waits for the right to do one step. Requests for which an earlier step recorded no result count as given up.
     ///
     /// # Errors
     ///
@@ -179,8 +181,8 @@ impl Core {
         Ok(guard)
     }
 
-    /// Sends one request, and learns from its answer how much may be asked.
-    pub(super) async fn ask(&self, request: impl Future<Output = Answer>) -> Answer {
+    /// Sends one request, and learns from its answer how many may be sent at once.
+    pub(super) async fn request(&self, request: impl Future<Output = Answer>) -> Answer {
         let sent = self.flow.sent();
         let before = self.flow.shown();
         let answer = request.await;
@@ -191,9 +193,9 @@ impl Core {
         answer
     }
 
-    /// A step was stopped. When it was by Digible, one request at a time asks whether it works again, until it
-    /// acknowledges something.
-    pub(super) fn note_halt(&self, stop_reason: &StopReason) {
+    /// Notes why a step stopped. If it was because of Digible, one request at a time asks whether Digible works
+    /// again, until Digible acknowledges something.
+    pub(super) fn note_stop(&self, stop_reason: &StopReason) {
         if stop_reason.is_digible() {
             self.flow.open(stop_reason);
             self.show_flow();
@@ -203,7 +205,7 @@ impl Core {
         }
     }
 
-    /// A person asks for it, or there are signs that Digible is back: the next try need not wait.
+    /// The user asked for it, or there are signs that Digible is available again: the next try need not wait.
     pub(super) fn may_try_now(&self) {
         self.flow.may_try_now();
         self.show_flow();
@@ -233,7 +235,7 @@ impl Core {
             .update(|facts| facts.blocked_until = shown.ok());
     }
 
-    /// How long Digible still asks us to wait; none when it does not.
+    /// How long Digible still asks shopMaster to wait; none when it does not.
     pub(super) fn held(&self) -> Option<Duration> {
         let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
         let left = hold.and_then(|until| until.checked_duration_since(Instant::now()));
@@ -244,26 +246,28 @@ impl Core {
         left
     }
 
-    /// Tells people how Digible is: after a step in which something was acknowledged (`passed`), or
-    /// one that halted.
+    /// Shows how Digible is after a step. `has_acknowledged`: Digible acknowledged something in it; `stop_reason`: why
+    /// it stopped early; `fault`: why some of its products have to be retried.
     pub(super) fn note_digible(
         &self,
-        passed: bool,
+        has_acknowledged: bool,
         stop_reason: Option<&StopReason>,
         fault: Option<&str>,
     ) {
         let trouble = match (stop_reason, fault) {
             (Some(stop_reason), _) => stop_reason.trouble(),
-            (None, Some(reason)) if !passed => StopReason::Unreachable(reason.to_owned()).trouble(),
+            (None, Some(reason)) if !has_acknowledged => {
+                StopReason::Unreachable(reason.to_owned()).trouble()
+            }
             (None, _) => None,
         };
-        if passed {
+        if has_acknowledged {
             self.state.note_sent();
         }
-        self.note_reach(passed, trouble);
+        self.note_reach(has_acknowledged, trouble);
     }
 
-    /// Tells people what came of a login: after one, Digible is there. Gives why it failed.
+    /// Shows the result of a login: after a successful one, Digible is available. Gives why it failed, if it did.
     pub(super) fn note_login(&self, answer: &Answer) -> Option<StopReason> {
         let stop_reason = StopReason::of_login(answer);
         if stop_reason.is_none() {
@@ -296,15 +300,15 @@ impl Core {
         });
     }
 
-    /// Nothing waits to be sent, so that nothing will tell whether Digible is back: when it was lost, it
-    /// has to be asked. Until it answers, it stays lost.
+    /// Nothing is left whose sending would show whether Digible is available again. If Digible was lost, it has to be
+    /// asked, and it counts as lost until it answers.
     pub(super) fn note_nothing_left(&self) {
         if self.state.digible() == Reach::Lost {
             self.ask_digible.notify_one();
         }
     }
 
-    /// Tells people that the shop's database or the journal failed.
+    /// Shows that the shop's database or the journal failed.
     pub(super) fn note_failure(&self, error: &StepError) {
         match error {
             StepError::Catalog(error) => self.note_catalog_failure(error),

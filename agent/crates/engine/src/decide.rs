@@ -1,9 +1,9 @@
-//! What a step does with one product: decided from what is known of it alone, without asking anybody.
+//! Decides what a step does with one product, from what is known about the product alone: a pure function.
 
 use shopmaster_journal::{DigestBytes, Known};
 
 use super::{
-    dispatch::{MOST_STRIKES, Route},
+    dispatch::{MAX_STRIKES, Route},
     retry_queue::Strikes,
 };
 
@@ -12,32 +12,32 @@ use super::{
 pub(super) enum Decision {
     /// Digible has it as it is.
     Equal {
-        /// It was parked for another body.
+        /// It was parked because of another body, which no longer counts.
         unpark: bool,
     },
-    /// It is as it was refused.
+    /// It has not changed since it was refused.
     StillParked,
-    /// It cannot be sent as it is.
+    /// It cannot be sent as it is, so shopMaster refuses it.
     Refuse,
-    /// It is not its time yet.
+    /// Its next try is later.
     Wait,
-    /// It is sent.
+    /// It is sent on this route.
     Send(Route),
 }
 
-/// What is known when a product's row was read.
+/// What is known about a product when its row was read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) known: &'a Known,
-    /// Of the body, or of the reason why there is none.
+    /// The digest of the body, or of the reason why there is none.
     pub(super) digest: DigestBytes,
-    /// Whether its row makes a body.
+    /// Whether a body can be made of its row.
     pub(super) can_be_sent: bool,
-    /// All products are sent, whatever the digests say: an upload.
+    /// Whether all products are sent, whatever the digests say: in an upload.
     pub(super) sends_all: bool,
-    /// The strikes against this very body.
+    /// How often this very body has failed.
     pub(super) strikes: Strikes,
-    /// Whether its own wait is over.
+    /// Whether the time of its next try has come.
     pub(super) is_ready: bool,
     /// Now, in the journal's steady time.
     pub(super) now: i64,
@@ -48,14 +48,14 @@ impl View<'_> {
         let Self { known, digest, .. } = *self;
         let is_parked_as_it_is = known.parked() == Some(digest) && !known.retry();
         if !self.can_be_sent {
-            // Our own refusal: no request is needed to know it.
+            // shopMaster refuses it itself, without a request.
             return match is_parked_as_it_is {
                 true => Decision::StillParked,
                 false => Decision::Refuse,
             };
         }
         if self.sends_all {
-            // Among others it would have them all sent again one by one.
+            // In a batch, it would have the whole batch refused, split and sent again.
             return Decision::Send(match is_parked_as_it_is {
                 true => Route::Alone,
                 false => self.batch(),
@@ -74,7 +74,7 @@ impl View<'_> {
         }
         let is_update = known.published().is_some() && !known.is_in_doubt();
         match self.batch() {
-            Route::Batch if is_update && self.strikes.update < MOST_STRIKES => {
+            Route::Batch if is_update && self.strikes.update < MAX_STRIKES => {
                 Decision::Send(Route::Update)
             }
             route => Decision::Send(route),
@@ -89,8 +89,8 @@ impl View<'_> {
     }
 }
 
-/// Whether a product without a row is to be recorded as gone. `is_new`: its first pending change is an
-/// INSERT, so that it was not in the shop before.
+/// Whether a product without a row has to be recorded as gone from the shop. `is_new`: its first pending change is an
+/// INSERT, so it was not in the shop before.
 pub(super) fn is_gone(known: &Known, is_new: bool) -> bool {
     known.may_be_at_digible() || (!is_new && !known.removed())
 }

@@ -1,4 +1,4 @@
-//! Hands a step's products to Digible, concurrently, and says what became of each.
+//! Sends a step's products to Digible, several requests at once, and gives the result for each product.
 
 use shopmaster_digible::{Answer, Fate, Item, Rejection};
 use shopmaster_health::run::Count;
@@ -25,13 +25,13 @@ use super::{
 
 pub(super) use delivery::{Delivery, landing};
 
-/// So often the same body may be answered with a fault that may be its own.
-pub(super) const MOST_STRIKES: u8 = 3;
+/// A body that failed this often, in a way that may be its own fault, counts as refused if Digible accepts others.
+pub(super) const MAX_STRIKES: u8 = 3;
 
-/// After so many answers in a row that cannot be read, it is not about products.
-const MOST_UNREADABLE: usize = 2;
+/// After this many unreadable answers in a row, Digible is at fault and not the products.
+const MAX_UNREADABLE: usize = 2;
 
-/// One product on its way.
+/// One product to be sent.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) item: Item,
@@ -39,7 +39,7 @@ pub(super) struct Outgoing {
     pub(super) strikes: Strikes,
 }
 
-/// Which endpoint, and with whom.
+/// Through which endpoint a product is sent, and whether with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
     /// Alone, through the update endpoint.
@@ -55,37 +55,40 @@ pub(super) struct Dispatcher<'a> {
     core: &'a Core,
     handle: &'a RunHandle,
     endpoint_health: &'a EndpointHealth,
-    aboard: HashSet<&'a ProductId>,
+    step_ids: HashSet<&'a ProductId>,
     stop_reason: Mutex<Option<StopReason>>,
     failure: Mutex<Option<StepError>>,
-    asking: tokio::sync::Mutex<()>,
-    /// One that the batch endpoint acknowledged in this step.
-    passed: Mutex<Option<usize>>,
+    /// Held while a canary is sent, so that requests that fail together send only one.
+    canary_lock: tokio::sync::Mutex<()>,
+    /// The index of a product that the batch endpoint acknowledged in this step.
+    accepted: Mutex<Option<usize>>,
 }
 
 /// A product that Digible acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Accepted {
-    /// Which one.
+    /// Its place among the products of the step.
     pub(super) index: usize,
     /// What may have become of earlier requests of this step.
     pub(super) earlier: Fate,
 }
 
-/// What became of all products, in their order.
+/// The results of a step's requests.
 pub(super) struct Dispatched {
+    /// One for each product, in the same order.
     pub(super) deliveries: Vec<Delivery>,
     pub(super) stop_reason: Option<StopReason>,
 }
 
+/// Results of one request or more, each with the product's place among the products of the step.
 type Reports = Vec<(usize, Delivery)>;
 
-/// Products that go into one request.
+/// Products that are sent in one request.
 struct Group {
     indices: Vec<usize>,
-    /// What may have become of them in a request before.
+    /// What may have become of them in an earlier request of this step.
     fate: Fate,
-    /// It failed often enough to be refused, and others pass.
+    /// The product failed often enough to be refused, and Digible accepts others.
     is_last_try: bool,
 }
 
@@ -94,29 +97,29 @@ impl<'a> Dispatcher<'a> {
         core: &'a Core,
         handle: &'a RunHandle,
         endpoint_health: &'a EndpointHealth,
-        aboard: HashSet<&'a ProductId>,
+        step_ids: HashSet<&'a ProductId>,
     ) -> Self {
         Self {
             core,
             handle,
             endpoint_health,
-            aboard,
+            step_ids,
             stop_reason: Mutex::new(None),
             failure: Mutex::new(None),
-            asking: tokio::sync::Mutex::new(()),
-            passed: Mutex::new(None),
+            canary_lock: tokio::sync::Mutex::new(()),
+            accepted: Mutex::new(None),
         }
     }
 
-    /// Sends all products, as many requests at once as Digible bears. Tells which are acknowledged as soon as
-    /// they are; stops sending when nobody records that.
+    /// Sends all products, with as many requests at once as `flow` allows. Each acknowledgement goes to `acknowledged`
+    /// immediately; sending stops when the recorder no longer receives them.
     pub(super) async fn deliver(
         self,
         outgoing: &[Outgoing],
         acknowledged: UnboundedSender<Vec<Accepted>>,
     ) -> Result<Dispatched, StepError> {
         let mut deliveries = vec![Delivery::NOT_SENT; outgoing.len()];
-        let mut note = |told: Reports| self.note(told, &mut deliveries, &acknowledged);
+        let mut note = |reports: Reports| self.note(reports, &mut deliveries, &acknowledged);
         let mut jobs = jobs(outgoing, self.core.options.batch_size).into_iter();
         let mut under_way = FuturesUnordered::new();
         loop {
@@ -125,10 +128,10 @@ impl<'a> Dispatcher<'a> {
             {
                 under_way.push(self.send(outgoing, job));
             }
-            let Some(told) = under_way.next().await else {
+            let Some(reports) = under_way.next().await else {
                 break;
             };
-            note(told);
+            note(reports);
         }
         drop(under_way);
         if let Some(failure) = take(&self.failure) {
@@ -144,27 +147,27 @@ impl<'a> Dispatcher<'a> {
         })
     }
 
-    /// Notes what one request came to.
+    /// Notes the results of one job.
     fn note(
         &self,
-        told: Reports,
+        reports: Reports,
         deliveries: &mut [Delivery],
         acknowledged: &UnboundedSender<Vec<Accepted>>,
     ) {
-        let passed = passed(&told);
+        let accepted = accepted(&reports);
         self.handle
-            .update(|run| run.count(Count::Sent, passed.len() as u64));
-        if acknowledged.send(passed).is_err() {
+            .update(|run| run.count(Count::Sent, accepted.len() as u64));
+        if acknowledged.send(accepted).is_err() {
             self.stop(StopReason::Cancelled);
         }
-        for (index, delivery) in told {
+        for (index, delivery) in reports {
             if let Some(place) = deliveries.get_mut(index) {
                 *place = delivery;
             }
         }
     }
 
-    /// One request, and those that follow from its answer.
+    /// Sends one job: a request, and the requests that follow from its answer.
     async fn send(&self, outgoing: &[Outgoing], job: Vec<usize>) -> Reports {
         match job.as_slice() {
             [index] if outgoing.get(*index).is_some_and(Outgoing::is_update) => {
@@ -174,7 +177,7 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// One product through the update endpoint; refused there, it is tried once as a create.
+    /// Sends one product through the update endpoint. If that refuses it, the product is tried once as a create.
     async fn update(&self, outgoing: &[Outgoing], index: usize) -> Reports {
         let Some(product) = outgoing.get(index) else {
             return Vec::new();
@@ -185,9 +188,9 @@ impl<'a> Dispatcher<'a> {
         self.count_request();
         let mut strikes = product.strikes;
         let request = self.core.cloud.send_update(&product.item);
-        let delivery = match self.core.ask(request).await {
+        let delivery = match self.core.request(request).await {
             Answer::Acknowledged => {
-                self.endpoint_health.update_passed();
+                self.endpoint_health.update_accepted();
                 Delivery::ACKNOWLEDGED
             }
             Answer::Refused { .. } | Answer::Partly { .. } | Answer::Missing { .. } => {
@@ -200,8 +203,8 @@ impl<'a> Dispatcher<'a> {
             },
             Answer::Broken { reason, fate } => {
                 strikes.update = strikes.update.saturating_add(1);
-                // One that may still land must not be overtaken in this step.
-                if strikes.update >= MOST_STRIKES && fate != Fate::MayStillLand {
+                // A request that may still land must not be overtaken by another one in this step.
+                if strikes.update >= MAX_STRIKES && fate != Fate::MayStillLand {
                     return self.batch(outgoing, vec![index], fate).await;
                 }
                 self.fault(&reason);
@@ -217,116 +220,109 @@ impl<'a> Dispatcher<'a> {
         vec![(index, delivery)]
     }
 
-    /// Products through the batch endpoint; a group that is refused is split until the guilty ones
-    /// are alone. `fate` is what may have become of them before.
+    /// Sends products through the batch endpoint until each has a delivery. `fate` is what may have become of them
+    /// before.
+    ///
+    /// Works off a stack of groups, one request at a time. `judge` says what an answer means for a group: a delivery
+    /// for its products, or that it has to be sent again, in halves or once more. Halves are sent again until the
+    /// products that Digible refuses are alone. An answer that may be about Digible rather than about products is
+    /// followed by a canary, which stops the step if Digible accepts nothing.
     async fn batch(&self, outgoing: &[Outgoing], indices: Vec<usize>, fate: Fate) -> Reports {
-        let mut told = Vec::with_capacity(indices.len());
+        let mut reports = Vec::with_capacity(indices.len());
         let mut groups = vec![Group {
             indices,
             fate,
             is_last_try: false,
         }];
-        while let Some(Group {
-            indices,
-            fate,
-            is_last_try,
-        }) = groups.pop()
-        {
+        while let Some(group) = groups.pop() {
             if self.is_stopped() {
-                told.extend(indices.into_iter().map(|i| (i, Delivery::NotSent { fate })));
+                reports.extend(group.all(&Delivery::NOT_SENT));
                 continue;
             }
-            let members: Vec<&Outgoing> = indices.iter().filter_map(|i| outgoing.get(*i)).collect();
-            let items: Vec<&Item> = members.iter().map(|product| &product.item).collect();
-            self.count_request();
-            let answer = self.core.ask(self.core.cloud.send_batch(&items)).await;
-            match self.judge(answer, &members, is_last_try) {
-                Verdict::All(delivery) => {
+            match self.send_group(outgoing, &group).await {
+                GroupOutcome::All(delivery) => {
                     if delivery == Delivery::ACKNOWLEDGED {
-                        *lock(&self.passed) = indices.first().copied();
+                        *lock(&self.accepted) = group.indices.first().copied();
                     }
-                    let delivery = delivery.after(fate);
-                    told.extend(indices.into_iter().map(|index| (index, delivery.clone())));
+                    reports.extend(group.all(&delivery));
                 }
-                Verdict::Named(refused) => {
-                    self.endpoint_health.batch_passed();
-                    for (place, (index, product)) in indices.into_iter().zip(members).enumerate() {
-                        let rejection = refused.iter().find(|it| it.index == place);
-                        let delivery = match rejection {
-                            Some(rejection) => Delivery::Refused {
-                                reason: rejection.reason.clone(),
-                                fate: Fate::NotApplied,
-                                strikes: product.strikes,
-                            },
-                            None => Delivery::ACKNOWLEDGED,
-                        };
-                        if rejection.is_none() {
-                            *lock(&self.passed) = Some(index);
-                        }
-                        told.push((index, delivery.after(fate)));
-                    }
+                GroupOutcome::Named(refused) => {
+                    reports.extend(self.named(outgoing, &group, &refused));
                 }
-                Verdict::Each(strike) => {
-                    let each = indices
-                        .into_iter()
-                        .zip(members)
-                        .map(|(index, product)| (index, strike(product.strikes).after(fate)));
-                    told.extend(each);
+                GroupOutcome::Each(delivery) => {
+                    reports.extend(group.each(outgoing, |_, product| delivery(product.strikes)));
                 }
-                Verdict::Split {
-                    fate: of_whole,
-                    suspect,
-                } => {
+                GroupOutcome::Split { fate, suspect } => {
                     if let Some(reason) = suspect
                         && !self.endpoint_health.has_proof()
                     {
-                        // Before hundreds of requests: is it about products at all?
+                        // Splitting may take hundreds of requests, so first: is this about products at all?
                         self.suspect(outgoing, &reason).await;
                     }
-                    let (first, second) = indices.split_at(indices.len() / 2);
-                    // Some of a group that was refused as a whole may have been applied.
-                    let fate = fate.max(of_whole).max(Fate::Unknown);
-                    groups.extend([second, first].map(|half| Group {
-                        indices: half.to_vec(),
-                        fate,
-                        is_last_try: false,
-                    }));
+                    groups.extend(group.halves(fate));
                 }
-                Verdict::Again {
-                    fate: of_try,
+                GroupOutcome::Again {
+                    fate,
                     reason,
                     strikes,
                 } => {
-                    // Whoever fails beside others that pass is tried once more: until then Digible alone may have
-                    // been ill.
+                    // Until another product is accepted, Digible alone may have been at fault.
                     self.suspect(outgoing, &reason).await;
-                    let fate = fate.max(of_try);
                     if self.is_stopped() {
-                        // Nobody could tell. It waits its own time, so that others come before it.
-                        let deferred = Delivery::Deferred {
+                        // The canary has not cleared Digible. The product waits for its own next try, so that
+                        // others are sent before it.
+                        reports.extend(group.all(&Delivery::Deferred {
                             reason,
                             fate,
                             wait: None,
                             strikes,
-                        };
-                        told.extend(indices.into_iter().map(|i| (i, deferred.clone())));
+                        }));
                         continue;
                     }
-                    groups.push(Group {
-                        indices,
-                        fate,
-                        is_last_try: true,
-                    });
+                    groups.push(group.once_more(fate));
                 }
             }
             if let Some(reason) = self.endpoint_health.suspicion() {
                 self.suspect(outgoing, &reason).await;
             }
         }
-        told
+        reports
     }
 
-    fn judge(&self, answer: Answer, members: &[&Outgoing], is_last_try: bool) -> Verdict {
+    /// Sends a group in one request, and judges the answer.
+    async fn send_group(&self, outgoing: &[Outgoing], group: &Group) -> GroupOutcome {
+        let members: Vec<&Outgoing> = group
+            .indices
+            .iter()
+            .filter_map(|index| outgoing.get(*index))
+            .collect();
+        let items: Vec<&Item> = members.iter().map(|product| &product.item).collect();
+        self.count_request();
+        let answer = self.core.request(self.core.cloud.send_batch(&items)).await;
+        self.judge(answer, &members, group.is_last_try)
+    }
+
+    /// Digible named the products that it refuses, and accepted the others.
+    fn named(&self, outgoing: &[Outgoing], group: &Group, refused: &[Rejection]) -> Reports {
+        self.endpoint_health.batch_accepted();
+        let reports = group.each(outgoing, |place, product| {
+            match refused.iter().find(|rejection| rejection.index == place) {
+                Some(rejection) => Delivery::Refused {
+                    reason: rejection.reason.clone(),
+                    fate: Fate::NotApplied,
+                    strikes: product.strikes,
+                },
+                None => Delivery::ACKNOWLEDGED,
+            }
+        });
+        if let Some(last) = accepted(&reports).last() {
+            *lock(&self.accepted) = Some(last.index);
+        }
+        reports
+    }
+
+    /// What the answer to a group means for it.
+    fn judge(&self, answer: Answer, members: &[&Outgoing], is_last_try: bool) -> GroupOutcome {
         let alone = members.len() == 1;
         let strikes = members
             .first()
@@ -334,26 +330,26 @@ impl<'a> Dispatcher<'a> {
             .unwrap_or_default();
         match answer {
             Answer::Acknowledged => {
-                self.endpoint_health.batch_passed();
-                Verdict::All(Delivery::ACKNOWLEDGED)
+                self.endpoint_health.batch_accepted();
+                GroupOutcome::All(Delivery::ACKNOWLEDGED)
             }
-            Answer::TooLarge { .. } if !alone => Verdict::Split {
+            Answer::TooLarge { .. } if !alone => GroupOutcome::Split {
                 fate: Fate::Unknown,
                 suspect: None,
             },
             Answer::Refused { reason } if !alone => {
                 self.endpoint_health.refused(&reason);
-                Verdict::Split {
+                GroupOutcome::Split {
                     fate: Fate::Unknown,
                     suspect: None,
                 }
             }
-            Answer::Partly { refused, .. } if !alone => Verdict::Named(refused),
+            Answer::Partly { refused, .. } if !alone => GroupOutcome::Named(refused),
             Answer::TooLarge { reason }
             | Answer::Refused { reason }
             | Answer::Partly { reason, .. } => {
                 self.endpoint_health.refused(&reason);
-                Verdict::All(Delivery::Refused {
+                GroupOutcome::All(Delivery::Refused {
                     reason,
                     fate: Fate::NotApplied,
                     strikes,
@@ -361,7 +357,7 @@ impl<'a> Dispatcher<'a> {
             }
             Answer::Missing { reason } => {
                 self.stop(StopReason::Refuses(reason));
-                Verdict::All(Delivery::NOT_SENT)
+                GroupOutcome::All(Delivery::NOT_SENT)
             }
             Answer::Broken { reason, fate } => {
                 self.judge_broken(reason, fate, members, is_last_try)
@@ -373,39 +369,40 @@ impl<'a> Dispatcher<'a> {
             } => self.judge_lost(&reason, fate, members),
             other => {
                 let delivery = self.later(other, strikes);
-                Verdict::Each(Box::new(move |strikes| delivery.with(strikes)))
+                GroupOutcome::Each(Box::new(move |strikes| delivery.with(strikes)))
             }
         }
     }
 
-    /// A fault that may be one product's: three times for the same body, and it is looked for.
+    /// An answer that may be one product's fault. After [`MAX_STRIKES`] for the same body, a group is split to find
+    /// that product, and a product on its own is refused if Digible accepts others.
     fn judge_broken(
         &self,
         reason: String,
         fate: Fate,
         members: &[&Outgoing],
         is_last_try: bool,
-    ) -> Verdict {
+    ) -> GroupOutcome {
         if let [only] = members {
             let mut strikes = only.strikes;
             strikes.alone = strikes.alone.saturating_add(1);
-            if strikes.alone >= MOST_STRIKES && !is_last_try {
+            if strikes.alone >= MAX_STRIKES && !is_last_try {
                 self.endpoint_health.refused(&reason);
-                return Verdict::Again {
+                return GroupOutcome::Again {
                     fate,
                     reason,
                     strikes,
                 };
             }
-            if strikes.alone >= MOST_STRIKES {
-                return Verdict::All(Delivery::Refused {
+            if strikes.alone >= MAX_STRIKES {
+                return GroupOutcome::All(Delivery::Refused {
                     reason,
                     fate,
                     strikes,
                 });
             }
             self.broken(&reason, fate);
-            return Verdict::All(Delivery::Deferred {
+            return GroupOutcome::All(Delivery::Deferred {
                 reason,
                 fate,
                 wait: None,
@@ -414,13 +411,13 @@ impl<'a> Dispatcher<'a> {
         }
         if members.iter().all(|product| product.strikes_out()) {
             self.endpoint_health.refused(&reason);
-            return Verdict::Split {
+            return GroupOutcome::Split {
                 fate,
                 suspect: Some(reason),
             };
         }
         self.broken(&reason, fate);
-        Verdict::Each(Box::new(move |mut strikes| {
+        GroupOutcome::Each(Box::new(move |mut strikes| {
             strikes.grouped = strikes.grouped.saturating_add(1);
             Delivery::Deferred {
                 reason: reason.clone(),
@@ -431,26 +428,26 @@ impl<'a> Dispatcher<'a> {
         }))
     }
 
-    /// No answer of Digible's own, which is nobody's fault, as long as others get one: a group that is lost
-    /// three times while others pass is looked through for the product that it is about. Alone, such a
-    /// product is never refused.
-    fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Outgoing]) -> Verdict {
+    /// A request without an answer from Digible itself, which says nothing about products as long as other requests get
+    /// one. A group that got none [`MAX_STRIKES`] times while Digible accepts others is split to find the product that
+    /// causes it. Such a product is sent alone from then on, and is never refused.
+    fn judge_lost(&self, reason: &str, fate: Fate, members: &[&Outgoing]) -> GroupOutcome {
         let is_group = members.len() > 1;
         if is_group
             && members.iter().all(|product| product.strikes_out())
             && self.endpoint_health.has_proof()
         {
-            return Verdict::Split {
+            return GroupOutcome::Split {
                 fate,
                 suspect: None,
             };
         }
         self.fault(reason);
         let reason = reason.to_owned();
-        Verdict::Each(Box::new(move |mut strikes| {
+        GroupOutcome::Each(Box::new(move |mut strikes| {
             match is_group {
                 true => strikes.grouped = strikes.grouped.saturating_add(1),
-                // From then on it travels alone.
+                // From now on it is sent alone.
                 false => strikes.alone = strikes.alone.max(1),
             }
             Delivery::Deferred {
@@ -462,7 +459,7 @@ impl<'a> Dispatcher<'a> {
         }))
     }
 
-    /// What is nobody's fault, or everybody's.
+    /// An answer that is not about these products: they are sent later.
     fn later(&self, answer: Answer, strikes: Strikes) -> Delivery {
         match answer {
             Answer::Retry { reason, wait, fate } => {
@@ -497,22 +494,24 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// After as many failures in a row as there were requests at once, it is not about products.
+    /// A failed request. After as many in a row as there were requests at once, Digible counts as unreachable.
     fn fault(&self, reason: &str) {
         self.fail(reason, self.core.flow.proven());
     }
 
-    /// An answer that cannot be read says nothing of products, so that more of them would not tell more.
+    /// An answer that cannot be used. If the request may still land, the answer could not be read and says nothing
+    /// about products, so [`MAX_UNREADABLE`] of them are enough.
     fn broken(&self, reason: &str, fate: Fate) {
         match fate {
-            Fate::MayStillLand => self.fail(reason, MOST_UNREADABLE),
-            // One product alone is answered so several times before it counts as refused.
+            Fate::MayStillLand => self.fail(reason, MAX_UNREADABLE),
+            // A product on its own gets this answer several times before it counts as refused.
             Fate::NotApplied | Fate::Unknown => {
                 self.fail(reason, self.core.options.max_in_flight);
             }
         }
     }
 
+    /// Stops sending after `most` failures in a row, or after the first while the circuit breaker is open.
     fn fail(&self, reason: &str, most: usize) {
         let most = u32::try_from(most.max(2)).unwrap_or(u32::MAX);
         if self.endpoint_health.failed() >= most || self.core.flow.is_open() {
@@ -524,19 +523,20 @@ impl<'a> Dispatcher<'a> {
         self.handle.cancel.is_cancelled() || lock(&self.stop_reason).is_some()
     }
 
+    /// Stops sending. Of several reasons, the most telling one stays.
     fn stop(&self, stop_reason: StopReason) {
         let mut stopped = lock(&self.stop_reason);
         match (stopped.as_mut(), &stop_reason) {
             (None, _) => *stopped = Some(stop_reason),
-            // The longest wait that Digible asked for counts.
+            // Of several waits that Digible asked for, the longest counts.
             (Some(StopReason::Hold { wait, .. }), StopReason::Hold { wait: longer, .. }) => {
                 *wait = (*wait).max(*longer);
             }
-            // Digible says when: better than a guess.
+            // A time that Digible gives is better than a guess.
             (Some(StopReason::Unreachable(_)), StopReason::Hold { .. }) => {
                 *stopped = Some(stop_reason);
             }
-            // What needs a person says more than what passes.
+            // A reason that needs the user says more than one that may end without help.
             (Some(before), _) if before.is_passing() && !stop_reason.is_passing() => {
                 *stopped = Some(stop_reason);
             }
@@ -549,33 +549,82 @@ impl<'a> Dispatcher<'a> {
     }
 }
 
-enum Verdict {
+/// What an answer means for the group that was sent.
+enum GroupOutcome {
+    /// The same delivery for all products.
     All(Delivery),
+    /// A delivery for each product, by its strikes.
     Each(Box<dyn Fn(Strikes) -> Delivery + Send>),
-    /// These places are refused, all others acknowledged.
+    /// The named products are refused, all others acknowledged.
     Named(Vec<Rejection>),
-    /// It is sent once more, if Digible takes others.
+    /// The product is sent once more, if Digible accepts others.
     Again {
-        /// What may have become of it.
+        /// What may have become of this request.
         fate: Fate,
-        /// Why it may not be about the product at all.
+        /// Why it failed, which may not be about the product at all.
         reason: String,
-        /// Against it by now.
+        /// The product's strikes, this one included.
         strikes: Strikes,
     },
-    /// Each half is sent by itself.
+    /// Each half is sent in a request of its own.
     Split {
         /// What may have become of the whole.
         fate: Fate,
-        /// Why it may not be about products at all.
+        /// Why it failed, if that may not be about products at all.
         suspect: Option<String>,
     },
 }
 
+impl Group {
+    /// The same delivery for all products.
+    fn all(&self, delivery: &Delivery) -> Reports {
+        let delivery = delivery.clone().after(self.fate);
+        let reports = self.indices.iter().map(|index| (*index, delivery.clone()));
+        reports.collect()
+    }
+
+    /// A delivery for each product, by its place in the request.
+    fn each(
+        &self,
+        outgoing: &[Outgoing],
+        delivery: impl Fn(usize, &Outgoing) -> Delivery,
+    ) -> Reports {
+        let members = self
+            .indices
+            .iter()
+            .filter_map(|index| Some((*index, outgoing.get(*index)?)));
+        members
+            .enumerate()
+            .map(|(place, (index, product))| (index, delivery(place, product).after(self.fate)))
+            .collect()
+    }
+
+    /// Two groups of half the size, the second one first. `fate` is what may have become of the whole.
+    fn halves(self, fate: Fate) -> [Self; 2] {
+        let (first, second) = self.indices.split_at(self.indices.len() / 2);
+        // Digible may have applied some products of a group that it refused as a whole.
+        let fate = self.fate.max(fate).max(Fate::Unknown);
+        [second, first].map(|half| Self {
+            indices: half.to_vec(),
+            fate,
+            is_last_try: false,
+        })
+    }
+
+    /// The same products for their last try. `fate` is what may have become of the one before.
+    fn once_more(self, fate: Fate) -> Self {
+        Self {
+            fate: self.fate.max(fate),
+            is_last_try: true,
+            ..self
+        }
+    }
+}
+
 impl Outgoing {
-    /// Whether one more failure in a group is one too many.
+    /// Whether one more failure in a group makes [`MAX_STRIKES`].
     fn strikes_out(&self) -> bool {
-        self.strikes.grouped.saturating_add(1) >= MOST_STRIKES
+        self.strikes.grouped.saturating_add(1) >= MAX_STRIKES
     }
 
     fn is_update(&self) -> bool {
@@ -583,7 +632,8 @@ impl Outgoing {
     }
 }
 
-/// Which products make one request. A creation is not left waiting behind hundreds of updates.
+/// Divides the products into requests, each a list of places. Batches come first, so that a new product does not wait
+/// behind hundreds of updates.
 fn jobs(outgoing: &[Outgoing], batch_size: usize) -> Vec<Vec<usize>> {
     let of = |route| {
         outgoing
@@ -595,8 +645,8 @@ fn jobs(outgoing: &[Outgoing], batch_size: usize) -> Vec<Vec<usize>> {
     let strikes = |index: usize| outgoing.get(index).map(|product| product.strikes.grouped);
     let mut together: Vec<usize> = of(Route::Batch).collect();
     together.sort_by_key(|index| strikes(*index));
-    // Those with the same strikes travel together: who joins the suspects must not keep them from
-    // being split, nor share their fate.
+    // Products with the same strikes share a batch. A product that joined suspects would keep them from being split,
+    // or would fail with them.
     together
         .chunk_by(|one, other| strikes(*one) == strikes(*other))
         .flat_map(|equals| equals.chunks(batch_size))
@@ -610,9 +660,10 @@ fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The acknowledged ones.
-fn passed(told: &Reports) -> Vec<Accepted> {
-    told.iter()
+/// The acknowledged products among them.
+fn accepted(reports: &Reports) -> Vec<Accepted> {
+    reports
+        .iter()
         .filter_map(|(index, delivery)| match delivery {
             Delivery::Acknowledged { earlier } => Some(Accepted {
                 index: *index,

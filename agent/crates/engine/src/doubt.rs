@@ -1,4 +1,4 @@
-//! Products that are sent again, because it is not known whether Digible has them as they are.
+//! Puts products in doubt: they are sent again, because it is not known whether Digible has them as they are.
 
 use shopmaster_journal::{Landing, Settled};
 use shopmaster_product::ProductId;
@@ -19,7 +19,7 @@ pub(super) async fn put_in_doubt(core: &Core, ids: Vec<ProductId>) -> Result<(),
     core.journal
         .settle(in_flight, settled.collect(), None)
         .await?;
-    // One that was refused as it was before is another one now.
+    // A product that was refused has changed since, so it is tried again.
     core.journal.retry_parked(Some(ids)).await?;
     Ok(())
 }

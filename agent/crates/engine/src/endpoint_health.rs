@@ -1,5 +1,5 @@
-//! What a run has seen of Digible: the proof that parking needs, and the signs that it is not one
-//! product's fault.
+//! How Digible's endpoints answered in a run: the proof that parking needs, and the signs that Digible is at fault and
+//! not one product.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
@@ -8,53 +8,56 @@ use std::sync::{
 
 use shopmaster_product::ProductId;
 
-/// So many refusals in a row are not about products.
+/// After this many refusals in a row, Digible may be at fault and not the products.
 const TOO_MANY_REFUSALS: u32 = 20;
 
-/// What one run has seen. Shared by requests that are under way at once.
+/// How Digible's endpoints answered in one run. Concurrent requests share it.
 #[derive(Debug, Default)]
 pub(super) struct EndpointHealth {
-    passed: AtomicBool,
+    has_proof: AtomicBool,
+    /// Refused batches in a row.
     refusals: AtomicU32,
+    /// Failed requests in a row.
     faults: AtomicU32,
-    /// Why the last one was refused.
+    /// Why the last batch was refused.
     reason: Mutex<String>,
+    /// Products that were sent as canaries, until they are taken.
     canaries: Mutex<Vec<ProductId>>,
 }
 
 impl EndpointHealth {
-    /// The batch endpoint acknowledged something.
-    pub(super) fn batch_passed(&self) {
-        self.passed.store(true, Ordering::SeqCst);
+    /// Notes that the batch endpoint acknowledged something.
+    pub(super) fn batch_accepted(&self) {
+        self.has_proof.store(true, Ordering::SeqCst);
         self.refusals.store(0, Ordering::SeqCst);
         self.faults.store(0, Ordering::SeqCst);
     }
 
-    /// The update endpoint acknowledged something: no proof for the other one.
-    pub(super) fn update_passed(&self) {
+    /// Notes that the update endpoint acknowledged something, which proves nothing about the batch endpoint.
+    pub(super) fn update_accepted(&self) {
         self.faults.store(0, Ordering::SeqCst);
     }
 
-    /// A batch was refused.
+    /// Notes that a batch was refused.
     pub(super) fn refused(&self, reason: &str) {
         reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
         self.faults.store(0, Ordering::SeqCst);
         self.refusals.fetch_add(1, Ordering::SeqCst);
-        // The session may have ended since the last one passed.
-        self.passed.store(false, Ordering::SeqCst);
+        // The session may have ended since the last acknowledgement.
+        self.has_proof.store(false, Ordering::SeqCst);
     }
 
-    /// A request failed in a way that no product is to blame for. Gives how many did in a row.
+    /// Notes that a request failed in a way that is no product's fault. Gives how many did in a row.
     pub(super) fn failed(&self) -> u32 {
         self.faults.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// This product is sent as a canary, beside those of its step.
-    pub(super) fn calls(&self, canary: ProductId) {
+    /// Notes that this product is sent as a canary, in addition to the products of the step.
+    pub(super) fn note_canary(&self, canary: ProductId) {
         self.canaries().push(canary);
     }
 
-    /// The products that were sent as canaries since this was last asked.
+    /// The products that were sent as canaries since the last call.
     pub(super) fn take_canaries(&self) -> Vec<ProductId> {
         std::mem::take(&mut *self.canaries())
     }
@@ -65,10 +68,10 @@ impl EndpointHealth {
 
     /// Whether the batch endpoint acknowledged something in this run since it last refused something.
     pub(super) fn has_proof(&self) -> bool {
-        self.passed.load(Ordering::SeqCst)
+        self.has_proof.load(Ordering::SeqCst)
     }
 
-    /// The last refusal's words, when refusals in a row are too many now.
+    /// The reason of the last refusal, if too many batches in a row were refused.
     pub(super) fn suspicion(&self) -> Option<String> {
         let is_suspicious = self.refusals.load(Ordering::SeqCst) >= TOO_MANY_REFUSALS;
         is_suspicious.then(|| {

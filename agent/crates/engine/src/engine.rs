@@ -1,4 +1,4 @@
-//! What others may do with the engine.
+//! The engine as other crates use it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -16,16 +16,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     core::{Core, LastKnown, Options},
-    look, preflight, registry,
+    preflight, registry, status,
     status_store::StatusStore,
     stop_reason::StepError,
     tasks::Tasks,
 };
 
-/// From one login that nothing answers to the next, while nothing is known of the session.
-const LOGIN_AGAIN: Duration = Duration::from_secs(60);
+/// From one login without an answer to the next, while the state of the session is unknown.
+const LOGIN_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Keeps one catalog equal at one Digible account, until it is stopped.
+/// Keeps one Digible account in sync with one catalog, until it is stopped.
 pub struct Engine {
     pub(super) core: Arc<Core>,
     pub(super) runs: registry::Registry,
@@ -33,18 +33,18 @@ pub struct Engine {
     pub(super) scheduler: Mutex<Option<Arc<tokio::sync::Notify>>>,
 }
 
-/// What adopting did.
+/// The result of taking over an installation of the old program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
     /// What was done, and what is left.
     pub adoption: Adoption,
-    /// There was something to take over: an upload is due.
+    /// There was an installation to take over, so an upload is due.
     pub was_needed: bool,
 }
 
 impl Engine {
-    /// An engine that does nothing yet. `crashed` is cancelled when one of its tasks panics: then the
-    /// process has to end.
+    /// An engine that does nothing yet. `crashed` is cancelled when one of its tasks panics; the process then has
+    /// to end.
     ///
     /// # Errors
     ///
@@ -58,9 +58,9 @@ impl Engine {
         options: Options,
         crashed: CancellationToken,
     ) -> Result<Arc<Self>, JournalError> {
-        let kept = *state.borrow();
-        let pause = kept.filter(|pause| !has_ended(*pause));
-        if pause != kept {
+        let stored = *state.borrow();
+        let pause = stored.filter(|pause| !has_ended(*pause));
+        if pause != stored {
             state.set_pause(None).await?;
         }
         let counts = journal.counts().await?;
@@ -83,8 +83,16 @@ impl Engine {
             facts.verified = verified;
             facts.session = Some(session);
         });
-        let kept = LastKnown { sent_at, shrank };
-        let core = Core::new(catalog, cloud, journal, status_store, options, state, kept);
+        let last_known = LastKnown { sent_at, shrank };
+        let core = Core::new(
+            catalog,
+            cloud,
+            journal,
+            status_store,
+            options,
+            state,
+            last_known,
+        );
         let core = Arc::new(core);
         let tasks = Tasks::new(crashed);
         let runs = registry::Registry::new(Arc::clone(&core), tasks.clone());
@@ -97,7 +105,7 @@ impl Engine {
         }))
     }
 
-    /// Stops everything: what is under way is recorded first.
+    /// Stops all runs and tasks, after the results of pending requests are recorded.
     pub async fn stop(&self) {
         self.core.stop.cancel();
         self.tasks.ended().await;
@@ -113,21 +121,21 @@ impl Engine {
         self.core.catalog.as_ref()
     }
 
-    /// Whether the table is walked and compared, so that nothing of ours belongs into the database.
+    /// Whether changes are found by walking the table, so that nothing of shopMaster belongs in the shop's database.
     pub fn scans(&self) -> bool {
         self.core.scans()
     }
 
-    /// Parked and removed products.
+    /// The journal, for parked and removed products.
     pub fn journal(&self) -> &Journal {
         &self.core.journal
     }
 
-    /// Pauses sending, also over a restart.
+    /// Pauses sending. The pause survives a restart.
     ///
     /// # Errors
     ///
-    /// When it cannot be kept.
+    /// When the pause cannot be stored.
     pub async fn pause(&self, pause: Pause) -> Result<(), JournalError> {
         self.set_pause(Some(pause)).await
     }
@@ -136,7 +144,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When that cannot be kept.
+    /// When the end of the pause cannot be stored.
     pub async fn resume(&self) -> Result<(), JournalError> {
         self.set_pause(None).await
     }
@@ -148,14 +156,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Asks the database and the journal how things are, and tells people.
+    /// Asks the database and the journal how they are, and shows the answer.
     pub async fn refresh(&self) {
-        if let Err(error) = look::refresh(&self.core).await {
+        if let Err(error) = status::refresh(&self.core).await {
             self.core.note_failure(&error);
         }
     }
 
-    /// The preflight. Where the table is walked, nothing is said of what only capture needs.
+    /// The preflight. Where the table is walked, checks that only capture needs do not count.
     ///
     /// # Errors
     ///
@@ -168,8 +176,8 @@ impl Engine {
         })
     }
 
-    /// Installs or mends capture, with what somebody agreed to. What changed before it was installed is not
-    /// captured, so that an upload is due. False when everything was already as planned.
+    /// Installs or repairs capture, with the risks that the user agreed to. Changes before that were not captured, so
+    /// an upload is due. False when everything was already as planned.
     ///
     /// # Errors
     ///
@@ -182,11 +190,11 @@ impl Engine {
         let core = &self.core;
         core.catalog.claim().await?;
         let status = core.catalog.capture().await?;
-        // What works has missed nothing, and another text of it is put in its place in one piece.
+        // Capture that works has missed nothing, and its text is replaced atomically.
         let misses = !status.works();
         let noted = misses && self.can_be_captured(&status, agreed).await?;
         if noted {
-            // First, so that it is not forgotten when the agent ends in between.
+            // Noted before installing, so that it is not lost when the agent stops in between.
             core.journal.need_upload().await?;
         }
         let changed = core.catalog.install_with(agreed).await?;
@@ -200,8 +208,8 @@ impl Engine {
         Ok(changed)
     }
 
-    /// Whether installing would pass the preflight. What it refuses changes nothing, and nothing may be
-    /// written down for it.
+    /// Whether installing would pass the preflight. An installation that it refuses changes nothing, so nothing may
+    /// be noted for it.
     async fn can_be_captured(
         &self,
         status: &CaptureStatus,
@@ -217,7 +225,7 @@ impl Engine {
         Ok(!checks.iter().any(is_fatal))
     }
 
-    /// Removes capture. False when nothing of ours was there.
+    /// Removes capture. False when nothing of shopMaster was in the database.
     ///
     /// # Errors
     ///
@@ -226,7 +234,7 @@ impl Engine {
         self.core.catalog.claim().await?;
         let changed = self.core.catalog.remove().await?;
         if changed {
-            // Who walks the table misses nothing by it.
+            // A scan of the table misses nothing without capture.
             if !self.core.scans() {
                 self.core.journal.need_upload().await?;
             }
@@ -236,25 +244,25 @@ impl Engine {
         Ok(changed)
     }
 
-    /// Takes over an installation of the old program. What that one never sent, or sent and Digible
-    /// lost, nobody knows, so that an upload is due.
+    /// Takes over an installation of the old program. It is unknown what that program never sent, and what Digible
+    /// lost of what it sent, so an upload is due.
     ///
     /// # Errors
     ///
-    /// When this kind of database has none, or the database or the journal fails. It can be called
-    /// again. [`CatalogError::ScanChosen`] in scan mode.
+    /// When the old program did not support this kind of database, or the database or the journal fails;
+    /// [`CatalogError::ScanChosen`] in scan mode. It can be called again after an error.
     pub async fn adopt(&self, agreed: InstallOptions) -> Result<Adopted, StepError> {
         let core = &self.core;
         core.catalog.claim().await?;
         let was_needed = core.catalog.adoption().await?.is_needed;
         if was_needed && core.options.scan {
-            // It ends with capture in the old program's place.
+            // Taking over ends with capture in the old program's place.
             return Err(CatalogError::ScanChosen.into());
         }
         let status = core.catalog.capture().await?;
         let noted = was_needed && self.can_be_captured(&status, agreed).await?;
         if noted {
-            // First, so that it is not forgotten when the agent ends in between.
+            // Noted before taking over, so that it is not lost when the agent stops in between.
             core.journal.need_upload().await?;
         }
         let adoption = core.catalog.adopt_with(agreed).await?;
@@ -274,11 +282,11 @@ impl Engine {
         })
     }
 
-    /// Logs in to Digible, whatever the state of the session, and tells people what came of it.
+    /// Logs in to Digible, whatever the state of the session, and shows the result.
     ///
     /// # Errors
     ///
-    /// What is wrong, for people.
+    /// What is wrong and what to do about it, as it is shown to the user.
     pub async fn log_in(&self) -> Result<(), Trouble> {
         let answer = self.core.cloud.log_in().await;
         if answer == Answer::Acknowledged {
@@ -297,8 +305,8 @@ impl Engine {
         }))
     }
 
-    /// Logs in beside everything else when nothing is known of the session, so that a wrong password
-    /// shows at once and not with the next change. Where nothing answers, it asks again each minute.
+    /// Logs in while other tasks run, if the state of the session is unknown: a wrong password then shows at once, and
+    /// not only with the next change. Without an answer, it tries again every minute.
     pub fn log_in_soon(self: &Arc<Self>) {
         let engine = Arc::clone(self);
         self.tasks.spawn("log in to Digible", async move {
@@ -306,7 +314,9 @@ impl Engine {
             stop.run_until_cancelled(async {
                 while engine.core.cloud.session().state == SessionState::Unknown {
                     match engine.log_in().await {
-                        Err(trouble) if !trouble.lasting => tokio::time::sleep(LOGIN_AGAIN).await,
+                        Err(trouble) if !trouble.lasting => {
+                            tokio::time::sleep(LOGIN_RETRY_INTERVAL).await;
+                        }
                         _ => break,
                     }
                 }
@@ -315,7 +325,8 @@ impl Engine {
         });
     }
 
-    /// Tries parked products again with the next sync, which starts now when it may.
+    /// Lets the next sync send parked products again, and starts that sync now if it may start. `ids`: none for all
+    /// that are not dismissed. Gives how many they are.
     ///
     /// # Errors
     ///
@@ -330,7 +341,7 @@ impl Engine {
         Ok(count)
     }
 
-    /// Lets the scheduler look again now, and try.
+    /// Wakes the scheduler, and lets the next try start without its wait.
     fn wake(&self) {
         self.core.may_try_now();
         let scheduler = self

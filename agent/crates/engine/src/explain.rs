@@ -1,4 +1,4 @@
-//! All that is known of one product, from the shop's row to the last acknowledgement.
+//! Everything known about one product, from the shop's row to the last acknowledgement.
 
 use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_catalog::{Change, Lookup};
@@ -8,58 +8,58 @@ use shopmaster_product::{ProductId, Row};
 
 use super::{engine::Engine, stop_reason::StepError};
 
-/// All that is known of one product.
+/// Everything known about one product.
 #[derive(Debug)]
 pub struct Explained {
-    /// In the row's own spelling, or as asked.
+    /// As its row spells it, or as the user did.
     pub id: ProductId,
-    /// The one word.
+    /// Its state in one word.
     pub state: ProductState,
-    /// One or two sentences.
+    /// Its state in one or two sentences.
     pub text: String,
-    /// The shop's row.
+    /// The shop's row; none when there is none, or another program keeps it locked.
     pub row: Option<Row>,
-    /// Pending, oldest first.
+    /// Pending changes, oldest first.
     pub changes: Vec<Change>,
-    /// Of the body that the row makes now.
+    /// The digest of the body that the row makes now.
     pub current: Option<Digest>,
-    /// What the journal knows.
+    /// What the journal knows about it.
     pub known: Known,
     /// Why it is parked.
     pub parked: Option<Parked>,
-    /// Since when it is removed.
+    /// Since when it is listed as gone from the shop.
     pub removed: Option<Removed>,
-    /// When it is tried again.
+    /// When it is tried again, if it waits for that.
     pub retry_at: Option<Timestamp>,
-    /// As of when every product was last compared, this one too.
+    /// As of when all products were last compared.
     pub compared_at: Option<Timestamp>,
-    /// A verify has found that much differs, and waits for a yes.
+    /// A verify has found that much differs, and waits for the user's answer.
     is_asked_about: bool,
 }
 
-/// The one word for a product.
+/// The state of a product in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProductState {
-    /// Neither the shop nor the journal knows it.
+    /// It is neither in the shop nor in the journal.
     Unknown,
     /// Digible has what the shop has.
     Equal,
     /// It waits to be sent.
     Pending,
-    /// Its answer is not recorded.
+    /// Digible may not have it as it is in the shop, because an answer is missing or an earlier request may still land.
     InDoubt,
-    /// Digible, or we, refuse it.
+    /// Digible refuses it, or it cannot be sent as it is.
     Parked,
-    /// Gone from the shop, may be at Digible.
+    /// It is gone from the shop, and may be at Digible.
     Removed,
-    /// In the shop, never sent, no change captured.
+    /// It is in the shop, but was never sent, and no change was captured for it.
     NeverSent,
-    /// Differs from what Digible acknowledged, no change captured.
+    /// It differs from what Digible acknowledged, and no change was captured for it.
     Different,
 }
 
 impl Engine {
-    /// Explains the product that a person names. A number is tried as text first, then as a number.
+    /// Explains the product that the user names. A number is looked up as text first, then as a number.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Engine {
                 Lookup::Gone | Lookup::Locked => None,
             });
         let (id, row, changes) = match found {
-            // The old spelling of a key is a product of its own: neither row nor changes are its.
+            // The old spelling of a key is a product of its own, so this row and its changes do not belong to it.
             Some((key, row)) if row.id != key && self.is_removed(&key).await? => {
                 (key, None, Vec::new())
             }
@@ -127,7 +127,7 @@ impl Engine {
         Ok(explained)
     }
 
-    /// The ids that a person's text may mean.
+    /// The ids that the user's text may mean.
     #[must_use]
     pub fn meanings(text: &str) -> Vec<ProductId> {
         let number = text.parse().ok().map(ProductId::Integer);
@@ -156,7 +156,7 @@ impl Engine {
         Ok(self.core.journal.removed(id.clone()).await?.is_some())
     }
 
-    /// The meaning that the journal knows, else the first.
+    /// The meaning that the journal knows, or otherwise the first one.
     async fn remembered(&self, meanings: Vec<ProductId>) -> Result<ProductId, StepError> {
         let known = self.core.journal.known(meanings.clone()).await?;
         let remembered = meanings
@@ -170,7 +170,7 @@ impl Engine {
     }
 }
 
-/// What only a walk over the table finds.
+/// The states that only a walk over the table ends; none for the others.
 fn judge_scanned(explained: &Explained) -> Option<(ProductState, String)> {
     let Explained {
         row,
@@ -219,6 +219,7 @@ fn doubtful(explained: &Explained) -> String {
     format!("{what} until {until}; {then}")
 }
 
+/// The state of a product, and what it means. The order of the questions decides between states that overlap.
 fn judge(explained: &Explained) -> (ProductState, String) {
     let Explained {
         row,
@@ -227,7 +228,6 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         known,
         parked,
         removed,
-        retry_at,
         ..
     } = explained;
     if let Some(parked) = parked
@@ -243,21 +243,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         );
     }
     if !changes.is_empty() {
-        let waiting = if retry_at.is_some() {
-            "It failed; shopMaster retries automatically"
-        } else {
-            "It will be sent with the next sync"
-        };
-        let what = if row.is_some() {
-            "changed"
-        } else {
-            "was deleted"
-        };
-        let text = format!(
-            "It {what} in the shop and Digible does not know yet; {}",
-            shopmaster_view::lower_first(waiting)
-        );
-        return (ProductState::Pending, text);
+        return (ProductState::Pending, pending(explained));
     }
     if removed.is_some() && row.is_none() {
         let text = "It is no longer in the shop and may still be at Digible: remove it there, then run `shopmasterctl removed forget`";
@@ -300,7 +286,23 @@ fn judge(explained: &Explained) -> (ProductState, String) {
     }
 }
 
-/// How a product comes to be compared and sent.
+/// What changed, and when it is sent.
+fn pending(explained: &Explained) -> String {
+    let waiting = match explained.retry_at {
+        Some(_) => "It failed; shopMaster retries automatically",
+        None => "It will be sent with the next sync",
+    };
+    let what = match explained.row {
+        Some(_) => "changed",
+        None => "was deleted",
+    };
+    format!(
+        "It {what} in the shop and Digible does not know yet; {}",
+        shopmaster_view::lower_first(waiting)
+    )
+}
+
+/// What to do so that the product is compared and sent.
 fn compare(explained: &Explained) -> &'static str {
     match explained.is_asked_about {
         true => {

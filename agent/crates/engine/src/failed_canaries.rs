@@ -7,10 +7,10 @@ use std::{
 
 use shopmaster_product::ProductId;
 
-/// So many that did not pass are remembered.
-const MOST_REMEMBERED: usize = 60;
+/// How many are remembered; the oldest is forgotten first.
+const MAX_REMEMBERED: usize = 60;
 
-/// Canaries that did not pass: others are asked before them.
+/// Canaries that Digible did not accept. Others are tried before them.
 #[derive(Debug, Default)]
 pub(super) struct FailedCanaries(Mutex<VecDeque<ProductId>>);
 
@@ -19,7 +19,7 @@ impl FailedCanaries {
         let mut failed = self.lock();
         failed.retain(|other| other != id);
         failed.push_back(id.clone());
-        if failed.len() > MOST_REMEMBERED {
+        if failed.len() > MAX_REMEMBERED {
             failed.pop_front();
         }
     }

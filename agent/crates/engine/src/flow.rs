@@ -1,11 +1,11 @@
-//! How much is asked of Digible: how many requests at once, and when the next one after a failure.
+//! Limits the load on Digible: how many requests are sent at once, and when to try again after a failure.
 //!
-//! The number of requests at once starts low, rises while answers are good and fast, and falls when Digible
-//! says that it is too much, fails, or does not answer. It is kept from step to step and from run to run.
+//! The number of requests at once starts low, rises while answers are good and fast, and falls when Digible says that
+//! it is too much, fails, or does not answer. It is kept from step to step and from run to run.
 //!
-//! A circuit breaker is around it. It opens when a step was stopped by Digible. Then nothing is sent until the
-//! time of the next try, which is one request, whoever sends it: if it fails, the next wait is longer, and if
-//! Digible acknowledges something, the breaker closes, and the number of requests rises again from one.
+//! A circuit breaker surrounds it. It opens when Digible stopped a step. From then on nothing is sent until the time of
+//! the next try, which is one request of any run. If that fails, the next wait is longer. If Digible acknowledges
+//! something, the breaker closes, and the number of requests rises again from one.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -17,85 +17,88 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{backoff, stop_reason::StopReason};
 
-/// So many requests at once to begin with, or half of the most where that is less: the most is then reached
-/// after one round of good answers by default.
-const START: usize = 4;
-/// An answer within this time is fast, whatever the best one took: below it, times differ by chance, and by
-/// how many products a request holds.
-const FAST: Duration = Duration::from_millis(100);
-/// Beyond that, an answer is fast within so many times the best time. One that takes longer has probably
-/// waited behind other requests, perhaps our own, and more of them would only wait longer.
-const SLOW: u32 = 2;
-/// The best time follows answers that take longer by this part of the difference, so that a Digible that is
-/// slower for good counts as usual after some ten answers.
-const FOLLOWS: u32 = 16;
+/// Requests at once to begin with, or half of the maximum if that is less. With the default settings, one round of good
+/// answers then reaches the maximum.
+const INITIAL_LIMIT: usize = 4;
+/// An answer within this time is fast, whatever the best time is. Shorter times differ by chance, and with the number
+/// of products in a request.
+const ALWAYS_FAST: Duration = Duration::from_millis(100);
+/// Otherwise, an answer is fast within this many times the best time. An answer that takes longer has probably waited
+/// behind other requests, perhaps of this agent, and more of them would only wait longer.
+const SLOW_FACTOR: u32 = 2;
+/// The best time rises by one part in this many of the difference to a slower answer, so that a permanently slower
+/// Digible counts as usual after about ten answers.
+const BEST_TIME_SMOOTHING: u32 = 16;
 
-/// How much is asked of Digible.
+/// How much may be sent to Digible now.
 #[derive(Debug)]
 pub(super) struct Flow {
-    /// Never more requests at once.
+    /// The maximum of requests at once.
     most: usize,
-    known: Mutex<Known>,
-    /// The next try may be earlier than it was, or the breaker has closed.
+    pacing: Mutex<Pacing>,
+    /// Wakes waiting runs: the next try may be earlier than before, or the breaker has closed.
     eased: Notify,
 }
 
-/// When a request was sent.
+/// When a request was sent, and how often the limit had fallen by then.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sent {
+pub(super) struct RequestStart {
     at: Instant,
     falls: u64,
 }
 
+/// What earlier answers have shown.
 #[derive(Debug)]
-struct Known {
-    /// Requests at once.
+struct Pacing {
+    /// How many requests may be sent at once.
     limit: usize,
-    /// Below this, each good answer raises the limit by one, which doubles it in a round. From here on, a
-    /// whole round does: the last fall was not far above.
+    /// Below this, each good answer raises the limit by one, which doubles it in a round. From here on it takes a whole
+    /// round, because the limit last fell not far above.
     steep: usize,
-    /// Good answers of the round.
+    /// Good answers in this round.
     good: usize,
-    /// The limit when an answer was last good.
+    /// The limit at the last good answer.
     proven: usize,
-    /// How often the limit fell. An answer to a request that was sent before the last fall tells nothing new.
+    /// How often the limit has fallen. Answers to requests that were sent before the last fall say nothing new.
     falls: u64,
-    /// It fell because Digible had too much to do, as far as that can be told, and has not reached the most
+    /// The limit fell because Digible had too much to do, as far as that can be known, and has not reached the maximum
     /// since.
     is_slowed: bool,
+    /// The best time of an answer, slowly following slower ones.
     best: Option<Duration>,
     open: Option<Open>,
 }
 
-/// The breaker is open.
+/// The open circuit breaker.
 #[derive(Debug)]
 struct Open {
-    /// Why.
+    /// Why Digible stopped the last step.
     stop_reason: StopReason,
-    /// Tries in a row that failed.
+    /// How many tries in a row have failed.
     failures: u32,
-    /// The time of the next one.
+    /// The time of the next try.
     next: Instant,
 }
 
-/// What an answer says of how much may be asked.
+/// What an answer says about how much may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
+enum LoadSignal {
+    /// Digible accepted the request, or some of its products.
     Good,
-    /// Too much, an error, or no answer.
+    /// Digible had too much to do, failed, or did not answer.
     Bad,
-    /// Digible works, and does not want just this.
+    /// Digible works, but refuses this request.
     Neither,
 }
 
 impl Flow {
-    /// Nothing was sent yet.
+    /// Nothing was sent yet. `most`: the maximum of requests at once.
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        let start = START.min(most.div_ceil(2));
+        let start = INITIAL_LIMIT.min(most.div_ceil(2));
         Self {
             most,
-            known: Mutex::new(Known {
+            pacing: Mutex::new(Pacing {
                 limit: start,
                 steep: most,
                 good: 0,
@@ -109,47 +112,52 @@ impl Flow {
         }
     }
 
-    /// How many requests may be under way at once: one while the breaker is open.
+    /// How many requests may be sent at once: one while the breaker is open.
     pub(super) fn limit(&self) -> usize {
-        let known = self.known();
-        match known.open {
+        let pacing = self.pacing();
+        match pacing.open {
             Some(_) => 1,
-            None => known.limit,
+            None => pacing.limit,
         }
     }
 
-    /// How many requests were under way at once when Digible last worked. That many may fail together, and
-    /// waiting for more of them, one after the other, would tell no more.
+    /// How many requests were sent at once when Digible last worked. That many may fail together, and waiting for more
+    /// failures, one after the other, would show nothing new.
     pub(super) fn proven(&self) -> usize {
-        self.known().proven.max(START.min(self.most))
+        self.pacing().proven.max(INITIAL_LIMIT.min(self.most))
     }
 
     /// The limit, while it is lower than it could be because of answers.
     pub(super) fn slowed(&self) -> Option<usize> {
-        let known = self.known();
-        (known.is_slowed && known.open.is_none()).then_some(known.limit)
+        let pacing = self.pacing();
+        (pacing.is_slowed && pacing.open.is_none()).then_some(pacing.limit)
     }
 
-    /// What people are told of it.
+    /// What status shows: a lowered limit, and the time of the next try.
     pub(super) fn shown(&self) -> (Option<usize>, Option<Instant>) {
-        let next = self.known().open.as_ref().map(|open| open.next);
+        let next = self.pacing().open.as_ref().map(|open| open.next);
         (self.slowed(), next)
     }
 
-    /// A request is sent.
-    pub(super) fn sent(&self) -> Sent {
-        Sent {
+    /// Notes that a request is sent.
+    pub(super) fn sent(&self) -> RequestStart {
+        RequestStart {
             at: Instant::now(),
-            falls: self.known().falls,
+            falls: self.pacing().falls,
         }
     }
 
-    /// It was answered, or given up.
-    pub(super) fn answered(&self, sent: Sent, answer: &Answer) {
+    /// Notes that it was answered, or given up.
+    pub(super) fn answered(&self, sent: RequestStart, answer: &Answer) {
         let was_open = {
-            let mut known = self.known();
-            let was_open = known.open.is_some();
-            known.answered(sent.falls, sent.at.elapsed(), Sign::of(answer), self.most);
+            let mut pacing = self.pacing();
+            let was_open = pacing.open.is_some();
+            pacing.answered(
+                sent.falls,
+                sent.at.elapsed(),
+                LoadSignal::of(answer),
+                self.most,
+            );
             was_open
         };
         if was_open && !self.is_open() {
@@ -157,55 +165,55 @@ impl Flow {
         }
     }
 
-    /// A step was stopped by Digible.
+    /// Opens the breaker, because Digible stopped a step.
     pub(super) fn open(&self, stop_reason: &StopReason) {
         let now = Instant::now();
-        let mut known = self.known();
-        let before = known.open.as_ref().map_or(0, |open| open.failures);
+        let mut pacing = self.pacing();
+        let before = pacing.open.as_ref().map_or(0, |open| open.failures);
         let (failures, wait) = match stop_reason {
-            // It said when: that is no failure.
+            // Digible said when to try again, so this does not count as a failure.
             StopReason::Hold { wait, .. } => (before, *wait),
-            _ => (before + 1, backoff::next_try(before + 1)),
+            _ => (before + 1, backoff::next_try_delay(before + 1)),
         };
-        known.fall(1);
-        known.is_slowed = matches!(stop_reason, StopReason::Hold { .. });
-        known.open = Some(Open {
+        pacing.fall(1);
+        pacing.is_slowed = matches!(stop_reason, StopReason::Hold { .. });
+        pacing.open = Some(Open {
             stop_reason: stop_reason.clone(),
             failures,
             next: now + wait,
         });
     }
 
-    /// Whether one request at a time asks if Digible works again.
+    /// Whether the breaker is open: one request at a time tries whether Digible works again.
     pub(super) fn is_open(&self) -> bool {
-        self.known().open.is_some()
+        self.pacing().open.is_some()
     }
 
-    /// The time of the next try; none when something may be sent now.
+    /// The time of the next try; none when requests may be sent now.
     pub(super) fn next_try(&self) -> Option<Instant> {
-        let next = self.known().open.as_ref()?.next;
+        let next = self.pacing().open.as_ref()?.next;
         (next > Instant::now()).then_some(next)
     }
 
-    /// Why nothing may be sent before the next try; none when something may be sent now.
+    /// Why nothing may be sent before the next try; none when requests may be sent now.
     pub(super) fn stop_reason(&self) -> Option<StopReason> {
         let left = self.next_try()?.checked_duration_since(Instant::now())?;
-        let mut stop_reason = self.known().open.as_ref()?.stop_reason.clone();
+        let mut stop_reason = self.pacing().open.as_ref()?.stop_reason.clone();
         if let StopReason::Hold { wait, .. } = &mut stop_reason {
             *wait = left;
         }
         Some(stop_reason)
     }
 
-    /// A person asks for it, or there are signs that Digible is back: the next try need not wait.
+    /// Lets the next try start now: the user asked for it, or there are signs that Digible is available again.
     pub(super) fn may_try_now(&self) {
-        if let Some(open) = &mut self.known().open {
+        if let Some(open) = &mut self.pacing().open {
             open.next = Instant::now();
         }
         self.eased.notify_waiters();
     }
 
-    /// Waits until something may be sent.
+    /// Waits until requests may be sent.
     pub(super) async fn ready(&self) {
         loop {
             let eased = self.eased.notified();
@@ -219,30 +227,31 @@ impl Flow {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pacing(&self) -> MutexGuard<'_, Pacing> {
+        self.pacing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
-    /// `falls`: how often the limit had fallen when the request was sent.
-    fn answered(&mut self, falls: u64, took: Duration, sign: Sign, most: usize) {
+impl Pacing {
+    /// Learns from an answer. `falls`: how often the limit had fallen when the request was sent; `most`: the maximum.
+    fn answered(&mut self, falls: u64, took: Duration, sign: LoadSignal, most: usize) {
         match sign {
-            Sign::Good => {
+            LoadSignal::Good => {
                 self.open = None;
                 self.proven = self.limit;
                 if self.is_fast(took) && falls == self.falls {
                     self.rise(most);
                 }
             }
-            Sign::Bad if falls == self.falls => {
+            LoadSignal::Bad if falls == self.falls => {
                 self.fall(self.limit / 2);
                 self.is_slowed = true;
             }
-            Sign::Bad | Sign::Neither => {}
+            LoadSignal::Bad | LoadSignal::Neither => {}
         }
     }
 
+    /// Counts a good answer, and raises the limit by one, up to `most`, if it is time.
     fn rise(&mut self, most: usize) {
         self.good += 1;
         if self.limit < self.steep || self.good >= self.limit {
@@ -252,6 +261,7 @@ impl Known {
         self.is_slowed &= self.limit < most;
     }
 
+    /// Lowers the limit.
     fn fall(&mut self, limit: usize) {
         self.limit = limit.max(1);
         self.steep = self.limit;
@@ -259,18 +269,18 @@ impl Known {
         self.falls += 1;
     }
 
-    /// Whether an answer was as quick as answers are, and notes how quick it was.
+    /// Notes how long an answer took, and gives whether that was fast.
     fn is_fast(&mut self, took: Duration) -> bool {
         let best = self.best.unwrap_or(took);
         self.best = Some(match took.checked_sub(best) {
-            Some(longer) => best + longer / FOLLOWS,
+            Some(longer) => best + longer / BEST_TIME_SMOOTHING,
             None => took,
         });
-        took <= FAST.max(best * SLOW)
+        took <= ALWAYS_FAST.max(best * SLOW_FACTOR)
     }
 }
 
-impl Sign {
+impl LoadSignal {
     fn of(answer: &Answer) -> Self {
         match answer {
             Answer::Acknowledged | Answer::Partly { .. } => Self::Good,
@@ -293,17 +303,17 @@ mod tests {
     /// The limit after each sign: good and fast, slow, bad, bad though sent before the last fall, neither.
     fn limits(flow: &Flow, signs: &str) -> Vec<usize> {
         let limit_after = |letter| {
-            let mut known = flow.known();
-            let before = known.falls.saturating_sub(1);
+            let mut pacing = flow.pacing();
+            let before = pacing.falls.saturating_sub(1);
             let (falls, took, sign) = match letter {
-                'g' => (known.falls, QUICK, Sign::Good),
-                's' => (known.falls, FAST * 2, Sign::Good),
-                'b' => (known.falls, QUICK, Sign::Bad),
-                'o' => (before, QUICK, Sign::Bad),
-                _ => (known.falls, QUICK, Sign::Neither),
+                'g' => (pacing.falls, QUICK, LoadSignal::Good),
+                's' => (pacing.falls, ALWAYS_FAST * 2, LoadSignal::Good),
+                'b' => (pacing.falls, QUICK, LoadSignal::Bad),
+                'o' => (before, QUICK, LoadSignal::Bad),
+                _ => (pacing.falls, QUICK, LoadSignal::Neither),
             };
-            known.answered(falls, took, sign, flow.most);
-            known.limit
+            pacing.answered(falls, took, sign, flow.most);
+            pacing.limit
         };
         signs.chars().map(limit_after).collect()
     }
@@ -318,9 +328,9 @@ mod tests {
             (1, 1, "gbgb", vec![1, 1, 1, 1]),
             // Slow answers, and those that say nothing of how much it is, leave it.
             (8, 4, "gs-s-g", vec![5, 5, 5, 5, 5, 6]),
-            // It halves once for requests that were under way at once, and never ends.
+            // It halves once for requests that were sent at once, and never reaches zero.
             (8, 4, "bobbb", vec![2, 2, 1, 1, 1]),
-            // Behind a fall, a whole round raises it by one.
+            // After a fall, a whole round raises it by one.
             (8, 4, "bggggg", vec![2, 2, 3, 3, 3, 4]),
         ] {
             let flow = Flow::new(most);
@@ -392,7 +402,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_must_wait_is_told_why_and_how_long() {
+    async fn a_stop_reason_says_why_and_how_long_to_wait() {
         let flow = Flow::new(8);
         assert_eq!(flow.stop_reason(), None);
         flow.open(&away());

@@ -1,4 +1,4 @@
-//! What a verify has found while it walks the table and sends nothing.
+//! What a verify finds while it walks the table and sends nothing.
 
 use std::collections::HashSet;
 
@@ -6,31 +6,32 @@ use shopmaster_product::ProductId;
 
 use super::{core::Core, seen_set::SeenSet, stop_reason::StepError};
 
-/// So many may differ in a small shop before somebody is asked, whatever their share.
-const FEW: u64 = 5;
-/// So many are remembered of a small shop.
-const LOT: usize = 1_000;
+/// Up to this many products may differ without a question, whatever their share of a small shop.
+const ALWAYS_SENT: u64 = 5;
+/// At least this many products are remembered, however small the shop is.
+const MIN_REMEMBERED: usize = 1_000;
 
-/// What walking the table without sending has found.
+/// What a walk has found that sends nothing.
 #[derive(Debug, Default)]
 pub(super) struct Inspection {
+    /// Which products the table has.
     pub(super) seen: SeenSet,
-    /// The first of those that differ, at most `most`.
+    /// The first products that differ, at most `most`.
     pub(super) differing: Vec<ProductId>,
-    /// How many differ.
+    /// How many products differ.
     pub(super) count: u64,
-    /// So many are remembered; none when they are put in doubt as they are found.
+    /// How many are remembered; none when they are put in doubt as they are found.
     most: Option<usize>,
-    /// Changes are captured, so that one that waits explains what differs.
+    /// Changes are captured, so a waiting change explains why a product differs.
     is_captured: bool,
-    /// In percent.
+    /// The part of the shop, in percent, that may differ without a question.
     limit: u64,
-    /// An earlier verify has asked, and nobody has answered.
+    /// An earlier verify has asked, and the user has not answered.
     has_question: bool,
 }
 
 impl Inspection {
-    /// Of a shop of about so many products. More of them than `limit`, in percent, are asked about.
+    /// For a shop of about so many `products`. If more than `limit` percent of them differ, the verify asks.
     pub(super) fn new(
         products: u64,
         is_captured: bool,
@@ -38,10 +39,10 @@ impl Inspection {
         is_confirmed: bool,
         has_question: bool,
     ) -> Self {
-        // The number of products is known roughly, and it is the walk that tells it in the end.
+        // The number is rough and the walk gives the exact one, so twice the limit is remembered.
         let most = usize::try_from(products * limit / 50)
             .unwrap_or(usize::MAX)
-            .max(LOT);
+            .max(MIN_REMEMBERED);
         let asks = !is_confirmed && limit < 100;
         Self {
             seen: SeenSet::default(),
@@ -54,12 +55,12 @@ impl Inspection {
         }
     }
 
-    /// Whether what differs is put in doubt as it is found: then nobody has to be asked.
+    /// Whether what differs is put in doubt as it is found, because there will be no question.
     pub(super) fn queues_at_once(&self) -> bool {
         self.most.is_none()
     }
 
-    /// Notes a page, and those of it that differ.
+    /// Notes the products of a page, and which of them differ.
     pub(super) fn add<'a>(
         &mut self,
         ids: impl IntoIterator<Item = &'a ProductId>,
@@ -73,7 +74,7 @@ impl Inspection {
         self.differing.extend(differing.into_iter().take(room));
     }
 
-    /// Those of which no change waits, and how many the others are: a sync sends them.
+    /// The products for which no change waits, and the number of the others, which a sync will send.
     pub(super) async fn without_changes(
         &self,
         core: &Core,
@@ -82,26 +83,26 @@ impl Inspection {
         if !self.is_captured || differing.is_empty() {
             return Ok((differing, 0));
         }
-        // The database compares keys otherwise than we do: case at most is what tells two spellings apart.
+        // The database may ignore case when it compares keys, so case is ignored here, too.
         let folded = |id: &ProductId| id.to_string().to_lowercase();
         let changes = core.catalog.changes_of(&differing).await?;
-        let told: HashSet<_> = changes.iter().map(|it| folded(&it.identity.key)).collect();
+        let changed: HashSet<_> = changes.iter().map(|it| folded(&it.identity.key)).collect();
         let all = differing.len();
-        let untold: Vec<_> = differing
+        let without_change: Vec<_> = differing
             .into_iter()
-            .filter(|id| !told.contains(&folded(id)))
+            .filter(|id| !changed.contains(&folded(id)))
             .collect();
-        let waiting = (all - untold.len()) as u64;
-        Ok((untold, waiting))
+        let waiting = (all - without_change.len()) as u64;
+        Ok((without_change, waiting))
     }
 
-    /// Whether more differ than are sent without a question.
+    /// Whether more products differ than are sent without a question.
     pub(super) fn is_doubtful(&self) -> bool {
-        // A question stays one, however much of it is sent by and by.
-        let few = match self.has_question {
+        // A question stays open until it is answered, even if syncs send what differs one by one.
+        let limit = match self.has_question {
             true => 0,
-            false => (self.seen.count() * self.limit / 100).max(FEW),
+            false => (self.seen.count() * self.limit / 100).max(ALWAYS_SENT),
         };
-        self.most.is_some() && (self.count > few || self.count > self.differing.len() as u64)
+        self.most.is_some() && (self.count > limit || self.count > self.differing.len() as u64)
     }
 }

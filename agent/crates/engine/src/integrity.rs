@@ -6,11 +6,11 @@ use shopmaster_journal::{Integrity, JournalError};
 
 use super::engine::Engine;
 
-/// For programs, as the names of the catalog's checks.
-const NAME: &str = "journal.integrity";
+/// The name of the check for programs, in the form that the catalog's checks have.
+const CHECK_NAME: &str = "journal.integrity";
 
 impl Engine {
-    /// Whether the journal holds what was written. Sending goes on meanwhile.
+    /// Checks whether the journal holds what was written to it. Sending continues meanwhile.
     pub async fn check_journal(&self) -> Check {
         check(self.journal().check_integrity().await)
     }
@@ -20,7 +20,7 @@ fn check(found: Result<Integrity, JournalError>) -> Check {
     match found {
         Ok(Integrity::Sound { bytes }) => {
             let text = format!("the journal is sound ({})", megabytes(bytes));
-            Check::new(NAME, Verdict::Ok, text, String::new())
+            Check::new(CHECK_NAME, Verdict::Ok, text, String::new())
         }
         Ok(Integrity::Doubtful(reason)) => failed(
             "JOURNAL_DAMAGED",
@@ -39,11 +39,11 @@ fn check(found: Result<Integrity, JournalError>) -> Check {
 fn failed(code: &'static str, text: String, remedy: &str) -> Check {
     Check {
         code,
-        ..Check::new(NAME, Verdict::Failed, text, remedy.to_owned())
+        ..Check::new(CHECK_NAME, Verdict::Failed, text, remedy.to_owned())
     }
 }
 
-/// `0.3 MB`: people think of disks in millions.
+/// `0.3 MB`, with 1 MB = 1,000,000 bytes, as disks are labeled.
 fn megabytes(bytes: u64) -> String {
     let tenths = bytes.div_ceil(100_000);
     format!("{}.{} MB", tenths / 10, tenths % 10)
@@ -79,18 +79,18 @@ mod tests {
                 "Restart the agent, then run `shopmasterctl upload`",
             ),
         ] {
-            let told = check(found);
-            assert_eq!((told.name, told.verdict), (NAME, Verdict::Failed));
-            assert_eq!((told.code, told.text.as_str()), (code, text));
-            assert!(told.remedy.contains(remedy), "{told:?}");
+            let result = check(found);
+            assert_eq!((result.name, result.verdict), (CHECK_NAME, Verdict::Failed));
+            assert_eq!((result.code, result.text.as_str()), (code, text));
+            assert!(result.remedy.contains(remedy), "{result:?}");
         }
     }
 
     #[test]
-    fn a_sound_one_is_told_with_its_size() {
-        let told = check(Ok(Integrity::Sound { bytes: 62_177_280 }));
-        assert_eq!(told.verdict, Verdict::Ok);
-        assert_eq!(told.text, "the journal is sound (62.2 MB)");
-        assert_eq!(told.remedy, "");
+    fn a_sound_one_is_reported_with_its_size() {
+        let result = check(Ok(Integrity::Sound { bytes: 62_177_280 }));
+        assert_eq!(result.verdict, Verdict::Ok);
+        assert_eq!(result.text, "the journal is sound (62.2 MB)");
+        assert_eq!(result.remedy, "");
     }
 }

@@ -1,20 +1,23 @@
-//! Runs: what is sent, when, and what becomes of it. Knows the catalog's and the cloud's trait and the journal; no
-//! SQL, no HTTP.
+//! Runs: what is sent, when, and with what result. The engine knows the traits of the catalog and of the cloud, and
+//! the journal; it contains no SQL and no HTTP.
 //!
 //! Read in this order:
 //!
-//! - `engine` is what others call; `start` starts its tasks: the `scheduler`, `watch`, `compact`.
-//! - `registry` holds the runs; `run_handle` is how others watch one and cancel it.
+//! - `engine` is what other crates call; `start` starts its tasks: the `scheduler`, `watch`, `compact`.
+//! - `registry` holds the runs; other crates watch and cancel a run through `run_handle`.
 //! - A run is a `sync`, an `upload` or a `verify`. Each is one or more `walk`s through a source of products: the
 //!   ChangeLog, the table, or what the journal holds due. In scan mode a sync is a `scan`.
 //! - A walk reads a `page` at a time and sends it in a `step`, one step at a time (`step_lock`): `plan` and `decide`
-//!   say what is sent, `dispatch` sends it and says what became of each product, `recorder` and
+//!   say what is sent, `dispatch` sends it and gives the result for each product, `recorder` and
 //!   `shopmaster_journal` record it, and `ack_queue` deletes the changes that are dealt with.
-//! - When Digible refuses a product, a `canary` tells whether the product or Digible is at fault;
-//!   `endpoint_health` counts, `stop_reason` says why sending stopped, `flow` how much may be sent at once, and
-//!   `retry_queue` what waits for another try.
-//! - `absence` finds what is gone from the shop, `table_check` and `owner` what no capture has seen.
-//! - `core` is what all of them work with, and `look` asks how things are; `status_store` is what is shown.
+//! - When Digible refuses a product, a `canary` shows whether the product or Digible is at fault: a product that
+//!   Digible acknowledged before, sent again to learn whether Digible accepts anything at all. `endpoint_health`
+//!   counts failures, `stop_reason` says why sending stopped, `flow` limits the requests at once, and `retry_queue`
+//!   holds the products that wait for another try.
+//! - `absence` finds products that are gone from the shop; `table_check` and `owner` notice that capture has missed
+//!   changes.
+//! - `core` is what all of them share. `status` asks the database and the journal how they are, and `status_store`
+//!   holds what is shown.
 
 mod absence;
 mod ack_queue;
@@ -33,7 +36,6 @@ mod failed_canaries;
 mod flow;
 mod inspection;
 mod integrity;
-mod look;
 mod lookup;
 mod missing_since;
 mod mode;
@@ -53,6 +55,7 @@ mod scheduler;
 mod seen_set;
 mod start;
 mod state;
+mod status;
 pub mod status_store;
 mod step;
 mod step_lock;

@@ -1,11 +1,11 @@
-//! Products by their keys.
+//! Looks products up by their keys.
 
 use shopmaster_catalog::Lookup;
 use shopmaster_product::ProductId;
 
 use super::{core::Core, stop_reason::StepError};
 
-/// Those without a row that spells them so.
+/// The keys that have no row, or whose row spells them differently. Locked rows count as there.
 pub(super) async fn without_row(
     core: &Core,
     keys: Vec<ProductId>,

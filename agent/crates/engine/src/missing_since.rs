@@ -1,4 +1,4 @@
-//! Products that the table does not give any more, and since when.
+//! Products that are no longer in the table, and since when.
 
 use std::{
     collections::HashMap,
@@ -10,16 +10,16 @@ use shopmaster_journal::Shrank;
 use shopmaster_product::ProductId;
 use tokio::time::Instant;
 
-/// When each missing product was first missed. Kept in memory: after a restart the looks begin anew.
+/// When each missing product was first missed. This is kept in memory only, so after a restart the time starts again.
 #[derive(Debug, Default)]
 pub(super) struct MissingSince {
     since: Mutex<HashMap<ProductId, Instant>>,
-    /// As the journal has it.
+    /// How far the table shrank, as the journal has it.
     shrank: Mutex<Option<Shrank>>,
 }
 
 impl MissingSince {
-    /// Nothing is missing yet. `shrank`: as an earlier process noted it.
+    /// Nothing is missing yet. `shrank`: what an earlier process recorded.
     pub(super) fn new(shrank: Option<Shrank>) -> Self {
         Self {
             since: Mutex::default(),
@@ -27,18 +27,18 @@ impl MissingSince {
         }
     }
 
-    /// How far the table shrank, when nobody believed it.
+    /// How far the table shrank, when that was too much to be believed.
     pub(super) fn shrank(&self) -> Option<Shrank> {
         *self.shrank.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives what was noted before.
+    /// Notes how far the table shrank. Gives what was noted before.
     pub(super) fn note_shrank(&self, shrank: Option<Shrank>) -> Option<Shrank> {
         let mut noted = self.shrank.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *noted, shrank)
     }
 
-    /// Notes that these are missing now, and nothing else is. Gives those that are missing for long.
+    /// Notes that exactly these products are missing now. Gives those that have been missing for `gone_after`.
     pub(super) fn note(&self, gone_after: Duration, ids: Vec<ProductId>) -> Vec<ProductId> {
         let now = Instant::now();
         let mut since = self.lock();
@@ -52,6 +52,7 @@ impl MissingSince {
         gone.map(|(id, _)| id.clone()).collect()
     }
 
+    /// Forgets these products.
     pub(super) fn remove(&self, ids: &[ProductId]) {
         let mut since = self.lock();
         for id in ids {
@@ -59,7 +60,7 @@ impl MissingSince {
         }
     }
 
-    /// How many are missing and not yet gone.
+    /// How many are missing and do not count as gone yet.
     pub(super) fn count(&self) -> u64 {
         self.lock().len() as u64
     }

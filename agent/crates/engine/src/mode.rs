@@ -6,21 +6,21 @@ use shopmaster_product::ProductId;
 
 use super::{inspection::Inspection, seen_set::SeenSet};
 
-/// How a run treats products.
+/// Which of the products that a walk reads are sent, and what is noted about the others.
 #[derive(Debug)]
 pub(super) enum Mode {
-    /// What Digible already has is not sent.
+    /// Products that differ from what Digible acknowledged are sent.
     Changed,
-    /// The same for each row of the table, and notes which ones there are.
+    /// The same for every row of the table, noting which products the table has.
     Compared(SeenSet),
-    /// Nothing is sent: what differs is noted.
+    /// Nothing is sent; products that differ are noted.
     Inspected(Inspection),
-    /// All are sent: an upload.
+    /// All products are sent: an upload.
     Everything {
-        /// The upload's number.
+        /// As the journal counts uploads.
         number: i64,
-        /// What an unfinished step of it already sent.
-        already: HashSet<ProductId>,
+        /// Products that an unfinished step of it has already dealt with.
+        processed: HashSet<ProductId>,
     },
 }
 
@@ -29,6 +29,7 @@ impl Mode {
         matches!(self, Self::Everything { .. })
     }
 
+    /// The number of the upload; none in another mode.
     pub(super) fn upload(&self) -> Option<i64> {
         match self {
             Self::Everything { number, .. } => Some(*number),
@@ -36,7 +37,7 @@ impl Mode {
         }
     }
 
-    /// What was found without sending; nothing in another mode.
+    /// What was found without sending; empty in another mode.
     pub(super) fn into_inspection(self) -> Inspection {
         match self {
             Self::Inspected(inspection) => inspection,
@@ -44,7 +45,7 @@ impl Mode {
         }
     }
 
-    /// Whether it needs Digible.
+    /// Whether anything may be sent in this mode.
     pub(super) fn sends(&self) -> bool {
         !matches!(self, Self::Inspected(_))
     }

@@ -1,66 +1,70 @@
-//! A shop's database that is away: looked for each few seconds, and asked again as soon as it is back.
+//! An outage of the shop's database: every few seconds, a check shows whether it is available again.
 //!
-//! Tries wait longer and longer, because they log in, and failed logins lock accounts. A look does not, so that
-//! the first price after an outage need not wait for the end of the longest wait.
+//! Tries wait longer and longer, because each try logs in, and failed logins lock accounts. A check does not log in, so
+//! it can be frequent, and the first price after an outage does not wait for the next try.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shopmaster_catalog::CatalogError;
 
-/// What the last failure said, and what was seen since.
+/// What the last failure said, and what checks have shown since.
 #[derive(Debug, Default)]
-pub(super) struct Outage(Mutex<Seen>);
+pub(super) struct Outage(Mutex<Phase>);
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    /// It is not away, or no look could tell.
+enum Phase {
+    /// It is available, or it fails in a way that checks cannot show.
     #[default]
     Nothing,
-    /// Nothing is there.
+    /// It does not answer.
     Gone,
-    /// It was there again.
+    /// A check found it available again, and no try has failed since.
     Back,
-    /// It was there again, and the try failed as before: looks say too little, so that the wait counts.
+    /// A check found it available, but the next try failed as before. Checks show too little, so only the time of the
+    /// next try counts.
     Doubtful,
-    /// Somebody has it alone. Nothing is tried before a look says that this is over.
+    /// Another program needs it exclusively. Nothing is tried before a check shows that this is over.
     Reserved,
 }
 
 impl Outage {
     /// Notes why a call to the database failed.
     pub(super) fn note(&self, error: &CatalogError) {
-        let mut seen = self.seen();
-        *seen = match *seen {
-            _ if error.is_reserved() => Seen::Reserved,
-            _ if !error.is_away() => Seen::Nothing,
-            Seen::Back | Seen::Doubtful => Seen::Doubtful,
-            Seen::Nothing | Seen::Gone | Seen::Reserved => Seen::Gone,
+        let mut phase = self.phase();
+        *phase = match *phase {
+            _ if error.is_reserved() => Phase::Reserved,
+            _ if !error.is_away() => Phase::Nothing,
+            Phase::Back | Phase::Doubtful => Phase::Doubtful,
+            Phase::Nothing | Phase::Gone | Phase::Reserved => Phase::Gone,
         };
     }
 
-    /// Whether looks may tell that it is back.
+    /// Whether checks make sense, because they may show that it is available again.
     pub(super) fn is_on(&self) -> bool {
-        matches!(*self.seen(), Seen::Gone | Seen::Doubtful | Seen::Reserved)
+        matches!(
+            *self.phase(),
+            Phase::Gone | Phase::Doubtful | Phase::Reserved
+        )
     }
 
-    /// Whether somebody has it alone.
+    /// Whether another program needs it exclusively.
     pub(super) fn is_reserved(&self) -> bool {
-        *self.seen() == Seen::Reserved
+        *self.phase() == Phase::Reserved
     }
 
-    /// Notes what a look has found. True when it is back.
+    /// Notes whether the database answered a check. True when it is available again.
     pub(super) fn found(&self, answers: bool) -> bool {
-        let mut seen = self.seen();
-        let (next, is_back) = match (*seen, answers) {
-            (Seen::Gone | Seen::Reserved, true) => (Seen::Back, true),
-            (Seen::Doubtful, false) => (Seen::Gone, false),
+        let mut phase = self.phase();
+        let (next, is_back) = match (*phase, answers) {
+            (Phase::Gone | Phase::Reserved, true) => (Phase::Back, true),
+            (Phase::Doubtful, false) => (Phase::Gone, false),
             (same, _) => (same, false),
         };
-        *seen = next;
+        *phase = next;
         is_back
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn phase(&self) -> MutexGuard<'_, Phase> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,11 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_says_too_little_does_not_hurry_anybody() {
+    fn a_check_that_shows_too_little_hurries_no_try() {
         let outage = Outage::default();
         outage.note(&gone());
         assert!(outage.found(true));
-        // Something answers in its place, as a forwarded port does.
+        // Something answers in its place, such as a forwarded port.
         outage.note(&gone());
         assert!(!outage.found(true));
         outage.note(&gone());

@@ -1,4 +1,5 @@
-//! A restored database, a copied journal or a second computer: told by who served the table last.
+//! Recognizes a restored database, a copied journal or a second computer by the owner's mark in the shop's database,
+//! which says which journal served the table last, and at which generation.
 
 use std::time::Duration;
 
@@ -7,23 +8,24 @@ use tokio::time::Instant;
 
 use super::{core::Core, stop_reason::StepError};
 
-/// How often a new generation is written: a database restored from a copy that is older than this
-/// is noticed. By a clock that nobody sets.
-const RENEWAL: Duration = Duration::from_secs(3_600);
+/// How often a new generation is written, by a clock that cannot be set. A database that is restored from an older copy
+/// than this is noticed.
+const OWNER_RENEWAL_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Whose mark is in the shop's database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// Ours, or none.
+    /// This journal's, or none.
     Ours,
-    /// Ours, of an earlier time: the database was restored. What Digible has is known all the same.
+    /// This journal's, from an earlier time: the database was restored. What Digible has is still known.
     Older,
-    /// Another journal served the shop: nobody knows what it sent.
+    /// Another journal served the shop, and it is unknown what it sent.
     Stranger,
 }
 
-/// Compares the database's owner with the journal's own, and renews the generation from time to
-/// time. After a restore all products are to be compared; after a stranger everything published is in doubt, too.
+/// Compares the owner's mark in the database with this journal's own, and renews its generation every
+/// [`OWNER_RENEWAL_INTERVAL`]. After a restore, all products have to be compared. After another journal served the
+/// shop, everything that was published is in doubt, too.
 pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), StepError> {
     let mut renewed = core.owner_renewed.lock().await;
     need_upload_after_gap(core, status).await?;
@@ -56,8 +58,8 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
             expected_generation = stamp.generation,
             "another journal served the shop's database; every product is unconfirmed and an upload is due"
         );
-        // Its requests may still land, also on products that this journal has never seen. First, so that
-        // nothing is settled in between.
+        // The other agent's requests may still land, also on products that this journal has never seen. This is
+        // recorded first, so that nothing is settled in between.
         core.journal.expect_others().await?;
         core.journal.doubt_everything().await?;
     }
@@ -80,9 +82,9 @@ pub(super) async fn check(core: &Core, status: &CaptureStatus) -> Result<(), Ste
     Ok(())
 }
 
-/// Notes that an upload is due when changes may have been missed, whoever mends capture later.
+/// Notes that an upload is due if changes may have been missed. Repairing capture later does not change that.
 pub(super) async fn note_gap(core: &Core, status: &CaptureStatus) -> Result<(), StepError> {
-    // An upload that is about to begin writes the owner first: it must not count as one before.
+    // An upload that is about to begin writes the owner first, and must not count as an earlier one.
     let _owner_stays = core.owner_renewed.lock().await;
     need_upload_after_gap(core, status).await
 }
@@ -91,7 +93,7 @@ async fn need_upload_after_gap(core: &Core, status: &CaptureStatus) -> Result<()
     let has_finished = core.journal.uploaded_at().await?.is_some();
     let has_begun = has_finished || core.journal.newest_upload().await?.is_some();
     let has_gap = match status {
-        // The owner goes with capture: who finds none where he has written it finds another one.
+        // Removing capture removes the owner. If it is missing although it was written, capture was reinstalled.
         CaptureStatus::Installed | CaptureStatus::Outdated(_) => {
             has_begun
                 && core.journal.stamp().await?.generation > 0
@@ -109,5 +111,5 @@ async fn need_upload_after_gap(core: &Core, status: &CaptureStatus) -> Result<()
 }
 
 fn is_due(renewed: Option<Instant>) -> bool {
-    renewed.is_none_or(|renewed| renewed.elapsed() >= RENEWAL)
+    renewed.is_none_or(|renewed| renewed.elapsed() >= OWNER_RENEWAL_INTERVAL)
 }

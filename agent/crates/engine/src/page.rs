@@ -1,4 +1,4 @@
-//! What one step works on: rows as they are now, with the changes that led to them.
+//! A page is what one step works on: rows as they are now, with the changes that led to them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use super::{core::Core, stop_reason::StepError};
 pub(super) enum Source {
     /// The ChangeLog.
     Changes,
-    /// The journal: in doubt and due, or parked and to be tried again.
+    /// The journal: products that are in doubt and due, or that are parked and have to be tried again.
     Due,
     /// The whole table, by key.
     Rows,
@@ -21,12 +21,12 @@ pub(super) enum Source {
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Cursor {
-    /// At the beginning.
+    /// At the beginning of the source.
     #[default]
     Start,
-    /// Behind this change.
+    /// After this change.
     Change(ChangeIdentity),
-    /// Behind this key.
+    /// After this key.
     Key(ProductId),
 }
 
@@ -35,15 +35,15 @@ pub(super) enum Cursor {
 pub(super) struct Page {
     /// Products that have a row, each once.
     pub(super) candidates: Vec<Candidate>,
-    /// Keys that had none at the first look.
+    /// Keys that had no row at the first lookup.
     missing: Vec<Unfound>,
-    /// Keys that have none.
+    /// Keys that had no row at the second lookup either.
     pub(super) gone: Vec<Gone>,
-    /// Keys whose row spells them otherwise now.
+    /// Keys whose row spells them differently now.
     pub(super) respelled: Vec<ProductId>,
-    /// Products whose rows somebody holds just now.
+    /// Products whose rows another program keeps locked.
     pub(super) locked: Vec<ProductId>,
-    /// The last key of a page of the table, where an upload goes on.
+    /// The last key of a page of the table, after which an upload resumes.
     pub(super) last: Option<ProductId>,
     /// Where the next page begins; none at the end.
     pub(super) next: Option<Cursor>,
@@ -52,34 +52,33 @@ pub(super) struct Page {
 /// One product to send, if it needs sending.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    /// As it is now.
+    /// The row as it is now.
     pub(super) row: Row,
-    /// What is deleted once it is dealt with.
+    /// The changes to delete once the product is dealt with.
     pub(super) changes: Vec<ChangeIdentity>,
 }
 
-/// One key that had no row at the first look.
+/// One key that had no row at the first lookup.
 #[derive(Debug)]
 struct Unfound {
     key: ProductId,
-    /// A change led to it.
+    /// Whether changes led to it.
     has_changes: bool,
 }
 
-/// One key without a row.
+/// One key that has no row.
 #[derive(Debug)]
 pub(super) struct Gone {
     /// As the change spells it.
     pub(super) key: ProductId,
-    /// What is deleted once it is dealt with.
+    /// The changes to delete once it is dealt with.
     pub(super) changes: Vec<ChangeIdentity>,
-    /// Its first pending change is an INSERT: before that it was not in the shop.
-    pub(super) born: bool,
+    /// Its first pending change is an INSERT, so it was not in the shop before.
+    pub(super) is_new: bool,
 }
 
 impl Page {
-    /// Reads one page. Only what is read under the step lock, and sent before any other
-    /// step, may be sent.
+    /// Reads one page. It may be sent only if it is read under the step lock, and before any other step begins.
     pub(super) async fn read(
         core: &Core,
         source: Source,
@@ -145,8 +144,8 @@ impl Page {
         Ok(page)
     }
 
-    /// Reads the rows of keys. Two keys that find the same row are one candidate: the database
-    /// compares keys, we do not.
+    /// Reads the rows of keys. Two keys that find the same row make one candidate, because only the database knows
+    /// which keys are equal.
     async fn of_keys(
         core: &Core,
         keys: Vec<ProductId>,
@@ -169,23 +168,23 @@ impl Page {
         Ok(page)
     }
 
-    /// Whether it has keys to ask for again.
-    pub(super) fn is_unsure(&self) -> bool {
+    /// Whether it has keys that must be looked up again.
+    pub(super) fn has_missing(&self) -> bool {
         !self.missing.is_empty()
     }
 
-    /// Asks for missing keys again before they count as gone, inside the turn in which the page is
-    /// sent, when the changes of the step before are all deleted.
-    pub(super) async fn look_again(&mut self, core: &Core) -> Result<(), StepError> {
+    /// Looks missing keys up again before they count as gone. The step lock under which the page is sent must be held,
+    /// and all changes that the previous step dealt with must be deleted.
+    pub(super) async fn look_up_missing(&mut self, core: &Core) -> Result<(), StepError> {
         let missing = std::mem::take(&mut self.missing);
         if missing.is_empty() {
             return Ok(());
         }
         let keys: Vec<_> = missing.iter().map(|missing| missing.key.clone()).collect();
         if core.scans() {
-            return self.look_again_without_changes(core, keys).await;
+            return self.look_up_without_changes(core, keys).await;
         }
-        // Their changes first, so that a change which comes after the look stays pending.
+        // The changes are read first, so that a change after the lookup stays pending.
         let (_, mut all) = by_key(core.catalog.changes_of(&keys).await?);
         let lookups = core.catalog.read(&keys).await?;
         let mut places = self.places();
@@ -194,11 +193,11 @@ impl Page {
             match lookup {
                 Lookup::Found(row) => self.add(row, key, identities(Some(changes)), &mut places),
                 Lookup::Locked => self.locked.push(key),
-                // The step before dealt with it.
+                // The previous step has dealt with it.
                 Lookup::Gone if has_changes && changes.is_empty() => {}
                 Lookup::Gone => self.gone.push(Gone {
                     key,
-                    born: changes
+                    is_new: changes
                         .first()
                         .is_some_and(|change| change.kind == ChangeKind::Insert),
                     changes: identities(Some(changes)),
@@ -208,8 +207,9 @@ impl Page {
         Ok(())
     }
 
-    /// Where nothing is captured, a walk over the table says what is gone; until then it stays as it is.
-    async fn look_again_without_changes(
+    /// The same where no changes are captured. There, only a walk over the table finds what is gone, so a product
+    /// without a row stays as it is until then.
+    async fn look_up_without_changes(
         &mut self,
         core: &Core,
         keys: Vec<ProductId>,
@@ -221,11 +221,11 @@ impl Page {
             match lookup {
                 Lookup::Found(row) => self.add(row, key, Vec::new(), &mut places),
                 Lookup::Locked => self.locked.push(key),
-                // Listed already: only what may still have landed is settled.
+                // It is listed as gone already; this only settles requests that may still have landed.
                 Lookup::Gone if known.removed() => self.gone.push(Gone {
                     key,
                     changes: Vec::new(),
-                    born: false,
+                    is_new: false,
                 }),
                 Lookup::Gone => {}
             }
@@ -233,6 +233,7 @@ impl Page {
         Ok(())
     }
 
+    /// The place of each candidate, by the id in its row.
     fn places(&self) -> HashMap<ProductId, usize> {
         self.candidates
             .iter()
@@ -241,6 +242,7 @@ impl Page {
             .collect()
     }
 
+    /// Adds the row that `key` found, with the changes that led to it.
     fn add(
         &mut self,
         row: Row,
@@ -256,7 +258,7 @@ impl Page {
             .and_then(|place| self.candidates.get_mut(*place))
         {
             candidate.changes.extend(changes);
-            // The later look is the newer one.
+            // This row was read later, so it is newer.
             candidate.row = row;
             return;
         }
@@ -264,7 +266,7 @@ impl Page {
         self.candidates.push(Candidate { row, changes });
     }
 
-    /// All products that it has to do with.
+    /// All products that the page is about.
     pub(super) fn ids(&self) -> HashSet<ProductId> {
         let candidates = self.candidates.iter().map(|candidate| &candidate.row.id);
         candidates
@@ -286,14 +288,14 @@ impl Cursor {
     }
 }
 
-/// A view may give a key several times, and nobody knows which row counts: such a product cannot be
-/// sent. The last key of a full page belongs to the next one, because more rows of it may follow.
+/// A view may have several rows with one key, and it is unknown which one counts, so such a product cannot be sent. The
+/// last key of a full page is left to the next page, because more rows with that key may follow.
 fn once_each(rows: Vec<Scanned>, is_full: bool) -> Vec<Scanned> {
     let mut once: Vec<Scanned> = Vec::with_capacity(rows.len());
     for row in rows {
         match once.last_mut() {
             Some(before) if before.id() == row.id() => {
-                // One that somebody holds waits, and is found again.
+                // A locked row waits, and is found again.
                 if let Scanned::Row(before) = before {
                     let problem = "several rows of the view have this key";
                     before.name = Err(Problem(problem.to_owned()));

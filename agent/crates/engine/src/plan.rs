@@ -1,4 +1,4 @@
-//! What is to be done with a page: what is found out without Digible, and what is sent.
+//! Plans a step: what can be found out about a page without Digible, and what has to be sent.
 
 use std::collections::HashSet;
 
@@ -18,36 +18,36 @@ use super::{
     stop_reason::StepError,
 };
 
-/// The most characters of a reason that are kept with a parked product.
-pub(super) const LONGEST_REASON: usize = 1_000;
+/// The most characters of a reason that are stored with a parked product.
+pub(super) const MAX_REASON_CHARS: usize = 1_000;
 
-/// What is to be done with a page.
+/// What a step does with the products of a page.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// To be sent.
+    /// Products that have to be sent.
     pub(super) outgoing: Vec<Outgoing>,
-    /// Of each product: what it stands for.
+    /// For each product of `outgoing`, the changes that led to it.
     pub(super) changes: Vec<Vec<ChangeIdentity>>,
     /// What was found out without asking Digible.
     pub(super) found: Vec<(ProductId, Finding)>,
-    /// Changes that are dealt with as soon as that is recorded.
+    /// Changes that are dealt with as soon as `found` is recorded.
     pub(super) settled: Vec<ChangeIdentity>,
-    /// Products that Digible has as they are, or that nobody has.
+    /// Products that Digible has as they are, or that neither the shop nor Digible has.
     pub(super) unchanged: u64,
-    /// Products that the shop no longer has, and that were not listed as gone before.
+    /// Products that are gone from the shop, and that were not listed as gone before.
     pub(super) removed: u64,
-    /// Products that are as they were refused.
+    /// Products that have not changed since they were refused.
     pub(super) still_parked: u64,
-    /// Products that wait for another try, or that the shop's own programs hold.
+    /// Products that wait for another try, or whose rows the shop's own programs keep locked.
     pub(super) waiting: u64,
-    /// Those of them that the shop's own programs hold.
+    /// The locked ones among them.
     pub(super) locked: Vec<ProductId>,
     /// Products that differ from what Digible acknowledged, and are not sent in this mode.
     pub(super) differing: Vec<ProductId>,
     /// Products that cannot be sent, and why.
     pub(super) refusals: Vec<(ProductId, String)>,
     /// Products that are dealt with without being sent.
-    pub(super) through: Vec<ProductId>,
+    pub(super) processed: Vec<ProductId>,
 }
 
 impl Plan {
@@ -84,7 +84,7 @@ impl Plan {
             .collect()
     }
 
-    /// Many updates go through the batch endpoint.
+    /// Sends updates through the batch endpoint when they are many.
     fn bulk(&mut self, threshold: usize) {
         let is_update = |product: &Outgoing| product.route == Route::Update;
         if self.outgoing.iter().filter(|it| is_update(it)).count() <= threshold {
@@ -108,13 +108,13 @@ impl Planner<'_> {
         plan: &mut Plan,
     ) -> Result<(), StepError> {
         let none = HashSet::new();
-        let already = match self.mode {
-            Mode::Everything { already, .. } => already,
+        let processed = match self.mode {
+            Mode::Everything { processed, .. } => processed,
             Mode::Changed | Mode::Compared(_) | Mode::Inspected(_) => &none,
         };
         let candidates: Vec<_> = candidates
             .into_iter()
-            .filter(|candidate| !already.contains(&candidate.row.id))
+            .filter(|candidate| !processed.contains(&candidate.row.id))
             .collect();
         let ids = candidates.iter().map(|c| c.row.id.clone()).collect();
         let known = self.core.journal.known(ids).await?;
@@ -143,7 +143,7 @@ impl Planner<'_> {
             now: shopmaster_journal::steady_ms(),
         };
         if !self.mode.sends() && known.removed() {
-            // It is listed as gone, and here it is.
+            // It is listed as gone from the shop, but has a row.
             plan.differing.push(row.id);
             return;
         }
@@ -154,7 +154,7 @@ impl Planner<'_> {
             }
             (Decision::Send(_) | Decision::Refuse, _) if !self.mode.sends() => {
                 match known.is_in_doubt() || known.retry() {
-                    // That is known already, and a sync sends it.
+                    // It is known to differ, and a sync will send it.
                     true => plan.waiting += 1,
                     false => plan.differing.push(row.id),
                 }
@@ -172,7 +172,7 @@ impl Planner<'_> {
             (Decision::Refuse, Err(problem)) => {
                 let refused = Finding::Refused {
                     digest: view.digest,
-                    reason: shortened(&problem, LONGEST_REASON),
+                    reason: shortened(&problem, MAX_REASON_CHARS),
                 };
                 plan.found.push((row.id.clone(), refused));
                 plan.refusals.push((row.id.clone(), problem));
@@ -189,7 +189,7 @@ impl Planner<'_> {
         }
         retry_queue.clear(&row.id);
         plan.settled.extend(changes);
-        plan.through.push(row.id);
+        plan.processed.push(row.id);
     }
 
     async fn gone(&self, gone: Vec<Gone>, plan: &mut Plan) -> Result<(), StepError> {
@@ -198,7 +198,7 @@ impl Planner<'_> {
         for (gone, known) in gone.into_iter().zip(known) {
             self.core.retry_queue.clear(&gone.key);
             plan.settled.extend(gone.changes);
-            let is_gone = decide::is_gone(&known, gone.born);
+            let is_gone = decide::is_gone(&known, gone.is_new);
             match is_gone && !known.removed() {
                 true => plan.removed += 1,
                 false => plan.unchanged += 1,
@@ -212,7 +212,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// An old spelling of a key is a product of its own at Digible.
+    /// The old spelling of a key: at Digible, it is a product of its own.
     async fn respelled(&self, keys: Vec<ProductId>, plan: &mut Plan) -> Result<(), StepError> {
         let known = self.core.journal.known(keys.clone()).await?;
         for (key, known) in keys.into_iter().zip(known) {

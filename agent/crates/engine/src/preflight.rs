@@ -1,22 +1,22 @@
-//! What of the catalog's checks counts when the table is only scanned.
+//! Which of the catalog's checks count when the table is only scanned.
 
 use shopmaster_catalog::{Check, Verdict};
 
-/// The checks of the preflight that say nothing about walking the table.
+/// Names of the checks that say nothing about walking the table.
 const ONLY_FOR_CAPTURE: [&str; 4] = [
     "catalog.table_kind",
     "catalog.triggers",
     "catalog.output",
     "catalog.names",
 ];
-/// The check of rights: some of them are for capture alone, and which, only the catalog knows.
-const RIGHTS: &str = "catalog.rights";
+/// The check of rights. Some rights are needed only for capture, and only the catalog knows which.
+const RIGHTS_CHECK: &str = "catalog.rights";
 
-/// What the preflight says where nothing is installed.
+/// The result of the preflight where no capture is installed.
 pub(super) fn for_walking(checks: Vec<Check>) -> Vec<Check> {
     let mut checks: Vec<_> = checks.into_iter().map(without_capture).collect();
     if checks.iter().all(|check| check.verdict != Verdict::Failed) {
-        // What was not tried then stands behind a check of capture alone.
+        // What was skipped was skipped because of a check that only capture needs.
         let skipped = |check: &&mut Check| check.verdict == Verdict::Skipped;
         for check in checks.iter_mut().filter(skipped) {
             *check = not_needed(check.name);
@@ -29,7 +29,7 @@ fn without_capture(check: Check) -> Check {
     if ONLY_FOR_CAPTURE.contains(&check.name) {
         return not_needed(check.name);
     }
-    if check.name == RIGHTS && check.verdict == Verdict::Failed {
+    if check.name == RIGHTS_CHECK && check.verdict == Verdict::Failed {
         return Check::new(check.name, Verdict::Warning, check.text, check.remedy);
     }
     check

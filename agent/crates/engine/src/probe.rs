@@ -1,14 +1,14 @@
-//! How often the shop's database is asked whether something changed.
+//! How often to check the shop's database for changes.
 
 use std::time::Duration;
 
-/// A look that takes longer is too dear to be had every two seconds: a mass update that is not committed yet
-/// has to be passed by, row for row.
-const DEAR: Duration = Duration::from_millis(100);
-/// The longest time from one look to the next, unless people want a longer one.
-const LONGEST: Duration = Duration::from_secs(30);
+/// A check that takes longer is too expensive to repeat every two seconds: it has to skip the rows of a mass update
+/// that is not committed yet, one by one.
+const CHEAP_CHECK: Duration = Duration::from_millis(100);
+/// The longest time from one check to the next, unless a longer one is configured.
+const LONGEST_PACE: Duration = Duration::from_secs(30);
 
-/// The time from one look to the next.
+/// The time from one check for changes to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Probe {
     usual: Duration,
@@ -16,20 +16,20 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// As people want it, as long as looking is cheap.
+    /// `usual`: the configured time, which counts as long as checks are cheap.
     pub(super) fn new(usual: Duration) -> Self {
         Self { usual, now: usual }
     }
 
-    /// The time until the next look.
+    /// The time until the next check.
     pub(super) fn pace(&self) -> Duration {
         self.now
     }
 
-    /// Notes how long a look took.
+    /// Notes how long a check took.
     pub(super) fn took(&mut self, time: Duration) {
-        self.now = match time > DEAR {
-            true => (self.now * 2).min(LONGEST.max(self.usual)),
+        self.now = match time > CHEAP_CHECK {
+            true => (self.now * 2).min(LONGEST_PACE.max(self.usual)),
             false => self.usual,
         };
     }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dear_looks_become_rare_and_cheap_ones_are_usual_again() {
+    fn expensive_checks_become_rare_and_cheap_ones_return_to_the_usual_pace() {
         let mut probe = Probe::new(Duration::from_secs(2));
         let mut paces = Vec::new();
         for milliseconds in [100, 101, 5_000, 200, 200, 200, 3] {
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_more_often_than_people_want() {
+    fn no_check_comes_earlier_than_configured() {
         let minute = Duration::from_secs(60);
         let mut probe = Probe::new(minute);
         probe.took(Duration::from_secs(1));

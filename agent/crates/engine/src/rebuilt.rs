@@ -1,5 +1,5 @@
-//! A table whose rows became others without a trigger telling of it: one that was made anew under the same name,
-//! or filled or emptied in a way that no trigger sees, as `TRUNCATE`, `SWITCH PARTITION` and some bulk loads do.
+//! Signs that the rows of the table changed without a trigger: the table was recreated under the same name, or it was
+//! filled or emptied in a way that fires no trigger, such as `TRUNCATE`, `SWITCH PARTITION` and some bulk loads.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,83 +8,91 @@ use std::{
 
 use tokio::time::Instant;
 
-/// A comparison that nobody asked for comes no earlier than this after the one before: there are tills that change
-/// their schema all day.
-const REST: Duration = Duration::from_secs(600);
-/// Rows are missed, or too many, when they still are so much later: until then somebody may be about to commit.
-const STAYS: Duration = Duration::from_secs(30);
-/// Whether the table has other rows than the journal knows, by its signs.
-#[derive(Debug, Default)]
-pub(super) struct Rebuilt(Mutex<Seen>);
+/// A comparison starts automatically no earlier than this after the previous one began: some tills change their schema
+/// all day.
+const COMPARISON_SPACING: Duration = Duration::from_secs(600);
+/// How long the number of rows must be off before it counts: until then, a transaction may be about to commit.
+const ROW_COUNT_GRACE: Duration = Duration::from_secs(30);
 
-/// What says that rows may be others.
+/// Whether there are signs that the table has other rows than the journal knows.
+#[derive(Debug, Default)]
+pub(super) struct Rebuilt(Mutex<Signs>);
+
+/// A sign that rows have changed without a trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// The table was made anew, or capture on it.
-    AnotherTable,
-    /// It has more rows, or fewer, than the changes tell.
-    AnotherNumber,
+    /// The table, or capture on it, was recreated.
+    TableReplaced,
+    /// The table has more rows, or fewer, than the recorded changes explain.
+    RowCountOff,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Signs {
     is_another: bool,
-    /// Since when the number of its rows is off.
+    /// Since when the number of rows has been off.
     is_off: Option<Instant>,
-    /// When all products were last begun to be compared.
+    /// When the last comparison of all products began.
     tried: Option<Instant>,
 }
 
 impl Rebuilt {
-    /// Whether it is time to compare it, as it was when it was last looked at.
+    /// Whether all products should be compared now, as far as the last check shows.
     pub(super) fn is_due(&self) -> bool {
         self.sign().is_some() && self.has_rested()
     }
 
     /// Whether the last comparison began long enough ago for the next one.
     pub(super) fn has_rested(&self) -> bool {
-        self.lock().tried.is_none_or(|at| at.elapsed() >= REST)
+        self.lock()
+            .tried
+            .is_none_or(|at| at.elapsed() >= COMPARISON_SPACING)
     }
 
-    /// What says that rows may be others.
+    /// The sign that there is now, if any.
     pub(super) fn sign(&self) -> Option<Sign> {
-        let seen = self.lock();
-        let stays_off = || seen.is_off.is_some_and(|since| since.elapsed() >= STAYS);
-        match seen.is_another {
-            true => Some(Sign::AnotherTable),
-            false => stays_off().then_some(Sign::AnotherNumber),
+        let signs = self.lock();
+        let stays_off = || {
+            signs
+                .is_off
+                .is_some_and(|since| since.elapsed() >= ROW_COUNT_GRACE)
+        };
+        match signs.is_another {
+            true => Some(Sign::TableReplaced),
+            false => stays_off().then_some(Sign::RowCountOff),
         }
     }
 
-    /// Gives whether that is news.
+    /// Notes whether the table is another one than when it was compared. Gives whether that has changed.
     pub(super) fn note(&self, is_another: bool) -> bool {
-        let mut seen = self.lock();
-        std::mem::replace(&mut seen.is_another, is_another) != is_another
+        let mut signs = self.lock();
+        std::mem::replace(&mut signs.is_another, is_another) != is_another
     }
 
-    /// Gives whether that is news.
+    /// Notes whether the number of rows is off. Gives whether that has changed.
     pub(super) fn note_off(&self, is_off: bool) -> bool {
-        let mut seen = self.lock();
-        match (is_off, seen.is_off) {
-            (true, None) => seen.is_off = Some(Instant::now()),
-            (false, Some(_)) => seen.is_off = None,
+        let mut signs = self.lock();
+        match (is_off, signs.is_off) {
+            (true, None) => signs.is_off = Some(Instant::now()),
+            (false, Some(_)) => signs.is_off = None,
             _ => return false,
         }
         true
     }
 
-    /// A comparison begins.
+    /// Notes that a comparison begins.
     pub(super) fn note_tried(&self) {
         self.lock().tried = Some(Instant::now());
     }
 
+    /// Notes that all products were compared, which answers all signs.
     pub(super) fn note_compared(&self) {
-        let mut seen = self.lock();
-        seen.is_another = false;
-        seen.is_off = None;
+        let mut signs = self.lock();
+        signs.is_another = false;
+        signs.is_off = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, Signs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! Records what Digible acknowledged while the step's other requests are under way, and only then
-//! gives the changes behind it to be deleted.
+//! Records acknowledgements while the step's other requests are under way, and only then has the changes of these
+//! products deleted.
 
 use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::Fate;
@@ -17,7 +17,7 @@ use super::{
 pub(super) struct Recorder<'a> {
     pub(super) core: &'a Core,
     pub(super) outgoing: &'a [Outgoing],
-    /// Of each product; taken from those that are recorded.
+    /// The changes of each product; emptied for products that are recorded.
     pub(super) changes: &'a mut [Vec<ChangeIdentity>],
     pub(super) in_flight: &'a mut InFlight,
     pub(super) ack_queue: &'a mut AckQueue,
@@ -29,7 +29,7 @@ impl Recorder<'_> {
     ///
     /// # Errors
     ///
-    /// When the journal fails: then no change of theirs is deleted, and the products stay in doubt.
+    /// When the journal fails. Then no change of these products is deleted, and they stay in doubt.
     pub(super) async fn run(
         mut self,
         mut acknowledged: UnboundedReceiver<Vec<Accepted>>,
@@ -42,13 +42,13 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    async fn record(&mut self, passed: &[Accepted]) -> Result<(), StepError> {
-        let acknowledged = passed.iter().filter_map(|passed| {
-            let product = self.outgoing.get(passed.index)?;
+    async fn record(&mut self, accepted: &[Accepted]) -> Result<(), StepError> {
+        let acknowledged = accepted.iter().filter_map(|accepted| {
+            let product = self.outgoing.get(accepted.index)?;
             Some(Acknowledged {
                 id: product.item.id.clone(),
                 digest: product.item.digest.0,
-                may_still_land: passed.earlier == Fate::MayStillLand,
+                may_still_land: accepted.earlier == Fate::MayStillLand,
             })
         });
         let acknowledged = acknowledged.collect();
@@ -56,9 +56,9 @@ impl Recorder<'_> {
             .journal
             .acknowledge(self.in_flight, acknowledged)
             .await?;
-        let mut settled = Vec::with_capacity(passed.len());
-        for passed in passed {
-            if let Some(changes) = self.changes.get_mut(passed.index) {
+        let mut settled = Vec::with_capacity(accepted.len());
+        for accepted in accepted {
+            if let Some(changes) = self.changes.get_mut(accepted.index) {
                 settled.append(changes);
             }
         }

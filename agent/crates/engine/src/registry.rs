@@ -1,4 +1,4 @@
-//! Which runs go: at most one of a kind works. Who asks for a second one joins the first.
+//! The runs in progress: at most one of each kind. A caller that asks for a second one joins the first.
 
 use std::{
     collections::VecDeque,
@@ -13,14 +13,14 @@ use shopmaster_journal::{JournalError, StoredRun};
 use tokio::sync::watch;
 
 use super::{
-    core::Core, look, run_handle::RunHandle, stop_reason::StepError, sync, tasks::Tasks, upload,
+    core::Core, run_handle::RunHandle, status, stop_reason::StepError, sync, tasks::Tasks, upload,
     verify,
 };
 
-/// The most ended runs that are kept in memory.
-const MOST_UNSTORED: usize = 20;
-/// What is said of a run whose task panicked.
-const BROKE_OFF: &str = "Internal error: the agent stopped, see its log; what was in progress will be sent again after the next start";
+/// How many ended runs are kept in memory while the journal cannot store them.
+const MAX_UNSTORED: usize = 20;
+/// The message of a run whose task panicked.
+const PANIC_MESSAGE: &str = "Internal error: the agent stopped, see its log; what was in progress will be sent again after the next start";
 
 /// Starts, joins, watches, cancels and lists runs.
 pub struct Registry {
@@ -28,37 +28,37 @@ pub struct Registry {
     tasks: Tasks,
 }
 
-/// What the runs share.
+/// What the registry and the tasks of its runs share.
 struct Shared {
     core: Arc<Core>,
-    going: watch::Sender<Vec<Arc<RunHandle>>>,
-    /// Ended runs that the journal could not store: who started one wants to know how it ended.
+    running: watch::Sender<Vec<Arc<RunHandle>>>,
+    /// Ended runs that the journal could not store, newest first, so that callers still learn how they ended.
     unstored: Mutex<VecDeque<Run>>,
-    /// The sync that began last of those that ended.
+    /// The ended sync that began last.
     last_sync: Mutex<Option<Run>>,
     /// The number of the newest run.
     newest: AtomicU64,
 }
 
-/// A run that goes now.
+/// A run that was started or joined.
 #[derive(Debug)]
 pub struct Started {
-    /// As it is now.
+    /// The run as it is now.
     pub run: Run,
-    /// It was already going.
+    /// It was already in progress.
     pub joined: bool,
 }
 
 /// Why a run was not started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
-    /// It was to begin anew, and one of its kind goes.
+    /// An upload from the beginning was requested while this one is in progress.
     #[error("the run `{0}` goes already")]
     Going(String),
     /// Sending is paused.
     #[error("sending is paused")]
     Paused,
-    /// The agent is ending.
+    /// The agent is stopping.
     #[error("the agent is ending")]
     Stopping,
 }
@@ -68,7 +68,7 @@ impl Registry {
         Self {
             shared: Arc::new(Shared {
                 core,
-                going: watch::Sender::default(),
+                running: watch::Sender::default(),
                 unstored: Mutex::default(),
                 last_sync: Mutex::default(),
                 newest: AtomicU64::default(),
@@ -81,8 +81,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When sending is paused, the agent is ending, or an upload is to begin `from_start` while one
-    /// goes.
+    /// When sending is paused, the agent is stopping, or an upload should begin `from_start` while one is in progress.
     pub fn start(&self, kind: Kind, cause: Cause, wish: Wish) -> Result<Started, StartError> {
         let (handle, joined) = self.begin(kind, cause, wish)?;
         Ok(Started {
@@ -91,7 +90,7 @@ impl Registry {
         })
     }
 
-    /// Starts a run, or joins one of the same kind.
+    /// The same as [`start`](Self::start), with the handle of the run and whether it was joined.
     pub(super) fn begin(
         &self,
         kind: Kind,
@@ -106,8 +105,8 @@ impl Registry {
             return Err(StartError::Paused);
         }
         let mut begun = Err(StartError::Stopping);
-        shared.going.send_if_modified(|going| {
-            begun = shared.join_or_add(going, kind, cause, wish);
+        shared.running.send_if_modified(|running| {
+            begun = shared.join_or_add(running, kind, cause, wish);
             matches!(begun, Ok((_, false)))
         });
         let (handle, joined) = begun?;
@@ -116,46 +115,46 @@ impl Registry {
             self.tasks.spawn_or(
                 "run",
                 perform(Arc::clone(shared), Arc::clone(&handle), wish),
-                break_off(Arc::clone(shared), Arc::clone(&handle)),
+                end_panicked(Arc::clone(shared), Arc::clone(&handle)),
             );
         }
         Ok((handle, joined))
     }
 
     /// The runs that have not ended.
-    pub(super) fn going(&self) -> watch::Receiver<Vec<Arc<RunHandle>>> {
-        self.shared.going.subscribe()
+    pub(super) fn running(&self) -> watch::Receiver<Vec<Arc<RunHandle>>> {
+        self.shared.running.subscribe()
     }
 
-    /// Stores how far the runs are, so that it is known even when the process is killed.
+    /// Stores the progress of all runs, so that it is known even after the process was killed.
     pub(super) async fn store_progress(&self) {
-        let going = self.shared.going.borrow().clone();
-        for handle in going {
+        let running = self.shared.running.borrow().clone();
+        for handle in running {
             let Some(stored) = stored(&handle.so_far()) else {
                 continue;
             };
             let core = &self.shared.core;
             let sent_at = core.state.sent_at();
             if let Err(error) = core.journal.store_progress(stored, sent_at).await {
-                // The run itself has to write, and tells.
+                // The run itself has to write to the journal, and reports the failure.
                 tracing::debug!(%error, "the progress of a run could not be stored");
             }
         }
     }
 
-    /// The progress of a run that goes; none when it does not.
+    /// The progress of a run; none when it is not in progress.
     pub fn watch(&self, id: &str) -> Option<watch::Receiver<Run>> {
         self.find(id).map(|handle| handle.watch())
     }
 
-    /// Asks a run to stop. Gives it as it is now; none when it does not go.
+    /// Asks a run to stop. Gives it as it is now; none when it is not in progress.
     pub fn cancel(&self, id: &str) -> Option<Run> {
         let handle = self.find(id)?;
         handle.cancel.cancel();
         Some(handle.now())
     }
 
-    /// One run, going or ended.
+    /// One run, in progress or ended.
     ///
     /// # Errors
     ///
@@ -171,7 +170,7 @@ impl Registry {
         Ok(stored.and_then(|stored| read(&stored)))
     }
 
-    /// Runs, newest first.
+    /// At most `limit` runs, newest first.
     ///
     /// # Errors
     ///
@@ -185,7 +184,7 @@ impl Registry {
             .collect())
     }
 
-    /// Runs that an earlier process did not end were interrupted.
+    /// Ends the runs that an earlier process did not end, as interrupted.
     pub(super) async fn note_interrupted(&self) -> Result<(), JournalError> {
         let shared = &self.shared;
         for stored in shared.core.journal.stored_runs(u32::MAX).await? {
@@ -206,29 +205,29 @@ impl Registry {
     }
 
     fn find(&self, id: &str) -> Option<Arc<RunHandle>> {
-        let going = self.shared.going.borrow();
-        going.iter().find(|handle| handle.now().id == id).cloned()
+        let running = self.shared.running.borrow();
+        running.iter().find(|handle| handle.now().id == id).cloned()
     }
 }
 
 impl Shared {
-    /// Joins a run of this kind, or adds a new one to those that have not ended: then false.
+    /// Joins a run of this kind, or adds a new one to `running`. True when it was joined.
     fn join_or_add(
         &self,
-        going: &mut Vec<Arc<RunHandle>>,
+        running: &mut Vec<Arc<RunHandle>>,
         kind: Kind,
         cause: Cause,
         wish: Wish,
     ) -> Result<(Arc<RunHandle>, bool), StartError> {
-        let mut same_kind = going.iter().filter(|handle| handle.now().kind == kind);
+        let mut same_kind = running.iter().filter(|handle| handle.now().kind == kind);
         if kind == Kind::Upload
             && wish.from_start
-            && let Some(going) = same_kind.next()
+            && let Some(running) = same_kind.next()
         {
-            return Err(StartError::Going(going.now().id));
+            return Err(StartError::Going(running.now().id));
         }
-        if let Some(going) = same_kind.find(|handle| handle.join(wish.confirmed)) {
-            return Ok((Arc::clone(going), true));
+        if let Some(running) = same_kind.find(|handle| handle.join(wish.confirmed)) {
+            return Ok((Arc::clone(running), true));
         }
         let mut run = Run::start(kind, cause);
         run.sequence = self.newest.fetch_add(1, Ordering::SeqCst) + 1;
@@ -238,29 +237,30 @@ impl Shared {
             self.core.stop.child_token(),
             wish.confirmed,
         ));
-        going.push(Arc::clone(&started));
+        running.push(Arc::clone(&started));
         Ok((started, false))
     }
 
-    /// Tells everybody that a run has ended.
+    /// Records and shows that a run has ended.
     async fn end(&self, handle: &Arc<RunHandle>, run: Run) {
         log(&run);
         if let Err(error) = keep(&self.core, &run).await {
             self.core.note_journal_failure(&error);
             let mut unstored = lock(&self.unstored);
-            unstored.truncate(MOST_UNSTORED - 1);
+            unstored.truncate(MAX_UNSTORED - 1);
             unstored.push_front(run.clone());
         }
-        self.going
-            .send_modify(|going| going.retain(|other| !Arc::ptr_eq(other, handle)));
+        self.running
+            .send_modify(|running| running.retain(|other| !Arc::ptr_eq(other, handle)));
         self.core
             .status_store
             .update(|facts| facts.runs.retain(|other| other.id != run.id));
         self.note_last_sync(&run);
-        // Last, so that who waits for the end finds everything as it is then.
+        // This comes last, so that callers that wait for the end find everything else done.
         handle.end(run);
     }
 
+    /// Shows this run as the last sync, if it is the newest one.
     fn note_last_sync(&self, run: &Run) {
         let mut last = lock(&self.last_sync);
         let is_newest = last
@@ -276,7 +276,7 @@ impl Shared {
     }
 }
 
-/// One run from its beginning to its end.
+/// Does a run from its beginning to its end.
 async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
     let core = &shared.core;
     let kind = handle.now().kind;
@@ -290,11 +290,11 @@ async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
     };
     handle.close();
     let refreshed = match &result {
-        Ok(_) => look::refresh(core).await,
-        Err(_) => look::look(core).await,
+        Ok(_) => status::refresh(core).await,
+        Err(_) => status::read(core).await,
     };
     let (outcome, message) = match result {
-        // A run that the agent's own end stopped goes on with the next start.
+        // A run that was cancelled because the agent stops resumes at the next start.
         Ok((Outcome::Cancelled, _)) if core.stop.is_cancelled() => (
             Outcome::Interrupted,
             "The agent stopped before the run finished".to_owned(),
@@ -305,7 +305,7 @@ async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
             (Outcome::Failed, failure(&error))
         }
     };
-    // What failed the run itself is told already.
+    // A failure of the run itself is shown already.
     if let Err(error) = refreshed
         && outcome != Outcome::Failed
     {
@@ -320,18 +320,19 @@ async fn perform(shared: Arc<Shared>, handle: Arc<RunHandle>, wish: Wish) {
     show_end_of_hold(core).await;
 }
 
-/// Ends a run whose task panicked: nobody may join or wait for it any more.
-async fn break_off(shared: Arc<Shared>, handle: Arc<RunHandle>) {
+/// Ends a run whose task panicked, so that no caller joins it or waits for it for ever.
+async fn end_panicked(shared: Arc<Shared>, handle: Arc<RunHandle>) {
     handle.close();
     let mut run = handle.so_far();
     if run.state == State::Finished {
         return;
     }
-    run.finish(Outcome::Failed, BROKE_OFF.to_owned());
+    run.finish(Outcome::Failed, PANIC_MESSAGE.to_owned());
     shared.end(&handle, run).await;
 }
 
-/// A run that waits for Digible notes itself that it need not any more; one that was cancelled does not.
+/// Waits for the end of a hold that Digible asked for, and then no longer shows it. A run that waits for that end
+/// itself does the same, but not a run that was cancelled meanwhile.
 async fn show_end_of_hold(core: &Core) {
     while let Some(left) = core.held() {
         tokio::select! {
@@ -341,7 +342,7 @@ async fn show_end_of_hold(core: &Core) {
     }
 }
 
-/// Stores an ended run. One that did nothing, or failed as the one before, takes its place.
+/// Stores an ended run. One that did nothing, or failed like the previous one, replaces the previous one.
 async fn keep(core: &Core, run: &Run) -> Result<(), JournalError> {
     let before = core.journal.stored_runs(2).await?;
     let before = before
@@ -357,6 +358,7 @@ async fn keep(core: &Core, run: &Run) -> Result<(), JournalError> {
     store(core, run).await
 }
 
+/// Whether both runs did nothing, or failed in the same way.
 fn is_repetition(before: &Run, run: &Run) -> bool {
     let same_failure = run.cause == Cause::Scheduled
         && before.cause == Cause::Scheduled
@@ -390,11 +392,12 @@ fn read(stored: &StoredRun) -> Option<Run> {
             tracing::warn!(run = stored.id, %error, "a stored run cannot be read");
         })
         .ok()?;
-    // Earlier versions did not number them.
+    // Earlier versions did not store the number in the record.
     run.sequence = stored.sequence;
     Some(run)
 }
 
+/// The message of a run that failed, with the remedy.
 fn failure(error: &StepError) -> String {
     let remedy = match error {
         StepError::Catalog(error) => error.remedy(),
@@ -407,6 +410,7 @@ fn failure(error: &StepError) -> String {
     )
 }
 
+/// The message of a run that ended without another one.
 fn summary(run: &Run) -> String {
     let mut text = format!("{} sent, {} unchanged", run.sent, run.unchanged);
     for (count, word) in [

@@ -1,4 +1,4 @@
-//! Products that failed and wait their own time, so that reading goes on behind them.
+//! Products that failed and wait for their own next try, so that they do not hold up the others.
 
 use std::{
     collections::HashMap,
@@ -12,25 +12,25 @@ use tokio::time::Instant;
 
 use super::backoff::Jitter;
 
-/// Products that wait. Kept in memory: after a restart they are simply tried again.
+/// Products that wait. They are kept in memory only: after a restart, they are tried again at once.
 #[derive(Debug, Default)]
 pub struct RetryQueue {
-    products: Mutex<HashMap<ProductId, Wait>>,
+    products: Mutex<HashMap<ProductId, Deferral>>,
 }
 
-/// How often the same body of a product was answered with a fault that may be its own.
+/// How often the same body of a product failed in a way that may be its own fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Strikes {
-    /// In a batch with others.
+    /// In a batch with other products.
     pub grouped: u8,
-    /// Alone in a batch.
+    /// In a batch of its own.
     pub alone: u8,
-    /// In an update.
+    /// Through the update endpoint.
     pub update: u8,
 }
 
 #[derive(Debug)]
-struct Wait {
+struct Deferral {
     digest: Option<Digest>,
     failures: u32,
     strikes: Strikes,
@@ -45,7 +45,7 @@ impl RetryQueue {
             .is_none_or(|wait| wait.until <= Instant::now())
     }
 
-    /// The strikes against this body of a product.
+    /// The strikes of this body of a product; none for a body that has not failed.
     pub fn strikes(&self, id: &ProductId, digest: Digest) -> Strikes {
         self.lock()
             .get(id)
@@ -54,8 +54,8 @@ impl RetryQueue {
             .unwrap_or_default()
     }
 
-    /// Lets a product wait: for `asked`, or longer with each failure, by a draw that it shares with
-    /// those that failed together with it.
+    /// Lets a product wait for `asked`, or otherwise longer with each failure. `jitter` is a draw that it shares with
+    /// the products that failed together with it.
     pub fn defer(
         &self,
         id: &ProductId,
@@ -66,7 +66,7 @@ impl RetryQueue {
     ) {
         let mut products = self.lock();
         let failures = products.get(id).map_or(0, |wait| wait.failures) + 1;
-        let wait = Wait {
+        let wait = Deferral {
             digest,
             failures,
             strikes,
@@ -75,23 +75,23 @@ impl RetryQueue {
         products.insert(id.clone(), wait);
     }
 
-    /// The product need not wait any more.
+    /// Ends the wait of a product, and forgets its failures.
     pub fn clear(&self, id: &ProductId) {
         self.lock().remove(id);
     }
 
-    /// Nobody waits any more: something outside has changed.
+    /// Ends all waits, because what made the products fail has changed.
     pub fn clear_all(&self) {
         self.lock().clear();
     }
 
-    /// When the first of them may be tried.
+    /// When the first product may be tried; none when none waits.
     pub fn earliest(&self) -> Option<Instant> {
         self.lock().values().map(|wait| wait.until).min()
     }
 
-    /// Whether the time of some of them came after `since`. Who was tried then and failed has a
-    /// new time; who has not belongs to nobody's run.
+    /// Whether the next try of some product became due after `since`, when the last sync began. A product that this
+    /// sync tried without success has a new time. One that it did not try although due is no reason for another sync.
     pub fn came_due(&self, since: Option<Instant>) -> bool {
         let now = Instant::now();
         let products = self.lock();
@@ -104,7 +104,7 @@ impl RetryQueue {
         self.lock().get(id).map(|wait| wait.until)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ProductId, Wait>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProductId, Deferral>> {
         self.products.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A run in progress: what others see of it, and how they end it.
+//! A run in progress, as other tasks watch, join and cancel it.
 
 use std::{
     sync::{
@@ -14,33 +14,34 @@ use tokio_util::sync::CancellationToken;
 
 use super::status_store::StatusStore;
 
-/// How often the status store is told of progress: people cannot read faster.
+/// The shortest time between two updates of the status store; people cannot read faster.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A run in progress: others watch it through this handle and ask it to stop.
+/// A run in progress. Other tasks watch it through this handle and ask it to stop.
 #[derive(Debug)]
 pub struct RunHandle {
     progress: watch::Sender<Run>,
-    /// By a clock that nobody sets.
+    /// By a clock that cannot be set.
     began: Instant,
     status_store: Arc<StatusStore>,
     shown: Mutex<Instant>,
-    /// The status store is to be told in a moment what it was not told at once.
-    owed: Arc<AtomicBool>,
-    /// Ends it after what is under way.
+    /// An update of the status store is scheduled for progress that was not shown at once.
+    is_update_scheduled: Arc<AtomicBool>,
+    /// Cancelled to end the run after its pending requests.
     pub cancel: CancellationToken,
     join_gate: Mutex<JoinGate>,
     left_over: AtomicBool,
+    /// The user said yes to what the run would ask about.
     confirmed: AtomicBool,
 }
 
-/// Whether somebody may still join a run.
+/// Whether another caller may still join a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum JoinGate {
     Open,
-    /// Somebody has joined since it last read the ChangeLog from its beginning.
+    /// A caller has joined since the run last read the ChangeLog from its beginning.
     Joined,
-    /// It has read all that it will read.
+    /// The run has read all that it will read.
     Closed,
 }
 
@@ -57,7 +58,7 @@ impl RunHandle {
             began: Instant::now(),
             status_store,
             shown: Mutex::new(Instant::now()),
-            owed: Arc::default(),
+            is_update_scheduled: Arc::default(),
             cancel,
             join_gate: Mutex::new(JoinGate::Open),
             left_over: AtomicBool::new(false),
@@ -78,13 +79,13 @@ impl RunHandle {
         run
     }
 
-    /// Its progress, to the end.
+    /// The progress of the run, to its end.
     pub fn watch(&self) -> watch::Receiver<Run> {
         self.progress.subscribe()
     }
 
-    /// Joins it: a sync then reads the ChangeLog once more before it ends. False when it is too late.
-    /// `confirmed`: who joins has said yes to what it would ask about.
+    /// Joins the run: a sync then reads the ChangeLog once more before it ends. False when it is too late. `confirmed`:
+    /// the user has said yes to what the run would ask about.
     pub(super) fn join(&self, confirmed: bool) -> bool {
         let mut join_gate = self.join_gate();
         if *join_gate == JoinGate::Closed || self.cancel.is_cancelled() {
@@ -95,8 +96,9 @@ impl RunHandle {
         true
     }
 
-    /// Whether somebody has joined since this was last asked; if not, nobody can any more.
-    pub(super) fn goes_once_more(&self) -> bool {
+    /// Whether a caller has joined since the last call, so that the run has to begin another round. If not, it can no
+    /// longer be joined.
+    pub(super) fn repeat_or_close(&self) -> bool {
         let mut join_gate = self.join_gate();
         let joined = *join_gate == JoinGate::Joined;
         *join_gate = if joined {
@@ -107,17 +109,17 @@ impl RunHandle {
         joined
     }
 
-    /// Nobody can join any more.
+    /// Lets no caller join any more.
     pub(super) fn close(&self) {
         *self.join_gate() = JoinGate::Closed;
     }
 
-    /// Whether somebody said yes to what it would ask about.
+    /// Whether the user said yes to what the run would ask about.
     pub(super) fn is_confirmed(&self) -> bool {
         self.confirmed.load(Ordering::SeqCst)
     }
 
-    /// It ends with products that wait their own time, while others pass.
+    /// Notes that the run ends with products that wait for their own next try, while others are sent.
     pub(super) fn note_left_over(&self) {
         self.left_over.store(true, Ordering::SeqCst);
     }
@@ -126,12 +128,12 @@ impl RunHandle {
         self.left_over.load(Ordering::SeqCst)
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the run, and gives it as it ended.
     pub(super) async fn ended(&self) -> Run {
         let mut progress = self.watch();
         match progress.wait_for(|run| run.state == State::Finished).await {
             Ok(run) => run.clone(),
-            // Not while it is borrowed: the sender is its own.
+            // Cannot happen while this handle is borrowed: it owns the sender.
             Err(_) => self.now(),
         }
     }
@@ -142,7 +144,7 @@ impl RunHandle {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes progress.
+    /// Changes the run, and shows it at once or within [`PROGRESS_INTERVAL`].
     pub(super) fn update(&self, change: impl FnOnce(&mut Run)) {
         let was_sending = self.progress.borrow().is_sending();
         self.progress.send_modify(|run| {
@@ -150,15 +152,15 @@ impl RunHandle {
             run.balance();
         });
         let begins_to_send = !was_sending && self.progress.borrow().is_sending();
-        // That it sends is shown at once: nothing is up to date any more.
+        // The first product to send is shown at once, because the shop is no longer up to date.
         if self.is_time_to_show() || begins_to_send {
             self.show();
-        } else if !self.owed.swap(true, Ordering::SeqCst) {
+        } else if !self.is_update_scheduled.swap(true, Ordering::SeqCst) {
             self.show_later();
         }
     }
 
-    /// Says what it waits for, or that it goes on.
+    /// Shows that the run waits, and for what, or that it continues.
     pub(super) fn set_state(&self, state: State, message: &str) {
         self.progress.send_if_modified(|run| {
             let changed = run.state != state || run.message != message;
@@ -169,7 +171,7 @@ impl RunHandle {
         self.show();
     }
 
-    /// The last that watchers see.
+    /// Ends the run; watchers see this last.
     pub(super) fn end(&self, run: Run) {
         self.progress.send_replace(run);
     }
@@ -179,15 +181,15 @@ impl RunHandle {
         self.status_store.update(|facts| facts.show_run(&run));
     }
 
-    /// Otherwise the last of what came at once would not be seen while the next takes its time.
+    /// Shows progress at the end of the interval; without this, it would stay unseen until the next update.
     fn show_later(&self) {
         let (progress, status_store) = (self.watch(), Arc::clone(&self.status_store));
-        let owed = Arc::clone(&self.owed);
+        let is_update_scheduled = Arc::clone(&self.is_update_scheduled);
         tokio::spawn(async move {
             tokio::time::sleep(PROGRESS_INTERVAL).await;
-            owed.store(false, Ordering::SeqCst);
+            is_update_scheduled.store(false, Ordering::SeqCst);
             let run = progress.borrow().clone();
-            // It may have ended meanwhile.
+            // If the run has ended meanwhile, `show_run` does nothing.
             status_store.update(|facts| facts.show_run(&run));
         });
     }

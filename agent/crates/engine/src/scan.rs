@@ -15,7 +15,7 @@ use super::{
     walk::{self, OnOutage, WalkSummary},
 };
 
-/// Compares every product once, then sends what the journal holds due, then looks for what is gone.
+/// Compares every product once, sends what the journal holds due, and then finds what is gone from the shop.
 pub(super) async fn round(
     core: &Core,
     handle: &RunHandle,
@@ -31,7 +31,7 @@ pub(super) async fn round(
     if rows.locked == 0 {
         core.journal.note_compared(began).await?;
     }
-    // Another round of the same run: each product that is unchanged was counted.
+    // Every unchanged product has been counted by now.
     handle.update(Run::look_again);
     let due = &mut Mode::Changed;
     let due = walk::walk(
@@ -44,16 +44,16 @@ pub(super) async fn round(
         OnOutage::Fail,
     )
     .await?;
-    let mut passed = rows.and(due);
-    if passed.stop_reason.is_none() {
-        passed.stop_reason = absence::look(core, handle, &seen, core.options.gone_after).await?;
+    let mut summary = rows.and(due);
+    if summary.stop_reason.is_none() {
+        summary.stop_reason = absence::find(core, handle, &seen, core.options.gone_after).await?;
     }
-    let whole = passed.stop_reason.is_none() && passed.deferred == 0;
-    note(core, whole.then_some(began), passed.deferred);
-    Ok(passed)
+    let whole = summary.stop_reason.is_none() && summary.deferred == 0;
+    note(core, whole.then_some(began), summary.deferred);
+    Ok(summary)
 }
 
-/// The last walk of an upload: what changed behind it is sent.
+/// The last walk of an upload, which sends what changed after the upload read it.
 pub(super) async fn after_upload(
     core: &Core,
     handle: &RunHandle,
@@ -61,12 +61,13 @@ pub(super) async fn after_upload(
 ) -> Result<WalkSummary, StepError> {
     let began = Timestamp::now();
     handle.update(Run::look_again);
-    let (passed, _) = compare(core, handle, endpoint_health, OnOutage::Wait).await?;
-    let whole = passed.stop_reason.is_none() && passed.deferred == 0;
-    note(core, whole.then_some(began), passed.deferred);
-    Ok(passed)
+    let (summary, _) = compare(core, handle, endpoint_health, OnOutage::Wait).await?;
+    let whole = summary.stop_reason.is_none() && summary.deferred == 0;
+    note(core, whole.then_some(began), summary.deferred);
+    Ok(summary)
 }
 
+/// Walks the whole table, sends what differs, and gives which products it has.
 async fn compare(
     core: &Core,
     handle: &RunHandle,
@@ -75,7 +76,7 @@ async fn compare(
 ) -> Result<(WalkSummary, SeenSet), StepError> {
     let mut mode = Mode::Compared(SeenSet::default());
     let (rows, start) = (Source::Rows, Cursor::Start);
-    let passed = walk::walk(
+    let summary = walk::walk(
         core,
         handle,
         endpoint_health,
@@ -90,10 +91,11 @@ async fn compare(
         Mode::Changed | Mode::Inspected(_) | Mode::Everything { .. } => SeenSet::default(),
     };
     seen.seal();
-    Ok((passed, seen))
+    Ok((summary, seen))
 }
 
-/// Tells people how far the shop is known to be equal. Missing products wait, too: for the second look.
+/// Shows as of when all products are known to be up to date, and how many wait. Missing products count as waiting, too,
+/// until a second check.
 pub(super) fn note(core: &Core, compared_at: Option<Timestamp>, deferred: u64) {
     let pending = deferred + core.missing.count();
     core.status_store.update(|facts| {

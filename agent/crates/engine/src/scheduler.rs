@@ -1,5 +1,5 @@
-//! When syncs start by themselves: at each interval, when the ChangeLog has something new, when a
-//! product is due again, and at the end of a pause.
+//! Starts syncs automatically: at each interval, when the ChangeLog has something new, when a product is due again, and
+//! at the end of a pause.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,37 +8,42 @@ use shopmaster_health::run::{Cause, Kind, Outcome, Run, Wish};
 use shopmaster_journal::Pause;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{backoff, engine::Engine, look, probe::Probe, wait};
+use super::{backoff, engine::Engine, probe::Probe, status, wait};
 
-/// A pause is looked at again this often, because the wall clock may be set.
-const PAUSE_LOOK: Duration = Duration::from_secs(30);
+/// How often to check whether a pause has ended, because the wall clock may be set. Also how often to count what waits
+/// while no sync starts automatically.
+const PAUSE_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What the scheduler remembers from one look to the next.
+/// What the scheduler remembers from one check to the next.
 struct Schedule {
-    /// How often it is asked whether something changed.
+    /// How often to check for changes.
     probe: Probe,
-    /// The next full sync.
+    /// When the next full sync is due.
     full: Instant,
-    /// Not before this: the last sync failed as a whole.
+    /// No sync begins before this, because the last one failed as a whole.
     not_before: Instant,
     /// Syncs that failed in a row.
     failures: u32,
     /// When the last sync began.
     began: Option<Instant>,
-    /// The newest change before the last sync, when it ended with products left over; no news while
-    /// it stays.
+    /// The newest change before the last sync, if that ended with products left over. As long as it stays the newest,
+    /// nothing is new.
     left_over: Option<i64>,
-    /// The newest change before the last sync, when it failed; while it stays, trying again is no
-    /// use before a product may be tried.
+    /// The newest change before the last sync, if that failed. As long as it stays the newest, another sync makes sense
+    /// only when a product may be tried.
     stuck: Option<i64>,
 }
 
-/// When the next sync starts, as people were told.
+/// When the next sync starts, as it is shown.
 #[derive(Default)]
 struct Next {
     shown: Option<Timestamp>,
 }
 
+/// Starts syncs until the engine stops, and first resumes an upload that an earlier process did not finish.
+///
+/// Each round waits, decides whether a sync is due, and if so starts one and waits for its end. A call to `wake` makes
+/// the next sync due at once. While sending is paused or not automatic, the round only shows what waits.
 pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
     let stop = &engine.core.stop;
     engine.refresh().await;
@@ -52,15 +57,15 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
             () = wake.notified() => woken = true,
             () = tokio::time::sleep(pace(engine, &schedule)) => {}
         }
-        // Asking ends one whose time is over, also for those who look.
+        // Reading the hold removes one whose time is over, so that it is no longer shown.
         engine.core.held();
         if engine.core.pause.borrow().is_some() {
-            look(engine, &mut next).await;
+            show_waiting(engine, &mut next).await;
             continue;
         }
         resumed = resumed || resume_upload(engine).await;
         if !engine.core.options.automatic {
-            look(engine, &mut next).await;
+            show_waiting(engine, &mut next).await;
             continue;
         }
         if woken {
@@ -69,7 +74,7 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
         }
         next.show(engine, schedule.next(engine));
         if wait::is_over(&engine.core).await {
-            schedule.begin_anew();
+            schedule.reset();
         }
         let must_wait = Instant::now() < schedule.not_before
             || engine.core.outage.is_reserved()
@@ -82,29 +87,29 @@ pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
     }
 }
 
-/// How long until the next look.
+/// How long until the next check.
 fn pace(engine: &Engine, schedule: &Schedule) -> Duration {
     let options = &engine.core.options;
-    let slow = PAUSE_LOOK.min(options.interval);
+    let slow = PAUSE_CHECK_INTERVAL.min(options.interval);
     if engine.core.pause.borrow().is_some() || !options.automatic {
         return slow;
     }
     match engine.core.outage.is_on() {
-        true => wait::LOOK.min(options.probe),
+        true => wait::OUTAGE_CHECK_INTERVAL.min(options.probe),
         false => schedule.probe.pace(),
     }
 }
 
-/// While no sync starts by itself, people still see what waits.
-async fn look(engine: &Engine, next: &mut Next) {
-    if let Err(error) = look::look(&engine.core).await {
+/// Counts and shows what waits, while no sync starts automatically.
+async fn show_waiting(engine: &Engine, next: &mut Next) {
+    if let Err(error) = status::read(&engine.core).await {
         engine.core.note_failure(&error);
     }
     next.show(engine, None);
 }
 
-/// Ends each pause when its time has come, also while the scheduler waits for a run that waits for
-/// the pause.
+/// Ends each pause when its time has come. This is a task of its own, because the scheduler may be waiting for a run
+/// that waits for the end of the pause.
 pub(super) async fn end_pauses(engine: &Engine) {
     let mut pause = engine.core.pause.subscribe();
     loop {
@@ -112,18 +117,18 @@ pub(super) async fn end_pauses(engine: &Engine) {
             Some(Pause::Until(until)) => Some(until),
             Some(Pause::UntilResumed) | None => None,
         };
-        let mut look = until.map(left_until);
-        if look == Some(Duration::ZERO) {
+        let mut left = until.map(left_until);
+        if left == Some(Duration::ZERO) {
             match engine.set_pause(None).await {
                 Ok(()) => continue,
                 Err(error) => engine.core.note_journal_failure(&error),
             }
-            look = Some(PAUSE_LOOK);
+            left = Some(PAUSE_CHECK_INTERVAL);
         }
         tokio::select! {
             () = engine.core.stop.cancelled() => return,
             changed = pause.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(look.unwrap_or_default().min(PAUSE_LOOK)), if look.is_some() => {}
+            () = tokio::time::sleep(left.unwrap_or_default().min(PAUSE_CHECK_INTERVAL)), if left.is_some() => {}
         }
     }
 }
@@ -133,11 +138,12 @@ fn left_until(until: Timestamp) -> Duration {
     Duration::try_from(left).unwrap_or_default()
 }
 
+/// Whether a sync should start now.
 async fn is_due(engine: &Engine, schedule: &mut Schedule) -> bool {
     if Instant::now() >= schedule.full {
         return true;
     }
-    // A walk over the whole table is for each interval, and for nothing in between.
+    // The whole table is walked once in each interval, and for no other reason.
     if engine.core.held().is_some() || engine.core.scans() {
         return false;
     }
@@ -173,9 +179,9 @@ fn all_wait(engine: &Engine) -> bool {
     earliest.is_some_and(|earliest| earliest > Instant::now())
 }
 
-/// Starts a sync, or waits for the one that goes.
+/// Starts or joins a sync, waits for its end, and notes the result.
 async fn sync(engine: &Engine, schedule: &mut Schedule) {
-    // What comes later than this is news, whether the sync still meets it or not.
+    // A change after this one is new, whether the sync still reads it or not.
     let newest = match engine.core.scans() {
         true => None,
         false => engine.core.catalog.newest_change().await.ok().flatten(),
@@ -192,8 +198,7 @@ async fn sync(engine: &Engine, schedule: &mut Schedule) {
     }
 }
 
-/// Goes on with an upload that an earlier process did not finish. False when that is to be tried
-/// again.
+/// Resumes an upload that an earlier process did not finish, if there is one. False when that has to be tried again.
 async fn resume_upload(engine: &Engine) -> bool {
     match engine.core.journal.has_upload_to_resume().await {
         Ok(true) => {
@@ -211,7 +216,7 @@ async fn resume_upload(engine: &Engine) -> bool {
 }
 
 impl Next {
-    /// Tells people, when it is another time: a second more or less is none.
+    /// Shows the time of the next sync if it has changed by more than a second.
     fn show(&mut self, engine: &Engine, next: Option<Timestamp>) {
         let differs = match (self.shown, next) {
             (Some(shown), Some(next)) => (next.as_second() - shown.as_second()).abs() > 1,
@@ -240,7 +245,7 @@ impl Schedule {
         }
     }
 
-    /// In whole seconds: nobody is told of a change that is none.
+    /// When the next sync starts, in whole seconds, so that rounding shows no change where there is none.
     fn next(&self, engine: &Engine) -> Option<Timestamp> {
         let at = self.full.max(self.not_before);
         let at = at.max(engine.core.flow.next_try().unwrap_or(at));
@@ -249,7 +254,8 @@ impl Schedule {
         Timestamp::from_second(next.as_second()).ok()
     }
 
-    /// `has_left_over`: it met no failure that concerns all products.
+    /// Plans the next sync after this one. `has_left_over`: it failed only for products that wait for their own next
+    /// try, not as a whole.
     fn after(&mut self, engine: &Engine, run: &Run, has_left_over: bool) {
         let next_full = Instant::now() + engine.core.options.interval;
         self.full = next_full;
@@ -263,19 +269,19 @@ impl Schedule {
             self.full = self.full.max(earliest.min(next_full));
         }
         if has_left_over {
-            // Who waits is tried again; who is new need not wait with them.
+            // Products that failed have their own waits; new changes need not wait for them.
             self.not_before = Instant::now();
         }
     }
 
-    /// What made it fail is over.
-    fn begin_anew(&mut self) {
+    /// Lets the next sync start at once, because what made the last one fail is over.
+    fn reset(&mut self) {
         self.failures = 0;
         self.not_before = Instant::now();
         self.full = Instant::now();
     }
 
-    /// `next`: when Digible is tried again, if it was Digible that failed.
+    /// Notes a failure. `next`: when Digible is tried again, if Digible failed.
     fn fail(&mut self, next: Option<Instant>) {
         self.failures = self.failures.saturating_add(1);
         self.not_before = next.unwrap_or_else(|| Instant::now() + backoff::delay(self.failures));

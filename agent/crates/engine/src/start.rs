@@ -1,11 +1,11 @@
-//! Starts what runs for as long as the engine does.
+//! Starts the tasks that run for as long as the engine does.
 
 use std::sync::{Arc, PoisonError};
 
 use super::{compact, engine::Engine, scheduler, watch};
 
 impl Engine {
-    /// Starts the scheduler, and goes on with an upload that an earlier process did not finish.
+    /// Starts all tasks. The scheduler resumes an upload that an earlier process did not finish.
     pub fn start(self: &Arc<Self>) {
         let wake = Arc::new(tokio::sync::Notify::new());
         *self

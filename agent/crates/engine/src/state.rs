@@ -1,45 +1,45 @@
-//! What the engine knows of its surroundings, and decides by. The status store receives what follows from it, and
-//! nobody decides by reading that.
+//! What the engine knows about the shop's database and Digible, and bases its decisions on. The status store shows
+//! what follows from it, and no decision is based on the status store.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use shopmaster_catalog::CaptureStatus;
 
-/// What is known of the shop's database and of Digible.
+/// What is known about the shop's database and Digible.
 #[derive(Debug)]
 pub(super) struct State {
     scan_chosen: bool,
-    known: Mutex<Known>,
+    observed: Mutex<Observed>,
 }
 
 #[derive(Debug)]
-struct Known {
-    /// None before the database was asked.
+struct Observed {
+    /// None until the database was asked.
     capture: Option<CaptureStatus>,
     scans: bool,
     digible: Reach,
     sent_at: Option<Timestamp>,
 }
 
-/// How Digible was when it was last tried.
+/// How Digible answered the last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// It worked, or was not tried yet.
+    /// It worked, or nothing was sent yet.
     Works,
-    /// It did not answer as it should, which may pass.
+    /// It did not answer as it should, which may end without help.
     Lost,
-    /// It does not work until a person does something.
+    /// It does not work until the user does something.
     Broken,
 }
 
 impl State {
-    /// Nothing is known yet. `sent_at`: when Digible last acknowledged something, as an earlier
-    /// process noted it.
+    /// Nothing is known yet, except what an earlier process recorded: `sent_at`, when Digible last acknowledged
+    /// something.
     pub(super) fn new(scan_chosen: bool, sent_at: Option<Timestamp>) -> Self {
         Self {
             scan_chosen,
-            known: Mutex::new(Known {
+            observed: Mutex::new(Observed {
                 capture: None,
                 scans: scan_chosen,
                 digible: Reach::Works,
@@ -48,60 +48,63 @@ impl State {
         }
     }
 
-    /// Notes how capture is. Gives whether the table is walked from now on: somebody chose it, or it
-    /// cannot be captured.
+    /// Notes how capture is. Gives whether the table is walked from now on, because scan mode is configured or the
+    /// table cannot be captured.
     pub(super) fn note_capture(&self, status: &CaptureStatus) -> bool {
-        let mut known = self.known();
-        known.scans = self.scan_chosen || matches!(status, CaptureStatus::ScanOnly(_));
-        known.capture = Some(status.clone());
-        known.scans
+        let mut observed = self.observed();
+        observed.scans = self.scan_chosen || matches!(status, CaptureStatus::ScanOnly(_));
+        observed.capture = Some(status.clone());
+        observed.scans
     }
 
-    /// Whether the table is walked, so that nothing of ours is in the shop's database.
+    /// Whether changes are found by walking the table, so that shopMaster needs nothing in the shop's database.
     pub(super) fn scans(&self) -> bool {
-        self.known().scans
+        self.observed().scans
     }
 
-    /// Whether nothing keeps the table from giving one key several times: a view.
+    /// Whether several rows may have the same key, as in a view, because no constraint forbids it.
     pub(super) fn may_repeat_keys(&self) -> bool {
-        matches!(self.known().capture, Some(CaptureStatus::ScanOnly(_)))
+        matches!(self.observed().capture, Some(CaptureStatus::ScanOnly(_)))
     }
 
-    /// Whether there is a ChangeLog of ours, read or not.
+    /// Whether shopMaster's ChangeLog is in the shop's database, whether or not syncs read it.
     pub(super) fn has_change_log(&self) -> bool {
-        let known = self.known();
-        known.capture.as_ref().is_some_and(CaptureStatus::is_there)
+        let observed = self.observed();
+        observed
+            .capture
+            .as_ref()
+            .is_some_and(CaptureStatus::is_there)
     }
 
-    /// Whether changes are captured.
+    /// Whether changes are found by capture, and it works.
     pub(super) fn is_captured(&self) -> bool {
-        let known = self.known();
-        !known.scans && known.capture.as_ref().is_some_and(CaptureStatus::works)
+        let observed = self.observed();
+        !observed.scans && observed.capture.as_ref().is_some_and(CaptureStatus::works)
     }
 
-    /// Notes how Digible is.
+    /// Notes how Digible answered.
     pub(super) fn note_digible(&self, reach: Reach) {
-        self.known().digible = reach;
+        self.observed().digible = reach;
     }
 
-    /// How Digible was when it was last tried.
+    /// How Digible answered the last time.
     pub(super) fn digible(&self) -> Reach {
-        self.known().digible
+        self.observed().digible
     }
 
-    /// Notes that Digible acknowledged something now. As exact as it is stored.
+    /// Notes that Digible acknowledged something now, to the millisecond, as the journal stores it.
     pub(super) fn note_sent(&self) {
         let now = Timestamp::now().as_millisecond();
-        self.known().sent_at = Timestamp::from_millisecond(now).ok();
+        self.observed().sent_at = Timestamp::from_millisecond(now).ok();
     }
 
     /// When Digible last acknowledged something; none when it never did.
     pub(super) fn sent_at(&self) -> Option<Timestamp> {
-        self.known().sent_at
+        self.observed().sent_at
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn observed(&self) -> MutexGuard<'_, Observed> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

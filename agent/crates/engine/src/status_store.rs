@@ -1,4 +1,4 @@
-//! Where the facts are kept: written by the engine, watched by everybody who shows them.
+//! The facts that are shown: the engine writes them, and the control plane and the tray watch them.
 
 use jiff::Timestamp;
 use shopmaster_health::Facts;
@@ -15,7 +15,7 @@ pub struct StatusStore {
 pub struct Snapshot {
     /// Grows by one with each change.
     pub sequence: u64,
-    /// The facts.
+    /// The facts as they were after it.
     pub facts: Facts,
 }
 
@@ -31,7 +31,7 @@ impl StatusStore {
         }
     }
 
-    /// Changes the facts; nobody is woken when they stay the same.
+    /// Changes the facts. Watchers wake only if the facts differ afterwards.
     pub fn update(&self, change: impl FnOnce(&mut Facts)) {
         self.snapshot.send_if_modified(|snapshot| {
             let mut facts = snapshot.facts.clone();
@@ -52,12 +52,12 @@ impl StatusStore {
         self.snapshot.borrow().facts.clone()
     }
 
-    /// One thing of the facts as they are now.
-    pub fn read<T>(&self, look: impl FnOnce(&Facts) -> T) -> T {
-        look(&self.snapshot.borrow().facts)
+    /// Reads from the facts without cloning them.
+    pub fn read<T>(&self, read: impl FnOnce(&Facts) -> T) -> T {
+        read(&self.snapshot.borrow().facts)
     }
 
-    /// The facts and their changes. A slow reader gets the newest, never a queue.
+    /// The facts and their changes. A slow reader skips to the newest facts; nothing queues up.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Snapshot> {
         self.snapshot.subscribe()
@@ -70,8 +70,8 @@ impl Default for StatusStore {
     }
 }
 
-/// An issue that was not there before begins now. Until the first look of a new engine nothing is known:
-/// what was there before a change of the configuration may still be.
+/// Notes since when each issue has lasted: a new issue begins now. Before a new engine has checked for the first time,
+/// issues from before the configuration changed may still last, so they keep their beginning.
 fn note_beginnings(facts: &mut Facts) {
     let codes: Vec<_> = shopmaster_health::codes(facts).collect();
     let is_known = facts.catalog.reachable.is_some() || !facts.missing.is_empty();

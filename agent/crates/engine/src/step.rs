@@ -1,16 +1,16 @@
-//! One step: what of a page needs sending, sending it, and recording the answers.
+//! One step: decides which products of a page need sending, sends them, and records the answers.
 //!
-//! Its order is what the guarantee stands on. One commit holds what was found out without Digible and says
-//! what is handed over; only then is anything sent. Answers are recorded as they come, and the rest at the
-//! end. A change is deleted only after the commit that holds what became of its product, and nothing that
-//! a commit depends on is recorded later than it.
+//! The guarantees depend on its order. One commit records what was found out without Digible, and which products are
+//! about to be sent; only then is anything sent. Acknowledgements are recorded as they arrive, and everything else at
+//! the end. A change is deleted only after the commit that records the outcome for its product, and nothing that a
+//! commit depends on is recorded later than the commit.
 
 use std::collections::HashSet;
 
 use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::Fate;
 use shopmaster_health::run::{Count, shortened};
-use shopmaster_journal::{Landing, Settled, UploadProgress};
+use shopmaster_journal::{InFlight, Landing, Settled, UploadProgress};
 use shopmaster_product::ProductId;
 use tokio::sync::mpsc;
 
@@ -19,53 +19,54 @@ use super::{
     backoff::Jitter,
     canary::{self, CanaryResult},
     core::Core,
-    dispatch::{Delivery, Dispatcher, Outgoing, landing},
+    dispatch::{Delivery, Dispatched, Dispatcher, Outgoing, landing},
     doubt::put_in_doubt,
     endpoint_health::EndpointHealth,
     mode::Mode,
     page::{Cursor, Page, Source},
-    plan::{LONGEST_REASON, Plan},
+    plan::{MAX_REASON_CHARS, Plan},
     recorder::Recorder,
     run_handle::RunHandle,
     stop_reason::{StepError, StopReason},
 };
 
-/// Why a product waits whose row cannot be read.
-const HELD: &str = "another program holds the row";
+/// The reason that is shown for a product whose row could not be read.
+const LOCKED_REASON: &str = "another program holds the row";
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Debug, Default)]
 pub(super) struct Delivered {
     /// Why sending stopped before everything was sent.
     pub(super) stop_reason: Option<StopReason>,
     /// Products that wait for another try.
     pub(super) deferred: u64,
-    /// Those of them that the shop's own programs hold.
+    /// Those of them whose rows the shop's own programs keep locked.
     pub(super) locked: u64,
-    /// The reason of one of them.
+    /// Why one of them waits.
     pub(super) reason: Option<String>,
-    /// Products of an upload that are dealt with, for when the rest of the page is tried again.
-    pub(super) through: Vec<ProductId>,
-    /// The step has settled something.
+    /// Products that are dealt with; an upload leaves them out when it tries the rest of the page again.
+    pub(super) processed: Vec<ProductId>,
+    /// The step acknowledged, refused or found out something.
     pub(super) progressed: bool,
-    /// Products that differ, and are not sent.
+    /// Products that differ from what Digible acknowledged, and are not sent in this mode.
     pub(super) differing: Vec<ProductId>,
 }
 
-/// A page with which nothing has happened yet.
+/// A page that was read and that no step has worked on yet.
 pub(super) struct Prepared {
     /// Where the next page begins; none at the end.
     pub(super) next: Option<Cursor>,
-    /// All products that it has to do with.
-    pub(super) aboard: HashSet<ProductId>,
-    /// Where an upload goes on behind it.
+    /// All products that the page is about.
+    pub(super) ids: HashSet<ProductId>,
+    /// The last key of the page, after which an upload resumes.
     last: Option<ProductId>,
-    content: Content,
+    state: PageState,
 }
 
-enum Content {
-    /// With keys to ask for again.
-    Unsure(Page),
+enum PageState {
+    /// Has keys that had no row and must be looked up again.
+    Unconfirmed(Page),
+    /// Ready to be sent.
     Planned(Box<Plan>),
 }
 
@@ -76,18 +77,18 @@ struct Step<'a> {
     mode: &'a Mode,
 }
 
-/// What is recorded when everything is answered.
+/// What is recorded once all requests are answered: everything except acknowledgements.
 #[derive(Default)]
-struct Rest {
+struct Remainder {
     settled: Vec<Settled>,
-    /// Their changes are dealt with once that is recorded.
+    /// Changes of refused products: dealt with once the refusals are recorded.
     changes: Vec<ChangeIdentity>,
     refusals: Vec<(ProductId, String)>,
     has_acknowledged: bool,
 }
 
-/// Reads a page and plans what to do with it: under the step lock, or while the step before is
-/// sent, and then it counts only when the two have no product in common.
+/// Reads a page and plans what to do with it. This happens under the step lock, or while the previous page is sent;
+/// in that case the page may only be used if the two have no product in common.
 pub(super) async fn prepare(
     core: &Core,
     mode: &Mode,
@@ -98,17 +99,17 @@ pub(super) async fn prepare(
     let mut page = Page::read(core, source, from, limit).await?;
     Ok(Prepared {
         next: page.next.take(),
-        aboard: page.ids(),
+        ids: page.ids(),
         last: page.last.take(),
-        content: if page.is_unsure() {
-            Content::Unsure(page)
+        state: if page.has_missing() {
+            PageState::Unconfirmed(page)
         } else {
-            Content::Planned(Box::new(Plan::of(core, mode, page).await?))
+            PageState::Planned(Box::new(Plan::of(core, mode, page).await?))
         },
     })
 }
 
-/// Does one step, under the step lock.
+/// Does one step. The step lock must be held.
 pub(super) async fn deliver(
     core: &Core,
     handle: &RunHandle,
@@ -123,13 +124,13 @@ pub(super) async fn deliver(
         endpoint_health,
         mode,
     };
-    let content = std::mem::replace(&mut prepared.content, Content::Planned(Box::default()));
-    let plan = match content {
-        Content::Planned(plan) => *plan,
-        Content::Unsure(mut page) => {
+    let state = std::mem::replace(&mut prepared.state, PageState::Planned(Box::default()));
+    let plan = match state {
+        PageState::Planned(plan) => *plan,
+        PageState::Unconfirmed(mut page) => {
             ack_queue.finish().await?;
-            page.look_again(core).await?;
-            prepared.aboard.extend(page.ids());
+            page.look_up_missing(core).await?;
+            prepared.ids.extend(page.ids());
             Plan::of(core, mode, page).await?
         }
     };
@@ -137,6 +138,8 @@ pub(super) async fn deliver(
 }
 
 impl Step<'_> {
+    /// The order of the module's documentation: hand over, send and record acknowledgements, decide what may be
+    /// parked, record the rest.
     async fn run(
         &self,
         mut plan: Plan,
@@ -144,26 +147,101 @@ impl Step<'_> {
         ack_queue: &mut AckQueue,
     ) -> Result<Delivered, StepError> {
         self.count(&plan);
-        let mut ids = plan.ids();
-        // The page may be the whole shop: a product of it that is not sent in this step may be asked as a canary.
-        let sent: HashSet<_> = ids.iter().cloned().collect();
+        // The page may be the whole shop: a product of it that is not sent in this step may serve as a canary.
+        let sent: HashSet<_> = plan.ids().into_iter().collect();
+        let has_found = !plan.found.is_empty() || !plan.settled.is_empty();
+        let mut in_flight = self.hand_over(&mut plan, ack_queue).await?;
+        let logins = self.core.cloud.logins();
+        let dispatched = self
+            .send(&mut plan, &sent, &mut in_flight, ack_queue)
+            .await?;
         let locked = std::mem::take(&mut plan.locked);
+        let mut delivered = Delivered {
+            stop_reason: dispatched.stop_reason,
+            deferred: plan.waiting,
+            locked: locked.len() as u64,
+            processed: std::mem::take(&mut plan.processed),
+            differing: std::mem::take(&mut plan.differing),
+            ..Delivered::default()
+        };
+        let has_proof = self
+            .find_proof(
+                &plan.outgoing,
+                &dispatched.deliveries,
+                &sent,
+                &mut delivered,
+            )
+            .await?;
+        let is_same_session = self.core.cloud.logins() == logins;
+        // What was refused before a login may have been refused because of the session.
+        let may_park = has_proof && is_same_session;
+        let mut remainder = self.remainder(plan, dispatched.deliveries, may_park, &mut delivered);
         if self.mode.sends_all() {
-            // Left behind by the cursor and never read: in doubt, they are found again.
-            ids.extend(locked.iter().cloned());
+            remainder.leave_unread(locked);
+        }
+        let progress = self.progress(&delivered, cursor);
+        if progress.is_some() {
+            // The cursor moves past them. In doubt, they are found again, even after a crash.
+            remainder.leave_in_doubt();
+        }
+        delivered.progressed =
+            remainder.has_acknowledged || has_found || !remainder.refusals.is_empty();
+        self.core
+            .journal
+            .settle(in_flight, remainder.settled, progress)
+            .await?;
+        self.queue_differing(&delivered).await?;
+        if !is_same_session && (has_proof || remainder.has_acknowledged) {
+            // The session had ended, perhaps long ago: what failed under it need not wait any longer.
+            self.core.retry_queue.clear_all();
+        }
+        self.show(&remainder.refusals);
+        ack_queue.begin(remainder.changes).await;
+        self.core.note_digible(
+            remainder.has_acknowledged,
+            delivered.stop_reason.as_ref(),
+            delivered.reason.as_deref(),
+        );
+        // Only now, because a locked row says nothing about Digible.
+        if delivered.locked > 0 {
+            delivered
+                .reason
+                .get_or_insert_with(|| LOCKED_REASON.to_owned());
+        }
+        Ok(delivered)
+    }
+
+    /// One commit records what was found out without Digible and which products are about to be sent. Then the
+    /// changes that are dealt with by that are deleted.
+    async fn hand_over(
+        &self,
+        plan: &mut Plan,
+        ack_queue: &mut AckQueue,
+    ) -> Result<InFlight, StepError> {
+        let mut ids = plan.ids();
+        if self.mode.sends_all() {
+            // The cursor moves past locked rows that were never read. In doubt, they are found again.
+            ids.extend(plan.locked.iter().cloned());
         }
         let found = std::mem::take(&mut plan.found);
-        let has_found = !found.is_empty() || !plan.settled.is_empty();
-        let differing = std::mem::take(&mut plan.differing);
-        let mut in_flight = self
+        let in_flight = self
             .core
             .journal
             .hand_over(found, ids, self.mode.upload())
             .await?;
         self.show(&plan.refusals);
         ack_queue.begin(std::mem::take(&mut plan.settled)).await;
+        Ok(in_flight)
+    }
 
-        let logins = self.core.cloud.logins();
+    /// Sends the products, and records acknowledgements while other requests are under way.
+    async fn send(
+        &self,
+        plan: &mut Plan,
+        sent: &HashSet<ProductId>,
+        in_flight: &mut InFlight,
+        ack_queue: &mut AckQueue,
+    ) -> Result<Dispatched, StepError> {
         let dispatcher = Dispatcher::new(
             self.core,
             self.handle,
@@ -174,66 +252,27 @@ impl Step<'_> {
             core: self.core,
             outgoing: &plan.outgoing,
             changes: &mut plan.changes,
-            in_flight: &mut in_flight,
+            in_flight,
             ack_queue,
         };
-        let (tell, acknowledged) = mpsc::unbounded_channel();
-        let (back, recorded) = tokio::join!(
-            dispatcher.deliver(&plan.outgoing, tell),
+        let (report, acknowledged) = mpsc::unbounded_channel();
+        let (dispatched, recorded) = tokio::join!(
+            dispatcher.deliver(&plan.outgoing, report),
             recorder.run(acknowledged)
         );
         recorded?;
-        let back = back?;
-        let mut delivered = Delivered {
-            stop_reason: back.stop_reason,
-            deferred: plan.waiting,
-            locked: locked.len() as u64,
-            through: std::mem::take(&mut plan.through),
-            differing,
-            ..Delivered::default()
-        };
-        let others_pass = self
-            .may_park(&plan.outgoing, &back.deliveries, &sent, &mut delivered)
-            .await?;
-        let is_same_session = self.core.cloud.logins() == logins;
-        // What was refused before a login may have been refused because of the session.
-        let may_park = others_pass && is_same_session;
-        let mut rest = self.rest(plan, back.deliveries, may_park, &mut delivered);
-        if self.mode.sends_all() {
-            rest.leave_unread(locked);
-        }
-        let progress = self.progress(&delivered, cursor);
-        if progress.is_some() {
-            // Left behind by the cursor, they are found again in doubt, even after a crash.
-            rest.leave_in_doubt();
-        }
-        delivered.progressed = rest.has_acknowledged || has_found || !rest.refusals.is_empty();
-        self.core
-            .journal
-            .settle(in_flight, rest.settled, progress)
-            .await?;
+        dispatched
+    }
+
+    /// A verify that asks nothing puts what differs in doubt page by page.
+    async fn queue_differing(&self, delivered: &Delivered) -> Result<(), StepError> {
         if let Mode::Inspected(inspection) = self.mode
             && inspection.queues_at_once()
             && !delivered.differing.is_empty()
         {
             put_in_doubt(self.core, delivered.differing.clone()).await?;
         }
-        if !is_same_session && (others_pass || rest.has_acknowledged) {
-            // The session had ended, perhaps long ago: what failed under it need not wait any longer.
-            self.core.retry_queue.clear_all();
-        }
-        self.show(&rest.refusals);
-        ack_queue.begin(rest.changes).await;
-        self.core.note_digible(
-            rest.has_acknowledged,
-            delivered.stop_reason.as_ref(),
-            delivered.reason.as_deref(),
-        );
-        // Not before: it says nothing of Digible.
-        if delivered.locked > 0 {
-            delivered.reason.get_or_insert_with(|| HELD.to_owned());
-        }
-        Ok(delivered)
+        Ok(())
     }
 
     /// Counts what needs no sending, each product once.
@@ -259,15 +298,15 @@ impl Step<'_> {
         });
     }
 
-    /// What became of the products that the recorder has not recorded.
-    fn rest(
+    /// The outcomes that the recorder has not recorded. Without `may_park`, refused products are retried later.
+    fn remainder(
         &self,
         plan: Plan,
         deliveries: Vec<Delivery>,
         may_park: bool,
         delivered: &mut Delivered,
-    ) -> Rest {
-        let mut rest = Rest::default();
+    ) -> Remainder {
+        let mut remainder = Remainder::default();
         let jitter = Jitter::draw();
         let outgoing = plan.outgoing.into_iter().zip(plan.changes);
         for ((product, changes), delivery) in outgoing.zip(deliveries) {
@@ -278,19 +317,19 @@ impl Step<'_> {
                 delivery.put_off()
             };
             let (landing, refused) = match delivery {
-                // Recorded already.
+                // The recorder has recorded it.
                 Delivery::Acknowledged { .. } => {
-                    rest.has_acknowledged = true;
+                    remainder.has_acknowledged = true;
                     self.core.retry_queue.clear(&id);
-                    delivered.through.push(id);
+                    delivered.processed.push(id);
                     continue;
                 }
                 Delivery::Refused { reason, fate, .. } => {
                     self.core.retry_queue.clear(&id);
-                    rest.changes.extend(changes);
-                    delivered.through.push(id.clone());
-                    let kept = shortened(&reason, LONGEST_REASON);
-                    rest.refusals.push((id.clone(), reason));
+                    remainder.changes.extend(changes);
+                    delivered.processed.push(id.clone());
+                    let kept = shortened(&reason, MAX_REASON_CHARS);
+                    remainder.refusals.push((id.clone(), reason));
                     (landing(fate), Some((digest.0, kept)))
                 }
                 Delivery::Deferred {
@@ -310,21 +349,22 @@ impl Step<'_> {
                     (landing(fate), None)
                 }
             };
-            rest.settled.push(Settled {
+            remainder.settled.push(Settled {
                 id,
                 landing,
                 refused,
             });
         }
-        rest
+        remainder
     }
 
-    /// Whether products that Digible refuses may be parked: only with the proof that others pass.
-    async fn may_park(
+    /// Whether there is proof that Digible accepts other products, without which a refused one is not parked. If need
+    /// be, a canary is sent; when it fails, that becomes the stop reason.
+    async fn find_proof(
         &self,
         outgoing: &[Outgoing],
         deliveries: &[Delivery],
-        aboard: &HashSet<ProductId>,
+        sent: &HashSet<ProductId>,
         delivered: &mut Delivered,
     ) -> Result<bool, StepError> {
         let refused = deliveries.iter().find_map(|delivery| match delivery {
@@ -343,13 +383,14 @@ impl Step<'_> {
         if self.handle.cancel.is_cancelled() {
             return Ok(false);
         }
-        let aboard = aboard.iter().collect();
-        let mut result = canary::ask(self.core, self.handle, self.endpoint_health, &aboard).await?;
+        let sent = sent.iter().collect();
+        let mut result =
+            canary::send_any(self.core, self.handle, self.endpoint_health, &sent).await?;
         if let CanaryResult::Absent = result {
-            // One that this very step has seen pass is as good.
-            let mut told = outgoing.iter().zip(deliveries);
-            let passed = told.find(|(_, it)| matches!(it, Delivery::Acknowledged { .. }));
-            if let Some((product, _)) = passed {
+            // A product that Digible acknowledged in this very step is as good.
+            let mut deliveries = outgoing.iter().zip(deliveries);
+            let accepted = deliveries.find(|(_, it)| matches!(it, Delivery::Acknowledged { .. }));
+            if let Some((product, _)) = accepted {
                 result = canary::send(self.core, self.handle, self.endpoint_health, &product.item)
                     .await?;
             }
@@ -357,7 +398,7 @@ impl Step<'_> {
         match result {
             CanaryResult::Passes => Ok(true),
             CanaryResult::Absent | CanaryResult::Refused(_) => {
-                // A page in place of an answer refuses nothing.
+                // A web page in place of an answer is not a refusal.
                 delivered.stop_reason = Some(match fate {
                     Fate::MayStillLand => StopReason::Unreachable(reason),
                     Fate::NotApplied | Fate::Unknown => StopReason::Refuses(reason),
@@ -371,7 +412,7 @@ impl Step<'_> {
         }
     }
 
-    /// An upload goes on behind this page only when nothing stopped it.
+    /// An upload moves past this page only if nothing stopped the step.
     fn progress(&self, delivered: &Delivered, cursor: Option<ProductId>) -> Option<UploadProgress> {
         if !self.mode.sends_all() {
             return None;
@@ -386,8 +427,8 @@ impl Step<'_> {
     }
 }
 
-impl Rest {
-    /// Products that were not read, and so are not known to be equal.
+impl Remainder {
+    /// Leaves products in doubt that could not be read, so that it is unknown whether Digible has them as they are.
     fn leave_unread(&mut self, ids: Vec<ProductId>) {
         self.settled.extend(ids.into_iter().map(|id| Settled {
             id,
@@ -396,6 +437,7 @@ impl Rest {
         }));
     }
 
+    /// Leaves in doubt what was neither acknowledged nor refused.
     fn leave_in_doubt(&mut self) {
         for product in &mut self.settled {
             if product.landing == Landing::Nothing && product.refused.is_none() {

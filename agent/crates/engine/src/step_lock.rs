@@ -1,8 +1,8 @@
-//! One step at a time reads rows, sends them and records the outcome.
+//! Only one step at a time reads rows, sends them and records the outcome.
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Held for one step. Waiters get it in their order, so that an upload and a sync take turns.
+/// Held for one step. It is granted in the order in which it was asked for, so an upload and a sync alternate.
 #[derive(Debug, Default)]
 pub struct StepLock {
     steps: Mutex<u64>,
@@ -27,13 +27,13 @@ impl StepLock {
 }
 
 impl StepGuard<'_> {
-    /// What is read from now on, until this step ends, is as of this epoch.
+    /// The epoch of what is read from now on, until this step ends.
     pub fn epoch(&self) -> Epoch {
         Epoch(*self.steps)
     }
 
-    /// Whether nothing was sent between the step in which something was read and this one. If not,
-    /// what was read may be older than what was sent, and is thrown away.
+    /// Whether no step ran between the one in which something was read (`epoch`) and this one. If one did, what was
+    /// read may be older than what was sent meanwhile, and must be discarded.
     pub fn follows(&self, epoch: Epoch) -> bool {
         epoch.0 + 1 == *self.steps
     }

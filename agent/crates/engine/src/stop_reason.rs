@@ -1,4 +1,4 @@
-//! Why a run cannot go on, and what people are told about it.
+//! Why a run cannot continue, and how the user reads it.
 
 use std::time::Duration;
 
@@ -7,48 +7,49 @@ use shopmaster_digible::Answer;
 use shopmaster_health::Trouble;
 use shopmaster_journal::JournalError;
 
+/// The remedy for an error that only Digible can fix.
 const ASK_DIGIBLE: &str =
     "No action needed: sending resumes automatically. If this lasts, ask Digible's support";
 
 /// Why sending stopped before everything was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StopReason {
-    /// Somebody asked for it.
+    /// The run was cancelled.
     Cancelled,
-    /// Digible asked us to wait so long.
+    /// Digible asked shopMaster to wait.
     Hold {
-        /// How long.
+        /// For this long.
         wait: Duration,
-        /// What it said.
+        /// Digible's own words.
         reason: String,
     },
-    /// Somebody holds the shop's database for too long.
+    /// Another program keeps the shop's database locked for too long.
     Busy(String),
-    /// The shop's database is away, and waiting may help.
+    /// The shop's database is unavailable, and waiting may help.
     Away(String),
     /// Digible does not answer as it should, whatever is sent.
     Unreachable(String),
     /// Digible refuses everything.
     Refuses(String),
-    /// The configuration has to be mended.
+    /// The configuration has to be fixed.
     Misconfigured(String),
-    /// The login is refused. The reason is a sentence of its own.
+    /// Digible refuses the login. The reason is a sentence of its own.
     LoggedOut(String),
 }
 
-/// Why a step failed: on our side, not at Digible.
+/// Why a step failed: in the shop's database or the journal, not at Digible.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// The shop's database.
+    /// The shop's database failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The journal.
+    /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
 impl StopReason {
-    /// Whether trying again later may help without anybody doing anything.
+    /// Whether trying again later may help without the user doing anything.
     pub(super) fn is_passing(&self) -> bool {
         matches!(
             self,
@@ -56,12 +57,12 @@ impl StopReason {
         )
     }
 
-    /// Whether it is about Digible as a whole.
+    /// Whether the reason is Digible as a whole.
     pub(super) fn is_digible(&self) -> bool {
         !matches!(self, Self::Cancelled | Self::Busy(_) | Self::Away(_))
     }
 
-    /// Why a login failed; nothing when it did not.
+    /// Why a login failed; none when it did not.
     pub(super) fn of_login(answer: &Answer) -> Option<Self> {
         let reason = match answer {
             Answer::Acknowledged => return None,
@@ -87,7 +88,7 @@ impl StopReason {
         Some(Self::Unreachable(reason.clone()))
     }
 
-    /// What people are told of Digible; nothing for what is no trouble of it.
+    /// What is shown about Digible; none for reasons that are not a trouble of Digible.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let trouble = match self {
             Self::Cancelled | Self::Hold { .. } | Self::Busy(_) | Self::Away(_) => return None,
@@ -115,7 +116,7 @@ impl StopReason {
     }
 }
 
-/// An answer with an error is another trouble than none: it is not about this computer's network.
+/// An answer with an error is a different trouble than no answer: this computer's network is not the cause.
 fn unreachable(reason: &str) -> Trouble {
     let (text, remedy) = match Answer::status_in(reason) {
         None => (
@@ -162,8 +163,8 @@ mod tests {
             let trouble = StopReason::Unreachable(reason.to_owned()).trouble();
             let trouble = trouble.unwrap();
             assert!(trouble.text.starts_with(beginning), "{}", trouble.text);
-            let told = trouble.remedy.contains("internet connection");
-            assert_eq!(told, about_network, "{reason}");
+            let names_network = trouble.remedy.contains("internet connection");
+            assert_eq!(names_network, about_network, "{reason}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A sync: sends the products that changed.
+//! A sync sends the products that changed.
 
 use std::time::Duration;
 
@@ -19,29 +19,34 @@ use super::{
     walk::{self, OnOutage, WalkSummary},
 };
 
-/// How often a sync that somebody asked for tries again what failed. The scheduler's own ones leave
-/// it to the scheduler, which tries again for as long as it takes.
+/// How often a sync that the user asked for tries what failed. The scheduler's syncs try once, because the scheduler
+/// starts the next one for as long as it takes.
 const TRIES_WHEN_REQUESTED: u32 = 4;
-/// How long a sync of the scheduler waits for products that failed. Meanwhile it reads no changes.
+/// The longest time that a sync of the scheduler waits for products that failed. It reads no changes meanwhile.
 const RETRY_LIMIT: Duration = Duration::from_secs(1);
-/// How long a sync that somebody asked for waits for the next try when Digible is away. It has tried once by
-/// then, and who asked would wait for minutes.
+/// The longest time that a sync that the user asked for waits for the next try when Digible is unavailable. It has
+/// tried once by then, and longer waits would keep the user waiting for minutes.
 const RETRY_LIMIT_WHEN_REQUESTED: Duration = Duration::from_secs(10);
 
 /// Where a sync finds what changed.
 enum ChangeSource {
     /// In the ChangeLog.
     Captured(CaptureStatus),
-    /// By walking the table.
+    /// In the table, by walking it.
     Scanned,
-    /// Not at all: walking a table that nobody has compared yet would send all of it, also when it is a mistake.
+    /// Nowhere: the configured table, or how its prices are sent, has changed, and nothing was compared since. Walking
+    /// the table would send all of it, even if it was configured by mistake.
     Unconfirmed,
 }
 
 /// How a run ended, and one sentence about it.
 pub(super) type Ending = (Outcome, String);
 
-/// Sends the products that changed, and those in doubt or to be tried again.
+/// Sends the products that changed, and those that are due because they are in doubt or have to be tried again.
+///
+/// Each round reads everything once. After it, the run ends, or waits for what stopped or deferred it and begins
+/// another round. It gives up after `tries` rounds without progress, or when the wait would be too long. When it is
+/// done or gives up, it begins another round instead if another caller has joined meanwhile.
 pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepError> {
     let mut tries = match handle.now().cause {
         Cause::Requested => TRIES_WHEN_REQUESTED,
@@ -60,21 +65,21 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
     let mut failures = 0;
     let mut fewest = u64::MAX;
     loop {
-        let passed = round(core, handle, &endpoint_health, &change_source).await?;
+        let summary = round(core, handle, &endpoint_health, &change_source).await?;
         handle.update(Run::look_again);
-        // New changes pass all day long: only fewer that wait are progress for those who wait.
-        let fewer = passed.deferred < fewest;
-        let progressed = match passed.stop_reason {
-            Some(_) => passed.progressed,
+        // New changes are sent all day long, so for products that wait only a lower number of them is progress.
+        let fewer = summary.deferred < fewest;
+        let progressed = match summary.stop_reason {
+            Some(_) => summary.progressed,
             None => fewer,
         };
-        if fewer && passed.stop_reason.is_none() {
-            fewest = passed.deferred;
+        if fewer && summary.stop_reason.is_none() {
+            fewest = summary.deferred;
         }
         failures = if progressed { 0 } else { failures + 1 };
-        let (why, until) = match &passed.stop_reason {
-            None if passed.deferred == 0 => {
-                if handle.goes_once_more() {
+        let (why, until) = match &summary.stop_reason {
+            None if summary.deferred == 0 => {
+                if handle.repeat_or_close() {
                     fewest = u64::MAX;
                     continue;
                 }
@@ -83,11 +88,11 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
             }
             Some(StopReason::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),
             Some(StopReason::Hold { wait, .. }) => {
-                // Digible said when: that costs no try.
+                // Digible said when, so this does not count as a try.
                 failures = 0;
                 (walk::hold_text(*wait), Instant::now() + *wait)
             }
-            Some(stop_reason) if !stop_reason.is_passing() => return Ok(failed(handle, &passed)),
+            Some(stop_reason) if !stop_reason.is_passing() => return Ok(failed(handle, &summary)),
             stop_reason => {
                 let until = match stop_reason {
                     Some(stop_reason) => after(core, stop_reason, failures),
@@ -98,19 +103,19 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
                 let gives_up = failures >= tries
                     || is_away
                     || (tries == 1 && until > Instant::now() + RETRY_LIMIT);
-                if gives_up && !handle.goes_once_more() {
-                    return Ok(failed(handle, &passed));
+                if gives_up && !handle.repeat_or_close() {
+                    return Ok(failed(handle, &summary));
                 }
                 if gives_up {
-                    // Who joined asked for it.
+                    // The caller that joined asked for a sync, so it gets as many tries as its own would.
                     tries = TRIES_WHEN_REQUESTED;
                     failures = 0;
                     core.may_try_now();
                 }
-                (why(&passed), until)
+                (why(&summary), until)
             }
         };
-        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
+        if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
             return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
         }
     }
@@ -119,7 +124,7 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
 /// When what stopped a walk may be over.
 pub(super) fn after(core: &Core, stop_reason: &StopReason, failures: u32) -> Instant {
     match stop_reason {
-        // All runs share one try.
+        // All runs share one next try.
         StopReason::Unreachable(_) => core.flow.next_try().unwrap_or_else(Instant::now),
         _ => Instant::now() + backoff::delay(failures),
     }
@@ -131,8 +136,8 @@ pub(super) fn next_try(core: &Core) -> Instant {
     earliest.max(Instant::now() + backoff::delay(1))
 }
 
-/// Everything that was captured is sent. Who asked for the sync must not take it for everything
-/// that changed.
+/// Everything that was captured is sent. If capture is not as it was installed, a user who asked for the sync must not
+/// take that for everything that changed.
 fn completed(handle: &RunHandle, change_source: &ChangeSource) -> Ending {
     match change_source {
         ChangeSource::Captured(CaptureStatus::Drifted(lines))
@@ -150,6 +155,7 @@ fn completed(handle: &RunHandle, change_source: &ChangeSource) -> Ending {
     }
 }
 
+/// Makes sure that this agent may serve the shop, and gives where changes are found.
 async fn prepare(core: &Core) -> Result<ChangeSource, StepError> {
     let status = core.capture().await?;
     if core.scans() {
@@ -168,24 +174,24 @@ async fn prepare(core: &Core) -> Result<ChangeSource, StepError> {
     Ok(ChangeSource::Captured(status))
 }
 
-/// Refuses a key that is not unique: a page would jump over rows with the last one's key. That the
-/// key of a view is unique, only the shop can know.
+/// Refuses a key that is not unique: the next page would skip rows that have the same key as the last row of a page.
+/// Whether the key of a view is unique, only the shop can know.
 pub(super) async fn check_key(core: &Core) -> Result<(), StepError> {
     match core.catalog.plan().await {
         Ok(_) | Err(CatalogError::ScanOnly { .. }) => Ok(()),
-        // Why it could not be installed says nothing about walking the table.
+        // These only prevent capture, not walking the table.
         Err(
             CatalogError::Unsafe { .. }
             | CatalogError::NameTaken(_)
             | CatalogError::NoRights { .. },
         ) if core.scans() => Ok(()),
-        // Nor does what this login may not see of what is installed.
+        // Nor does it matter that this login may not see what is installed.
         Err(CatalogError::Denied { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The ChangeLog once, then what the journal holds due.
+/// One round of a sync: the ChangeLog or the table, then what the journal holds due.
 async fn round(
     core: &Core,
     handle: &RunHandle,
@@ -222,35 +228,37 @@ async fn round(
     Ok(changes.and(due))
 }
 
-pub(super) fn failed(handle: &RunHandle, passed: &WalkSummary) -> Ending {
-    handle.update(|run| run.failed = passed.deferred);
-    if passed.stop_reason.is_none() {
+/// Ends a run that stopped for this reason, or with products that still wait.
+pub(super) fn failed(handle: &RunHandle, summary: &WalkSummary) -> Ending {
+    handle.update(|run| run.failed = summary.deferred);
+    if summary.stop_reason.is_none() {
         handle.note_left_over();
     }
-    let trouble = passed.stop_reason.as_ref().and_then(StopReason::trouble);
+    let trouble = summary.stop_reason.as_ref().and_then(StopReason::trouble);
     let text = match trouble {
         Some(trouble) => format!(
             "{}; {}",
             trouble.text,
             shopmaster_view::lower_first(&trouble.remedy)
         ),
-        None => why(passed),
+        None => why(summary),
     };
     (Outcome::Failed, text)
 }
 
-pub(super) fn why(passed: &WalkSummary) -> String {
-    if let Some(StopReason::Busy(reason) | StopReason::Away(reason)) = &passed.stop_reason {
+/// Why the walk has to wait, in words for the user.
+pub(super) fn why(summary: &WalkSummary) -> String {
+    if let Some(StopReason::Busy(reason) | StopReason::Away(reason)) = &summary.stop_reason {
         return reason.clone();
     }
-    if let Some(trouble) = passed.stop_reason.as_ref().and_then(StopReason::trouble) {
+    if let Some(trouble) = summary.stop_reason.as_ref().and_then(StopReason::trouble) {
         return trouble.text;
     }
     let waiting = format!(
         "{} to be retried",
-        shopmaster_view::products(passed.deferred)
+        shopmaster_view::products(summary.deferred)
     );
-    match &passed.reason {
+    match &summary.reason {
         Some(reason) => format!("{waiting}: {reason}"),
         None => waiting,
     }

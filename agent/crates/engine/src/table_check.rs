@@ -1,16 +1,16 @@
-//! Asks the shop's database whether the product table is still the one that was compared.
+//! Checks whether the product table is still the one that was compared, and has the rows that the journal expects.
 
 use shopmaster_journal::Counts;
 
 use super::{core::Core, stop_reason::StepError};
 
-/// So few more or less say nothing: the database may keep count of them roughly.
-const FEW: u64 = 10;
-/// Nor does this part of all.
-const PART: u64 = 100;
+/// A difference of up to this many rows says nothing, because the database may count them only roughly.
+const ROW_TOLERANCE: u64 = 10;
+/// A difference of at most one row in this many says nothing either.
+const ROW_TOLERANCE_SHARE: u64 = 100;
 
-/// Asks the database whether the table is another one, or has other rows: then it is to be compared.
-pub(super) async fn look(core: &Core) -> Result<(), StepError> {
+/// Checks whether the table was replaced or has an unexpected number of rows. If so, a verify becomes due.
+pub(super) async fn run(core: &Core) -> Result<(), StepError> {
     let Some(now) = core.catalog.table_identity().await? else {
         return Ok(());
     };
@@ -30,24 +30,24 @@ pub(super) async fn look(core: &Core) -> Result<(), StepError> {
             "the shop's schema changed, and the product table may have been replaced: comparing all products"
         );
     }
-    look_at_number(core).await?;
+    check_row_count(core).await?;
     if core.rebuilt.is_due() {
         core.verify_due.notify_one();
     }
     Ok(())
 }
 
-/// Compares the number of rows with what the journal knows. That the two differ says nothing by itself, as there
-/// are rows that cannot be products. That they differ more than when all were last compared, with no change
-/// waiting, does.
-async fn look_at_number(core: &Core) -> Result<(), StepError> {
+/// Compares the number of rows with the number of products that the journal knows. A difference says nothing on its
+/// own, because some rows cannot be products. It is a sign if it is not the difference of the last comparison, and no
+/// change waits.
+async fn check_row_count(core: &Core) -> Result<(), StepError> {
     let before = core.journal.counts().await?;
     let Some(rows) = core.catalog.kept_count().await? else {
         return Ok(());
     };
     let has_changes = core.catalog.newest_change().await?.is_some();
     let known = core.journal.counts().await?;
-    // Whoever is at work changes one of the numbers after the other.
+    // While a run or a till is at work, the two numbers do not change at the same moment.
     if has_changes || known != before {
         return Ok(());
     }
@@ -55,7 +55,7 @@ async fn look_at_number(core: &Core) -> Result<(), StepError> {
     let Some(usual) = core.journal.row_excess().await? else {
         return Ok(core.journal.note_row_excess(excess).await?);
     };
-    let is_off = excess.abs_diff(usual) > FEW.max(known.in_shop() / PART);
+    let is_off = excess.abs_diff(usual) > ROW_TOLERANCE.max(known.in_shop() / ROW_TOLERANCE_SHARE);
     if core.rebuilt.note_off(is_off) && is_off {
         tracing::info!(
             rows,
@@ -66,12 +66,13 @@ async fn look_at_number(core: &Core) -> Result<(), StepError> {
     Ok(())
 }
 
+/// How many more rows there are than known products.
 fn excess(rows: u64, known: &Counts) -> i64 {
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     signed(rows) - signed(known.in_shop())
 }
 
-/// Every product was compared, as of when the table was named so.
+/// Notes that all products were compared. `identity`: of the table at the time when that began.
 pub(super) async fn note_compared(core: &Core, identity: Option<String>) -> Result<(), StepError> {
     if let Some(identity) = identity {
         core.journal.note_table_identity(identity).await?;

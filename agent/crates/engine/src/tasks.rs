@@ -1,9 +1,9 @@
-//! The tasks of the engine. One that panics is never taken for one that ended: the whole process ends
-//! with a failure code, and the service manager starts it again.
+//! The tasks of the engine. A task that panics does not count as ended: the whole process exits with a failure code,
+//! and the service manager restarts it.
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Tasks that are waited for at the end.
+/// Tasks that the engine waits for when it stops.
 #[derive(Debug, Clone)]
 pub(super) struct Tasks {
     tracker: TaskTracker,
@@ -19,7 +19,7 @@ impl Tasks {
         }
     }
 
-    /// Starts a task.
+    /// Starts a task. `name` is for the log.
     pub(super) fn spawn(
         &self,
         name: &'static str,
@@ -28,7 +28,7 @@ impl Tasks {
         self.spawn_or(name, work, async {});
     }
 
-    /// Starts a task. When it panics, `clean_up` is done before the process ends.
+    /// Starts a task. If it panics, `clean_up` runs before the process ends.
     pub(super) fn spawn_or(
         &self,
         name: &'static str,
@@ -45,14 +45,14 @@ impl Tasks {
         });
     }
 
-    /// Waits until all have ended.
+    /// Waits until all tasks have ended.
     pub(super) async fn ended(&self) {
         self.tracker.close();
         self.tracker.wait().await;
     }
 }
 
-/// Does some work of the agent. When it panics, `crashed` is cancelled.
+/// Runs `work`, and cancels `crashed` if it panics. `name` is for the log.
 pub async fn guarded(
     name: &'static str,
     crashed: CancellationToken,
@@ -66,7 +66,7 @@ pub async fn guarded(
 async fn has_panicked(name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> bool {
     let panicked = matches!(tokio::spawn(work).await, Err(error) if error.is_panic());
     if panicked {
-        // What it said, and where, the hook has logged.
+        // The panic hook has logged the message and the place.
         tracing::error!(task = name, "internal error: the agent stops");
     }
     panicked
@@ -79,21 +79,21 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_cleaned_up_and_told() {
+    async fn a_panic_is_cleaned_up_and_reported() {
         let crashed = CancellationToken::new();
         let tasks = Tasks::new(crashed.clone());
         tasks.spawn_or("good", async {}, async { panic!("it did not panic") });
-        let (tell, told) = oneshot::channel();
+        let (sender, cleaned_up) = oneshot::channel();
         tasks.spawn_or("bad", async { panic!("on purpose") }, async move {
-            tell.send(()).unwrap();
+            sender.send(()).unwrap();
         });
         crashed.cancelled().await;
-        told.await.unwrap();
+        cleaned_up.await.unwrap();
         tasks.ended().await;
     }
 
     #[tokio::test]
-    async fn a_panic_while_cleaning_up_is_told_too() {
+    async fn a_panic_while_cleaning_up_is_reported_too() {
         let crashed = CancellationToken::new();
         let tasks = Tasks::new(crashed.clone());
         let panics = || async { panic!("on purpose") };
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tasks_that_end_tell_nothing() {
+    async fn tasks_that_end_report_nothing() {
         let crashed = CancellationToken::new();
         let tasks = Tasks::new(crashed.clone());
         tasks.spawn("good", async {});

@@ -1,4 +1,4 @@
-//! An upload: sends every product, goes on where one stopped, and finds what is gone from the shop.
+//! An upload sends every product, resumes where an unfinished one stopped, and finds what is gone from the shop.
 
 use std::{collections::HashSet, ops::ControlFlow};
 
@@ -23,32 +23,33 @@ use super::{
     walk::{self, OnOutage, WalkSummary},
 };
 
-/// So often an upload is tried that has done nothing yet. One that has begun goes on until a person is needed.
-const TRIES: u32 = 8;
-/// Keys asked for at once when looking for what is gone.
+/// How often an upload is tried to which Digible has acknowledged nothing yet. After that first acknowledgement it
+/// continues until the user is needed. After as many failures, products that wait are left to the syncs if others are
+/// accepted.
+const UPLOAD_TRIES: u32 = 8;
+/// How many keys are looked up at once when finding what is gone from the shop.
 const GONE_PAGE: u32 = 1_000;
 
-/// The shop before an upload.
+/// What is known about the shop before an upload.
 struct UploadPlan {
-    /// Products.
+    /// Products in the table.
     total: u64,
-    /// What becomes of a product that changes behind the upload.
     followup: Followup,
 }
 
-/// What becomes of a product that changes behind an upload.
+/// How the agent notices a product that changes after an upload has read it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Followup {
-    /// It is captured.
+    /// The change is captured.
     Captured,
-    /// The next walk finds it.
+    /// The next walk over the table finds it.
     Scanned,
-    /// Nobody notices.
+    /// Not at all.
     Lost,
 }
 
-/// Sends every product. Goes on by itself in the next process when this one ends before; one that
-/// somebody cancelled, or that failed, waits for a person.
+/// Sends every product. If the process ends first, the next one resumes the upload automatically; an upload that was
+/// cancelled or failed waits for the user.
 pub(super) async fn run(
     core: &Core,
     handle: &RunHandle,
@@ -62,82 +63,30 @@ pub(super) async fn run(
     ending
 }
 
+/// Sends the whole table first, then what was deferred on the way, then what changed meanwhile. Last, it finds what is
+/// gone from the shop.
 async fn to_its_end(
     core: &Core,
     handle: &RunHandle,
     from_start: bool,
 ) -> Result<Ending, StepError> {
     let Some(UploadPlan { total, followup }) =
-        walk::retry_while_busy(core, handle, Some(TRIES), OnOutage::Wait, || prepare(core)).await?
+        walk::retry_while_busy(core, handle, Some(UPLOAD_TRIES), OnOutage::Wait, || {
+            prepare(core)
+        })
+        .await?
     else {
         return Ok(cancelled());
     };
-    let unfinished = core
-        .journal
-        .newest_upload()
-        .await?
-        .filter(|upload| upload.finished_at.is_none() && !from_start);
-    let (number, cursor) = match unfinished {
-        Some(upload) => {
-            handle.update(|run| {
-                run.earlier = upload.done;
-                run.balance();
-            });
-            (
-                upload.number,
-                upload.cursor.map_or(Cursor::Start, Cursor::Key),
-            )
-        }
-        None => (core.journal.begin_upload().await?, Cursor::Start),
-    };
+    let (number, cursor) = begin_or_resume(core, handle, from_start).await?;
     handle.update(|run| run.expect(total.saturating_sub(run.done)));
     let endpoint_health = EndpointHealth::default();
-    let mut mode = Mode::Everything {
-        number,
-        already: HashSet::new(),
-    };
-    let rows = all(
-        core,
-        handle,
-        &endpoint_health,
-        Source::Rows,
-        cursor,
-        &mut mode,
-    );
-    if let ControlFlow::Break(ending) = rows.await? {
-        return Ok(ending);
-    }
-    handle.update(Run::look_again);
-    // What was deferred on the way is in doubt, and so it is found here.
-    let mut mode = Mode::Changed;
-    let (due, start) = (Source::Due, Cursor::Start);
-    let locked = match all(core, handle, &endpoint_health, due, start, &mut mode).await? {
+    let locked = match send_all(core, handle, &endpoint_health, number, cursor).await? {
         ControlFlow::Continue(locked) => locked,
         ControlFlow::Break(ending) => return Ok(ending),
     };
-    if followup == Followup::Scanned {
-        let passed = scan::after_upload(core, handle, &endpoint_health).await?;
-        if passed.stop_reason == Some(StopReason::Cancelled) {
-            return Ok(cancelled());
-        }
-    }
-    if followup == Followup::Captured {
-        // What it covered is no longer pending; what is left stays so, and is shown.
-        let mut mode = Mode::Changed;
-        let (changes, start) = (Source::Changes, Cursor::Start);
-        let passed = walk::walk(
-            core,
-            handle,
-            &endpoint_health,
-            changes,
-            start,
-            &mut mode,
-            OnOutage::Wait,
-        )
-        .await?;
-        if passed.stop_reason == Some(StopReason::Cancelled) {
-            return Ok(cancelled());
-        }
+    if !send_changes(core, handle, &endpoint_health, followup).await? {
+        return Ok(cancelled());
     }
     let find = || find_gone(core, handle, number);
     let Some(()) = walk::retry_while_busy(core, handle, None, OnOutage::Wait, find).await? else {
@@ -150,29 +99,109 @@ async fn to_its_end(
         core.journal.finish_upload(number).await?;
         verify::settle_question(core).await?;
     } else {
-        // What changed behind it meanwhile is nowhere.
+        // What changed after the upload read it was not noticed.
         core.journal.need_upload().await?;
     }
-    match handle.now().failed {
-        0 => Ok((Outcome::Completed, String::new())),
-        left if left == locked => Ok((
+    Ok(ending(handle.now().failed, locked))
+}
+
+/// The number of the upload and where it begins: a new one, or the unfinished one unless it is to begin
+/// `from_start`.
+async fn begin_or_resume(
+    core: &Core,
+    handle: &RunHandle,
+    from_start: bool,
+) -> Result<(i64, Cursor), StepError> {
+    let unfinished = core
+        .journal
+        .newest_upload()
+        .await?
+        .filter(|upload| upload.finished_at.is_none() && !from_start);
+    let Some(upload) = unfinished else {
+        return Ok((core.journal.begin_upload().await?, Cursor::Start));
+    };
+    handle.update(|run| {
+        run.earlier = upload.done;
+        run.balance();
+    });
+    let cursor = upload.cursor.map_or(Cursor::Start, Cursor::Key);
+    Ok((upload.number, cursor))
+}
+
+/// Sends the table from `cursor` on, then what was deferred on the way. Gives an ending if that is not possible, and
+/// otherwise how many products the shop's own programs still keep locked.
+async fn send_all(
+    core: &Core,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+    number: i64,
+    cursor: Cursor,
+) -> Result<ControlFlow<Ending, u64>, StepError> {
+    let mut everything = Mode::Everything {
+        number,
+        processed: HashSet::new(),
+    };
+    let rows = Source::Rows;
+    let sent = all(core, handle, endpoint_health, rows, cursor, &mut everything);
+    if let ControlFlow::Break(ending) = sent.await? {
+        return Ok(ControlFlow::Break(ending));
+    }
+    handle.update(Run::look_again);
+    // What was deferred on the way is in doubt, so the journal lists it as due.
+    let mut changed = Mode::Changed;
+    let (due, start) = (Source::Due, Cursor::Start);
+    all(core, handle, endpoint_health, due, start, &mut changed).await
+}
+
+/// Sends what changed after the upload read it. False when the run was cancelled.
+async fn send_changes(
+    core: &Core,
+    handle: &RunHandle,
+    endpoint_health: &EndpointHealth,
+    followup: Followup,
+) -> Result<bool, StepError> {
+    let summary = match followup {
+        Followup::Lost => return Ok(true),
+        Followup::Scanned => scan::after_upload(core, handle, endpoint_health).await?,
+        // Changes that the upload has covered are no longer pending after this; others stay so, and are shown.
+        Followup::Captured => {
+            walk::walk(
+                core,
+                handle,
+                endpoint_health,
+                Source::Changes,
+                Cursor::Start,
+                &mut Mode::Changed,
+                OnOutage::Wait,
+            )
+            .await?
+        }
+    };
+    Ok(summary.stop_reason != Some(StopReason::Cancelled))
+}
+
+/// `left`: products that were not sent; `locked`: those of them that another program keeps locked.
+fn ending(left: u64, locked: u64) -> Ending {
+    match left {
+        0 => (Outcome::Completed, String::new()),
+        left if left == locked => (
             Outcome::Failed,
             format!(
                 "{} still waiting: another program holds the rows; syncs will send them",
                 shopmaster_view::products(left)
             ),
-        )),
-        left => Ok((
+        ),
+        left => (
             Outcome::Failed,
             format!(
                 "{} still waiting: Digible does not answer about them but accepts others; syncs will send them",
                 shopmaster_view::products(left)
             ),
-        )),
+        ),
     }
 }
 
-/// Makes sure that the shop is ours to serve.
+/// Makes sure that this agent may serve the shop.
 async fn prepare(core: &Core) -> Result<UploadPlan, StepError> {
     core.catalog.claim().await?;
     sync::check_key(core).await?;
@@ -192,8 +221,12 @@ async fn prepare(core: &Core) -> Result<UploadPlan, StepError> {
     })
 }
 
-/// Walks to the end of a source, through everything that passes by itself. Gives an ending when
-/// it cannot, and else how many products the shop's own programs still hold.
+/// Walks to the end of a source, and waits through everything that ends without help. Gives an ending if that is not
+/// possible, and otherwise how many products the shop's own programs still keep locked.
+///
+/// Each round is a walk, followed by one decision: the source is done, the upload ends, or the next walk begins at
+/// `until`. Two kinds of products do not hold the upload up for ever, because the journal keeps them in doubt and the
+/// next syncs send them: those whose rows stay locked, and those that keep failing while Digible accepts others.
 async fn all(
     core: &Core,
     handle: &RunHandle,
@@ -204,7 +237,7 @@ async fn all(
 ) -> Result<ControlFlow<Ending, u64>, StepError> {
     let mut failures = 0;
     loop {
-        let passed = walk::walk(
+        let summary = walk::walk(
             core,
             handle,
             endpoint_health,
@@ -214,15 +247,15 @@ async fn all(
             OnOutage::Wait,
         )
         .await?;
-        failures = if passed.progressed && has_begun(handle) {
+        failures = if summary.progressed && has_begun(handle) {
             1
         } else {
             failures + 1
         };
-        let until = match &passed.stop_reason {
-            // A walk over the table leaves what it deferred to the journal.
-            None if passed.deferred == 0 || source == Source::Rows => {
-                return Ok(ControlFlow::Continue(passed.locked));
+        let until = match &summary.stop_reason {
+            // The journal lists what a walk over the table deferred, so the walk over what is due sends it.
+            None if summary.deferred == 0 || source == Source::Rows => {
+                return Ok(ControlFlow::Continue(summary.locked));
             }
             Some(StopReason::Cancelled) => return Ok(ControlFlow::Break(cancelled())),
             Some(StopReason::Hold { wait, .. }) => {
@@ -230,67 +263,67 @@ async fn all(
                 Instant::now() + *wait
             }
             Some(stop_reason) if !stop_reason.is_passing() => {
-                return Ok(ControlFlow::Break(failed(handle, &passed)));
+                return Ok(ControlFlow::Break(failed(handle, &summary)));
             }
-            Some(StopReason::Unreachable(_)) if failures >= TRIES && !has_begun(handle) => {
-                return Ok(ControlFlow::Break(failed(handle, &passed)));
+            Some(StopReason::Unreachable(_)) if failures >= UPLOAD_TRIES && !has_begun(handle) => {
+                return Ok(ControlFlow::Break(failed(handle, &summary)));
             }
-            // Nobody knows how long a form stays open: in doubt, they are the next syncs'.
-            None if passed.locked == passed.deferred && failures >= TRIES => {
-                handle.update(|run| run.failed = passed.deferred);
-                return Ok(ControlFlow::Continue(passed.locked));
+            // A program may keep rows locked for any time. The products are in doubt, so the next syncs send them.
+            None if summary.locked == summary.deferred && failures >= UPLOAD_TRIES => {
+                handle.update(|run| run.failed = summary.deferred);
+                return Ok(ControlFlow::Continue(summary.locked));
             }
             None | Some(StopReason::Unreachable(_))
                 if source == Source::Due
                     && failures > 0
-                    && failures % TRIES == 0
-                    && others_pass(core, handle, endpoint_health).await? =>
+                    && failures % UPLOAD_TRIES == 0
+                    && accepts_others(core, handle, endpoint_health).await? =>
             {
-                // It is about these products alone: in doubt, they are the next syncs'.
-                handle.update(|run| run.failed = passed.deferred);
-                return Ok(ControlFlow::Continue(passed.locked));
+                // Only these products fail. They are in doubt, so the next syncs send them.
+                handle.update(|run| run.failed = summary.deferred);
+                return Ok(ControlFlow::Continue(summary.locked));
             }
             Some(stop_reason) => sync::after(core, stop_reason, failures),
             None => sync::next_try(core),
         };
-        let why = why(&passed);
-        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
+        let why = why(&summary);
+        if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
             return Ok(ControlFlow::Break(cancelled()));
         }
         cursor = match source {
-            // Those of the pages before may still be due.
+            // Products of earlier pages may still be due.
             Source::Due | Source::Changes => Cursor::Start,
-            Source::Rows => passed.at,
+            Source::Rows => summary.at,
         };
     }
 }
 
-/// Whether Digible takes a product that it acknowledged before.
-async fn others_pass(
+/// Whether Digible accepts a canary.
+async fn accepts_others(
     core: &Core,
     handle: &RunHandle,
     endpoint_health: &EndpointHealth,
 ) -> Result<bool, StepError> {
-    let _turn = core.lock_step().await?;
+    let _step = core.lock_step().await?;
     let none = HashSet::new();
-    let result = canary::ask(core, handle, endpoint_health, &none).await?;
+    let result = canary::send_any(core, handle, endpoint_health, &none).await?;
     Ok(matches!(result, CanaryResult::Passes))
 }
 
-/// Whether Digible has acknowledged something of it.
+/// Whether Digible has acknowledged a product of this upload, in this run or an earlier one.
 fn has_begun(handle: &RunHandle) -> bool {
     let run = handle.now();
     run.sent + run.earlier > 0
 }
 
-fn failed(handle: &RunHandle, passed: &WalkSummary) -> Ending {
-    let (outcome, text) = sync::failed(handle, passed);
-    let passing = passed
+fn failed(handle: &RunHandle, summary: &WalkSummary) -> Ending {
+    let (outcome, text) = sync::failed(handle, summary);
+    let passing = summary
         .stop_reason
         .as_ref()
         .is_none_or(StopReason::is_passing);
-    // What passes by itself has a remedy that holds for syncs: they go on by themselves.
-    let text = if passing { why(passed) } else { text };
+    // The remedy for what ends without help is written for syncs, which continue automatically. An upload does not.
+    let text = if passing { why(summary) } else { text };
     let text = format!("{text}; `shopmasterctl upload` resumes where it stopped");
     (outcome, text)
 }
@@ -300,32 +333,34 @@ fn cancelled() -> Ending {
     (Outcome::Cancelled, text.to_owned())
 }
 
-fn why(passed: &WalkSummary) -> String {
-    match &passed.stop_reason {
+fn why(summary: &WalkSummary) -> String {
+    match &summary.stop_reason {
         Some(StopReason::Hold { wait, .. }) => walk::hold_text(*wait),
-        _ => sync::why(passed),
+        _ => sync::why(summary),
     }
 }
 
-/// Products that Digible may have, and that the upload did not meet: gone when the shop has no row. More of them
-/// than can be believed are not.
+/// Records as gone the products that Digible may have, that the upload did not find and that have no row in the shop.
+/// If that is more than can be believed, none is recorded.
+///
+/// It goes through them twice: first to count them, then to record them.
 async fn find_gone(core: &Core, handle: &RunHandle, number: i64) -> Result<(), StepError> {
     let known = core.journal.counts().await?.in_shop();
     let believable = absence::believable(handle, known, handle.now().done == 0);
     let mut missing = 0;
     let mut after: Option<ProductId> = None;
     while let Some(keys) = unseen(core, number, &mut after).await? {
-        let _turn = core.lock_step().await?;
+        let _step = core.lock_step().await?;
         missing += without_row(core, keys).await?.len() as u64;
     }
     if missing > believable {
-        return absence::tell_shrank(core, missing, known).await;
+        return absence::report_shrank(core, missing, known).await;
     }
     absence::note_shrank(core, None).await?;
     while missing > 0
         && let Some(keys) = unseen(core, number, &mut after).await?
     {
-        let _turn = core.lock_step().await?;
+        let _step = core.lock_step().await?;
         let gone = without_row(core, without_row(core, keys).await?).await?;
         for id in &gone {
             core.retry_queue.clear(id);
@@ -337,8 +372,8 @@ async fn find_gone(core: &Core, handle: &RunHandle, number: i64) -> Result<(), S
     Ok(())
 }
 
-/// The next lot of products that Digible may have and that the upload did not meet; none at their end, and then
-/// the first lot again.
+/// The next page of products that Digible may have and that the upload did not find, `after` the last one. None at the
+/// end; the call after that begins at the first page again.
 async fn unseen(
     core: &Core,
     number: i64,

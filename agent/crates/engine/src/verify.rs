@@ -1,10 +1,10 @@
-//! A verify: compares every product with what Digible last acknowledged, and sends what differs.
+//! A verify compares every product with what Digible last acknowledged, and sends what differs.
 //!
-//! The changes that wait go first: what differs then, no change told of. The table is walked by its key, with rests
-//! between the pages, and nothing is sent meanwhile; other runs go on between them. Only at the end is it known
-//! whether so much differs that a mistake is likelier. If not, what differs is put in doubt, so that it is sent by the
-//! same rules as everything else, by whatever process and run comes to it. Last, what the table does not have any
-//! more is looked for.
+//! It sends waiting changes first: for what differs after that, no change was recorded. Then it walks the table by its
+//! key, leaves the database alone between pages so that other runs continue, and sends nothing. Only at the end it is
+//! known whether so much differs that a mistake is more likely. If not, what differs is put in doubt. The next run that
+//! reads what is due, in this process or a later one, then sends it by the same rules as everything else. Last, the
+//! verify finds what is gone from the shop.
 
 use shopmaster_catalog::CatalogError;
 use shopmaster_health::run::{Outcome, Run};
@@ -38,33 +38,35 @@ use super::{
 };
 
 pub(super) use due::is_due;
-/// So often what differs is tried to be sent; the syncs go on with what is left.
-const TRIES: u32 = 4;
-/// Products that are put in doubt at once.
-const LOT: usize = 1_000;
 
-/// The shop before a verify.
+/// How often a verify tries to send what differs; syncs send what is left.
+const REPAIR_TRIES: u32 = 4;
+/// Products that are put in doubt at once, under one step lock.
+const DOUBT_BATCH: usize = 1_000;
+
+/// What is known about the shop before a verify.
 struct Before {
     began: Timestamp,
-    /// Products, about.
+    /// Products in the table, roughly.
     products: u64,
     is_captured: bool,
     /// Every change since the last upload or verify should have been captured.
     is_complete: bool,
+    /// Which table it is, as the catalog knows it.
     identity: Option<String>,
-    /// Why changes may have been missed.
+    /// Why changes may have been missed, in words for the user.
     cause: &'static str,
 }
 
 impl Before {
-    /// Whether what differs should have been told by a change.
-    fn tells_changes(&self) -> bool {
+    /// Whether a change should have been recorded for what differs.
+    fn expects_changes(&self) -> bool {
         self.is_captured && self.is_complete
     }
 }
 
-/// Compares every product, and sends what differs. Begins again by itself in the next process when this one ends
-/// before.
+/// Compares every product, and sends what differs. If the process ends first, the next one starts the verify again
+/// automatically.
 pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepError> {
     core.journal.let_verify_resume(true).await?;
     let ending = to_its_end(core, handle).await;
@@ -90,7 +92,7 @@ async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError
     let (mut inspection, is_whole) = inspect(core, handle, &endpoint_health, &before).await?;
     inspection.seen.seal();
     handle.update(Run::look_again);
-    // What was found before somebody cancelled it is known all the same.
+    // What was found before the run was cancelled counts all the same.
     if let Some(ending) = ask(core, handle, &before, &inspection).await? {
         return Ok(if is_whole { ending } else { cancelled() });
     }
@@ -100,12 +102,12 @@ async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError
         return Ok(cancelled());
     }
     let (removed, refused) = (handle.now().removed, handle.now().parked);
-    // Where a ChangeLog tells of what comes back, or somebody has said so, one look is enough.
+    // One check is enough if a product that comes back is captured, or if the user has confirmed it.
     let gone_after = match before.is_captured || handle.is_confirmed() {
         true => Duration::ZERO,
         false => core.options.gone_after,
     };
-    let stop_reason = absence::look(core, handle, &inspection.seen, gone_after).await?;
+    let stop_reason = absence::find(core, handle, &inspection.seen, gone_after).await?;
     if stop_reason.is_some() {
         return Ok(cancelled());
     }
@@ -135,15 +137,15 @@ async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError
     }
 }
 
-/// What of the repairs is left.
+/// What is left to send after the repairs.
 enum Left {
     Nothing,
-    /// So many wait, and why.
+    /// How many products wait, and why.
     Products(u64, String),
     Cancelled,
 }
 
-/// Makes sure that the shop is ours to serve, and notes how it is before anything is compared.
+/// Makes sure that this agent may serve the shop, and gives how the shop is before anything is compared.
 async fn prepare(core: &Core) -> Result<Before, StepError> {
     let began = Timestamp::now();
     core.catalog.claim().await?;
@@ -155,11 +157,11 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
             return Err(CatalogError::NotInstalled.into());
         }
         owner::check(core, &status).await?;
-        table_check::look(core).await?;
+        table_check::run(core).await?;
     }
     let cause = match core.rebuilt.sign() {
-        Some(Sign::AnotherTable) => "the table, or capture on it, was recreated",
-        Some(Sign::AnotherNumber) => {
+        Some(Sign::TableReplaced) => "the table, or capture on it, was recreated",
+        Some(Sign::RowCountOff) => {
             "the number of rows does not match the recorded changes, as after TRUNCATE, a partition switch or a bulk load"
         }
         None => {
@@ -176,8 +178,8 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
     })
 }
 
-/// Sends the changes that wait, and what the journal holds due. False when the run was cancelled. What cannot be
-/// sent now is told by the syncs.
+/// Sends waiting changes, and what the journal holds due. False when the run was cancelled. Syncs report what cannot be
+/// sent now.
 async fn send_known(
     core: &Core,
     handle: &RunHandle,
@@ -186,8 +188,8 @@ async fn send_known(
     let mode = &mut Mode::Changed;
     for source in [Source::Changes, Source::Due] {
         let (start, wait) = (Cursor::Start, OnOutage::Wait);
-        let passed = walk::walk(core, handle, endpoint_health, source, start, mode, wait).await?;
-        match passed.stop_reason {
+        let summary = walk::walk(core, handle, endpoint_health, source, start, mode, wait).await?;
+        match summary.stop_reason {
             Some(StopReason::Cancelled) => return Ok(false),
             Some(_) => return Ok(true),
             None => {}
@@ -196,7 +198,8 @@ async fn send_known(
     Ok(true)
 }
 
-/// Walks the table to its end, however long its database is away. False when the run was cancelled before.
+/// Walks the table to its end, however long its database is unavailable. False when the run was cancelled before the
+/// end.
 async fn inspect(
     core: &Core,
     handle: &RunHandle,
@@ -215,7 +218,7 @@ async fn inspect(
     let is_whole = loop {
         let from = at.clone();
         let wait = OnOutage::Wait;
-        let passed = walk::walk(
+        let summary = walk::walk(
             core,
             handle,
             endpoint_health,
@@ -225,23 +228,23 @@ async fn inspect(
             wait,
         )
         .await?;
-        match &passed.stop_reason {
+        match &summary.stop_reason {
             None => break true,
             Some(StopReason::Cancelled) => break false,
             Some(_) => {}
         }
-        failures = if passed.at == at { failures + 1 } else { 1 };
+        failures = if summary.at == at { failures + 1 } else { 1 };
         let until = Instant::now() + backoff::delay(failures);
-        let why = sync::why(&passed);
-        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
+        let why = sync::why(&summary);
+        if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
             break false;
         }
-        at = passed.at;
+        at = summary.at;
     };
     Ok((mode.into_inspection(), is_whole))
 }
 
-/// Asks whether so much is to be sent, and ends the run with that, unless somebody has said yes.
+/// Ends the run with the question whether so much should be sent, unless the user has already said yes.
 async fn ask(
     core: &Core,
     handle: &RunHandle,
@@ -270,30 +273,30 @@ async fn ask(
         ..core.journal.verified().await?
     };
     record(core, verified).await?;
-    let untold = match before.tells_changes() {
+    let unrecorded = match before.expects_changes() {
         true => ", and no change was recorded for them",
         false => "",
     };
     Ok(Some((
         Outcome::Failed,
         format!(
-            "Nothing sent: {} of {} differ from what Digible has{untold}. If everything is right, run `shopmasterctl verify --yes`",
+            "Nothing sent: {} of {} differ from what Digible has{unrecorded}. If everything is right, run `shopmasterctl verify --yes`",
             grouped(asks.differing),
             products(asks.products)
         ),
     )))
 }
 
-/// Puts products in doubt, so that they are sent: a lot in each turn.
+/// Puts products in doubt, so that they are sent.
 async fn queue(core: &Core, ids: Vec<ProductId>) -> Result<(), StepError> {
-    for lot in ids.chunks(LOT) {
-        let _turn = core.lock_step().await?;
-        put_in_doubt(core, lot.to_vec()).await?;
+    for batch in ids.chunks(DOUBT_BATCH) {
+        let _step = core.lock_step().await?;
+        put_in_doubt(core, batch.to_vec()).await?;
     }
     Ok(())
 }
 
-/// Everything was sent by an upload: there is nothing to ask about any more.
+/// Withdraws the question of an earlier verify, because an upload has sent everything.
 pub(super) async fn settle_question(core: &Core) -> Result<(), StepError> {
     let verified = core.journal.verified().await?;
     if verified.asks.is_none() {
@@ -303,7 +306,7 @@ pub(super) async fn settle_question(core: &Core) -> Result<(), StepError> {
     record(core, Verified { asks, ..verified }).await
 }
 
-/// Sends what differs.
+/// Sends what differs, which the journal holds due by now.
 async fn repair(
     core: &Core,
     handle: &RunHandle,
@@ -313,7 +316,7 @@ async fn repair(
     loop {
         let mode = &mut Mode::Changed;
         let (due, start) = (Source::Due, Cursor::Start);
-        let passed = walk::walk(
+        let summary = walk::walk(
             core,
             handle,
             endpoint_health,
@@ -324,30 +327,31 @@ async fn repair(
         )
         .await?;
         failures += 1;
-        match &passed.stop_reason {
+        match &summary.stop_reason {
             Some(StopReason::Cancelled) => return Ok(Left::Cancelled),
-            None if passed.deferred == 0 => return Ok(Left::Nothing),
-            Some(stop_reason) if failures >= TRIES || !stop_reason.is_passing() => {
+            None if summary.deferred == 0 => return Ok(Left::Nothing),
+            Some(stop_reason) if failures >= REPAIR_TRIES || !stop_reason.is_passing() => {
                 let left = core.journal.counts().await?.in_doubt;
-                return Ok(Left::Products(left, sync::why(&passed)));
+                return Ok(Left::Products(left, sync::why(&summary)));
             }
-            None if failures >= TRIES => {
-                return Ok(Left::Products(passed.deferred, sync::why(&passed)));
+            None if failures >= REPAIR_TRIES => {
+                return Ok(Left::Products(summary.deferred, sync::why(&summary)));
             }
             _ => {}
         }
-        let until = match &passed.stop_reason {
+        let until = match &summary.stop_reason {
             Some(stop_reason) => sync::after(core, stop_reason, failures),
             None => sync::next_try(core),
         };
-        let why = sync::why(&passed);
-        if !walk::wait_after(core, handle, passed.stop_reason.as_ref(), until, &why).await {
+        let why = sync::why(&summary);
+        if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
             return Ok(Left::Cancelled);
         }
     }
 }
 
-/// Remembers what changes were missed before they are put in doubt: whoever finds them then finds nothing missed.
+/// Stores how many changes were missed, before the products are put in doubt: once they are in doubt, no later verify
+/// can find that their changes were missed.
 async fn remember(core: &Core, before: &Before, differing: u64) -> Result<(), StepError> {
     let missed = missed(core, before, differing).await?;
     if missed == 0 {
@@ -362,10 +366,10 @@ async fn remember(core: &Core, before: &Before, differing: u64) -> Result<(), St
     Ok(core.journal.note_verified(&verified).await?)
 }
 
-/// How many changes were missed, when so many products were found to be others. What a verify found that did not
-/// come to its end counts, too.
+/// How many changes were missed, if this verify `found` so many products that differ. What an unfinished earlier verify
+/// found counts, too.
 async fn missed(core: &Core, before: &Before, found: u64) -> Result<u64, StepError> {
-    if !before.tells_changes() {
+    if !before.expects_changes() {
         return Ok(0);
     }
     let earlier = core.journal.verified().await?;
@@ -375,7 +379,8 @@ async fn missed(core: &Core, before: &Before, found: u64) -> Result<u64, StepErr
     })
 }
 
-/// Notes that all was compared, and how many changes were missed. `is_open`: not all of what differed was sent.
+/// Records that all products were compared, and how many changes were missed. `is_open`: not everything that differed
+/// was sent.
 async fn note(core: &Core, before: &Before, found: u64, is_open: bool) -> Result<(), StepError> {
     let missed = missed(core, before, found).await?;
     if missed > 0 {
@@ -401,7 +406,7 @@ async fn record(core: &Core, verified: Verified) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Everything that differed is sent: what an upload was due for is done.
+/// Everything that differed is sent, so an upload that was due is no longer needed.
 async fn finish(core: &Core, before: &Before) -> Result<(), StepError> {
     let is_due = !before.is_complete && core.journal.uploaded_at().await?.is_none();
     if is_due {

@@ -1,4 +1,4 @@
-//! Waits for a shop's database that is away.
+//! Waits for a shop's database that is unavailable.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::{core::Core, run_handle::RunHandle};
 
-/// From one look to the next.
-pub(super) const LOOK: Duration = Duration::from_secs(2);
+/// From one check whether an unavailable database answers to the next.
+pub(super) const OUTAGE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Looks whether a database that was away is back.
+/// Checks whether a database that was unavailable is available again.
 pub(super) async fn is_over(core: &Core) -> bool {
     core.outage.is_on() && {
         let answers = core.catalog.answers().await;
@@ -18,8 +18,8 @@ pub(super) async fn is_over(core: &Core) -> bool {
     }
 }
 
-/// Waits until `until`, or until a database that was away is back, saying why. False when the run was cancelled
-/// meanwhile.
+/// Waits until `until`, or until a database that was unavailable is available again, showing `why`. False when the run
+/// was cancelled meanwhile.
 pub(super) async fn for_database(
     core: &Core,
     handle: &RunHandle,
@@ -32,10 +32,10 @@ pub(super) async fn for_database(
         if !is_early {
             return true;
         }
-        let look = Instant::now() + LOOK;
+        let next_check = Instant::now() + OUTAGE_CHECK_INTERVAL;
         let next = match core.outage.is_reserved() {
-            true => look,
-            false => look.min(until),
+            true => next_check,
+            false => next_check.min(until),
         };
         tokio::select! {
             () = handle.cancel.cancelled() => return false,

@@ -1,4 +1,4 @@
-//! One walk through a source, step by step, reading ahead while a page is sent.
+//! A walk goes through a source step by step, and reads the next page while the current one is sent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,28 +20,28 @@ use super::{
     wait,
 };
 
-/// The longest rest between two pages that are only read.
-const LONGEST_REST: Duration = Duration::from_millis(250);
+/// The longest time that the shop's database is left alone between two pages that are only read.
+const LONGEST_YIELD: Duration = Duration::from_millis(250);
 
-/// What came of a walk.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub(super) struct WalkSummary {
     /// Why it stopped before the end.
     pub(super) stop_reason: Option<StopReason>,
     /// Products that wait for another try.
     pub(super) deferred: u64,
-    /// Those of them that the shop's own programs hold.
+    /// Those of them whose rows the shop's own programs keep locked.
     pub(super) locked: u64,
-    /// The reason of one of them.
+    /// Why one of them waits.
     pub(super) reason: Option<String>,
-    /// Something was settled.
+    /// At least one step acknowledged, refused or found out something.
     pub(super) progressed: bool,
-    /// Where it stopped, for going on there.
+    /// Where it stopped, and where the next walk can resume.
     pub(super) at: Cursor,
 }
 
 impl WalkSummary {
-    /// This walk and the one after it, as one.
+    /// Combines this walk with the one after it.
     pub(super) fn and(self, next: Self) -> Self {
         Self {
             stop_reason: next.stop_reason,
@@ -55,7 +55,7 @@ impl WalkSummary {
     }
 }
 
-/// What becomes of a run when the shop's database is away.
+/// What a run does when the shop's database is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnOutage {
     /// It fails: the next sync finds the same changes.
@@ -64,8 +64,8 @@ pub(super) enum OnOutage {
     Wait,
 }
 
-/// Walks through `source` from `from` to its end, or until something stops it: that the database is busy,
-/// too, and with [`OnOutage::Wait`] that it is away.
+/// Walks through `source` from `from` to its end, or until something stops it. A busy database is a stop reason, and so
+/// is an unavailable one with [`OnOutage::Wait`]; other failures are errors.
 pub(super) async fn walk(
     core: &Core,
     handle: &RunHandle,
@@ -75,7 +75,7 @@ pub(super) async fn walk(
     mode: &mut Mode,
     on_outage: OnOutage,
 ) -> Result<WalkSummary, StepError> {
-    let mut passed = WalkSummary {
+    let mut summary = WalkSummary {
         at: from,
         ..WalkSummary::default()
     };
@@ -86,39 +86,44 @@ pub(super) async fn walk(
         endpoint_health,
         source,
         mode,
-        &mut passed,
+        &mut summary,
         &mut ack_queue,
     )
     .await;
     let deleted = ack_queue.finish().await;
     match halted.and_then(|stop_reason| deleted.map(|()| stop_reason).map_err(Into::into)) {
-        Ok(stop_reason) => passed.stop_reason = stop_reason,
+        Ok(stop_reason) => summary.stop_reason = stop_reason,
         Err(StepError::Catalog(error)) if error.is_passing() => {
             core.note_catalog_failure(&error);
-            passed.stop_reason = Some(StopReason::Busy(with_causes(&error)));
+            summary.stop_reason = Some(StopReason::Busy(with_causes(&error)));
         }
         Err(StepError::Catalog(error)) if on_outage == OnOutage::Wait && error.may_pass() => {
             core.note_catalog_failure(&error);
-            passed.stop_reason = Some(StopReason::Away(with_causes(&error)));
+            summary.stop_reason = Some(StopReason::Away(with_causes(&error)));
         }
         Err(error) => return Err(error),
     }
-    Ok(passed)
+    Ok(summary)
 }
 
-/// Step after step, from where `passed` is. Gives what stopped it before the end.
+/// Does one step after the other from `summary.at` on, and adds to `summary`. Gives what stopped it before the end.
+///
+/// Each round waits until a step may begin, takes the step lock, and then sends a page while the next one is read. A
+/// page that was read ahead is used only if nothing can have changed what it says: no other step ran in between, the
+/// run did not have to wait, and the page has no product in common with the previous one or with a canary that was sent
+/// meanwhile. Otherwise it is read again under the step lock.
 async fn steps(
     core: &Core,
     handle: &RunHandle,
     endpoint_health: &EndpointHealth,
     source: Source,
     mode: &mut Mode,
-    passed: &mut WalkSummary,
+    summary: &mut WalkSummary,
     ack_queue: &mut AckQueue,
 ) -> Result<Option<StopReason>, StepError> {
     let mut limit = core.options.first_page();
     let mut ahead: Option<(Prepared, Epoch)> = None;
-    // Why deleting failed, the caller is told when it waits for the end of it.
+    // If deleting failed, the caller gets the error from `finish`.
     while !ack_queue.has_failed() {
         let began = Instant::now();
         if must_wait(core, handle, mode) {
@@ -129,7 +134,7 @@ async fn steps(
         }
         let guard = core.lock_step().await?;
         if must_wait(core, handle, mode) {
-            // Somebody else's step, or a person, said so meanwhile.
+            // Another run's step or the user stopped sending while this one waited for the lock.
             ahead = None;
             continue;
         }
@@ -137,7 +142,7 @@ async fn steps(
         core.journal.check_in_place().await?;
         let mut page = match ahead.take() {
             Some((page, epoch)) if guard.follows(epoch) => page,
-            _ => step::prepare(core, mode, source, &passed.at, limit).await?,
+            _ => step::prepare(core, mode, source, &summary.at, limit).await?,
         };
         let next = page.next.take();
         limit = core.options.next_page(limit);
@@ -148,20 +153,20 @@ async fn steps(
         let delivered = delivered?;
         let epoch = guard.epoch();
         if let Some(stop_reason) = &delivered.stop_reason {
-            core.note_halt(stop_reason);
+            core.note_stop(stop_reason);
         }
         drop(guard);
-        passed.deferred += delivered.deferred;
-        passed.locked += delivered.locked;
-        passed.progressed |= delivered.progressed;
-        passed.reason = delivered.reason.or(passed.reason.take());
+        summary.deferred += delivered.deferred;
+        summary.locked += delivered.locked;
+        summary.progressed |= delivered.progressed;
+        summary.reason = delivered.reason.or(summary.reason.take());
         match mode {
-            Mode::Everything { already, .. } => match delivered.stop_reason {
-                Some(_) => already.extend(delivered.through),
-                None => already.retain(|id| !page.aboard.contains(id)),
+            Mode::Everything { processed, .. } => match delivered.stop_reason {
+                Some(_) => processed.extend(delivered.processed),
+                None => processed.retain(|id| !page.ids.contains(id)),
             },
-            Mode::Compared(seen) => seen.add(&page.aboard),
-            Mode::Inspected(inspection) => inspection.add(&page.aboard, delivered.differing),
+            Mode::Compared(seen) => seen.add(&page.ids),
+            Mode::Inspected(inspection) => inspection.add(&page.ids, delivered.differing),
             Mode::Changed => {}
         }
         if let Some(stop_reason) = delivered.stop_reason {
@@ -170,22 +175,22 @@ async fn steps(
         let Some(next) = next else {
             return Ok(None);
         };
-        passed.at = next;
+        summary.at = next;
         if !mode.sends() {
-            rest(handle, began.elapsed()).await;
+            yield_to_shop(handle, began.elapsed()).await;
         }
-        // What is known of a product changes with the step that it is in, and a canary is sent as
-        // it is by then: an older row of it must not follow.
-        page.aboard.extend(endpoint_health.take_canaries());
+        // A step changes what is known about its products. A canary is read just before it is sent, so an older row of
+        // the same product must not follow it.
+        page.ids.extend(endpoint_health.take_canaries());
         ahead = read?
-            .filter(|ahead| ahead.aboard.is_disjoint(&page.aboard))
+            .filter(|ahead| ahead.ids.is_disjoint(&page.ids))
             .map(|ahead| (ahead, epoch));
     }
     Ok(None)
 }
 
-/// Tries `work` until the shop's database is no longer busy (and no longer away, with [`OnOutage::Wait`]),
-/// `tries` times at most. None when the run was cancelled meanwhile.
+/// Tries `work` until the shop's database is no longer busy (nor unavailable, with [`OnOutage::Wait`]), at most `tries`
+/// times. None when the run was cancelled meanwhile.
 pub(super) async fn retry_while_busy<T, F: Future<Output = Result<T, StepError>>>(
     core: &Core,
     handle: &RunHandle,
@@ -230,7 +235,7 @@ async fn read_ahead(
     Ok(Some(prepared))
 }
 
-/// Whether no step may begin now. Rows that were read before such a time are read again after it.
+/// Whether no step may begin now. Rows that were read before the wait are read again after it.
 fn must_wait(core: &Core, handle: &RunHandle, mode: &Mode) -> bool {
     let may_not_send = || core.held().is_some() || waits_for_try(core, handle).is_some();
     handle.cancel.is_cancelled()
@@ -238,16 +243,16 @@ fn must_wait(core: &Core, handle: &RunHandle, mode: &Mode) -> bool {
         || (mode.sends() && may_not_send())
 }
 
-/// Leaves the shop's database alone for as long as the last page took, so that reading all of it costs it half
-/// of the time at most.
-async fn rest(handle: &RunHandle, page: Duration) {
+/// Leaves the shop's database alone for as long as the last page took, but at most for [`LONGEST_YIELD`], so that a
+/// verify takes at most half of its time.
+async fn yield_to_shop(handle: &RunHandle, page: Duration) {
     tokio::select! {
         () = handle.cancel.cancelled() => {}
-        () = tokio::time::sleep(page.min(LONGEST_REST)) => {}
+        () = tokio::time::sleep(page.min(LONGEST_YIELD)) => {}
     }
 }
 
-/// Why this run has to wait for the next try, whoever makes it. A run that a person asked for begins with a try
+/// Why this run has to wait for the next try, which any run may make. A run that the user asked for begins with a try
 /// of its own.
 fn waits_for_try(core: &Core, handle: &RunHandle) -> Option<StopReason> {
     let stop_reason = core.flow.stop_reason()?;
@@ -256,7 +261,7 @@ fn waits_for_try(core: &Core, handle: &RunHandle) -> Option<StopReason> {
     (!is_first).then_some(stop_reason)
 }
 
-/// Waits for the end of a pause. Gives why the run must not go on.
+/// Waits for the end of a pause. Gives why the run must not continue, if so.
 async fn ready(core: &Core, handle: &RunHandle, mode: &Mode) -> Option<StopReason> {
     let mut pause = core.pause.subscribe();
     loop {
@@ -293,8 +298,9 @@ async fn ready(core: &Core, handle: &RunHandle, mode: &Mode) -> Option<StopReaso
     None
 }
 
-/// Waits for what stopped a walk, saying why: for Digible until its next try, whoever makes it, and else
-/// until `until`. False when the run was cancelled meanwhile.
+/// Waits after something stopped a walk, showing `why`. If Digible is unreachable, it waits for the next try, which any
+/// run may make; otherwise until `until`, or until the shop's database is available again. False when the run was
+/// cancelled meanwhile.
 pub(super) async fn wait_after(
     core: &Core,
     handle: &RunHandle,
@@ -307,7 +313,7 @@ pub(super) async fn wait_after(
             wait::for_database(core, handle, until, why).await
         }
         Some(StopReason::Unreachable(_)) => {
-            handle.set_state(State::Waiting, &next_try(why, core));
+            handle.set_state(State::Waiting, &with_next_try(why, core));
             tokio::select! {
                 () = handle.cancel.cancelled() => false,
                 () = core.flow.ready() => true,
@@ -318,7 +324,7 @@ pub(super) async fn wait_after(
 }
 
 /// `Digible not reachable: ...; next try 11:07`.
-fn next_try(why: &str, core: &Core) -> String {
+fn with_next_try(why: &str, core: &Core) -> String {
     let Some(next) = core.flow.next_try() else {
         return why.to_owned();
     };
@@ -326,7 +332,7 @@ fn next_try(why: &str, core: &Core) -> String {
     format!("{why}; next try {}", clock_in(left))
 }
 
-/// Waits, saying why. False when the run was cancelled meanwhile.
+/// Waits until `until`, showing `why`. False when the run was cancelled meanwhile.
 async fn wait(handle: &RunHandle, until: Instant, why: &str) -> bool {
     handle.set_state(State::Waiting, why);
     tokio::select! {

@@ -35,7 +35,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Each instant at which somebody who looks every `step` finds it due from `from` to `to`.
+/// Each instant from `from` to `to` at which a check every `step` finds it due.
 fn rings(
     alarm: Alarm,
     zone: &TimeZone,
@@ -66,7 +66,7 @@ fn it_rings_once_each_local_day_at_its_time() {
             "2026-12-01T12:00+01",
             vec!["2026-11-30T03:00+01", "2026-12-01T03:00+01"],
         ),
-        // Left out: 02:00 to 03:00.
+        // Skipped: 02:00 to 03:00.
         (
             "Europe/Berlin",
             alarm(2, 30),
@@ -103,7 +103,7 @@ fn it_rings_once_each_local_day_at_its_time() {
             "2026-12-01T12:00+05:30",
             vec!["2026-11-30T03:00+05:30", "2026-12-01T03:00+05:30"],
         ),
-        // The whole of 30 December 2011 was left out.
+        // The whole of 30 December 2011 was skipped.
         (
             "Pacific/Apia",
             alarm(3, 0),
@@ -122,7 +122,7 @@ fn it_rings_once_each_local_day_at_its_time() {
             "2026-12-01T12:00+01",
             vec!["2026-11-29T23:59+01", "2026-11-30T23:59+01"],
         ),
-        // Half an hour is left out, and comes twice.
+        // Half an hour is skipped, and comes twice.
         (
             "Australia/Lord_Howe",
             alarm(2, 10),
@@ -137,7 +137,7 @@ fn it_rings_once_each_local_day_at_its_time() {
             "2026-04-06T12:00+10:30",
             vec!["2026-04-05T01:45+11", "2026-04-06T01:45+10:30"],
         ),
-        // What is left out ends with the day: it rings as the next one begins.
+        // The skipped time ends with the day, so it rings as the next one begins.
         (
             "America/Nuuk",
             alarm(23, 30),
@@ -251,7 +251,7 @@ fn at_the_ends_of_time_it_is_silent() {
 #[test]
 fn the_shift_belongs_to_the_installation_and_moves_over_midnight() {
     let shop = Alarm::new(time(23, 30, 0, 0), "shop 3");
-    // Kept by its installation for good: another one would ring twice in a night, after an update.
+    // An installation keeps its shift for good: with another one after an update, it would ring twice in a night.
     assert_eq!(shop.shift(), Duration::from_mins(32));
     let utc = TimeZone::UTC;
     let rung = at("2026-11-30T23:30Z") + SignedDuration::try_from(shop.shift()).unwrap();
@@ -300,7 +300,7 @@ fn any_zone() -> impl Strategy<Value = TimeZone> {
     prop::sample::select(&ZONES[..]).prop_map(zone)
 }
 
-/// Around the days on which something happens to the clocks, and others.
+/// Around days on which the clocks change, and other instants.
 fn any_instant() -> impl Strategy<Value = Timestamp> {
     let change = prop::sample::select(vec![
         "2026-03-08T07:00Z",
@@ -318,7 +318,7 @@ fn any_instant() -> impl Strategy<Value = Timestamp> {
     prop_oneof![changes, others]
 }
 
-/// When it was last answered, as the clock that has jumped since tells.
+/// When it was last answered, by a clock that may have jumped since.
 fn any_last(now: Timestamp) -> impl Strategy<Value = Option<Timestamp>> {
     let near = (-300_000..300_000_i64).prop_map(SignedDuration::from_secs);
     let far = (-500..500_i64).prop_map(|days| DAY * i32::try_from(days).unwrap());
@@ -357,7 +357,7 @@ proptest! {
         }
     }
 
-    /// At most one alarm is left out, whatever the clock did.
+    /// At most one alarm is skipped, whatever the clock did.
     #[test]
     fn nothing_silences_it_for_longer_than_two_nights((alarm, zone, now, last) in any_case()) {
         let next = alarm.next(last, now, &zone);
@@ -382,10 +382,10 @@ proptest! {
 }
 
 proptest! {
-    // Each case looks a thousand times.
+    // Each case checks a thousand times.
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Somebody who looks now and then finds it exactly once for each local day that exists.
+    /// Checks now and then find it due exactly once for each local day that exists.
     #[test]
     fn it_rings_as_often_as_there_are_days((alarm, zone, from, _) in any_case()) {
         let to = from + DAY * 9;

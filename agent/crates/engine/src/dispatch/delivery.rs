@@ -1,4 +1,4 @@
-//! What became of a product on its way.
+//! The result of sending a product.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use shopmaster_journal::Landing;
 
 use crate::retry_queue::Strikes;
 
-/// What became of a product, and what may still become of its requests.
+/// The result of sending a product, and what may still become of its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// Digible has it.
+    /// Digible accepted it as it was sent.
     Acknowledged {
         /// What may have become of earlier requests of this step.
         earlier: Fate,
     },
-    /// Digible refuses it, alone.
+    /// Digible refuses it on its own, not because of others in the request.
     Refused {
         reason: String,
         fate: Fate,
         strikes: Strikes,
     },
-    /// To be tried again later.
+    /// It is tried again later: after `wait` if Digible said when, otherwise after its own backoff.
     Deferred {
         reason: String,
         fate: Fate,
         wait: Option<Duration>,
         strikes: Strikes,
     },
-    /// Not handed over: sending stopped before. Or only in a group that was then split.
+    /// Sending stopped before it was sent, or after it was sent only in a group that was then split.
     NotSent { fate: Fate },
 }
 
@@ -40,8 +40,8 @@ impl Delivery {
         fate: Fate::NotApplied,
     };
 
-    /// With an earlier request of the step in mind. A product that is refused alone was not applied in a
-    /// group either, unless that request may still land.
+    /// Takes an earlier request of the step into account, of which `before` may have become. A product that is refused
+    /// on its own was not applied in a group either, unless that request may still land.
     pub(super) fn after(mut self, before: Fate) -> Self {
         match &mut self {
             Self::Refused { fate, .. } => {
@@ -56,7 +56,7 @@ impl Delivery {
         self
     }
 
-    /// A refused product is tried again later.
+    /// Makes a refusal a deferral; other deliveries stay.
     pub(crate) fn put_off(self) -> Self {
         match self {
             Self::Refused {
@@ -73,6 +73,7 @@ impl Delivery {
         }
     }
 
+    /// The same delivery for a product with these strikes.
     pub(super) fn with(&self, own: Strikes) -> Self {
         let mut delivery = self.clone();
         if let Self::Deferred { strikes, .. } | Self::Refused { strikes, .. } = &mut delivery {
@@ -82,7 +83,7 @@ impl Delivery {
     }
 }
 
-/// What becomes of a product whose request ended so.
+/// What the journal records about a request that ended like this.
 pub(crate) fn landing(fate: Fate) -> Landing {
     match fate {
         Fate::NotApplied => Landing::Nothing,

@@ -1,4 +1,4 @@
-//! Asks whether Digible takes anything at all, in the middle of a step.
+//! Finds out in the middle of a step whether Digible accepts anything at all.
 
 use super::{Dispatcher, Outgoing, lock};
 use crate::{
@@ -6,22 +6,22 @@ use crate::{
     stop_reason::StopReason,
 };
 
-/// So many products of the step are asked for a canary when none was acknowledged before.
-const MOST_CANARIES: usize = 4;
+/// At most this many products of the step serve as canaries when Digible acknowledged none before.
+const MAX_STEP_CANARIES: usize = 4;
 
 impl Dispatcher<'_> {
-    /// Is it the products or Digible, of which `reason` was the last word? A product that it acknowledged
-    /// before tells them apart.
+    /// Finds out whether the products or Digible are at fault, by sending a canary. `reason` is what Digible last
+    /// answered. If Digible is at fault, the step stops.
     pub(super) async fn suspect(&self, outgoing: &[Outgoing], reason: &str) {
-        let _one_at_a_time = self.asking.lock().await;
+        let _one_at_a_time = self.canary_lock.lock().await;
         let is_answered =
             self.endpoint_health.has_proof() && self.endpoint_health.suspicion().is_none();
         if is_answered || self.is_stopped() {
             return;
         }
-        match canary::ask(self.core, self.handle, self.endpoint_health, &self.aboard).await {
+        match canary::send_any(self.core, self.handle, self.endpoint_health, &self.step_ids).await {
             Ok(CanaryResult::Passes) => {}
-            Ok(CanaryResult::Absent) => self.question_aboard(outgoing, reason).await,
+            Ok(CanaryResult::Absent) => self.ask_with_own_products(outgoing, reason).await,
             Ok(CanaryResult::Refused(reason)) => self.stop(StopReason::Refuses(reason)),
             Ok(CanaryResult::Unclear(stop_reason) | CanaryResult::Broken(stop_reason)) => {
                 self.stop(stop_reason);
@@ -33,11 +33,11 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Before anything was settled, a product of this very step has to do: one that passed, or else
-    /// some from all over the step. What is sent here is sent as it was read for the step.
-    async fn question_aboard(&self, outgoing: &[Outgoing], reason: &str) {
-        let spacing = outgoing.len().div_ceil(MOST_CANARIES).max(1);
-        let canaries: Vec<usize> = match *lock(&self.passed) {
+    /// Before Digible acknowledged anything, products of this very step serve as canaries: one that was accepted, or
+    /// otherwise some from all over the step. They are sent as they were read for the step.
+    async fn ask_with_own_products(&self, outgoing: &[Outgoing], reason: &str) {
+        let spacing = outgoing.len().div_ceil(MAX_STEP_CANARIES).max(1);
+        let canaries: Vec<usize> = match *lock(&self.accepted) {
             Some(index) => vec![index],
             None => (0..outgoing.len()).rev().step_by(spacing).collect(),
         };

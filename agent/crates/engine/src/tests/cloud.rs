@@ -1,4 +1,4 @@
-//! A cloud in memory: does as it is told, and remembers everything.
+//! A cloud in memory: it answers as its rules say, and remembers everything.
 
 use std::{
     collections::BTreeMap,
@@ -25,14 +25,14 @@ pub(super) enum Endpoint {
     Update,
 }
 
-/// What was asked of it.
+/// A request that it received.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) endpoint: Endpoint,
     pub(super) products: Vec<Sent>,
 }
 
-/// What it does with a request, and what it says.
+/// What it does with a request, and how it answers.
 pub(super) struct Reaction {
     pub(super) applied: Applied,
     pub(super) answer: Answer,
@@ -91,7 +91,7 @@ impl Default for FakeCloud {
 }
 
 impl FakeCloud {
-    /// What it does from now on.
+    /// How it reacts from now on.
     pub(super) fn rule(&self, rule: impl FnMut(&Request) -> Reaction + Send + 'static) {
         self.memory().rule = Box::new(rule);
     }
@@ -107,12 +107,12 @@ impl FakeCloud {
         self.rule(|_| turned_away());
     }
 
-    /// How often somebody tried to log in.
+    /// How many logins were tried.
     pub(super) fn logins(&self) -> usize {
         self.login_count().load(Ordering::SeqCst)
     }
 
-    /// The count itself, for rules.
+    /// The counter of logins, for rules.
     pub(super) fn login_count(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.memory().logins)
     }
@@ -153,7 +153,7 @@ impl FakeCloud {
         arrived.wait_for(|arrived| *arrived >= count).await.unwrap();
     }
 
-    /// A person deletes these.
+    /// The user deletes these products.
     pub(super) fn delete(&self, ids: &[ProductId]) {
         self.memory().holds.retain(|id, _| !ids.contains(id));
     }
@@ -272,7 +272,7 @@ impl Cloud for FakeCloud {
     }
 }
 
-/// A request that is under way; also one that nobody waits for any more ends.
+/// A request in progress. It also ends when the caller no longer waits for it.
 struct UnderWay(Arc<AtomicUsize>);
 
 impl Drop for UnderWay {

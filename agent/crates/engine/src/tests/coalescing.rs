@@ -1,5 +1,5 @@
-//! Whatever the till writes, whenever runs come between, and whatever the cloud answers: in the end
-//! nothing is lost, and no product's states ever go back.
+//! Whatever the till writes, whenever runs come between, and whatever the cloud answers, nothing is lost in the end,
+//! and no product returns to an older state.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -21,7 +21,7 @@ use crate::Options;
 
 /// A price that the cloud always refuses.
 const POISON: i128 = 666;
-/// So long that it is not over while the weather is bad.
+/// Longer than any bad weather lasts.
 const WINDOW: Duration = Duration::from_secs(3600);
 
 /// What the till writes.
@@ -40,7 +40,7 @@ enum Act {
     Upload,
     /// Requests that were given up land after all.
     Land,
-    /// A person deletes at Digible what is gone from the shop, and says so.
+    /// The user deletes at Digible what is gone from the shop, and says so.
     Forget,
     Restart,
 }
@@ -206,13 +206,13 @@ async fn forget(world: &World) {
     journal.forget_removed(Some(ids)).await.unwrap();
 }
 
-/// The cloud is well again, and everything that was under way has landed.
+/// The cloud works again, and every late request has landed.
 async fn clear_up(world: &mut World) {
     world.cloud.refuses(&[POISON]);
     world.cloud.land(|_| true);
     world.restart(options()).await;
     tokio::time::advance(WINDOW).await;
-    // Something that passes, in the same page, for parking needs proof.
+    // A product that is accepted, in the same page, because parking needs proof.
     world.shop.put("z", 1);
     for _ in 0..3 {
         let run = world.sync().await;
@@ -248,7 +248,7 @@ async fn check_conservation(world: &World) {
     }
 }
 
-/// What was acknowledged of a product is a part of its history, in its order.
+/// The acknowledged states of a product are a part of its history, in the same order.
 fn check_order(shop: &FakeShop, cloud: &FakeCloud) {
     let acknowledged = cloud.acknowledged();
     let products: BTreeSet<_> = acknowledged.iter().map(|(id, _)| id).collect();

@@ -25,19 +25,18 @@ fn change(number: usize, (key, kind): (&str, ChangeKind)) -> Change {
     }
 }
 
-/// What coalescing makes of a log: of each key, as a database that ignores case compares them, whether
-/// it was new, and its newest change.
+/// What coalescing needs from a log: for each key, compared without case, whether it was new, and its newest change.
 fn outcome(log: &[Change]) -> BTreeMap<String, (bool, ChangeIdentity)> {
     let mut outcome = BTreeMap::new();
     for Change { identity, kind, .. } in log {
         let ProductId::Text(key) = &identity.key else {
             panic!("keys are texts here");
         };
-        let born = *kind == ChangeKind::Insert;
+        let is_new = *kind == ChangeKind::Insert;
         outcome
             .entry(key.to_lowercase())
             .and_modify(|entry: &mut (bool, ChangeIdentity)| entry.1 = identity.clone())
-            .or_insert((born, identity.clone()));
+            .or_insert((is_new, identity.clone()));
     }
     outcome
 }
@@ -61,7 +60,7 @@ proptest! {
         left.retain(|change| !between.contains(&change.identity));
         prop_assert_eq!(outcome(&left), outcome(&log));
         prop_assert!(left.len() <= 2 * 5);
-        // Each goes once.
+        // Each is deleted once.
         prop_assert_eq!(left.len() + between.len(), log.len());
     }
 }

@@ -1,4 +1,4 @@
-//! How much is asked of a Digible that is well, busy or dead, and what status says meanwhile.
+//! How much is sent to a Digible that works, is busy or is down, and what status says meanwhile.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::Options;
 const MINUTE: Duration = Duration::from_secs(60);
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 
-/// As people have it.
+/// Batches and requests at once as they are by default.
 fn usual() -> Options {
     Options {
         batch_size: 200,
@@ -21,7 +21,7 @@ fn usual() -> Options {
     }
 }
 
-/// One whose upload is done, so that only changes are left to send.
+/// A world whose upload is done, so that only changes are left to send.
 async fn started(options: Options) -> World {
     let world = World::with(options).await;
     world.engine.start();
@@ -80,7 +80,7 @@ async fn dead_for_an_hour(changes: u32) {
     let in_the_hour: usize = minutes.iter().sum();
     println!("requests by minute: {minutes:?}, {in_the_hour} in the hour");
     println!("status said: {}", headline(&world));
-    // Those that were under way at first, and then tries after half a second, a second, two.
+    // The first requests at once, and then tries after half a second, a second, two.
     assert!(minutes[0] <= 8 + 8, "{minutes:?}");
     assert!(minutes[2..].iter().all(|requests| *requests <= 3));
     assert!((40..=150).contains(&in_the_hour), "{in_the_hour}");
@@ -103,7 +103,7 @@ async fn dead_for_an_hour(changes: u32) {
     world.engine.stop().await;
 }
 
-/// An upload, syncs and a person do not ask one after the other.
+/// An upload, syncs and a user do not each make tries of their own.
 #[tokio::test(start_paused = true)]
 async fn all_runs_share_one_try() {
     let world = started(usual()).await;
@@ -129,12 +129,12 @@ async fn all_runs_share_one_try() {
         (18..=42).contains(&requests),
         "{requests} in twenty minutes"
     );
-    // But while a try is made.
+    // Except while a try is made.
     let mut progress = upload.watch();
     let waits = |run: &shopmaster_health::run::Run| run.message.contains("; next try ");
     progress.wait_for(waits).await.unwrap();
     assert!(says_until_when(&headline(&world)), "{}", headline(&world));
-    // A person is answered at once, by one request.
+    // A user gets an answer at once, from one request.
     world.cloud.forget();
     let asked = Instant::now();
     let run = world.sync().await;
@@ -142,7 +142,7 @@ async fn all_runs_share_one_try() {
     assert_eq!(world.cloud.requests().len(), 1);
     assert!(asked.elapsed() < Duration::from_secs(5));
     assert!(run.message.contains("not reachable"), "{}", run.message);
-    // And what a person finds out, others need not.
+    // What that request has shown, other runs need not find out.
     world.cloud.is_well();
     world.sync().await;
     let back = Instant::now();
@@ -153,7 +153,7 @@ async fn all_runs_share_one_try() {
     world.engine.stop().await;
 }
 
-/// What a number of batches cost that never changes: a round trip more at the very first.
+/// The limit starts low, which costs one more round trip at the very first, and nothing later.
 #[tokio::test(start_paused = true)]
 async fn starting_low_costs_a_round_trip() {
     let world = World::with(usual()).await;
@@ -176,7 +176,7 @@ async fn starting_low_costs_a_round_trip() {
     assert_eq!(world.cloud.most_at_once(), 8);
 }
 
-/// It is not asked less than it bears, either.
+/// It does not get fewer requests than it can handle, either.
 #[tokio::test(start_paused = true)]
 async fn a_busy_digible_is_asked_for_as_much_as_it_bears() {
     let world = World::with(Options {
@@ -199,12 +199,12 @@ async fn a_busy_digible_is_asked_for_as_much_as_it_bears() {
         shopmaster_health::run::Wish::default(),
     );
     let handle = begun.unwrap().0;
-    let mut told = world.status_store.watch();
+    let mut status = world.status_store.watch();
     let mut said = Vec::new();
     let run = loop {
         tokio::select! {
             run = handle.ended() => break run,
-            changed = told.changed() => changed.unwrap(),
+            changed = status.changed() => changed.unwrap(),
         }
         said.push(headline(&world));
     };

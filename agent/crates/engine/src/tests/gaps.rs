@@ -1,4 +1,4 @@
-//! Changes that nobody captured: an upload is due, whoever mends capture.
+//! Changes that were not captured: an upload is due, however capture is repaired.
 
 use shopmaster_catalog::InstallOptions;
 use shopmaster_health::run::{Cause, Kind, Outcome};
@@ -6,7 +6,7 @@ use shopmaster_health::run::{Cause, Kind, Outcome};
 use super::World;
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_is_due_before_capture_is_mended() {
+async fn an_upload_is_due_before_capture_is_repaired() {
     let world = World::new().await;
     world.upload().await;
     world.shop.has_trigger(false);
@@ -40,7 +40,7 @@ async fn a_trigger_that_was_missing_for_a_while_makes_an_upload_due() {
 
 #[tokio::test(start_paused = true)]
 async fn capture_that_was_installed_again_by_hand_makes_an_upload_due() {
-    // Also when nobody looked meanwhile, and when the first to notice is a sync.
+    // Also when nothing checked meanwhile, and a sync is the first to notice.
     for syncs in [false, true] {
         let world = World::new().await;
         world.upload().await;
@@ -67,7 +67,7 @@ async fn an_upload_that_began_before_capture_was_there_does_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_during_which_capture_is_mended_does_not_count() {
+async fn an_upload_during_which_capture_is_repaired_does_not_count() {
     for has_trigger in [true, false] {
         let world = World::new().await;
         world.shop.put("a", 1);

@@ -14,7 +14,7 @@ use crate::Options;
 
 const WINDOW: Duration = Duration::from_secs(150);
 
-/// The next request about `key` is given up, and lands when it is told to.
+/// The next request about `key` is given up, and lands when the test says so.
 fn lose_next(world: &World, key: &'static str) {
     let mut lost = false;
     world.cloud.rule(move |request| {
@@ -60,8 +60,7 @@ async fn a_late_request_is_expected_though_the_step_ended_by_an_error() {
     let world = World::with_window(options(), WINDOW).await;
     world.shop.put("a", 1);
     world.sync().await;
-    // The update is given up; then another product is refused, and the shop is busy when a product is looked
-    // for that proves that others pass.
+    // The update is given up. Then another product is refused, and the shop is busy when a canary is looked up.
     let shop = Arc::clone(&world.shop);
     let mut lost = false;
     world.cloud.rule(move |request| {
@@ -119,7 +118,7 @@ async fn killed_in_a_step(world: &World) -> (tempfile::TempDir, Journal) {
     gate.add_permits(1);
     let mut progress = handle.watch();
     progress.wait_for(|run| run.sent == 1).await.unwrap();
-    // Its change is deleted behind the commit that holds the acknowledgement.
+    // Its change is deleted after the commit that records the acknowledgement.
     while world.shop.pending() > 1 {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! The engine against a made-up shop and a made-up cloud, with a real journal.
+//! The engine with a shop and a cloud in memory, and a real journal.
 
 use std::{sync::Arc, time::Duration};
 
@@ -55,7 +55,7 @@ impl World {
         Self::with_window(options, Duration::ZERO).await
     }
 
-    /// One in which a request may land for so long after it was given up.
+    /// A world in which a request may land for so long after it was given up.
     async fn with_window(options: Options, late_window: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let shop = Arc::new(FakeShop::default());
@@ -83,7 +83,7 @@ impl World {
         }
     }
 
-    /// Ends the engine and starts another one over the same journal.
+    /// Stops the engine and starts another one with the same journal.
     async fn restart(&mut self, options: Options) {
         self.engine.stop().await;
         self.engine = engine(
@@ -97,7 +97,7 @@ impl World {
         .await;
     }
 
-    /// The same over another catalog.
+    /// The same with another catalog.
     async fn restart_elsewhere(&mut self, options: Options) {
         self.engine.stop().await;
         let elsewhere = Binding {
@@ -124,7 +124,7 @@ impl World {
         self.begin_confirmed(kind).ended().await
     }
 
-    /// The same, going on.
+    /// The same, while it is in progress.
     fn begin_confirmed(&self, kind: Kind) -> Arc<RunHandle> {
         let yes = Wish {
             confirmed: true,
@@ -138,7 +138,7 @@ impl World {
         self.begin(kind).ended().await
     }
 
-    /// A run that goes on.
+    /// A run in progress.
     fn begin(&self, kind: Kind) -> Arc<RunHandle> {
         let wish = Wish::default();
         self.engine
@@ -171,7 +171,7 @@ impl World {
             .is_some()
     }
 
-    /// The codes of what people see now.
+    /// The codes of the issues that are shown now.
     fn codes(&self) -> Vec<&'static str> {
         shopmaster_health::codes(&self.status_store.facts()).collect()
     }

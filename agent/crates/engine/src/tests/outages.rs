@@ -1,4 +1,4 @@
-//! A shop's database that goes away and comes back, and one that somebody has alone.
+//! A shop's database that is unavailable for a while, and one that another program needs exclusively.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use shopmaster_health::{
 use tokio::time::{Instant, sleep};
 
 use super::{World, options};
-use crate::{Options, wait::LOOK};
+use crate::{Options, wait::OUTAGE_CHECK_INTERVAL};
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Until the first price after an outage is there.
+/// The longest time until the first price after an outage has arrived.
 const SOON: Duration = Duration::from_secs(5);
 
 fn connect(cause: ConnectFailure) -> CatalogError {
@@ -64,7 +64,7 @@ async fn started(options: Options) -> World {
     world
 }
 
-/// Within these seconds, however long it was away: a wait of up to a minute would fail nearly every time.
+/// However long the outage lasted, it takes only seconds: a wait of up to a minute would fail nearly every time.
 #[tokio::test(start_paused = true)]
 async fn the_first_change_after_an_outage_does_not_wait() {
     let hourly = Options {
@@ -93,7 +93,7 @@ async fn the_first_change_after_an_outage_does_not_wait() {
     }
 }
 
-/// It is the looks that are many.
+/// Only checks are frequent.
 #[tokio::test(start_paused = true)]
 async fn tries_stay_seldom_while_it_is_away() {
     let world = started(options()).await;
@@ -101,7 +101,7 @@ async fn tries_stay_seldom_while_it_is_away() {
     sleep(MINUTE * 60).await;
     let (looks, tries) = (world.shop.looks(), world.shop.tries());
     assert!(looks > 1_000, "{looks}");
-    // Each try looks once more when it has failed, and capture is looked at each 45 seconds.
+    // A failed try is followed by one more read, and capture is checked every 45 seconds.
     assert!(tries < 900, "{tries}");
     world.engine.stop().await;
 }
@@ -123,9 +123,9 @@ async fn a_refused_login_is_never_hurried() {
     world.engine.stop().await;
 }
 
-/// A forwarded port answers for a server that is not there.
+/// A forwarded port answers for a server that is down.
 #[tokio::test(start_paused = true)]
-async fn a_look_that_is_always_wrong_hurries_nobody() {
+async fn a_check_that_is_always_wrong_hurries_no_try() {
     let world = started(options()).await;
     world.shop.look_says(Some(true));
     world.shop.go_away(Some(port_closed));
@@ -160,7 +160,7 @@ async fn an_upload_goes_on_soon_after_an_outage() {
         world.cloud.arrived(1).await;
         world.shop.go_away(Some(failure));
         sleep(MINUTE * 5).await;
-        // By now it is the server's port that does not answer.
+        // By now, the server's port does not answer.
         if !failure().is_away() {
             world.shop.go_away(Some(port_closed));
             sleep(MINUTE * 5).await;
@@ -201,12 +201,12 @@ async fn a_reserved_database_is_waited_for_and_nothing_has_failed() {
         issue.remedy
     );
     assert!(issue.since.is_some());
-    // Nobody is told of failed runs, but for the one that may have met it.
+    // No run is shown as failed, except one that may have been in progress when it began.
     let failed = world.engine.runs.list(100).await.unwrap();
     assert!(failed.len() <= runs + 1, "{failed:?}");
     world.shop.put("a", 1);
     world.shop.go_away(None);
-    sleep(LOOK * 2).await;
+    sleep(OUTAGE_CHECK_INTERVAL * 2).await;
     assert!(world.cloud.has("a", 1));
     assert_eq!(world.codes(), [""; 0]);
     world.engine.stop().await;

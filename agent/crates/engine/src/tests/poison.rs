@@ -53,7 +53,7 @@ async fn exactly_the_poison_is_found_with_few_requests() {
         assert_eq!(world.is_parked(&key).await, is_poison, "{key}");
         assert_eq!(world.cloud.has(&key, 1), !is_poison, "{key}");
     }
-    // A batch each, and for each of the guilty at most two halves of each of six levels.
+    // One request for each batch, and for each refused product at most two halves on each of six levels.
     let most = 4 + 4 * 2 * 6;
     assert!(world.cloud.requests().len() <= most);
     assert_eq!(run.requests, world.cloud.requests().len() as u64);
@@ -73,7 +73,7 @@ async fn nothing_is_parked_without_proof() {
     assert!(world.codes().contains(&"DIGIBLE_REFUSES"));
     assert!(!world.is_parked("p").await);
     assert_eq!((world.shop.pending(), run.failed), (1, 1));
-    // Something else that passes is the proof.
+    // Another product that is accepted is the proof.
     world.shop.put("q", 1);
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
     assert!(world.is_parked("p").await);
@@ -162,11 +162,11 @@ async fn twenty_refusals_in_a_row_are_not_about_products() {
     assert_eq!(run.parked, 0);
     assert!(world.codes().contains(&"DIGIBLE_REFUSES"));
     assert_eq!(world.shop.pending(), 50);
-    // The one that passed, twenty, the canary, and what was under way beside them.
+    // The accepted one, twenty refusals, the canary, and what was in flight at the same time.
     let most = 1 + 20 + 1 + options().max_in_flight;
     let requests = world.cloud.requests().len();
     assert!((22..=most).contains(&requests), "{requests}");
-    // Well again, it goes on as if nothing had been.
+    // When Digible works again, everything is as before.
     world.cloud.is_well();
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
     assert_eq!(world.shop.pending(), 0);
@@ -199,10 +199,10 @@ async fn a_body_that_breaks_digible_three_times_is_parked() {
         false => cloud::good(),
     });
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
-    // Three times, and once more when another one had passed.
+    // Three times, and once more after another one was accepted.
     assert_eq!(requests_about(&world, "p"), 3 + 1);
     assert!(world.is_parked("p").await);
-    // Whether Digible has it is not known, but it is parked, and no longer to be sent.
+    // It is unknown whether Digible has it, but it is parked and not sent again.
     assert_eq!(world.known("p").await.entry.doubt, Some(Doubt::default()));
     assert_eq!(world.engine.journal().counts().await.unwrap().in_doubt, 0);
 }
@@ -210,7 +210,7 @@ async fn a_body_that_breaks_digible_three_times_is_parked() {
 #[tokio::test(start_paused = true)]
 async fn strikes_are_forgotten_when_the_body_changes() {
     let world = with_a_canary(Options {
-        // So many faults in a row are not about products.
+        // After so many failures in a row, Digible is at fault.
         max_in_flight: 40,
         ..options()
     })
@@ -253,7 +253,7 @@ async fn a_batch_that_breaks_is_split_though_the_till_adds_to_it() {
     assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
     assert!(world.is_parked("p").await);
     assert!(world.cloud.has("q", 1));
-    // Three times together, three times alone at most and once more; and no newcomer was ever with it.
+    // Three times in a batch, at most three times alone and once more; and a new product was never sent with it.
     assert!(requests_about(&world, "p") <= 3 + 3 + 1);
     assert_eq!(run.parked, 1);
     let with_p = world.cloud.requests();
@@ -283,11 +283,11 @@ async fn what_cannot_be_sent_is_parked_without_a_request() {
     assert_eq!((run.outcome, run.parked), (Some(Outcome::Completed), 1));
     assert_eq!(run.refused[0].reason, "the price is NULL");
     assert_eq!(world.cloud.requests().len(), 0);
-    // The same problem again is no news.
+    // The same problem again is not counted again.
     world.shop.touch("ok");
     let run = world.sync().await;
     assert_eq!((run.parked, run.still_parked), (0, 1));
-    // As Digible has it: no longer parked, and nothing to send.
+    // As Digible has it, it is no longer parked, and there is nothing to send.
     world.shop.put("ok", 1);
     let run = world.sync().await;
     assert_eq!((run.sent, run.unchanged), (0, 1));
@@ -370,7 +370,7 @@ async fn a_canary_is_not_followed_by_an_older_row_of_it() {
     assert!(acknowledged.iter().all(|(_, body)| body.contains(&newest)));
 }
 
-/// Nothing is settled that could be a canary, and the first product of the step that is asked is poison itself.
+/// No settled product can serve as a canary, and the first product of the step that does is poison itself.
 #[tokio::test(start_paused = true)]
 async fn a_canary_that_is_poison_itself_does_not_speak_for_all() {
     let world = World::with(Options {
@@ -401,7 +401,7 @@ async fn a_canary_that_is_poison_itself_does_not_speak_for_all() {
     }
 }
 
-/// Products that Digible took before and refuses today are the first that are asked.
+/// Products that Digible accepted before and refuses today are the first canaries.
 #[tokio::test(start_paused = true)]
 async fn canaries_that_are_refused_do_not_speak_for_all() {
     let world = World::with(Options {
@@ -415,7 +415,7 @@ async fn canaries_that_are_refused_do_not_speak_for_all() {
         world.shop.put(key, 1);
     }
     world.upload().await;
-    // Of the twelve only the last one passes.
+    // Of the twelve, only the last one is accepted.
     let refused: Vec<_> = keys[..11].iter().map(|key| id(key)).collect();
     world.cloud.rule(move |request| {
         let is_poison = |(id, _): &cloud::Sent| refused.contains(id);
@@ -433,7 +433,7 @@ async fn canaries_that_are_refused_do_not_speak_for_all() {
     assert_eq!(world.codes(), ["PRODUCTS_REFUSED"]);
 }
 
-/// A session that ended told with another number than 401: the waits of that time are long.
+/// The end of a session came with another status than 401, so the waits of that time are long.
 #[tokio::test(start_paused = true)]
 async fn what_failed_under_a_dead_session_does_not_wait_for_long() {
     let world = with_a_canary(Options {
@@ -462,7 +462,7 @@ async fn what_failed_under_a_dead_session_does_not_wait_for_long() {
     assert!(world.cloud.has("p0", 1));
 }
 
-/// The same where nothing passes but a canary.
+/// The same where only a canary is accepted.
 #[tokio::test(start_paused = true)]
 async fn a_canary_tells_that_the_session_is_alive_again() {
     let world = with_a_canary(Options {
@@ -493,7 +493,7 @@ async fn a_canary_tells_that_the_session_is_alive_again() {
     }
 }
 
-/// Nothing is settled that could be a canary, and what breaks Digible comes first.
+/// No settled product can serve as a canary, and the one that breaks Digible comes first.
 #[tokio::test(start_paused = true)]
 async fn one_that_breaks_digible_lets_others_come_before_it() {
     let world = World::with(Options {
@@ -521,7 +521,7 @@ async fn one_that_breaks_digible_lets_others_come_before_it() {
     assert!(!world.known("p2").await.is_in_doubt());
 }
 
-/// Junk that comes as often as a product may fail, and is over when others pass.
+/// Unreadable answers that come as often as a product may fail, and end when others are accepted.
 #[tokio::test(start_paused = true)]
 async fn a_product_that_failed_while_digible_was_ill_is_not_parked() {
     let world = with_a_canary(Options {
@@ -547,7 +547,7 @@ async fn a_product_that_failed_while_digible_was_ill_is_not_parked() {
     assert!(world.cloud.has("p0", 1));
 }
 
-/// What passes after a login proves nothing against what was refused before it.
+/// A product that is accepted after a login proves nothing about one that was refused before it.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_parked_over_a_login() {
     let world = with_a_canary(Options {

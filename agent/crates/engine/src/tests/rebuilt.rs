@@ -1,4 +1,4 @@
-//! What no trigger tells: a table that was made anew, a database that was restored.
+//! Changes that no trigger records: a recreated table, a restored database.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use shopmaster_health::run::{Kind, Outcome};
 
 use super::{World, options};
 
-/// Everything is at Digible.
+/// A shop with these products, all of which Digible has.
 async fn equal(prices: &[(&str, i128)]) -> World {
     let world = World::new().await;
     for (key, price) in prices {
@@ -38,7 +38,7 @@ async fn a_table_that_was_made_anew_is_compared() {
     let missed = world.status_store.facts().verified;
     assert_eq!(missed.missed, 3);
     assert!(missed.cause.contains("recreated"), "{}", missed.cause);
-    // Once.
+    // It is compared only once.
     world.cloud.forget();
     assert!(!world.engine.core.rebuilt.is_due());
     world.sync().await;
@@ -52,7 +52,7 @@ async fn a_comparison_that_was_cut_short_is_done_again() {
     world.cloud.is_away();
     let run = world.run(Kind::Verify).await;
     assert_eq!(run.outcome, Some(Outcome::Failed));
-    // What differs is known by now, and sent by whoever comes first.
+    // What differs is in doubt by now, and the next run sends it.
     world.cloud.is_well();
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
     assert!(world.cloud.has("p1", 10) && world.cloud.has("p2", 20));
@@ -87,7 +87,7 @@ async fn who_looks_notices_it_and_a_verify_is_due() {
     assert!(!world.engine.core.rebuilt.is_due());
 }
 
-/// So many products, all alike.
+/// A shop with so many products, all of the same price.
 async fn many(products: usize) -> World {
     let keys = names("p", products);
     let rows: Vec<_> = keys.iter().map(|key| (key.as_str(), 1)).collect();
@@ -105,13 +105,13 @@ async fn rows_that_came_without_a_trigger_are_noticed_by_their_number() {
     let world = many(50).await;
     world.shop.stock(names("q", 11), 1);
     world.engine.refresh().await;
-    // Somebody may be about to commit them.
+    // A transaction may be about to commit them.
     assert!(!world.engine.core.rebuilt.is_due());
     tokio::time::advance(Duration::from_secs(31)).await;
     world.engine.refresh().await;
     assert!(world.engine.core.rebuilt.is_due());
     let run = world.run(Kind::Verify).await;
-    // Eleven of sixty-one: somebody has to say yes.
+    // Eleven of sixty-one differ, so the user has to say yes.
     assert_eq!(run.outcome, Some(Outcome::Failed), "{}", run.message);
     assert_eq!(world.codes(), ["VERIFY_ASKS"]);
     let run = world.confirmed(Kind::Verify).await;
@@ -119,7 +119,7 @@ async fn rows_that_came_without_a_trigger_are_noticed_by_their_number() {
     assert!(world.cloud.has("q010", 1));
     assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
     assert!(!world.engine.core.rebuilt.is_due());
-    // As it is now, it is right.
+    // The number of rows as it is now counts as right.
     world.engine.refresh().await;
     tokio::time::advance(Duration::from_secs(3_600)).await;
     world.engine.refresh().await;
@@ -137,7 +137,7 @@ async fn a_table_that_was_emptied_without_a_trigger_is_noticed() {
     world.engine.refresh().await;
     assert!(world.engine.core.rebuilt.is_due());
     world.run(Kind::Verify).await;
-    // Nobody believes that all of them are gone.
+    // That all of them are gone is not believed.
     assert!(!world.is_removed("p000").await);
     assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
 }
@@ -151,7 +151,7 @@ async fn rows_that_come_and_go_within_a_transaction_or_are_few_say_nothing() {
     tokio::time::advance(Duration::from_secs(31)).await;
     world.engine.refresh().await;
     assert!(!world.engine.core.rebuilt.is_due());
-    // Captured ones are known.
+    // Rows whose changes were captured are known.
     for key in names("r", 50) {
         world.shop.put(&key, 1);
     }
@@ -162,7 +162,7 @@ async fn rows_that_come_and_go_within_a_transaction_or_are_few_say_nothing() {
     assert!(!world.engine.core.rebuilt.is_due());
 }
 
-/// Told by the database itself, or by a mark that is older than the journal's.
+/// Recognized by the database itself, or by an owner's mark that is older than the journal's.
 #[tokio::test(start_paused = true)]
 async fn after_a_restore_everything_is_compared_and_nothing_in_doubt() {
     for has_old_mark in [false, true] {
@@ -178,7 +178,7 @@ async fn after_a_restore_everything_is_compared_and_nothing_in_doubt() {
         assert_eq!(world.engine.journal().uploaded_at().await.unwrap(), None);
         assert_eq!(world.engine.journal().counts().await.unwrap().in_doubt, 0);
         assert_eq!(world.run(Kind::Verify).await.requests, 0);
-        // It says so once.
+        // It is noticed only once.
         world.sync().await;
         assert_eq!(world.codes(), [""; 0]);
     }
@@ -192,7 +192,7 @@ async fn mark(world: &World, journal: &str, generation: i64) {
     world.shop.set_owner(&owner).await.unwrap();
 }
 
-/// A second computer, or a journal that was copied: nobody knows what it sent.
+/// A second computer or a copied journal: it is unknown what it sent.
 #[tokio::test(start_paused = true)]
 async fn after_another_journal_served_the_shop_everything_is_in_doubt() {
     let world = World::with_window(options(), Duration::from_secs(150)).await;

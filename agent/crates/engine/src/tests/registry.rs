@@ -1,4 +1,4 @@
-//! At most one run of a kind works; who asks for a second one joins the first.
+//! At most one run of each kind is in progress; a caller that asks for a second one joins the first.
 
 use std::{sync::Arc, time::Duration};
 
@@ -48,14 +48,14 @@ async fn who_joins_a_sync_sees_his_change_sent() {
     assert_eq!(run.outcome, Some(Outcome::Completed));
     assert!(world.cloud.has("b", 1));
     assert_eq!(upload.ended().await.outcome, Some(Outcome::Completed));
-    // Each has ended: the next is a new one.
+    // Both have ended, so the next is a new one.
     let (third, joined) = begin(&world, Kind::Sync);
     assert!(!joined);
     assert_ne!(third.now().id, run.id);
 }
 
 #[test]
-fn nobody_joins_a_run_that_has_read_its_last() {
+fn a_run_that_has_read_everything_cannot_be_joined() {
     let handle = || {
         let run = Run::start(Kind::Sync, Cause::Requested);
         RunHandle::new(
@@ -67,10 +67,10 @@ fn nobody_joins_a_run_that_has_read_its_last() {
     };
     let joined = handle();
     assert!(joined.join(false) && joined.join(false));
-    assert!(joined.goes_once_more());
+    assert!(joined.repeat_or_close());
     assert!(joined.join(false));
-    assert!(joined.goes_once_more());
-    assert!(!joined.goes_once_more());
+    assert!(joined.repeat_or_close());
+    assert!(!joined.repeat_or_close());
     assert!(!joined.join(false));
     let closed = handle();
     closed.close();
@@ -83,7 +83,7 @@ fn nobody_joins_a_run_that_has_read_its_last() {
 #[tokio::test(start_paused = true)]
 async fn a_sync_right_after_a_change_never_misses_it() {
     let world = World::new().await;
-    // While one run is at its end, others ask for the next.
+    // While one run ends, other callers ask for the next.
     for round in 0..20 {
         let (first, _) = begin(&world, Kind::Sync);
         for _ in 0..round {
@@ -98,7 +98,7 @@ async fn a_sync_right_after_a_change_never_misses_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_person_who_joins_the_schedulers_sync_gets_as_many_tries() {
+async fn a_user_who_joins_the_schedulers_sync_gets_as_many_tries() {
     let world = World::new().await;
     let gate = world.cloud.close_gate();
     world.shop.put("a", 1);
@@ -187,7 +187,7 @@ async fn a_run_waits_for_the_end_of_a_pause() {
     gate.add_permits(100);
     let mut progress = handle.watch();
     let paused = progress.wait_for(|run| run.message == "Paused").await;
-    // The step that was under way ends; the next one does not begin.
+    // The step in progress ends, and the next one does not begin.
     assert_eq!(paused.unwrap().sent, 1);
     let refused = world.engine.runs.start(
         Kind::Sync,
@@ -195,7 +195,7 @@ async fn a_run_waits_for_the_end_of_a_pause() {
         shopmaster_health::run::Wish::default(),
     );
     assert_eq!(refused.unwrap_err(), StartError::Paused);
-    // Prices that were read ahead are hours old when it goes on.
+    // Prices that were read ahead are hours old when the run continues.
     world.shop.put("c", 2);
     world.engine.resume().await.unwrap();
     assert_eq!(handle.ended().await.outcome, Some(Outcome::Completed));
@@ -281,7 +281,7 @@ async fn syncs_that_fail_alike_are_kept_once() {
     }
     assert_eq!(world.engine.runs.list(10).await.unwrap().len(), 1);
     world.cloud.is_well();
-    // Until the next try.
+    // Wait for the next try.
     tokio::time::sleep(Duration::from_secs(60)).await;
     let sent = scheduled(&world.engine).await;
     assert_eq!(sent.sent, 1);
@@ -289,7 +289,7 @@ async fn syncs_that_fail_alike_are_kept_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_goes_cannot_begin_anew() {
+async fn an_upload_in_progress_cannot_be_restarted() {
     let world = World::new().await;
     let gate = world.cloud.close_gate();
     world.shop.put("a", 1);

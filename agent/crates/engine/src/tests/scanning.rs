@@ -1,4 +1,4 @@
-//! Walking the table instead of capturing its changes.
+//! Scan mode: walking the table instead of capturing its changes.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) fn scanning() -> Options {
     }
 }
 
-/// So many products, all at Digible, and nothing of ours in the database.
+/// A shop with so many products, all at Digible, and nothing of shopMaster in the database.
 async fn uploaded(count: usize, options: Options) -> World {
     let world = World::with(options).await;
     world.shop.is_a_view();
@@ -75,7 +75,7 @@ async fn an_upload_finishes_and_is_green_only_after_a_walk() {
     let run = world.upload().await;
     assert_eq!((run.sent, run.unchanged, run.done, run.total), (1, 0, 1, 1));
     assert_eq!((world.codes(), state(&world)), (vec![], State::UpToDate));
-    // What changed while nobody looked, nobody knows.
+    // It is unknown what changed between scans.
     world.restart(scanning()).await;
     world.engine.refresh().await;
     assert_eq!((world.codes(), state(&world)), (vec![], State::Pending));
@@ -115,7 +115,7 @@ async fn gone_needs_two_looks_ten_minutes_apart() {
     sleep(9 * MINUTE).await;
     world.sync().await;
     assert!(!world.is_removed("p0001").await);
-    // One comes back: its ten minutes begin anew when it goes again.
+    // One comes back: its ten minutes start again when it is deleted again.
     world.shop.put("p0002", 1);
     world.sync().await;
     world.shop.delete("p0002");
@@ -126,7 +126,7 @@ async fn gone_needs_two_looks_ten_minutes_apart() {
     sleep(LONG).await;
     assert_eq!(world.sync().await.removed, 1);
     assert_eq!(state(&world), State::Attention);
-    // Coming back clears it.
+    // A product that comes back is no longer listed.
     world.shop.put("p0001", 1);
     assert_eq!(explained(&world, "p0001").await, ProductState::Pending);
     assert_eq!(world.sync().await.sent, 1);
@@ -162,7 +162,7 @@ async fn a_table_that_shrinks_at_once_is_not_believed() {
     let shrank = world.status_store.facts().shrank.unwrap();
     assert_eq!((shrank.missing, shrank.known), (11, 100));
     assert_eq!(world.engine.journal().counts().await.unwrap().removed, 0);
-    // Few enough now: the looks begin.
+    // They are few enough now, so the ten minutes begin.
     world.shop.put("p0000", 1);
     world.sync().await;
     assert_eq!(world.codes(), [""; 0]);
@@ -180,7 +180,7 @@ async fn an_upload_confirms_that_products_are_gone() {
     }
     world.sync().await;
     assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
-    // An upload by itself believes it no more.
+    // An upload without confirmation does not believe it, either.
     let run = world.upload().await;
     assert_eq!((run.removed, run.sent), (0, 50));
     assert_eq!(world.codes(), ["CATALOG_SHRANK"]);
@@ -247,7 +247,7 @@ async fn what_digible_refuses_is_parked_and_its_end_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_product_in_doubt_is_sent_once_more_and_is_not_gone_at_one_look() {
+async fn a_product_in_doubt_is_sent_once_more_and_is_not_gone_after_one_check() {
     let world = uploaded(20, scanning()).await;
     let mut first = true;
     world.cloud.rule(move |_| match std::mem::take(&mut first) {
@@ -282,7 +282,7 @@ async fn a_walk_is_for_each_interval_and_not_for_each_probe() {
     assert!(world.cloud.has("p0001", 2));
     let walks = world.shop.scans() - before;
     assert_eq!(walks, 2);
-    // Who sees nothing new is no run that anybody looks for.
+    // A run without anything new is not shown.
     let runs = world.engine.runs.list(100).await.unwrap().len();
     sleep(60 * MINUTE).await;
     assert!(world.shop.scans() - before > 25);
@@ -314,7 +314,7 @@ async fn a_product_that_fails_does_not_start_walks_all_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn capture_that_is_still_installed_is_told_and_not_used() {
+async fn capture_that_is_still_installed_is_reported_and_not_used() {
     let world = World::with(scanning()).await;
     world.shop.put("a", 1);
     world.upload().await;
@@ -338,7 +338,7 @@ async fn capture_that_is_still_installed_is_told_and_not_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_view_is_walked_without_being_told() {
+async fn a_view_is_walked_although_scan_mode_is_not_configured() {
     let world = uploaded(5, options()).await;
     world.shop.put("p0001", 2);
     let run = world.sync().await;
@@ -375,7 +375,7 @@ enum Act {
     Upload,
     Wait,
     Restart,
-    /// How the cloud takes what comes next.
+    /// How the cloud answers from now on.
     Weather(u8),
 }
 
@@ -394,7 +394,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Every product is at Digible as it is in the shop. Gives what else is there.
+/// Asserts that every product is at Digible as it is in the shop. Gives what else is there.
 async fn assert_sent(world: &World) -> Vec<String> {
     let mut held = world.cloud.holds();
     for row in world.shop.rows() {
@@ -404,7 +404,7 @@ async fn assert_sent(world: &World) -> Vec<String> {
     held.keys().map(ToString::to_string).collect()
 }
 
-/// Nothing that ends by itself takes so long.
+/// Longer than anything that ends without help.
 const DAY: Duration = Duration::from_secs(7_200);
 
 async fn act_out(acts: Vec<Act>) {
@@ -437,7 +437,7 @@ async fn act_out(acts: Vec<Act>) {
         sleep(LONG).await;
         world.sync().await;
     }
-    // Walks alone bring everything there; what is gone is told, or is more than can be believed.
+    // Scans alone send everything; what is gone is listed, or is more than can be believed.
     let left = assert_sent(&world).await;
     let shrank = world.codes().contains(&"CATALOG_SHRANK");
     for key in &left {
@@ -447,7 +447,7 @@ async fn act_out(acts: Vec<Act>) {
     sleep(LONG).await;
     let run = world.sync().await;
     assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
-    // Where nothing is left to send, the engine asks by itself.
+    // When nothing is left to send, the engine checks Digible automatically.
     world.engine.log_in().await.unwrap();
     for key in assert_sent(&world).await {
         assert!(world.is_removed(&key).await, "{key}");
@@ -501,15 +501,15 @@ fn what_was_not_tried_behind_a_check_of_capture_is_not_needed() {
 }
 
 #[test]
-fn ids_of_both_kinds_are_told_apart() {
+fn ids_of_both_kinds_are_distinguished() {
     let mut met = crate::seen_set::SeenSet::default();
     met.add([&id("1"), &id("2")]);
     met.seal();
     assert!(met.has(&id("1")) && !met.has(&shopmaster_product::ProductId::Integer(1)));
 }
 
-/// A form that somebody left open costs its own row: the others are compared and sent, it waits, and nobody
-/// takes it for gone.
+/// A form that was left open holds up only its own row: the others are compared and sent, and the row waits and does
+/// not count as gone.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_a_till_holds_costs_a_walk_that_row() {
     let world = uploaded(50, scanning()).await;

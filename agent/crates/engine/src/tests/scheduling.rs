@@ -1,4 +1,4 @@
-//! When syncs start by themselves.
+//! When syncs start automatically.
 
 use std::time::Duration;
 
@@ -53,14 +53,14 @@ async fn a_change_is_sent_within_a_probe() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_product_that_waits_holds_up_nobody_and_starts_no_sync_at_each_probe() {
+async fn a_product_that_waits_holds_up_no_other_and_starts_no_sync_at_each_probe() {
     let world = started(options()).await;
     world.shop.put("stuck", 1);
     world.cloud.rule(|request| match request.is_about("stuck") {
         true => cloud::turned_away(),
         false => cloud::good(),
     });
-    // Until it waits as long as products wait.
+    // Until its waits are as long as those of products.
     sleep(HOUR).await;
     let before = world.shop.walks();
     sleep(HOUR).await;
@@ -101,7 +101,7 @@ async fn a_cloud_that_is_away_is_asked_ever_more_seldom() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_belongs_to_nobody_starts_one_sync_at_most() {
+async fn a_wait_without_a_product_to_send_starts_at_most_one_sync() {
     let world = started(options()).await;
     sleep(seconds(5)).await;
     let retry_queue = &world.engine.core.retry_queue;
@@ -172,7 +172,7 @@ async fn nothing_is_sent_while_paused_and_all_of_it_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_ends_by_itself_also_without_syncs() {
+async fn a_pause_ends_automatically_also_without_syncs() {
     for automatic in [true, false] {
         let world = started(Options {
             automatic,
@@ -182,7 +182,7 @@ async fn a_pause_ends_by_itself_also_without_syncs() {
         world.engine.pause(Pause::UntilResumed).await.unwrap();
         world.shop.put("a", 1);
         sleep(HOUR).await;
-        // As if that time had come.
+        // As if that time had already come.
         let ended = Pause::Until(Timestamp::UNIX_EPOCH);
         world.engine.pause(ended).await.unwrap();
         sleep(seconds(60)).await;
@@ -194,7 +194,7 @@ async fn a_pause_ends_by_itself_also_without_syncs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_automatic_syncs_people_see_what_waits() {
+async fn without_automatic_syncs_status_shows_what_waits() {
     let world = started(Options {
         automatic: false,
         ..options()
@@ -208,7 +208,7 @@ async fn without_automatic_syncs_people_see_what_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interrupted_upload_goes_on_after_a_pause() {
+async fn an_interrupted_upload_resumes_after_a_pause() {
     let mut world = World::new().await;
     world.shop.stock(["a".to_owned()], 1);
     world.cloud.rule(|_| cloud::asked_to_wait(900));
@@ -247,7 +247,7 @@ async fn a_wait_that_digible_asked_for_is_no_longer_shown_when_it_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_somebody_cancelled_waits_for_a_person() {
+async fn a_cancelled_upload_waits_for_the_user() {
     let mut world = World::new().await;
     world.shop.stock(["a".to_owned()], 1);
     world.cloud.rule(|_| cloud::asked_to_wait(900));
@@ -327,7 +327,7 @@ async fn a_broken_trigger_is_told_within_a_minute_whatever_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_trigger_is_told_while_a_run_waits() {
+async fn a_broken_trigger_is_reported_while_a_run_waits() {
     let world = started(options()).await;
     sleep(seconds(5)).await;
     world.cloud.rule(|_| cloud::asked_to_wait(900));
@@ -345,7 +345,7 @@ async fn a_broken_trigger_is_told_while_a_run_waits() {
     world.engine.stop().await;
 }
 
-/// What an earlier version installed works: nothing was missed, and nothing is sent again for it.
+/// Capture of an earlier version works: nothing was missed, so nothing is sent again.
 #[tokio::test(start_paused = true)]
 async fn capture_of_an_earlier_version_is_served_and_changed_over_without_an_upload() {
     let world = started(options()).await;
@@ -368,9 +368,9 @@ async fn capture_of_an_earlier_version_is_served_and_changed_over_without_an_upl
     world.engine.stop().await;
 }
 
-/// A look that has to pass a mass update by, row for row, is not had every two seconds.
+/// A check that has to skip the rows of a mass update is not repeated every two seconds.
 #[tokio::test(start_paused = true)]
-async fn dear_looks_for_changes_become_rare() {
+async fn expensive_checks_for_changes_become_rare() {
     let hourly = Options {
         interval: HOUR,
         ..options()
@@ -391,7 +391,7 @@ async fn dear_looks_for_changes_become_rare() {
     sleep(seconds(600)).await;
     let rare = probes();
     assert!((15..=30).contains(&rare), "{rare}");
-    // It is still seen, and quickly again once looking is cheap.
+    // Changes are still found, and quickly again once checks are cheap.
     world.shop.is_slow_to_probe(Duration::ZERO);
     world.shop.put("a", 1);
     sleep(seconds(31)).await;

@@ -29,21 +29,21 @@ pub(super) struct FakeShop {
     scans: AtomicUsize,
     /// How often rows were read by their keys.
     reads: AtomicUsize,
-    /// How often the newest change was asked for.
+    /// How often the newest change was read.
     probes: AtomicUsize,
-    /// How often it was looked whether it is back.
+    /// How often it was checked whether it is available again.
     looks: AtomicUsize,
-    /// How often it was asked while it was away.
+    /// How often it was called while it was unavailable.
     tries: AtomicUsize,
     /// Why every call fails.
     away: Mutex<Option<fn() -> CatalogError>>,
-    /// What a look says; none for whether it is away.
+    /// What a check says, whatever is true; none for the truth.
     look_says: Mutex<Option<bool>>,
 }
 
 #[derive(Default)]
 struct Table {
-    /// By the key as the database compares it.
+    /// Rows by the key as the database compares it.
     rows: BTreeMap<String, Row>,
     log: Vec<Change>,
     last_change: i64,
@@ -55,7 +55,7 @@ struct Table {
     failing: Option<fn() -> CatalogError>,
     missing_capture: bool,
     missing_trigger: bool,
-    /// An earlier version of ours installed it.
+    /// An earlier version of shopMaster installed it.
     outdated: bool,
     install_fails: bool,
     unfit_key: bool,
@@ -66,7 +66,7 @@ struct Table {
     is_hidden: bool,
     panics: bool,
     read_fails: bool,
-    /// How often the table was made anew.
+    /// How often the table was recreated.
     rebuilt: u32,
     /// The database is an older copy of itself.
     restored: bool,
@@ -75,7 +75,7 @@ struct Table {
 }
 
 impl FakeShop {
-    /// Makes the table anew, with other rows and the same triggers.
+    /// Recreates the table, with other rows and the same triggers.
     pub(super) fn rebuild(&self, rows: &[(&str, i128)]) {
         let mut table = self.table();
         table.rows.clear();
@@ -85,7 +85,7 @@ impl FakeShop {
         table.rebuilt += 1;
     }
 
-    /// Puts an older copy of the database in its place, or what only looks so.
+    /// Puts an older copy of the database in its place, or one that only seems to be older.
     pub(super) fn restore(&self) {
         self.table().restored = true;
     }
@@ -104,7 +104,7 @@ impl FakeShop {
         table.note(kind, spelling);
     }
 
-    /// Adds products without anybody capturing it.
+    /// Adds products without capturing the changes.
     pub(super) fn stock(&self, keys: impl IntoIterator<Item = String>, price: i128) {
         let mut table = self.table();
         for key in keys {
@@ -120,7 +120,7 @@ impl FakeShop {
         }
     }
 
-    /// Deletes a row without anybody capturing it.
+    /// Deletes a row without capturing the change.
     pub(super) fn lose(&self, key: &str) {
         self.table().rows.remove(&fold(key));
     }
@@ -167,12 +167,12 @@ impl FakeShop {
         self.table().locked.remove(&fold(key));
     }
 
-    /// Reading the ChangeLog hits a defect of ours.
+    /// Lets reading the ChangeLog panic.
     pub(super) fn panic_when_read(&self) {
         self.table().panics = true;
     }
 
-    /// Lets the next look at products fail.
+    /// Lets the next read of products fail.
     pub(super) fn fails_to_read(&self) {
         self.table().read_fails = true;
     }
@@ -189,17 +189,17 @@ impl FakeShop {
         table.adoption_fails = true;
     }
 
-    /// As somebody does who runs the plan's text. False when it is there.
+    /// Installs capture as a user does who runs the plan's text. False when it is there.
     pub(super) fn install_by_hand(&self) -> bool {
         std::mem::take(&mut self.table().missing_capture)
     }
 
-    /// Lets the next installing fail.
+    /// Lets the next installation fail.
     pub(super) fn fails_to_install(&self) {
         self.table().install_fails = true;
     }
 
-    /// As somebody does who runs the plan's text, for removing, which takes the owner along.
+    /// Removes capture as a user does who runs the plan's text, which removes the owner, too.
     pub(super) fn remove_by_hand(&self) -> bool {
         let mut table = self.table();
         table.owner = None;
@@ -211,7 +211,7 @@ impl FakeShop {
         self.table().missing_trigger = !has;
     }
 
-    /// Capture is as an earlier version of ours installed it.
+    /// Capture is as an earlier version of shopMaster installed it.
     pub(super) fn is_outdated(&self) {
         self.table().outdated = true;
     }
@@ -221,7 +221,7 @@ impl FakeShop {
         self.table().unfit_key = true;
     }
 
-    /// It is a view, over which nothing can be captured.
+    /// It is a view, whose changes cannot be captured.
     pub(super) fn is_a_view(&self) {
         let mut table = self.table();
         table.is_view = true;
@@ -229,7 +229,7 @@ impl FakeShop {
         table.log.clear();
     }
 
-    /// Gives no rows, as a view whose filter is wrong, or gives them again.
+    /// Gives no rows, like a view with a wrong filter, or gives them again.
     pub(super) fn hide(&self, is_hidden: bool) {
         self.table().is_hidden = is_hidden;
     }
@@ -254,7 +254,7 @@ impl FakeShop {
         self.scans.load(Ordering::SeqCst)
     }
 
-    /// Makes it slow to find the newest change.
+    /// Makes reading the newest change slow.
     pub(super) fn is_slow_to_probe(&self, time: Duration) {
         self.table().probe_time = time;
     }
@@ -272,7 +272,7 @@ impl FakeShop {
         *self.away.lock().unwrap() = failing;
     }
 
-    /// Lets looks say the same whatever is true.
+    /// Lets checks say the same, whatever is true.
     pub(super) fn look_says(&self, says: Option<bool>) {
         *self.look_says.lock().unwrap() = says;
     }
@@ -325,7 +325,7 @@ impl Table {
         });
     }
 
-    /// Nobody may ask for the objects of ours where none can be.
+    /// shopMaster's own objects may not be read where none can be.
     fn check_captured(&self) {
         assert!(!self.is_view, "nothing of ours is in this database");
     }
@@ -581,13 +581,13 @@ impl Catalog for FakeShop {
     }
 }
 
-/// As Digible gets it.
+/// A body as Digible receives it.
 pub(super) fn body(row: &Row) -> String {
     let item = Item::new(row).unwrap();
     String::from_utf8(item.body.into_vec()).unwrap()
 }
 
-/// A price as it is found in a body.
+/// A price as it appears in a body.
 pub(super) fn priced(price: i128) -> String {
     format!("\"productPrice\":\"{}\"", Price::new(price, 2).unwrap())
 }

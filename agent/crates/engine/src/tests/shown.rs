@@ -1,4 +1,4 @@
-//! What people see while something goes on, after it went wrong, and after a restart.
+//! What is shown while something is in progress, after a failure, and after a restart.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,7 +38,7 @@ async fn a_run_that_panics_has_failed_and_the_process_ends() {
         world.engine.runs.get(&run.id).await.unwrap(),
         Some(run.clone())
     );
-    // Nobody joins it.
+    // No caller joins it.
     let next = world.engine.runs.begin(
         Kind::Sync,
         Cause::Requested,
@@ -99,7 +99,7 @@ async fn a_sync_is_sending_from_what_it_finds_to_its_end() {
         shopmaster_health::run::Wish::default(),
     );
     let (mut states, mut ended) = (Vec::new(), begun.unwrap().0.watch());
-    // Each state that anybody could see.
+    // Every state that could be seen.
     while ended.borrow().outcome.is_none() {
         tokio::select! {
             changed = snapshot.changed() => changed.unwrap(),
@@ -131,7 +131,7 @@ async fn a_digible_that_was_lost_is_lost_until_it_answers() {
     assert_eq!(world.upload().await.outcome, Some(Outcome::Failed));
     let is_lost = || world.codes().contains(&"DIGIBLE_UNREACHABLE");
     assert!(is_lost());
-    // Syncs have nothing to send: nothing of it says that Digible is back.
+    // Syncs have nothing to send, so they do not show that Digible is available again.
     world.cloud.forget();
     let logins = world.cloud.logins();
     sleep(Duration::from_secs(600)).await;
@@ -149,7 +149,7 @@ async fn a_digible_that_was_lost_is_lost_until_it_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_is_not_due_while_one_goes() {
+async fn an_upload_is_not_due_while_one_is_in_progress() {
     let world = World::new().await;
     world.shop.stock(["a".to_owned()], 1);
     world.engine.refresh().await;
@@ -162,7 +162,7 @@ async fn an_upload_is_not_due_while_one_goes() {
     );
     world.cloud.arrived(1).await;
     assert_eq!(world.codes(), [""; 0]);
-    // A sync that only looks does not hide it.
+    // A sync that sends nothing does not hide it.
     let look = world.engine.runs.begin(
         Kind::Sync,
         Cause::Scheduled,
@@ -196,7 +196,7 @@ async fn what_a_killed_run_did_is_known_afterwards() {
     sleep(Duration::from_secs(5)).await;
     let sent = handle.now().sent;
     assert!(sent > 0);
-    // As if the first process was killed here.
+    // As if the first process were killed here.
     let status_store = Arc::new(StatusStore::new());
     let (folder, shop, cloud) = (&world.folder, &world.shop, &world.cloud);
     let next = engine(
@@ -256,7 +256,7 @@ async fn two_times_are_kept_apart() {
     world.upload().await;
     let (sent, compared) = times(&world);
     let (sent, compared) = (sent.unwrap(), compared.unwrap());
-    // One that sends nothing is neither of them.
+    // A run that sends nothing is neither.
     world.sync().await;
     assert_eq!(times(&world), (Some(sent), Some(compared)));
     world.shop.put("a", 2);

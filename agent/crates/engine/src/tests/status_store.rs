@@ -1,4 +1,4 @@
-//! Whoever watches the status is woken by changes, and by nothing else.
+//! Changes wake the tasks that watch the status, and nothing else does.
 
 use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::Pause;
@@ -20,7 +20,7 @@ fn each_change_grows_the_sequence_by_one() {
 }
 
 #[test]
-fn nobody_is_woken_when_nothing_changes() {
+fn no_watcher_wakes_when_nothing_changes() {
     let status_store = StatusStore::new();
     status_store.update(|facts| facts.pending = 1);
     let mut watch = status_store.watch();
@@ -55,7 +55,7 @@ fn an_issue_keeps_its_beginning_over_a_change_of_the_configuration() {
     status_store.update(refused);
     let since = || status_store.facts().since.get("PRODUCTS_REFUSED").copied();
     let began = since().unwrap();
-    // A new engine, which has not looked yet.
+    // A new engine, which has not checked anything yet.
     status_store.update(|facts| {
         *facts = Facts {
             since: facts.since.clone(),

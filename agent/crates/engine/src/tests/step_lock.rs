@@ -1,4 +1,4 @@
-//! Steps of an upload and of a sync take turns, and never send what is older than what was sent.
+//! Steps of an upload and of a sync alternate, and never send an older state than was sent before.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn a_page_that_was_read_ahead_is_thrown_away_when_a_sync_ran_in_between() 
     world.cloud.arrived(1).await;
     everybody_waits().await;
     assert_eq!(world.shop.scans(), 2);
-    // The second page has been read. Now it grows old, and the sync is next.
+    // The second page has been read. Now it becomes outdated, and the sync is next.
     world.shop.put("e", 2);
     let (sync, _) = begin(Kind::Sync).unwrap();
     everybody_waits().await;
@@ -49,7 +49,7 @@ async fn a_page_that_was_read_ahead_is_thrown_away_when_a_sync_ran_in_between() 
     assert!(world.shop.scans() > 2, "the page was read again");
 }
 
-/// Time that is made up passes only when nobody has anything left to do.
+/// Paused time passes only when no task has anything left to do.
 async fn everybody_waits() {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }

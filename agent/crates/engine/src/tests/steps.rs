@@ -1,4 +1,4 @@
-//! One step: what is sent, what is recorded, and what is told.
+//! One step: what is sent, what is recorded, and what is shown.
 
 use std::{
     sync::{Arc, Mutex},
@@ -66,7 +66,7 @@ async fn a_product_that_went_is_removed() {
     world.shop.put("x", 1);
     world.sync().await;
     world.shop.delete("x");
-    // Nobody knows whether Digible has it: its first change is no INSERT.
+    // It is unknown whether Digible has it, because its first change is not an INSERT.
     world.shop.stock(["old".to_owned()], 1);
     world.shop.delete("old");
     let run = world.sync().await;
@@ -142,7 +142,7 @@ async fn an_answer_that_was_lost_is_sent_once_more_after_its_acknowledgement() {
     world.sync().await;
     assert!(world.cloud.has("a", 2));
     assert!(world.known("a").await.is_in_doubt());
-    // The first request lands behind all others.
+    // The first request lands after all others.
     world.cloud.land(|_| true);
     assert!(world.cloud.has("a", 1));
     world.restart(options()).await;
@@ -184,7 +184,7 @@ async fn who_was_in_a_group_that_was_split_and_cut_short_is_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_not_handed_over_is_not_in_doubt() {
+async fn a_product_that_was_not_sent_is_not_in_doubt() {
     let world = World::with(small()).await;
     world.shop.put("a", 1);
     world.shop.put("b", 1);

@@ -1,4 +1,4 @@
-//! A Digible that fails as a whole is asked with one request at a time.
+//! A Digible that fails as a whole gets one request at a time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::stop_reason::StopReason;
 
-/// A page in place of an answer.
+/// A web page in place of an answer.
 fn a_page() -> Reaction {
     Reaction {
         applied: Applied::Never,
@@ -44,7 +44,7 @@ async fn one_request_asks_whether_the_wait_is_over() {
         .unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let requests = world.cloud.requests().len();
-    // The first step had some under way at once.
+    // The first step sent several at once.
     assert!((30..=66).contains(&requests), "{requests} in a minute");
     world.cloud.is_well();
     assert_eq!(handle.ended().await.outcome, Some(Outcome::Completed));
@@ -59,7 +59,7 @@ async fn answers_that_cannot_be_read_are_soon_believed() {
     let run = world.sync().await;
     assert_eq!(run.outcome, Some(Outcome::Failed), "{run:?}");
     assert!(run.message.contains("Please sign in"), "{}", run.message);
-    // Four tries: the first with what was under way at once, then one each.
+    // Four tries: the first with several requests at once, then one each.
     let requests = world.cloud.requests().len();
     assert!(requests <= 4 + 4, "{requests} requests");
     assert_eq!(world.engine.journal().counts().await.unwrap().parked, 0);
@@ -88,7 +88,7 @@ async fn who_is_refused_everything_reads_why() {
     assert!(world.codes().contains(&"DIGIBLE_REFUSES"));
 }
 
-/// No answer to whatever holds `p000`, and good ones to all else.
+/// No answer to requests with `p000`, and good ones to all others.
 fn loses_one(world: &World) {
     world.cloud.rule(|request| match request.is_about("p000") {
         true => cloud::lost(Applied::Never),
@@ -104,8 +104,8 @@ async fn a_product_that_never_gets_an_answer_holds_up_no_others() {
             world.shop.put(&format!("p{number:03}"), 1);
         }
         loses_one(&world);
-        // As after an outage: the first job of all is the one that fails.
-        world.engine.core.note_halt(&StopReason::Hold {
+        // As after an outage, the very first job is the one that fails.
+        world.engine.core.note_stop(&StopReason::Hold {
             wait: Duration::ZERO,
             reason: String::new(),
         });

@@ -1,4 +1,4 @@
-//! An upload sends every product, and its checkpoint jumps over nobody.
+//! An upload sends every product, and its checkpoint skips none.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn a_product_that_waits_its_own_time_is_not_jumped_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_product_that_was_turned_away_is_not_jumped_over() {
-    // With a halt after some in a row, or without one; among the rows, and among those left over.
+    // With a stop after some in a row, or without one; among the rows, and among products that were left over.
     for (max_in_flight, every, last) in [(1, 4, 9), (1, 3, 12), (1, 5, 14), (2, 4, 9), (8, 4, 9)] {
         let world = stocked(Options {
             max_in_flight,
@@ -88,7 +88,7 @@ async fn a_product_that_was_turned_away_is_not_jumped_over() {
 async fn an_upload_has_not_finished_while_products_of_it_are_left_over() {
     let world = stocked(small()).await;
     world.upload().await;
-    // One that is through with the rows, and left two pages over.
+    // It is done with the rows, and has left two pages over.
     let journal = world.engine.journal();
     let progress = UploadProgress {
         cursor: id("j"),
@@ -126,7 +126,7 @@ async fn a_cancelled_upload_goes_on_where_it_stopped() {
         shopmaster_health::run::Wish::default(),
     );
     let (handle, _) = begun.unwrap();
-    // The first page of two has passed; of the second one of four, half.
+    // The first page, of two, was accepted; of the second one, of four, half.
     gate.add_permits(1);
     world.cloud.arrived(2).await;
     world.engine.runs.cancel(&handle.now().id).unwrap();
@@ -203,7 +203,7 @@ async fn an_upload_sends_refused_products_too() {
     assert!(world.cloud.has("c", 666) && !world.is_parked("c").await);
 }
 
-/// More than a tenth, and more than five, at once: a mistake is likelier.
+/// When more than a tenth and more than five are missing at once, a mistake is more likely.
 #[tokio::test(start_paused = true)]
 async fn an_upload_lists_few_as_gone_at_once_without_a_yes() {
     let world = stocked(small()).await;
@@ -233,7 +233,7 @@ async fn what_an_upload_parks_is_not_left_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_upload_says_how_it_goes_on() {
+async fn a_failed_upload_says_how_to_resume_it() {
     let world = stocked(small()).await;
     world.cloud.rule(|_| cloud::turned_away());
     let run = world.upload().await;
@@ -243,7 +243,7 @@ async fn a_failed_upload_says_how_it_goes_on() {
         "{}",
         run.message
     );
-    // Those of the first step, which nothing stopped: its checkpoint is behind them.
+    // These are of the first step, which nothing stopped, so the checkpoint has moved past them.
     assert_eq!(world.engine.journal().counts().await.unwrap().in_doubt, 2);
     world.cloud.is_well();
     assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
@@ -272,7 +272,7 @@ async fn what_an_upload_covered_is_no_longer_pending() {
     assert_eq!(world.codes(), [""; 0]);
 }
 
-/// A form that somebody left open costs its own row, and the row is not forgotten for it.
+/// A form that was left open holds up only its own row, and the row is not forgotten.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
     let mut world = stocked(small()).await;
@@ -288,7 +288,7 @@ async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
         run.message
     );
     assert_eq!(world.status_store.facts().counts.in_doubt, 1);
-    // Whoever ends now has not forgotten it.
+    // A process that ends now has not forgotten it.
     world.restart(small()).await;
     let run = world.sync().await;
     assert_eq!((run.outcome, run.failed), (Some(Outcome::Failed), 1));
@@ -300,7 +300,7 @@ async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
     assert_eq!(world.codes(), [""; 0]);
 }
 
-/// What is held is not gone.
+/// A locked row is not gone.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_a_till_holds_is_not_taken_for_gone() {
     let world = stocked(small()).await;
@@ -313,7 +313,7 @@ async fn a_row_that_a_till_holds_is_not_taken_for_gone() {
     assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
 }
 
-/// Nothing told that it went: the triggers were gone, too.
+/// Its deletion was not captured, because the triggers were missing, too.
 #[tokio::test(start_paused = true)]
 async fn an_upload_finds_that_a_refused_product_is_gone() {
     let world = stocked(small()).await;
@@ -327,11 +327,11 @@ async fn an_upload_finds_that_a_refused_product_is_gone() {
     assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
     assert_eq!(run.removed, 1);
     assert!(!world.is_parked("poison").await && world.is_removed("poison").await);
-    // One that is listed already is not gone once more.
+    // A product that is listed already is not counted again.
     assert_eq!(world.upload().await.removed, 0);
 }
 
-/// They are all that is left of the shop's only page: products that this upload has sent already are canaries, too.
+/// They are all that is left of the shop's only page. Products that this upload has already sent serve as canaries.
 #[tokio::test(start_paused = true)]
 async fn products_that_break_digible_do_not_hold_the_upload_of_a_small_shop() {
     let usual = Options {

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{World, id, options, scanning::scanning};
 
-/// So many equal products.
+/// A shop with so many products that are up to date.
 async fn equal(products: usize) -> World {
     let world = World::new().await;
     world.shop.stock(names(products), 1);
@@ -54,7 +54,7 @@ async fn one_that_finds_nothing_costs_no_request() {
 #[tokio::test(start_paused = true)]
 async fn what_nobody_captured_is_found_sent_and_told() {
     let world = equal(100).await;
-    // Changed, new and gone, past the triggers.
+    // Changed, added and deleted without the triggers.
     world.shop.stock(["p0001".to_owned(), "new".to_owned()], 7);
     world.shop.lose("p0002");
     let run = verify(&world).await;
@@ -69,7 +69,7 @@ async fn what_nobody_captured_is_found_sent_and_told() {
     assert_eq!(world.cloud.acknowledged().len(), 2);
     assert_eq!(world.codes(), ["CAPTURE_MISSED_CHANGES"]);
     assert_eq!(world.status_store.facts().verified.missed, 3);
-    // Until the next one that finds none.
+    // The issue lasts until the next verify that finds none.
     completed(&verify(&world).await, "100 of 100 products up to date");
     assert_eq!(world.codes(), [""; 0]);
 }
@@ -113,7 +113,7 @@ async fn more_than_a_tenth_is_asked_about_first() {
     failed(&run, "Nothing sent: 11 of 100 products differ");
     assert_eq!((run.requests, world.cloud.requests().len()), (0, 0));
     assert_eq!(world.codes(), ["VERIFY_ASKS"]);
-    // It does not send them by and by, either, and the next process asks the same.
+    // They are not sent bit by bit, either, and the next process asks the same.
     assert_eq!(world.sync().await.outcome, Some(Outcome::Completed));
     assert_eq!(world.cloud.requests().len(), 0);
     let mut world = world;
@@ -159,7 +159,7 @@ async fn who_joins_may_say_yes() {
     assert_eq!(going.now().outcome, Some(Outcome::Completed));
 }
 
-/// The till mends one of eleven: the other ten are asked about all the same.
+/// The till fixes one of eleven products; the verify still asks about the other ten.
 #[tokio::test(start_paused = true)]
 async fn a_question_stays_until_it_is_answered() {
     let world = equal(100).await;
@@ -173,7 +173,7 @@ async fn a_question_stays_until_it_is_answered() {
     world.upload().await;
     assert!(world.cloud.has("p0001", 5));
     assert_eq!(world.codes(), [""; 0]);
-    // And so does a shop that is as it was.
+    // So does a shop that is as it was before.
     world.shop.stock(names(11), 6);
     failed(&verify(&world).await, "11 of 100 products differ");
     world.shop.stock(names(11), 5);
@@ -204,7 +204,7 @@ async fn what_was_found_before_it_was_cancelled_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_product_that_was_mended_past_the_triggers_is_sent() {
+async fn a_refused_product_that_was_fixed_without_the_triggers_is_sent() {
     let world = equal(100).await;
     world.shop.spoil("p0001");
     world.sync().await;
@@ -217,7 +217,7 @@ async fn a_refused_product_that_was_mended_past_the_triggers_is_sent() {
     assert!(!world.is_parked("p0001").await);
 }
 
-/// As after another database was served for a while.
+/// As if another database had been served for a while.
 #[tokio::test(start_paused = true)]
 async fn what_is_listed_as_gone_and_is_there_is_found() {
     let world = equal(5).await;
@@ -253,7 +253,7 @@ async fn a_table_that_shrinks_is_not_believed_without_a_yes() {
 async fn a_shop_of_no_products_has_a_sentence_too() {
     let world = World::new().await;
     completed(&verify(&world).await, "0 of 0 products up to date");
-    // One of which nothing was ever sent is not a wrong one.
+    // A shop from which nothing was ever sent is not a wrong one.
     world.shop.stock(names(100), 1);
     failed(&verify(&world).await, "run `shopmasterctl upload`");
     assert_eq!(world.codes(), ["NEVER_UPLOADED"]);
@@ -261,7 +261,7 @@ async fn a_shop_of_no_products_has_a_sentence_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_first_upload_is_not_done_nobody_is_asked() {
+async fn before_the_first_upload_is_done_a_verify_asks_nothing() {
     let world = World::new().await;
     world.shop.stock(names(100), 1);
     world.cloud.is_away();
@@ -298,7 +298,7 @@ async fn a_refused_product_is_told_and_not_sent() {
     assert_eq!(world.cloud.requests().len(), 0);
 }
 
-/// Capture was repaired: what was changed meanwhile is found, and no upload is due any more.
+/// Capture was repaired: what changed meanwhile is found, and an upload is no longer due.
 #[tokio::test(start_paused = true)]
 async fn it_does_what_an_upload_is_due_for() {
     let world = equal(100).await;
@@ -390,7 +390,7 @@ async fn one_begins_by_itself_each_night() {
     world.upload().await;
     world.engine.start();
     sleep(Duration::from_secs(60)).await;
-    // The first night is to come.
+    // The alarm waits for the first night.
     assert_eq!(verifies(&world).await, []);
     let two_days = jiff::SignedDuration::from_hours(48);
     let before = jiff::Timestamp::now().checked_sub(two_days).unwrap();
@@ -429,7 +429,7 @@ async fn one_that_the_end_of_the_process_stopped_begins_again() {
     world.engine.stop().await;
 }
 
-/// A table that was made anew, a database that was restored, capture that was mended.
+/// A recreated table, a restored database, repaired capture.
 #[tokio::test(start_paused = true)]
 async fn one_begins_by_itself_when_rows_may_be_others() {
     let world = World::with(super::Options {
@@ -450,7 +450,7 @@ async fn one_begins_by_itself_when_rows_may_be_others() {
     assert_eq!(verifies(&world).await, [done]);
     assert!(world.cloud.has("p0007", 7));
     assert_eq!(world.codes(), [""; 0]);
-    // Another one comes no earlier than ten minutes later.
+    // The next one begins at least ten minutes later.
     world.shop.stock(["p0008".to_owned()], 8);
     world.shop.restore();
     sleep(Duration::from_secs(300)).await;
@@ -522,7 +522,7 @@ async fn another_catalog_is_asked_about_before_much_is_sent() {
         let mut world = equal(100).await;
         world.shop.stock(names(11), 5);
         world.restart_elsewhere(usual.clone()).await;
-        // What was there before it is no answer.
+        // Nothing from before the change counts as an answer.
         failed(&verify(&world).await, "Nothing sent: 11 of 100 products");
         world.restart(usual.clone()).await;
         world.engine.start();
@@ -567,7 +567,7 @@ async fn a_walk_sends_nothing_of_another_catalog_that_nobody_has_compared() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_missed_is_told_although_the_process_ended_before_it_was_sent() {
+async fn what_was_missed_is_reported_although_the_process_ended_before_it_was_sent() {
     let mut world = equal(100).await;
     world.shop.stock(names(50), 5);
     world.cloud.is_away();

@@ -1,11 +1,12 @@
-//! When a verify begins by itself.
+//! When a verify starts automatically.
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{alarm::Alarm, core::Core, stop_reason::StepError};
 
-/// Whether one is to begin by itself: something says that rows may be others, or changes may have been missed, or
-/// it is the time of the night. Where the table is walked, each walk is one, except after the table was replaced.
+/// Whether a verify should start automatically: there are signs that rows have changed without a trigger, changes may
+/// have been missed, or it is the time of the nightly verify. In scan mode every scan is a verify, so one is due only
+/// after the table was replaced.
 pub(crate) async fn is_due(core: &Core) -> Result<bool, StepError> {
     if core.scans() {
         return Ok(core.journal.has_another_catalog().await? && may_begin(core).await?);
@@ -17,7 +18,7 @@ pub(crate) async fn is_due(core: &Core) -> Result<bool, StepError> {
         return Ok(false);
     }
     let counts = core.journal.counts().await?;
-    // Of a shop that was never sent as a whole, or that is unconfirmed as a whole, more than can be believed differs.
+    // If the shop was never sent as a whole, or much of it is in doubt, a verify would find too much to be believed.
     let is_known =
         core.journal.compared_at().await?.is_some() && counts.in_doubt * 10 < counts.in_shop();
     Ok(is_known
@@ -25,15 +26,15 @@ pub(crate) async fn is_due(core: &Core) -> Result<bool, StepError> {
         && !core.journal.has_unfinished_upload().await?)
 }
 
-/// Whether one may make up for an upload that is due: not so soon after the one before, nor while whoever was asked
-/// has not answered.
+/// Whether a verify may make up for an upload that is due: not too soon after the previous one, and not while the user
+/// has not answered its question.
 async fn may_begin(core: &Core) -> Result<bool, StepError> {
     Ok(core.options.automatic
         && core.rebuilt.has_rested()
         && core.journal.verified().await?.asks.is_none())
 }
 
-/// Whether it is the time of the night, which rings once.
+/// Whether the alarm of the nightly verify rings. It rings once each night.
 async fn rings(core: &Core) -> Result<bool, StepError> {
     let Some(time) = core.options.verify else {
         return Ok(false);
@@ -48,6 +49,6 @@ async fn rings(core: &Core) -> Result<bool, StepError> {
         return Ok(false);
     }
     core.journal.note_verify_rang(now).await?;
-    // The first night of an installation is to come, and before the first upload there is nothing to compare.
+    // A new installation waits for its next night, and before the first upload there is nothing to compare.
     Ok(last.is_some() && core.journal.compared_at().await?.is_some())
 }

@@ -14,7 +14,7 @@ use crate::{
 const BODIES: [Body; 2] = [1, 2];
 /// A step has an end: its requests have deadlines.
 const LONGEST_STEP: i64 = 1;
-/// So many requests of a product may be late at once.
+/// At most this many requests of a product may be late at once.
 const MOST_LATE: usize = 1;
 
 /// All states that one event leads to, each with the event's name.
@@ -81,7 +81,7 @@ impl Next<'_> {
         }
     }
 
-    /// A person deletes at Digible what is listed, and says so; or has something tried again.
+    /// The user deletes at Digible what is listed as gone and says so, or has something tried again.
     fn people(&mut self) {
         for index in 0..self.state.products.len() {
             let entry = &self.state.products[index].entry;
@@ -210,7 +210,7 @@ impl State {
         }
     }
 
-    /// Commits what an event makes of a product.
+    /// Commits what an event changes about a product.
     fn commit(&mut self, index: usize, event: &Event) {
         let times = self.times();
         let flaw = self.flaw;
@@ -227,7 +227,7 @@ impl State {
         *entry = after;
     }
 
-    /// Reads, decides, records what was found, and hands over: one commit.
+    /// Reads, decides, and records what was found and what is about to be sent, in one commit.
     fn begin(&mut self, sends_all: bool) {
         self.give_up_abandoned();
         self.step = Some(Step { started: NOW });
@@ -240,12 +240,12 @@ impl State {
             let is_gone_unseen = sends_all && product.row.is_none();
             let is_read = product.is_pending() || is_due || (sends_all && product.row.is_some());
             if is_read || (is_gone_unseen && product.known().may_be_at_digible()) {
-                self.look(index, sends_all);
+                self.plan(index, sends_all);
             }
         }
     }
 
-    fn look(&mut self, index: usize, sends_all: bool) {
+    fn plan(&mut self, index: usize, sends_all: bool) {
         let product = &mut self.products[index];
         product.read = product.read.or(product.unread);
         product.unread = None;
@@ -255,7 +255,7 @@ impl State {
             && self.products[index].row.is_none()
             && self.products[1 - index].row.is_some();
         let Some(row) = self.products[index].row else {
-            // An old spelling of a key is gone when it may be at Digible; its change leads to the row.
+            // The old spelling of a key counts as gone if it may be at Digible; its change leads to the row.
             let is_gone = match spelt_otherwise {
                 true => known.may_be_at_digible(),
                 false => decide::is_gone(&known, is_insert),
@@ -309,7 +309,7 @@ impl State {
         }
     }
 
-    /// What they stand for is recorded: they are deleted now, or with the step's end.
+    /// The outcome for their product is recorded, so the changes are deleted now, or when the step ends.
     fn settle_changes(&mut self, index: usize) {
         self.products[index].is_settled = true;
         self.products[index].delete_changes();
@@ -333,7 +333,7 @@ impl State {
         self.settle_changes(index);
     }
 
-    /// Everything is answered: the rest is recorded.
+    /// All requests are answered, and the rest is recorded.
     fn end(&mut self) {
         for index in 0..self.products.len() {
             if std::mem::take(&mut self.products[index].found_gone) {
@@ -372,7 +372,7 @@ impl State {
                 product.late.push((request.body, WINDOW));
             }
             product.is_settled = false;
-            // What was read is found again.
+            // The changes that were read are found again.
             product.unread = product.read.or(product.unread);
             product.read = None;
             if by_error && self.flaw == Flaw::ErrorForgetsInFlight {
@@ -411,7 +411,7 @@ impl State {
         }
     }
 
-    /// Opens the journal: what was in flight was given up, and each window begins again.
+    /// Opens the journal: requests in flight count as given up, and every window starts again.
     fn start(&mut self) {
         self.process = Process::Up {
             has_abandoned: false,

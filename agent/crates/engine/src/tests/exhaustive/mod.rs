@@ -1,11 +1,11 @@
 //! Everything that can happen to a product, in every order, up to a number of events.
 //!
-//! What decides is the real code: [`View::decide`](crate::decide::View::decide) and
+//! The decisions are those of the real code: [`View::decide`](crate::decide::View::decide) and
 //! [`is_gone`](crate::decide::is_gone) say what a step does, [`Entry::after`] what the journal holds
 //! then. Around them stands a small model of the rest: the shop's row and its pending changes, the requests on
-//! their way, Digible's copy, and a clock of ticks. States that are equal are looked at once.
+//! their way, Digible's copy, and a clock of ticks. Equal states are explored once.
 //!
-//! One invariant: what is shown as up to date is equal at Digible, and nothing that may still land differs.
+//! One invariant: what is shown as up to date is so at Digible, and no request that may still land differs from it.
 //! Each [`Flaw`] breaks one rule on purpose, and has to be found.
 
 mod events;
@@ -23,23 +23,23 @@ pub(super) enum Flaw {
     RemovalForgetsDoubt,
     /// Any acknowledgement settles a request that was given up.
     AcknowledgementSettlesAll,
-    /// A step that ends by an error forgets what it handed over.
+    /// A step that ends with an error forgets what it handed over.
     ErrorForgetsInFlight,
     /// What a step finds besides answers is recorded at its end.
     FoundIsRecordedLast,
-    /// Changes are deleted before what became of their product is recorded.
+    /// Changes are deleted before the outcome for their product is recorded.
     ChangesAreDeletedFirst,
     /// A restart forgets what was in flight.
     RestartForgetsInFlight,
 }
 
-/// What was found, and how many states were looked at.
+/// What was found, and how many states were explored.
 struct Outcome {
     violation: Option<String>,
     states: usize,
 }
 
-/// Looks at every state that `depth` events lead to.
+/// Explores every state that `depth` events lead to.
 fn explore(start: State, depth: usize) -> Outcome {
     let mut seen: HashSet<State> = HashSet::from([start.clone()]);
     let mut from: HashMap<State, (State, String)> = HashMap::new();

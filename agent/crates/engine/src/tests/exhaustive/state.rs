@@ -4,11 +4,11 @@ use shopmaster_journal::{Doubt, Entry, Known, Published};
 
 use super::Flaw;
 
-/// The steady time that it always is: a tick moves everything else into the past.
+/// The steady time, which never moves: a tick moves everything else into the past instead.
 pub(super) const NOW: i64 = 1_000;
 /// How long a request may land after it was given up, in ticks.
 pub(super) const WINDOW: i64 = 2;
-/// Times before this differ in nothing.
+/// Times before this are all treated alike.
 const LONG_AGO: i64 = NOW - WINDOW - 2;
 
 /// A state that a shop's product may have.
@@ -19,7 +19,7 @@ pub(super) struct State {
     pub(super) products: Vec<Product>,
     /// The second is another spelling of the first one's key: the database finds either by both.
     pub(super) are_spellings: bool,
-    /// The step that goes.
+    /// The step in progress.
     pub(super) step: Option<Step>,
     pub(super) process: Process,
     pub(super) flaw: Flaw,
@@ -28,7 +28,7 @@ pub(super) struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Process {
     Up {
-        /// A step ended without saying what became of its products.
+        /// A step ended without recording an outcome for its products.
         has_abandoned: bool,
     },
     Down,
@@ -43,7 +43,7 @@ pub(super) struct Step {
 pub(super) struct Product {
     /// The shop's row.
     pub(super) row: Option<Body>,
-    /// Pending changes that the step has read, and those behind it: whether the first is an INSERT.
+    /// Pending changes that the step has read, and those after it: whether the first is an INSERT.
     pub(super) read: Option<bool>,
     pub(super) unread: Option<bool>,
     /// The changes that were read may be deleted.
@@ -52,7 +52,7 @@ pub(super) struct Product {
     pub(super) in_flight: bool,
     /// What the step does with it.
     pub(super) request: Option<Request>,
-    /// What the step found out of it, where that is recorded last.
+    /// What the step found out about it, where that is recorded last.
     pub(super) found_gone: bool,
     /// Requests that were given up, and for how many ticks they may land.
     pub(super) late: Vec<(Body, i64)>,
@@ -66,16 +66,16 @@ pub(super) struct Request {
     pub(super) answer: Option<Answer>,
 }
 
-/// What came back, before it is recorded.
+/// The answer, before it is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Answer {
     /// It was not sent, or turned away.
     Nothing,
-    /// An error of the server.
+    /// The server answered with an error.
     Error,
-    /// None in time.
+    /// No answer came in time.
     GivenUp,
-    /// Refused, with the proof that others pass.
+    /// Refused, with the proof that Digible accepts others.
     Refused,
 }
 
@@ -90,7 +90,7 @@ impl State {
         Self::of(vec![Product::published(1), Product::published(1)])
     }
 
-    /// One key, spelt in one of two ways.
+    /// One key, spelled in one of two ways.
     pub(super) fn spelt_twice() -> Self {
         Self {
             are_spellings: true,
@@ -114,12 +114,12 @@ impl State {
         Self { flaw, ..self }
     }
 
-    /// Paths are kept where something is to be found, and to explain what should not be there.
+    /// How it was reached; kept where a flaw is to be found, and to explain an unexpected state.
     pub(super) fn keeps_paths(&self) -> bool {
         self.flaw == Flaw::None
     }
 
-    /// What is shown and is not so.
+    /// What is shown and is not true.
     pub(super) fn violation(&self) -> Option<&'static str> {
         self.products
             .iter()
@@ -214,7 +214,7 @@ impl Product {
     }
 }
 
-/// Of a body.
+/// The digest of a body.
 pub(super) fn digest(body: Body) -> [u8; 32] {
     [body; 32]
 }

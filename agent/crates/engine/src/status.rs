@@ -1,4 +1,4 @@
-//! Asks the shop's database and the journal how things are, and shows it.
+//! Asks the shop's database and the journal how they are, and shows the answer.
 
 use jiff::Timestamp;
 use shopmaster_catalog::CaptureStatus;
@@ -6,10 +6,9 @@ use shopmaster_health::{Area, ChangeLogFacts};
 
 use super::{core::Core, owner, stop_reason::StepError, table_check};
 
-/// Asks the database and the journal how things are, and tells people. What failed before
-/// counts as mended.
+/// Reads everything that is shown, and ends the issues of the database and the journal, because both work.
 pub(super) async fn refresh(core: &Core) -> Result<(), StepError> {
-    look(core).await?;
+    read(core).await?;
     core.status_store.update(|facts| {
         facts.works(Area::Catalog);
         facts.works(Area::Journal);
@@ -17,25 +16,26 @@ pub(super) async fn refresh(core: &Core) -> Result<(), StepError> {
     Ok(())
 }
 
-/// The same after a failure, which stays: that they can be read does not say that they work.
-pub(super) async fn look(core: &Core) -> Result<(), StepError> {
-    // Of no product: whether the table and its columns are there at all.
+/// Reads everything that is shown. Issues stay: that the database and the journal can be read does not mean that they
+/// work.
+pub(super) async fn read(core: &Core) -> Result<(), StepError> {
+    // Reading no product checks whether the table and its columns exist.
     core.catalog.read(&[]).await?;
-    capture(core).await?;
-    numbers(core).await?;
+    check_capture(core).await?;
+    count(core).await?;
     core.status_store
         .update(|facts| facts.catalog.reachable = Some(true));
     Ok(())
 }
 
-/// Counts what is pending, in doubt, refused and removed, and tells people.
-pub(super) async fn numbers(core: &Core) -> Result<(), StepError> {
-    let _in_order = core.looking.lock().await;
+/// Counts what is pending, in doubt, refused and gone from the shop, and shows it.
+pub(super) async fn count(core: &Core) -> Result<(), StepError> {
+    let _in_order = core.status_order.lock().await;
     let scans = core.scans();
     let change_log = match (core.state.has_change_log(), scans) {
         (false, _) => None,
         (true, false) => Some(core.catalog.backlog().await?),
-        // Nobody reads it, and it may be broken: that is no trouble.
+        // Syncs do not read it, so it does not matter if it is broken.
         (true, true) => core.catalog.backlog().await.ok(),
     };
     let backlog = change_log.clone().filter(|_| !scans).unwrap_or_default();
@@ -46,7 +46,7 @@ pub(super) async fn numbers(core: &Core) -> Result<(), StepError> {
     let catalog_changed = core.journal.has_another_catalog().await?;
     let session = core.cloud.session();
     let now = Timestamp::now();
-    // What a walk has found stays until the next one.
+    // In scan mode, `pending` is what the last walk found, until the next one.
     core.status_store.update(|facts| {
         if !scans {
             facts.pending = backlog.products;
@@ -68,13 +68,13 @@ pub(super) async fn numbers(core: &Core) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Whether capture is as it was installed. An upload is due from then on when it was not.
-pub(super) async fn capture(core: &Core) -> Result<CaptureStatus, StepError> {
+/// Checks whether capture is as it was installed. If not, an upload becomes due.
+pub(super) async fn check_capture(core: &Core) -> Result<CaptureStatus, StepError> {
     let status = core.capture().await?;
     if !core.scans() {
         owner::note_gap(core, &status).await?;
         if core.state.has_change_log() {
-            table_check::look(core).await?;
+            table_check::run(core).await?;
         }
     }
     Ok(status)
