@@ -17,15 +17,15 @@ impl Engine {
             let engine = engine();
             async move { scheduler::run(&engine, &wake).await }
         });
-        self.tasks.spawn("end of pauses", {
+        self.tasks.spawn("end pauses", {
             let engine = engine();
             async move { scheduler::end_pauses(&engine).await }
         });
-        self.tasks.spawn("look at capture", {
+        self.tasks.spawn("check capture", {
             let engine = engine();
             async move { watch::capture(&engine.core).await }
         });
-        self.tasks.spawn("look at runs", {
+        self.tasks.spawn("check runs", {
             let engine = engine();
             async move { watch::runs(&engine).await }
         });
@@ -33,11 +33,11 @@ impl Engine {
             let engine = engine();
             async move { watch::verifies(&engine).await }
         });
-        self.tasks.spawn("look at Digible", {
+        self.tasks.spawn("check Digible", {
             let engine = engine();
             async move { watch::digible(&engine).await }
         });
-        self.tasks.spawn("trimming", {
+        self.tasks.spawn("compact", {
             let engine = engine();
             async move { compact::while_blocked(&engine.core).await }
         });
