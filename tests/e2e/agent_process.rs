@@ -506,7 +506,7 @@ async fn without_a_password_it_says_that_one_is_missing() {
         .wait_status(|status| status.state() == State::Unconfigured)
         .await
         .unwrap();
-    assert_eq!(status.issues[0].text, "Not set yet: digible.password");
+    assert_eq!(status.issues[0].text, "Not configured yet: digible.password");
     let refused = world.ctl(&["upload", "--json"]).await.unwrap();
     assert!(refused.stderr.contains("\"UNCONFIGURED\""), "{refused:?}");
     assert!(refused.stderr.contains("digible.password"), "{refused:?}");

@@ -193,7 +193,7 @@ async fn digibles_wish_to_wait_is_met_and_shown() -> Tested {
             .wait_status(|status| {
                 status
                     .headline
-                    .starts_with("Digible asks us to wait until ")
+                    .starts_with("Digible asks shopMaster to wait until ")
             })
             .await?;
         assert!(waiting.blocked_until.is_some());

@@ -34,7 +34,7 @@ async fn configure(world: &World) -> Terminal {
         "as many as the column has: ",
         "Email of the Digible account",
         "Password of the Digible account [keep]: ",
-        "Try the connections now? [Y/n]: ",
+        "Test the connections now? [Y/n]: ",
     ] {
         terminal.answer(question, "").await;
     }

@@ -268,16 +268,11 @@ async fn ask(
         ..core.journal.verified().await?
     };
     record(core, verified).await?;
-    let untold = match before.tells_changes() {
-        true => ", and no change told of it",
-        false => "",
-    };
     Ok(Some((
         Outcome::Failed,
         format!(
-            "Nothing sent: {} of {} differ from what Digible has{untold}. If that is as it should be, run `shopmasterctl verify --yes`",
-            grouped(asks.differing),
-            products(asks.products)
+            "Nothing sent: {}; if everything is right, run `shopmasterctl verify --yes`",
+            shopmaster_health::differing(asks, before.tells_changes())
         ),
     )))
 }

@@ -215,7 +215,7 @@ fn green_is_for_nothing_open_and_the_sentence_says_what_is() {
                 facts.capture = Some(CaptureStatus::NotInstalled);
             },
             State::Pending,
-            "Waiting for the next look at all products",
+            "Waiting for the next scan",
         ),
     ];
     for (number, (change, state, headline)) in table.iter().enumerate() {
@@ -412,7 +412,7 @@ fn a_busy_digible_is_told_with_what_is_sent_at_a_time() {
     facts.pending = 3;
     assert_eq!(see(&facts).2, "3 changes waiting");
     facts.blocked_until = Some(at("12:40:00"));
-    let waiting = "3 changes waiting, Digible asks us to wait until 12:40";
+    let waiting = "3 changes waiting, Digible asks shopMaster to wait until 12:40";
     assert_eq!(see(&facts).2, waiting);
 }
 
@@ -491,7 +491,11 @@ fn away_long() -> Facts {
 }
 
 fn unreachable_since(since: &str) -> Trouble {
-    let trouble = Trouble::new("DIGIBLE_UNREACHABLE", "Digible is away".to_owned(), "");
+    let trouble = Trouble::new(
+        "DIGIBLE_UNREACHABLE",
+        "Digible is unavailable".to_owned(),
+        "",
+    );
     Trouble {
         since: at(since),
         ..trouble.lasting()
@@ -502,7 +506,7 @@ fn unreachable_since(since: &str) -> Trouble {
 fn a_cloud_that_took_nothing_for_a_day_is_told_beside_what_is_wrong_with_it() {
     let facts = away_long();
     let report = report(&facts, at("12:00:00"), &TimeZone::UTC);
-    assert_eq!(report.headline, "Digible is away since 10:00");
+    assert_eq!(report.headline, "Digible is unavailable since 10:00");
     let [error, warning] = &report.issues[..] else {
         panic!("{:?}", report.issues);
     };
@@ -511,7 +515,7 @@ fn a_cloud_that_took_nothing_for_a_day_is_told_beside_what_is_wrong_with_it() {
     assert_eq!(warning.severity, Severity::Warning);
     assert_eq!(
         warning.text,
-        "Digible has accepted nothing for 25 h: 1,204 products wait, and the ChangeLog in the shop's database grows (1,310 changes so far)"
+        "Digible has accepted nothing for 25 h: 1,204 products are waiting, and the ChangeLog in the shop's database grows (1,310 changes so far)"
     );
     assert_eq!(
         warning.since,
@@ -641,7 +645,7 @@ fn a_walked_table_is_green_when_the_last_walk_left_nothing() {
         (
             State::Pending,
             Icon::Amber,
-            "Waiting for the next look at all products".to_owned(),
+            "Waiting for the next scan".to_owned(),
             vec![]
         )
     );
