@@ -262,7 +262,7 @@ mod tests {
         });
         assert_eq!(
             error.message(),
-            "`unix:/run/agent.sock` is not this user's agent but belongs to user 1001; nothing was sent to it"
+            "`unix:/run/agent.sock` does not belong to this user's agent but to user 1001; nothing was sent"
         );
         assert_eq!(
             (error.code(), error.exit()),

@@ -105,7 +105,10 @@ mod tests {
             at("2026-11-21T15:00:00+01:00").unwrap(),
             "2026-11-21T14:00:00Z"
         );
-        assert_eq!(at("2026-11-21T13:00:00Z").unwrap_err(), "this time has passed");
+        assert_eq!(
+            at("2026-11-21T13:00:00Z").unwrap_err(),
+            "this time has passed"
+        );
     }
 
     #[test]

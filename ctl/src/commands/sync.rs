@@ -12,7 +12,7 @@ pub struct Args {
     waiting: follow::Waiting,
 }
 
-/// Starts a sync, and watches it unless told not to.
+/// Starts a sync, and watches it unless `--no-wait` is given.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let request = StartRunRequest {
         kind: RunKind::Sync.into(),

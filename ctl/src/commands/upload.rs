@@ -18,7 +18,7 @@ pub struct Args {
     waiting: follow::Waiting,
 }
 
-/// Starts an upload, and watches it unless told not to.
+/// Starts an upload, and watches it unless `--no-wait` is given.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let request = StartRunRequest {
         kind: RunKind::Upload.into(),

@@ -15,7 +15,7 @@ pub struct Args {
     waiting: follow::Waiting,
 }
 
-/// Starts a verify, and watches it unless told not to.
+/// Starts a verify, and watches it unless `--no-wait` is given.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let request = StartRunRequest {
         kind: RunKind::Verify.into(),
