@@ -384,7 +384,7 @@ mod tests {
         }
         run.refuse(&ProductId::Integer(7), "no");
         assert_eq!((run.total, run.done, run.parked), (10, 10, 1));
-        // Somebody changes a number by hand.
+        // A number is changed by hand.
         run.done = 99;
         run.sent += 2;
         run.balance();

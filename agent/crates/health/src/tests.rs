@@ -380,7 +380,7 @@ fn a_digible_that_is_away_is_told_with_its_next_try() {
     let away = "Digible not reachable since 11:02";
     assert_eq!(see(&facts).2, away);
     facts.next_sync_at = Some(at("12:00:40"));
-    // One that nobody waits for is nobody's.
+    // Without a waiting run, the time of the next attempt does not count.
     facts.next_try_at = Some(at("12:07:00"));
     assert_eq!(see(&facts).2, format!("{away}, next try 12:00"));
     facts.runs.push(upload(RunState::Waiting));
@@ -554,7 +554,7 @@ fn a_cloud_is_away_long_only_while_something_waits_for_a_day() {
         facts.blocked_until = Some(at("12:40:00"));
         facts.since.insert("DIGIBLE_BUSY", at("11:00:00"));
     }));
-    // Where the table is walked, nobody knows since when it waits: as long as Digible fails.
+    // In scan mode it is not known since when a change has been waiting: the time counts from Digible's failure.
     assert!(!is_told(walk_instead));
     assert!(is_told(|facts| {
         walk_instead(facts);
