@@ -1,4 +1,4 @@
-//! The server's databases: the shop's one and `tempdb`, who is in which, and who gets in.
+//! The server's databases: the shop's one and `tempdb`, which connections use them, and which logins may.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use super::{
     settings::{DatabaseState, Settings, UserAccess, Way},
 };
 
-/// Where every login may be.
+/// The databases that every login may use.
 const TEMPDB: &str = "tempdb";
-/// The statements that need no database of the shop's.
+/// The statements that do not need the shop's database.
 const ANYWHERE: [&str; 2] = ["claim", "claimed"];
 
-/// Who is where.
+/// The connections and their databases.
 #[derive(Debug, Default)]
 pub(super) struct Databases {
     connections: BTreeMap<u64, Connection>,
@@ -85,7 +85,7 @@ impl Databases {
         before - self.connections.len()
     }
 
-    /// Lets a login into its database.
+    /// Opens the database for a login.
     pub(super) fn log_in(
         &mut self,
         settings: &Settings,
@@ -119,7 +119,7 @@ impl Databases {
         }
     }
 
-    /// Why nobody may enter the shop's database just now.
+    /// Why the shop's database cannot be opened now; none when it can.
     fn refused(&self, settings: &Settings) -> Option<SqlError> {
         let name = &settings.database;
         let refused = |number, text: &str| {
@@ -149,7 +149,7 @@ impl Databases {
         }
     }
 
-    /// Answers what is about databases. None for a statement that is the model's.
+    /// Answers statements about databases. None for a statement of the model.
     pub(super) fn answer(
         &mut self,
         settings: &Settings,
