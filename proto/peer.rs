@@ -156,7 +156,7 @@ mod tests {
         let bobs = Some((1001, 0o40700));
         assert!(listener(1000, None).may_serve(1000));
         assert!(listener(ROOT, bobs).may_serve(1000));
-        // He made the folder before us, or in ours.
+        // Bob created the folder first, or the socket in this user's folder.
         assert!(!listener(1001, bobs).may_serve(1000));
         assert!(!listener(1001, Some((1000, 0o40777))).may_serve(1000));
     }

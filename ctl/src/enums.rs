@@ -81,6 +81,32 @@ mod tests {
     }
 
     #[test]
+    fn people_read_the_words_of_the_glossary() {
+        let shown = [
+            ProductState::Equal,
+            ProductState::Pending,
+            ProductState::InDoubt,
+            ProductState::Parked,
+            ProductState::Removed,
+            ProductState::NeverSent,
+        ]
+        .map(Word::plain_word);
+        assert_eq!(
+            shown,
+            [
+                "up to date",
+                "waiting",
+                "unconfirmed",
+                "refused",
+                "gone from the shop",
+                "never sent",
+            ]
+        );
+        assert_eq!(RunOutcome::Cancelled.plain_word(), "canceled");
+        assert_eq!(RunOutcome::Cancelled.word().unwrap(), "cancelled");
+    }
+
+    #[test]
     fn unspecified_is_no_word() {
         assert_eq!(RunOutcome::Unspecified.word(), None);
         assert_eq!(CaptureState::NotInstalled.plain_word(), "not installed");

@@ -35,7 +35,7 @@ pub struct Picture {
 /// A silhouette, its color, and what is drawn on it.
 struct Shape {
     body: Path,
-    colour: [u8; 3],
+    color: [u8; 3],
     mark: Option<Mark>,
 }
 
@@ -67,7 +67,7 @@ fn pixels(icon: Icon, size: u32) -> Option<Vec<u8>> {
         line_join: LineJoin::Round,
         ..Stroke::default()
     };
-    let body = paint(shape.colour);
+    let body = paint(shape.color);
     pixmap.stroke_path(&shape.body, &white, &round(2.0 * RIM), transform, None);
     pixmap.fill_path(&shape.body, &body, FillRule::Winding, transform, None);
     // The rim's corners are round.
@@ -89,7 +89,7 @@ fn paint([red, green, blue]: [u8; 3]) -> Paint<'static> {
 }
 
 fn shape(icon: Icon) -> Option<Shape> {
-    let (body, colour, mark) = match icon {
+    let (body, color, mark) = match icon {
         Icon::UpToDate => (
             PathBuilder::from_circle(16.0, 16.0, 12.0)?,
             GREEN,
@@ -144,7 +144,7 @@ fn shape(icon: Icon) -> Option<Shape> {
     };
     Some(Shape {
         body,
-        colour,
+        color,
         mark: mark.map(|(path, width)| Mark { path, width }),
     })
 }

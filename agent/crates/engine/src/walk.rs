@@ -280,7 +280,7 @@ async fn ready(core: &Core, handle: &RunHandle, mode: &Mode) -> Option<StopReaso
     {
         return Some(StopReason::Hold {
             wait,
-            reason: "Digible asks us to wait".to_owned(),
+            reason: "Digible asks shopMaster to wait".to_owned(),
         });
     }
     if mode.sends()
@@ -334,9 +334,9 @@ async fn wait(handle: &RunHandle, until: Instant, why: &str) -> bool {
     }
 }
 
-/// `Digible asks us to wait until 12:40`.
+/// `Digible asks shopMaster to wait until 12:40`.
 pub(super) fn hold_text(wait: Duration) -> String {
-    format!("Digible asks us to wait until {}", clock_in(wait))
+    format!("Digible asks shopMaster to wait until {}", clock_in(wait))
 }
 
 fn clock_in(wait: Duration) -> String {

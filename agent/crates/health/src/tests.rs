@@ -442,10 +442,10 @@ fn hiccups_of_any_kind_in_a_row_are_one_trouble() {
             vec!["SERVER_SILENT"]
         )
     );
-    // What does not pass by itself has a beginning of its own.
+    // A lasting failure has a beginning of its own.
     facts.fails(Area::Catalog, trouble("LOGIN_FAILED", "10:05:00").lasting());
     assert_eq!(see(&facts).2, "Database refuses the login since 10:05");
-    // And who fails after that is no hiccup.
+    // A failure after that is not a passing one.
     facts.fails(Area::Catalog, trouble("SERVER_SILENT", "10:06:00"));
     assert_eq!(see(&facts).2, "Database not reachable since 10:06");
 }

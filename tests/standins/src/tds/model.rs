@@ -134,7 +134,7 @@ impl SqlError {
     pub fn unknown(statement: &Statement) -> Self {
         let name = statement.name.as_deref().unwrap_or("without a name");
         Self::number(Self::UNKNOWN_STATEMENT).message(format!(
-            "The stand-in is no T-SQL engine and does not know the statement {name}: {}",
+            "The stand-in is not a T-SQL engine and does not know the statement {name}: {}",
             statement.text
         ))
     }

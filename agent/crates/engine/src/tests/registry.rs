@@ -161,7 +161,7 @@ async fn a_run_that_waits_can_be_cancelled() {
             .await
             .unwrap()
             .message
-            .contains("asks us to wait")
+            .contains("asks shopMaster to wait")
     );
     let began = tokio::time::Instant::now();
     handle.cancel.cancel();
