@@ -1,4 +1,4 @@
-//! How to connect to an agent.
+//! The client: connects to an agent, and makes sure that it answers.
 
 use std::{error, io, sync::Arc, time::Duration};
 
@@ -16,76 +16,76 @@ use crate::{
     },
 };
 
-/// How long to wait for the agent to accept.
+/// How long to wait until the agent accepts the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a connection with a call under way is asked whether the agent still lives: a call may take as
-/// long as it needs, but not longer than the agent lives.
+/// How often the connection is pinged during a call: a call may take as long as it needs, but must fail when the agent
+/// hangs.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// How long the agent may take to answer that.
+/// How long the agent may take to answer a ping.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to one agent: one client for each service, all over the same channel.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// The agent itself.
+    /// The service `Agent`: status, pause, log.
     pub agent: AgentClient<Channel>,
-    /// Runs.
+    /// The service `Runs`.
     pub runs: RunsClient<Channel>,
-    /// Configuration and set-up.
+    /// The service `Config`: configuration and set-up.
     pub config: ConfigClient<Channel>,
-    /// Single products.
+    /// The service `Products`: single products.
     pub products: ProductsClient<Channel>,
 }
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Nothing accepts there.
+    /// No program accepts connections at the address.
     #[error("no agent answers at `{endpoint}`")]
     NoAnswer {
-        /// Where it was looked for.
+        /// The address.
         endpoint: Endpoint,
-        /// What the operating system or the protocol said.
+        /// The error of the operating system or the transport.
         #[source]
         source: transport::Error,
     },
-    /// Something accepts there and then says nothing: the agent hangs or is stopped.
+    /// A program accepts the connection but does not answer: the agent hangs or is suspended.
     #[error("the agent at `{endpoint}` does not answer")]
     Silent {
-        /// Where it listens.
+        /// The address.
         endpoint: Endpoint,
-        /// The process that listens there, where the operating system tells.
+        /// The process that listens there, where the operating system reports it.
         process: Option<u32>,
     },
-    /// It accepted and went away before its first answer.
-    #[error("the agent at `{endpoint}` went away")]
+    /// The connection broke before the first answer.
+    #[error("the connection to the agent at `{endpoint}` was lost")]
     Left {
-        /// Where it listened.
+        /// The address.
         endpoint: Endpoint,
     },
-    /// Somebody else than this user, root or the system listens there. Nothing was sent.
-    #[error("`{endpoint}` is not this user's agent but belongs to {owner}; nothing was sent to it")]
+    /// A program of another user listens there, not of this user, root or the system. Nothing was sent.
+    #[error("`{endpoint}` does not belong to this user's agent but to {owner}; nothing was sent")]
     Stranger {
-        /// Where the agent was looked for.
+        /// The address.
         endpoint: Endpoint,
-        /// Who it is, for people.
+        /// The owner of the program, for people.
         owner: String,
     },
 }
 
 impl Client {
-    /// Connects to the agent at `endpoint`, and makes sure that it answers. From then on a call may take as
-    /// long as it needs, and fails within half a minute when the agent hangs.
+    /// Connects to the agent at `endpoint`, and makes sure that it answers. After that a call may take as long as it
+    /// needs, but fails within half a minute if the agent hangs.
     ///
     /// # Errors
     ///
-    /// When nothing accepts there within five seconds, when nothing answers within ten, or when what accepts
-    /// is not this user's agent.
+    /// When no program accepts the connection within five seconds or answers within ten, or when the program is not this
+    /// user's agent.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, ConnectError> {
         let target = endpoint.clone();
         let server = Arc::new(Server::default());
         let reached = Arc::clone(&server);
-        // The URI is a formality: the connector below knows where to go.
+        // The URI is not used: the connector below has the address.
         let channel = transport::Endpoint::from_static("http://agent")
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE)
@@ -135,7 +135,7 @@ type Stream = tokio::net::UnixStream;
 #[cfg(windows)]
 type Stream = tokio::net::windows::named_pipe::NamedPipeClient;
 
-/// Every connection is opened here, and none is used before it is known who listens.
+/// Opens a connection, and checks the listening program before anything is sent.
 async fn open(endpoint: Endpoint, server: Arc<Server>) -> Result<TokioIo<Stream>, OpenError> {
     let stream = reach(endpoint).await?;
     server.note(&stream);
@@ -163,17 +163,17 @@ async fn reach(endpoint: Endpoint) -> Result<Stream, OpenError> {
     }
 }
 
-/// Opens the pipe; while all of its instances are taken, waits for the next one.
+/// Opens the pipe. While all of its instances are busy, waits for the next one.
 #[cfg(windows)]
 async fn open_pipe(name: &str) -> io::Result<Stream> {
     use tokio::net::windows::named_pipe::ClientOptions;
 
     const ERROR_PIPE_BUSY: i32 = 231;
-    const PAUSE: Duration = Duration::from_millis(20);
+    const RETRY_INTERVAL: Duration = Duration::from_millis(20);
     loop {
         match ClientOptions::new().open(name) {
             Err(error) if error.raw_os_error() == Some(ERROR_PIPE_BUSY) => {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
             result => return result,
         }

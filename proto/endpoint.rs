@@ -1,18 +1,19 @@
-//! Where an agent listens.
+//! The address where an agent listens.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use crate::{Folders, InstanceName};
 
-/// The longest path that every Unix takes for a socket, in bytes.
+/// The longest socket path that every Unix accepts, in bytes.
 const LONGEST_SOCKET_PATH: usize = 103;
-/// Where this computer's pipes are.
+/// The folder of this computer's pipes.
 const PIPES: &str = r"\\.\pipe\";
-/// How the names of our pipes begin, before the user's digest in as many hexadecimal digits.
-const OUR_PIPES: &str = r"\\.\pipe\shopmaster-";
+/// The beginning of the name of shopMaster's pipes. After it comes the digest of the user's folder, as [`DIGITS`]
+/// hexadecimal digits.
+const AGENT_PIPES: &str = r"\\.\pipe\shopmaster-";
 const DIGITS: usize = 16;
 
-/// Where an agent listens.
+/// The address where an agent listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// A Unix socket.
@@ -21,23 +22,23 @@ pub enum Endpoint {
     Pipe(String),
 }
 
-/// Why a text names no endpoint.
+/// Why a string is not an endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// It starts with none of the known schemes.
+    /// It does not start with a known scheme.
     #[error("`{0}` is not an agent's address: use `unix:PATH` or `pipe:NAME`")]
     Scheme(String),
-    /// Remote management is not part of this version.
+    /// It is for remote management, which is not part of this version.
     #[error(
         "`{0}`: this version has no remote management; run `shopmasterctl` on the agent's own machine"
     )]
     Remote(String),
-    /// It is, or may be, another computer's: who listens there cannot be told.
+    /// The pipe is, or may be, on another computer, where the listening program cannot be checked.
     #[error("`{0}` is not the name of a pipe on this computer")]
     OtherComputer(String),
-    /// A Unix socket's path has a hard limit.
+    /// The path is longer than a Unix socket's may be.
     #[error(
-        "the socket path `{path}` has {length} bytes and {LONGEST_SOCKET_PATH} is the most; set `SHOPMASTER_HOME` to a shorter folder"
+        "the socket path `{path}` has {length} bytes, but at most {LONGEST_SOCKET_PATH} are possible; set `SHOPMASTER_HOME` to a shorter folder"
     )]
     TooLong {
         /// The path.
@@ -58,21 +59,21 @@ impl Endpoint {
     /// When the socket's path would be too long.
     pub fn local(instance: &InstanceName, folders: &Folders) -> Result<Self, EndpointError> {
         if cfg!(windows) {
-            // The run folder is the user's own: its digest keeps two users' pipes apart.
+            // Each user has a run folder of their own, so its digest distinguishes the pipes of two users.
             let user = fnv1a(folders.run.to_string_lossy().as_bytes());
-            let name = format!("{OUR_PIPES}{user:0DIGITS$x}-{instance}");
+            let name = format!("{AGENT_PIPES}{user:0DIGITS$x}-{instance}");
             return Ok(Self::Pipe(name));
         }
         Self::unix(folders.run.join("agent.sock"))
     }
 
-    /// The name of the service whose agent listens there, where the endpoint tells it.
+    /// The name of the service whose agent listens there; none where the endpoint does not contain it.
     #[cfg(any(windows, test))]
     pub(crate) fn service(&self) -> Option<String> {
         let Self::Pipe(name) = self else {
             return None;
         };
-        let (user, instance) = name.strip_prefix(OUR_PIPES)?.split_at_checked(DIGITS)?;
+        let (user, instance) = name.strip_prefix(AGENT_PIPES)?.split_at_checked(DIGITS)?;
         let is_digest = user.bytes().all(|digit| digit.is_ascii_hexdigit());
         let instance: InstanceName = instance.strip_prefix('-')?.parse().ok()?;
         is_digest.then(|| instance.service())
@@ -80,7 +81,7 @@ impl Endpoint {
 
     fn pipe(name: &str) -> Result<Self, EndpointError> {
         let own = name.strip_prefix(PIPES).unwrap_or(name);
-        // `..` would lead out of the folder of pipes, and to other computers.
+        // `..` would lead out of the folder of pipes, to other computers.
         if own.is_empty() || own.contains(['\\', '/']) {
             return Err(EndpointError::OtherComputer(name.to_owned()));
         }
@@ -126,7 +127,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// FNV-1a, 64 bit: a name that is the same in every build, which the standard hasher does not promise.
+/// FNV-1a, 64 bit: the same in every build, which the standard hasher does not promise.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,14 +1,14 @@
-//! What a client makes of a refused call.
+//! Failed calls: their code, message and remedy, to and from a gRPC status.
 
 use std::{collections::HashMap, error, fmt};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// The error domain of our codes (`google.rpc.ErrorInfo`).
+/// The error domain of shopMaster's codes (`google.rpc.ErrorInfo`).
 pub const DOMAIN: &str = "shopmaster";
 
-/// A refused call: a stable code, what happened, and what to do about it.
+/// A failed call: a stable code, what happened, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Stable, upper case, for programs: `NOT_CONFIGURED`.

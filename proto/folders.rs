@@ -1,4 +1,4 @@
-//! Where an instance keeps its files.
+//! The folders of an instance.
 
 use std::{
     env, fmt,
@@ -8,14 +8,14 @@ use std::{
 
 use directories::ProjectDirs;
 
-/// One variable that puts everything below one folder: for portable installations, the demo and tests.
+/// The variable that puts all files below one folder: for portable installations, the demo and tests.
 const HOME_VARIABLE: &str = "SHOPMASTER_HOME";
 
-/// The name of an agent: everything that is per agent carries it.
+/// The name of an agent, which is part of the names of its files and services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceName(String);
 
-/// The folders of one instance. Nothing is created by asking for them.
+/// The folders of one instance. Making this value creates no folder.
 #[derive(Debug, Clone)]
 pub struct Folders {
     /// The configuration file's folder.
@@ -28,22 +28,22 @@ pub struct Folders {
     pub run: PathBuf,
 }
 
-/// Why a text is not an instance name.
+/// Why a string is not an instance name.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` is not an instance name: use 1 to 32 of the letters a-z, digits, `-` and `_`, and start with a letter or digit"
 )]
 pub struct InstanceNameError(String);
 
-/// Why the folders cannot be told.
+/// Why the folders cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum FoldersError {
-    /// The operating system names no home folder.
+    /// The user's home folder cannot be determined.
     #[error(
         "this user has no home folder; set `SHOPMASTER_HOME` to a folder that shopMaster may use"
     )]
     NoHome,
-    /// `SHOPMASTER_HOME` is relative, so that two programs would not agree on it.
+    /// `SHOPMASTER_HOME` is relative, so two programs could understand it differently.
     #[error("`SHOPMASTER_HOME` must be an absolute path, not `{0}`")]
     RelativeHome(PathBuf),
 }
@@ -51,8 +51,8 @@ pub enum FoldersError {
 impl Folders {
     /// The folders of `instance` for this user.
     ///
-    /// The socket lies in the data folder and not in `XDG_RUNTIME_DIR`, which is set in some sessions
-    /// and not in others: two programs would compute two paths.
+    /// The socket is not in `XDG_RUNTIME_DIR`, which is set in some sessions and not in others: two programs could
+    /// compute different paths.
     ///
     /// # Errors
     ///
@@ -90,14 +90,13 @@ impl Folders {
 }
 
 impl InstanceName {
-    /// The name as text.
+    /// The name as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name of its service, for the machine's service manager. On Windows it is also that of the
-    /// account which the service runs under.
+    /// The name of the instance's service. On Windows it is also the name of the account that the service runs under.
     #[must_use]
     pub fn service(&self) -> String {
         format!("shopmaster-{self}")

@@ -1,7 +1,7 @@
-//! The control-plane contract: messages and services of `shopmaster.v1`, where an agent listens,
-//! and how to connect to it.
+//! The contract of the control plane: the messages and services of `shopmaster.v1`, the address where an agent listens,
+//! and a client.
 //!
-//! Both programs take the agent's place from here, so that they cannot disagree about it.
+//! Agent and clients take the address from here, so they cannot disagree about it.
 
 mod client;
 mod endpoint;
@@ -34,5 +34,5 @@ pub mod v1 {
 /// The encoded descriptors of `shopmaster.v1`, for server reflection.
 pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("shopmaster_descriptor");
 
-/// The protocol's name, as `GetInfo` gives it.
+/// The protocol's name, as `GetInfo` returns it.
 pub const PROTOCOL: &str = "shopmaster.v1";

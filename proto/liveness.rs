@@ -1,7 +1,7 @@
-//! Whether the agent that accepted a connection also answers.
+//! Checks that the agent that accepted a connection also answers.
 //!
-//! The operating system accepts for a process that is stopped, and the protocol needs no word of the server
-//! before the first call: only an answer shows that somebody is there.
+//! The operating system accepts connections even for a suspended process, and the protocol requires no message of the
+//! server before the first call: only an answer shows that the agent works.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -13,30 +13,30 @@ use tonic::{Code, transport::Channel};
 
 use crate::v1::{GetInfoRequest, agent_client::AgentClient};
 
-/// How long the first answer may take. It is given from memory, also while the agent is starting or busy.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// How long the first answer may take. The agent answers from memory, even while it is starting or busy.
+const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What became of the first call.
+/// The result of the first call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The agent answered, whatever it said.
+    /// The agent answered, whatever the answer.
     Given,
     /// The connection broke.
     Broken,
-    /// Nothing came in time.
+    /// No answer arrived in time.
     Missing,
 }
 
-/// Asks the agent what it is, to see that it answers.
+/// Calls `GetInfo` to see that the agent answers.
 pub(crate) async fn first_answer(agent: &mut AgentClient<Channel>) -> Answer {
-    match timeout(FIRST_ANSWER, agent.get_info(GetInfoRequest {})).await {
+    match timeout(FIRST_ANSWER_TIMEOUT, agent.get_info(GetInfoRequest {})).await {
         Err(_) => Answer::Missing,
         Ok(Err(status)) if is_break(status.code()) => Answer::Broken,
         Ok(_) => Answer::Given,
     }
 }
 
-/// Codes that the transport gives when it breaks.
+/// Whether this is a code of a broken transport.
 fn is_break(code: Code) -> bool {
     matches!(
         code,
@@ -49,12 +49,12 @@ fn is_break(code: Code) -> bool {
 pub(crate) struct Server(AtomicU32);
 
 impl Server {
-    /// Its process id, where the operating system tells.
+    /// Its process id, where the operating system reports it.
     pub(crate) fn process(&self) -> Option<u32> {
         Some(self.0.load(Ordering::Relaxed)).filter(|id| *id != 0)
     }
 
-    /// Notes who listens at the other end.
+    /// Records the process at the other end.
     #[cfg(unix)]
     pub(crate) fn note(&self, stream: &tokio::net::UnixStream) {
         let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
@@ -63,7 +63,7 @@ impl Server {
         }
     }
 
-    /// Windows: the pipe's other end is looked at where its owner is checked.
+    /// Does nothing: on Windows the process is determined where the pipe's owner is checked.
     #[cfg(windows)]
     pub(crate) fn note(&self, _stream: &tokio::net::windows::named_pipe::NamedPipeClient) {}
 }

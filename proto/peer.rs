@@ -1,27 +1,27 @@
-//! Who may listen where an agent is looked for: it is given passwords, so nobody else may.
+//! Checks which user's program listens at an agent's address: clients send passwords, so it must be the right one.
 //!
-//! A socket lies in a folder that its owner alone can open, but a folder can be made by somebody else, and a
-//! pipe's name can be taken by whoever is first. So the client asks the operating system who listens, before
-//! it sends a byte.
+//! A socket is in a folder that only its owner can open, but another user may have created that folder, and any program
+//! can create a pipe with this name first. So the client asks the operating system for the listening program's user
+//! before it sends anything.
 
 #[cfg(unix)]
 use std::path::Path;
 use std::{fmt, io};
 
-/// Somebody who is not to be trusted listens where an agent is looked for.
+/// An untrusted program listens at the agent's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stranger(
-    /// Who, for people.
+    /// Its user, for people.
     pub(crate) String,
 );
 
 /// Why a connection could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
-    /// The operating system refused it.
+    /// The operating system refused the connection.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It was opened, and closed again.
+    /// The connection was opened, and closed because the listening program is not trusted.
     #[error("{0}")]
     Stranger(Stranger),
 }
@@ -32,13 +32,13 @@ impl fmt::Display for Stranger {
     }
 }
 
-/// Who listens at a Unix socket.
+/// The program that listens at a Unix socket.
 #[cfg(unix)]
 #[derive(Debug, Clone, Copy)]
 struct Listener {
-    /// Whose process it is.
+    /// The user id of its process.
     user: u32,
-    /// Who owns the folder of the socket, and its mode.
+    /// The owner and the mode of the socket's folder.
     folder: Option<(u32, u32)>,
 }
 
@@ -47,8 +47,8 @@ const ROOT: u32 = 0;
 
 #[cfg(unix)]
 impl Listener {
-    /// Whether `us` may trust it: it is ours or root's. Root also talks to another user's agent, when it is
-    /// in a folder of that user's own, which nobody else may write.
+    /// Whether a client of the user `us` may trust it: the program is of the same user or of root. Root also trusts
+    /// another user's agent, if the socket is in that user's folder, and no other user may write there.
     fn may_serve(self, us: u32) -> bool {
         if self.user == us || self.user == ROOT {
             return true;
@@ -60,7 +60,7 @@ impl Listener {
     }
 }
 
-/// Fails when somebody else than this user's agent, or root's, listens at the other end.
+/// Fails unless a program of this user or of root listens at the other end.
 #[cfg(unix)]
 pub(crate) fn check(stream: &tokio::net::UnixStream, socket: &Path) -> Result<(), OpenError> {
     use std::{fs, os::unix::fs::MetadataExt as _};
@@ -86,7 +86,7 @@ fn own_user() -> io::Result<u32> {
     Ok(one.peer_cred()?.uid())
 }
 
-/// `BUILTIN\Administrators`: who creates something as an elevated administrator may leave it to all of them.
+/// `BUILTIN\Administrators`: this may be the owner of what an elevated administrator creates.
 #[cfg(any(windows, test))]
 const ADMINISTRATORS: &str = "S-1-5-32-544";
 /// `NT AUTHORITY\SYSTEM`.
@@ -96,20 +96,20 @@ const SYSTEM: &str = "S-1-5-18";
 #[cfg(any(windows, test))]
 const SERVICE: &str = "S-1-5-80-";
 
-/// Who owns a pipe. Nobody can make somebody else the owner of what he creates.
+/// The owner of a pipe. A user cannot make another user the owner of a pipe.
 #[cfg(any(windows, test))]
 #[derive(Debug, Clone, Copy)]
 struct PipeOwner<'a> {
-    /// Its security identifier.
+    /// The owner's security identifier.
     sid: &'a str,
-    /// Its account's name, without the domain, where there is one.
+    /// The account's name without the domain; none when it has no name.
     name: Option<&'a str>,
 }
 
 #[cfg(any(windows, test))]
 impl PipeOwner<'_> {
-    /// Whether `user`, a security identifier, may trust it: it is that user, an administrator, the system,
-    /// or the account of the agent's own `service`.
+    /// Whether a client of `user`, a security identifier, may trust it: the owner is that user, an administrator, the
+    /// system, or the account of the agent's own `service`.
     fn may_serve(self, user: &str, service: Option<&str>) -> bool {
         if [user, ADMINISTRATORS, SYSTEM].contains(&self.sid) {
             return true;
@@ -121,7 +121,7 @@ impl PipeOwner<'_> {
     }
 }
 
-/// Fails when the pipe is not this user's, an administrator's, the system's, or that of the agent's own
+/// Fails unless the pipe belongs to this user, an administrator, the system, or the account of the agent's own
 /// `service`.
 #[cfg(windows)]
 pub(crate) fn check(
@@ -156,7 +156,7 @@ mod tests {
         let bobs = Some((1001, 0o40700));
         assert!(listener(1000, None).may_serve(1000));
         assert!(listener(ROOT, bobs).may_serve(1000));
-        // He made the folder before us, or in ours.
+        // Bob created the folder first, or the socket in this user's folder.
         assert!(!listener(1001, bobs).may_serve(1000));
         assert!(!listener(1001, Some((1000, 0o40777))).may_serve(1000));
     }
@@ -183,7 +183,7 @@ mod tests {
         assert!(trusted(ADMINISTRATORS, None));
         assert!(trusted(SYSTEM, None));
         assert!(trusted("S-1-5-80-1-2-3-4-5", Some("ShopMaster-Till-2")));
-        // Somebody else, another service, and a user who is named as the service is.
+        // Another user, another service, and a user with the name of the service.
         assert!(!trusted("S-1-5-21-1-2-3-1002", Some("Eve")));
         assert!(!trusted("S-1-5-21-1-2-3-10010", None));
         assert!(!trusted("S-1-5-80-1-2-3-4-6", Some("MSSQLSERVER")));

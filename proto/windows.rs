@@ -1,4 +1,4 @@
-//! What only the Windows API can tell: who this user is, and who made a pipe.
+//! Calls of the Windows API: the current user, and the owner and the process of a pipe.
 #![allow(unsafe_code)]
 
 use std::{
@@ -26,7 +26,7 @@ use windows_sys::{
     core::PWSTR,
 };
 
-/// An account, as people know it.
+/// An account's name, for people.
 #[derive(Debug)]
 pub(crate) struct Account {
     domain: String,
@@ -37,7 +37,7 @@ pub(crate) struct Account {
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.domain.as_str() {
-            // That of everybody, for one, has none.
+            // Some accounts have no domain, for example `Everyone`.
             "" => f.write_str(&self.name),
             domain => write!(f, r"{domain}\{}", self.name),
         }
@@ -58,7 +58,7 @@ pub fn user_sid() -> io::Result<String> {
     // SAFETY: the handle was just opened, and nothing else closes it.
     let token = unsafe { OwnedHandle::from_raw_handle(token) };
 
-    // Room for TOKEN_USER and the longest identifier (68 bytes) behind it, aligned for both.
+    // Room for TOKEN_USER and, after it, the longest identifier (68 bytes), aligned for both.
     let mut buffer = [0_u64; 32];
     let mut length = 0;
     // SAFETY: the call writes at most as many bytes as the buffer has.
@@ -76,7 +76,7 @@ pub fn user_sid() -> io::Result<String> {
     }
     // SAFETY: the call above has written a TOKEN_USER to the start of the aligned buffer.
     let user = unsafe { &*buffer.as_ptr().cast::<TOKEN_USER>() };
-    // SAFETY: the identifier that it points to lies in the same buffer.
+    // SAFETY: the identifier that it points to is in the same buffer.
     unsafe { text_of(user.User.Sid) }
 }
 
@@ -84,8 +84,8 @@ pub fn user_sid() -> io::Result<String> {
 pub(crate) fn owner_sid(pipe: &NamedPipeClient) -> io::Result<String> {
     let mut owner: PSID = ptr::null_mut();
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-    // SAFETY: the handle is open for as long as `pipe` is borrowed; the call writes two pointers, and what
-    // else it would give may be left out.
+    // SAFETY: the handle is open as long as `pipe` is borrowed; the call writes two pointers, and its other outputs are
+    // optional.
     let told = unsafe {
         GetSecurityInfo(
             pipe.as_raw_handle(),
@@ -106,7 +106,7 @@ pub(crate) fn owner_sid(pipe: &NamedPipeClient) -> io::Result<String> {
     let text = if owner.is_null() {
         Err(io::Error::other("the pipe has no owner"))
     } else {
-        // SAFETY: the owner lies in the descriptor, which is freed below.
+        // SAFETY: the owner is in the descriptor, which is freed below.
         unsafe { text_of(owner) }
     };
     // SAFETY: the call above allocated it with LocalAlloc, and nothing else frees it.
@@ -114,20 +114,20 @@ pub(crate) fn owner_sid(pipe: &NamedPipeClient) -> io::Result<String> {
     text
 }
 
-/// The account of a security identifier; none when it has no name, or nobody who knows it answers.
+/// The account of a security identifier; none when it has no name, or no server that knows it answers.
 pub(crate) fn account(sid: &str) -> Option<Account> {
     let sid: Vec<u16> = sid.encode_utf16().chain([0]).collect();
     let mut raw: PSID = ptr::null_mut();
-    // SAFETY: the text ends with a zero; the call writes one pointer.
+    // SAFETY: the string ends with a zero; the call writes one pointer.
     if unsafe { ConvertStringSidToSidW(sid.as_ptr(), &mut raw) } == 0 {
         return None;
     }
-    // More than the longest of each.
+    // Longer than any name or domain.
     let (mut name, mut domain) = ([0_u16; 512], [0_u16; 512]);
     let (mut name_length, mut domain_length) = (512, 512);
     let mut kind = 0;
-    // SAFETY: the identifier is valid; the call writes at most as much as the lengths say, which are those of
-    // the buffers.
+    // SAFETY: the identifier is valid; the call writes at most the lengths that it is given, which are those of the
+    // buffers.
     let found = unsafe {
         LookupAccountSidW(
             ptr::null(),
@@ -154,7 +154,7 @@ pub(crate) fn account(sid: &str) -> Option<Account> {
 /// The process at the other end of a pipe.
 pub(crate) fn server_process(pipe: &NamedPipeClient) -> Option<u32> {
     let mut id = 0;
-    // SAFETY: the handle is open for as long as `pipe` is borrowed; the call writes one number.
+    // SAFETY: the handle is open as long as `pipe` is borrowed; the call writes one number.
     let told = unsafe { GetNamedPipeServerProcessId(pipe.as_raw_handle(), &mut id) };
     (told != 0).then_some(id)
 }
@@ -164,11 +164,11 @@ pub(crate) fn server_process(pipe: &NamedPipeClient) -> Option<u32> {
 /// `sid` must point to a valid security identifier.
 unsafe fn text_of(sid: PSID) -> io::Result<String> {
     let mut text: PWSTR = ptr::null_mut();
-    // SAFETY: the caller vouches for the identifier; the call writes one pointer.
+    // SAFETY: the caller guarantees that the identifier is valid; the call writes one pointer.
     if unsafe { ConvertSidToStringSidW(sid, &mut text) } == 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call above gave a text that ends with a zero.
+    // SAFETY: the call above returned a string that ends with a zero.
     let sid = unsafe {
         let length = (0..).take_while(|at| *text.add(*at) != 0).count();
         String::from_utf16_lossy(slice::from_raw_parts(text, length))

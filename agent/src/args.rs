@@ -9,7 +9,7 @@ use super::autostart::AutostartArgs;
 #[cfg(windows)]
 use super::windows_service::ServiceArgs;
 
-/// Keeps a Digible catalogue equal to a shop's product database.
+/// Keeps a Digible catalog in sync with a shop's database.
 #[derive(Debug, Parser)]
 #[command(
     name = "shopmaster-agent",
@@ -17,50 +17,50 @@ use super::windows_service::ServiceArgs;
     args_conflicts_with_subcommands = true
 )]
 pub struct Cli {
-    /// What to do; without it, run.
+    /// Command; default: `run`.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// How to run.
+    /// Arguments of `run`, when no command is given.
     #[command(flatten)]
     pub run: RunArgs,
 }
 
-/// What the agent can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the agent (the default)
     Run(RunArgs),
     /// Show the tray icon alone, for an agent that runs as a service
     Tray(TrayArgs),
-    /// Make the agent start by itself, or no longer; `shopmasterctl autostart` does the same
+    /// Start the agent automatically, or stop doing so; `shopmasterctl autostart` does the same
     Autostart(AutostartArgs),
-    /// Run as a service of Windows, which only its service control manager can start
+    /// Run as a Windows service; only the service control manager can start it
     #[cfg(windows)]
     #[command(hide = true)]
     Service(ServiceArgs),
 }
 
-/// How to run.
+/// Arguments of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// Run without a tray icon, and log to standard error
     #[arg(long)]
     pub headless: bool,
-    /// Configuration file, instead of the one in the instance's own folder
+    /// Configuration file; default: `config.toml` in the instance's folder
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Name of this agent; everything that is per agent carries it
+    /// Name of this agent; its files and services include the name
     #[arg(long, value_name = "NAME", default_value_t = InstanceName::default())]
     pub instance: InstanceName,
 }
 
-/// Which agent to show an icon for.
+/// Arguments of `tray`: the agent to show an icon for.
 #[derive(Debug, Clone, Args)]
 pub struct TrayArgs {
     /// Name of the agent
     #[arg(long, value_name = "NAME", default_value_t = InstanceName::default())]
     pub instance: InstanceName,
-    /// Where it listens, instead of where this user's own agent of that name does
+    /// Address of the agent; default: this user's own agent of that name
     #[arg(long, value_name = "unix:PATH|pipe:NAME")]
     pub agent: Option<Endpoint>,
 }

@@ -1,10 +1,10 @@
-//! The shopMaster agent: keeps a Digible catalogue equal to a shop's product database.
+//! The shopMaster agent, which keeps a Digible catalog in sync with a shop's database.
 //!
-//! This package starts and serves: the process, its configuration and secrets, the control plane, the tray. What the
-//! agent is made of are the crates below `agent/crates/`.
+//! This package has the process, its configuration and secrets, the control plane and the tray. The work is done by the
+//! crates below `agent/crates/`.
 //!
-//! Imports point one way: `main -> service -> supervisor, control -> engine -> catalog, digible, journal`. The three
-//! at the end know nothing of each other; `product` is the vocabulary that they share.
+//! Imports point one way: `main -> service -> supervisor, control -> engine -> catalog, digible, journal`. The last
+//! three do not depend on each other; `product` has the types that they share.
 
 pub mod args;
 pub mod autostart;

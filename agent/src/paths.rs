@@ -1,4 +1,4 @@
-//! Where one agent keeps its files.
+//! The paths of an agent's files.
 
 use std::{
     fs, io,
@@ -7,40 +7,40 @@ use std::{
 
 use shopmaster_proto::Folders;
 
-/// The files of one agent. Nothing is created by asking for them.
+/// The paths of one agent's files. Making this value creates no file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     /// The configuration file.
     pub config: PathBuf,
     /// The journal.
     pub journal: PathBuf,
-    /// The secrets, where the operating system has no store for them.
+    /// The secrets, where the operating system's credential store is not used.
     pub secrets: PathBuf,
-    /// What outlives every journal, such as a pause.
+    /// State that outlives every journal, such as a pause.
     pub state: PathBuf,
-    /// What notifications were shown, for the tray.
+    /// The notifications that the tray has shown.
     pub notices: PathBuf,
     /// The log file's folder.
     pub log_dir: PathBuf,
-    /// The lock file, which decides who is the one agent of an instance.
+    /// The lock file, which ensures that an instance has only one agent.
     pub lock: PathBuf,
     /// The folders that are the agent's own.
     folders: [PathBuf; 4],
 }
 
-/// A folder cannot be created or kept for this user alone.
+/// A folder cannot be created, or cannot be made private to this user.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot create the folder `{path}`; make its parent writable for this user")]
+#[error("cannot create the folder `{path}`; make its parent folder writable for this user")]
 pub struct CreateError {
     /// The folder.
     pub path: PathBuf,
-    /// What the operating system said.
+    /// The error of the operating system.
     #[source]
     pub source: io::Error,
 }
 
 impl Paths {
-    /// The files below `folders`; the configuration file elsewhere when `config` says so.
+    /// The files below `folders`; the configuration file is at `config` if that is given.
     #[must_use]
     pub fn new(folders: Folders, config: Option<PathBuf>) -> Self {
         Self {
@@ -55,11 +55,11 @@ impl Paths {
         }
     }
 
-    /// Creates the agent's own folders, for this user alone (mode 0700). Existing ones are made so.
+    /// Creates the agent's own folders, private to this user (mode 0700). Existing folders get this mode, too.
     ///
     /// # Errors
     ///
-    /// When one cannot be created, or belongs to somebody else.
+    /// When a folder cannot be created, or belongs to another user.
     pub fn create(&self) -> Result<(), CreateError> {
         for path in &self.folders {
             create_private(path).map_err(|source| CreateError {
@@ -71,7 +71,7 @@ impl Paths {
     }
 }
 
-/// Creates a folder and its parents, for this user alone.
+/// Creates a folder and its parents, private to this user.
 #[cfg(unix)]
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -84,7 +84,7 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(OWN))
 }
 
-/// Creates a folder and its parents. They lie in the user's profile, which others cannot open.
+/// Creates a folder and its parents. They are in the user's profile, which other users cannot open.
 #[cfg(not(unix))]
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)

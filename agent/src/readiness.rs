@@ -1,6 +1,6 @@
-//! Tells systemd when the agent is ready and when it stops: `sd_notify(3)`, for a unit of `Type=notify`.
+//! Notifies systemd when the agent is ready and when it stops: `sd_notify(3)`, for a unit of `Type=notify`.
 //!
-//! Without `NOTIFY_SOCKET` in the environment nothing is told.
+//! Without `NOTIFY_SOCKET` in the environment, it does nothing.
 
 use std::env;
 
@@ -10,22 +10,22 @@ use shopmaster_engine::status_store::Snapshot;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The agent listens. From now on its headline is what `systemctl status` shows, until `ending`.
+/// Reports that the agent listens. From now on `systemctl status` shows its headline, until `ending` is canceled.
 pub fn ready(mut status_store: watch::Receiver<Snapshot>, ending: CancellationToken) {
     if env::var_os("NOTIFY_SOCKET").is_none_or(|socket| socket.is_empty()) {
         return;
     }
-    tell(&[NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
     tokio::spawn(async move {
-        let mut told = String::new();
+        let mut reported = String::new();
         loop {
             let headline = {
                 let facts = &status_store.borrow_and_update().facts;
                 shopmaster_health::report(facts, Timestamp::now(), &TimeZone::system()).headline
             };
-            if headline != told {
-                tell(&[NotifyState::Status(&headline)]);
-                told = headline;
+            if headline != reported {
+                notify(&[NotifyState::Status(&headline)]);
+                reported = headline;
             }
             tokio::select! {
                 biased;
@@ -36,13 +36,13 @@ pub fn ready(mut status_store: watch::Receiver<Snapshot>, ending: CancellationTo
     });
 }
 
-/// The agent stops.
+/// Reports that the agent stops.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("Stopping")]);
+    notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]);
 }
 
-fn tell(state: &[NotifyState]) {
+fn notify(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "cannot tell the service manager");
+        tracing::warn!(%error, "cannot notify the service manager");
     }
 }

@@ -1,4 +1,4 @@
-//! One agent from its start to its end: parts in their order, and a deadline for ending.
+//! One agent from its start to its end: it starts the parts in their order, and stops them within a deadline.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,7 +11,6 @@ use tracing_subscriber::util::TryInitError;
 #[cfg(target_os = "linux")]
 use super::readiness;
 use super::{
-    args::RunArgs,
     config,
     control::{
         self, ServeError,
@@ -19,42 +18,41 @@ use super::{
     },
     logging,
     paths::{CreateError, Paths},
-    signals::Signals,
     supervisor::Supervisor,
     tray,
 };
 
-/// How long what is under way may take to end. What is not recorded by then is in doubt at the next start.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long work in progress may take to stop. What is not recorded by then is unconfirmed at the next start.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// Why the agent did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// There is no place for its files.
+    /// The folders for its files cannot be determined.
     #[error(transparent)]
     Folders(#[from] FoldersError),
-    /// Its folders cannot be made.
+    /// Its folders cannot be created.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// The configuration file's path makes no sense.
-    #[error("the configuration file `{path}` has no folder that exists")]
+    /// The configuration file's path cannot be made absolute.
+    #[error("the path of the configuration file `{path}` cannot be resolved")]
     ConfigPath {
-        /// As it was given.
+        /// The path as it was given.
         path: PathBuf,
         /// What the operating system said.
         #[source]
         source: io::Error,
     },
-    /// It has no place to listen at.
+    /// The address to listen at cannot be determined.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// Another one of this instance runs.
+    /// Another agent of this instance is running.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// It would not be told to end.
-    #[error("the operating system gives no signals")]
+    /// The signals that stop the agent cannot be received.
+    #[error("signals of the operating system cannot be received")]
     Signals(#[source] io::Error),
-    /// Logging did not start.
+    /// Logging cannot start.
     #[error("logging cannot start")]
     Logging(#[from] TryInitError),
     /// It cannot listen.
@@ -63,110 +61,82 @@ pub enum RunError {
     /// The control plane failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// The control plane broke off.
-    #[error("the control plane broke off")]
+    /// The control plane's task panicked.
+    #[error("the control plane stopped unexpectedly")]
     Server(#[source] JoinError),
-    /// A task of it panicked.
+    /// One of its tasks panicked.
     #[error("internal error: see the log")]
     Crashed,
 }
 
-/// Where one agent runs, and who reads its log.
+/// How to launch one agent.
 #[derive(Debug)]
-pub struct Place {
+pub struct Launch {
     /// Its name.
     pub instance: InstanceName,
     /// Its folders.
     pub folders: Folders,
-    /// Its configuration file, instead of the one in its own folder.
+    /// Its configuration file, if it is not the one in its own folder.
     pub config: Option<PathBuf>,
-    /// Whether it logs to standard error, too, when that is no terminal.
+    /// Whether it also logs to standard error when that is not a terminal.
     pub headless: bool,
-    /// Who shows an icon for it, once it listens.
+    /// Where to send the icon's setup once the agent listens; none for no icon.
     pub icon: Option<oneshot::Sender<tray::Setup>>,
-    /// Windows: the security identifier of the user for whom it runs as a service, who may use it too.
+    /// Windows: the security identifier of the user for whom it runs as a service, and who may use it, too.
     #[cfg(windows)]
     pub owner: Option<String>,
 }
 
-/// Runs the agent until a signal or a client asks it to end; `icon` is told where it listens.
+/// Runs the agent until `end` completes, or until a client asks it to stop.
 ///
 /// # Errors
 ///
 /// When it cannot start, or the control plane fails.
-pub async fn run(
-    args: RunArgs,
-    icon: Option<oneshot::Sender<tray::Setup>>,
-) -> Result<(), RunError> {
-    let place = Place {
-        folders: Folders::of(&args.instance)?,
-        instance: args.instance,
-        config: args.config,
-        headless: args.headless,
-        icon,
-        #[cfg(windows)]
-        owner: None,
-    };
-    // Before anything else: one that comes during the start ends it cleanly, too.
-    let signals = Signals::take().map_err(RunError::Signals)?;
-    run_at(place, async {
-        let mut signals = signals;
-        signals.end().await;
-        signals.end_at_once();
-    })
-    .await
-}
-
-/// Runs the agent until `end`, or until a client asks it to end.
-///
-/// # Errors
-///
-/// When it cannot start, or the control plane fails.
-pub async fn run_at(place: Place, end: impl Future<Output = ()>) -> Result<(), RunError> {
-    let endpoint = Endpoint::local(&place.instance, &place.folders)?;
-    let config_file = place.config.map(absolute).transpose()?;
+pub async fn run(launch: Launch, end: impl Future<Output = ()>) -> Result<(), RunError> {
+    let endpoint = Endpoint::local(&launch.instance, &launch.folders)?;
+    let config_file = launch.config.map(absolute).transpose()?;
     let setup = tray::Setup {
-        instance: place.instance.clone(),
+        instance: launch.instance.clone(),
         endpoint: endpoint.clone(),
-        folders: place.folders.clone(),
-        place: tray::Place::Inside,
+        folders: launch.folders.clone(),
+        host: tray::IconHost::Agent,
     };
-    let paths = Paths::new(place.folders, config_file);
+    let paths = Paths::new(launch.folders, config_file);
     paths.create()?;
-    // First of all: a second agent touches nothing of the first one's.
+    // Before anything else, so that a second agent does not touch the first one's files.
     let lock = InstanceLock::acquire(&paths.lock)?;
     let environment: Vec<_> = config::environment().collect();
     let loaded = config::load(&paths.config, environment.clone());
     let level = loaded.as_ref().map(|loaded| loaded.config.log.level);
-    let logging = logging::start(&paths.log_dir, level.unwrap_or_default(), place.headless)?;
+    let logging = logging::start(&paths.log_dir, level.unwrap_or_default(), launch.headless)?;
     if let Err(error) = &loaded {
         tracing::error!(error = with_causes(error), "the configuration is not valid");
     }
     #[cfg(windows)]
-    let incoming = listener::listen(&endpoint, &lock, place.owner.as_deref())?;
+    let incoming = listener::listen(&endpoint, &lock, launch.owner.as_deref())?;
     #[cfg(not(windows))]
     let incoming = listener::listen(&endpoint, &lock)?;
-    if let Some(icon) = place.icon {
-        // Not before: a second agent of this instance shows no icon.
-        let _told = icon.send(setup);
+    if let Some(icon) = launch.icon {
+        // Not earlier: a second agent of this instance must not show an icon.
+        let _sent = icon.send(setup);
     }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        instance = %place.instance,
+        instance = %launch.instance,
         endpoint = %endpoint,
         config = %paths.config.display(),
         "agent started"
     );
     let supervisor = Supervisor::new(
         paths,
-        place.instance,
+        launch.instance,
         endpoint,
         logging,
         loaded,
         environment,
     );
     let result = serve(&supervisor, incoming, end).await;
-    tracing::info!("agent ended");
+    tracing::info!("agent stopped");
     logging::flush();
     result
 }
@@ -184,7 +154,7 @@ async fn serve(
     ));
     #[cfg(target_os = "linux")]
     readiness::ready(supervisor.status_store.watch(), ending.clone());
-    // Beside the server: somebody may already ask how the start goes.
+    // In parallel with the server: a client may ask for the status during the start.
     let start = tokio::spawn(guarded("start", supervisor.crashed.clone(), {
         let supervisor = Arc::clone(supervisor);
         async move { supervisor.start().await }
@@ -192,17 +162,17 @@ async fn serve(
     let ended_early = tokio::select! {
         () = end => None,
         () = ending.cancelled() => None,
-        // A new process does better than one without some of its parts.
+        // A new process is better than one with some of its parts missing.
         () = supervisor.crashed.cancelled() => None,
-        // Without it nobody can ask the agent anything, not even to end.
+        // Without the server no client can reach the agent, not even to stop it.
         served = &mut server => Some(served),
     };
-    tracing::info!("the agent is ending");
+    tracing::info!("the agent is stopping");
     ending.cancel();
     #[cfg(target_os = "linux")]
     readiness::stopping();
     let finish = async {
-        // Its panics are noticed by their guard.
+        // Its guard reports a panic.
         let _ = start.await;
         supervisor.stop().await;
         match ended_early {
@@ -210,10 +180,10 @@ async fn serve(
             None => server.await,
         }
     };
-    match timeout(PATIENCE, finish).await {
+    match timeout(SHUTDOWN_GRACE, finish).await {
         Ok(served) => served.map_err(RunError::Server)??,
         Err(_) => tracing::warn!(
-            "what is under way takes too long to end; it is in doubt at the next start"
+            "pending work did not finish in time; it will be sent again at the next start"
         ),
     }
     match supervisor.crashed.is_cancelled() {

@@ -1,16 +1,16 @@
-//! The signals that end the agent: the first one cleanly, the second one at once.
+//! The signals that stop the agent: the first one cleanly, the second one at once.
 //!
-//! Ctrl-C and SIGTERM end it. SIGHUP does not, whoever sends it: an agent that was started from a terminal
-//! goes on when the terminal is closed.
+//! Ctrl-C and SIGTERM stop it. SIGHUP never does: an agent that was started from a terminal continues when the terminal
+//! is closed.
 
 use std::{io, process};
 
 use super::logging;
 
-/// What a process that was ended at once tells its caller.
+/// The exit code of a process that was stopped at once.
 const AT_ONCE: i32 = 1;
 
-/// Both kinds, from here to the end of the process.
+/// Receives the signals, until the end of the process.
 pub struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
@@ -23,11 +23,11 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes them from the operating system, which would end the process.
+    /// Takes over the signals, which would otherwise end the process at once.
     ///
     /// # Errors
     ///
-    /// When it gives none.
+    /// When the operating system refuses.
     ///
     /// # Panics
     ///
@@ -42,11 +42,11 @@ impl Signals {
         })
     }
 
-    /// Takes them from the operating system, which would end the process.
+    /// Takes over the signals, which would otherwise end the process at once.
     ///
     /// # Errors
     ///
-    /// When it gives none.
+    /// When the operating system refuses.
     ///
     /// # Panics
     ///
@@ -58,30 +58,30 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one that asks to end.
+    /// Waits for the next signal that stops the agent.
     #[cfg(unix)]
     pub async fn end(&mut self) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => tracing::info!("the terminal was closed; the agent goes on"),
+                _ = self.hang_up.recv() => tracing::info!("the terminal was closed; the agent continues"),
             }
         }
     }
 
-    /// Waits for the next one that asks to end.
+    /// Waits for the next signal that stops the agent.
     #[cfg(windows)]
     pub async fn end(&mut self) {
         let _ = self.interrupt.recv().await;
     }
 
-    /// Ends the process at the next one, whatever is under way.
+    /// Ends the process at the next signal, without waiting for work in progress.
     pub fn end_at_once(mut self) {
         tokio::spawn(async move {
             self.end().await;
             tracing::warn!(
-                "asked to end a second time: ending at once; what was under way is sent again at the next start"
+                "second request to stop: stopping at once; what was in progress will be sent again at the next start"
             );
             logging::flush();
             process::exit(AT_ONCE);

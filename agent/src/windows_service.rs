@@ -1,6 +1,6 @@
-//! The agent as a Windows service: started by the service control manager, stopped by it.
+//! The agent as a Windows service, which the service control manager starts and stops.
 //!
-//! It works in the folders of the user who installed it, under an account of its own, so that this user's
+//! It runs under an account of its own and uses the folders of the user who installed it, so that this user's
 //! `shopmasterctl` and tray find it where they would find the user's own agent.
 // The entry point that the macro makes is called by the service control manager with raw pointers.
 #![allow(unsafe_code)]
@@ -22,16 +22,17 @@ use windows_service::{
     service_dispatcher,
 };
 
-use super::service::{self, Place};
+use super::service::{self, Launch};
 
-/// More than the agent gives itself for what is under way.
-const STOPPING: Duration = Duration::from_secs(20);
-/// A failure of the agent's own, told to the service control manager, which starts it again.
+/// How long stopping may take, as promised to the service control manager: more than the agent's own deadline.
+const STOP_WAIT_HINT: Duration = Duration::from_secs(20);
+/// The exit code of a failed agent: the service control manager restarts it.
 const FAILED: ServiceExitCode = ServiceExitCode::ServiceSpecific(1);
-/// How long a call that blocks may hold up the end.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long blocking calls may delay the end of the process.
+const BLOCKING_CALL_GRACE: Duration = Duration::from_secs(2);
 
-/// Where the service works: written down when it was installed, because its account has other folders.
+/// The service's instance and folders: part of its command line since it was installed, because its account has
+/// other folders.
 #[derive(Debug, Clone, Args)]
 pub struct ServiceArgs {
     /// Name of the agent
@@ -45,13 +46,13 @@ pub struct ServiceArgs {
     log_dir: PathBuf,
     #[arg(long)]
     run_dir: PathBuf,
-    /// Security identifier of the user who may use it beside administrators
+    /// Security identifier of the user who may use the agent besides administrators
     #[arg(long)]
     owner: String,
 }
 
 impl ServiceArgs {
-    /// The command line that is read back as these.
+    /// The command line that is parsed into these arguments.
     pub(crate) fn words(instance: &InstanceName, folders: &Folders, owner: &str) -> Vec<OsString> {
         vec![
             "service".into(),
@@ -70,8 +71,8 @@ impl ServiceArgs {
         ]
     }
 
-    fn place(&self) -> Place {
-        Place {
+    fn launch(&self) -> Launch {
+        Launch {
             instance: self.instance.clone(),
             folders: Folders {
                 config: self.config_dir.clone(),
@@ -81,14 +82,14 @@ impl ServiceArgs {
             },
             config: None,
             headless: false,
-            // A service has no desktop: `shopmaster-agent tray` shows one in the user's session.
+            // A service has no desktop: `shopmaster-agent tray` shows the icon in the user's session.
             icon: None,
             owner: Some(self.owner.clone()),
         }
     }
 }
 
-/// What `service_main` cannot be given: the service control manager calls it.
+/// The arguments for `service_main`, which cannot be passed to it: the service control manager calls it.
 static ARGUMENTS: OnceLock<ServiceArgs> = OnceLock::new();
 
 define_windows_service!(ffi_service_main, service_main);
@@ -99,9 +100,9 @@ define_windows_service!(ffi_service_main, service_main);
 ///
 /// When the process was not started by the service control manager.
 pub fn run(arguments: ServiceArgs) -> Result<(), windows_service::Error> {
-    // It fails only the second time.
+    // It fails only if it is called twice.
     let _ = ARGUMENTS.set(arguments);
-    // The name says nothing: there is one service in this process.
+    // The name is ignored, because this process has only one service.
     service_dispatcher::start("", ffi_service_main)
 }
 
@@ -119,15 +120,15 @@ fn service_main(_: Vec<OsString>) {
         ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
         _ => ServiceControlHandlerResult::NotImplemented,
     });
-    // Without a handle there is nobody to tell.
+    // Without a handle no state can be reported.
     let Ok(handle) = registered else { return };
-    tell(&handle, ServiceState::Running, ServiceExitCode::NO_ERROR);
+    report(&handle, ServiceState::Running, ServiceExitCode::NO_ERROR);
     let result = work(arguments, &handle, ending);
     if let Err(message) = &result {
         tracing::error!(error = message, "the agent failed");
     }
     let code = result.map_or(FAILED, |()| ServiceExitCode::NO_ERROR);
-    tell(&handle, ServiceState::Stopped, code);
+    report(&handle, ServiceState::Stopped, code);
 }
 
 fn work(
@@ -138,17 +139,17 @@ fn work(
     let runtime = Runtime::new().map_err(|error: io::Error| error.to_string())?;
     let end = async {
         ending.cancelled().await;
-        tell(handle, ServiceState::StopPending, ServiceExitCode::NO_ERROR);
+        report(handle, ServiceState::StopPending, ServiceExitCode::NO_ERROR);
     };
-    let result = runtime.block_on(service::run_at(arguments.place(), end));
-    // Dropped, it would wait for calls that block without limit.
-    runtime.shutdown_timeout(PATIENCE);
+    let result = runtime.block_on(service::run(arguments.launch(), end));
+    // If it were dropped, it would wait for blocking calls without limit.
+    runtime.shutdown_timeout(BLOCKING_CALL_GRACE);
     result.map_err(|error| with_causes(&error))
 }
 
-fn tell(handle: &ServiceStatusHandle, state: ServiceState, exit_code: ServiceExitCode) {
+fn report(handle: &ServiceStatusHandle, state: ServiceState, exit_code: ServiceExitCode) {
     let running = state == ServiceState::Running;
-    let told = handle.set_service_status(ServiceStatus {
+    let reported = handle.set_service_status(ServiceStatus {
         service_type: ServiceType::OWN_PROCESS,
         current_state: state,
         controls_accepted: if running {
@@ -159,16 +160,16 @@ fn tell(handle: &ServiceStatusHandle, state: ServiceState, exit_code: ServiceExi
         exit_code,
         checkpoint: 0,
         wait_hint: if state == ServiceState::StopPending {
-            STOPPING
+            STOP_WAIT_HINT
         } else {
             Duration::ZERO
         },
         process_id: None,
     });
-    if let Err(error) = told {
+    if let Err(error) = reported {
         tracing::warn!(
             error = with_causes(&error),
-            "cannot tell the service control manager"
+            "cannot report the state to the service control manager"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The command line as a whole.
+//! The command line as a whole: global options, and the commands.
 
 use std::env;
 
@@ -6,12 +6,12 @@ use clap::Parser;
 
 use crate::{commands::Command, exit::Exit, output::Output, target::Target};
 
-/// Drives a shopMaster agent: keeps Digible equal to the shop
+/// Controls a shopMaster agent, which keeps Digible in sync with the shop
 #[derive(Parser)]
 #[command(
     name = "shopmasterctl",
     version,
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 no agent, 4 `status --check` found an issue"
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage error, 3 no agent, 4 `status --check` found an issue"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -22,18 +22,18 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Reads the arguments of this process. What is wrong with them is told here, as is `--help`.
+/// Reads the arguments of this process, and prints usage errors, `--help` and `--version`.
 pub fn parse() -> Result<Cli, Exit> {
     let problem = match Cli::try_parse() {
         Ok(cli) => return Ok(cli),
         Err(problem) => problem,
     };
     if !problem.use_stderr() {
-        // Help or version; a broken pipe is success here too.
+        // Help or version. A broken pipe counts as success here, too.
         let _ = problem.print();
         return Err(Exit::Done);
     }
-    // There is no parsed `--json` to go by.
+    // The arguments could not be parsed, so `--json` is looked for in the raw ones.
     if env::args_os().any(|argument| argument == "--json") {
         let output = Output {
             json: true,
@@ -46,7 +46,7 @@ pub fn parse() -> Result<Cli, Exit> {
     Err(Exit::Usage)
 }
 
-/// The complaint itself, without the usage that follows it.
+/// The error itself, without the usage that follows it.
 fn first_paragraph(text: &str) -> String {
     let paragraph = text.split("\n\n").next().unwrap_or(text);
     let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn usage_errors_are_refused() {
         for line in [
             "shopmasterctl",
             "shopmasterctl --instance A/b status",
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_loses_its_usage() {
+    fn an_error_loses_its_usage() {
         let problem = Cli::try_parse_from(["shopmasterctl", "stop"])
             .err()
             .unwrap();

@@ -1,67 +1,67 @@
-//! Why a command did not do what was asked, with a stable code, a remedy and an exit code.
+//! Why a command failed, with a stable code, a remedy and an exit code.
 
 use std::{error::Error as _, io, path::PathBuf};
 
-use shopmaster_proto::{ConnectError, EndpointError, Failure, FoldersError};
+use shopmaster_proto::{ConnectError, Failure};
 
-use crate::{exit::Exit, target::Target};
+use crate::{
+    exit::Exit,
+    target::{Target, TargetError},
+};
 
-/// Why a command did not do what was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing accepts where the agent should be, or nothing answers.
+    /// No agent accepts connections at the address, or it does not answer.
     #[error(transparent)]
     NoAgent(ConnectError),
-    /// The connection broke, or a stream ended before its time.
-    #[error("the agent went away")]
+    /// The connection broke, or a stream ended early.
+    #[error("the connection to the agent was lost")]
     AgentLeft,
-    /// The agent went away while a run was watched.
+    /// The connection broke while a run was watched.
     #[error(
-        "the agent went away while `{id}` was running; the work is safe and continues when the agent starts"
+        "the connection to the agent was lost while `{id}` was running; the work is safe and continues when the agent starts"
     )]
     AgentLeftRun {
         /// The run.
         id: String,
     },
-    /// The agent said no.
+    /// The agent answered with an error.
     #[error(transparent)]
     Refused(Failure),
-    /// An answer lacks what the protocol says it has.
+    /// An answer lacks a field that the contract requires.
     #[error("the agent's answer has no {0}")]
     Incomplete(&'static str),
-    /// Ctrl-C while a run was watched.
-    #[error("no longer watching; `{id}` goes on in the agent")]
+    /// The user pressed Ctrl-C while a run was watched.
+    #[error("no longer watching; `{id}` continues in the agent")]
     Detached {
         /// The run.
         id: String,
     },
-    /// The person at the terminal said no.
+    /// The user answered no.
     #[error("{0}")]
     Declined(&'static str),
-    /// What was asked makes no sense.
+    /// A usage error.
     #[error("{message}")]
     Usage {
-        /// What is wrong with it.
+        /// What is wrong.
         message: String,
-        /// What would make sense.
+        /// What to write instead.
         remedy: String,
     },
-    /// The agent's place cannot be told.
+    /// The agent's address cannot be determined.
     #[error(transparent)]
-    Folders(#[from] FoldersError),
-    /// The agent's place cannot be told.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    /// The agent's program is not where it should be.
+    Target(#[from] TargetError),
+    /// The agent's program cannot be run.
     #[error("cannot run `{path}`")]
     Program {
-        /// Where it was looked for.
+        /// Its expected path.
         path: PathBuf,
         /// Why.
         #[source]
         source: io::Error,
     },
-    /// A file to read settings from.
+    /// A file with settings cannot be read.
     #[error("cannot read `{path}`")]
     ReadFile {
         /// The file.
@@ -70,19 +70,19 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// Standard input.
+    /// Standard input cannot be read.
     #[error("cannot read standard input")]
     Input(#[source] io::Error),
-    /// Standard output.
+    /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-    /// JSON.
+    /// The answer cannot be encoded as JSON.
     #[error("cannot write the answer as JSON")]
     Encode(#[source] serde_json::Error),
 }
 
 impl Error {
-    /// Stable, upper case, for programs.
+    /// The stable code for programs, in upper case.
     pub fn code(&self) -> &str {
         match self {
             Self::NoAgent(ConnectError::Silent { .. }) => "AGENT_SILENT",
@@ -94,14 +94,14 @@ impl Error {
             Self::Detached { .. } => "DETACHED",
             Self::Declined(_) => "DECLINED",
             Self::Usage { .. } => "USAGE",
-            Self::Folders(_) | Self::Endpoint(_) => "BAD_ADDRESS",
+            Self::Target(_) => "BAD_ADDRESS",
             Self::Program { .. } => "NO_PROGRAM",
             Self::ReadFile { .. } | Self::Input(_) => "INPUT",
             Self::Output(_) | Self::Encode(_) => "OUTPUT",
         }
     }
 
-    /// What happened, and at the bottom of it why.
+    /// What happened, and its innermost cause.
     pub fn message(&self) -> String {
         let mut cause = self.source();
         while let Some(deeper) = cause.and_then(|error| error.source()) {
@@ -110,24 +110,24 @@ impl Error {
         cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
     }
 
-    /// What to do about it, for people.
+    /// What to do about it, for people; none when nothing can be said.
     pub fn remedy(&self, target: &Target) -> Option<String> {
         match self {
             Self::NoAgent(ConnectError::Silent { process, .. }) => {
                 Some(end_and_start(*process, target))
             }
             Self::NoAgent(ConnectError::Stranger { .. }) => Some(format!(
-                "find out which program that is and end it, or ask an administrator; then start the agent with {}",
+                "find the program that listens there and end it, or ask an administrator; then start the agent with {}",
                 target.start()
             )),
             Self::NoAgent(_) => Some(format!("start the agent with {}", target.start())),
             Self::AgentLeft | Self::AgentLeftRun { .. } => Some(format!(
-                "if it was not stopped on purpose, start it with {}",
+                "if the agent was not stopped on purpose, start it with {}",
                 target.start()
             )),
             Self::Refused(failure) => Some(failure.remedy.clone()),
             Self::Detached { id } => Some(format!(
-                "{} cancels it",
+                "run {} to cancel it",
                 target.ctl(&format!("runs cancel {id}"))
             )),
             Self::Program { .. } => {
@@ -141,8 +141,7 @@ impl Error {
                 Some("save the file as UTF-8".to_owned())
             }
             Self::Declined(_)
-            | Self::Folders(_)
-            | Self::Endpoint(_)
+            | Self::Target(_)
             | Self::ReadFile { .. }
             | Self::Input(_)
             | Self::Output(_)
@@ -151,10 +150,10 @@ impl Error {
         .filter(|remedy| !remedy.is_empty())
     }
 
-    /// What the process tells its caller.
+    /// The exit code of the process.
     pub fn exit(&self) -> Exit {
         match self {
-            // A script that starts an agent because there is none would only meet the stranger again.
+            // A script that starts an agent when there is none would only find the other program again.
             Self::NoAgent(ConnectError::Stranger { .. }) => Exit::Failed,
             Self::NoAgent(_) | Self::AgentLeft | Self::AgentLeftRun { .. } => Exit::NoAgent,
             Self::Usage { .. } => Exit::Usage,
@@ -162,13 +161,13 @@ impl Error {
         }
     }
 
-    /// True when the reader of standard output left.
+    /// True when the reader of standard output closed the pipe.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
-/// How to end an agent that cannot be asked to end, and what to do then.
+/// How to end an agent that does not answer, and how to start it again.
 fn end_and_start(process: Option<u32>, target: &Target) -> String {
     let end = match process {
         Some(id) if cfg!(windows) => format!("end it with `taskkill /F /PID {id}`"),
@@ -176,7 +175,7 @@ fn end_and_start(process: Option<u32>, target: &Target) -> String {
         None => "end the process `shopmaster-agent`".to_owned(),
     };
     format!(
-        "if it stays silent, {end} and start it again with {}; its work is safe",
+        "if it still does not answer, {end} and start it again with {}; its work is safe",
         target.start()
     )
 }
@@ -263,7 +262,7 @@ mod tests {
         });
         assert_eq!(
             error.message(),
-            "`unix:/run/agent.sock` is not this user's agent but belongs to user 1001; nothing was sent to it"
+            "`unix:/run/agent.sock` does not belong to this user's agent but to user 1001; nothing was sent"
         );
         assert_eq!(
             (error.code(), error.exit()),
@@ -292,7 +291,7 @@ mod tests {
         };
         assert_eq!(
             error.remedy(&target()).unwrap(),
-            "`shopmasterctl --instance demo runs cancel sync-1` cancels it"
+            "run `shopmasterctl --instance demo runs cancel sync-1` to cancel it"
         );
         assert_eq!(error.exit(), Exit::Failed);
     }

@@ -1,17 +1,17 @@
-//! What the process tells its caller.
+//! The exit codes of the process.
 
 use std::process::ExitCode;
 
-/// How a command ended. The numbers are part of the interface.
+/// How a command ended. The numbers are part of the interface: `docs/cli.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// It did what was asked. Products that Digible refuses are named, and are no failure of a run.
+    /// It did what was asked. Products that Digible refuses are named, and do not make a run fail.
     Done = 0,
     /// It could not do what was asked.
     Failed = 1,
-    /// What was asked makes no sense.
+    /// The arguments or the input were not valid.
     Usage = 2,
-    /// No agent answers, or it went away.
+    /// No agent answers, or the connection was lost.
     NoAgent = 3,
     /// `status --check` found an issue.
     Issue = 4,

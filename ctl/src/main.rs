@@ -1,8 +1,9 @@
-//! `shopmasterctl` drives a shopMaster agent from a terminal or a script. It is a client of the
-//! agent's gRPC service and nothing else.
+//! `shopmasterctl` controls a shopMaster agent from a terminal or a script. It is a client of the agent's gRPC
+//! services and nothing else.
 
 mod args;
 mod commands;
+mod enums;
 mod error;
 mod exit;
 mod output;
@@ -11,9 +12,10 @@ mod render;
 mod settings;
 mod target;
 mod time;
-mod words;
 
 use std::process::ExitCode;
+
+use clap::CommandFactory as _;
 
 use crate::{args::Cli, commands::Ctl, error::Error, exit::Exit};
 
@@ -28,9 +30,9 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Exit {
     let ctl = Ctl::new(cli.target, cli.output);
-    match cli.command.run(&ctl).await {
+    match cli.command.run(&ctl, Cli::command()).await {
         Ok(exit) => exit,
-        // Who reads us had enough: `shopmasterctl logs | head`.
+        // The reader closed the pipe: `shopmasterctl logs | head`.
         Err(error) if error.is_broken_pipe() => Exit::Done,
         Err(error) => report(&ctl, &error),
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{error::Error, render::json};
 
-/// How to speak.
+/// How to print.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Output {
     /// Print JSON for programs instead of text for people
@@ -32,7 +32,7 @@ impl Output {
         self.text(&human())
     }
 
-    /// Prints data as it is, and ends its last line. Nothing for nothing.
+    /// Prints text as it is, and ends its last line. Prints nothing for an empty text.
     pub fn text(&self, text: &str) -> Result<(), Error> {
         if text.is_empty() {
             return Ok(());
@@ -44,19 +44,19 @@ impl Output {
             .map_err(Error::Output)
     }
 
-    /// Tells a person something beside the data. Programs and quiet people are spared.
+    /// Prints something for people besides the data; not with `--json` or `--quiet`.
     pub fn note(&self, text: &str) {
         if !self.json && !self.quiet {
             to_stderr(text);
         }
     }
 
-    /// Tells a person what to do next.
+    /// Prints what the user can do next; not with `--json` or `--quiet`.
     pub fn hint(&self, text: &str) {
         self.note(&format!("hint: {text}"));
     }
 
-    /// Tells what went wrong.
+    /// Prints what went wrong, as JSON or as text.
     pub fn error(&self, code: &str, message: &str, remedy: Option<String>) {
         if self.json {
             let line = json::ErrorLine::new(code, message, remedy);
@@ -71,13 +71,13 @@ impl Output {
         }
     }
 
-    /// Whether a progress bar has somebody to look at it.
+    /// Whether a progress bar can be seen: standard error is a terminal, without `--json` and `--quiet`.
     pub fn shows_progress(&self) -> bool {
         !self.json && !self.quiet && io::stderr().is_terminal()
     }
 }
 
-/// Where standard error is gone there is nobody left to tell.
+/// If standard error is closed, there is nowhere to report that.
 fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -1,18 +1,18 @@
-//! Questions to the person at the terminal.
+//! Questions to the user at the terminal.
 //!
-//! They are asked on a thread of their own, so that the connection to the agent stays alive while
-//! somebody looks for a password.
+//! They are asked on a thread of their own, so that the connection to the agent stays alive while the user looks
+//! for a password.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::error::Error;
 
-/// True when somebody is there to answer.
+/// True when standard input and standard error are a terminal, so that a user can answer.
 pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Runs a dialogue beside the connection.
+/// Runs a dialogue on a thread of its own, while the connection stays alive.
 pub async fn aside<T: Send + 'static>(
     dialogue: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -21,7 +21,7 @@ pub async fn aside<T: Send + 'static>(
         .map_err(|error| Error::Input(io::Error::other(error)))?
 }
 
-/// Asks for a line. An empty answer is one.
+/// Asks for a line, which may be empty.
 pub fn line(question: &str) -> Result<String, Error> {
     let mut terminal = io::stderr().lock();
     write!(terminal, "{question}: ")
@@ -50,7 +50,7 @@ pub fn confirm(question: &str, default: bool) -> Result<bool, Error> {
     })
 }
 
-/// Says something in a dialogue.
+/// Prints a line in a dialogue, on standard error.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

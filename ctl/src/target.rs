@@ -1,11 +1,20 @@
-//! Which agent is meant, and how to name it in a command.
+//! Which agent a command is for, and how to name that agent in a command.
 
 use clap::Args;
-use shopmaster_proto::{Client, Endpoint, Folders, InstanceName};
+use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceName};
 
-use crate::error::Error;
+/// Why the address of an agent cannot be determined.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The instance's folders cannot be determined.
+    #[error(transparent)]
+    Folders(#[from] FoldersError),
+    /// The folders make no valid address.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+}
 
-/// Which agent is meant.
+/// The agent that a command is for.
 #[derive(Debug, Args)]
 pub struct Target {
     /// Name of the agent on this machine
@@ -29,13 +38,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Connects to the agent.
-    pub async fn connect(&self) -> Result<Client, Error> {
-        let endpoint = self.endpoint()?;
-        Client::connect(&endpoint).await.map_err(Error::NoAgent)
-    }
-
-    fn endpoint(&self) -> Result<Endpoint, Error> {
+    /// Where the agent listens.
+    pub fn endpoint(&self) -> Result<Endpoint, TargetError> {
         if let Some(endpoint) = &self.agent {
             return Ok(endpoint.clone());
         }
@@ -43,7 +47,7 @@ impl Target {
         Ok(Endpoint::local(&self.instance, &folders)?)
     }
 
-    /// The `shopmasterctl` command that reaches the same agent.
+    /// The `shopmasterctl` command that reaches the same agent, in backticks.
     pub fn ctl(&self, rest: &str) -> String {
         match &self.agent {
             Some(endpoint) => format!("`shopmasterctl --agent {endpoint} {rest}`"),
@@ -51,7 +55,7 @@ impl Target {
         }
     }
 
-    /// The command that starts this agent.
+    /// The command that starts this agent, in backticks.
     pub fn start(&self) -> String {
         format!("`shopmaster-agent{}`", self.instance_flag())
     }

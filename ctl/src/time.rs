@@ -6,16 +6,16 @@ use jiff::{
     fmt::friendly::{Spacing, SpanPrinter},
 };
 
-/// How durations are written: `1h30m`, as in the configuration file.
+/// Writes durations as in the configuration file: `1h30m`.
 static PRINTER: SpanPrinter = SpanPrinter::new().spacing(Spacing::None);
 
-/// A protocol's time; none when it is absent or outside of what a calendar holds.
+/// A time of the contract; none when it is absent or out of range.
 pub fn from_proto(time: Option<prost_types::Timestamp>) -> Option<Timestamp> {
     let time = time?;
     Timestamp::new(time.seconds, time.nanos).ok()
 }
 
-/// A time for the protocol.
+/// A time for the contract.
 pub fn to_proto(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: time.as_second(),
@@ -23,12 +23,12 @@ pub fn to_proto(time: Timestamp) -> prost_types::Timestamp {
     }
 }
 
-/// A protocol's time as RFC 3339 in UTC.
+/// A time of the contract as RFC 3339 in UTC.
 pub fn rfc3339(time: Option<prost_types::Timestamp>) -> Option<String> {
     from_proto(time).map(|time| time.to_string())
 }
 
-/// A duration for the protocol.
+/// A duration for the contract.
 pub fn duration_to_proto(duration: SignedDuration) -> prost_types::Duration {
     prost_types::Duration {
         seconds: duration.as_secs(),
@@ -36,7 +36,7 @@ pub fn duration_to_proto(duration: SignedDuration) -> prost_types::Duration {
     }
 }
 
-/// A protocol's duration as people type it; empty when it is absent.
+/// A duration of the contract as users type it; empty when it is absent.
 pub fn duration_text(duration: Option<&prost_types::Duration>) -> String {
     duration
         .map(|duration| SignedDuration::new(duration.seconds, duration.nanos))
@@ -44,7 +44,7 @@ pub fn duration_text(duration: Option<&prost_types::Duration>) -> String {
         .unwrap_or_default()
 }
 
-/// Reads `30m`, `2h`, `1h30m`, `90s`: more than zero.
+/// Reads `30m`, `2h`, `1h30m` or `90s`; it must be more than zero.
 pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     let Ok(duration) = text.parse::<SignedDuration>() else {
         return Err("not a duration: use `90s`, `30m`, `2h` or `1h30m`".to_owned());
@@ -55,7 +55,7 @@ pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     Ok(duration)
 }
 
-/// Reads `14:30` (local time; tomorrow when it is past today) or an RFC 3339 time in the future.
+/// Reads `14:30` (local time, tomorrow if that has passed today) or an RFC 3339 time in the future.
 pub fn parse_until(text: &str) -> Result<Timestamp, String> {
     until(text, &Zoned::now())
 }
@@ -68,12 +68,12 @@ fn until(text: &str, now: &Zoned) -> Result<Timestamp, String> {
         return Err("not a time: use `14:30` or `2026-11-21T14:30:00Z`".to_owned());
     };
     if time <= now.timestamp() {
-        return Err("this time is past".to_owned());
+        return Err("this time has passed".to_owned());
     }
     Ok(time)
 }
 
-/// The next moment at which the local clock shows `time`.
+/// The next time at which the local clock shows `time`.
 fn next_at(time: Time, now: &Zoned) -> Result<Timestamp, jiff::Error> {
     let on = |date: jiff::civil::Date| date.to_datetime(time).to_zoned(now.time_zone().clone());
     let today = on(now.date())?;
@@ -105,7 +105,10 @@ mod tests {
             at("2026-11-21T15:00:00+01:00").unwrap(),
             "2026-11-21T14:00:00Z"
         );
-        assert_eq!(at("2026-11-21T13:00:00Z").unwrap_err(), "this time is past");
+        assert_eq!(
+            at("2026-11-21T13:00:00Z").unwrap_err(),
+            "this time has passed"
+        );
     }
 
     #[test]

@@ -79,7 +79,7 @@ async fn a_second_agent_of_an_instance_says_so_and_leaves_the_first_alone() {
     assert_eq!(
         said,
         format!(
-            "error: an agent of this instance is already running (process {id}); stop it first, or choose another with `--instance`\n"
+            "error: an agent of this instance is already running (process {id}); stop it first, or choose another instance with `--instance`\n"
         )
     );
     world.install_capture().await.unwrap();
@@ -509,7 +509,10 @@ async fn without_a_password_it_says_that_one_is_missing() {
         .wait_status(|status| status.state() == State::Unconfigured)
         .await
         .unwrap();
-    assert_eq!(status.issues[0].text, "Not set yet: digible.password");
+    assert_eq!(
+        status.issues[0].text,
+        "Not configured yet: digible.password"
+    );
     let refused = world.ctl(&["upload", "--json"]).await.unwrap();
     assert!(refused.stderr.contains("\"UNCONFIGURED\""), "{refused:?}");
     assert!(refused.stderr.contains("digible.password"), "{refused:?}");

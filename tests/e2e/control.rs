@@ -690,7 +690,7 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
         refusal(runs.watch_run(WatchRunRequest { id: id() }).await.map(drop)),
     ] {
         assert_eq!(failure.code, "RUN_NOT_FOUND");
-        assert_eq!(failure.message, "There is no run `sync-none`");
+        assert_eq!(failure.message, "Run `sync-none` was not found");
         assert_eq!(failure.remedy, "List the runs with `shopmasterctl runs`");
     }
     let past = PauseRequest {

@@ -23,12 +23,12 @@ async fn a_shop_is_configured_by_questions() {
         ("SQLite: the database file: ", path.as_str()),
         ("The product table", "Products"),
         ("Column of the product's key [ProductID]: ", ""),
-        ("Column of its name [ProductName]: ", ""),
-        ("Column of its price [SellPrice]: ", ""),
+        ("Column of the product's name [ProductName]: ", ""),
+        ("Column of the product's price [SellPrice]: ", ""),
         ("as many as the column has: ", ""),
         ("Email of the Digible account: ", "shop@example.com"),
         ("Password of the Digible account: ", "secret"),
-        ("Try the connections now? [Y/n]: ", ""),
+        ("Test the connections now? [Y/n]: ", ""),
     ] {
         terminal.answer(question, answer).await;
     }
@@ -48,7 +48,7 @@ async fn removing_capture_is_asked_about() {
     terminal.answer("[y/N]: ", "").await;
     let (status, shown) = terminal.end().await;
     assert_eq!(status.code(), Some(1), "{shown}");
-    assert!(shown.contains("capture was left as it is"), "{shown}");
+    assert!(shown.contains("capture was not removed"), "{shown}");
 
     let mut terminal = Terminal::open(&world, "capture remove");
     terminal.answer("[y/N]: ", "y").await;

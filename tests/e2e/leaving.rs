@@ -55,11 +55,11 @@ where
     let mut log = Log::follow(world).await;
     let client = Client::connect(&world.endpoint().unwrap()).await.unwrap();
     let call = tokio::spawn(call(client));
-    log.wait(&["a change begins", path]).await;
+    log.wait(&["a change started", path]).await;
     call.abort();
-    log.wait(&["its client has left", path]).await;
+    log.wait(&["the client disconnected", path]).await;
     release();
-    log.wait(&["a change has ended", path]).await;
+    log.wait(&["a change ended", path]).await;
 }
 
 async fn debugging(products: usize) -> World {
@@ -159,17 +159,17 @@ async fn without_an_engine_nothing_is_green_and_a_run_waits_for_the_next_one() {
         assert_eq!(done.code, 0, "{done:?}");
     };
     let sync = async {
-        log.wait(&["a change begins", "Config/Configure"]).await;
+        log.wait(&["a change started", "Config/Configure"]).await;
         // It does not stand still as it was.
         world
             .wait_status(|status| status.state() != State::UpToDate)
             .await
             .unwrap();
         let (run, ()) = tokio::join!(world.start_run(RunKind::Sync), async {
-            log.wait(&["a change begins", "Runs/StartRun"]).await;
+            log.wait(&["a change started", "Runs/StartRun"]).await;
             world.digible.release();
         });
-        // Not "the agent is ending": the next engine has taken it.
+        // Not "the agent is stopping": the next engine has taken it.
         assert_eq!(run.unwrap().kind(), RunKind::Sync);
     };
     tokio::join!(configure, sync);

@@ -29,12 +29,12 @@ async fn configure(world: &World) -> Terminal {
         "[shopmaster]: ",
         "Password of the SQL login [keep]: ",
         "Column of the product's key [ProductID]: ",
-        "Column of its name [ProductName]: ",
-        "Column of its price [SellPrice]: ",
+        "Column of the product's name [ProductName]: ",
+        "Column of the product's price [SellPrice]: ",
         "as many as the column has: ",
         "Email of the Digible account",
         "Password of the Digible account [keep]: ",
-        "Try the connections now? [Y/n]: ",
+        "Test the connections now? [Y/n]: ",
     ] {
         terminal.answer(question, "").await;
     }

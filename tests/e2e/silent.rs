@@ -76,7 +76,7 @@ async fn an_agent_that_stops_while_a_run_is_watched_is_noticed_and_the_run_goes_
     });
     let said = said.unwrap();
     assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.stderr.contains("went away while"), "{said:?}");
+    assert!(said.stderr.contains("was lost while"), "{said:?}");
     signal(id, "CONT");
     world.digible.release();
     assert_eq!(
@@ -153,7 +153,7 @@ async fn standard_error_that_nobody_reads_stops_nothing() {
     signal(agent.id(), "TERM");
     assert_eq!(ended(agent).await, Some(0));
     let log = fs::read_to_string(world.folders().log.join("agent.log")).unwrap();
-    assert!(log.trim_end().ends_with("agent ended"), "{log}");
+    assert!(log.trim_end().ends_with("agent stopped"), "{log}");
 }
 
 #[cfg(target_os = "linux")]
@@ -186,10 +186,10 @@ async fn a_second_signal_ends_it_at_once_with_a_failure() {
         .await
         .unwrap();
     signal(agent.id(), "TERM");
-    logged(&world, "the agent is ending").await;
+    logged(&world, "the agent is stopping").await;
     signal(agent.id(), "INT");
     assert_eq!(ended(agent).await, Some(1));
-    logged(&world, "asked to end a second time").await;
+    logged(&world, "second request to stop").await;
 }
 
 #[tokio::test]
@@ -224,5 +224,5 @@ async fn a_log_that_is_deleted_is_begun_again() {
     assert!(come_back.is_ok(), "the log is written to unseen");
     // It may have begun in the middle of a change.
     assert_eq!(world.ctl(&["pause"]).await.unwrap().code, 0);
-    logged(&world, "a change begins").await;
+    logged(&world, "a change started").await;
 }

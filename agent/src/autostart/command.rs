@@ -16,10 +16,10 @@ use super::{
     disable, enable_login, enable_service, status,
 };
 
-/// Whether and how the agent starts by itself.
+/// Arguments of `autostart`.
 #[derive(Debug, Args)]
 pub struct AutostartArgs {
-    /// What to do.
+    /// The action.
     #[command(subcommand)]
     action: Action,
     /// Name of the agent
@@ -35,9 +35,9 @@ pub struct AutostartArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make it start by itself
+    /// Start the agent automatically
     Enable {
-        /// How: when you log in, or as a service
+        /// Start it when you log in, or as a service
         #[arg(long = "as", value_name = "WAY")]
         way: Way,
         #[command(flatten)]
@@ -45,20 +45,20 @@ enum Action {
     },
     /// Remove the login item and the service
     Disable,
-    /// Tell what is there
+    /// Show the login item and the service as they are
     Status,
 }
 
-/// How the agent starts by itself.
+/// How the agent is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Way {
     /// When this user logs in.
     Login,
-    /// By the service manager.
+    /// The service manager starts it.
     Service,
 }
 
-/// What was changed, and what is there now.
+/// What was changed, and the state afterwards.
 #[derive(Debug, Serialize)]
 struct Changed<'a> {
     done: &'a [String],
@@ -68,20 +68,20 @@ struct Changed<'a> {
     autostart: &'a Autostart,
 }
 
-/// Does it, and tells what was done on standard output.
+/// Runs the action, and prints what was done to standard output.
 #[must_use]
 pub fn run(args: &AutostartArgs) -> ExitCode {
     let told = match &args.action {
-        Action::Status => status(&args.instance).map(|now| args.tell_status(&now)),
+        Action::Status => status(&args.instance).map(|now| args.print_status(&now)),
         Action::Enable { way, service } => args.enable(*way, service),
         Action::Disable => {
-            disable(&args.instance).and_then(|changes| args.tell_changes(&changes, None))
+            disable(&args.instance).and_then(|changes| args.print_changes(&changes, None))
         }
     };
     match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            args.tell_error(&error);
+            args.print_error(&error);
             ExitCode::FAILURE
         }
     }
@@ -99,10 +99,10 @@ impl AutostartArgs {
             format!(" --instance {}", self.instance)
         };
         let undo = format!("shopmasterctl{instance} autostart disable");
-        self.tell_changes(&changes, Some(&undo))
+        self.print_changes(&changes, Some(&undo))
     }
 
-    fn tell_status(&self, now: &Autostart) {
+    fn print_status(&self, now: &Autostart) {
         if self.json {
             say(&json!(now).to_string());
             return;
@@ -113,7 +113,7 @@ impl AutostartArgs {
         }
     }
 
-    fn tell_changes(&self, changes: &Changes, undo: Option<&str>) -> Result<(), AutostartError> {
+    fn print_changes(&self, changes: &Changes, undo: Option<&str>) -> Result<(), AutostartError> {
         let now = status(&self.instance)?;
         if self.json {
             let changed = Changed {
@@ -141,12 +141,12 @@ impl AutostartArgs {
             note(&format!("note: {line}"));
         }
         if let Some(undo) = undo {
-            note(&format!("hint: `{undo}` undoes it"));
+            note(&format!("hint: run `{undo}` to undo this"));
         }
         Ok(())
     }
 
-    fn tell_error(&self, error: &AutostartError) {
+    fn print_error(&self, error: &AutostartError) {
         let (message, remedy) = (with_causes(error), error.remedy());
         if self.json {
             let error = json!({"code": error.code(), "message": message, "remedy": remedy});
@@ -176,18 +176,18 @@ fn text(now: &Autostart) -> String {
         };
         let state = match (service.state, service.running) {
             (Registered::Absent, _) => "no",
-            (Registered::Disabled, Some(true)) => "does not start by itself, but runs",
-            (Registered::Disabled, _) => "does not start by itself",
-            (Registered::Enabled, Some(true)) => "starts by itself, runs",
-            (Registered::Enabled, Some(false)) => "starts by itself, does not run now",
-            (Registered::Enabled, None) => "starts by itself",
+            (Registered::Disabled, Some(true)) => "does not start automatically, but is running",
+            (Registered::Disabled, _) => "does not start automatically",
+            (Registered::Enabled, Some(true)) => "starts automatically, is running",
+            (Registered::Enabled, Some(false)) => "starts automatically, is not running now",
+            (Registered::Enabled, None) => "starts automatically",
         };
         text += &format!("\n{scope:<15} {state}  ({})", service.place);
     }
     text
 }
 
-/// A reader that left early is no error.
+/// Prints a line. A closed pipe is not an error.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,17 +1,17 @@
-//! Why starting by itself could not be looked at or changed.
+//! Why automatic starting could not be read or changed.
 
 use std::{io, path::PathBuf};
 
-/// Why starting by itself could not be looked at or changed.
+/// Why automatic starting could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AutostartError {
-    /// The operating system does not say which program this is.
-    #[error("cannot tell where this program is")]
+    /// The operating system does not report this program's path.
+    #[error("cannot determine the path of this program")]
     Program(#[source] io::Error),
-    /// Start-up files are text.
+    /// A path cannot be written to a text file.
     #[error("the path `{0}` is not Unicode")]
     NotUnicode(PathBuf),
-    /// The operating system names no home folder.
+    /// The user's home folder cannot be determined.
     #[error("this user has no home folder")]
     NoHome,
     /// What starts the agent cannot be read.
@@ -41,40 +41,40 @@ pub enum AutostartError {
         #[source]
         source: io::Error,
     },
-    /// Nothing here starts services.
-    #[error("no service manager that shopMaster knows runs here (systemd, or Windows' own)")]
+    /// No supported service manager is running.
+    #[error("no supported service manager (systemd or the one of Windows) is running here")]
     NoServiceManager,
-    /// A service that is there already starts the same agent.
-    #[error("{place} starts this agent already")]
+    /// An existing service starts the same agent.
+    #[error("{place} already starts this agent")]
     OtherService {
-        /// Where it is written down.
+        /// The service's unit or name.
         place: String,
         /// How to remove it.
         remedy: &'static str,
     },
-    /// A unit of the machine has to run under some account.
-    #[error("it is not said which account the agent is to run under")]
+    /// A system unit needs an account.
+    #[error("the account that the agent runs under is not specified")]
     NoAccount,
-    /// There is no such account.
-    #[error("there is no account `{0}` on this machine")]
+    /// The account does not exist.
+    #[error("account `{0}` was not found on this machine")]
     UnknownAccount(String),
-    /// The service manager said no.
+    /// The service manager refused a command.
     #[error("`{command}` failed: {said}")]
     Refused {
-        /// What was asked.
+        /// The command.
         command: String,
-        /// What it answered.
+        /// Its error output.
         said: String,
     },
-    /// Services are for administrators.
+    /// Changing services requires an administrator.
     #[cfg(windows)]
-    #[error("only an administrator may change services")]
+    #[error("only an administrator can change services")]
     NotAdministrator,
-    /// The service control manager said no.
+    /// The service control manager refused.
     #[cfg(windows)]
-    #[error("the service control manager refuses")]
+    #[error("the service control manager refused")]
     ServiceManager(#[source] windows_service::Error),
-    /// A program that it takes is not there.
+    /// A required program cannot be run.
     #[error("cannot run `{program}`")]
     Start {
         /// The program.
@@ -86,7 +86,7 @@ pub enum AutostartError {
 }
 
 impl AutostartError {
-    /// Stable, upper case, for programs.
+    /// The stable code for programs, in upper case.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -110,22 +110,24 @@ impl AutostartError {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         let remedy = match self {
-            Self::NotUnicode(_) => "install it in a folder with a plain name",
-            Self::NoHome => "run it as the user who is to run the agent",
+            Self::NotUnicode(_) => "install shopMaster in a folder whose name is valid Unicode",
+            Self::NoHome => "run this command as the user who will run the agent",
             Self::NoServiceManager => {
                 "use `shopmasterctl autostart enable --as login`, or let your own service manager run `shopmaster-agent run --headless`"
             }
             Self::OtherService { remedy, .. } => remedy,
-            Self::NoAccount | Self::UnknownAccount(_) => "name one with `--run-as USER`",
+            Self::NoAccount | Self::UnknownAccount(_) => "name an account with `--run-as USER`",
             #[cfg(windows)]
-            Self::NotAdministrator => "run it in a terminal that was started as administrator",
+            Self::NotAdministrator => {
+                "run this command in a terminal that was started as administrator"
+            }
             #[cfg(unix)]
             Self::Read { source, .. }
             | Self::Write { source, .. }
             | Self::Remove { source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
-                "run it as root"
+                "run this command as root"
             }
             _ => return None,
         };

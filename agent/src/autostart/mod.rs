@@ -1,7 +1,7 @@
-//! How the agent starts by itself: as a login item of one user, or as a service.
+//! How the agent starts automatically: as a login item of one user, or as a service.
 //!
-//! This is about files, the registry and the service manager. It works without a running agent, asks
-//! them anew each time, and so tells the truth also after somebody edited them by hand.
+//! This works with files, the registry and the service manager, whether or not the agent is running. It reads them each
+//! time, so the result is correct even after they were changed by hand.
 
 use serde::Serialize;
 use shopmaster_proto::InstanceName;
@@ -16,37 +16,37 @@ pub use error::AutostartError;
 pub use login::{LoginItem, LoginState, Starts};
 pub use service::{Changes, Registered, Scope, ServiceOptions, ServiceState};
 
-/// Carried along when it is set: without it another agent would start, with other files.
+/// If this is set, it is passed to the agent that is started: otherwise that agent would use other files.
 const HOME_VARIABLE: &str = "SHOPMASTER_HOME";
 
-/// How an instance starts by itself now.
+/// How an instance starts automatically.
 #[derive(Debug, Serialize)]
 pub struct Autostart {
     /// The instance.
     pub instance: String,
     /// The login item of this user.
     pub login: LoginReport,
-    /// The services that there may be, also those that are absent.
+    /// The possible services, including those that do not exist.
     pub services: Vec<ServiceState>,
-    /// What does not fit together, a sentence each.
+    /// Contradictions, one sentence each.
     pub problems: Vec<String>,
 }
 
 /// The login item of this user.
 #[derive(Debug, Serialize)]
 pub struct LoginReport {
-    /// What is there.
+    /// Its state.
     #[serde(flatten)]
     pub state: LoginState,
-    /// Where it is.
+    /// Where it is stored.
     pub place: String,
 }
 
-/// How this instance starts by itself now.
+/// How this instance starts automatically now.
 ///
 /// # Errors
 ///
-/// When something cannot be read.
+/// When the login item or a service cannot be read.
 pub fn status(instance: &InstanceName) -> Result<Autostart, AutostartError> {
     let item = LoginItem::of(instance)?;
     let login = LoginReport {
@@ -62,12 +62,11 @@ pub fn status(instance: &InstanceName) -> Result<Autostart, AutostartError> {
     })
 }
 
-/// Makes this user's next login start the agent; its icon alone, when a service of the machine starts
-/// the agent.
+/// Starts the agent at this user's next login, or only its icon if a system service starts the agent.
 ///
 /// # Errors
 ///
-/// When a service of this user starts the agent already, or something refuses.
+/// When a user service already starts the agent, or the login item cannot be written.
 pub fn enable_login(instance: &InstanceName) -> Result<Changes, AutostartError> {
     let services = service::states(instance)?;
     let started = |scope| {
@@ -96,11 +95,11 @@ pub fn enable_login(instance: &InstanceName) -> Result<Changes, AutostartError> 
     })
 }
 
-/// Makes the service manager start the agent, now and with the machine.
+/// Makes the service manager start the agent, now and automatically from now on.
 ///
 /// # Errors
 ///
-/// When no service manager runs here, another service is there already, or something refuses.
+/// When no service manager is running here, another service already exists, or the service manager refuses.
 pub fn enable_service(
     instance: &InstanceName,
     options: &ServiceOptions,
@@ -113,18 +112,18 @@ pub fn enable_service(
         let line = format!("wrote {place}: the icon starts when you log in");
         changes.done.push(line);
     } else if item.disable()? {
-        // One agent per instance: the item would start a second one, or its icon a second time.
+        // An instance has one agent: the item would start a second agent, or show the icon twice.
         let line = format!("removed the login item {}", item.place());
         changes.done.push(line);
     }
     Ok(changes)
 }
 
-/// Removes the login item and the service; what runs as a service is stopped.
+/// Removes the login item and the service; an agent that runs as a service is stopped.
 ///
 /// # Errors
 ///
-/// When something refuses.
+/// When the login item or the service cannot be removed.
 pub fn disable(instance: &InstanceName) -> Result<Changes, AutostartError> {
     let item = LoginItem::of(instance)?;
     let mut changes = Changes::default();
@@ -140,35 +139,35 @@ fn problems(login: &LoginState, services: &[ServiceState]) -> Vec<String> {
     let starting: Vec<_> = services.iter().filter(|service| service.starts()).collect();
     if let [first, second, ..] = starting.as_slice() {
         problems.push(format!(
-            "{} and {} start the same agent, and only one can run: disable one of them",
+            "{} and {} both start this agent, but only one can run: disable one of them",
             first.place, second.place
         ));
     }
     let starts_agent = matches!(login, LoginState::On(Some(Starts::Agent) | None));
     match starting.first() {
         Some(service) if starts_agent => problems.push(format!(
-            "the login item and {} start the same agent, and only one can run: enable one of them again",
+            "the login item and {} both start this agent, but only one can run: enable one of them again",
             service.place
         )),
         _ if *login == LoginState::On(None) => problems.push(
-            "the login item starts something else than this program: enable it again".to_owned(),
+            "the login item does not start this program: enable it again".to_owned(),
         ),
         None if *login == LoginState::On(Some(Starts::Icon)) => problems.push(
-            "the login item starts the icon alone, and no service starts the agent: enable one of them again"
+            "the login item starts only the icon, and no service starts the agent: enable one of them again"
                 .to_owned(),
         ),
         _ => {}
     }
     for service in services.iter().filter(|service| service.changed) {
         problems.push(format!(
-            "{} is not what would be written now, because the program or the shop has moved or somebody changed it: enable it again",
+            "{} is outdated, because the program or the shop's file has moved, or was changed by hand: enable it again",
             service.place
         ));
     }
     problems
 }
 
-/// A command that starts this program by itself.
+/// A command that starts this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Start {
     /// Its whole path.
@@ -240,14 +239,16 @@ mod tests {
         let both = problems(&LoginState::Absent, &[user.clone(), system]);
         assert_eq!(
             both,
-            ["`User` and `System` start the same agent, and only one can run: disable one of them"]
+            [
+                "`User` and `System` both start this agent, but only one can run: disable one of them"
+            ]
         );
         for login in [on(Some(Starts::Agent)), on(None)] {
             let both = problems(&login, std::slice::from_ref(&user));
             assert_eq!(
                 both,
                 [
-                    "the login item and `User` start the same agent, and only one can run: enable one of them again"
+                    "the login item and `User` both start this agent, but only one can run: enable one of them again"
                 ]
             );
         }

@@ -1,4 +1,4 @@
-//! A change of the file that can be taken back, for when something else fails that belongs to it.
+//! A change of the file that can be undone, for the case that a later step of the same change fails.
 
 use std::{
     fs, io,
@@ -9,7 +9,7 @@ use shopmaster_base::atomic_file::write_atomically;
 
 use super::{
     Edit, SaveError,
-    save::{keep_aside, save},
+    save::{save, set_aside},
 };
 
 /// The file as it was before it was changed.
@@ -24,7 +24,7 @@ pub struct Before {
 enum Content {
     Absent,
     Text(Vec<u8>),
-    /// It was broken and is here now.
+    /// It was not valid, and was moved to this path.
     Aside(PathBuf),
 }
 
@@ -33,11 +33,11 @@ impl Before {
     ///
     /// # Errors
     ///
-    /// As [`save`]; then the file is as it was.
+    /// As [`save`]; then the file is unchanged.
     pub fn save(path: &Path, edits: &[Edit]) -> Result<Self, SaveError> {
         let content = match fs::read(path) {
             Ok(bytes) => Content::Text(bytes),
-            // What else is wrong with it, `save` says.
+            // `save` reports what else is wrong with the file.
             Err(_) => Content::Absent,
         };
         save(path, edits)?;
@@ -47,13 +47,13 @@ impl Before {
         })
     }
 
-    /// Keeps the broken file at `path` aside and writes one with these keys alone.
+    /// Sets the invalid file at `path` aside, and writes a new one that has only these keys.
     ///
     /// # Errors
     ///
-    /// When either fails; then the file is as it was.
-    pub fn begin_anew(path: &Path, edits: &[Edit]) -> Result<Self, SaveError> {
-        let aside = keep_aside(path).map_err(|source| SaveError::KeepAside {
+    /// When either step fails; then the file is unchanged.
+    pub fn replace(path: &Path, edits: &[Edit]) -> Result<Self, SaveError> {
+        let aside = set_aside(path).map_err(|source| SaveError::SetAside {
             path: path.to_owned(),
             source,
         })?;
@@ -64,14 +64,14 @@ impl Before {
         match save(path, edits) {
             Ok(()) => Ok(before),
             Err(error) => {
-                // The first error says it: a folder that takes no file takes no new name either.
+                // The first error is enough: a folder that refuses a new file refuses renaming, too.
                 let _ = before.put_back();
                 Err(error)
             }
         }
     }
 
-    /// Where the broken file was kept.
+    /// Where the invalid file was moved to.
     #[must_use]
     pub fn aside(&self) -> Option<&Path> {
         match &self.content {
@@ -80,11 +80,11 @@ impl Before {
         }
     }
 
-    /// Makes the file what it was.
+    /// Restores the file as it was before.
     ///
     /// # Errors
     ///
-    /// When the disk or the folder refuses it.
+    /// When the file cannot be written or renamed.
     pub fn put_back(self) -> io::Result<()> {
         match self.content {
             Content::Absent => fs::remove_file(&self.path),
@@ -131,7 +131,7 @@ mod tests {
     fn a_broken_file_comes_back() {
         let (folder, path) = file();
         fs::write(&path, "[catalog").unwrap();
-        let before = Before::begin_anew(&path, &edits()).unwrap();
+        let before = Before::replace(&path, &edits()).unwrap();
         let aside = before.aside().unwrap().to_owned();
         assert_eq!(fs::read_to_string(aside).unwrap(), "[catalog");
         assert!(fs::read_to_string(&path).unwrap().contains("Products"));
@@ -145,7 +145,7 @@ mod tests {
         let (folder, path) = file();
         fs::write(&path, "[catalog").unwrap();
         let nonsense = Edit::new("catalog.kind", "papyrus");
-        assert!(Before::begin_anew(&path, &[nonsense]).is_err());
+        assert!(Before::replace(&path, &[nonsense]).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "[catalog");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

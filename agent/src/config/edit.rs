@@ -1,4 +1,4 @@
-//! Setting and getting single keys by their path.
+//! Sets and gets single keys by their path.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use super::{
 /// One key's new value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// The key, as `catalog.server`.
+    /// The key, for example `catalog.server`.
     pub path: String,
     /// Its new value.
     pub value: Value,
 }
 
-/// A key's value as TOML knows it; durations, times and words are texts.
+/// A key's value in TOML's types; durations, times and words are strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// A text.
+    /// A string.
     Text(String),
     /// A whole number.
     Integer(i64),
@@ -29,7 +29,7 @@ pub enum Value {
 }
 
 impl Config {
-    /// The value of one key; none when there is no such key.
+    /// The value of one key; none when the key is unknown.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<Value> {
         let (path, _) = keys::find(path).ok()?;
@@ -47,7 +47,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When there is no such key, or the value is not allowed for it; then nothing is changed.
+    /// When the key is unknown, or does not allow the value; then nothing is changed.
     pub fn set(&mut self, path: &str, value: &Value) -> Result<(), KeyError> {
         let (path, allowed) = keys::find(path)?;
         let Some(config) = self.with(path, value) else {
@@ -61,7 +61,7 @@ impl Config {
         Ok(())
     }
 
-    /// Sets all of these keys, or none of them. Gives the keys whose value is another one now.
+    /// Sets all of these keys, or none of them. Returns the keys whose value has changed.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ fn slot<'a>(table: &'a mut toml::Table, path: &str) -> Option<&'a mut toml::Valu
 }
 
 impl Edit {
-    /// One key's new value.
+    /// A new value for the key at `path`.
     pub fn new(path: impl Into<String>, value: impl Into<Value>) -> Self {
         Self {
             path: path.into(),
@@ -112,7 +112,7 @@ impl Edit {
 }
 
 impl fmt::Display for Value {
-    /// As a person would write it, without TOML's quotes.
+    /// The value as a person would write it, without TOML's quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),

@@ -1,4 +1,4 @@
-//! Environment variables over single keys.
+//! Environment variables that override single keys.
 
 use std::env;
 
@@ -8,14 +8,14 @@ const PREFIX: &str = "SHOPMASTER_";
 /// Stands for the dot of a key.
 const DOT: &str = "__";
 
-/// The process's own `SHOPMASTER_*` variables. Those that are not Unicode are left out.
+/// The process's `SHOPMASTER_*` variables, except those that are not Unicode.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| name.starts_with(PREFIX))
 }
 
-/// Sets the keys that variables name, and gives them, sorted.
+/// Sets the keys that variables name, and returns these keys, sorted.
 pub(super) fn override_keys(
     config: &mut Config,
     variables: impl IntoIterator<Item = (String, String)>,
@@ -36,11 +36,11 @@ pub(super) fn override_keys(
     Ok(overridden)
 }
 
-/// Sets one key from a text, read as the type that the key has.
+/// Sets one key from a string, which is parsed as the key's type.
 fn override_key(config: &mut Config, path: &str, text: &str) -> Result<(), KeyError> {
     let (key, allowed) = keys::find(path)?;
     let value = match config.get(key) {
-        // What is no number may be an empty text that leaves it unset.
+        // A string that is not a number may be empty, which leaves the key unset.
         Some(Value::Integer(_)) => Some(text.parse().map_or_else(|_| text.into(), Value::Integer)),
         Some(Value::Flag(_)) => text.parse().ok().map(Value::Flag),
         _ => Some(Value::from(text)),
@@ -149,7 +149,7 @@ mod tests {
             (
                 "SHOPMASTER_CATALOG__PRICE_DIGITS",
                 "two",
-                "`catalog.price_digits` cannot be `two`; use a whole number from 0 to 10, or an empty text for as many digits as the column has",
+                "`catalog.price_digits` cannot be `two`; use a whole number from 0 to 10, or an empty string for as many digits as the column has",
             ),
         ] {
             let error = override_keys(&mut Config::default(), variables(&[(name, value)]));

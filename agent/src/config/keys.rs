@@ -1,49 +1,46 @@
-//! Every key, what it may be, and what was probably meant by a wrong one.
+//! Every key, its allowed values, and the key that was probably meant by an unknown one.
 
-/// How alike two keys must be, of 1, before one is suggested for the other.
+/// How similar two keys must be, from 0 to 1, before one is suggested for the other.
 const ALIKE: f64 = 0.7;
 
-/// Every key with what is allowed for it, in the order of the documentation.
+/// Every key with its allowed values, in the order of the documentation.
 pub(super) const KEYS: [(&str, &str); 33] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
-    (
-        "catalog.server",
-        r"`host`, `host\instance` or `host,port`, as a text",
-    ),
-    ("catalog.database", "the database's name, as a text"),
-    ("catalog.table", "the table's name, as a text"),
+    ("catalog.server", r"`host`, `host\instance` or `host,port`"),
+    ("catalog.database", "the database's name"),
+    ("catalog.table", "the table's name"),
     ("catalog.auth", "`windows` or `sql`"),
-    ("catalog.username", "the login's name, as a text"),
+    ("catalog.username", "the login's name"),
     (
         "catalog.encryption",
-        "`required`, `login-only`, `none`, or an empty text for the default",
+        "`required`, `login-only`, `none`, or an empty string for the default",
     ),
     (
         "catalog.trust",
-        "`system`, `any`, `pin:` and the SHA-256 digest of the certificate, or an empty text for the default",
+        "`system`, `any`, `pin:` and the SHA-256 digest of the certificate, or an empty string for the default",
     ),
     ("catalog.path", "the absolute path of the database file"),
     ("catalog.capture", "`trigger` or `scan`"),
     (
         "catalog.price_digits",
-        "a whole number from 0 to 10, or an empty text for as many digits as the column has",
+        "a whole number from 0 to 10, or an empty string for as many digits as the column has",
     ),
-    ("catalog.columns.id", "a column's name, as a text"),
-    ("catalog.columns.name", "a column's name, as a text"),
-    ("catalog.columns.price", "a column's name, as a text"),
-    ("catalog.columns.qr_code", "a column's name, as a text"),
-    ("catalog.columns.status", "a column's name, as a text"),
+    ("catalog.columns.id", "a column's name"),
+    ("catalog.columns.name", "a column's name"),
+    ("catalog.columns.price", "a column's name"),
+    ("catalog.columns.qr_code", "a column's name"),
+    ("catalog.columns.status", "a column's name"),
     (
         "digible.base_url",
         "an address that starts with `https://` or `http://`, without `?` and `#`",
     ),
-    ("digible.email", "the account's email, as a text"),
+    ("digible.email", "the account's email"),
     ("digible.batch_size", "a whole number from 1 to 200"),
     ("digible.max_in_flight", "a whole number from 1 to 64"),
     ("digible.bulk_threshold", "a whole number from 0"),
     (
         "digible.ca_file",
-        "the absolute path of a PEM file, or an empty text for none",
+        "the absolute path of a PEM file, or an empty string for none",
     ),
     (
         "digible.timeout",
@@ -51,7 +48,7 @@ pub(super) const KEYS: [(&str, &str); 33] = [
     ),
     (
         "digible.late_window",
-        "a duration such as `2m30s`, from `100ms` to `24h`, or an empty text for five times `digible.timeout`, at least two minutes",
+        "a duration such as `2m30s`, from `100ms` to `24h`, or an empty string for five times `digible.timeout`, at least two minutes",
     ),
     ("sync.automatic", "`true` or `false`"),
     (
@@ -62,14 +59,11 @@ pub(super) const KEYS: [(&str, &str); 33] = [
         "sync.probe",
         "a duration such as `2s`, from `100ms` to `24h`",
     ),
-    (
-        "sync.verify",
-        "a local time such as `03:00`, or `off`, as a text",
-    ),
+    ("sync.verify", "a local time such as `03:00`, or `off`"),
     ("sync.verify_limit", "a whole number from 1 to 100"),
     (
         "remote.listen",
-        "an address and port such as `0.0.0.0:7443`, or an empty text for off",
+        "an address and port such as `0.0.0.0:7443`, or an empty string for off",
     ),
     ("secrets.store", "`auto`, `os` or `file`"),
     ("log.level", "`error`, `warn`, `info`, `debug` or `trace`"),
@@ -79,7 +73,7 @@ pub(super) const KEYS: [(&str, &str); 33] = [
 /// Why a key cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// There is no such key.
+    /// The key is unknown.
     #[error("unknown key `{key}`{}", hint(suggestion.as_deref()))]
     Unknown {
         /// The key.
@@ -87,8 +81,8 @@ pub enum KeyError {
         /// The key that was probably meant.
         suggestion: Option<&'static str>,
     },
-    /// A table's name was given a value.
-    #[error("`{key}` is a table and takes no value of its own")]
+    /// A table was given a value.
+    #[error("`{key}` is a table and cannot have a value")]
     Table {
         /// The table.
         key: String,
@@ -98,9 +92,9 @@ pub enum KeyError {
     Value {
         /// The key.
         key: &'static str,
-        /// The value as it was written.
+        /// The value as written.
         value: String,
-        /// What is allowed.
+        /// The allowed values.
         allowed: &'static str,
     },
 }
@@ -114,7 +108,7 @@ impl KeyError {
     }
 }
 
-/// The key of this name and what is allowed for it.
+/// The key with this name, and its allowed values.
 pub(super) fn find(path: &str) -> Result<(&'static str, &'static str), KeyError> {
     if is_table(path) {
         return Err(KeyError::Table {
@@ -126,7 +120,7 @@ pub(super) fn find(path: &str) -> Result<(&'static str, &'static str), KeyError>
         .ok_or_else(|| KeyError::unknown(path))
 }
 
-/// Whether keys lie below this name.
+/// Whether this is the name of a table.
 pub(super) fn is_table(path: &str) -> bool {
     KEYS.iter().any(|(key, _)| {
         key.strip_prefix(path)
@@ -134,12 +128,12 @@ pub(super) fn is_table(path: &str) -> bool {
     })
 }
 
-/// The most alike key, also when it is in another table.
+/// The most similar key, even if it is in another table.
 fn suggestion(wrong: &str) -> Option<&'static str> {
     let alike = |key: &str| {
         let whole = strsim::normalized_damerau_levenshtein(wrong, key);
         let last = strsim::normalized_damerau_levenshtein(last(wrong), last(key));
-        // The right name in the wrong table is a better guess than a name that is merely near.
+        // The right name in the wrong table is a better guess than a similar name.
         whole.max(last * 0.9)
     };
     KEYS.iter()
@@ -174,7 +168,7 @@ mod tests {
         assert_eq!(shown("qqq"), "unknown key `qqq`");
         assert_eq!(
             shown("catalog.columns"),
-            "`catalog.columns` is a table and takes no value of its own"
+            "`catalog.columns` is a table and cannot have a value"
         );
     }
 }

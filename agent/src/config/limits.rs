@@ -1,14 +1,14 @@
-//! What the types alone do not refuse.
+//! Limits that the types do not enforce.
 
 use std::{path::Path, time::Duration};
 
 use super::Config;
 
-/// A longer wait is no use, and far beyond it adding to a point in time can overflow.
+/// The longest interval: longer ones are of no use, and much longer ones can overflow when added to a time.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// A longer wait for one answer is no use.
+/// The longest timeout of a request.
 const LONGEST_REQUEST: Duration = Duration::from_secs(60 * 60);
-/// No currency has more than four, and no price more than a few behind them.
+/// Decimal places of a price: no currency has more than four, and prices add a few at most.
 const MOST_PRICE_DIGITS: u8 = 10;
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
@@ -39,12 +39,12 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
     }
 }
 
-/// A relative path would mean another file whenever the agent is started from elsewhere.
+/// A relative path would mean a different file when the agent is started in another folder.
 fn absolute_or_empty(path: &str) -> bool {
     path.is_empty() || Path::new(path).is_absolute()
 }
 
-/// Paths are appended to it, hence no query and no fragment.
+/// Without a query and a fragment, because paths are appended to it.
 fn is_http(url: &str) -> bool {
     let rest = url
         .strip_prefix("https://")

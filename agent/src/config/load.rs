@@ -1,4 +1,4 @@
-//! Reading the file and the environment over the defaults.
+//! Reads the file and the environment over the defaults.
 
 use std::{
     fs, io,
@@ -12,24 +12,24 @@ use super::{
     keys::{self, is_table},
 };
 
-/// A configuration and where it differs from its file.
+/// A configuration, and where it differs from its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
     /// The values in use.
     pub config: Config,
-    /// The keys whose value comes from the environment, as `catalog.server`, sorted.
+    /// The keys whose value comes from the environment, such as `catalog.server`, sorted.
     pub overridden: Vec<String>,
 }
 
-/// Why there is no configuration. The file is left as it is.
+/// Why the configuration cannot be used. The file is not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is there and cannot be read.
+    /// The file exists, but cannot be read.
     #[error("cannot read `{path}`")]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
@@ -44,7 +44,7 @@ pub enum ConfigError {
         column: usize,
         /// The line's text.
         text: String,
-        /// What the parser said.
+        /// The parser's message.
         message: String,
     },
     /// A key of the file is unknown, or its value is not allowed.
@@ -54,27 +54,27 @@ pub enum ConfigError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// The key and why.
+        /// The key, and why it is refused.
         #[source]
         source: KeyError,
     },
-    /// An environment variable names no key, or its value is not allowed.
+    /// An environment variable names an unknown key, or its value is not allowed.
     #[error("environment variable `{name}`")]
     Environment {
         /// The variable.
         name: String,
-        /// The key and why.
+        /// The key, and why it is refused.
         #[source]
         source: KeyError,
     },
 }
 
-/// Reads the configuration: defaults, over them the file, over that the variables of `environment`
-/// that name a key, as `SHOPMASTER_CATALOG__SERVER`.
+/// Reads the configuration: the defaults, overridden by the file, overridden by the variables of `environment` that
+/// name a key, such as `SHOPMASTER_CATALOG__SERVER`.
 ///
 /// # Errors
 ///
-/// When the file cannot be read or is not valid, or a variable is not. A missing file is no error.
+/// When the file cannot be read or is not valid, or a variable is not. A missing file is not an error.
 pub fn load(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -126,7 +126,7 @@ impl Reader<'_> {
                 let span = table.key(name).and_then(toml_edit::Key::span);
                 ConfigError::Key {
                     path: self.path.to_owned(),
-                    line: place(self.text, span.map_or(0, |span| span.start)).line,
+                    line: position(self.text, span.map_or(0, |span| span.start)).line,
                     source,
                 }
             })?;
@@ -153,17 +153,17 @@ impl Reader<'_> {
     }
 }
 
-struct Place<'a> {
+struct Position<'a> {
     line: usize,
     column: usize,
     text: &'a str,
 }
 
-/// The line that the byte at `offset` is in.
-fn place(text: &str, offset: usize) -> Place<'_> {
+/// The line that contains the byte at `offset`.
+fn position(text: &str, offset: usize) -> Position<'_> {
     let before = text.get(..offset).unwrap_or(text);
     let start = before.rfind('\n').map_or(0, |end| end + 1);
-    Place {
+    Position {
         line: before.matches('\n').count() + 1,
         column: before[start..].chars().count() + 1,
         text: text[start..].lines().next().unwrap_or_default(),
@@ -171,12 +171,12 @@ fn place(text: &str, offset: usize) -> Place<'_> {
 }
 
 fn syntax(path: &Path, text: &str, error: &TomlError) -> ConfigError {
-    let place = place(text, error.span().map_or(0, |span| span.start));
+    let position = position(text, error.span().map_or(0, |span| span.start));
     ConfigError::Syntax {
         path: path.to_owned(),
-        line: place.line,
-        column: place.column,
-        text: place.text.trim_end().to_owned(),
+        line: position.line,
+        column: position.column,
+        text: position.text.trim_end().to_owned(),
         message: error.message().to_owned(),
     }
 }

@@ -1,7 +1,7 @@
-//! The configuration file: typed values with defaults, read strictly and written with care.
+//! The configuration file: typed values with defaults. Reading is strict, and writing keeps what else is in the file.
 //!
-//! File, environment and control plane all change it through [`Config::set`], key by key, so that
-//! every refusal names the key, the value and what is allowed.
+//! File, environment and control plane all change it through [`Config::set`], key by key, so that every error names
+//! the key, the value and the allowed values.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -9,6 +9,7 @@ use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration
 use serde::{Deserialize, Serialize};
 
 mod change;
+mod choices;
 mod edit;
 mod environment;
 mod keys;
@@ -18,19 +19,19 @@ mod optional;
 mod optional_duration;
 mod optional_number;
 mod save;
-mod words;
 
 pub use change::Before;
+pub use choices::{
+    Auth, CaptureMode, CatalogKind, Encryption, LogLevel, StoreChoice, Trust, Verify, WordError,
+};
 pub use edit::{Edit, Value};
 pub use environment::environment;
 pub use keys::KeyError;
 pub use load::{ConfigError, Loaded, load};
 pub use save::{SaveError, apply, save};
-pub use words::{
-    Auth, CaptureMode, CatalogKind, Encryption, LogLevel, StoreChoice, Trust, Verify, WordError,
-};
 
-/// Servers and gateways between us and Digible's database have deadlines of their own, of a minute mostly.
+/// The shortest default of the late window: servers and gateways on the way to Digible's database have timeouts of
+/// their own, usually of a minute.
 const SHORTEST_LATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// Everything that can be set. The default is an agent that is not configured.
@@ -53,7 +54,7 @@ pub struct Config {
     pub tray: TrayConfig,
 }
 
-/// The shop's database. Empty texts are not set.
+/// The shop's database. Empty strings are not set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CatalogConfig {
@@ -70,7 +71,7 @@ pub struct CatalogConfig {
     pub auth: Auth,
     /// SQL Server: the login's name.
     pub username: String,
-    /// SQL Server: what of a connection is encrypted; none for the default of the server.
+    /// SQL Server: which part of a connection is encrypted; none for the default of the server.
     #[serde(with = "optional")]
     pub encryption: Option<Encryption>,
     /// SQL Server: which certificate is trusted; none for the default of the server.
@@ -80,26 +81,26 @@ pub struct CatalogConfig {
     pub path: String,
     /// How changes are found.
     pub capture: CaptureMode,
-    /// Digits behind the decimal point that prices go out with; none for as many as the column has.
+    /// Decimal places of the prices that are sent; none for as many as the column has.
     #[serde(with = "optional_number")]
     pub price_digits: Option<u8>,
-    /// The shop's names for the columns.
+    /// The shop's column names.
     pub columns: ColumnsConfig,
 }
 
-/// The shop's names for the columns.
+/// The shop's column names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ColumnsConfig {
     /// The product's key.
     pub id: String,
-    /// Its name.
+    /// The product's name.
     pub name: String,
-    /// Its price.
+    /// The product's price.
     pub price: String,
-    /// Its QR code; may name a column that does not exist.
+    /// The product's QR code; the column need not exist.
     pub qr_code: String,
-    /// Its status; may name a column that does not exist.
+    /// The product's status; the column need not exist.
     pub status: String,
 }
 
@@ -107,13 +108,13 @@ pub struct ColumnsConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DigibleConfig {
-    /// Where Digible's API is.
+    /// Address of Digible's API.
     pub base_url: String,
     /// The account's email; empty until configured.
     pub email: String,
     /// Products in one batch, 1 to 200.
     pub batch_size: u32,
-    /// Requests under way at once, 1 to 64.
+    /// Requests in flight at once, 1 to 64.
     pub max_in_flight: u32,
     /// More waiting updates than this go through the batch endpoint.
     pub bulk_threshold: u32,
@@ -122,7 +123,7 @@ pub struct DigibleConfig {
     /// How long one request may take.
     #[serde(with = "duration_text")]
     pub timeout: Duration,
-    /// How long a request may still land after it was given up; none for the default, see
+    /// How long a request that was given up may still take effect; none for the default, see
     /// [`late_window`](Self::late_window).
     #[serde(with = "optional_duration")]
     pub late_window: Option<Duration>,
@@ -132,17 +133,17 @@ pub struct DigibleConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyncConfig {
-    /// Whether the scheduler starts syncs by itself.
+    /// Whether syncs start automatically.
     pub automatic: bool,
-    /// From one full sync to the next.
+    /// Time from one full sync to the next.
     #[serde(with = "duration_text")]
     pub interval: Duration,
-    /// From one look for changes to the next.
+    /// Time from one check for changes to the next.
     #[serde(with = "duration_text")]
     pub probe: Duration,
     /// When the daily verify starts.
     pub verify: Verify,
-    /// More of the shop than this is not sent by a verify without a question, in percent; 100 asks never.
+    /// A verify asks before it sends more of the shop than this, in percent; at 100 it never asks.
     pub verify_limit: u32,
 }
 
@@ -150,7 +151,7 @@ pub struct SyncConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RemoteConfig {
-    /// Where to listen for it; none turns it off.
+    /// The address to listen at; none turns it off.
     #[serde(with = "optional")]
     pub listen: Option<SocketAddr>,
 }
@@ -167,7 +168,7 @@ pub struct SecretsConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// The least severe records that are kept.
+    /// The least severe records that are logged.
     pub level: LogLevel,
 }
 
@@ -175,14 +176,14 @@ pub struct LogConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrayConfig {
-    /// Whether what needs a person is also told by a notification.
+    /// Whether a notification appears when something needs attention.
     pub notifications: bool,
 }
 
 impl Config {
-    /// What has to be set before the agent can work, as `catalog.table`; empty when it is configured.
+    /// The keys that must be set before the agent can work, such as `catalog.table`; empty when it is configured.
     ///
-    /// Secrets are not part of the configuration, and so not of the answer.
+    /// Secrets are not part of the configuration, so they are not included.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         let catalog = &self.catalog;
@@ -235,8 +236,8 @@ impl Default for DigibleConfig {
 }
 
 impl DigibleConfig {
-    /// How long a request may still land after it was given up: as set, else five deadlines of a request
-    /// and at least two minutes.
+    /// How long a request that was given up may still take effect: as configured, or else five times the timeout of a
+    /// request, and at least two minutes.
     #[must_use]
     pub fn late_window(&self) -> Duration {
         let default = self.timeout.saturating_mul(5).max(SHORTEST_LATE_WINDOW);

@@ -1,4 +1,4 @@
-//! Serde for values that an empty text leaves unset.
+//! Serde for values that an empty string leaves unset.
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,

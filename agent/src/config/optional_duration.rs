@@ -1,4 +1,4 @@
-//! Serde for durations that an empty text leaves unset.
+//! Serde for durations that an empty string leaves unset.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! Serde for whole numbers that an empty text leaves unset.
+//! Serde for whole numbers that an empty string leaves unset.
 
 use serde::{
     Deserialize, Deserializer, Serialize as _, Serializer,
     de::{Error as _, Unexpected},
 };
 
-/// A number, or a text as a variable of the environment has it.
+/// A number, or a string from an environment variable.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {

@@ -1,4 +1,4 @@
-//! Writing changed keys into the file, and nothing else.
+//! Writes changed keys into the file, and nothing else.
 
 use std::{
     fs, io,
@@ -17,40 +17,40 @@ use super::{
 /// Why the file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// The file cannot be read or is not valid, so that nothing can be added to it; or it would not
-    /// be valid with the new values.
+    /// The file cannot be read or is not valid, so it cannot be changed; or it would not be valid with the new
+    /// values.
     #[error("the configuration file cannot be changed")]
     Invalid(#[source] ConfigError),
-    /// The broken file could not be kept aside.
-    #[error("the broken configuration file `{path}` could not be kept aside")]
-    KeepAside {
+    /// The invalid file could not be set aside.
+    #[error("the invalid configuration file `{path}` could not be set aside")]
+    SetAside {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// The disk or the folder refused it.
+    /// The file cannot be written.
     #[error("cannot write `{path}`")]
     Write {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
 }
 
-/// Changes these keys in the file at `path` and keeps everything else in it as it was, comments
-/// included. A missing file is created.
+/// Changes these keys in the file at `path`, and keeps everything else in it, comments included. A missing file is
+/// created.
 ///
 /// # Errors
 ///
-/// When the file is not valid, before or after the change, or cannot be written. Then it is as it was.
+/// When the file is not valid, before or after the change, or cannot be written. Then it is unchanged.
 pub fn save(path: &Path, edits: &[Edit]) -> Result<(), SaveError> {
     let text = read(path).map_err(SaveError::Invalid)?;
     parse(path, &text).map_err(SaveError::Invalid)?;
-    // What `parse` takes is TOML.
+    // What `parse` accepts is valid TOML.
     let mut document: DocumentMut = text.parse().unwrap_or_default();
     apply(&mut document, edits);
     let text = document.to_string();
@@ -61,19 +61,19 @@ pub fn save(path: &Path, edits: &[Edit]) -> Result<(), SaveError> {
     })
 }
 
-/// Sets these keys. A key whose value is already so is not touched.
+/// Sets these keys. A key that already has the value is not touched.
 pub fn apply(document: &mut DocumentMut, edits: &[Edit]) {
     for Edit { path, value } in edits {
         set(document.as_table_mut(), path, value);
     }
 }
 
-/// Moves the file at `path` out of the way, to `<name>.broken-<UTC time>` beside it, and says where.
+/// Renames the file at `path` to `<name>.broken-<UTC time>` in the same folder, and returns the new path.
 ///
 /// # Errors
 ///
 /// When it cannot be renamed.
-pub(super) fn keep_aside(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(
         ".broken-{}",
@@ -96,7 +96,7 @@ fn set(table: &mut dyn TableLike, path: &str, value: &Value) {
     match table.get_mut(path).and_then(Item::as_value_mut) {
         Some(old) if is_same(old, &new) => {}
         Some(old) => {
-            // The spaces and the comment around it.
+            // Keeps the spaces and the comment around the value.
             *new.decor_mut() = old.decor().clone();
             *old = new;
         }
@@ -177,7 +177,7 @@ mod tests {
             assert!(matches!(save(&path, &edits), Err(SaveError::Invalid(_))));
             assert_eq!(fs::read_to_string(&path).unwrap(), broken);
 
-            let aside = keep_aside(&path).unwrap();
+            let aside = set_aside(&path).unwrap();
             let name = aside.file_name().unwrap().to_str().unwrap();
             assert!(name.starts_with("config.toml.broken-2"), "{name}");
             assert_eq!(fs::read_to_string(&aside).unwrap(), broken);

@@ -1,4 +1,4 @@
-//! The service `Agent`.
+//! The gRPC service `Agent`.
 
 use std::{process, sync::Arc};
 
@@ -16,9 +16,9 @@ use super::{
 };
 use crate::supervisor::Supervisor;
 
-/// How to say when a pause ends.
-const END_OF_PAUSE: &str = "Set `until` to a time to come or `duration` to more than zero, or neither to pause until resumed";
-/// The most lines of the past that a client may ask for.
+/// The remedy for an invalid pause.
+const END_OF_PAUSE: &str = "Set `until` to a time in the future, or `duration` to more than zero, or neither to pause until resumed";
+/// At most this many past lines are sent to a client.
 const MOST_LINES: u32 = 1_000;
 
 pub(super) struct Service {
@@ -69,7 +69,7 @@ impl v1::agent_server::Agent for Service {
         let snapshot = supervisor.status_store.watch();
         let ending = supervisor.ending.clone();
         Ok(Response::new(stream(ending, |sink| {
-            watch_board(supervisor, snapshot, sink)
+            send_status(supervisor, snapshot, sink)
         })))
     }
 
@@ -134,14 +134,14 @@ impl v1::agent_server::Agent for Service {
         &self,
         _request: Request<v1::ShutdownRequest>,
     ) -> Result<Response<v1::ShutdownResponse>, Status> {
-        tracing::info!("asked to end");
+        tracing::info!("a client asked the agent to stop");
         self.supervisor.ending.cancel();
         Ok(Response::new(v1::ShutdownResponse {}))
     }
 }
 
-/// The whole state first, then again after each change.
-async fn watch_board(
+/// Sends the whole status, and sends it again after each change.
+async fn send_status(
     supervisor: Arc<Supervisor>,
     mut status_store: watch::Receiver<Snapshot>,
     sink: Sink<v1::WatchStatusResponse>,
@@ -200,14 +200,15 @@ fn pause_of(request: v1::PauseRequest, now: Timestamp) -> Result<Pause, Status> 
     use v1::pause_request::End;
     let until = match request.end {
         None => return Ok(Pause::UntilResumed),
-        Some(End::Until(until)) => time::instant(until)
-            .ok_or_else(|| failure::invalid("The end of the pause is not a time", END_OF_PAUSE))?,
+        Some(End::Until(until)) => time::instant(until).ok_or_else(|| {
+            failure::invalid("The end of the pause is not a valid time", END_OF_PAUSE)
+        })?,
         Some(End::Duration(length)) => SignedDuration::try_from(time::duration(&length))
             .ok()
             .filter(|length| length.is_positive())
             .and_then(|length| now.checked_add(length).ok())
             .ok_or_else(|| {
-                failure::invalid("The duration of the pause is not one", END_OF_PAUSE)
+                failure::invalid("The duration of the pause is not valid", END_OF_PAUSE)
             })?,
     };
     if until <= now {

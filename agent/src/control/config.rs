@@ -1,4 +1,4 @@
-//! The service `Config`.
+//! The gRPC service `Config`.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::supervisor::{NewSecrets, Supervisor};
 
-/// The last step of an adoption.
+/// The last step of an adoption that was made.
 const UPLOAD_IS_DUE: &str = "An upload is due: run `shopmasterctl upload`";
-/// The last step of one that is only shown.
+/// The last step of an adoption that is only shown.
 const UPLOAD_WILL_BE_DUE: &str = "Afterwards an upload is due: run `shopmasterctl upload`";
 
 pub(super) struct Service {
@@ -177,10 +177,10 @@ impl v1::config_server::Config for Service {
             .capture()
             .await
             .map_err(|error| failure::catalog(&error))?;
-        // One that nobody reads is told all the same: it grows.
+        // A ChangeLog that no agent reads is reported as well, because it grows.
         let backlog = match status.is_there() {
             true => match (catalog.backlog().await, &status) {
-                // What it is read through may be what is missing, and the drift says so.
+                // What is missing may be needed to read it; the drift says what is missing.
                 (Err(CatalogError::NotInstalled), Drifted(_)) => Backlog::default(),
                 (backlog, _) => backlog.map_err(|error| failure::catalog(&error))?,
             },
@@ -231,22 +231,22 @@ impl v1::config_server::Config for Service {
     }
 }
 
-/// How to say what is to change.
+/// The remedy for a request that does not name what to change.
 const NAME_FIELDS: &str =
-    "Name the fields to change in `update_mask`, such as `digible.email`, or give secrets";
-/// What brings the text of this version.
-const UPDATE_CAPTURE: &str = "Run `shopmasterctl capture install` when it suits: it brings today's text and keeps what waits";
+    "Name the fields to change in `update_mask`, for example `digible.email`, or set secrets";
+/// The remedy for capture of an earlier version.
+const UPDATE_CAPTURE: &str = "Run `shopmasterctl capture install` when it suits you: it installs the current version and keeps waiting changes";
 
-/// The fields that a request is to change.
+/// The fields that a request changes.
 ///
 /// # Errors
 ///
-/// When it has new values and does not say which of them count, or has nothing new at all.
+/// When it has new values but does not name their fields, or changes nothing at all.
 fn named(request: &v1::ConfigureRequest) -> Result<Vec<String>, Status> {
     let mask = request.update_mask.as_ref();
     if mask.is_none() && request.settings.is_some() {
         return Err(failure::invalid(
-            "The request has settings and no `update_mask`",
+            "The request has settings but no `update_mask`",
             NAME_FIELDS,
         ));
     }
@@ -262,7 +262,7 @@ fn agreed(ignore_output: bool) -> InstallOptions {
     InstallOptions { ignore_output }
 }
 
-/// The database first, then capture, the journal, and Digible.
+/// Makes the checks: the database first, then capture, the journal, and Digible.
 async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
     let checks = match engine.inspect().await {
         Ok(checks) => checks,
@@ -284,9 +284,9 @@ async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
         return;
     }
     let login = login_check(&engine).await;
-    // Before the last message: whoever has read that sees the state that it speaks of.
+    // Before the last message, so that a client that has read it sees a status that agrees with it.
     engine.refresh().await;
-    // A client that has left needs no answer.
+    // A client that has disconnected needs no answer.
     let _ = send(&sink, &login).await;
 }
 
@@ -307,13 +307,13 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
         Ok(Installed | Outdated(_) | Drifted(_)) if engine.scans() => (
             Verdict::Warning,
             "CAPTURE_UNUSED",
-            "scan mode is on, and capture is still installed".to_owned(),
+            "scan mode is on, but capture is still installed".to_owned(),
             "Run `shopmasterctl capture remove`",
         ),
         Ok(NotInstalled) if engine.scans() => (
             Verdict::Ok,
             "",
-            "scan mode is on: the table is walked and compared, nothing is installed".to_owned(),
+            "scan mode is on: the table is scanned, and nothing is installed".to_owned(),
             "",
         ),
         Ok(Installed) => (Verdict::Ok, "", "changes are captured".to_owned(), ""),
@@ -332,7 +332,7 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
         Ok(ScanOnly(reason)) => (
             Verdict::Ok,
             "",
-            format!("the table is walked and compared: {reason}"),
+            format!("the table is scanned: {reason}"),
             "",
         ),
         Ok(Drifted(lines)) => (

@@ -1,8 +1,8 @@
-//! Calls that change something run to their end, whoever leaves.
+//! Calls that change something run to their end, even if the client disconnects.
 //!
-//! The transport drops a call when its client leaves. What is dropped in the middle of a change leaves half
-//! of it behind, so each call of that kind runs in a task of its own, and the transport only waits for its
-//! answer. This stands around all services, and the table of rpcs decides: no handler can forget it.
+//! The transport drops a call when its client disconnects. A change that is dropped in the middle is half done, so each
+//! call of that kind runs in a task of its own, and the transport only waits for its answer. This layer is around all
+//! services, and the table of rpcs decides, so no handler can forget it.
 
 use std::{
     convert::Infallible,
@@ -21,7 +21,7 @@ use super::{
     until::until,
 };
 
-/// Around all services.
+/// The layer around all services.
 #[derive(Debug, Clone)]
 pub(super) struct Detached {
     tasks: TaskTracker,
@@ -29,7 +29,7 @@ pub(super) struct Detached {
 }
 
 impl Detached {
-    /// Around the services of an agent that is `ending` at some time.
+    /// A layer that ends other services' answers when `ending` is canceled.
     pub(super) fn new(ending: CancellationToken) -> Self {
         Self {
             tasks: TaskTracker::new(),
@@ -37,7 +37,7 @@ impl Detached {
         }
     }
 
-    /// Waits until every change has come to its end. No call may come any more.
+    /// Waits until every change has ended. No new call may arrive during that.
     pub(super) async fn ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -55,7 +55,7 @@ impl<S> Layer<S> for Detached {
     }
 }
 
-/// The services behind it.
+/// The services inside the layer.
 #[derive(Debug, Clone)]
 pub(super) struct Detaching<S> {
     inner: S,
@@ -89,7 +89,7 @@ where
     }
 }
 
-/// Ends the answer with the agent.
+/// Ends the answer when the agent stops.
 async fn foreign(
     ending: CancellationToken,
     call: impl Future<Output = Result<Response<Body>, Infallible>>,
@@ -98,7 +98,7 @@ async fn foreign(
     Ok(answer.map(|body| until(ending, body)))
 }
 
-/// Runs `call` in a task of its own. A panic in it is the call's failure and nobody else's.
+/// Runs `call` in a task of its own. A panic in it fails this call only.
 fn detached(
     tasks: &TaskTracker,
     path: Arc<str>,
@@ -106,9 +106,9 @@ fn detached(
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static {
     let own = Arc::clone(&path);
     let task = tasks.spawn(async move {
-        tracing::debug!(call = %own, "a change begins");
+        tracing::debug!(call = %own, "a change started");
         let answer = call.await;
-        tracing::debug!(call = %own, "a change has ended");
+        tracing::debug!(call = %own, "a change ended");
         answer
     });
     let mut watch = Watch {
@@ -120,14 +120,12 @@ fn detached(
         watch.end();
         match ended {
             Ok(answer) => answer,
-            Err(_) => {
-                Ok(Status::internal("the call failed; the agent's log says more").into_http())
-            }
+            Err(_) => Ok(Status::internal("the call failed; see the agent's log").into_http()),
         }
     }
 }
 
-/// Tells the log that a client did not wait.
+/// Logs that a client did not wait for its answer.
 struct Watch {
     path: Arc<str>,
     answered: bool,
@@ -142,7 +140,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.answered {
-            tracing::info!(call = %self.path, "its client has left; the change runs to its end");
+            tracing::info!(call = %self.path, "the client disconnected; the change runs to its end");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Refused calls: a gRPC code, our own stable code, a message and the remedy.
+//! Failed calls: a gRPC code, a stable code of the contract, a message and a remedy.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     supervisor::{ConfigureError, Supervisor, unsupported},
 };
 
-/// A refused call.
+/// A failed call.
 pub(super) fn failure(code: Code, word: &str, message: String, remedy: &str) -> Status {
     Failure {
         code: word.to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn failure(code: Code, word: &str, message: String, remedy: &str) -> 
     .into_status(code)
 }
 
-/// What a later version brings.
+/// A call or setting that a later version will support.
 pub(super) fn unimplemented(what: &str) -> Status {
     failure(
         Code::Unimplemented,
@@ -35,7 +35,7 @@ pub(super) fn unimplemented(what: &str) -> Status {
     )
 }
 
-/// A request that makes no sense.
+/// A request that is not valid.
 pub(super) fn invalid(message: &str, remedy: &str) -> Status {
     failure(
         Code::InvalidArgument,
@@ -45,7 +45,7 @@ pub(super) fn invalid(message: &str, remedy: &str) -> Status {
     )
 }
 
-/// The engine, or why there is none to ask.
+/// The engine, or why there is none.
 pub(super) async fn engine(supervisor: &Supervisor) -> Result<Arc<Engine>, Status> {
     let engine = supervisor.engine().await;
     engine.ok_or_else(|| no_engine(supervisor))
@@ -121,7 +121,7 @@ pub(super) fn start(error: StartError) -> Status {
         StartError::Going(id) => failure(
             Code::FailedPrecondition,
             "UPLOAD_RUNNING",
-            format!("The upload `{id}` goes already and cannot begin anew"),
+            format!("Upload `{id}` is already running and cannot be restarted from the beginning"),
             &format!("Run `shopmasterctl runs cancel {id}`, then try again"),
         ),
         StartError::Stopping => stopping(),
@@ -132,8 +132,8 @@ fn stopping() -> Status {
     failure(
         Code::Unavailable,
         "STOPPING",
-        "The agent is ending".to_owned(),
-        "Start it again",
+        "The agent is stopping".to_owned(),
+        "Start the agent again",
     )
 }
 
@@ -167,15 +167,15 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
             Code::FailedPrecondition,
             "CONFIG_INVALID",
             with_causes(error),
-            "Nothing was changed; mend or remove the variable and restart the agent",
+            "Nothing was changed; fix or remove the variable and restart the agent",
         ),
         ConfigureError::Save(SaveError::Invalid(_)) => failure(
             Code::FailedPrecondition,
             "CONFIG_INVALID",
             with_causes(error),
-            "Nothing was changed; mend the file first",
+            "Nothing was changed; fix the file first",
         ),
-        ConfigureError::Save(SaveError::KeepAside { .. } | SaveError::Write { .. }) => failure(
+        ConfigureError::Save(SaveError::SetAside { .. } | SaveError::Write { .. }) => failure(
             Code::Internal,
             "CONFIG_NOT_WRITTEN",
             with_causes(error),
@@ -184,12 +184,12 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
     }
 }
 
-/// No run of this id.
+/// No run has this id.
 pub(super) fn no_run(id: &str) -> Status {
     failure(
         Code::NotFound,
         "RUN_NOT_FOUND",
-        format!("There is no run `{id}`"),
+        format!("Run `{id}` was not found"),
         "List the runs with `shopmasterctl runs`",
     )
 }

@@ -1,4 +1,4 @@
-//! The gRPC services, their listener, and the conversions between wire and engine, one file per noun.
+//! The control plane: the gRPC services, their listener, and the conversions between the contract and the engine.
 
 use std::{future::Future, sync::Arc};
 
@@ -28,26 +28,26 @@ use super::supervisor::Supervisor;
 use detached::Detached;
 use listener::{AnyAuthority, Incoming};
 
-/// The largest message that a client may send: the largest configuration is far below.
+/// The largest message that a client may send, in bytes: the largest configuration is much smaller.
 const LARGEST_REQUEST: usize = 1 << 20;
-/// Streams and calls under way at once on one connection.
+/// Streams and calls in progress at once on one connection.
 const MOST_STREAMS: u32 = 64;
 
-/// Why the services ended, or did not start.
+/// Why the services stopped, or did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Reflection needs descriptors that fit.
+    /// The descriptors for reflection are not valid.
     #[error("the service descriptors cannot be served")]
     Reflection(#[source] tonic_reflection::server::Error),
     /// The transport failed.
-    #[error("the control plane ended")]
+    #[error("the control plane failed")]
     Transport(#[source] transport::Error),
 }
 
-/// Serves all services to `incoming` until `end`, then lets calls that are under way finish, those too whose
-/// clients have left.
+/// Serves all services to `incoming` until `end`, then lets calls in progress finish, even if their clients have
+/// disconnected.
 ///
-/// Every stream ends by itself when the supervisor is ending.
+/// Every stream ends when the supervisor's `ending` is canceled.
 ///
 /// # Errors
 ///
@@ -69,7 +69,7 @@ pub async fn serve(
         .build_v1alpha()
         .map_err(ServeError::Reflection)?;
     let connections = incoming.map(|connection| connection.map(AnyAuthority::new));
-    // Health says that it is over before its streams end.
+    // Health reports `NOT_SERVING` before its streams end.
     let over = CancellationToken::new();
     let detached = Detached::new(over.clone());
     let server = Server::builder()
@@ -107,7 +107,7 @@ pub async fn serve(
     served.map_err(ServeError::Transport)
 }
 
-/// All services' descriptors. There are two versions of reflection, and many tools know one of them alone.
+/// All services' descriptors. There are two versions of reflection, and many tools know only one of them.
 fn reflection() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(shopmaster_proto::DESCRIPTORS)

@@ -1,4 +1,4 @@
-//! Where a list goes on: a token that only its own list takes.
+//! Page tokens: where a list continues. A token is valid only for its own list.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use shopmaster_product::ProductId;
@@ -6,19 +6,19 @@ use tonic::Status;
 
 use super::failure;
 
-/// A list that is given in pages.
+/// A list that is sent in pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum List {
-    /// Refused products, without those that somebody discarded.
+    /// Refused products, without dismissed ones.
     Parked,
-    /// All refused products.
+    /// All refused products, including dismissed ones.
     ParkedAndDiscarded,
     /// Products gone from the shop.
     Removed,
 }
 
 impl List {
-    /// Behind which product the page begins that a client asks for; none for the first one.
+    /// The product after which the requested page begins; none for the first page.
     ///
     /// # Errors
     ///
@@ -29,14 +29,14 @@ impl List {
         }
         let after = self.read(token).ok_or_else(|| {
             failure::invalid(
-                "The page token is not one of this list",
-                "Pass `next_page_token` of the answer before to the same call with the same options, or leave the token empty for the first page",
+                "The page token does not belong to this list",
+                "Pass `next_page_token` of the previous answer to the same call with the same options, or leave the token empty for the first page",
             )
         })?;
         Ok(Some(after))
     }
 
-    /// The token of the page behind `last`; empty when there is none.
+    /// The token of the page after `last`; empty when `last` is none.
     pub(super) fn next(self, last: Option<&ProductId>) -> String {
         let id = match last {
             None => return String::new(),

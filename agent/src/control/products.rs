@@ -1,4 +1,4 @@
-//! The service `Products`.
+//! The gRPC service `Products`.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use tonic::{Code, Request, Response, Status};
 use super::{convert::product, failure, page_token::List};
 use crate::supervisor::Supervisor;
 
-/// Products on a page when nobody says.
+/// Products on a page by default.
 const PAGE: u32 = 100;
-/// How to say which products are meant.
+/// The remedy for a request that does not name its products.
 const CHOOSE: &str = "Set either `product_ids` or `all`";
-/// The most products on a page.
+/// At most this many products are on a page.
 const MOST: u32 = 1_000;
 
 pub(super) struct Service {
@@ -141,7 +141,7 @@ fn size(asked: u32) -> u32 {
     }
 }
 
-/// Which products are meant; none for all. Ids come as text, and may mean a number.
+/// The products that a request names; none for all. Ids are text, and may stand for a number.
 fn chosen(ids: &[String], all: bool) -> Result<Option<Vec<ProductId>>, Status> {
     match (ids.is_empty(), all) {
         (true, true) => Ok(None),
@@ -150,13 +150,13 @@ fn chosen(ids: &[String], all: bool) -> Result<Option<Vec<ProductId>>, Status> {
         )),
         (true, false) => Err(failure::invalid("The request names no products", CHOOSE)),
         (false, true) => Err(failure::invalid(
-            "The request names products and says `all`",
+            "The request names products and sets `all`",
             CHOOSE,
         )),
     }
 }
 
-/// Whoever names products and hits none has misspelled them.
+/// If a request names products and none was found, the ids are probably misspelled.
 fn found(ids: &[String], count: u64) -> Result<(), Status> {
     if ids.is_empty() || count > 0 {
         return Ok(());
@@ -165,6 +165,6 @@ fn found(ids: &[String], count: u64) -> Result<(), Status> {
         Code::NotFound,
         "PRODUCT_NOT_FOUND",
         format!("None of these products is in the list: {}", ids.join(", ")),
-        "List them with `shopmasterctl parked` or `shopmasterctl removed`",
+        "List the products with `shopmasterctl parked` or `shopmasterctl removed`",
     ))
 }

@@ -1,13 +1,13 @@
-//! Every rpc of `shopmaster.v1` and its kind: the one table that decides how a call is served.
+//! Every rpc of `shopmaster.v1` and its kind: the table that decides how a call is served.
 
 /// What an rpc does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It changes nothing that lasts, and ends when its client leaves.
+    /// It changes nothing permanently, and ends when its client disconnects.
     Reads,
-    /// It changes something, and runs to its end whoever leaves.
+    /// It changes something, and runs to its end even if its client disconnects.
     Changes,
-    /// It sends messages until it is through or its client leaves.
+    /// It sends messages until it is done or its client disconnects.
     Streams,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct Rpc {
     pub(super) kind: Kind,
 }
 
-/// All of them.
+/// All rpcs of the contract.
 pub(super) const RPCS: [Rpc; 27] = [
     rpc("/shopmaster.v1.Agent/GetStatus", Kind::Reads),
     rpc("/shopmaster.v1.Agent/WatchStatus", Kind::Streams),
@@ -55,7 +55,7 @@ const fn rpc(path: &'static str, kind: Kind) -> Rpc {
     Rpc { path, kind }
 }
 
-/// The kind of what is called at `path`; none for what is not ours, such as health and reflection.
+/// The kind of the rpc at `path`; none for other services, such as health and reflection.
 pub(super) fn kind(path: &str) -> Option<Kind> {
     let found = RPCS.iter().find(|rpc| rpc.path == path);
     found.map(|rpc| rpc.kind)

@@ -1,4 +1,4 @@
-//! The service `Runs`.
+//! The gRPC service `Runs`.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::supervisor::Supervisor;
 
-/// How many runs are listed when nobody says.
+/// Runs in a list by default.
 const FEW: u32 = 20;
-/// The most runs that are listed.
+/// At most this many runs are listed.
 const MOST: u32 = 500;
 
 pub(super) struct Service {
@@ -29,12 +29,12 @@ impl Service {
         Self { supervisor }
     }
 
-    /// Starts a run in the engine that is there, or in the one that takes its place just now.
+    /// Starts a run in the engine, or in its successor if the engine is being replaced.
     async fn start(&self, kind: Kind, wish: Wish) -> Result<Started, Status> {
         loop {
             let engine = failure::engine(&self.supervisor).await?;
             match engine.runs().start(kind, Cause::Requested, wish) {
-                // Its successor is waited for, unless there is to be none.
+                // Wait for its successor, unless the agent is stopping.
                 Err(StartError::Stopping) if !self.supervisor.ending.is_cancelled() => {}
                 started => return started.map_err(failure::start),
             }
@@ -68,7 +68,7 @@ impl v1::runs_server::Runs for Service {
             v1::RunKind::Verify => Kind::Verify,
             v1::RunKind::Unspecified => {
                 return Err(failure::invalid(
-                    "The request names no kind of run",
+                    "The request does not say what kind of run to start",
                     "Set `kind` to a sync, an upload or a verify",
                 ));
             }
@@ -113,7 +113,7 @@ impl v1::runs_server::Runs for Service {
         Err(failure::failure(
             Code::FailedPrecondition,
             "RUN_ENDED",
-            format!("The run `{id}` has already ended"),
+            format!("Run `{id}` has already ended"),
             "",
         ))
     }
@@ -147,7 +147,7 @@ impl v1::runs_server::Runs for Service {
     }
 }
 
-/// As it is now, then each change, and the end last. A slow client gets the newest, never a queue.
+/// Sends the run, then each change, and its end last. A slow client gets the newest state, never a queue.
 async fn watch_progress(mut progress: watch::Receiver<Run>, sink: Sink<v1::WatchRunResponse>) {
     loop {
         let now = progress.borrow_and_update().clone();
@@ -162,6 +162,6 @@ async fn watch_progress(mut progress: watch::Receiver<Run>, sink: Sink<v1::Watch
 
 async fn send(ended: Run, sink: Sink<v1::WatchRunResponse>) {
     let run = Some(run::run(&ended));
-    // A client that has left needs no answer.
+    // A client that has disconnected needs no answer.
     let _ = sink.send(Ok(v1::WatchRunResponse { run })).await;
 }

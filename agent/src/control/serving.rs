@@ -1,4 +1,4 @@
-//! What `grpc.health.v1` says of each service.
+//! The health of each service, as `grpc.health.v1` reports it.
 
 use jiff::Timestamp;
 use shopmaster_engine::status_store::Snapshot;
@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-/// The agent as a whole.
+/// The name that stands for the agent as a whole.
 const WHOLE: &str = "";
-/// What can be served for as long as the agent lives.
+/// The services that are served as long as the agent runs.
 const ALWAYS: [&str; 4] = [
     WHOLE,
     agent_server::SERVICE_NAME,
@@ -19,7 +19,7 @@ const ALWAYS: [&str; 4] = [
     products_server::SERVICE_NAME,
 ];
 
-/// Says so of each service before the first call. Nothing is known of runs yet.
+/// Sets the health of each service before the first call. Whether products can be sent is not known yet.
 pub(super) async fn begin(reporter: &HealthReporter) {
     for service in ALWAYS {
         reporter
@@ -31,26 +31,26 @@ pub(super) async fn begin(reporter: &HealthReporter) {
         .await;
 }
 
-/// Follows the facts until the agent ends: runs are served while products can be sent. At the end nothing is
+/// Follows the facts until the agent stops: `Runs` is served while products can be sent. In the end no service is
 /// served.
 pub(super) async fn follow(
     reporter: HealthReporter,
     mut snapshots: watch::Receiver<Snapshot>,
     ending: CancellationToken,
 ) {
-    let mut said = false;
+    let mut reported = false;
     loop {
         let can_send =
             shopmaster_health::can_send(&snapshots.borrow_and_update().facts, Timestamp::now());
-        // While it is not known, as during a change of the configuration, what was said stays.
-        let can_send = can_send.unwrap_or(said);
-        if can_send != said {
+        // While it is not known, for example during a change of the configuration, the last report stays.
+        let can_send = can_send.unwrap_or(reported);
+        if can_send != reported {
             let status = match can_send {
                 true => ServingStatus::Serving,
                 false => ServingStatus::NotServing,
             };
             reporter.set_service_status(RUNS, status).await;
-            said = can_send;
+            reported = can_send;
         }
         tokio::select! {
             () = ending.cancelled() => break,

@@ -1,4 +1,4 @@
-//! Streams that end by themselves when the agent does: the transport waits for every one of them.
+//! Streams that end when the agent stops, because the transport waits for all of them.
 
 use std::pin::Pin;
 
@@ -7,16 +7,16 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// Messages made ahead of a slow client.
+/// Messages that are buffered for a slow client.
 const AHEAD: usize = 16;
 
-/// What a streaming call answers.
+/// The answer of a streaming call.
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The sending side of a stream.
 pub(super) type Sink<T> = mpsc::Sender<Result<T, Status>>;
 
-/// A stream of what `produce` sends, until it returns, the client leaves, or `ending`.
+/// A stream of what `produce` sends, until it returns, the client disconnects, or `ending` is canceled.
 pub(super) fn stream<T, F>(
     ending: CancellationToken,
     produce: impl FnOnce(Sink<T>) -> F + Send + 'static,

@@ -1,5 +1,5 @@
-//! Answers of services that are not ours, health and reflection, end with the agent: theirs would last for as
-//! long as their clients stay, and the transport waits for every one of them.
+//! Ends the answers of health and reflection when the agent stops: they would last as long as their clients are
+//! connected, and the transport waits for all of them.
 
 use std::{
     pin::Pin,
@@ -11,7 +11,7 @@ use http_body::Frame;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::{Status, body::Body};
 
-/// The same answer, which ends well once `ending` and nothing more of it is ready.
+/// The same answer, which ends with status OK once `ending` is canceled and no more of it is ready.
 pub(super) fn until(ending: CancellationToken, answer: Body) -> Body {
     Body::new(Until {
         answer,

@@ -1,11 +1,11 @@
-//! The time of a record.
+//! The time of a log record.
 
 use std::fmt;
 
 use jiff::Zoned;
 use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 
-/// Local time with its offset (RFC 3339), to the millisecond: what the shop's own clock shows.
+/// Local time with its offset (RFC 3339), to the millisecond: the time that the shop's clock shows.
 pub(super) struct LocalTime;
 
 impl FormatTime for LocalTime {

@@ -1,4 +1,5 @@
-//! Logging: to a capped file, to standard error, and to whoever tails it. It never makes the program wait.
+//! Logging: to files of limited size, to standard error, and to clients that follow the log. It never blocks the
+//! program.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -35,38 +36,38 @@ pub use tail::LogTail;
 /// The newest log file's name; older ones are `agent.log.1` and so on.
 pub const FILE_NAME: &str = "agent.log";
 
-/// The usual variable of Rust programs: it wins over the configured level.
+/// The usual variable of Rust programs, which overrides the configured level.
 const FILTER_VARIABLE: &str = "RUST_LOG";
 
-/// How long what was logged last may hold up the end: a pipe that nobody reads never takes it.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long the last records may delay the end of the process: a pipe without a reader never accepts them.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The running log.
 #[derive(Debug, Clone)]
 pub struct Logging {
     tail: LogTail,
     filter: reload::Handle<EnvFilter, Registry>,
-    /// The level was set by the environment.
+    /// Whether the environment has set the level.
     fixed: bool,
     file: Outlet,
 }
 
-/// Starts logging for the whole process: to `agent.log` in `folder`, and to standard error when that is
-/// a terminal or the agent is `headless`. Panics are logged too.
+/// Starts logging for the whole process: to `agent.log` in `folder`, and to standard error if that is a terminal or
+/// the agent is `headless`. Panics are logged, too.
 ///
-/// A file that cannot be written is no error: lines are then missing from it, and it says how many.
+/// A file that cannot be written is not an error: lines are then missing from it, and it says how many.
 ///
 /// # Errors
 ///
-/// When the process logs already.
+/// When the process already logs.
 pub fn start(folder: &Path, level: LogLevel, headless: bool) -> Result<Logging, TryInitError> {
     let wish = env::var(FILTER_VARIABLE).unwrap_or_default();
     let to_stderr = headless || io::stderr().is_terminal();
     let (subscriber, logging) = build(folder, level, &wish, to_stderr);
     subscriber.try_init()?;
-    // It is the first: a process logs once.
+    // It cannot be set already: a process starts logging once.
     let _ = RUNNING.set(logging.clone());
-    // Instead of the standard one, which writes to standard error and may wait there.
+    // Replaces the standard hook, which writes to standard error and may block there.
     panic::set_hook(Box::new(move |info| {
         let backtrace = Backtrace::capture();
         let info = match backtrace.status() {
@@ -81,40 +82,40 @@ pub fn start(folder: &Path, level: LogLevel, headless: bool) -> Result<Logging, 
     Ok(logging)
 }
 
-/// Logs to standard error alone: for what runs beside an agent, whose file is not ours to write.
+/// Logs to standard error only: for a program that runs besides the agent and must not write to the agent's file.
 pub fn to_stderr() {
     let wished = EnvFilter::try_from_env(FILTER_VARIABLE);
     let subscriber = Registry::default()
         .with(wished.unwrap_or_else(|_| filter(LogLevel::Info)))
         .with(lines(stderr));
-    // It fails only when the process logs already.
+    // It fails only if the process already logs.
     let _started = subscriber.try_init();
 }
 
-/// A log that no process writes to.
+/// A log that is not the process's own.
 #[cfg(test)]
 pub(crate) fn for_tests(folder: &Path, level: LogLevel) -> Logging {
     build(folder, level, "", false).1
 }
 
-/// Says something on standard error before the process ends, but does not wait there for long.
-pub fn last_words(text: &str) {
+/// Prints a message to standard error before the process ends. Waits only a short time for it.
+pub fn final_message(text: &str) {
     let text = format!("{text}\n");
     let (written, done) = mpsc::channel();
     let said = thread::Builder::new().spawn(move || {
         if let Some(queued) = STDERR.get() {
-            queued.flush(LAST_WORDS);
+            queued.flush(FLUSH_TIMEOUT);
         }
-        // It may be closed, and then nobody reads it.
+        // Standard error may be closed.
         let _ = io::stderr().write_all(text.as_bytes());
         let _ = written.send(());
     });
     if said.is_ok() {
-        let _ = done.recv_timeout(LAST_WORDS * 2);
+        let _ = done.recv_timeout(FLUSH_TIMEOUT * 2);
     }
 }
 
-/// Waits until everything that was logged is written, but not for long.
+/// Waits a short time until everything that was logged is written.
 pub fn flush() {
     if let Some(logging) = RUNNING.get() {
         logging.flush();
@@ -125,7 +126,7 @@ pub fn flush() {
 static RUNNING: OnceLock<Logging> = OnceLock::new();
 static STDERR: OnceLock<Outlet> = OnceLock::new();
 
-/// The one way to standard error.
+/// The only writer to standard error.
 fn stderr() -> Outlet {
     STDERR
         .get_or_init(|| Outlet::start("stderr", StandardError))
@@ -133,25 +134,25 @@ fn stderr() -> Outlet {
 }
 
 impl Logging {
-    /// The last lines, and those to come.
+    /// The last lines, and a feed of new ones.
     #[must_use]
     pub fn tail(&self) -> &LogTail {
         &self.tail
     }
 
     fn flush(&self) {
-        self.file.flush(LAST_WORDS);
+        self.file.flush(FLUSH_TIMEOUT);
         if let Some(stderr) = STDERR.get() {
-            stderr.flush(LAST_WORDS);
+            stderr.flush(FLUSH_TIMEOUT);
         }
     }
 
-    /// Takes another level into use, unless `RUST_LOG` has set one.
+    /// Changes the level, unless `RUST_LOG` has set one.
     pub fn set_level(&self, level: LogLevel) {
         if self.fixed {
             return;
         }
-        // It fails only when the subscriber is gone, and then nothing is logged.
+        // It fails only if the subscriber is gone; then nothing is logged any more.
         let _ = self.filter.reload(filter(level));
     }
 }
@@ -186,9 +187,9 @@ fn build(
     (subscriber, logging)
 }
 
-/// Our own records from `level` on. Of libraries no more than warnings: at finer levels some of them
-/// show headers and bodies, and with them secrets. Of tiberius' connection only errors: the encryption
-/// is our own, beneath it, so that at each connection it would warn of a login in clear that is none.
+/// shopMaster's own records from `level` on. Of libraries only warnings and errors: at finer levels some of them log
+/// headers and bodies, and with them secrets. Of tiberius' connection only errors: `tds-connect` encrypts below it, so
+/// it would wrongly warn at each connection that the login is not encrypted.
 fn filter(level: LogLevel) -> EnvFilter {
     let libraries = match level {
         LogLevel::Error => "error",
@@ -200,7 +201,7 @@ fn filter(level: LogLevel) -> EnvFilter {
     ))
 }
 
-/// One line for each record, without colours.
+/// One line for each record, without colors.
 fn lines<S, W, M>(writer: M) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -210,12 +211,12 @@ where
     fmt::layer()
         .with_ansi(false)
         .with_timer(LocalTime)
-        // It would tell standard error of every line that could not be written, and panic if it cannot.
+        // Otherwise it would report every line that could not be written to standard error, and panic if that fails.
         .log_internal_errors(false)
         .with_writer(writer)
 }
 
-/// The file and the tail. It never fails.
+/// Writes to the file and the tail. It never fails.
 #[derive(Clone)]
 struct Sink {
     file: Outlet,
@@ -223,7 +224,7 @@ struct Sink {
 }
 
 impl Write for Sink {
-    /// Called once for each record, with the whole of it.
+    /// Called once for each record, with the whole record.
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         self.tail.push(&String::from_utf8_lossy(record));
         self.file.push(record);

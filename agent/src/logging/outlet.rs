@@ -1,8 +1,8 @@
-//! A way out for log records that never makes the program wait.
+//! An outlet for log records that never blocks the program.
 //!
-//! Standard error may be a pipe that nobody reads, and a disk may hang: whoever logs only puts its record
-//! into a queue, and a thread of the outlet's own writes it. When the queue is full, records are dropped and
-//! counted, and the number is written as soon as records are taken again.
+//! Standard error may be a pipe without a reader, and a disk may hang. So a caller only puts its record into a queue,
+//! and the outlet's own thread writes it. When the queue is full, records are dropped and counted, and the number is
+//! written as soon as there is room again.
 
 use std::{
     collections::VecDeque,
@@ -14,12 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The most that waits in a queue, in bytes: some ten thousand records.
+/// Capacity of a queue in bytes: some ten thousand records.
 const FULL: usize = 2 * 1024 * 1024;
 
-/// Where records are written. Its thread alone calls it.
+/// Where records are written. Only the outlet's thread calls it.
 pub(super) trait Out: Send + 'static {
-    /// Writes a record, which ends with a line feed. `dropped` records before it never came here.
+    /// Writes a record, which ends with a line feed. `dropped` records before it were lost.
     fn write(&mut self, record: &[u8], dropped: u64);
 }
 
@@ -44,18 +44,18 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     records: VecDeque<Vec<u8>>,
-    /// The length of all of them.
+    /// The total length of the records.
     bytes: usize,
-    /// Records that found no room since the last one that did.
+    /// Records dropped since the last one that was queued.
     dropped: u64,
-    /// The thread is writing what it took out.
+    /// Whether the thread is writing records that it has taken.
     writes: bool,
-    /// There is no thread: nothing is queued.
+    /// Whether there is no thread: then nothing is queued.
     closed: bool,
 }
 
 impl Outlet {
-    /// Starts the thread. Without one, which only a system that gives out none refuses, records are lost.
+    /// Starts the thread. If the operating system refuses it, all records are lost.
     pub(super) fn start(name: &str, mut out: impl Out) -> Self {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
@@ -84,9 +84,9 @@ impl Outlet {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until everything that was queued is written, but not longer than `patience`.
-    pub(super) fn flush(&self, patience: Duration) {
-        let deadline = Instant::now() + patience;
+    /// Waits until everything that was queued is written, but at most `timeout`.
+    pub(super) fn flush(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
         let mut queue = self.shared.lock();
         while !queue.closed && (queue.writes || !queue.records.is_empty()) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -100,12 +100,12 @@ impl Outlet {
 }
 
 impl Shared {
-    /// Writes what comes, for as long as the process lives.
+    /// Writes records as long as the process lives.
     fn write_to(&self, out: &mut impl Out) {
         loop {
             let (records, mut dropped) = self.take();
             for record in records {
-                // What was dropped came after these, but a number in the middle of them helps nobody.
+                // The dropped records came after these, but a number in the middle of them would not help.
                 out.write(&record, mem::take(&mut dropped));
             }
             self.lock().writes = false;
@@ -113,7 +113,7 @@ impl Shared {
         }
     }
 
-    /// Waits for records, and takes all of them, and how many were dropped since.
+    /// Waits for records, and takes all of them and the number of dropped ones.
     fn take(&self) -> (VecDeque<Vec<u8>>, u64) {
         let mut queue = self.lock();
         while queue.records.is_empty() {
@@ -130,7 +130,7 @@ impl Shared {
     }
 }
 
-/// One record for `tracing`, which writes each of them whole.
+/// Accepts records from `tracing`, which writes each record as a whole.
 impl Write for Outlet {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         self.push(record);
@@ -148,7 +148,7 @@ pub(super) struct StandardError;
 impl Out for StandardError {
     fn write(&mut self, record: &[u8], dropped: u64) {
         let mut stderr = io::stderr();
-        // It may be closed, and then nobody reads it.
+        // Standard error may be closed.
         if dropped > 0 {
             let _ = stderr.write_all(missing(dropped).as_bytes());
         }
@@ -156,7 +156,7 @@ impl Out for StandardError {
     }
 }
 
-/// What stands in the place of records that are not there.
+/// The line that replaces missing records.
 pub(super) fn missing(count: u64) -> String {
     format!("{count} log records are missing here\n")
 }

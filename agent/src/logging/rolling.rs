@@ -1,4 +1,4 @@
-//! A log file that starts anew when it is full, and keeps a few old ones.
+//! A log file that is replaced by a new one when it is full; a few old files are kept.
 
 use std::{
     fs::{self, File},
@@ -11,22 +11,22 @@ use super::outlet::{Out, missing};
 
 /// The size of one file, in bytes.
 const FULL: u64 = 10 * 1024 * 1024;
-/// How many old files are kept beside the current one: 50 MB in all.
+/// How many old files are kept besides the current one: 50 MB in total.
 const OLD_FILES: u32 = 4;
 
-/// How often to look whether the file is still the one at its path: somebody may have deleted or moved it.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often to check whether the file is still the one at its path: it may have been deleted or moved.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The file. Writing never fails: lines that the disk refuses are counted, and the number is written
-/// when it takes lines again.
+/// The file. Writing never fails: lines that cannot be written are counted, and the number is written when writing
+/// works again.
 pub(super) struct RollingFile {
     path: PathBuf,
     full: u64,
-    /// Open, with its size; none at the start and after a failure.
+    /// The open file and its size; none at the start and after a failure.
     file: Option<(File, u64)>,
-    /// How often to look whether it is still in its place, and when that was last done.
-    look: Duration,
-    looked: Instant,
+    /// How often to check whether the file is still at its path, and when that was last checked.
+    check_interval: Duration,
+    checked: Instant,
     /// Records that could not be written since the last one that could.
     lost: u64,
 }
@@ -37,8 +37,8 @@ impl RollingFile {
             path,
             full: FULL,
             file: None,
-            look: LOOK,
-            looked: Instant::now(),
+            check_interval: CHECK_INTERVAL,
+            checked: Instant::now(),
             lost: 0,
         }
     }
@@ -57,7 +57,7 @@ impl RollingFile {
     fn try_write(&mut self, record: &[u8]) -> io::Result<()> {
         let (mut file, mut size) = self.ready_for(record.len())?;
         if self.lost > 0 {
-            // The last line that was tried may be there in part.
+            // Part of the last line may have been written.
             let notice = format!("\n{}", missing(self.lost));
             file.write_all(notice.as_bytes())?;
             size += notice.len() as u64;
@@ -69,8 +69,8 @@ impl RollingFile {
 
     /// The open file, with room for `length` more bytes.
     fn ready_for(&mut self, length: usize) -> io::Result<(File, u64)> {
-        if self.looked.elapsed() >= self.look {
-            self.looked = Instant::now();
+        if self.checked.elapsed() >= self.check_interval {
+            self.checked = Instant::now();
             self.file = self.file.take().filter(|(file, _)| is_at(file, &self.path));
         }
         let (file, size) = match self.file.take() {
@@ -80,10 +80,10 @@ impl RollingFile {
         if size == 0 || size + length as u64 <= self.full {
             return Ok((file, size));
         }
-        // Windows renames no open file.
+        // Windows does not rename an open file.
         drop(file);
         if self.roll().is_err() {
-            // The cap is a promise: rather this file's lines than the shop's disk.
+            // The limit is a promise: losing this file's lines is better than filling the shop's disk.
             File::create(&self.path)?;
         }
         self.open()
@@ -132,8 +132,8 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether the open file is the one at `path`. A deleted one keeps its name, closed to everybody, until it
-/// is closed here; it cannot be moved.
+/// Whether the open file is the one at `path`. A deleted file keeps its name until it is closed here, but cannot be
+/// opened any more; it cannot be moved.
 #[cfg(not(unix))]
 fn is_at(_file: &File, path: &Path) -> bool {
     fs::metadata(path).is_ok()
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_file_that_was_deleted_or_moved_is_begun_again() {
         let mut fixture = Fixture::new();
-        fixture.log.look = Duration::ZERO;
+        fixture.log.check_interval = Duration::ZERO;
         let path = fixture.log.path.clone();
         fixture.write(0..1);
         fs::remove_file(&path).unwrap();

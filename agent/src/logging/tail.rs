@@ -1,4 +1,4 @@
-//! The last log lines, and those to come.
+//! The last log lines, and a feed of new ones.
 
 use std::{
     collections::VecDeque,
@@ -10,9 +10,9 @@ use tokio::sync::broadcast;
 
 /// How many lines are remembered.
 const REMEMBERED: usize = 1_000;
-/// How many lines a slow reader may be behind before it misses some.
+/// How many lines a slow reader may fall behind before it misses some.
 const BACKLOG: usize = 1_024;
-/// The longest line, in bytes; what is behind it is in the file only.
+/// The longest line, in bytes; only the file has the rest of it.
 const LONGEST: usize = 8 * 1024;
 
 /// The last 1,000 lines and a feed of new ones. Cheap to clone; all clones are the same.
@@ -22,7 +22,7 @@ pub struct LogTail {
 }
 
 struct Shared {
-    /// Also the order of the feed: a line is sent while this is locked.
+    /// The last lines. A line is sent to the feed while this is locked, so both have the same order.
     recent: Mutex<VecDeque<Arc<str>>>,
     live: broadcast::Sender<Arc<str>>,
 }
@@ -36,7 +36,7 @@ impl LogTail {
 
     /// All remembered lines, oldest first, and the feed of exactly those that follow them.
     ///
-    /// A receiver that is more than 1,024 lines behind is told how many it missed.
+    /// A receiver that falls more than 1,024 lines behind learns how many it missed.
     #[must_use]
     pub fn subscribe(&self) -> (Vec<String>, broadcast::Receiver<Arc<str>>) {
         let lines = self.lines();
@@ -52,7 +52,7 @@ impl LogTail {
                 recent.pop_front();
             }
             recent.push_back(Arc::clone(&line));
-            // Nobody listens: that is no error.
+            // Not an error: it only means that no client follows the log.
             let _ = self.shared.live.send(line);
         }
     }

@@ -1,4 +1,4 @@
-//! Shows a notification on this user's desktop.
+//! Shows notifications on this user's desktop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,13 +6,13 @@ use super::Notice;
 
 const NAME: &str = "shopMaster";
 
-/// Shows it. Where there is no desktop, that is logged once.
+/// Shows a notification. If that is not possible, the reason is logged once.
 pub async fn show(notice: &Notice) {
-    static SAID: AtomicBool = AtomicBool::new(false);
+    static LOGGED: AtomicBool = AtomicBool::new(false);
     if let Err(reason) = send(notice).await
-        && !SAID.swap(true, Ordering::Relaxed)
+        && !LOGGED.swap(true, Ordering::Relaxed)
     {
-        tracing::info!(reason, "no notification can be shown here");
+        tracing::info!(reason, "notifications cannot be shown here");
     }
 }
 
@@ -32,7 +32,7 @@ async fn send(notice: &Notice) -> Result<(), String> {
         .appname(NAME)
         .summary(&notice.title)
         .body(&notice.body);
-    // It waits for the desktop.
+    // On a blocking thread, because it waits for the desktop.
     let shown = tokio::task::spawn_blocking(move || notification.show().map(drop)).await;
     match shown {
         Ok(Ok(())) => Ok(()),
@@ -41,8 +41,8 @@ async fn send(notice: &Notice) -> Result<(), String> {
     }
 }
 
-/// <https://specifications.freedesktop.org/notification-spec/latest/>. One call of a bus that the process
-/// speaks to anyhow; notify-rust 4.19 would bring a second D-Bus library.
+/// <https://specifications.freedesktop.org/notification-spec/latest/>. It takes one call on a bus that the process
+/// uses anyway; notify-rust 4.19 would bring a second D-Bus library.
 #[cfg(target_os = "linux")]
 mod freedesktop {
     use std::collections::HashMap;
@@ -53,7 +53,7 @@ mod freedesktop {
 
     const SERVICE: &str = "org.freedesktop.Notifications";
     const PATH: &str = "/org/freedesktop/Notifications";
-    /// As the server thinks fit.
+    /// The server decides.
     const TIMEOUT: i32 = -1;
     const NORMAL: u8 = 1;
     const CRITICAL: u8 = 2;
@@ -83,7 +83,7 @@ mod freedesktop {
             .map(drop)
     }
 
-    /// The body may hold markup, and a text of Digible's or of a database is none.
+    /// The body may contain markup, and text from Digible or a database must not be read as markup.
     fn escaped(text: &str) -> String {
         text.replace('&', "&amp;")
             .replace('<', "&lt;")
@@ -105,7 +105,7 @@ mod freedesktop {
 
         use super::*;
 
-        /// A bus of the test's own, on which nothing starts by itself.
+        /// The test's own bus, on which no service is started automatically.
         struct Bus {
             daemon: Child,
             address: String,

@@ -1,6 +1,6 @@
-//! Notifications: what needs a person, and its end, each told once.
+//! Notifications: when something needs attention, and when that is over, once each.
 //!
-//! Part of the tray's process and a client of the agent like it; it needs no icon and no panel.
+//! They are part of the tray's process and a client of the agent like the tray, but need neither an icon nor a panel.
 
 use std::path::PathBuf;
 
@@ -19,31 +19,31 @@ mod rules;
 pub use rules::Notice;
 use rules::{Memory, judge};
 
-/// Tells what needs a person until the connection to the agent ends; then it is to be called again with
-/// a new one. What was told already is kept in the file `memory`, so that a restart does not repeat it.
+/// Shows notifications until the connection to the agent ends; then the caller calls it again with a new connection.
+/// What was shown is recorded in the file `memory`, so that a restart does not repeat it.
 ///
 /// # Errors
 ///
-/// When the agent goes away, or refuses to be watched.
+/// When the connection is lost, or the agent refuses to send its status.
 pub async fn run(mut client: Client, memory: PathBuf) -> Result<(), Failure> {
     let info = client.agent.get_info(GetInfoRequest {}).await?.into_inner();
     let agent = info.started_at.as_ref().and_then(timestamp);
     let watched = client.agent.watch_status(WatchStatusRequest {}).await?;
     let statuses = stream::unfold(watched.into_inner(), |mut watched| async {
-        // Any failure is the end of the connection: whoever calls makes a new one.
+        // Any failure ends the connection: the caller makes a new one.
         let change = watched.message().await.ok().flatten()?;
         Some((change.status, watched))
     });
     let mut watch = Watch {
         statuses: Box::pin(statuses.filter_map(async |status| status)),
         agent,
-        told: memory::load(memory.clone()).await,
+        notified: memory::load(memory.clone()).await,
         last: None,
         due: None,
     };
     while let Some(notices) = watch.next().await {
-        // First: what is told twice is worse than what a crash leaves untold.
-        memory::save(memory.clone(), watch.told.clone()).await;
+        // Before showing them: a repeated notification is worse than one that a crash prevents.
+        memory::save(memory.clone(), watch.notified.clone()).await;
         if !notices.is_empty() && switched_on(&client).await {
             for notice in &notices {
                 desktop::show(notice).await;
@@ -53,47 +53,47 @@ pub async fn run(mut client: Client, memory: PathBuf) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The states of an agent, and what was told of them.
+/// The status of an agent, and which notifications were shown.
 struct Watch<S> {
     statuses: S,
-    /// When the agent that is watched started.
+    /// When the agent started.
     agent: Option<Timestamp>,
-    told: Memory,
+    notified: Memory,
     last: Option<Status>,
-    /// When to judge the last state again.
+    /// When to judge the last status again.
     due: Option<Timestamp>,
 }
 
 impl<S: Stream<Item = Status> + Unpin> Watch<S> {
-    /// Waits until what is told changes, and gives what is new of it; none when no state is to come.
+    /// Waits until notifications are due, and returns them; none when no more status will arrive.
     ///
-    /// Judges each state, and the last one again when time alone makes a notice due.
+    /// Judges each status, and the last one again when a notification becomes due by time alone.
     async fn next(&mut self) -> Option<Vec<Notice>> {
         loop {
             let status = tokio::select! {
                 next = self.statuses.next() => next?,
                 Some(last) = again(&mut self.last, self.due) => last,
             };
-            let verdict = judge(&self.told, &status, self.agent, Timestamp::now());
+            let verdict = judge(&self.notified, &status, self.agent, Timestamp::now());
             self.last = Some(status);
             self.due = verdict.due;
-            if verdict.memory != self.told {
-                self.told = verdict.memory;
+            if verdict.memory != self.notified {
+                self.notified = verdict.memory;
                 return Some(verdict.notices);
             }
         }
     }
 }
 
-/// The last state, once its time has come; never, when nothing is due.
+/// Returns the last status when it is due; never returns when nothing is due.
 async fn again(last: &mut Option<Status>, due: Option<Timestamp>) -> Option<Status> {
     let left = due?.duration_since(Timestamp::now());
-    // A time that has passed meanwhile is no time to wait.
+    // If the time has passed meanwhile, there is nothing to wait for.
     sleep(left.try_into().unwrap_or_default()).await;
     last.take()
 }
 
-/// An agent that cannot say it, or does not know the setting, shows them.
+/// Whether notifications are switched on; true if the agent does not answer or does not know the setting.
 async fn switched_on(client: &Client) -> bool {
     let mut config = client.config.clone();
     let answer = config.get_config(GetConfigRequest {}).await;
@@ -160,7 +160,7 @@ mod tests {
         let mut watch = Watch {
             statuses: stream::poll_fn(move |context| receiver.poll_recv(context)),
             agent: None,
-            told: Memory::default(),
+            notified: Memory::default(),
             last: None,
             due: None,
         };

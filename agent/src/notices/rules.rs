@@ -1,4 +1,5 @@
-//! What to tell, from what was told before and the state now. Nothing here knows a clock or a desktop.
+//! Decides which notifications are due, from those that were shown and the current status. It needs neither a clock nor
+//! a desktop.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,21 +9,21 @@ use shopmaster_proto::v1::{CatalogReach, Issue, SessionState, Status};
 
 use super::timestamp;
 
-/// How long a database may be away before a person is told: computers restart, cables are moved.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a database may be unavailable before a notification appears: computers restart, cables are moved.
+const DATABASE_GRACE: Duration = Duration::from_secs(600);
 
 /// One notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// What happened, in a few words.
     pub title: String,
-    /// More of it, and what to do.
+    /// Details, and what to do.
     pub body: String,
-    /// Whether something is wrong; otherwise it is an end.
+    /// Whether something is wrong; otherwise a problem has ended.
     pub wrong: bool,
 }
 
-/// What needs a person.
+/// The problems that need a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trouble {
@@ -34,45 +35,45 @@ pub enum Trouble {
     DatabaseAway,
 }
 
-/// An occurrence that was told.
+/// A problem for which a notification was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    /// Since when it was wrong, as the agent said.
+pub struct Notified {
+    /// When the problem began, according to the agent.
     pub since: Option<Timestamp>,
-    /// When that agent started: another one counts anew.
+    /// When that agent process started.
     pub agent: Option<Timestamp>,
 }
 
-/// What was told and has not ended.
+/// The problems that were notified and have not ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Memory(BTreeMap<Trouble, Told>);
+pub struct Memory(BTreeMap<Trouble, Notified>);
 
-/// What follows from a status.
+/// What to do after a status.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// To be shown now.
+    /// The notifications to show now.
     pub notices: Vec<Notice>,
-    /// What is told then.
+    /// What was notified once they are shown.
     pub memory: Memory,
-    /// When to judge the same status again; none when time alone changes nothing.
+    /// When to judge the same status again; none when nothing becomes due by time alone.
     pub due: Option<Timestamp>,
 }
 
-/// How a trouble stands.
+/// Whether a problem exists.
 enum Stands<'a> {
-    /// It is there.
+    /// It exists.
     Wrong(&'a Issue),
-    /// It is not there, and the agent has looked.
+    /// It does not exist: the agent has checked.
     Over,
-    /// Nobody has looked yet.
+    /// The agent has not checked yet.
     Unknown,
 }
 
-/// What to tell, after `memory` was told, when the agent that started at `agent` is in this state.
+/// Decides which notifications are due after those in `memory`, when the agent that started at `agent` has this status.
 ///
-/// An occurrence ends only when the agent has seen that it has: one that has just started knows
-/// nothing yet, and finds the same trouble again with another beginning.
+/// A problem ends only when the agent has checked that it has. An agent that has just started has not checked yet, and
+/// later finds the same problem with another beginning.
 pub fn judge(
     memory: &Memory,
     status: &Status,
@@ -89,25 +90,25 @@ pub fn judge(
         Trouble::ProductsRefused,
         Trouble::DatabaseAway,
     ] {
-        let told = &mut verdict.memory.0;
+        let notified = &mut verdict.memory.0;
         match trouble.stands(status) {
             Stands::Unknown => {}
             Stands::Over => {
-                if told.remove(&trouble).is_some() {
+                if notified.remove(&trouble).is_some() {
                     verdict.notices.push(trouble.end());
                 }
             }
             Stands::Wrong(issue) => {
                 let since = issue.since.as_ref().and_then(timestamp);
                 let from = since.unwrap_or(now);
-                let before = told.get(&trouble).copied();
+                let before = notified.get(&trouble).copied();
                 if before.is_some_and(|before| before.is_same(since, agent)) {
-                    // The same, found again by another agent: from now on its beginning counts.
-                    told.insert(trouble, Told { since, agent });
+                    // The same problem, found again by a new agent process: from now on its beginning counts.
+                    notified.insert(trouble, Notified { since, agent });
                 } else if let Some(due) = trouble.due(from).filter(|due| *due > now) {
                     verdict.due = Some(due);
                 } else {
-                    told.insert(trouble, Told { since, agent });
+                    notified.insert(trouble, Notified { since, agent });
                     verdict.notices.push(trouble.notice(issue));
                 }
             }
@@ -116,7 +117,7 @@ pub fn judge(
     verdict
 }
 
-impl Told {
+impl Notified {
     fn is_same(self, since: Option<Timestamp>, agent: Option<Timestamp>) -> bool {
         self.since == since || self.agent != agent
     }
@@ -139,7 +140,7 @@ impl Trouble {
                 .session
                 .as_ref()
                 .is_some_and(|session| session.state() == SessionState::Active),
-            // The journal was opened before the database was asked.
+            // The agent opens the journal before it asks the database.
             Self::ProductsRefused => {
                 matches!(
                     reach,
@@ -155,10 +156,10 @@ impl Trouble {
         }
     }
 
-    /// When it is to be told; none for at once.
+    /// When its notification is due; none for at once.
     fn due(self, since: Timestamp) -> Option<Timestamp> {
         match self {
-            Self::DatabaseAway => since.checked_add(PATIENCE).ok(),
+            Self::DatabaseAway => since.checked_add(DATABASE_GRACE).ok(),
             Self::SessionExpired | Self::ProductsRefused => None,
         }
     }
@@ -171,7 +172,7 @@ impl Trouble {
         };
         Notice {
             title: title.to_owned(),
-            // Remedies name commands in backticks, which no desktop shows as such.
+            // Remedies have commands in backticks, which desktops do not format.
             body: [&issue.text, &issue.remedy]
                 .into_iter()
                 .filter(|text| !text.is_empty())
@@ -196,8 +197,8 @@ impl Trouble {
     }
 }
 
-/// Whether an issue of this code says that the shop's database cannot be used. One that somebody has alone for
-/// a while needs nobody else.
+/// Whether an issue with this code means that the shop's database cannot be used. A database that another program needs
+/// exclusively for a while requires no action.
 fn is_about_database(code: &str) -> bool {
     if code == "DATABASE_RESERVED" {
         return false;
@@ -276,8 +277,8 @@ mod tests {
         }
     }
 
-    /// Titles of what is told along these steps: minute, the agent's start, status.
-    fn told(steps: &[(i64, i64, Status)]) -> Vec<String> {
+    /// Titles of the notifications during these steps: minute, the agent's start, status.
+    fn notified(steps: &[(i64, i64, Status)]) -> Vec<String> {
         let mut memory = Memory::default();
         let mut titles = Vec::new();
         for (minute, agent, status) in steps {
@@ -288,7 +289,7 @@ mod tests {
                     .into_iter()
                     .map(|notice| format!("{minute}: {}", notice.title)),
             );
-            // As after a restart of the tray: what was told comes back from its file.
+            // As after a restart of the tray: the memory is read from its file.
             let text = serde_json::to_string(&verdict.memory).unwrap();
             memory = serde_json::from_str(&text).unwrap();
         }
@@ -298,7 +299,7 @@ mod tests {
     #[test]
     fn a_quiet_agent_tells_nothing() {
         assert_eq!(
-            told(&[(0, 0, knows_nothing()), (1, 0, fine()), (2, 0, fine())]),
+            notified(&[(0, 0, knows_nothing()), (1, 0, fine()), (2, 0, fine())]),
             Vec::<String>::new()
         );
     }
@@ -307,7 +308,7 @@ mod tests {
     fn an_expired_session_is_told_once_and_so_is_its_end() {
         let expired = with("SESSION_EXPIRED", 1);
         assert_eq!(
-            told(&[
+            notified(&[
                 (0, 0, fine()),
                 (1, 0, expired.clone()),
                 (2, 0, expired),
@@ -331,12 +332,12 @@ mod tests {
         );
     }
 
-    /// Whoever has it alone knows, and nobody else can do anything.
+    /// The user who needs the database exclusively knows about it, and no other user can do anything.
     #[test]
     fn a_reserved_database_is_told_to_nobody() {
         let reserved = with("DATABASE_RESERVED", 0);
         assert_eq!(
-            told(&[(5, 0, reserved.clone()), (60, 0, reserved), (61, 0, fine())]),
+            notified(&[(5, 0, reserved.clone()), (60, 0, reserved), (61, 0, fine())]),
             Vec::<String>::new()
         );
     }
@@ -347,7 +348,7 @@ mod tests {
         let mut more = refused.clone();
         more.parked = 7;
         assert_eq!(
-            told(&[(1, 0, refused), (2, 0, more), (3, 0, fine())]),
+            notified(&[(1, 0, refused), (2, 0, more), (3, 0, fine())]),
             ["1: Digible refuses products", "3: Back to normal"]
         );
     }
@@ -356,7 +357,7 @@ mod tests {
     fn a_database_is_told_after_ten_minutes_in_a_row() {
         let away = with("DATABASE_UNREACHABLE", 0);
         assert_eq!(
-            told(&[
+            notified(&[
                 (0, 0, away.clone()),
                 (9, 0, away.clone()),
                 (10, 0, away.clone()),
@@ -382,7 +383,7 @@ mod tests {
         ] {
             let away = with(code, 0);
             assert_eq!(
-                told(&[(0, 0, away.clone()), (10, 0, away), (11, 0, fine())]),
+                notified(&[(0, 0, away.clone()), (10, 0, away), (11, 0, fine())]),
                 [
                     "10: The shop's database does not answer",
                     "11: Back to normal"
@@ -404,7 +405,7 @@ mod tests {
                 ]
             })
             .collect();
-        assert_eq!(told(&steps), Vec::<String>::new());
+        assert_eq!(notified(&steps), Vec::<String>::new());
     }
 
     #[test]
@@ -421,12 +422,12 @@ mod tests {
         // The tray alone: the agent still says the same beginning.
         let refused = with("PRODUCTS_REFUSED", 1);
         assert_eq!(
-            told(&[(1, 0, refused.clone()), (2, 0, refused.clone())]).len(),
+            notified(&[(1, 0, refused.clone()), (2, 0, refused.clone())]).len(),
             1
         );
         // The agent: it knows nothing first, and then finds the same with another beginning.
         assert_eq!(
-            told(&[
+            notified(&[
                 (1, 0, refused),
                 (5, 5, knows_nothing()),
                 (6, 5, with("PRODUCTS_REFUSED", 6)),
@@ -440,7 +441,7 @@ mod tests {
     #[test]
     fn what_ended_while_nobody_looked_and_came_back_is_told_again() {
         assert_eq!(
-            told(&[
+            notified(&[
                 (1, 0, with("SESSION_EXPIRED", 1)),
                 (9, 0, with("SESSION_EXPIRED", 8)),
             ]),
@@ -456,7 +457,7 @@ mod tests {
         let mut both = with("SESSION_EXPIRED", 1);
         both.issues.push(issue("PRODUCTS_REFUSED", 1));
         assert_eq!(
-            told(&[(1, 0, both), (2, 0, with("SESSION_EXPIRED", 1))]),
+            notified(&[(1, 0, both), (2, 0, with("SESSION_EXPIRED", 1))]),
             [
                 "1: Digible refuses the login",
                 "1: Digible refuses products",

@@ -1,4 +1,4 @@
-//! Which store a secret is in.
+//! The two stores of secrets, and which of them is used.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::config::StoreChoice;
 
-/// Where secrets are kept.
+/// The store that holds the secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In the operating system's credential store.
+pub(super) enum Location {
+    /// The operating system's credential store.
     Os,
-    /// In the file.
+    /// The file.
     File,
 }
 
@@ -26,19 +26,19 @@ pub(super) struct Backends {
     pub(super) instance: String,
     pub(super) file: FileStore,
     pub(super) open: Opener,
-    /// Once open, until it fails.
+    /// The open credential store; none before it was opened, and after a failure.
     pub(super) vault: Option<Box<dyn Vault>>,
-    /// Set once, for the life of the process: secrets do not wander between stores.
-    pub(super) place: Arc<OnceLock<Place>>,
+    /// Set once per process, so that secrets do not move between stores.
+    pub(super) location: Arc<OnceLock<Location>>,
 }
 
 impl Backends {
     pub(super) fn get(&mut self, name: SecretName) -> Result<Option<SecretString>, SecretError> {
-        let kept = match self.place()? {
-            Place::File => None,
-            Place::Os => self.ask(name, |vault, user| vault.get(user))?,
+        let kept = match self.location()? {
+            Location::File => None,
+            Location::Os => self.ask(name, |vault, user| vault.get(user))?,
         };
-        // It may have been kept when there was no credential store.
+        // It may have been stored in the file when there was no credential store.
         match kept {
             None if self.uses_file() => self.file.get(name.as_str()),
             kept => Ok(kept),
@@ -50,7 +50,7 @@ impl Backends {
         name: SecretName,
         secret: &SecretString,
     ) -> Result<(), SecretError> {
-        if self.place()? == Place::File {
+        if self.location()? == Location::File {
             return self.file.set(name.as_str(), secret);
         }
         self.ask(name, |vault, user| vault.set(user, secret))?;
@@ -58,7 +58,7 @@ impl Backends {
     }
 
     pub(super) fn remove(&mut self, name: SecretName) -> Result<(), SecretError> {
-        if self.place()? == Place::Os {
+        if self.location()? == Location::Os {
             self.ask(name, |vault, user| vault.remove(user))?;
         }
         self.remove_from_file(name)
@@ -67,36 +67,36 @@ impl Backends {
     /// Removes the secret from the store that is not `stays`.
     pub(super) fn remove_unless_in(
         &mut self,
-        stays: Place,
+        stays: Location,
         name: SecretName,
     ) -> Result<(), SecretError> {
         match stays {
-            Place::Os => self.file.remove(name.as_str()),
-            Place::File if self.place()? == Place::Os => {
+            Location::Os => self.file.remove(name.as_str()),
+            Location::File if self.location()? == Location::Os => {
                 self.ask(name, |vault, user| vault.remove(user))
             }
-            Place::File => Ok(()),
+            Location::File => Ok(()),
         }
     }
 
-    /// Where secrets are kept. Opens the credential store when it is not open.
-    pub(super) fn place(&mut self) -> Result<Place, SecretError> {
+    /// The store that is used. Opens the credential store if it is not open.
+    pub(super) fn location(&mut self) -> Result<Location, SecretError> {
         if self.choice == StoreChoice::File {
-            return Ok(*self.place.get_or_init(|| Place::File));
+            return Ok(*self.location.get_or_init(|| Location::File));
         }
-        if self.place.get() == Some(&Place::File) || self.vault.is_some() {
-            return Ok(*self.place.get_or_init(|| Place::Os));
+        if self.location.get() == Some(&Location::File) || self.vault.is_some() {
+            return Ok(*self.location.get_or_init(|| Location::Os));
         }
         match (self.open)() {
             Ok(vault) => {
                 self.vault = Some(vault);
-                Ok(*self.place.get_or_init(|| Place::Os))
+                Ok(*self.location.get_or_init(|| Location::Os))
             }
             Err(VaultError::NoStore(reason))
-                if self.choice == StoreChoice::Auto && self.place.get().is_none() =>
+                if self.choice == StoreChoice::Auto && self.location.get().is_none() =>
             {
-                tracing::info!(%reason, "no credential store in this session, secrets are kept in a file");
-                Ok(*self.place.get_or_init(|| Place::File))
+                tracing::info!(%reason, "this session has no credential store; secrets are kept in a file");
+                Ok(*self.location.get_or_init(|| Location::File))
             }
             Err(error) => Err(error.into()),
         }
@@ -113,7 +113,7 @@ impl Backends {
         };
         let answer = question(vault.as_ref(), &user);
         if matches!(answer, Err(VaultError::Failed(_))) {
-            // Its connection may be gone: opened anew for the next question.
+            // Its connection may be lost: it is opened again for the next call.
             self.vault = None;
         }
         Ok(answer?)

@@ -7,7 +7,7 @@ use shopmaster_base::atomic_file::write_atomically;
 
 use super::SecretError;
 
-/// One JSON object of texts, readable by this user alone.
+/// A file with one JSON object of strings, which only this user can read.
 pub(super) struct FileStore {
     path: PathBuf,
 }

@@ -1,8 +1,8 @@
 //! Secrets: in the operating system's credential store, or in a file where there is none.
 //!
-//! A credential store may ask its user something and wait for the answer without limit. One thread of
-//! its own therefore does all of the work, and a caller waits ten seconds: that thread, unlike the
-//! runtime's own blocking ones, does not keep the process from ending.
+//! A credential store may ask the user something and wait for the answer without limit. Therefore a thread of its own
+//! makes all calls, and a caller waits for at most ten seconds. Unlike the runtime's blocking threads, this thread does
+//! not keep the process from ending.
 
 use std::{
     io,
@@ -23,24 +23,24 @@ mod file;
 mod transfer;
 mod vault;
 
-use backends::{Backends, Place};
+use backends::{Backends, Location};
 use file::FileStore;
 pub use transfer::{SecretChange, change, move_all};
 use vault::{Opener, VaultError};
 
 /// How long a caller waits for the store.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The agent's secrets. Cheap to clone; all clones are the same store.
 #[derive(Debug, Clone)]
 pub struct SecretStore {
     jobs: mpsc::Sender<Job>,
     choice: StoreChoice,
-    /// Where they turned out to be kept; empty until a store was reached.
-    place: Arc<OnceLock<Place>>,
+    /// The store that is used; empty until a store was reached.
+    location: Arc<OnceLock<Location>>,
     overrides: Arc<[(SecretName, SecretString)]>,
     /// How long a caller waits.
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// What a secret is for.
@@ -57,13 +57,13 @@ pub enum SecretName {
 /// Why a secret cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The credential store is there and is locked. It is asked again at the next call.
+    /// The credential store exists but is locked. The next call asks it again.
     #[error("the credential store is locked")]
     Locked(#[source] keyring_core::Error),
-    /// The credential store does not answer. It is asked again at the next call.
+    /// The credential store does not answer. The next call asks it again.
     #[error("the credential store does not answer")]
     Timeout,
-    /// There is no credential store, and no file may stand in for it.
+    /// There is no credential store, and the configuration does not allow a file instead.
     #[error("this session has no credential store")]
     NoStore(#[source] keyring_core::Error),
     /// The credential store failed.
@@ -74,35 +74,35 @@ pub enum SecretError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// The secrets file is not what the agent wrote.
+    /// The secrets file is not valid.
     #[error("the secrets file `{path}` is damaged")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// The error of the JSON parser.
         #[source]
         source: serde_json::Error,
     },
-    /// The thread that asks the store has ended.
-    #[error("the credential store's thread has ended")]
+    /// The thread that calls the store has ended.
+    #[error("the thread for the credential store has ended")]
     Stopped,
 }
 
 type Job = Box<dyn FnOnce(&mut Backends) + Send>;
 
 impl SecretStore {
-    /// The secrets of `instance`, kept as `choice` says; `file` stands in where it may. Variables of
-    /// `environment` win over what is kept: `SHOPMASTER_DIGIBLE_PASSWORD`, `SHOPMASTER_SQL_PASSWORD`.
+    /// The secrets of `instance`, in the store that `choice` selects; `file` is used where `choice` allows it. These
+    /// variables of `environment` override what is stored: `SHOPMASTER_DIGIBLE_PASSWORD`, `SHOPMASTER_SQL_PASSWORD`.
     ///
     /// Nothing is opened before the first call.
     ///
     /// # Errors
     ///
-    /// When the operating system starts no thread.
+    /// When the operating system refuses a new thread.
     pub fn new(
         choice: StoreChoice,
         instance: &InstanceName,
@@ -127,14 +127,14 @@ impl SecretStore {
         overrides: Arc<[(SecretName, SecretString)]>,
         open: Opener,
     ) -> io::Result<Self> {
-        let place = Arc::new(OnceLock::new());
+        let location = Arc::new(OnceLock::new());
         let mut backends = Backends {
             choice,
             instance: instance.to_string(),
             file: FileStore::new(file),
             open,
             vault: None,
-            place: Arc::clone(&place),
+            location: Arc::clone(&location),
         };
         let (jobs, work) = mpsc::channel::<Job>();
         thread::Builder::new()
@@ -143,18 +143,18 @@ impl SecretStore {
         Ok(Self {
             jobs,
             choice,
-            place,
+            location,
             overrides,
-            patience: PATIENCE,
+            timeout: STORE_TIMEOUT,
         })
     }
 
-    /// `os` or `file`. Until a store was reached, what is tried first.
+    /// `os` or `file`. Until a store was reached, the store that will be tried first.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match (self.place.get(), self.choice) {
-            (Some(Place::File), _) | (None, StoreChoice::File) => "file",
-            (Some(Place::Os), _) | (None, _) => "os",
+        match (self.location.get(), self.choice) {
+            (Some(Location::File), _) | (None, StoreChoice::File) => "file",
+            (Some(Location::Os), _) | (None, _) => "os",
         }
     }
 
@@ -170,21 +170,21 @@ impl SecretStore {
         self.kept(name).await
     }
 
-    /// The secret without what the environment says.
+    /// The stored secret, without the environment.
     async fn kept(&self, name: SecretName) -> Result<Option<SecretString>, SecretError> {
         self.call(move |backends| backends.get(name)).await
     }
 
-    /// Keeps a secret.
+    /// Stores a secret.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get). After a [`SecretError::Timeout`] it may still be kept later.
+    /// As [`get`](Self::get). After a [`SecretError::Timeout`] it may still be stored later.
     pub async fn set(&self, name: SecretName, secret: SecretString) -> Result<(), SecretError> {
         self.call(move |backends| backends.set(name, &secret)).await
     }
 
-    /// Keeps a secret if `is_wanted` when its turn has come: others may have changed something until then.
+    /// Stores a secret if `is_wanted` returns true when its turn comes: something may have changed until then.
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl SecretStore {
         .await
     }
 
-    /// Forgets a secret; no error when it was never set.
+    /// Removes a secret. Not an error if it was never set.
     ///
     /// # Errors
     ///
@@ -211,9 +211,9 @@ impl SecretStore {
         self.call(move |backends| backends.remove(name)).await
     }
 
-    /// Removes everything from where `other` does not keep it.
+    /// Removes all secrets from the store that `other` does not use.
     async fn leave_to(&self, other: &Self) -> Result<(), SecretError> {
-        let stays = other.call(Backends::place).await?;
+        let stays = other.call(Backends::location).await?;
         self.call(move |backends| {
             let mut names = SecretName::ALL.into_iter();
             names.try_for_each(|name| backends.remove_unless_in(stays, name))
@@ -227,13 +227,13 @@ impl SecretStore {
     ) -> Result<T, SecretError> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |backends| {
-            // Nobody waits any more: a store that was stuck is not asked for all that piled up.
+            // The caller no longer waits: a store that was stuck is not asked for everything that was queued.
             if !reply.is_closed() {
                 let _ = reply.send(work(backends));
             }
         });
         self.jobs.send(job).map_err(|_| SecretError::Stopped)?;
-        match timeout(self.patience, answer).await {
+        match timeout(self.timeout, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(SecretError::Stopped),
             Err(_) => Err(SecretError::Timeout),
@@ -244,7 +244,7 @@ impl SecretStore {
 impl SecretName {
     const ALL: [Self; 3] = [Self::DigiblePassword, Self::DigibleToken, Self::SqlPassword];
 
-    /// The name that it is kept under.
+    /// The name under which it is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -269,14 +269,16 @@ impl SecretError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Locked(_) => {
-                "Unlock the credential store, which is asked again by itself, or keep the passwords in a file: set `store = \"file\"` below `[secrets]` in the configuration file, restart the agent and run `shopmasterctl configure`"
+                "Unlock the credential store (shopMaster retries automatically), or keep the passwords in a file: set `store = \"file\"` below `[secrets]` in the configuration file, restart the agent and run `shopmasterctl configure`"
             }
-            Self::Timeout => "Look for the credential store's prompt; it is asked again by itself",
+            Self::Timeout => {
+                "Answer the credential store's prompt; shopMaster retries automatically"
+            }
             Self::NoStore(_) => {
                 "Keep the passwords in a file: run `shopmasterctl configure` with `--secrets-store file`"
             }
             Self::Failed(_) => {
-                "Check the operating system's credential store; it is asked again by itself"
+                "Check the operating system's credential store; shopMaster retries automatically"
             }
             Self::File { .. } => {
                 "Check that the disk is not full and that this user may read and write the file"
@@ -528,7 +530,7 @@ mod tests {
         });
         store.jobs.send(stuck).unwrap();
         let hasty = SecretStore {
-            patience: Duration::ZERO,
+            timeout: Duration::ZERO,
             ..store.clone()
         };
         let error = hasty.set(NAME, "a".into()).await.unwrap_err();
@@ -538,7 +540,7 @@ mod tests {
         drop(end_silence);
         store.set(NAME, "b".into()).await.unwrap();
         assert_eq!(got(&store).await.as_deref(), Some("b"));
-        // What nobody waited for any more was not asked.
+        // The store was not asked for the calls that timed out in the queue.
         assert_eq!(fixture.vault.calls(), ["open", "set", "get"]);
     }
 

@@ -1,4 +1,4 @@
-//! Changing several secrets, and moving them to another store: all of it or nothing.
+//! Changes several secrets, or moves them to another store: all of them or none.
 
 use secrecy::SecretString;
 
@@ -7,9 +7,9 @@ use super::{SecretError, SecretName, SecretStore};
 /// A secret's new value.
 #[derive(Debug, Clone)]
 pub struct SecretChange {
-    /// Which one.
+    /// The secret to change.
     pub name: SecretName,
-    /// None to forget it.
+    /// The new value; none to remove it.
     pub secret: Option<SecretString>,
 }
 
@@ -17,7 +17,7 @@ pub struct SecretChange {
 ///
 /// # Errors
 ///
-/// When the store fails; then the old values are put back, as far as it takes them.
+/// When the store fails; then the old values are restored, as far as the store accepts them.
 pub async fn change(store: &SecretStore, changes: Vec<SecretChange>) -> Result<(), SecretError> {
     let names: Vec<_> = changes.iter().map(|change| change.name).collect();
     let before = kept(store, &names).await?;
@@ -28,18 +28,18 @@ pub async fn change(store: &SecretStore, changes: Vec<SecretChange>) -> Result<(
     done
 }
 
-/// Moves all secrets from one store to the other, with these changes, or none.
+/// Moves all secrets from one store to the other, with these changes; all or nothing.
 ///
 /// # Errors
 ///
-/// When either store fails; then the old values are put back, as far as the stores take them.
+/// When either store fails; then the old values are restored, as far as the stores accept them.
 pub async fn move_all(
     from: &SecretStore,
     to: &SecretStore,
     changes: Vec<SecretChange>,
 ) -> Result<(), SecretError> {
     let before = match kept(from, &SecretName::ALL).await {
-        // Nothing is there to move, and this is the way out.
+        // There is nothing to move, and the change of the store is the solution.
         Err(SecretError::NoStore(_)) => return change(to, changes).await,
         before => before?,
     };

@@ -5,30 +5,30 @@ use std::sync::Arc;
 use keyring_core::{CredentialStore, Entry, Error};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// What all entries carry.
+/// The service name of all entries.
 const SERVICE: &str = "shopmaster";
 
-/// An open credential store. Its calls may block for as long as a person takes to answer a prompt.
+/// An open credential store. A call may block until the user answers a prompt.
 pub(super) trait Vault: Send {
-    /// The secret of `user`; none when there is no such entry.
+    /// The secret of `user`; none when the store has no entry for it.
     fn get(&self, user: &str) -> Result<Option<SecretString>, VaultError>;
-    /// Keeps a secret.
+    /// Stores a secret.
     fn set(&self, user: &str, secret: &SecretString) -> Result<(), VaultError>;
-    /// Forgets a secret; no error when there is no such entry.
+    /// Removes a secret. Not an error if the store has no entry for it.
     fn remove(&self, user: &str) -> Result<(), VaultError>;
 }
 
-/// Opens a credential store. Also this may block.
+/// Opens a credential store. This may block, too.
 pub(super) type Opener = Box<dyn FnMut() -> Result<Box<dyn Vault>, VaultError> + Send>;
 
-/// What a credential store may answer.
+/// Why a credential store fails.
 #[derive(Debug)]
 pub(super) enum VaultError {
-    /// There is none.
+    /// There is no store.
     NoStore(Error),
-    /// It is there and gives nothing away now.
+    /// The store exists but is locked.
     Locked(Error),
-    /// Anything else.
+    /// Any other failure.
     Failed(Error),
 }
 
@@ -85,7 +85,7 @@ impl Vault for SystemVault {
         Ok(Some(text.into()))
     }
 
-    /// As bytes: Windows keeps texts as UTF-16, and a token of that size would not fit (2,560 bytes).
+    /// Stores bytes: Windows stores strings as UTF-16, and a token of that size would exceed its limit (2,560 bytes).
     fn set(&self, user: &str, secret: &SecretString) -> Result<(), VaultError> {
         let bytes = secret.expose_secret().as_bytes();
         Ok(self.entry(user)?.set_secret(bytes)?)
@@ -100,7 +100,7 @@ impl Vault for SystemVault {
 }
 
 impl From<Error> for VaultError {
-    /// For answers of an open store.
+    /// For errors of an open store.
     fn from(error: Error) -> Self {
         match error {
             Error::NoStorageAccess(_) => Self::Locked(error),

@@ -1,4 +1,4 @@
-//! Building the engine, and saying why there is none.
+//! Builds the engine, or reports why there is none.
 
 use std::{
     path::PathBuf,
@@ -26,8 +26,8 @@ use crate::{
     secrets::{SecretError, SecretName},
 };
 
-/// After which time an engine that could not be built is tried again.
-const RETRY: Duration = Duration::from_secs(30);
+/// How long to wait before the next attempt to build an engine.
+const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
@@ -39,12 +39,12 @@ enum BuildError {
     Journal(#[from] JournalError),
     #[error("the password of the Digible account is not set")]
     NoPassword,
-    #[error("the agent is ending")]
+    #[error("the agent is stopping")]
     Ending,
 }
 
 impl Supervisor {
-    /// Builds the engine, or says why there is none. For [`Vacancy`](super::vacancy::Vacancy) alone.
+    /// Builds the engine, or reports why there is none. Only [`Vacancy`](super::vacancy::Vacancy) calls this.
     pub(super) async fn build(self: &Arc<Self>) {
         let attempt = self.next_attempt();
         let config = self.config().0;
@@ -70,7 +70,7 @@ impl Supervisor {
         }
         match self.engine_of(&config).await {
             Ok((engine, has_token)) => {
-                // Before it starts, so that nobody sees signs of it and does not find it.
+                // Before it starts, so that no client sees its effects without finding the engine.
                 self.write(|current| current.engine = Some(Arc::clone(&engine)));
                 self.status_store.update(|facts| facts.starting = false);
                 engine.start();
@@ -82,7 +82,7 @@ impl Supervisor {
         }
     }
 
-    /// From here on an earlier attempt is not repeated.
+    /// Cancels the retry of an earlier attempt, and returns the token for this one.
     fn next_attempt(&self) -> CancellationToken {
         let attempt = self.ending.child_token();
         let mut current = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +90,7 @@ impl Supervisor {
         attempt
     }
 
-    /// The engine, and whether an earlier login left it a token.
+    /// The engine, and whether it has the token of an earlier login.
     async fn engine_of(&self, config: &Config) -> Result<(Arc<Engine>, bool), BuildError> {
         if self.ending.is_cancelled() {
             return Err(BuildError::Ending);
@@ -148,19 +148,19 @@ impl Supervisor {
         Ok((engine.await?, has_token))
     }
 
-    /// Tells people what became of the journal that was there.
+    /// Reports that the journal was replaced or damaged, if it was.
     async fn note_opened(&self, opened: &Opened) -> Result<(), JournalError> {
         let is_lost = opened.kept.as_ref().map(|kept| kept.is_lost);
         let other = self.state.use_journal(&opened.journal, is_lost).await?;
         if opened.catalog_changed {
             tracing::warn!(
-                "the product table or the digits of its prices are others: all products are to be compared"
+                "the product table or the decimal places of its prices have changed: all products must be compared"
             );
         }
         if let Some(copy) = &opened.damaged {
             let why = format!("{}; a copy is `{}`", copy.reason, copy.path.display());
             tracing::warn!(
-                "went on with what can be read of a damaged journal: {why}; run `shopmasterctl upload`"
+                "continuing with the readable part of a damaged journal: {why}; run `shopmasterctl upload`"
             );
             self.status_store
                 .update(|facts| facts.journal_damaged = Some(why));
@@ -174,7 +174,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Says why there is no engine, and tries again later where that may help.
+    /// Reports why there is no engine, and schedules another attempt where that may help.
     fn fail(self: &Arc<Self>, error: &BuildError, attempt: CancellationToken) {
         let (area, code, remedy, again) = match error {
             BuildError::Ending => return,
@@ -198,7 +198,7 @@ impl Supervisor {
             BuildError::Journal(error @ JournalError::Newer { .. }) => (
                 Area::Journal,
                 error.code(),
-                "Install that newer version again, or move the journal file away, restart the agent and run `shopmasterctl upload`",
+                "Install that version again; or move the journal file away, restart the agent and run `shopmasterctl upload`",
                 false,
             ),
             BuildError::Journal(error) => (Area::Journal, error.code(), error.remedy(), true),
@@ -216,10 +216,10 @@ impl Supervisor {
         let build_again = async move {
             tokio::select! {
                 () = attempt.cancelled() => return,
-                () = tokio::time::sleep(RETRY) => {}
+                () = tokio::time::sleep(RETRY_INTERVAL) => {}
             }
             let changing = Arc::clone(&supervisor.changing).lock_owned().await;
-            // Whoever was quicker has built one, or knows better why there is none.
+            // Another attempt may have been made since, and its result counts.
             if !attempt.is_cancelled() {
                 Vacancy::begin(&supervisor, changing).fill().await;
             }
@@ -229,7 +229,7 @@ impl Supervisor {
     }
 }
 
-/// Why there is another journal than before; none when there is not.
+/// Why the journal was replaced; none when it was not.
 fn replaced(opened: &Opened, other: Option<&str>) -> Option<String> {
     let aside = opened.kept.as_ref().map(|kept| {
         let (reason, path) = (&kept.reason, kept.path.display());
@@ -237,7 +237,7 @@ fn replaced(opened: &Opened, other: Option<&str>) -> Option<String> {
     });
     let taken_up = opened.taken_up.as_ref().map(|path| {
         let path = path.display();
-        format!("the one of this account, which was kept as `{path}`, is in use again")
+        format!("this account's earlier journal, which was kept as `{path}`, is in use again")
     });
     match (aside, taken_up) {
         (Some(aside), Some(taken_up)) => Some(format!("{aside}; {taken_up}")),
@@ -252,7 +252,7 @@ fn kind_word(kind: CatalogKind) -> &'static str {
     }
 }
 
-/// As JSON, so that no two accounts make the same text.
+/// The account as JSON, so that different accounts never give the same string.
 pub(super) fn account(config: &Config) -> String {
     let base_url = config.digible.base_url.trim_end_matches('/');
     serde_json::json!([base_url, config.digible.email]).to_string()

@@ -13,8 +13,8 @@ use crate::{
     secrets::{SecretError, SecretName, SecretStore},
 };
 
-/// The catalog. It connects to nothing yet: a database that cannot be reached, or a password that is not
-/// set, is an issue as soon as it is asked. `claimant` is this agent's own name among all that serve shops.
+/// The catalog. It does not connect yet: a database that cannot be reached, or a password that is not set, becomes an
+/// issue at the first query. `claimant` is this agent's unique name among all agents.
 pub(super) async fn of(
     config: &CatalogConfig,
     secrets: &SecretStore,

@@ -1,13 +1,13 @@
-//! By what an agent knows its own earlier connections to a database server.
+//! The name by which an agent recognizes its own earlier connections to a database server.
 
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-/// A name for the agent that keeps its files in `data`: the same after every restart, and another one for
-/// every other folder and computer.
+/// A name for the agent that keeps its files in `data`: the same after each restart, and different for every other
+/// folder and computer.
 ///
-/// The journal's id would not do: it goes with a copy of the folder.
+/// The journal's id is not suitable, because a copy of the folder has the same id.
 pub(super) fn claimant(data: &Path) -> String {
     named(&computer(), data)
 }
@@ -15,7 +15,7 @@ pub(super) fn claimant(data: &Path) -> String {
 fn named(computer: &str, data: &Path) -> String {
     let mut digest = Sha256::new();
     digest.update(computer.as_bytes());
-    // In neither of the two.
+    // A character that neither of the two contains.
     digest.update([0]);
     digest.update(data.as_os_str().as_encoded_bytes());
     let digest = digest.finalize();

@@ -1,4 +1,4 @@
-//! Changing the configuration, and taking the change into use.
+//! Changes the configuration, and applies the change.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,24 +15,24 @@ use crate::{
 /// Why the configuration was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigureError {
-    /// A key or a value.
+    /// A key or a value is refused.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// Not part of this version.
     #[error("{0} is not part of this version")]
     Unsupported(&'static str),
-    /// It starts the journal over, and nobody said that it may.
+    /// The change requires a new journal, and the caller has not allowed that.
     #[error(
-        "Another Digible account or address starts the journal over: what is known of the products there is kept aside, and an upload is due"
+        "Another Digible account or address requires a new journal: the current journal is set aside, and an upload is due"
     )]
     StartsOver,
-    /// The agent is ending.
-    #[error("the agent is ending")]
+    /// The agent is stopping.
+    #[error("the agent is stopping")]
     Ending,
-    /// A password could not be kept.
-    #[error("the password could not be kept")]
+    /// A password could not be stored.
+    #[error("the password could not be stored")]
     Secret(#[from] SecretError),
-    /// A variable is wrong, which no change of the file mends.
+    /// An environment variable is not valid, which a change of the file cannot fix.
     #[error("the environment is not valid")]
     Environment(#[source] ConfigError),
     /// The file could not be written.
@@ -41,14 +41,13 @@ pub enum ConfigureError {
 }
 
 impl Supervisor {
-    /// Changes keys and passwords, all or nothing, and takes them into use. Gives the keys whose
-    /// value changed.
+    /// Changes keys and passwords, all or nothing, and applies them. Returns the keys whose value changed.
     ///
     /// # Errors
     ///
-    /// When a key or value is refused, or something cannot be kept. A broken file is kept aside
-    /// only when the change itself is good. [`ConfigureError::StartsOver`] when the journal would be started
-    /// over and `may_start_over` does not allow it: then nothing is changed.
+    /// When a key or value is refused, or something cannot be stored. An invalid file is set aside only if the change
+    /// itself is valid. [`ConfigureError::StartsOver`] when a new journal would be required and `may_start_over` does
+    /// not allow it: then nothing is changed.
     pub async fn configure(
         self: &Arc<Self>,
         edits: Vec<Edit>,
@@ -69,7 +68,7 @@ impl Supervisor {
         let file = blocking({
             let path = self.paths.config.clone();
             move || match broken {
-                true => Before::begin_anew(&path, &edits),
+                true => Before::replace(&path, &edits),
                 false => Before::save(&path, &edits),
             }
         });
@@ -78,24 +77,24 @@ impl Supervisor {
             return Ok(changed);
         }
         let mut vacancy = Vacancy::begin(self, changing);
-        // First, because a login of the old engine may keep a token until then.
+        // First, because a login of the old engine may store a token until then.
         vacancy.emptied().await;
         let aside = file.aside().map(Path::to_owned);
-        // The environment may say something else than the file.
+        // The environment may override the file.
         let after = config::load(&self.paths.config, self.environment.clone());
         let after = after.map_or(config, |loaded| loaded.config);
         let kept = self.keep(&before, &after, new).await;
         match &kept {
             Ok(()) => {
                 if let Some(path) = &aside {
-                    tracing::warn!(path = %path.display(), "kept the broken configuration file aside");
+                    tracing::warn!(path = %path.display(), "set the invalid configuration file aside");
                 }
                 self.reload();
             }
             Err(_) => {
                 if let Err(error) = blocking(move || file.put_back()).await? {
                     let error = with_causes(&error);
-                    tracing::error!(error, "the configuration file could not be put back");
+                    tracing::error!(error, "the configuration file could not be restored");
                 }
             }
         }
@@ -112,9 +111,9 @@ impl Supervisor {
         Ok(changed)
     }
 
-    /// Whether a change leaves behind what the journal knows.
+    /// Whether a change requires a new journal.
     async fn starts_over(&self, before: &Config, edits: &[Edit]) -> Result<bool, ConfigureError> {
-        // What the environment says stays over the file.
+        // Values of the environment still override the file.
         let overridden = self.read(|current| current.overridden.clone());
         let free = |edit: &&Edit| !overridden.contains(&edit.path);
         let edits: Vec<_> = edits.iter().filter(free).cloned().collect();
@@ -127,7 +126,7 @@ impl Supervisor {
         blocking(move || journal::starts_over(&path, &account)).await
     }
 
-    /// Whether the file is still broken: somebody may have mended it since it was read.
+    /// Whether the file is still invalid: it may have been fixed since it was read.
     fn is_file_broken(&self) -> Result<bool, ConfigureError> {
         match config::load(&self.paths.config, self.environment.clone()) {
             Ok(_) => Ok(false),
@@ -136,7 +135,7 @@ impl Supervisor {
         }
     }
 
-    /// Reads the file again, so that the environment's values stay over it.
+    /// Reads the file and the environment again.
     fn reload(&self) {
         match config::load(&self.paths.config, self.environment.clone()) {
             Ok(loaded) => {
@@ -157,7 +156,7 @@ impl Supervisor {
     }
 }
 
-/// On a thread that may wait for the disk.
+/// Runs `work` on a thread that may block.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ConfigureError> {

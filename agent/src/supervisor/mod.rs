@@ -1,4 +1,4 @@
-//! Builds the engine from the configuration, and builds another one when that changes.
+//! The supervisor: it builds the engine from the configuration, and replaces it when the configuration changes.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -38,11 +38,11 @@ pub use secrets::{NewSecrets, SecretsSet};
 use vacancy::Vacancy;
 
 /// How long a call waits for an engine that is being built or replaced.
-const BUILDING: Duration = Duration::from_secs(5);
+const BUILD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Owns the engine, and everything that outlives a change of the configuration.
+/// Owns the engine and everything that outlives a change of the configuration.
 pub struct Supervisor {
-    /// Where the agent keeps its files.
+    /// The paths of the agent's files.
     pub paths: Paths,
     /// The agent's name.
     pub instance: InstanceName,
@@ -50,26 +50,25 @@ pub struct Supervisor {
     pub endpoint: Endpoint,
     /// When it started.
     pub started_at: Timestamp,
-    /// What everybody is shown.
+    /// The status that clients see.
     pub status_store: Arc<StatusStore>,
     /// The log.
     pub logging: Logging,
-    /// Cancelled when the agent is to end.
+    /// Canceled when the agent must stop.
     pub ending: CancellationToken,
-    /// Cancelled when a task of it panicked: the process has to end, with a failure code.
+    /// Canceled when one of its tasks panicked: the process must end with a failure code.
     pub crashed: CancellationToken,
     environment: Vec<(String, String)>,
     current: RwLock<Current>,
-    /// Whether building has come to its end, with an engine or without.
+    /// Whether building has ended, with an engine or without.
     built: watch::Sender<bool>,
-    /// One change at a time.
+    /// Allows one change of the configuration at a time.
     changing: Arc<Mutex<()>>,
     /// The pause, which outlives every engine and every journal.
     state: Arc<AgentState>,
-    /// Cancelled when an engine that could not be built is not to be tried again, because another attempt
-    /// was made since.
+    /// Cancels the planned retry of building an engine, because another attempt was made since.
     attempt: std::sync::Mutex<CancellationToken>,
-    /// Which login's token may be kept.
+    /// The logins whose token may be stored.
     logins: Logins,
 }
 
@@ -77,7 +76,7 @@ pub struct Supervisor {
 struct Current {
     config: Config,
     overridden: Vec<String>,
-    /// The file is not valid, so that the values are the defaults.
+    /// The file is not valid, so the values are the defaults.
     invalid: bool,
     secrets: Option<SecretStore>,
     engine: Option<Arc<Engine>>,
@@ -132,30 +131,30 @@ impl Supervisor {
         })
     }
 
-    /// Builds and starts the engine, if everything is there that it needs.
+    /// Builds and starts the engine, if everything that it needs is configured.
     pub async fn start(self: &Arc<Self>) {
         let changing = Arc::clone(&self.changing).lock_owned().await;
-        // A client's change may have been quicker, and there is one engine at a time.
+        // A client's change may have built one already, and there is only one engine at a time.
         if !*self.built.borrow() {
             Vacancy::begin(self, changing).fill().await;
         }
     }
 
-    /// Ends the engine: what is under way is recorded first.
+    /// Stops the engine, after what is in progress was recorded.
     pub async fn stop(self: &Arc<Self>) {
         self.ending.cancel();
         let changing = Arc::clone(&self.changing).lock_owned().await;
         Vacancy::begin(self, changing).leave().await;
     }
 
-    /// The engine; none when the agent is not configured, or cannot work with what it has. While it
-    /// is being built, waits for it, but not for long: a script may call right after the start.
+    /// The engine; none when the agent is not configured, or the engine cannot be built. While it is being built, waits
+    /// for it for a few seconds: a script may call right after the start.
     pub async fn engine(&self) -> Option<Arc<Engine>> {
         let mut built = self.built.subscribe();
         tokio::select! {
             () = self.ending.cancelled() => {}
-            // In vain after that time: then there is none, as far as a caller is concerned.
-            _ = tokio::time::timeout(BUILDING, built.wait_for(|built| *built)) => {}
+            // After a timeout the caller gets no engine.
+            _ = tokio::time::timeout(BUILD_TIMEOUT, built.wait_for(|built| *built)) => {}
         }
         self.current_engine()
     }
@@ -180,9 +179,9 @@ impl Supervisor {
 
 fn note_invalid(facts: &mut Facts, error: &ConfigError) {
     let remedy = match error {
-        ConfigError::Environment { .. } => "Mend or remove the variable and restart the agent",
+        ConfigError::Environment { .. } => "Fix or remove the variable and restart the agent",
         _ => {
-            "Mend the file and restart the agent, or run `shopmasterctl configure`, which keeps the file aside and begins anew"
+            "Fix the file and restart the agent, or run `shopmasterctl configure`, which sets the file aside and starts a new one"
         }
     };
     let trouble = Trouble::new(
@@ -193,7 +192,7 @@ fn note_invalid(facts: &mut Facts, error: &ConfigError) {
     facts.fails(Area::Config, trouble.lasting());
 }
 
-/// What of these settings is not part of this version.
+/// The setting that this version does not support; none when it supports all of them.
 pub(crate) fn unsupported(config: &Config) -> Option<&'static str> {
     if config.remote.listen.is_some() {
         return Some("the remote listener");

@@ -1,4 +1,4 @@
-//! Where a catalog keeps what is dealt with: in the journal, once that is open.
+//! Stores a catalog's position in the journal, once that is open.
 
 use std::sync::OnceLock;
 
@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use shopmaster_journal::Journal;
 use shopmaster_product::position::{Position, PositionError, Positions};
 
-/// Positions in a journal. Before it is open there is none, and none is kept.
+/// Positions in a journal. Before it is open, there is no position, and none is stored.
 #[derive(Debug, Default)]
 pub(super) struct InJournal(OnceLock<Journal>);
 
 impl InJournal {
-    /// From here on they are kept in this one.
+    /// Stores positions in this journal from now on.
     pub(super) fn open(&self, journal: Journal) {
-        // It is opened once for each catalog.
+        // A journal is opened once for each catalog.
         drop(self.0.set(journal));
     }
 }

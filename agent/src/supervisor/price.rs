@@ -1,4 +1,4 @@
-//! The price column that the configuration names, judged where it is chosen.
+//! Checks the price column when it is configured.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,16 +6,16 @@ use shopmaster_catalog::{CatalogError, Check, Verdict};
 
 use super::{Supervisor, catalog, claimant::claimant, positions::InJournal};
 
-/// How long the shop's database may take. Whoever configures is not kept waiting for one that is away.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the check may take, so that `configure` does not wait for a database that is unavailable.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Supervisor {
-    /// What a person should know of the price column; none when it is as it should be, and when the shop's
-    /// database does not tell within a moment: what is wrong with that is an issue of its own.
+    /// A warning about the price column; none when the column is fine, or when the shop's database does not answer in
+    /// time: that is an issue of its own.
     ///
-    /// It needs no engine, which there is none of before everything is configured.
+    /// It needs no engine, because there is none before everything is configured.
     pub async fn price_warning(&self) -> Option<Check> {
-        let judged = tokio::time::timeout(PATIENCE, self.judge_price()).await;
+        let judged = tokio::time::timeout(CHECK_TIMEOUT, self.judge_price()).await;
         judged
             .ok()
             .flatten()

@@ -1,4 +1,4 @@
-//! The agent's secrets: which store they are in, and changing them.
+//! The agent's secrets: the store that holds them, and how they change.
 
 use std::sync::{
     Arc,
@@ -14,33 +14,33 @@ use crate::{
     secrets::{self, SecretChange, SecretError, SecretName, SecretStore},
 };
 
-/// New passwords. An empty one is forgotten, none stays.
+/// New passwords. An empty one removes the stored one; none leaves it as it is.
 #[derive(Debug, Clone, Default)]
 pub struct NewSecrets {
-    /// Of the Digible account.
+    /// The password of the Digible account.
     pub digible_password: Option<SecretString>,
-    /// Of the SQL login.
+    /// The password of the SQL login.
     pub sql_password: Option<SecretString>,
 }
 
 /// Which secrets are set, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretsSet {
-    /// Of the Digible account.
+    /// The password of the Digible account.
     pub digible_password: bool,
-    /// Of the SQL login.
+    /// The password of the SQL login.
     pub sql_password: bool,
     /// `os` or `file`.
     pub store: &'static str,
 }
 
 impl Supervisor {
-    /// `os` or `file`.
+    /// The store that holds the secrets: `os` or `file`.
     pub fn secrets_store(&self) -> &'static str {
         self.read(|current| current.secrets.as_ref().map_or("file", SecretStore::name))
     }
 
-    /// Which secrets are set. A store that does not answer counts as empty here; it is an issue.
+    /// Which secrets are set. A store that does not answer counts as empty here, and is an issue.
     pub async fn secrets_set(&self) -> SecretsSet {
         let secrets = self.read(|current| current.secrets.clone());
         let is_set = async |name| match &secrets {
@@ -54,7 +54,7 @@ impl Supervisor {
         }
     }
 
-    /// Keeps new passwords, and moves the others when they are kept elsewhere from now on.
+    /// Stores new passwords, and moves the other secrets if another store is used from now on.
     pub(super) async fn keep(
         &self,
         before: &Config,
@@ -65,14 +65,14 @@ impl Supervisor {
         if new.is_empty() && !moves {
             return Ok(());
         }
-        // From here on no token of a login with the password before is kept, however late it comes.
+        // From now on no token of a login with the old password is stored, however late it arrives.
         self.logins.end();
         let old = self.secrets(before)?;
         if !moves {
             return secrets::change(&old, new.into_changes()).await;
         }
         let secrets = self.open_secrets(after)?;
-        // Nothing was used yet: what the credential store has under this name is another agent's.
+        // No store was used yet: what the credential store has under this name belongs to another agent.
         match before.missing().is_empty() || before.secrets.store == StoreChoice::File {
             true => secrets::move_all(&old, &secrets, new.into_changes()).await?,
             false => secrets::change(&secrets, new.into_changes()).await?,
@@ -106,8 +106,8 @@ impl NewSecrets {
         self.digible_password.is_none() && self.sql_password.is_none()
     }
 
-    /// With another password the old session ends, too. A token names its account by itself, so that
-    /// another account needs no change of it.
+    /// A new password also ends the old session. A token names its account, so a change of the account needs no
+    /// change here.
     fn into_changes(self) -> Vec<SecretChange> {
         let change = |name, secret: SecretString| SecretChange {
             name,
@@ -127,18 +127,18 @@ impl NewSecrets {
     }
 }
 
-/// The token in what was kept, if it is this account's: the file may name another address by now,
-/// and a token is shown to nobody but who issued it.
+/// The stored token, if it belongs to this account: the file may name another address by now, and a token must only be
+/// sent to the server that issued it.
 pub(super) fn token_of(account: &str, kept: &SecretString) -> Option<SecretString> {
     let token = kept.expose_secret().strip_prefix(account)?;
     token.strip_prefix('\n').map(SecretString::from)
 }
 
-/// Counts changes of the secrets, so that a token is kept only until the next one.
+/// Counts changes of the secrets, so that a token is stored only if none was made since its login.
 #[derive(Debug, Default)]
 pub(super) struct Logins(Arc<AtomicU64>);
 
-/// Whether the token of a login may still be kept.
+/// A login, whose token may be stored until the secrets change.
 #[derive(Debug, Clone)]
 pub(super) struct Login {
     changes: Arc<AtomicU64>,
@@ -146,7 +146,7 @@ pub(super) struct Login {
 }
 
 impl Logins {
-    /// Logins with the secrets as they are now.
+    /// A login with the secrets as they are now.
     pub(super) fn login(&self) -> Login {
         Login {
             before: self.0.load(Ordering::SeqCst),
@@ -154,7 +154,7 @@ impl Logins {
         }
     }
 
-    /// Ends them, because secrets change.
+    /// Ends all logins, because secrets change.
     fn end(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
@@ -166,7 +166,7 @@ impl Login {
     }
 }
 
-/// Called while a login is under way, which must not wait for the store.
+/// Stores a token. It is called during a login, which must not wait for the store.
 pub(super) fn keep_token(
     secrets: &SecretStore,
     account: &str,
@@ -178,7 +178,10 @@ pub(super) fn keep_token(
     tokio::spawn(async move {
         let kept = secrets.set_if(SecretName::DigibleToken, token, move || login.is_current());
         if let Err(error) = kept.await {
-            tracing::warn!(error = with_causes(&error), "the session could not be kept");
+            tracing::warn!(
+                error = with_causes(&error),
+                "the session's token could not be stored"
+            );
         }
     });
 }

@@ -8,21 +8,21 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::Supervisor;
 
-/// The only way to take the engine out: the time from then until there is another one, or an issue that says
-/// why there is none. If it is dropped before its end, by an error, a panic or because its caller was dropped,
-/// an engine is built from what is configured then.
+/// The only way to remove the engine: the time from then until there is another engine, or an issue that says why there
+/// is none. If it is dropped before its end, by an error, a panic or because its caller was dropped, an engine is
+/// built from the configuration at that time.
 pub(super) struct Vacancy {
     supervisor: Arc<Supervisor>,
-    /// The one before, until it has ended.
+    /// The previous engine, until it has stopped.
     old: Option<Arc<Engine>>,
-    /// Nobody else changes anything meanwhile; none once the vacancy is over.
+    /// Prevents other changes meanwhile; none once the vacancy is over.
     changing: Option<OwnedMutexGuard<()>>,
-    /// What the vacancy is for was left in the middle before.
+    /// This vacancy completes one that was dropped before its end.
     is_rescue: bool,
 }
 
 impl Vacancy {
-    /// Takes the engine out. From here on people see that there is none.
+    /// Removes the engine. From now on clients see that there is none.
     pub(super) fn begin(supervisor: &Arc<Supervisor>, changing: OwnedMutexGuard<()>) -> Self {
         supervisor.built.send_replace(false);
         let old = supervisor.write(|current| current.engine.take());
@@ -37,7 +37,7 @@ impl Vacancy {
         }
     }
 
-    /// Waits until the engine before has ended: what is under way is recorded first.
+    /// Waits until the previous engine has stopped, after it has recorded what is in progress.
     pub(super) async fn emptied(&mut self) {
         if let Some(old) = &self.old {
             old.stop().await;
@@ -45,16 +45,16 @@ impl Vacancy {
         self.old = None;
     }
 
-    /// Ends it with a new engine, or with what keeps it from being built.
+    /// Ends the vacancy with a new engine, or with the reason why it cannot be built.
     pub(super) async fn fill(mut self) {
         self.emptied().await;
-        // Boxed, because building one again later builds one.
+        // Boxed, because the call is recursive: a retry begins another vacancy.
         Box::pin(self.supervisor.build()).await;
         self.changing = None;
         self.supervisor.built.send_replace(true);
     }
 
-    /// Ends it without an engine, because the agent is ending.
+    /// Ends the vacancy without an engine, because the agent is stopping.
     pub(super) async fn leave(mut self) {
         self.emptied().await;
         self.changing = None;
@@ -77,7 +77,7 @@ impl Drop for Vacancy {
             self.give_up();
             return;
         };
-        tracing::error!("a change was left in the middle; building the engine again");
+        tracing::error!("a change of the configuration was interrupted; building the engine again");
         let rescue = Self {
             supervisor: Arc::clone(&self.supervisor),
             old: self.old.take(),
@@ -89,13 +89,13 @@ impl Drop for Vacancy {
 }
 
 impl Vacancy {
-    /// Building failed in a way that it should not.
+    /// Reports that building the engine failed unexpectedly.
     fn give_up(&self) {
         self.supervisor.status_store.update(|facts| {
             facts.starting = false;
             let trouble = Trouble::new(
                 "ENGINE_FAILED",
-                "The agent failed while it was starting its work".to_owned(),
+                "The agent failed while starting its work".to_owned(),
                 "Restart the agent; if it fails again, report it with the agent's log",
             );
             facts.fails(Area::Engine, trouble.lasting());

@@ -1,5 +1,5 @@
-//! The icon on Windows and macOS, which want it on the main thread: tao waits there for what happens, and
-//! tray-icon draws. It puts the icon back when Explorer starts anew, and takes it away when it is dropped.
+//! The icon on Windows and macOS, which require it on the main thread: tao waits there for events, and tray-icon
+//! draws. tray-icon restores the icon when Explorer restarts, and removes it when it is dropped.
 
 use std::{panic, thread, time::Duration};
 
@@ -20,36 +20,37 @@ use tray_icon::{
 
 use super::{
     Parts,
-    desk::{Event, Setup},
+    event::{Event, Setup},
     menu::{Id, Menu},
 };
 use bar::Bar;
 
 mod bar;
 
-/// From one drawing to the next: an upload changes the headline hundreds of times a second.
-const BREATH: Duration = Duration::from_millis(200);
+/// The shortest time from one drawing to the next: an upload changes the headline hundreds of times a second.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What wakes the main thread.
+/// A message to the main thread.
 #[derive(Debug)]
 enum Message {
-    /// Show this.
+    /// Show this menu.
     Show(Box<Menu>),
     /// The work is done.
     End,
 }
 
-/// Ends the loop when the work does, also when it panics.
+/// Ends the loop when the work ends, even if it panics.
 struct End(EventLoopProxy<Message>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        // Without a loop there is nothing to end.
+        // It fails if the loop has already ended.
         let _sent = self.0.send_event(Message::End);
     }
 }
 
-/// Runs `work` on a thread of its own, and the icon here; `work` is told when somebody has quitted the icon.
+/// Runs `work` on a thread of its own, and the icon on this one. The receiver that `work` gets fires when the user
+/// quits the icon.
 pub(super) fn host<T: Send>(
     runtime: &Runtime,
     setup: oneshot::Receiver<Setup>,
@@ -57,7 +58,7 @@ pub(super) fn host<T: Send>(
 ) -> T {
     let (quit, quitted) = oneshot::channel();
     if !has_desktop() {
-        tracing::info!("no desktop: going on without an icon");
+        tracing::info!("there is no desktop: continuing without an icon");
         let done = work(quitted);
         drop(quit);
         return done;
@@ -71,8 +72,8 @@ pub(super) fn host<T: Send>(
         listen_to_clicks(&parts.events);
         let backend = forward(parts.shown.clone(), proxy);
         parts.run(backend).await;
-        // Nobody may be waiting for it.
-        let _told = quit.send(());
+        // `work` may have dropped the receiver.
+        let _sent = quit.send(());
     });
     let done = thread::scope(|scope| {
         let worker = scope.spawn(move || {
@@ -89,7 +90,7 @@ pub(super) fn host<T: Send>(
     }
 }
 
-/// Without one, as over SSH, macOS ends a program that asks for an icon.
+/// Without a desktop, for example over SSH, macOS ends a program that asks for an icon.
 fn has_desktop() -> bool {
     cfg!(windows) || std::env::var_os("SSH_CONNECTION").is_none()
 }
@@ -118,18 +119,18 @@ fn run(mut event_loop: EventLoop<Message>) {
             }
             LoopEvent::UserEvent(Message::Show(menu)) => match &mut bar {
                 Some(bar) => bar.show(*menu),
-                // Only now: before the loop runs, an icon would not be seen.
+                // Not earlier: before the loop runs, an icon would not be shown.
                 None if !failed => match Bar::new(*menu) {
                     Ok(new) => bar = Some(new),
                     Err(error) => {
                         failed = true;
-                        tracing::warn!(%error, "no icon can be shown: going on without one");
+                        tracing::warn!(%error, "the icon cannot be shown: continuing without it");
                     }
                 },
                 None => {}
             },
             LoopEvent::UserEvent(Message::End) => {
-                // Else it would stay behind until the pointer passes.
+                // Otherwise it would stay in the panel until the pointer moves over it.
                 bar = None;
                 *flow = ControlFlow::Exit;
             }
@@ -138,21 +139,21 @@ fn run(mut event_loop: EventLoop<Message>) {
     });
 }
 
-/// Wakes the main thread for each menu, but not too often.
+/// Sends each new menu to the main thread, but not too often.
 async fn forward(mut menus: watch::Receiver<Menu>, proxy: EventLoopProxy<Message>) {
     loop {
         let menu = Box::new(menus.borrow_and_update().clone());
         if proxy.send_event(Message::Show(menu)).is_err() {
             return;
         }
-        sleep(BREATH).await;
+        sleep(REDRAW_INTERVAL).await;
         if menus.changed().await.is_err() {
             return;
         }
     }
 }
 
-/// Clicks go straight to the desk, without a way through the loop.
+/// Sends clicks directly to the controller, not through the loop.
 fn listen_to_clicks(events: &UnboundedSender<Event>) {
     let clicks = events.clone();
     MenuEvent::set_event_handler(Some(move |event: MenuEvent| {
@@ -169,10 +170,10 @@ fn listen_to_clicks(events: &UnboundedSender<Event>) {
     }));
 }
 
-/// An item's name is its place among all.
+/// An item's name is its position among all items.
 fn name_of(id: Id) -> MenuId {
-    let place = Id::ALL.iter().position(|other| *other == id);
-    MenuId::new(place.unwrap_or_default().to_string())
+    let position = Id::ALL.iter().position(|other| *other == id);
+    MenuId::new(position.unwrap_or_default().to_string())
 }
 
 fn id_of(name: &MenuId) -> Option<Id> {

@@ -1,8 +1,8 @@
-//! The pictures: drawn from vector shapes at the start, each in the sizes that panels ask for.
+//! The icon's pictures, drawn from vector shapes in the sizes that panels ask for.
 //!
-//! No two share a silhouette, so that nobody has to tell green from red: a disc with a tick, an arrow,
-//! two bars, an hourglass, a triangle, an octagon. A light rim around dark colours keeps them readable on
-//! light panels and on dark ones.
+//! Each has a silhouette of its own, so that users need not tell green from red: a disc with a tick, an arrow, two
+//! bars, an hourglass, a triangle, an octagon. A light rim around dark colors keeps them readable on light and on
+//! dark panels.
 
 use tiny_skia::{
     Color, FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, Transform,
@@ -12,9 +12,9 @@ use super::menu::Icon;
 
 /// Sizes in pixels: panels and taskbars from 100 % to 400 %.
 pub const SIZES: [u32; 7] = [16, 20, 22, 24, 32, 48, 64];
-/// All shapes lie in a square of this side.
+/// Side of the square that contains all shapes, in units of the shapes' coordinates.
 const SIDE: f32 = 32.0;
-/// How wide the rim is.
+/// Width of the rim, in the same units.
 const RIM: f32 = 3.0;
 
 const GREEN: [u8; 3] = [0x1b, 0x7f, 0x3b];
@@ -23,19 +23,19 @@ const GREY: [u8; 3] = [0x5f, 0x67, 0x70];
 const AMBER: [u8; 3] = [0xb3, 0x62, 0x00];
 const RED: [u8; 3] = [0xb4, 0x1f, 0x2a];
 
-/// One picture in one size.
+/// A picture in one size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     /// Width and height in pixels.
     pub size: u32,
-    /// Red, green, blue and alpha of each pixel, row by row; colours are not multiplied with alpha.
+    /// Red, green, blue and alpha of each pixel, row by row; colors are not multiplied by alpha.
     pub rgba: Vec<u8>,
 }
 
-/// A silhouette, its colour, and what is drawn on it.
+/// A silhouette, its color, and what is drawn on it.
 struct Shape {
     body: Path,
-    colour: [u8; 3],
+    color: [u8; 3],
     mark: Option<Mark>,
 }
 
@@ -45,7 +45,7 @@ struct Mark {
     width: f32,
 }
 
-/// The picture in this size; empty when there is no memory for it.
+/// The picture in this size; empty when memory for it cannot be allocated.
 #[must_use]
 pub fn draw(icon: Icon, size: u32) -> Picture {
     Picture {
@@ -67,10 +67,10 @@ fn pixels(icon: Icon, size: u32) -> Option<Vec<u8>> {
         line_join: LineJoin::Round,
         ..Stroke::default()
     };
-    let body = paint(shape.colour);
+    let body = paint(shape.color);
     pixmap.stroke_path(&shape.body, &white, &round(2.0 * RIM), transform, None);
     pixmap.fill_path(&shape.body, &body, FillRule::Winding, transform, None);
-    // Corners as round as the rim's.
+    // The rim's corners are round.
     pixmap.stroke_path(&shape.body, &body, &round(RIM), transform, None);
     if let Some(mark) = shape.mark {
         pixmap.stroke_path(&mark.path, &white, &round(mark.width), transform, None);
@@ -89,7 +89,7 @@ fn paint([red, green, blue]: [u8; 3]) -> Paint<'static> {
 }
 
 fn shape(icon: Icon) -> Option<Shape> {
-    let (body, colour, mark) = match icon {
+    let (body, color, mark) = match icon {
         Icon::UpToDate => (
             PathBuilder::from_circle(16.0, 16.0, 12.0)?,
             GREEN,
@@ -144,7 +144,7 @@ fn shape(icon: Icon) -> Option<Shape> {
     };
     Some(Shape {
         body,
-        colour,
+        color,
         mark: mark.map(|(path, width)| Mark { path, width }),
     })
 }
@@ -215,7 +215,7 @@ mod tests {
         pixels.map(|pixel| pixel[3] > 127).collect()
     }
 
-    /// Where it is dark, as somebody sees it who sees no colours.
+    /// Where the picture is dark: what a user sees who cannot distinguish colors.
     fn dark(picture: &Picture) -> Vec<bool> {
         let pixels = picture.rgba.chunks_exact(4);
         pixels

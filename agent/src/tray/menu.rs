@@ -1,69 +1,69 @@
-//! What the tray shows, as one value that is made from the agent's status and compared as a whole.
+//! What the tray shows: one value that is made from the agent's status and compared as a whole.
 
 use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_proto::{
     InstanceName,
     v1::{Run, RunKind, RunOutcome, State, Status},
 };
-use shopmaster_view::{grouped, products};
+use shopmaster_view::{day_and_clock, grouped, noun, products};
 
 #[cfg(test)]
 mod tests;
 
-use super::words::{clipped, instant, plain, when};
+use super::format::{clipped, instant, plain};
 
-/// The longest line of the menu, in characters: wider ones cover the till's own window.
+/// The longest line of the menu, in characters: longer lines would cover the till's window.
 const LONGEST_LINE: usize = 72;
-/// The longest tooltip, in characters. Windows takes 127 UTF-16 units.
+/// The longest tooltip, in characters. Windows allows 127 UTF-16 units.
 const LONGEST_TOOLTIP: usize = 100;
 
-/// Everything that the tray shows. Two equal ones look the same.
+/// Everything that the tray shows. Two equal values look the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Menu {
-    /// Which picture.
+    /// The picture.
     pub icon: Icon,
-    /// The line beside the pointer.
+    /// The tooltip.
     pub tooltip: String,
-    /// From top to bottom; an item that is not there is not shown. In the order of [`Id::ALL`].
+    /// The items that are shown, from top to bottom, in the order of [`Id::ALL`].
     pub items: Vec<Item>,
 }
 
-/// Which picture. Each has a shape of its own.
+/// The picture of the icon. Each has a shape of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Icon {
-    /// Shop and cloud are equal.
+    /// All products are up to date.
     UpToDate,
     /// A run is sending.
     Sending,
-    /// Somebody paused it.
+    /// Sending is paused.
     Paused,
-    /// Changes wait, or it is not known yet how things are.
+    /// Changes are waiting, or the state is not known yet.
     Waiting,
-    /// A person should look, or set it up.
+    /// Something needs the user's attention, or the agent is not configured.
     Attention,
-    /// It does not work.
+    /// Syncing does not work, or the agent is not running.
     Broken,
 }
 
 /// One line of the menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// What it is.
+    /// Which item it is.
     pub id: Id,
-    /// What it says; empty for a separator.
+    /// Its text; empty for a separator.
     pub label: String,
     /// Whether it can be clicked.
     pub enabled: bool,
-    /// Whether it is checked; none for items that cannot be.
+    /// Whether it is checked; none for items that cannot be checked.
     pub checked: Option<bool>,
 }
 
-/// What a line of the menu is.
+/// The items that the menu can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Id {
-    /// How it is.
+    /// The headline.
     Headline,
-    /// What to do about it, or what did not work.
+    /// The remedy of the worst issue, the open question, or why the last action failed.
     Notice,
     /// The last sync.
     LastSync,
@@ -75,7 +75,7 @@ pub enum Id {
     PauseShortly,
     /// Pause until tomorrow.
     PauseToday,
-    /// Pause until somebody resumes.
+    /// Pause until the user resumes.
     Pause,
     /// Resume.
     Resume,
@@ -93,9 +93,9 @@ pub enum Id {
     Rest,
     /// Open the log.
     Log,
-    /// Start at login, or not.
+    /// Start at login: a check mark.
     StartAtLogin,
-    /// Say what this is.
+    /// Open a text file about this program.
     About,
     /// Quit.
     Quit,
@@ -106,39 +106,39 @@ pub enum Id {
 pub struct View<'a> {
     /// The agent's name.
     pub instance: &'a InstanceName,
-    /// Whether the icon is the agent's own, or one beside it.
-    pub place: Place,
-    /// What the agent says.
+    /// The process that shows the icon.
+    pub host: IconHost,
+    /// The connection to the agent.
     pub link: Link<'a>,
-    /// Whether it starts at login; none when that cannot be told.
+    /// Whether the agent starts at login; none when that is not known.
     pub starts_at_login: Option<bool>,
-    /// Whether the question is open whether to upload.
+    /// Whether the question about an upload is open.
     pub asking: bool,
-    /// What the last click could not do.
+    /// Why the last action failed.
     pub notice: Option<&'a str>,
 }
 
-/// Where the icon lives.
+/// The process that shows the icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In the agent's own process: the two end together.
-    Inside,
-    /// In a process of its own, beside an agent that runs as a service.
-    Beside,
+pub enum IconHost {
+    /// The agent itself: icon and agent end together.
+    Agent,
+    /// A process of its own, next to an agent that runs as a service.
+    OwnProcess,
 }
 
-/// What the agent says.
+/// The connection to the agent.
 #[derive(Debug, Clone, Copy)]
 pub enum Link<'a> {
-    /// Nothing yet.
+    /// Not connected yet.
     Starting,
-    /// This.
+    /// Connected, with the last status.
     Up(&'a Status),
-    /// Nothing any more.
+    /// Not running, or no longer connected.
     Gone,
 }
 
-/// What the tray shows for this view at this moment.
+/// What the tray shows for this view at the time `now`; times are shown in `zone`.
 #[must_use]
 pub fn menu(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> Menu {
     let headline = headline(view, now, zone);
@@ -156,10 +156,10 @@ pub fn menu(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> Menu {
             )
         },
         action(Id::About, "About shopMaster", true),
-        action(Id::Quit, quit(view.place), true),
+        action(Id::Quit, quit(view.host), true),
     ];
     let question = question(view);
-    let second = said(view).or(question.clone()).or_else(|| remedy(view));
+    let second = failure(view).or(question.clone()).or_else(|| remedy(view));
     if let Some(second) = second {
         items.push(line(Id::Notice, &second));
     }
@@ -182,7 +182,7 @@ pub fn menu(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> Menu {
     }
 }
 
-/// What can be done with an agent that answers.
+/// The items for an agent that is connected.
 fn work<'a>(view: &View<'_>, status: &'a Status) -> impl Iterator<Item = Item> + use<'a> {
     let configured = status.state() != State::Unconfigured;
     let free = is_free(status);
@@ -206,8 +206,7 @@ fn work<'a>(view: &View<'_>, status: &'a Status) -> impl Iterator<Item = Item> +
         items.push(action(Id::Upload, "Upload all products…", free));
     }
     if status.parked > 0 {
-        let ending = if status.parked == 1 { "" } else { "s" };
-        let refused = format!("{} refused product{ending}…", grouped(status.parked));
+        let refused = format!("{}…", noun(status.parked, "refused product"));
         items.push(action(Id::Refused, &refused, true));
     }
     items.into_iter()
@@ -220,29 +219,28 @@ fn headline(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> String {
         Link::Up(status) => status,
     };
     match status.state() {
-        // A status that is hours old shall still be true.
+        // The menu stays for hours without a new status, and must stay true.
         State::Paused => match status.paused_until.and_then(instant) {
-            Some(until) => format!("Paused until {}", when(until, now, zone)),
+            Some(until) => format!("Paused until {}", day_and_clock(until, now, zone)),
             None => "Paused".to_owned(),
         },
         State::Pending if status.pending > 0 => waiting(status, now, zone),
-        State::Unconfigured => "Not set up yet: run shopmasterctl configure".to_owned(),
+        State::Unconfigured => "Not configured yet: run shopmasterctl configure".to_owned(),
         _ => plain(&status.headline),
     }
 }
 
-/// An age grows while nobody looks; the time when it began does not.
+/// The waiting changes and the time of the oldest: an age would become wrong without a new status.
 fn waiting(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
-    let ending = if status.pending == 1 { "" } else { "s" };
-    let waiting = format!("{} change{ending} waiting", grouped(status.pending));
+    let waiting = format!("{} waiting", noun(status.pending, "change"));
     match status.oldest_pending_at.and_then(instant) {
-        Some(oldest) => format!("{waiting} since {}", when(oldest, now, zone)),
+        Some(oldest) => format!("{waiting} since {}", day_and_clock(oldest, now, zone)),
         None => waiting,
     }
 }
 
-/// What the last click could not do.
-fn said(view: &View<'_>) -> Option<String> {
+/// Why the last action failed.
+fn failure(view: &View<'_>) -> Option<String> {
     view.notice.map(plain)
 }
 
@@ -265,7 +263,7 @@ fn is_free(status: &Status) -> bool {
     status.state() != State::Unconfigured && !status.paused
 }
 
-/// The way out of the worst issue.
+/// The remedy of the worst issue.
 fn remedy(view: &View<'_>) -> Option<String> {
     let Link::Up(status) = view.link else {
         return None;
@@ -280,7 +278,7 @@ fn remedy(view: &View<'_>) -> Option<String> {
 }
 
 fn every_product(status: &Status) -> String {
-    // Until an upload has finished, the shop has more than were ever sent.
+    // Until an upload has finished, the shop may have more products than were ever sent.
     let uploaded = status
         .issues
         .iter()
@@ -298,12 +296,15 @@ fn last_sync(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
     };
     let result = match run.outcome() {
         RunOutcome::Completed => completed(run),
-        RunOutcome::Cancelled => "cancelled".to_owned(),
+        RunOutcome::Cancelled => "canceled".to_owned(),
         RunOutcome::Interrupted => "interrupted".to_owned(),
         RunOutcome::Failed | RunOutcome::Unspecified => "failed".to_owned(),
     };
     match run.finished_at.and_then(instant) {
-        Some(finished) => format!("Last sync: {}, {result}", when(finished, now, zone)),
+        Some(finished) => format!(
+            "Last sync: {}, {result}",
+            day_and_clock(finished, now, zone)
+        ),
         None => format!("Last sync: {result}"),
     }
 }
@@ -312,7 +313,7 @@ fn last_sync(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
 fn compared(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
     let at = status.last_compared_at.and_then(instant);
     at.map_or_else(String::new, |at| {
-        format!("; all compared {}", when(at, now, zone))
+        format!("; all compared {}", day_and_clock(at, now, zone))
     })
 }
 
@@ -322,7 +323,7 @@ fn completed(run: &Run) -> String {
         (run.parked, "refused"),
         (run.failed, "failed"),
     ];
-    let said: Vec<_> = counts
+    let parts: Vec<_> = counts
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .enumerate()
@@ -331,13 +332,13 @@ fn completed(run: &Run) -> String {
             _ => format!("{} {what}", grouped(count)),
         })
         .collect();
-    if said.is_empty() {
+    if parts.is_empty() {
         return "nothing to send".to_owned();
     }
-    said.join(", ")
+    parts.join(", ")
 }
 
-/// The upload that is going.
+/// The upload in progress.
 pub(super) fn uploading(status: &Status) -> Option<&Run> {
     let run = status.current_run.as_ref()?;
     (run.kind() == RunKind::Upload).then_some(run)
@@ -368,10 +369,10 @@ fn tooltip(instance: &InstanceName, headline: &str) -> String {
     clipped(&text, LONGEST_TOOLTIP)
 }
 
-fn quit(place: Place) -> &'static str {
-    match place {
-        Place::Inside => "Quit (syncing stops)",
-        Place::Beside => "Quit (only this icon: syncing goes on)",
+fn quit(host: IconHost) -> &'static str {
+    match host {
+        IconHost::Agent => "Quit (syncing stops)",
+        IconHost::OwnProcess => "Quit (only this icon: syncing continues)",
     }
 }
 
@@ -393,7 +394,7 @@ fn action(id: Id, label: &str, enabled: bool) -> Item {
 }
 
 impl Id {
-    /// From top to bottom.
+    /// All items, from top to bottom.
     pub const ALL: [Self; 19] = [
         Self::Headline,
         Self::Notice,
@@ -416,7 +417,7 @@ impl Id {
         Self::Quit,
     ];
 
-    /// Whether it is a line between others.
+    /// Whether it is a separator.
     #[must_use]
     pub fn is_separator(self) -> bool {
         matches!(self, Self::Work | Self::Rest)

@@ -1,7 +1,7 @@
 //! The icon in the panel: a client of the control plane like any other, which knows nothing of the engine.
 //!
-//! [`menu`](menu::menu) makes one value from what the agent says; a backend for each desktop draws it and
-//! sends clicks back. Nothing polls: the agent's status comes over a stream, clicks and panels over theirs.
+//! [`menu`](menu::menu) makes one value from the agent's status; a backend for each desktop draws it and sends clicks
+//! back. The tray never polls: the status arrives over a stream, clicks and panel changes over events of the desktop.
 
 use std::sync::Arc;
 
@@ -10,31 +10,33 @@ use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
 };
 
+mod actions;
 mod backoff;
-mod deeds;
-mod desk;
+mod controller;
 #[cfg(any(windows, target_os = "macos"))]
 mod desktop;
+mod documents;
+mod event;
+mod format;
 pub mod icon;
 mod link;
 #[cfg(not(any(windows, target_os = "macos")))]
 mod linux;
 pub mod menu;
-mod pages;
-mod words;
 
-use desk::{Desk, Event};
+use controller::Controller;
 #[cfg(any(windows, target_os = "macos"))]
 use desktop::host;
+use event::Event;
 #[cfg(not(any(windows, target_os = "macos")))]
 use linux::host;
 
-pub use desk::Setup;
-pub use menu::Place;
+pub use event::Setup;
+pub use menu::IconHost;
 
-/// Runs `work` to its end, and an icon beside it, unless `headless`, from the moment that `work` tells it for whom to
-/// appear. Where the desktop wants the main thread for its icons, this must be called there, and `work` runs on
-/// another.
+/// Runs `work` to its end and, unless `headless`, an icon beside it. The icon appears when `work` sends a [`Setup`]
+/// that says which agent it is for. Where the desktop requires the main thread for icons, call this from the main
+/// thread; `work` then runs on another.
 pub fn beside<T: Send>(
     runtime: &Runtime,
     headless: bool,
@@ -43,28 +45,28 @@ pub fn beside<T: Send>(
     if headless {
         return work(None);
     }
-    let (tell, told) = oneshot::channel();
-    host(runtime, told, |_| work(Some(tell)))
+    let (sender, setup) = oneshot::channel();
+    host(runtime, setup, |_| work(Some(sender)))
 }
 
-/// Shows the icon alone, until somebody quits it.
+/// Shows the icon without an agent in this process, until the user quits it.
 pub fn alone(runtime: &Runtime, setup: Setup) {
-    let (tell, told) = oneshot::channel();
-    // The other end is the next line's.
-    let _told = tell.send(setup);
-    host(runtime, told, |quitted| {
-        // Dropped or used, it means the same.
+    let (sender, receiver) = oneshot::channel();
+    // The receiver lives: it is passed on in the next line.
+    let _sent = sender.send(setup);
+    host(runtime, receiver, |quitted| {
+        // An error means that the sender was dropped: the icon is gone as well.
         let _quitted = runtime.block_on(quitted);
     });
 }
 
-/// What the backends have in common: the desk makes menus from the agent's news and from clicks.
+/// What the backends share: the controller, and the channels that connect it with a backend.
 struct Parts {
-    desk: Desk,
-    happening: mpsc::UnboundedReceiver<Event>,
+    controller: Controller,
+    incoming: mpsc::UnboundedReceiver<Event>,
     /// Where the backend sends clicks.
     events: mpsc::UnboundedSender<Event>,
-    hurry: Arc<Notify>,
+    retry_now: Arc<Notify>,
     menus: watch::Sender<menu::Menu>,
     /// What the backend shows.
     shown: watch::Receiver<menu::Menu>,
@@ -72,31 +74,31 @@ struct Parts {
 
 impl Parts {
     fn new(setup: Setup) -> Self {
-        let (events, happening) = mpsc::unbounded_channel();
-        let hurry = Arc::new(Notify::new());
-        let desk = Desk::new(setup, events.clone(), Arc::clone(&hurry));
-        let (menus, shown) = watch::channel(desk.menu());
+        let (events, incoming) = mpsc::unbounded_channel();
+        let retry_now = Arc::new(Notify::new());
+        let controller = Controller::new(setup, events.clone(), Arc::clone(&retry_now));
+        let (menus, shown) = watch::channel(controller.menu());
         Self {
-            desk,
-            happening,
+            controller,
+            incoming,
             events,
-            hurry,
+            retry_now,
             menus,
             shown,
         }
     }
 
-    /// Works until somebody quits the icon.
+    /// Runs until the user quits the icon.
     async fn run(self, backend: impl Future<Output = ()>) {
         let follow = link::follow(
-            self.desk.endpoint(),
-            self.desk.told_notices(),
-            self.hurry,
+            self.controller.endpoint(),
+            self.controller.notices_file(),
+            self.retry_now,
             self.events,
         );
         tokio::select! {
-            () = self.desk.run(self.happening, self.menus) => {}
-            // Neither ends before the desk.
+            () = self.controller.run(self.incoming, self.menus) => {}
+            // Neither of these ends before the controller does.
             () = async { tokio::join!(follow, backend); } => {}
         }
     }

@@ -1,8 +1,8 @@
-//! `autostart`: whether and how the agent starts by itself.
+//! `autostart`: whether and how the agent starts automatically.
 //!
-//! No agent needs to run for it, and what it changes is this machine's: files, the registry, the service
-//! manager. So the agent's own program does it, the one that lies beside this program, and we pass on
-//! what is asked and what it answers.
+//! It works whether or not the agent is running, and changes this machine: files, the registry, the service
+//! manager. The agent's own program in the folder of this program does it; this command passes the arguments on
+//! and prints the output.
 
 use std::{
     env,
@@ -18,7 +18,7 @@ use shopmaster_proto::v1::{CaptureState, GetStatusRequest};
 use super::{Ctl, capture};
 use crate::{error::Error, exit::Exit, prompt};
 
-/// What to do.
+/// The action.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -27,23 +27,23 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make it start by itself
+    /// Start the agent automatically
     Enable(EnableArgs),
-    /// Remove the login item and the service; what runs as a service stops
+    /// Remove the login item and the service; an agent that runs as a service stops
     Disable,
-    /// Tell what is there, also when somebody changed it by hand
+    /// Show the login item and the service as they are, even if changed by hand
     Status,
 }
 
 #[derive(Debug, clap::Args)]
 struct EnableArgs {
-    /// How: when you log in, or as a service
+    /// Start it when you log in, or as a service
     #[arg(long = "as", value_name = "WAY")]
     way: Way,
-    /// Linux, with `--as service`: a unit of the machine instead of your own; takes root
+    /// Linux, with `--as service`: a system unit instead of a user unit; requires root
     #[arg(long)]
     system: bool,
-    /// Linux, with `--system`: the account that the agent runs under; without it, the one that called sudo
+    /// Linux, with `--system`: the account that the agent runs under; default: the account that called sudo
     #[arg(long, value_name = "USER", requires = "system")]
     run_as: Option<String>,
 }
@@ -54,22 +54,22 @@ enum Way {
     Service,
 }
 
-/// Does it.
+/// Runs the agent's program with these arguments. Its exit code becomes the command's.
 pub async fn run(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
     if ctl.target.agent.is_some() {
         return Err(Error::Usage {
-            message: "`autostart` is about this machine's files, not about the agent at an address"
+            message: "`autostart` changes this machine, and cannot be used with `--agent`"
                 .to_owned(),
             remedy: "name the agent with `--instance`".to_owned(),
         });
     }
     if let Action::Disable = args.action {
-        leave_nothing_behind(ctl).await?;
+        offer_removal(ctl).await?;
     }
     let path = program()?;
     let mut command = Command::new(&path);
     command.arg("autostart");
-    command.args(words(&args.action)?);
+    command.args(arguments(&args.action)?);
     command.args(["--instance", ctl.target.instance.as_str()]);
     if ctl.output.json {
         command.arg("--json");
@@ -77,11 +77,11 @@ pub async fn run(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
     if ctl.output.quiet {
         command.arg("--quiet");
     }
-    // Through pipes, because on Windows the agent is no console program.
+    // Through pipes, because on Windows the agent is not a console program.
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|source| Error::Program { path, source })?;
     ctl.output.text(&String::from_utf8_lossy(&output.stdout))?;
-    // Where standard error is gone there is nobody left to tell.
+    // If standard error is closed, there is nowhere to report that.
     let _ = io::stderr().write_all(&output.stderr);
     Ok(match output.status.code() {
         Some(0) => Exit::Done,
@@ -90,10 +90,10 @@ pub async fn run(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
     })
 }
 
-/// An agent that no longer starts leaves capture in the shop's database, where it goes on writing changes down
-/// that nobody reads. While the agent still runs, it can take it away.
-async fn leave_nothing_behind(ctl: &Ctl) -> Result<(), Error> {
-    // Without an agent nobody knows, and nothing can be removed.
+/// An agent that no longer starts leaves capture in the shop's database, where the triggers go on recording changes
+/// that no agent reads. While the agent still runs, it can remove capture: this offers it.
+async fn offer_removal(ctl: &Ctl) -> Result<(), Error> {
+    // Without an agent the state of capture is unknown, and it cannot be removed.
     let Ok(mut client) = ctl.connect().await else {
         return Ok(());
     };
@@ -102,34 +102,34 @@ async fn leave_nothing_behind(ctl: &Ctl) -> Result<(), Error> {
         Ok(answer) => answer.into_inner().status.and_then(|now| now.capture),
         Err(_) => None,
     };
-    if !capture.is_some_and(|capture| is_there(capture.state())) {
+    if !capture.is_some_and(|capture| is_installed(capture.state())) {
         return Ok(());
     }
     let why = "capture is still installed in the shop's database, and its ChangeLog grows while no agent reads it";
     let asks = prompt::is_interactive() && !ctl.output.json && !ctl.output.quiet;
     if asks {
         ctl.output.note(&format!("note: {why}"));
-        let question = "Remove capture first? Answer no when the agent will run again";
+        let question = "Remove capture first? Answer no if the agent will run again";
         if prompt::aside(move || prompt::confirm(question, false)).await? {
             return capture::remove(ctl, true).await;
         }
     }
     ctl.output.hint(&format!(
-        "{why}; if it will not run again, run {} before it stops, or have a database administrator run the removing text of {}",
+        "{why}; if the agent will not run again, run {} before it stops, or have a database administrator run the removing statements of {}",
         ctl.target.ctl("capture remove"),
         ctl.target.ctl("capture plan"),
     ));
     Ok(())
 }
 
-fn is_there(state: CaptureState) -> bool {
+fn is_installed(state: CaptureState) -> bool {
     matches!(
         state,
         CaptureState::Installed | CaptureState::Outdated | CaptureState::Drifted
     )
 }
 
-/// The agent's program, beside this one.
+/// Path of the agent's program, in the folder of this program.
 fn program() -> Result<PathBuf, Error> {
     let name = format!("shopmaster-agent{}", env::consts::EXE_SUFFIX);
     match env::current_exe() {
@@ -141,7 +141,7 @@ fn program() -> Result<PathBuf, Error> {
     }
 }
 
-fn words(action: &Action) -> Result<Vec<&str>, Error> {
+fn arguments(action: &Action) -> Result<Vec<&str>, Error> {
     let args = match action {
         Action::Disable => return Ok(vec!["disable"]),
         Action::Status => return Ok(vec!["status"]),
@@ -151,19 +151,19 @@ fn words(action: &Action) -> Result<Vec<&str>, Error> {
     if args.system && !linux {
         return Err(Error::Usage {
             message: "`--system` is for services on Linux".to_owned(),
-            remedy: "leave it out".to_owned(),
+            remedy: "omit it".to_owned(),
         });
     }
     let way = match args.way {
         Way::Login => "login",
         Way::Service => "service",
     };
-    let mut words = vec!["enable", "--as", way];
+    let mut arguments = vec!["enable", "--as", way];
     if args.system {
-        words.push("--system");
+        arguments.push("--system");
     }
     if let Some(account) = &args.run_as {
-        words.extend(["--run-as", account]);
+        arguments.extend(["--run-as", account]);
     }
-    Ok(words)
+    Ok(arguments)
 }

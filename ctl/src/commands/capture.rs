@@ -1,4 +1,4 @@
-//! `capture`: the change capture in the shop's database.
+//! `capture`: shows, installs, removes or adopts change capture in the shop's database.
 
 use clap::Subcommand;
 use shopmaster_proto::v1::{
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// What to do with it.
+/// The action.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -26,21 +26,21 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Print the exact statements that installing and removing would run
+    /// Print the exact statements that `install` and `remove` would run
     Plan,
-    /// Install it, by running exactly the planned statements
+    /// Install capture: run exactly the planned statements
     Install(Agreement),
-    /// Remove it, by running exactly the planned statements
+    /// Remove capture: run exactly the planned statements
     Remove {
-        /// Ask nothing
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
     },
-    /// Ask the database about it now
+    /// Show the state of capture, as the database reports it now
     Status,
-    /// Take over an installation of the old program
+    /// Take over the capture of the old program
     Adopt {
-        /// Ask nothing
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
         #[command(flatten)]
@@ -48,15 +48,15 @@ enum Action {
     },
 }
 
-/// What somebody agrees to.
+/// The risk that the user accepts.
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Agreement {
-    /// Install although a program of the shop writes in a way that a trigger breaks (OUTPUT without INTO)
+    /// Install even if a trigger would break one of the shop's programs (OUTPUT without INTO)
     #[arg(long)]
     ignore_output: bool,
 }
 
-/// Does it.
+/// Runs one of the actions.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     match args.action {
         Action::Plan => plan(ctl).await,
@@ -73,7 +73,7 @@ async fn plan(ctl: &Ctl) -> Result<(), Error> {
     let plan = answer(client.config.plan_capture(PlanCaptureRequest {}))
         .await?
         .into_inner();
-    // Standard output is what a database administrator runs by hand.
+    // Standard output has exactly what a database administrator runs by hand.
     let checks = human::check::list(&plan.checks);
     if !checks.is_empty() {
         ctl.output.note(checks.trim_end());
@@ -94,13 +94,13 @@ async fn install(ctl: &Ctl, agreement: Agreement) -> Result<(), Error> {
     ctl.output.show(&CaptureChangeJson::from(done), || text)
 }
 
-/// Removes it; asks first on a terminal, unless `yes`.
+/// Removes capture; asks first on a terminal, unless `yes`.
 pub(super) async fn remove(ctl: &Ctl, yes: bool) -> Result<(), Error> {
     let mut client = ctl.connect().await?;
     if !yes && prompt::is_interactive() {
-        let question = "Remove capture? Changes are no longer noticed afterwards";
+        let question = "Remove capture? Changes will no longer be recorded";
         if !prompt::aside(move || prompt::confirm(question, false)).await? {
-            return Err(Error::Declined("capture was left as it is"));
+            return Err(Error::Declined("capture was not removed"));
         }
     }
     let done = answer(client.config.remove_capture(RemoveCaptureRequest {}))
@@ -119,7 +119,7 @@ async fn status(ctl: &Ctl) -> Result<(), Error> {
     ctl.output.show(&CaptureNowJson::from(now), || text)
 }
 
-/// Shows what would be done; does it when a person or `--yes` agrees.
+/// Shows what would be done, and does it after a confirmation or with `--yes`.
 async fn adopt(ctl: &Ctl, yes: bool, agreement: Agreement) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     if !yes {
@@ -134,13 +134,13 @@ async fn adopt(ctl: &Ctl, yes: bool, agreement: Agreement) -> Result<Exit, Error
         }
         if ctl.output.json || !prompt::is_interactive() {
             ctl.output.hint(&format!(
-                "nothing was changed; {} does it",
+                "nothing was changed; run {} to do this",
                 ctl.target.ctl("capture adopt --yes")
             ));
             return Ok(Exit::Failed);
         }
         if !prompt::aside(|| prompt::confirm("Do this?", false)).await? {
-            return Err(Error::Declined("the database was left as it is"));
+            return Err(Error::Declined("the database was not changed"));
         }
     }
     let request = AdoptRequest {

@@ -1,27 +1,22 @@
 //! `completions`: a completion script for a shell. It needs no agent.
 
-use clap::CommandFactory as _;
+use clap::Command;
 use clap_complete::{Shell, generate};
 
 use super::Ctl;
-use crate::{args::Cli, error::Error, exit::Exit};
+use crate::{error::Error, exit::Exit};
 
-/// For which shell.
+/// The shell to complete for.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The shell
+    /// Name of the shell
     shell: Shell,
 }
 
-/// Prints the script.
-pub fn run(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
+/// Prints the script for `command`, the whole command line.
+pub fn run(ctl: &Ctl, mut command: Command, args: &Args) -> Result<Exit, Error> {
     let mut script = Vec::new();
-    generate(
-        args.shell,
-        &mut Cli::command(),
-        "shopmasterctl",
-        &mut script,
-    );
+    generate(args.shell, &mut command, "shopmasterctl", &mut script);
     ctl.output.text(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }

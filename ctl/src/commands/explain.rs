@@ -1,4 +1,4 @@
-//! `explain`: all that is known of one product.
+//! `explain`: everything known about one product.
 
 use shopmaster_proto::v1::ExplainRequest;
 
@@ -12,14 +12,14 @@ use crate::{
     },
 };
 
-/// Which one.
+/// The product to explain.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The product's id; after `--` when it starts with a dash
+    /// Id of the product; put `--` before an id that starts with a dash
     product_id: String,
 }
 
-/// Tells it.
+/// Asks the agent, and prints its answer.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let request = ExplainRequest {

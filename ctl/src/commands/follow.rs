@@ -27,14 +27,14 @@ pub struct Waiting {
     no_wait: bool,
 }
 
-/// Starts a run, or joins the one that is going, and watches it to its end.
+/// Starts a run, or joins the one in progress, and watches it to its end.
 pub async fn start(ctl: &Ctl, request: StartRunRequest, waiting: &Waiting) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let started = answer(client.runs.start_run(request)).await?.into_inner();
     let run = started.run.ok_or(Error::Incomplete("run"))?;
     if started.joined {
         ctl.output
-            .note(&format!("`{}` was already going: joined it", run.id));
+            .note(&format!("`{}` is already running: joined it", run.id));
     }
     if waiting.no_wait {
         let id = run.id.clone();
@@ -49,7 +49,7 @@ pub async fn start(ctl: &Ctl, request: StartRunRequest, waiting: &Waiting) -> Re
     tell(ctl, run)
 }
 
-/// Watches until the run has ended. Ctrl-C ends the watching, not the run.
+/// Watches until the run has ended. Ctrl-C stops watching; the run continues in the agent.
 async fn watch(ctl: &Ctl, client: &mut Client, id: String) -> Result<Run, Error> {
     let progress = Progress::new(ctl.output.shows_progress());
     let mut leave = pin!(ctrl_c());
@@ -83,20 +83,20 @@ fn tell(ctl: &Ctl, run: Run) -> Result<Exit, Error> {
     ctl.output.show(&RunJson::from(run), || text)?;
     if refused > 0 {
         ctl.output.hint(&format!(
-            "{} lists refused products, and {} tries them again",
+            "{} lists refused products, and {} sends them again",
             ctl.target.ctl("parked"),
             ctl.target.ctl("parked retry --all")
         ));
     }
-    // What an upload did not reach has no change that a sync would find: its message says what to do.
+    // Products that an upload did not reach have no change that a sync would find: its message says what to do.
     if outcome == RunOutcome::Failed && failed > 0 && kind != RunKind::Upload {
         ctl.output
-            .hint("what is still pending is sent by the next sync");
+            .hint("what is still waiting will be sent by the next sync");
     }
     Ok(exit(outcome))
 }
 
-/// Products that Digible refuses are no failure of a run.
+/// The exit code for an outcome. Products that Digible refuses do not make a run fail.
 fn exit(outcome: RunOutcome) -> Exit {
     match outcome {
         RunOutcome::Completed => Exit::Done,

@@ -8,18 +8,18 @@ use tokio::signal::ctrl_c;
 use super::{Ctl, answer};
 use crate::{error::Error, exit::Exit, render::json::LogLineJson};
 
-/// How much of it.
+/// How much of the log to print.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many lines of the past
+    /// Number of past lines to print
     #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=1000))]
     lines: u32,
-    /// Go on with new lines, until Ctrl-C
+    /// Continue with new lines, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
 }
 
-/// Prints it.
+/// Prints the last lines, and with `--follow` new ones until Ctrl-C.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let mut leave = pin!(ctrl_c());
     tokio::select! {
@@ -47,7 +47,7 @@ async fn tail(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
 fn print(ctl: &Ctl, message: TailLogsResponse) -> Result<(), Error> {
     if message.lagged {
         ctl.output
-            .note("(some lines were left out: this terminal was too slow)");
+            .note("(some lines were skipped: this terminal was too slow)");
     }
     let line = message.line.clone();
     let json = LogLineJson {

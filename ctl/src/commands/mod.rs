@@ -26,55 +26,55 @@ use shopmaster_proto::{Client, Failure};
 
 use crate::{error::Error, exit::Exit, output::Output, target::Target};
 
-/// What to do.
+/// The command to run.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Tell how the agent is: the headline, what waits, and what is wrong
+    /// Show the agent's status, waiting changes and issues
     Status(status::Args),
     /// Send the products that changed
     Sync(sync::Args),
     /// Send every product, in batches
     Upload(upload::Args),
-    /// Compare every product with what Digible last acknowledged, and repair
+    /// Compare every product with what Digible last acknowledged, and send what differs
     Verify(verify::Args),
     /// Stop sending for a while, or until `resume`
     Pause(pause::Args),
     /// End a pause
     Resume,
-    /// Change the configuration: by prompts, flags or standard input
+    /// Show or change the configuration: by prompts, flags or standard input
     Configure(Box<configure::Args>),
-    /// Try the database and Digible, one line for each check
+    /// Check the database, the journal and Digible, one line per check
     Test,
-    /// Look at, install or remove the change capture in the shop's database
+    /// Show, install or remove change capture in the shop's database
     Capture(capture::Args),
     /// List, show or cancel runs
     Runs(runs::Args),
-    /// List products that Digible refuses, try them again, or stop showing them
+    /// List, retry or dismiss refused products
     Parked(parked::Args),
     /// List products that are gone from the shop but may be at Digible
     Removed(removed::Args),
-    /// Tell all that is known of one product
+    /// Show everything known about one product
     Explain(explain::Args),
     /// Print the agent's log
     Logs(logs::Args),
-    /// Make the agent of this machine start by itself, or no longer
+    /// Start the agent on this machine automatically, or stop doing so
     Autostart(autostart::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
 
-/// What every command works with.
+/// What every command needs: an agent to talk to, and a way to print.
 #[derive(Debug)]
 pub struct Ctl {
-    /// Which agent is meant.
+    /// The agent to talk to.
     pub target: Target,
-    /// How to speak.
+    /// How to print.
     pub output: Output,
 }
 
 impl Command {
-    /// Does it.
-    pub async fn run(self, ctl: &Ctl) -> Result<Exit, Error> {
+    /// Runs the command. `command_line` is the whole command line, for `completions`.
+    pub async fn run(self, ctl: &Ctl, command_line: clap::Command) -> Result<Exit, Error> {
         match self {
             Self::Status(args) => status::run(ctl, args).await,
             Self::Sync(args) => sync::run(ctl, args).await,
@@ -91,24 +91,25 @@ impl Command {
             Self::Explain(args) => explain::run(ctl, args).await,
             Self::Logs(args) => logs::run(ctl, args).await,
             Self::Autostart(args) => autostart::run(ctl, &args).await,
-            Self::Completions(args) => completions::run(ctl, &args),
+            Self::Completions(args) => completions::run(ctl, command_line, &args),
         }
     }
 }
 
 impl Ctl {
-    /// What a command line asks for.
+    /// The target and the output that the command line names.
     pub fn new(target: Target, output: Output) -> Self {
         Self { target, output }
     }
 
     /// Connects to the agent.
     pub async fn connect(&self) -> Result<Client, Error> {
-        self.target.connect().await
+        let endpoint = self.target.endpoint()?;
+        Client::connect(&endpoint).await.map_err(Error::NoAgent)
     }
 }
 
-/// Waits for the agent's answer.
+/// Waits for the agent's answer, and turns its status into an error with a code and a remedy.
 async fn answer<T, E>(call: impl Future<Output = Result<T, E>>) -> Result<T, Error>
 where
     Failure: From<E>,

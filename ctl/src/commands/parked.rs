@@ -16,14 +16,14 @@ use crate::{
     },
 };
 
-/// The most that the agent gives at once.
+/// Products in one page; the agent gives no more at once.
 const PAGE: u32 = 1_000;
 
-/// What to do; with nothing, list them.
+/// The action; without one, the products are listed.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
-    /// List the dismissed ones, too
+    /// Also list dismissed products
     #[arg(long)]
     all: bool,
     #[command(subcommand)]
@@ -32,13 +32,13 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Try them again in the next sync
+    /// Send refused products again with the next sync
     Retry(Selection),
-    /// Stop showing them; they are tried again when they change
+    /// Dismiss refused products: stop listing them until they change
     Discard(Selection),
 }
 
-/// Does it.
+/// Runs the action.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     match args.action {
         None => list(ctl, args.all).await,
@@ -93,7 +93,7 @@ async fn retry(ctl: &Ctl, which: Selection) -> Result<(), Error> {
         .into_inner()
         .count;
     ctl.output.show(&CountJson { count }, || {
-        format!("{} tried again in the next sync", products(count))
+        format!("{} will be sent again with the next sync", products(count))
     })
 }
 
@@ -109,7 +109,7 @@ async fn discard(ctl: &Ctl, which: Selection) -> Result<(), Error> {
         .count;
     ctl.output.show(&CountJson { count }, || {
         format!(
-            "{} dismissed until they change: `shopmasterctl parked --all` lists them",
+            "{} dismissed until they change; `shopmasterctl parked --all` lists them",
             products(count)
         )
     })

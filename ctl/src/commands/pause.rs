@@ -6,18 +6,18 @@ use shopmaster_proto::v1::{PauseRequest, pause_request::End};
 use super::{Ctl, answer, status};
 use crate::{error::Error, exit::Exit, time};
 
-/// How long; with neither, until `resume`.
+/// The length or the end of the pause; without either, it lasts until `resume`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// For how long: 90s, 30m, 2h, 1h30m
+    /// Length of the pause: 90s, 30m, 2h, 1h30m
     #[arg(long = "for", value_name = "DURATION", value_parser = time::parse_duration)]
     duration: Option<SignedDuration>,
-    /// Until when: 14:30 on the local clock, or an RFC 3339 time
+    /// End of the pause: 14:30 in local time, or an RFC 3339 time
     #[arg(long, value_name = "TIME", value_parser = time::parse_until, conflicts_with = "duration")]
     until: Option<Timestamp>,
 }
 
-/// Pauses.
+/// Pauses sending, and shows the status.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let request = PauseRequest { end: args.end() };
@@ -25,7 +25,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     status::show(ctl, response.status.ok_or(Error::Incomplete("status"))?)?;
     if args.end().is_none() {
         let resume = ctl.target.ctl("resume");
-        ctl.output.hint(&format!("{resume} ends the pause"));
+        ctl.output.hint(&format!("run {resume} to end the pause"));
     }
     Ok(Exit::Done)
 }

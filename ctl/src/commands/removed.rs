@@ -14,10 +14,10 @@ use crate::{
     },
 };
 
-/// The most that the agent gives at once.
+/// Products in one page; the agent gives no more at once.
 const PAGE: u32 = 1_000;
 
-/// What to do; with nothing, list them.
+/// The action; without one, the products are listed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -26,11 +26,11 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Stop showing them, once they were deleted at Digible by hand
+    /// Stop listing products, once you have deleted them at Digible
     Forget(Selection),
 }
 
-/// Does it.
+/// Runs the action.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     match args.action {
         None => list(ctl).await,
@@ -42,10 +42,10 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
 async fn list(ctl: &Ctl) -> Result<(), Error> {
     let (removed, total) = all(ctl).await?;
     if removed.is_empty() {
-        ctl.output.note("No product is removed");
+        ctl.output.note("No product is gone from the shop");
     } else {
         ctl.output.hint(&format!(
-            "delete them at Digible by hand, then {} stops showing them",
+            "delete them at Digible, then run {} to stop listing them",
             ctl.target.ctl("removed forget --all")
         ));
     }
@@ -88,6 +88,6 @@ async fn forget(ctl: &Ctl, which: Selection) -> Result<(), Error> {
         .into_inner()
         .count;
     ctl.output.show(&CountJson { count }, || {
-        format!("{} no longer shown", products(count))
+        format!("{} no longer listed", products(count))
     })
 }

@@ -5,7 +5,7 @@ use shopmaster_proto::v1::ResumeRequest;
 use super::{Ctl, answer, status};
 use crate::{error::Error, exit::Exit};
 
-/// Ends a pause; no error when there is none.
+/// Ends a pause, and shows the status. Not an error if there is no pause.
 pub async fn run(ctl: &Ctl) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let response = answer(client.agent.resume(ResumeRequest {})).await?;

@@ -13,11 +13,11 @@ use crate::{
     },
 };
 
-/// What to do; with nothing, list them.
+/// The action; without one, the runs are listed.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
-    /// How many to list, newest first
+    /// Number of runs to list, newest first
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
     #[command(subcommand)]
@@ -26,19 +26,19 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show all of one run
+    /// Show everything about one run
     Show {
-        /// The run's id
+        /// Id of the run
         id: String,
     },
-    /// Ask a run to stop after the step that it is in
+    /// Ask a run to stop after its current step
     Cancel {
-        /// The run's id
+        /// Id of the run
         id: String,
     },
 }
 
-/// Does it.
+/// Runs the action.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     match args.action {
         None => list(ctl, args.limit).await,
@@ -79,7 +79,7 @@ async fn cancel(ctl: &Ctl, id: String) -> Result<(), Error> {
         .is_some_and(|run| run.state() != RunState::Finished)
     {
         ctl.output
-            .note("Asked to stop; it ends after the step that it is in");
+            .note("Cancellation requested; the run ends after its current step");
     }
     print(ctl, run)
 }

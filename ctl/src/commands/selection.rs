@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-/// Some products by their ids, or all of them; never silently none.
+/// Some products by their ids, or all of them. One of both is required.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Selection {
-    /// Ids of the products; after `--` when they start with a dash
+    /// Ids of the products; put `--` before ids that start with a dash
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
-    /// All of them
+    /// All products in the list
     #[arg(long)]
     pub all: bool,
 }

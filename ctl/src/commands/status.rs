@@ -1,4 +1,4 @@
-//! `status`: how the agent is, once or whenever it changes.
+//! `status`: the agent's status, once or whenever it changes.
 
 use std::pin::pin;
 
@@ -17,18 +17,18 @@ use crate::{
     },
 };
 
-/// How to tell it.
+/// How to show the status.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Tell it again whenever it changes, until Ctrl-C
+    /// Show it again whenever it changes, until Ctrl-C
     #[arg(long, short)]
     watch: bool,
-    /// Exit with 4 when a person should look: for monitoring
+    /// Exit with code 4 if there is an issue that needs attention; for monitoring
     #[arg(long, conflicts_with = "watch")]
     check: bool,
 }
 
-/// Tells how the agent is.
+/// Shows the agent's status.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     if args.watch {
         return watch(ctl).await;
@@ -37,7 +37,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let response = answer(client.agent.get_status(GetStatusRequest {})).await?;
     let status = response.into_inner().status;
     let status = status.ok_or(Error::Incomplete("status"))?;
-    let exit = if args.check && needs_a_person(&status) {
+    let exit = if args.check && needs_attention(&status) {
         Exit::Issue
     } else {
         Exit::Done
@@ -46,13 +46,13 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// Tells a state once, as `pause` and `resume` do too.
+/// Shows a status once; `pause` and `resume` do so, too.
 pub fn show(ctl: &Ctl, status: Status) -> Result<(), Error> {
     let text = human::status::status(&status, &Clock::local());
     ctl.output.show(&StatusJson::from(status), || text)
 }
 
-fn needs_a_person(status: &Status) -> bool {
+fn needs_attention(status: &Status) -> bool {
     let state = matches!(status.state(), State::Unconfigured | State::Broken);
     let issue = status
         .issues
@@ -91,7 +91,8 @@ async fn changes(ctl: &Ctl) -> Result<Exit, Error> {
     Err(Error::AgentLeft)
 }
 
-/// The whole state first; then a line when the headline changes, and the issues when they do.
+/// What to print for a change: first the whole status, then a line when the headline changes, and the issues when
+/// they do.
 fn news(
     change: &WatchStatusResponse,
     status: &Status,
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_person_is_needed_for_warnings_errors_and_what_does_not_work() {
-        let needed = |state, severities: &[Severity]| needs_a_person(&status(state, severities));
+        let needed = |state, severities: &[Severity]| needs_attention(&status(state, severities));
         assert!(needed(State::Unconfigured, &[]));
         assert!(needed(State::Broken, &[]));
         assert!(needed(State::Pending, &[Severity::Info, Severity::Warning]));

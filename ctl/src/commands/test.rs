@@ -1,4 +1,4 @@
-//! `test`: try the database and Digible.
+//! `test`: checks the database, the journal and Digible.
 
 use shopmaster_proto::v1::{Check, TestConnectionRequest, Verdict};
 
@@ -9,7 +9,7 @@ use crate::{
     render::{human, json::ChecksJson},
 };
 
-/// Tries the connections.
+/// Makes the checks, and fails if one of them failed.
 pub async fn run(ctl: &Ctl) -> Result<Exit, Error> {
     let checks = checks(ctl).await?;
     let exit = exit(&checks);
@@ -19,7 +19,7 @@ pub async fn run(ctl: &Ctl) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// Tries the connections. People are told of each check as it ends.
+/// Makes the checks. Text for people is printed as each check ends.
 pub async fn checks(ctl: &Ctl) -> Result<Vec<Check>, Error> {
     let mut client = ctl.connect().await?;
     let request = TestConnectionRequest {};
@@ -37,7 +37,7 @@ pub async fn checks(ctl: &Ctl) -> Result<Vec<Check>, Error> {
     Ok(checks)
 }
 
-/// How a command ends that made them.
+/// The exit code of a command that made these checks.
 pub fn exit(checks: &[Check]) -> Exit {
     let failed = checks
         .iter()

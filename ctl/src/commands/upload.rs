@@ -5,20 +5,20 @@ use shopmaster_proto::v1::{RunKind, StartRunRequest};
 use super::{Ctl, follow};
 use crate::{error::Error, exit::Exit};
 
-/// How to do it.
+/// How to run the upload.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Start anew, even when an earlier upload did not finish
+    /// Start from the beginning, even if an earlier upload did not finish
     #[arg(long)]
     from_start: bool,
-    /// List more than a tenth of the products as gone from the shop, if they are
+    /// Allow more than a tenth of the products to be listed as gone from the shop
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
     waiting: follow::Waiting,
 }
 
-/// Runs an upload.
+/// Starts an upload, and watches it unless `--no-wait` is given.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let request = StartRunRequest {
         kind: RunKind::Upload.into(),

@@ -1,4 +1,4 @@
-//! How answers look: for people, for programs, and while they are under way.
+//! How answers are printed: for people, for programs, and as a progress bar.
 
 pub mod human;
 pub mod json;

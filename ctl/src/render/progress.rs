@@ -1,4 +1,4 @@
-//! The bar on a terminal while a run goes.
+//! The progress bar on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shopmaster_proto::v1::{Run, RunState};
@@ -8,13 +8,13 @@ use super::human::{plain, run::kind};
 const COUNTING: &str = "{prefix}  {human_pos}  {wide_msg}";
 const KNOWN: &str = "{prefix}  [{bar:30}]  {human_pos}/{human_len}  {wide_msg}";
 
-/// A bar for one run; invisible where nobody looks.
+/// A bar for one run; draws nothing when it is not visible.
 pub struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// A bar on standard error, when `visible`.
+    /// A bar on standard error, if `visible`.
     pub fn new(visible: bool) -> Self {
         let target = if visible {
             ProgressDrawTarget::stderr()
@@ -26,12 +26,12 @@ impl Progress {
         }
     }
 
-    /// Shows the run as it is now. Its total may grow.
+    /// Shows the run's progress. Its total may grow.
     pub fn show(&self, run: &Run) {
         self.bar.set_style(style(run.total));
         self.bar.set_prefix(kind(run));
         self.bar.set_message(message(run));
-        // Both at once: drawn between them, the bar would jump.
+        // Both at once: if it were drawn in between, the bar would jump.
         self.bar.update(|state| {
             if run.total > 0 {
                 state.set_len(run.total);
@@ -40,13 +40,13 @@ impl Progress {
         });
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// Before the total is known, a full bar would lie.
+/// Without a bar until the total is known: it would be full.
 fn style(total: u64) -> ProgressStyle {
     let template = if total == 0 { COUNTING } else { KNOWN };
     ProgressStyle::with_template(template)
@@ -54,7 +54,7 @@ fn style(total: u64) -> ProgressStyle {
         .progress_chars("#> ")
 }
 
-/// What it waits for, first of all.
+/// What the run waits for, or its counts.
 fn message(run: &Run) -> String {
     let text = plain(&run.message);
     if run.state() == RunState::Waiting && text.is_empty() {

@@ -1,4 +1,4 @@
-//! What shall change.
+//! A set of changes to the configuration.
 
 use prost_types::FieldMask;
 use shopmaster_proto::v1::{ConfigureRequest, Secrets, Settings};
@@ -8,16 +8,16 @@ use super::Field;
 /// New values, and which fields they are for.
 #[derive(Clone, Default)]
 pub struct Changes {
-    /// The new values; all else in it means nothing.
+    /// The new values; only the fields in `paths` count.
     settings: Settings,
     /// The fields to take from it.
     paths: Vec<String>,
-    /// Passwords to keep; an empty one is removed.
+    /// Passwords to store; an empty one removes the stored one.
     pub secrets: Secrets,
 }
 
 impl Changes {
-    /// Nothing but passwords.
+    /// Changes of passwords only.
     pub fn with_secrets(secrets: Secrets) -> Self {
         Self {
             secrets,
@@ -25,11 +25,11 @@ impl Changes {
         }
     }
 
-    /// Gives a field a value that somebody typed. The last one wins.
+    /// Gives a field a value as the user typed it. The last one wins.
     ///
     /// # Errors
     ///
-    /// What is wrong with the value, for people.
+    /// If the value is not valid: what is wrong with it, for people.
     pub fn set(&mut self, field: &Field, text: &str) -> Result<(), String> {
         field.set(&mut self.settings, text)?;
         if !self.paths.iter().any(|path| path == field.path) {
@@ -50,7 +50,7 @@ impl Changes {
     pub fn merge(&mut self, others: &Self) {
         for field in &super::FIELDS {
             if let Some(text) = others.get(field) {
-                // It was accepted before.
+                // `others` has accepted the value before.
                 let _ = self.set(field, &text);
             }
         }

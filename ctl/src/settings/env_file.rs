@@ -1,17 +1,17 @@
-//! The old program's `.env`: `key=value` lines, values unquoted as they were typed; or as a person
-//! writes them by hand, with spaces and quotes around.
+//! The old program's `.env`: `key=value` lines, with values unquoted as the program writes them, or with spaces and
+//! quotes around them as people write them by hand.
 
 use super::{Changes, FIELDS, lines::unquoted};
 
 /// What the old program's file says.
 pub struct OldProgram {
-    /// The settings that it stands for.
+    /// The settings that correspond to it.
     pub changes: Changes,
     /// What was left out and why, for people.
     pub notes: Vec<String>,
 }
 
-/// Reads the old program's `.env`. Keys that nobody knows are named in the notes.
+/// Reads the old program's `.env`. Unknown keys are named in the notes.
 pub fn read(text: &str) -> OldProgram {
     let mut file = OldProgram {
         changes: Changes::default(),
@@ -25,7 +25,7 @@ pub fn read(text: &str) -> OldProgram {
             continue;
         }
         let Some((name, value)) = line.split_once('=') else {
-            // It may be part of a password: it is not repeated.
+            // The line is not quoted, because it may be part of a password.
             file.note("a line without `=` was left out".to_owned());
             continue;
         };
@@ -64,13 +64,13 @@ impl OldProgram {
         }
     }
 
-    /// Who has a name and a password and does not say what for, logs in with them.
+    /// A file with a name and a password, but without `security`, means a SQL login.
     fn guess_security(&mut self, has_password: bool) {
         let is_said = self.value("catalog.auth").is_some();
         if !is_said && has_password && self.value("catalog.username").is_some() {
             self.set("catalog.auth", "sql");
             self.note(
-                "`security` is not said: taken for a SQL login, because there are a name and a password"
+                "`security` is missing: assumed a SQL login, because there are a name and a password"
                     .to_owned(),
             );
         }

@@ -1,4 +1,4 @@
-//! The table of settings.
+//! The table of settings: one entry for each, from which flags, keys, prompts and output are made.
 
 use std::path;
 
@@ -17,26 +17,26 @@ pub struct Field {
     pub path: &'static str,
     /// Its flag, without the dashes.
     pub flag: &'static str,
-    /// What stands for its value in the help.
+    /// The placeholder for its value in `--help`.
     pub value: &'static str,
-    /// What it is, for the help.
+    /// What it is, for `--help` and prompts.
     pub help: &'static str,
-    /// Where its value lies, and what kind of value it is.
+    /// Where its value is, and what kind of value it is.
     pub slot: Slot,
 }
 
-/// Where a setting's value lies in the message, and what kind of value it is.
+/// Where a setting's value is in the message, and what kind of value it is.
 #[derive(Debug)]
 pub enum Slot {
     /// Any text.
     Text(fn(&mut Settings) -> &mut String),
     /// One of a few words.
     Word(fn(&mut Settings) -> &mut String, &'static [&'static str]),
-    /// A file; the agent runs in another folder, so that a relative path is made absolute here.
+    /// A file. The agent runs in another folder, so a relative path is made absolute here.
     File(fn(&mut Settings) -> &mut String),
-    /// A whole number; the agent knows its limits.
+    /// A whole number; the agent checks its limits.
     Number(fn(&mut Settings) -> &mut u32),
-    /// A whole number, or an empty text for none.
+    /// A whole number, or an empty string for none.
     OptionalNumber(fn(&mut Settings) -> &mut Option<u32>),
     /// `true` or `false`.
     Switch(fn(&mut Settings) -> &mut bool),
@@ -120,7 +120,7 @@ pub const FIELDS: [Field; 32] = [
         path: "catalog.price_digits",
         flag: "price-digits",
         value: "COUNT",
-        help: "Digits behind the decimal point of every price, 0 to 10; empty for as many as the column has",
+        help: "Decimal places of every price, 0 to 10; empty for as many as the column has",
         slot: Slot::OptionalNumber(|s| &mut catalog(s).price_digits),
     },
     Field {
@@ -134,35 +134,35 @@ pub const FIELDS: [Field; 32] = [
         path: "catalog.columns.name",
         flag: "column-name",
         value: "COLUMN",
-        help: "Column of its name",
+        help: "Column of the product's name",
         slot: Slot::Text(|s| &mut columns(s).name),
     },
     Field {
         path: "catalog.columns.price",
         flag: "column-price",
         value: "COLUMN",
-        help: "Column of its price",
+        help: "Column of the product's price",
         slot: Slot::Text(|s| &mut columns(s).price),
     },
     Field {
         path: "catalog.columns.qr_code",
         flag: "column-qr-code",
         value: "COLUMN",
-        help: "Column of its QR code; the table need not have it",
+        help: "Column of the product's QR code; optional",
         slot: Slot::Text(|s| &mut columns(s).qr_code),
     },
     Field {
         path: "catalog.columns.status",
         flag: "column-status",
         value: "COLUMN",
-        help: "Column of its status; the table need not have it",
+        help: "Column of the product's status; optional",
         slot: Slot::Text(|s| &mut columns(s).status),
     },
     Field {
         path: "digible.base_url",
         flag: "base-url",
         value: "URL",
-        help: "Where Digible's API is",
+        help: "Address of Digible's API",
         slot: Slot::Text(|s| &mut digible(s).base_url),
     },
     Field {
@@ -183,7 +183,7 @@ pub const FIELDS: [Field; 32] = [
         path: "digible.max_in_flight",
         flag: "max-in-flight",
         value: "COUNT",
-        help: "Requests under way at once, 1 to 64",
+        help: "Requests in flight at once, 1 to 64",
         slot: Slot::Number(|s| &mut digible(s).max_in_flight),
     },
     Field {
@@ -211,42 +211,42 @@ pub const FIELDS: [Field; 32] = [
         path: "digible.late_window",
         flag: "late-window",
         value: "DURATION",
-        help: "How long a request that was given up may still reach Digible; empty for five times the timeout, at least two minutes",
+        help: "How long a request that was given up may still take effect at Digible; empty for five times the timeout, at least two minutes",
         slot: Slot::Duration(|s| &mut digible(s).late_window),
     },
     Field {
         path: "sync.automatic",
         flag: "automatic",
         value: "BOOL",
-        help: "Whether syncs start by themselves",
+        help: "Whether syncs start automatically",
         slot: Slot::Switch(|s| &mut sync(s).automatic),
     },
     Field {
         path: "sync.interval",
         flag: "interval",
         value: "DURATION",
-        help: "From one full sync to the next",
+        help: "Time from one full sync to the next",
         slot: Slot::Duration(|s| &mut sync(s).interval),
     },
     Field {
         path: "sync.probe",
         flag: "probe",
         value: "DURATION",
-        help: "From one look for changes to the next",
+        help: "Time from one check for changes to the next",
         slot: Slot::Duration(|s| &mut sync(s).probe),
     },
     Field {
         path: "sync.verify",
         flag: "verify",
         value: "TIME",
-        help: "Local time of the daily verify, as 03:00, or off",
+        help: "Local time of the daily verify, such as 03:00, or off",
         slot: Slot::Text(|s| &mut sync(s).verify),
     },
     Field {
         path: "sync.verify_limit",
         flag: "verify-limit",
         value: "PERCENT",
-        help: "A verify asks before it sends more of the shop than this, 1 to 100; 100 never asks",
+        help: "A verify asks before it sends more than this part of the shop, 1 to 100; 100 never asks",
         slot: Slot::Number(|s| &mut sync(s).verify_limit),
     },
     Field {
@@ -270,24 +270,24 @@ pub const FIELDS: [Field; 32] = [
         path: "tray.notifications",
         flag: "notifications",
         value: "BOOL",
-        help: "Whether notifications tell what needs a person",
+        help: "Whether notifications appear when something needs attention",
         slot: Slot::Switch(|s| &mut tray(s).notifications),
     },
 ];
 
 impl Field {
-    /// Under which heading the help shows it.
+    /// The heading under which `--help` lists it.
     pub fn heading(&self) -> &'static str {
         match self.path.rsplit_once('.') {
             Some(("catalog", _)) => "The shop's database",
-            Some(("catalog.columns", _)) => "The shop's names for the columns",
+            Some(("catalog.columns", _)) => "The shop's column names",
             Some(("digible", _)) => "The Digible account",
             Some(("sync", _)) => "When to sync",
             _ => "The agent itself",
         }
     }
 
-    /// The words that it takes; none when it takes more than a few.
+    /// The words that it accepts; empty when it accepts other values.
     pub fn words(&self) -> &'static [&'static str] {
         match self.slot {
             Slot::Word(_, words) => words,
@@ -296,11 +296,11 @@ impl Field {
         }
     }
 
-    /// Puts a value that somebody typed into `settings`.
+    /// Puts a value as the user typed it into `settings`.
     ///
     /// # Errors
     ///
-    /// What is wrong with the value, for people.
+    /// If the value is not valid: what is wrong with it, for people.
     pub fn set(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
         match &self.slot {
             Slot::Text(at) => text.clone_into(at(settings)),
@@ -331,7 +331,7 @@ impl Field {
         Ok(())
     }
 
-    /// Its value as people type it.
+    /// Its value as the user would type it.
     pub fn text(&self, settings: &Settings) -> String {
         let mut settings = settings.clone();
         match &self.slot {

@@ -13,18 +13,18 @@ pub enum LineError {
     /// It has no equals sign.
     #[error("line {0} is not `key = value`")]
     NoValue(usize),
-    /// There is no such setting.
-    #[error("line {line}: there is no setting `{key}`")]
+    /// Its key is not a setting.
+    #[error("line {line}: unknown setting `{key}`")]
     UnknownKey {
-        /// Counted from one.
+        /// Number of the line, from 1.
         line: usize,
         /// The key.
         key: String,
     },
-    /// The setting takes no such value.
+    /// The setting does not accept the value.
     #[error("line {line}: `{key}`: {problem}")]
     BadValue {
-        /// Counted from one.
+        /// Number of the line, from 1.
         line: usize,
         /// The key.
         key: String,
@@ -35,7 +35,7 @@ pub enum LineError {
 
 /// Reads `key = value` lines: keys of the configuration file, `digible.password` and
 /// `catalog.password`. Empty lines and lines that start with `#` are skipped. A value in double
-/// quotes loses them, so that spaces around it can be kept.
+/// quotes loses the quotes, so that it can begin and end with spaces.
 pub fn read(text: &str) -> Result<Changes, LineError> {
     let mut changes = Changes::default();
     for (index, content) in text.lines().enumerate() {
@@ -68,7 +68,7 @@ pub fn read(text: &str) -> Result<Changes, LineError> {
     Ok(changes)
 }
 
-/// The text without a pair of quotes around it.
+/// The text without the pair of quotes around it, if there is one.
 pub fn unquoted(text: &str, quote: char) -> &str {
     text.strip_prefix(quote)
         .and_then(|rest| rest.strip_suffix(quote))
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(refuse("\nnonsense"), "line 2 is not `key = value`");
         assert_eq!(
             refuse("catalog.tabel = x"),
-            "line 1: there is no setting `catalog.tabel`"
+            "line 1: unknown setting `catalog.tabel`"
         );
         assert_eq!(
             refuse("digible.batch_size = many"),

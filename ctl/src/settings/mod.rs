@@ -1,5 +1,5 @@
-//! The settings that `configure` changes: one table from which come the flags, the keys on standard
-//! input, the prompts, and what is shown.
+//! The settings that `configure` changes. One table, [`FIELDS`], gives the flags, the keys on standard input, the
+//! prompts and the output.
 
 mod changes;
 mod env_file;

@@ -1,5 +1,5 @@
-//! A client that does nothing but send: what the same requests cost at least, and what they cost one by
-//! one on fresh connections, as the program before shopMaster did.
+//! A client that only sends: the least that the same requests cost, and what they cost one by one on new connections,
+//! as the program before shopMaster sent them.
 
 use std::{
     error::Error,
@@ -32,7 +32,7 @@ use super::BenchError;
 type Failure = Box<dyn Error + Send + Sync>;
 type Sender = SendRequest<Full<Bytes>>;
 
-/// The client, logged in.
+/// The client, after its login.
 #[derive(Debug, Clone)]
 pub(super) struct Bare {
     address: SocketAddr,
@@ -63,7 +63,7 @@ impl Call {
         Ok(calls.collect())
     }
 
-    /// Products of the shop, each for itself.
+    /// Products of the shop, each in a request of its own.
     pub(super) fn updates(shop: &Shop, count: usize) -> Result<Vec<Self>, BenchError> {
         let products = shop.all()?.into_iter().map(product).take(count);
         let calls = products.map(|product| Self {
@@ -85,7 +85,7 @@ impl Call {
     }
 }
 
-/// As Digible gets it.
+/// A product in the form that Digible receives.
 fn product((id, product): (String, Expected)) -> Value {
     json!({ "productName": product.name, "productPrice": product.price, "productId": id })
 }
@@ -107,7 +107,7 @@ impl Bare {
         Ok(bare)
     }
 
-    /// Sends all, `in_flight` at once over as many connections that are open before, and gives the time.
+    /// Sends all calls, `in_flight` at once over as many connections that are already open, and returns the time.
     pub(super) async fn all_at_once(
         &self,
         calls: Vec<Call>,
@@ -140,7 +140,7 @@ impl Bare {
         .await
     }
 
-    /// Sends one after the other, each over a connection of its own, and gives the time.
+    /// Sends the calls one after the other, each over a new connection, and returns the time.
     pub(super) async fn one_by_one(&self, calls: Vec<Call>) -> Result<Duration, BenchError> {
         let bare = self.clone();
         apart(async move || {
@@ -181,7 +181,7 @@ impl Bare {
     }
 }
 
-/// Runs `work` on threads of its own, so that it shares none with the stand-in, as the agent does not.
+/// Runs `work` on threads of its own, which it does not share with the stand-in, like the agent.
 async fn apart<T: Send + 'static>(
     work: impl AsyncFnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, BenchError> {

@@ -1,4 +1,4 @@
-//! From a committed change to the cloud, at default settings.
+//! The time from a committed change to its arrival at Digible, at default settings.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::{BenchError, Figure, Unit, completed, samples::Samples, use_default_p
 
 const ROUNDS: u32 = 10;
 const PRODUCT: &str = "P0000001";
-/// Longer than from one look at the ChangeLog to the next.
+/// Longer than the time from one check of the ChangeLog to the next.
 const LONGEST_PAUSE_MS: u64 = 2_500;
 
 pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
@@ -20,7 +20,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let mut random = fastrand::Rng::with_seed(1);
     let mut times = Samples::default();
     for round in 1..=ROUNDS {
-        // At any moment between two looks.
+        // At any time between two checks.
         sleep(Duration::from_millis(random.u64(..LONGEST_PAUSE_MS))).await;
         let price = format!("{round}.50");
         world.shop.set_price(PRODUCT, &price)?;
@@ -35,7 +35,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     }
     let figure = |what, value| Figure::new(what, value, Unit::Milliseconds);
     Ok(vec![
-        figure("from commit to cloud, median", times.median()).at_most(3_000.0),
-        figure("the same, most", times.most()),
+        figure("from commit to Digible, median", times.median()).at_most(3_000.0),
+        figure("the same, maximum", times.most()),
     ])
 }

@@ -5,34 +5,34 @@ use serde_json::{Value, json};
 /// One measured number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
-    /// What it is of.
+    /// What was measured.
     pub what: String,
     /// None where it cannot be measured.
     pub value: Option<f64>,
-    /// Of the value.
+    /// The unit of the value.
     pub unit: Unit,
-    /// What the design wants; none for a figure that explains others.
+    /// The target of the design; none for a figure that explains others.
     pub target: Option<Target>,
 }
 
-/// What a number counts.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Milliseconds.
     Milliseconds,
-    /// How many times another figure.
+    /// A multiple of another figure.
     Times,
-    /// Products in each second.
+    /// Products per second.
     PerSecond,
     /// Mebibytes.
     MiB,
-    /// Of one processor core.
+    /// Percent of one processor core.
     PercentCpu,
     /// Just a number.
     Count,
 }
 
-/// What the design wants.
+/// The target of the design.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// This or less.
@@ -72,7 +72,7 @@ impl Figure {
         })
     }
 
-    /// Keys that stay: `what`, `value`, `unit`, `at_most` or `at_least`, `met`.
+    /// The figure as JSON, with stable keys: `what`, `value`, `unit`, `at_most` or `at_least`, `met`.
     #[must_use]
     pub fn to_json(&self, bench: &str) -> Value {
         let mut object = json!({
@@ -103,7 +103,7 @@ impl Unit {
         }
     }
 
-    /// A number with as many digits as it deserves, and the unit.
+    /// A number with a reasonable number of digits, and the unit.
     pub(super) fn show(self, value: f64) -> String {
         let number = match self {
             Self::Count | Self::PerSecond => grouped(value),

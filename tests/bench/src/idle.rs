@@ -7,20 +7,21 @@ use tokio::time::sleep;
 
 use super::{BenchError, Figure, Unit, completed, process, use_default_pace};
 
-/// How long the start may take to die away.
+/// How long to wait until the start no longer affects the measurement.
 const SETTLE: Duration = Duration::from_secs(3);
-const LOOK: Duration = Duration::from_secs(20);
+/// How long the agent is measured.
+const MEASURING: Duration = Duration::from_secs(20);
 
 pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let mut world = World::builder().products(5_000).start().await?;
     world.install_capture().await?;
     completed(world.upload().await?)?;
-    // Started anew: the memory of an upload is another bench's.
+    // Restarted, because the memory of an upload belongs to another bench.
     use_default_pace(&mut world).await?;
     sleep(SETTLE).await;
     let id = world.agent_id();
     let (before, started) = (process::cpu_time(id), Instant::now());
-    sleep(LOOK).await;
+    sleep(MEASURING).await;
     let (after, elapsed) = (process::cpu_time(id), started.elapsed());
     let share = before.zip(after).map(|(before, after)| {
         let used = after.saturating_sub(before);

@@ -1,5 +1,5 @@
-//! The numbers of the design, measured: each bench makes its own world of real programs on loopback
-//! and fresh folders, and gives figures. They are printed, never asserted.
+//! Measures the numbers of the design. Each bench builds its own world of real programs on loopback with new folders,
+//! and returns figures. They are printed, never asserted.
 
 mod bare;
 mod change;
@@ -30,7 +30,7 @@ use server::Server;
 pub use figure::{Figure, Target, Unit};
 pub use table::table;
 
-/// Requests under way at once: the agent's default, and what it is compared with.
+/// Requests in flight at once: the agent's default, also for the client that it is compared with.
 const MAX_IN_FLIGHT: usize = 8;
 
 /// What can be measured.
@@ -40,7 +40,7 @@ pub enum Bench {
     Sync,
     /// An upload of 1,000,000 products
     Upload,
-    /// A walk over 1,000,000 products in scan mode, of which none has changed
+    /// A scan of 1,000,000 products, of which none has changed
     Scan,
     /// A verify of 1,000,000 products, of which none has changed, and then 10,000 past the triggers
     Verify,
@@ -48,15 +48,15 @@ pub enum Bench {
     Status,
     /// The agent with nothing to do
     Idle,
-    /// From a committed change to the cloud
+    /// From a committed change to its arrival at Digible
     Change,
-    /// A minute of sales at a till on SQLite, with an agent that syncs all the while and without
+    /// A minute of sales at a till on SQLite, with an agent that syncs all the time and without
     Sales,
     /// What capture costs a till on SQLite, statement by statement
     Trigger,
-    /// A minute of sales at a till beside rows that are held for seconds; needs a T-SQL engine
+    /// A minute of sales at a till while other rows are locked for seconds; needs a T-SQL engine
     SalesSqlserver,
-    /// A verify of 1,000,000 equal products; needs a T-SQL engine
+    /// A verify of 1,000,000 unchanged products; needs a T-SQL engine
     VerifySqlserver,
     /// What capture costs a till; needs a T-SQL engine
     Till,
@@ -73,26 +73,26 @@ pub enum BenchError {
     /// The shop failed.
     #[error(transparent)]
     Shop(#[from] ShopError),
-    /// A run did not do all of its work, so that its time says nothing.
+    /// A run did not do all of its work, so its time means nothing.
     #[error("the run `{id}` did not complete: {message}")]
     Run {
         /// Its id.
         id: String,
-        /// What the agent says of it.
+        /// The agent's message about it.
         message: String,
     },
-    /// Products did not arrive, so that the time says nothing.
-    #[error("the stand-in has {0} products only")]
+    /// Products did not arrive, so the time means nothing.
+    #[error("the stand-in has only {0} products")]
     Missing(usize),
     /// The till could not sell at all.
     #[error("the till of the bench failed")]
     Till(#[from] rusqlite::Error),
-    /// The client to compare with could not send.
-    #[error("the client to compare with failed")]
+    /// The client for comparison could not send.
+    #[error("the client for comparison failed")]
     Bare(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No T-SQL engine is named.
+    /// No T-SQL engine is configured.
     #[error(
-        "`SHOPMASTER_TEST_SQLSERVER` names no server; it takes a connection string such as `Server=127.0.0.1,1433;User Id=sa;Password=…`"
+        "`SHOPMASTER_TEST_SQLSERVER` is not set; set it to a connection string such as `Server=127.0.0.1,1433;User Id=sa;Password=…`"
     )]
     NoEngine,
     /// The T-SQL engine failed.
@@ -107,7 +107,7 @@ pub enum BenchError {
 }
 
 impl Bench {
-    /// All, in the order of the table.
+    /// All benches, in the order of the table.
     pub const ALL: [Self; 13] = [
         Self::Sync,
         Self::Upload,
@@ -144,11 +144,11 @@ impl Bench {
         }
     }
 
-    /// Measures.
+    /// Runs the bench.
     ///
     /// # Errors
     ///
-    /// When there is nothing to measure: a part did not start, or a run failed.
+    /// When a part cannot start, or a run failed.
     pub async fn measure(self) -> Result<Vec<Figure>, BenchError> {
         match self {
             Self::Sync => sync::measure().await,
@@ -168,12 +168,12 @@ impl Bench {
     }
 }
 
-/// The T-SQL engine that the environment names.
+/// The T-SQL engine of the environment.
 fn engine() -> Result<Server, BenchError> {
     Server::from_environment().ok_or(BenchError::NoEngine)
 }
 
-/// The run, when it did all of its work.
+/// The run, if it did all of its work.
 fn completed(run: Run) -> Result<Run, BenchError> {
     if run.outcome() == RunOutcome::Completed && run.failed == 0 && run.parked == 0 {
         return Ok(run);
@@ -184,20 +184,20 @@ fn completed(run: Run) -> Result<Run, BenchError> {
     })
 }
 
-/// A run to its end, without the time limit that tests have.
+/// Runs something to its end, without the time limit that tests have.
 async fn run(world: &World, kind: RunKind) -> Result<Run, BenchError> {
     let run = world.start_run(kind).await?;
     let ended = |run: &Run| run.state() == RunState::Finished;
     completed(world.watch_run(&run.id, ended).await?)
 }
 
-/// How many requests with products arrived so far.
+/// Number of requests with products that have arrived.
 fn sent(digible: &DigibleSim) -> u64 {
     let counts = digible.counts();
     counts.batches + counts.updates
 }
 
-/// Starts the agent anew with the settings that people have, not those of tests.
+/// Restarts the agent with the default settings instead of those of tests.
 async fn use_default_pace(world: &mut World) -> Result<(), WorldError> {
     let keys = [
         "digible.timeout",

@@ -1,5 +1,5 @@
-//! Measures the numbers of the design and prints one table: `cargo run --release -p shopmaster-bench`. A
-//! missed target is shown and is no failure.
+//! Measures the numbers of the design and prints one table: `cargo run --release -p shopmaster-bench`. A missed target
+//! is shown, but is not a failure.
 
 use std::{
     error::Error,
@@ -11,10 +11,10 @@ use clap::Parser;
 use serde_json::Value;
 use shopmaster_bench::{Bench, BenchError, Figure, table};
 
-/// Measures what the design wants and prints one table
+/// Measures the numbers of the design and prints one table
 #[derive(Debug, Parser)]
 struct Args {
-    /// Measure only this
+    /// Run only this bench
     #[arg(long, value_name = "NAME")]
     only: Option<Bench>,
     /// Print an array of figures instead of a table
@@ -41,7 +41,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     if cfg!(debug_assertions) {
-        eprintln!("This is a debug build: its numbers mean nothing, use `cargo run --release`");
+        eprintln!("This is a debug build, whose numbers mean nothing: use `cargo run --release`");
     }
     let mut figures = Vec::new();
     for bench in Bench::ALL {
@@ -51,7 +51,7 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         eprintln!("Measuring {} …", bench.name());
         let measured = match bench.measure().await {
             Err(error @ BenchError::NoEngine) if args.only.is_none() => {
-                eprintln!("Left out: {error}");
+                eprintln!("Skipped: {error}");
                 continue;
             }
             measured => measured?.into_iter(),

@@ -1,26 +1,26 @@
-//! What Linux tells of a process (proc(5)); nothing elsewhere.
+//! Memory and processor time of a process on Linux (proc(5)); none elsewhere.
 
 use std::{fs, time::Duration};
 
-/// The most memory that was ever resident, in MiB (`VmHWM`).
+/// The peak of the resident memory in MiB (`VmHWM`).
 pub(super) fn peak_memory(id: Option<u32>) -> Option<f64> {
     memory(id?, "VmHWM:")
 }
 
-/// The memory that is resident now, in MiB (`VmRSS`).
+/// The resident memory now, in MiB (`VmRSS`).
 pub(super) fn memory_now(id: Option<u32>) -> Option<f64> {
     memory(id?, "VmRSS:")
 }
 
-/// The time that its threads have run on a processor so far. From `schedstat`, in nanoseconds:
-/// `stat` counts in hundredths of a second, too coarse for an idle process.
+/// The processor time of its threads so far. From `schedstat`, which is in nanoseconds: `stat` counts hundredths of a
+/// second, which is too coarse for an idle process.
 pub(super) fn cpu_time(id: Option<u32>) -> Option<Duration> {
     let threads = fs::read_dir(format!("/proc/{}/task", id?)).ok()?;
     let times = threads.flatten().map(|thread| -> Option<u64> {
         let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
         text.split_whitespace().next()?.parse().ok()
     });
-    // A thread that ends while we look has no file any more.
+    // The file of a thread that has just ended is gone.
     Some(Duration::from_nanos(times.flatten().sum()))
 }
 

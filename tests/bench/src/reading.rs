@@ -1,4 +1,4 @@
-//! An upload of a large shop from a T-SQL engine: memory, and whether reading keeps ahead of sending.
+//! An upload of a large shop from a T-SQL engine: memory, and whether reading is faster than sending.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ async fn with(database: &mut Database) -> Result<Vec<Figure>, BenchError> {
     database.fill("Products", PRODUCTS).await?;
     let at_once = upload(database, Duration::ZERO).await?;
     let slow = upload(database, LATENCY).await?;
-    // All that the stand-in's delay allows.
+    // The least time that the stand-in's delay allows.
     let least =
         LATENCY.as_secs_f64() * PRODUCTS.div_ceil(BATCH_LIMIT) as f64 / MAX_IN_FLIGHT as f64;
     Ok(vec![
@@ -35,7 +35,7 @@ async fn with(database: &mut Database) -> Result<Vec<Figure>, BenchError> {
         ),
         Figure::new("the agent's peak memory", at_once.peak, Unit::MiB).at_most(64.0),
         Figure::new(
-            "1,000,000 products at 20 ms, against what that delay alone takes",
+            "1,000,000 products at 20 ms, against the time of that delay alone",
             slow.seconds / least,
             Unit::Times,
         ),

@@ -12,7 +12,7 @@ impl Samples {
         self.0.sort_by(f64::total_cmp);
     }
 
-    /// The middle one; the upper one of two.
+    /// The median; the upper one of the two in the middle.
     pub(super) fn median(&self) -> Option<f64> {
         self.0.get(self.0.len() / 2).copied()
     }
@@ -26,7 +26,7 @@ impl Samples {
     }
 }
 
-/// How many times `base` is in `value`.
+/// `value` as a multiple of `base`.
 pub(super) fn ratio(value: Option<f64>, base: Option<f64>) -> Option<f64> {
     Some(value? / base?)
 }

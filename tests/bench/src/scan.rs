@@ -1,4 +1,4 @@
-//! A walk over a large shop in which nothing has changed.
+//! A scan of a large shop in which nothing has changed.
 
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         .start()
         .await?;
     run(&world, RunKind::Upload).await?;
-    // The memory is that of walks alone.
+    // After a restart the memory is that of scans only.
     world.restart().await?;
     world
         .wait_status(|status: &Status| status.published > 0)
@@ -40,11 +40,11 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let peak = process::peak_memory(world.agent_id());
     Ok(vec![
         Figure::new(
-            "1,000,000 equal products, median",
+            "1,000,000 unchanged products, median",
             times.median(),
             Unit::Milliseconds,
         ),
-        Figure::new("the same, least", times.least(), Unit::Milliseconds),
+        Figure::new("the same, minimum", times.least(), Unit::Milliseconds),
         Figure::new("the agent's peak memory", peak, Unit::MiB).at_most(64.0),
         Figure::new("its memory before", before, Unit::MiB),
     ])

@@ -1,4 +1,4 @@
-//! The T-SQL engine that `SHOPMASTER_TEST_SQLSERVER` names, and a database of our own on it.
+//! The T-SQL engine of `SHOPMASTER_TEST_SQLSERVER`, and a database for a bench on it.
 
 use std::env;
 
@@ -12,7 +12,7 @@ use super::{BenchError, Figure};
 /// The environment variable with an ADO-style connection string.
 const VARIABLE: &str = "SHOPMASTER_TEST_SQLSERVER";
 
-/// How to reach the engine, as its administrator.
+/// How to connect to the engine as its administrator.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
     host: String,
@@ -21,7 +21,7 @@ pub(super) struct Server {
     password: String,
 }
 
-/// A database of our own. Whoever made it drops it.
+/// A database for a bench. The caller must drop it.
 #[derive(Debug)]
 pub(super) struct Database {
     server: Server,
@@ -34,7 +34,7 @@ pub(super) struct Database {
 pub(super) struct Session(Client<Compat<TcpStream>>);
 
 impl Server {
-    /// The engine that the environment names; none when it names none.
+    /// The engine of the environment; none when the variable is not set.
     pub(super) fn from_environment() -> Option<Self> {
         Self::parse(&env::var(VARIABLE).ok()?)
     }
@@ -60,7 +60,7 @@ impl Server {
         })
     }
 
-    /// Makes a database.
+    /// Creates a database.
     pub(super) async fn create(self, name: &str) -> Result<Database, BenchError> {
         let name = format!("{name}_{}", std::process::id());
         let mut master = self.connect("master").await?;
@@ -73,7 +73,7 @@ impl Server {
         })
     }
 
-    /// Measures in a database of its own.
+    /// Measures in a new database, and drops it.
     pub(super) async fn in_database(
         self,
         name: &str,
@@ -87,7 +87,7 @@ impl Server {
         Ok(figures)
     }
 
-    /// What it calls itself, on one line.
+    /// The engine's version, on one line.
     pub(super) async fn version(&self) -> Result<String, BenchError> {
         let mut session = self.connect("master").await?;
         let version = session
@@ -103,7 +103,7 @@ impl Server {
         config.database(database);
         config.encryption(EncryptionLevel::NotSupported);
         config.authentication(AuthMethod::sql_server(&self.username, &self.password));
-        // Filling and dropping a large database takes as long as it takes.
+        // Without a timeout, because filling and dropping a large database takes long.
         config.command_timeout(None);
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
         let stream = stream.map_err(tiberius::error::Error::from)?;
@@ -132,7 +132,7 @@ impl Database {
             .env("SHOPMASTER_SQL_PASSWORD", &server.password)
     }
 
-    /// Makes a table of products, with as many as asked for.
+    /// Creates a table with this many products.
     pub(super) async fn fill(&mut self, table: &str, products: usize) -> Result<(), BenchError> {
         self.session
             .run(&format!(
@@ -167,12 +167,12 @@ impl Database {
         Ok(())
     }
 
-    /// Another connection to it.
+    /// Another connection to the database.
     pub(super) async fn connect(&self) -> Result<Session, BenchError> {
         self.server.connect(&self.name).await
     }
 
-    /// Drops it.
+    /// Drops the database.
     pub(super) async fn drop(self) -> Result<(), BenchError> {
         let mut master = self.server.connect("master").await?;
         self.session.0.close().await?;

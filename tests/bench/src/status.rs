@@ -31,6 +31,6 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let figure = |what, value| Figure::new(what, value, Unit::Milliseconds);
     Ok(vec![
         figure("`shopmasterctl status --json`, median", times.median()).at_most(20.0),
-        figure("the same, most", times.most()),
+        figure("the same, maximum", times.most()),
     ])
 }

@@ -1,4 +1,4 @@
-//! A sync of many changed products, beside the same requests by a client that does nothing else.
+//! A sync of many changed products, compared with the same requests by a client that does nothing else.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::{
 const PRODUCTS: usize = 10_000;
 const LATENCY: Duration = Duration::from_millis(20);
 const ROUNDS: usize = 9;
-/// Rows that the old program's way is measured with; ten thousand would take four minutes.
+/// Rows with which the old program's method is measured; ten thousand would take four minutes.
 const OLD_WAY_ROWS: usize = 200;
 
 pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
@@ -68,7 +68,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         )
         .at_most(1.2),
         Figure::new(
-            "the same, least times",
+            "the same, minimum times",
             ratio(ours.least(), ideal.least()),
             Unit::Times,
         ),

@@ -4,7 +4,7 @@ use super::{Bench, Figure, Target};
 
 const HEAD: [&str; 5] = ["bench", "what", "target", "measured", ""];
 
-/// The figures as one table, a line each.
+/// The figures as one table, one per line.
 #[must_use]
 pub fn table(figures: &[(Bench, Figure)]) -> String {
     let mut last = None;

@@ -1,5 +1,5 @@
-//! What capture costs a till: the same statements on a captured table, on one with the trigger that an earlier
-//! version installed, and on one without any, in turns.
+//! What capture costs a till: the same statements in turns on a captured table, on one with the trigger of an earlier
+//! version, and on one without a trigger.
 
 use std::time::{Duration, Instant};
 
@@ -18,23 +18,23 @@ const WARM_UP: usize = 10;
 const SINGLES: usize = 400;
 /// Statements on a thousand rows, on each of the tables.
 const THOUSANDS: usize = 40;
-/// The table that is captured, the one with the earlier trigger, and the one with none.
+/// The captured table, the one with the earlier trigger, and the one without.
 const TABLES: [&str; 3] = ["Products", "Earlier", "Twin"];
-/// The text that an earlier version installed.
+/// The script of an earlier version.
 const EARLIER: &str =
     include_str!("../../../agent/crates/catalog-sqlserver/src/sql/earlier/create_trigger_1.sql");
 
 /// A statement of the till.
 struct Statement {
     what: &'static str,
-    /// With the table for `{table}`; `@P1` is the number of the round.
+    /// The text, with `{table}` for the table; `@P1` is the number of the round.
     sql: &'static str,
     rounds: usize,
     /// What it may cost with capture.
     at_most: Option<f64>,
 }
 
-/// In an order in which each finds what it needs.
+/// The statements, in an order in which each finds the rows that it needs.
 const STATEMENTS: [Statement; 8] = [
     Statement {
         what: "UPDATE of one row",
@@ -108,20 +108,20 @@ async fn with(database: &mut Database) -> Result<Vec<Figure>, BenchError> {
     }
     let mut world = database.served_by(World::builder()).start().await?;
     world.install_capture().await?;
-    // From here on nobody but the till is there.
+    // From here on only the till uses the database.
     world.stop().await?;
     let till = &mut database.session;
     till.run(&earlier_trigger()).await?;
     let mut figures = Vec::new();
     for statement in &STATEMENTS {
-        // Both triggers write there. None is to find it longer than the one before.
+        // Both triggers write to it. It must not be longer for the later one.
         till.run("DELETE FROM shopmaster.ChangeLog").await?;
         figures.extend(compare(statement, till).await?);
     }
     Ok(figures)
 }
 
-/// The earlier trigger on its table. It writes into the ChangeLog that is there.
+/// The earlier trigger on its table. It writes to the existing ChangeLog.
 fn earlier_trigger() -> String {
     let bytes = |alias| format!("CAST({alias}.[ProductID] AS varbinary(25))");
     let same = format!(
@@ -140,7 +140,7 @@ async fn compare(statement: &Statement, till: &mut Session) -> Result<Vec<Figure
     let mut samples: [Samples; TABLES.len()] = std::array::from_fn(|_| Samples::default());
     for (round, number) in (0_i32..).enumerate().take(WARM_UP + statement.rounds) {
         for turn in 0..TABLES.len() {
-            // Each round another comes first, so that none is always the warmer one.
+            // Each round begins with another table, so that none always has the warmer cache.
             let place = (round + turn) % TABLES.len();
             let time = time(till, statement.sql, TABLES[place], number).await?;
             if round >= WARM_UP {

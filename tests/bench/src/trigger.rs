@@ -1,5 +1,5 @@
-//! What capture costs a till on SQLite: the same statements on a file with capture and on its twin without, in
-//! turns, and nobody else there.
+//! What capture costs a till on SQLite: the same statements in turns on a file with capture and on a copy without it,
+//! with no other program.
 
 use std::time::{Duration, Instant};
 
@@ -21,12 +21,12 @@ const LONG_ROUNDS: usize = 40;
 /// A statement of the till.
 struct Statement {
     what: &'static str,
-    /// With the number of the round as its parameter.
+    /// The text, with the number of the round as its parameter.
     sql: &'static str,
     rounds: usize,
 }
 
-/// In an order in which each finds what it needs.
+/// The statements, in an order in which each finds the rows that it needs.
 const STATEMENTS: [Statement; 5] = [
     Statement {
         what: "UPDATE of one row",
@@ -64,7 +64,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         .connection()
         .execute("VACUUM INTO ?1", [twin.to_string_lossy()])?;
     world.install_capture().await?;
-    // From here on nobody but the till is there.
+    // From here on only the till uses the file.
     world.stop().await?;
     let captured = till(world.shop.path())?;
     let without = till(&twin)?;
@@ -75,7 +75,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     Ok(figures)
 }
 
-/// Without waiting for the disk, so that what is measured is not the disk.
+/// A till that does not wait for the disk, so that the disk is not measured.
 fn till(path: &std::path::Path) -> rusqlite::Result<Connection> {
     let till = Connection::open(path)?;
     till.pragma_update(None, "journal_mode", "WAL")?;

@@ -44,7 +44,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         )
         .at_least(200_000.0),
         Figure::new(
-            "the same requests by a bare client: what the stand-in takes",
+            "the same requests by a bare client: the stand-in's own time",
             PRODUCTS as f64 / least,
             Unit::PerSecond,
         ),

@@ -1,4 +1,4 @@
-//! A verify of a large shop: in which nothing has changed, and in which rows were changed past the triggers.
+//! A verify of a large shop in which nothing has changed, and of one in which rows were changed without triggers.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use super::{
 };
 
 const PRODUCTS: usize = 1_000_000;
-/// Every so many products one is changed past the triggers.
+/// One of this many products is changed without triggers.
 const EVERY: usize = 100;
 
 pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
@@ -31,7 +31,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     }
     figures.extend([
         Figure::new(
-            "one that finds 10,000 that differ, and sends them",
+            "one that finds 10,000 differences, and sends them",
             time.as_secs_f64() * 1_000.0,
             Unit::Milliseconds,
         ),
@@ -72,7 +72,7 @@ fn counting(world: WorldBuilder) -> WorldBuilder {
 async fn equal(world: &mut World) -> Result<Vec<Figure>, BenchError> {
     world.install_capture().await?;
     run(world, RunKind::Upload).await?;
-    // The memory is that of the verify alone.
+    // After a restart the memory is that of the verify only.
     world.restart().await?;
     world
         .wait_status(|status: &Status| status.published > 0)
@@ -86,7 +86,7 @@ async fn equal(world: &mut World) -> Result<Vec<Figure>, BenchError> {
     }
     Ok(vec![
         Figure::new(
-            "1,000,000 equal products, with rests as long as the reading",
+            "1,000,000 unchanged products, with pauses as long as the reading",
             PRODUCTS as f64 / seconds,
             Unit::PerSecond,
         ),

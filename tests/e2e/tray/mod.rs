@@ -327,7 +327,7 @@ async fn without_a_bus_the_agent_goes_on_and_says_so_once() -> Tested {
     assert_eq!(world.assert_equal().await?.equal, 5);
     world.stop().await?;
     let log = fs::read_to_string(world.folders().log.join("agent.log"))?;
-    assert_eq!(log.matches("no session bus").count(), 1, "{log}");
+    assert_eq!(log.matches("there is no session bus").count(), 1, "{log}");
     Ok(())
 }
 
@@ -356,7 +356,8 @@ async fn beside_a_service_it_comes_and_goes_alone() -> Tested {
     icon.open().await?;
     icon.until(|look| look.menu().contains("\n> Sync now\n"))
         .await?;
-    icon.click("Quit (only this icon: syncing goes on)").await?;
+    icon.click("Quit (only this icon: syncing continues)")
+        .await?;
     assert!(timeout(PATIENCE, tray.wait()).await??.success());
     status(&world).await?;
     Ok(())

@@ -1,9 +1,9 @@
-//! Whole worlds around the real programs.
+//! Test worlds around the real programs.
 //!
-//! - [`programs`]: the two programs, built by cargo, never stale;
+//! - [`programs`]: the two programs, always built by cargo first;
 //! - [`world`]: a shop, a stand-in for Digible and a real agent, for end-to-end tests;
 //! - [`storm`]: random cases in which everything goes wrong, also as the binary `storm`;
-//! - [`demo`]: everything at once, with nothing to set up, as the binary `demo`.
+//! - [`demo`]: a demo that needs no setup, as the binary `demo`.
 
 pub mod demo;
 pub mod programs;

@@ -1,4 +1,4 @@
-//! The two programs, built by cargo once per test process, so that no test runs a stale one.
+//! The two programs, built by cargo once per test process, so that no test runs an outdated one.
 
 use std::{
     env, io,
@@ -15,7 +15,7 @@ const CTL: &str = "shopmasterctl";
 /// harness itself and builds them once.
 const HARNESS: &str = "shopmaster-harness";
 
-/// Where the two programs are.
+/// The paths of the two programs.
 #[derive(Debug)]
 pub struct Programs {
     /// `shopmaster-agent`.
@@ -24,27 +24,27 @@ pub struct Programs {
     pub ctl: PathBuf,
 }
 
-/// Why there are no programs.
+/// Why the programs cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramsError {
     /// Cargo did not start.
     #[error("cannot start `{}`", cargo.display())]
     Start {
-        /// The program that was taken for cargo.
+        /// The path that was used for cargo.
         cargo: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// Cargo failed; what it said is on standard error.
+    /// Cargo failed; its messages are on standard error.
     #[error("cargo could not build the programs: {0}")]
     Build(ExitStatus),
-    /// Cargo built, but not this one.
-    #[error("cargo built no program `{0}`")]
+    /// Cargo's output does not name this program.
+    #[error("cargo did not build the program `{0}`")]
     Missing(&'static str),
 }
 
-/// The parts that we need of one line of cargo's JSON.
+/// The needed parts of one line of cargo's JSON.
 #[derive(Debug, Deserialize)]
 struct Message {
     target: Option<Target>,
@@ -129,7 +129,7 @@ mod tests {
         let error = Programs::from_messages(r#"{"reason":"build-finished"}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cargo built no program `shopmaster-agent`"
+            "cargo did not build the program `shopmaster-agent`"
         );
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-/// Why a text is no duration.
+/// A string is not a duration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a duration: use a whole number and `ms`, `s`, `m` or `h`, as in `20ms`")]
 pub struct DurationError(String);
@@ -13,7 +13,7 @@ pub struct DurationError(String);
 ///
 /// # Errors
 ///
-/// When the text is anything else.
+/// When the string is anything else.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let error = || DurationError(text.to_owned());
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;

@@ -1,4 +1,4 @@
-//! Stand-ins for what shopMaster works with, to try it without a shop and without Digible.
+//! Stand-ins for the systems that shopMaster works with, to try it without a shop and without Digible.
 //!
 //! - [`digible`]: a strict stand-in for Digible with scriptable faults, also as the binary `digible-sim`;
 //! - [`shop`]: a SQLite shop and a till that keeps changing it;

@@ -273,16 +273,11 @@ async fn ask(
         ..core.journal.verified().await?
     };
     record(core, verified).await?;
-    let unrecorded = match before.expects_changes() {
-        true => ", and no change was recorded for them",
-        false => "",
-    };
     Ok(Some((
         Outcome::Failed,
         format!(
-            "Nothing sent: {} of {} differ from what Digible has{unrecorded}. If everything is right, run `shopmasterctl verify --yes`",
-            grouped(asks.differing),
-            products(asks.products)
+            "Nothing sent: {}; if everything is right, run `shopmasterctl verify --yes`",
+            shopmaster_health::differing(asks, before.expects_changes())
         ),
     )))
 }

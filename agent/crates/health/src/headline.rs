@@ -1,4 +1,4 @@
-//! One honest sentence.
+//! The headline: one sentence that says the most important thing about the agent.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use shopmaster_journal::Pause;
@@ -37,15 +37,15 @@ pub(super) fn headline(
     }
 }
 
-/// What is broken, in few words: the issue itself says more.
+/// What does not work, in a few words: the issue itself says more.
 fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
     let what = match issue.code {
         "SESSION_EXPIRED" => return first_part(&issue.text).to_owned(),
         "CAPTURE_NOT_INSTALLED" => return "Changes are not captured yet".to_owned(),
         "CONFIG_INVALID" => "The configuration file is not valid",
-        "SECRETS_UNAVAILABLE" => "The credential store does not answer",
+        "SECRETS_UNAVAILABLE" => "Credential store locked or not responding",
         "JOURNAL_FAILED" => "The journal cannot be written",
-        "JOURNAL_GONE" => "The journal was deleted",
+        "JOURNAL_GONE" => "Journal missing or replaced",
         "JOURNAL_NEWER" => "The journal is from a newer version",
         "DATABASE_UNREACHABLE"
         | "SERVER_NOT_FOUND"
@@ -58,11 +58,13 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         | "DATABASE_TIMEOUT" => "Database not reachable",
         "SERVER_NAME_INVALID" => "The database server's name is not valid",
         "ENCRYPTION_REFUSED" | "ENCRYPTION_DEMANDED" | "TLS_REFUSED" => {
-            "Database server: no encryption in common"
+            "Database server: encryption settings do not match"
         }
         "CERTIFICATE_NOT_TRUSTED" => "Database server's certificate not trusted",
         "LOGIN_FAILED" | "WINDOWS_LOGIN_UNAVAILABLE" => "Database refuses the login",
-        "SQL_PASSWORD_MISSING" => return "SQL password not set: run Configure".to_owned(),
+        "SQL_PASSWORD_MISSING" => {
+            return "SQL password not set: run `shopmasterctl configure`".to_owned();
+        }
         "DATABASE_MISSING" => "Database not found",
         "DATABASE_DENIED" | "DATABASE_READ_ONLY" => "Database: rights are missing",
         "DATABASE_BUSY" | "DATABASE_DEADLOCK" => "Database busy",
@@ -81,7 +83,7 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
-/// `next try 11:07`, where Digible is tried again.
+/// `next try 11:07`: when shopMaster tries Digible again.
 fn next_try(facts: &Facts, issue: &Issue, now: Timestamp, zone: &TimeZone) -> Option<String> {
     if !matches!(issue.code, "DIGIBLE_UNREACHABLE" | "DIGIBLE_REFUSES") {
         return None;
@@ -91,12 +93,12 @@ fn next_try(facts: &Facts, issue: &Issue, now: Timestamp, zone: &TimeZone) -> Op
         true => facts.next_try_at,
         false => facts.next_sync_at,
     };
-    // In whole minutes: one that has just come is still told while it is tried.
+    // The headline has whole minutes, so a time that has just passed stays while the attempt runs.
     let next = next.filter(|next| now.duration_since(*next) < SignedDuration::from_mins(1))?;
     Some(format!("next try {}", clock(next, now, zone)))
 }
 
-/// An issue's own sentence, without Digible's words behind it.
+/// An issue's own sentence, without the words that it quotes from Digible.
 fn first_part(text: &str) -> &str {
     text.split(": ").next().unwrap_or(text)
 }
@@ -110,7 +112,7 @@ pub fn paused(pause: Option<Pause>, now: Timestamp, zone: &TimeZone) -> String {
 }
 
 fn sending(facts: &Facts, run: &Run) -> String {
-    // Once the pause is over, the run is about to go on.
+    // Once the pause is over, the run is about to continue.
     if run.state == RunState::Waiting && !run.is_paused && !run.message.is_empty() {
         return run.message.clone();
     }
@@ -161,7 +163,7 @@ fn pending(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> 
     } else if facts.catalog.reachable != Some(true) {
         return "Waiting for the shop's database to answer".to_owned();
     } else if facts.scan.is_some_and(|scan| scan.compared_at.is_none()) {
-        return "Waiting for the next look at all products".to_owned();
+        return "Waiting for the next scan".to_owned();
     } else {
         return up_to_date(facts, now, zone);
     };
@@ -185,7 +187,7 @@ fn waiting(facts: &Facts, now: Timestamp) -> String {
     format!("{waiting} (oldest {})", age(then.saturating_add(passed)))
 }
 
-/// What is up to date, and then everything that is not.
+/// The products that are up to date, followed by everything that is not.
 fn up_to_date(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
     let counts = &facts.counts;
     let good = counts.published.saturating_sub(counts.outdated);
@@ -223,7 +225,7 @@ fn up_to_date(facts: &Facts, now: Timestamp, zone: &TimeZone) -> String {
     joined(parts.into_iter().flatten())
 }
 
-/// What is open beside that which is waiting or refused, in few words.
+/// What is open besides waiting and refused products, in a few words.
 fn open(facts: &Facts) -> impl Iterator<Item = String> {
     let removed = facts.counts.removed;
     let gone = (removed > 0).then(|| format!("{} gone from the shop", grouped(removed)));

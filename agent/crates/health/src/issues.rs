@@ -1,14 +1,15 @@
-//! What is wrong now.
+//! The issues: what is wrong now, or worth knowing.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use shopmaster_catalog::CaptureStatus;
+use shopmaster_journal::Asks;
 use shopmaster_view::{age, grouped, noun, products};
 
 use super::{Area, Facts};
 
-/// One thing that is wrong now.
+/// Something that is wrong now, or worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     /// Stable, for programs.
@@ -25,25 +26,26 @@ pub struct Issue {
     pub depends_on: Option<&'static str>,
 }
 
-/// With so many changes in it, the ChangeLog is an issue, long before it can hurt anybody: some tens
-/// of megabytes in the shop's database.
+/// Rows from which the ChangeLog is an issue. They take some tens of megabytes in the shop's database, which
+/// is long before they do harm.
 const LARGE_CHANGE_LOG: u64 = 100_000;
 
-/// When Digible has taken nothing for so long although something waits, it is no outage of an evening.
-const LONG: Duration = Duration::from_secs(24 * 3600);
+/// How long Digible must have accepted nothing, while changes are waiting, to make it more than an outage of
+/// one evening.
+const LONG_OUTAGE: Duration = Duration::from_secs(24 * 3600);
 
 /// How bad an issue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Good to know.
+    /// Worth knowing; needs no action soon.
     Info,
-    /// A person should look; syncing goes on.
+    /// Needs a person's attention; syncing continues.
     Warning,
-    /// Syncing does not work.
+    /// Syncing does not work until it is fixed.
     Error,
 }
 
-/// What is wrong, worst first. What another issue explains is left out.
+/// The issues, worst first. An issue that follows from another one in the list is left out.
 pub(super) fn issues(facts: &Facts, now: Timestamp) -> Vec<Issue> {
     let mut all: Vec<Issue> = troubles(facts)
         .chain(configuration(facts))
@@ -94,7 +96,7 @@ fn configuration(facts: &Facts) -> Option<Issue> {
             facts,
             "UNCONFIGURED",
             Severity::Warning,
-            format!("Not set yet: {}", facts.missing.join(", ")),
+            format!("Not configured yet: {}", facts.missing.join(", ")),
             "Run `shopmasterctl configure`",
         )
     })
@@ -115,28 +117,28 @@ fn session(facts: &Facts) -> Option<Issue> {
     ))
 }
 
-/// It stands beside the issue that says what is wrong with Digible now, and says what that has come to.
+/// Appears next to the issue that says what is wrong with Digible now, and says what that has led to.
 fn digible_away_long(facts: &Facts, now: Timestamp) -> Option<Issue> {
     if facts.pending == 0 || facts.paused.is_some() {
         return None;
     }
     let failing_since = digible_failing_since(facts)?;
     let waiting_since = match facts.oldest_age {
-        // By this computer's clock: the database's may be another one.
+        // In this computer's time: the database's clock may differ.
         Some((age, asked_at)) => asked_at.checked_sub(age).ok()?,
-        // A walk does not tell when a product was changed.
+        // A scan does not show when a product was changed.
         None => failing_since,
     };
-    // A time ahead is of a clock that was set back.
+    // A time in the future comes from a clock that was set back.
     let sent_at = facts.last_sent_at.filter(|at| *at <= now);
     let since = sent_at.map_or(waiting_since, |at| at.max(waiting_since));
     let away = Duration::try_from(now.duration_since(since)).ok()?;
-    if away < LONG {
+    if away < LONG_OUTAGE {
         return None;
     }
     let waiting = match facts.pending {
-        1 => "1 product waits".to_owned(),
-        count => format!("{} wait", products(count)),
+        1 => "1 product is waiting".to_owned(),
+        count => format!("{} are waiting", products(count)),
     };
     let text = format!("Digible has accepted nothing for {}: {waiting}", age(away));
     let text = match facts.scan {
@@ -153,12 +155,12 @@ fn digible_away_long(facts: &Facts, now: Timestamp) -> Option<Issue> {
             "DIGIBLE_AWAY_LONG",
             Severity::Warning,
             text,
-            "Run `shopmasterctl test` and fix what it says of Digible, or ask Digible; nothing is lost, and sending resumes automatically",
+            "Run `shopmasterctl test` and fix what it reports about Digible, or ask Digible; nothing is lost, and sending resumes automatically",
         )
     })
 }
 
-/// Since when Digible cannot be used, or asks us to wait; none when it works as far as is known.
+/// Since when Digible has been unusable, or has asked shopMaster to wait; none when it works as far as is known.
 fn digible_failing_since(facts: &Facts) -> Option<Timestamp> {
     let trouble = facts.troubles.get(&Area::Digible);
     if let Some(trouble) = trouble.filter(|trouble| trouble.is_shown()) {
@@ -178,13 +180,13 @@ fn capture(facts: &Facts) -> Option<Issue> {
             "CAPTURE_OUTDATED",
             Severity::Info,
             format!("Changes are captured; {what}"),
-            "Run `shopmasterctl capture install` when it suits: it brings today's text and keeps what waits",
+            "Run `shopmasterctl capture install` when it suits you: it installs the current version and keeps waiting changes",
         ),
         CaptureStatus::NotInstalled => (
             "CAPTURE_NOT_INSTALLED",
             Severity::Error,
-            "Changes are not captured: nothing is installed in the shop's database".to_owned(),
-            "Look at `shopmasterctl capture plan`, then run `shopmasterctl capture install`",
+            "Changes are not captured: capture is not installed in the shop's database".to_owned(),
+            "Check `shopmasterctl capture plan`, then run `shopmasterctl capture install`",
         ),
         CaptureStatus::Drifted(lines) => (
             "CAPTURE_DRIFTED",
@@ -199,13 +201,13 @@ fn capture(facts: &Facts) -> Option<Issue> {
     })
 }
 
-/// Code of what is wrong with the shop's database.
+/// Code of the trouble with the shop's database, if there is one.
 fn catalog_trouble(facts: &Facts) -> Option<&'static str> {
     let trouble = facts.troubles.get(&Area::Catalog);
     trouble.map(|trouble| trouble.code)
 }
 
-/// The till pays for it, and its ChangeLog only grows.
+/// The triggers slow down the till for nothing, and the ChangeLog only grows.
 fn capture_unused(facts: &Facts) -> Option<Issue> {
     facts.scan?;
     match facts.capture.as_ref()? {
@@ -216,7 +218,7 @@ fn capture_unused(facts: &Facts) -> Option<Issue> {
         facts,
         "CAPTURE_UNUSED",
         Severity::Warning,
-        "Scan mode is on, and capture is still installed: its ChangeLog grows and nobody reads it"
+        "Scan mode is on, but capture is still installed: its ChangeLog grows, and no agent reads it"
             .to_owned(),
         "Run `shopmasterctl capture remove`, or `shopmasterctl configure --capture trigger` to use it",
     ))
@@ -229,7 +231,7 @@ fn catalog_shrank(facts: &Facts) -> Option<Issue> {
         "CATALOG_SHRANK",
         Severity::Warning,
         format!(
-            "{} of {} are missing from the shop's table at once; none of them counts as removed",
+            "{} of {} are missing from the shop's table at once; none of them is listed as gone from the shop",
             grouped(shrank.missing),
             products(shrank.known)
         ),
@@ -239,22 +241,32 @@ fn catalog_shrank(facts: &Facts) -> Option<Issue> {
 
 fn verify_asks(facts: &Facts) -> Option<Issue> {
     let asks = facts.verified.asks?;
-    // While an upload is due, nobody said that changes would tell.
-    let untold = match facts.uploaded_at {
-        Some(_) => ", and no change was recorded for them",
-        None => "",
-    };
     Some(new(
         facts,
         "VERIFY_ASKS",
         Severity::Warning,
+        // While an upload is due, changes may be missing that no trigger recorded.
         format!(
-            "{} of {} differ from what Digible has{untold}; none of them is sent",
-            grouped(asks.differing),
-            products(asks.products)
+            "{}; none of them was sent",
+            differing(asks, facts.uploaded_at.is_some())
         ),
-        "Check that it is the right database and that nobody loaded wrong prices; if all is as it should be, run `shopmasterctl verify --yes`",
+        "Check that this is the right database and that no wrong prices were loaded; if everything is right, run `shopmasterctl verify --yes`",
     ))
+}
+
+/// The reason why a verify asks: so many products differ. `are_recorded`: changes in the shop are recorded, so the
+/// missing record is worth mentioning.
+#[must_use]
+pub fn differing(asks: Asks, are_recorded: bool) -> String {
+    let unrecorded = match are_recorded {
+        true => ", and no change was recorded for them",
+        false => "",
+    };
+    format!(
+        "{} of {} differ from what Digible has{unrecorded}",
+        grouped(asks.differing),
+        products(asks.products)
+    )
 }
 
 fn missed_changes(facts: &Facts) -> Option<Issue> {
@@ -267,11 +279,11 @@ fn missed_changes(facts: &Facts) -> Option<Issue> {
         "CAPTURE_MISSED_CHANGES",
         Severity::Warning,
         format!(
-            "{} reached the shop's table without being captured, and the last verify found them: {}",
+            "{} reached the shop's table without being captured; the last verify found them: {}",
             noun(verified.missed, "change"),
             verified.cause
         ),
-        "Find the program that does it, and run `shopmasterctl verify` after it; this ends with the next verify that finds none",
+        "Find the program that makes these changes, and run `shopmasterctl verify` after it; this issue ends with the next verify that finds none",
     ))
 }
 
@@ -284,20 +296,20 @@ fn change_log_large(facts: &Facts) -> Option<Issue> {
         "CHANGELOG_LARGE",
         Severity::Warning,
         format!(
-            "{} wait in the shop's database, more than are sent in the same time",
+            "{} are waiting in the shop's database, more than can be sent in the same time",
             noun(facts.changes, "change")
         ),
-        "Mend what keeps them from being sent, as the other issues say, or end the pause with `shopmasterctl resume`; `shopmasterctl runs` shows whether they are going down",
+        "Fix what blocks sending, as the other issues say, or end the pause with `shopmasterctl resume`; `shopmasterctl runs` shows whether the number goes down",
     ))
 }
 
 fn upload(facts: &Facts) -> Option<Issue> {
-    // Before the first look nothing is known of the journal either.
+    // Before the first check of the database nothing is known of the journal either.
     let unknown = facts.catalog.reachable.is_none();
     if facts.uploaded_at.is_some() || !facts.missing.is_empty() || unknown {
         return None;
     }
-    // It is on its way.
+    // The upload is in progress.
     if facts.is_uploading() {
         return None;
     }
@@ -323,7 +335,7 @@ fn parked(facts: &Facts) -> Option<Issue> {
         "PRODUCTS_REFUSED",
         Severity::Warning,
         format!("{} refused", products(count)),
-        "See the reasons with `shopmasterctl parked`, mend the products, or run `shopmasterctl parked discard`",
+        "See the reasons with `shopmasterctl parked`, fix the products, or run `shopmasterctl parked discard`",
     ))
 }
 
@@ -333,14 +345,14 @@ fn config_replaced(facts: &Facts) -> Option<Issue> {
         facts,
         "CONFIG_REPLACED",
         Severity::Info,
-        format!("The configuration began anew: {why}"),
-        "Look at `shopmasterctl configure --show`, and set what is missing",
+        format!("The configuration was reset: {why}"),
+        "Check `shopmasterctl configure --show`, and set what is missing",
     ))
 }
 
 fn journal_replaced(facts: &Facts) -> Option<Issue> {
     let why = facts.journal_replaced.as_ref()?;
-    // An upload has made up for it.
+    // The upload since then has made up for it.
     if facts.uploaded_at.is_some() {
         return None;
     }
@@ -348,7 +360,7 @@ fn journal_replaced(facts: &Facts) -> Option<Issue> {
         facts,
         "JOURNAL_REPLACED",
         Severity::Info,
-        format!("The journal began anew: {why}"),
+        format!("The journal was replaced: {why}"),
         "Run `shopmasterctl upload`",
     ))
 }
@@ -362,15 +374,15 @@ fn catalog_changed(facts: &Facts) -> Option<Issue> {
         facts,
         "CATALOG_CHANGED",
         Severity::Info,
-        "The product table, or how its prices are sent, was changed: nothing says yet what differs from what Digible has"
+        "The product table, or how its prices are sent, was changed; what differs from what Digible has is not known yet"
             .to_owned(),
-        "Run `shopmasterctl verify`: it asks before it sends much, and lists what the table does not have",
+        "Run `shopmasterctl verify`: it asks before it sends much, and lists products that the table does not have",
     ))
 }
 
 fn journal_damaged(facts: &Facts) -> Option<Issue> {
     let why = facts.journal_damaged.as_ref()?;
-    // An upload has made up for it.
+    // The upload since then has made up for it.
     if facts.uploaded_at.is_some() {
         return None;
     }
@@ -378,7 +390,9 @@ fn journal_damaged(facts: &Facts) -> Option<Issue> {
         facts,
         "JOURNAL_DAMAGED",
         Severity::Warning,
-        format!("The journal was damaged, and may lack products that are refused or gone: {why}"),
+        format!(
+            "The journal was damaged, and may lack products that are refused or gone from the shop: {why}"
+        ),
         "Run `shopmasterctl upload`, and check the disk",
     ))
 }
@@ -390,7 +404,7 @@ fn busy(facts: &Facts) -> Option<Issue> {
         "DIGIBLE_BUSY",
         Severity::Info,
         "Digible asks shopMaster to wait".to_owned(),
-        "Nothing: sending goes on by itself",
+        "No action needed: sending resumes automatically",
     ))
 }
 

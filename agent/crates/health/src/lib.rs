@@ -1,4 +1,5 @@
-//! From what the agent knows to what people see: one pure function, shared by tray, command line and gRPC.
+//! From what the agent knows to what people see: [`report`], one pure function whose result the tray, the command
+//! line and the contract show.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,27 +18,27 @@ mod tests;
 use self::run::{Kind, Run};
 
 pub use headline::paused;
-pub use issues::{Issue, Severity};
+pub use issues::{Issue, Severity, differing};
 
-/// All that is known now. Products count, not changes.
+/// Everything that is known now. Numbers are of products unless they say otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
-    /// What is not set yet; empty when configured.
+    /// Settings that are required and not set yet; empty when configured.
     pub missing: Vec<&'static str>,
-    /// There is no engine yet, at the start and during a change of the configuration: what is known may be
-    /// old.
+    /// There is no engine: the agent is starting, or applies a changed configuration. What is known may be
+    /// outdated.
     pub starting: bool,
-    /// The pause that is on.
+    /// The pause in effect.
     pub paused: Option<Pause>,
     /// Products whose newest state was not acknowledged.
     pub pending: u64,
     /// When the oldest pending change was made, by the database's clock.
     pub oldest_pending_at: Option<Timestamp>,
-    /// How old that was when it was asked for, and when that was: ages come from the database's clock.
+    /// How old that change was by the database's clock, and when the agent asked by its own clock.
     pub oldest_age: Option<(Duration, Timestamp)>,
-    /// From the journal.
+    /// The numbers that the journal keeps.
     pub counts: Counts,
-    /// The runs that have not ended, the one that began last last.
+    /// The runs that have not ended, in the order in which they began.
     pub runs: Vec<Run>,
     /// The last sync that ended.
     pub last_sync: Option<Run>,
@@ -47,42 +48,42 @@ pub struct Facts {
     pub session: Option<Session>,
     /// Whether changes are captured; none before the database was asked.
     pub capture: Option<CaptureStatus>,
-    /// What walking the table has found; none where changes are captured.
+    /// What scanning the table found; none where changes are captured.
     pub scan: Option<ScanFacts>,
-    /// More products were missing at once than can be believed.
+    /// So many products were missing at once that none of them is listed as gone; none when that is not so.
     pub shrank: Option<Shrank>,
-    /// What the last verify found, as far as a person has to look at it.
+    /// What the last verify found, as far as it needs a person's attention.
     pub verified: Verified,
-    /// ChangeLog rows that wait.
+    /// Rows of the ChangeLog that are waiting.
     pub changes: u64,
-    /// The ChangeLog in the shop's database, read or not; none where there is none, and before it was asked.
+    /// The ChangeLog in the shop's database, also where nothing reads it; none where there is none, and before the
+    /// database was asked.
     pub change_log: Option<ChangeLogFacts>,
     /// The shop's database.
     pub catalog: CatalogFacts,
-    /// When an upload last finished; none when none did, or when one is due again.
+    /// When an upload last finished; none when none has, or when one is due again.
     pub uploaded_at: Option<Timestamp>,
-    /// When Digible last acknowledged something; none when it never did.
+    /// When Digible last acknowledged a product; none when it never did.
     pub last_sent_at: Option<Timestamp>,
-    /// As of when every product was last compared, by an upload or by walking the table; none when that
-    /// never happened.
+    /// As of when every product was last compared, by an upload, a verify or a scan; none when that never happened.
     pub last_compared_at: Option<Timestamp>,
-    /// Why the agent began anew with its configuration file, and where the old one is.
+    /// Why the configuration file was reset, and where the old one is.
     pub config_replaced: Option<String>,
-    /// Why the agent began anew with its journal, and where the old one is.
+    /// Why the journal was replaced, and where the old one is.
     pub journal_replaced: Option<String>,
-    /// The product table, or how its prices are sent, is another than before.
+    /// The product table, or how its prices are sent, differs from what it was at the last upload.
     pub catalog_changed: bool,
     /// How the journal was found damaged, and where a copy of it is.
     pub journal_damaged: Option<String>,
-    /// Until when Digible asked us to wait.
+    /// Until when Digible asked shopMaster to wait.
     pub blocked_until: Option<Timestamp>,
-    /// When Digible is tried again after a failure by a run that waits for it; none while it works.
+    /// When a run that waits for Digible tries it again after a failure; none while Digible works.
     pub next_try_at: Option<Timestamp>,
-    /// Requests under way at once, while they are fewer than they could be because of Digible's answers.
+    /// How many requests at once are allowed now, while Digible's answers have lowered that number.
     pub slowed: Option<usize>,
-    /// What fails, by area: one trouble explains an area.
+    /// What fails, by area: at most one trouble for each.
     pub troubles: BTreeMap<Area, Trouble>,
-    /// Since when each issue is there.
+    /// Since when each issue exists, by its code.
     pub since: BTreeMap<&'static str, Timestamp>,
 }
 
@@ -91,7 +92,7 @@ pub struct Facts {
 pub enum Area {
     /// The configuration file.
     Config,
-    /// The engine, which could not be built for a reason of its own.
+    /// The engine itself, which could not start.
     Engine,
     /// The journal.
     Journal,
@@ -99,11 +100,11 @@ pub enum Area {
     Secrets,
     /// The shop's database.
     Catalog,
-    /// Digible and the way to it.
+    /// Digible and the connection to it.
     Digible,
 }
 
-/// Something that failed the last time it was tried.
+/// Something that failed at the last attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// Stable, for programs.
@@ -112,9 +113,9 @@ pub struct Trouble {
     pub text: String,
     /// What to do about it, for people.
     pub remedy: String,
-    /// How often in a row the area failed, for whatever reason. Once may be a hiccup.
+    /// How often in a row the area failed, for whatever reason. A single failure may be a coincidence.
     pub failures: u32,
-    /// Whether it is shown at the first failure, because trying again does not help.
+    /// Whether it is shown at the first failure, because another attempt does not help.
     pub lasting: bool,
     /// How bad it is.
     pub severity: Severity,
@@ -122,12 +123,12 @@ pub struct Trouble {
     pub since: Timestamp,
 }
 
-/// The shop's database.
+/// What is known of the shop's database.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CatalogFacts {
     /// `sqlserver` or `sqlite`; empty when not configured.
     pub kind: &'static str,
-    /// Whether it answered; none before it was asked.
+    /// Whether it answered the last time; none before it was asked.
     pub reachable: Option<bool>,
 }
 
@@ -136,68 +137,68 @@ pub struct CatalogFacts {
 pub struct ChangeLogFacts {
     /// Rows.
     pub changes: u64,
-    /// What it takes of the disk, where the engine tells.
+    /// Its size on disk, where the database reports it.
     pub bytes: Option<u64>,
     /// When the oldest of its changes was made, by the database's clock.
     pub oldest_at: Option<Timestamp>,
 }
 
-/// What walking the table and comparing it has found.
+/// What scanning the table found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ScanFacts {
-    /// When the last walk began that left nothing to be sent; none when the last one left something,
-    /// and before the first one of this process.
+    /// When the last scan began, if it left nothing to send; none when it left something, and before the
+    /// first scan of this process.
     pub compared_at: Option<Timestamp>,
 }
 
-/// What people see.
+/// What people see of the agent's state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// The one word for the whole.
+    /// The state in one word.
     pub state: State,
-    /// One honest sentence.
+    /// The state in one sentence.
     pub headline: String,
-    /// Which picture.
+    /// The color of the tray icon.
     pub icon: Icon,
     /// What is wrong now, worst first.
     pub issues: Vec<Issue>,
 }
 
-/// The one word for the whole.
+/// The state in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// No shop or no account is set.
     Unconfigured,
-    /// Nothing is open.
+    /// All products are up to date and nothing is open.
     UpToDate,
-    /// Changes wait, or are being confirmed.
+    /// Changes are waiting, or products are being confirmed.
     Pending,
     /// A run is sending.
     Sending,
-    /// Somebody paused it.
+    /// A person or a tool has paused sending.
     Paused,
-    /// A person should look.
+    /// Something needs a person's attention.
     Attention,
-    /// It does not work until something is mended.
+    /// Syncing does not work until something is fixed.
     Broken,
 }
 
-/// Which picture.
+/// The color of the tray icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Icon {
-    /// Equal.
+    /// Up to date.
     Green,
     /// Sending.
     Blue,
     /// Paused or unconfigured.
     Grey,
-    /// Waiting, or a person should look.
+    /// Waiting, or in need of a person's attention.
     Amber,
     /// Broken.
     Red,
 }
 
-/// What people see of these facts at this moment.
+/// What people see of these facts at the time `now`; times in texts are in `zone`.
 #[must_use]
 pub fn report(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Report {
     let issues = issues::issues(facts, now);
@@ -210,13 +211,13 @@ pub fn report(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Report {
     }
 }
 
-/// Whether products can be sent, a pause set aside; none while that is not known.
+/// Whether products can be sent, apart from a pause; none while that is not known.
 #[must_use]
 pub fn can_send(facts: &Facts, now: Timestamp) -> Option<bool> {
     state::can_send(facts, &issues::issues(facts, now))
 }
 
-/// The codes of the issues that are there now, so that their beginning can be noted.
+/// The codes of the current issues, so that the time at which each began can be recorded.
 pub fn codes(facts: &Facts) -> impl Iterator<Item = &'static str> {
     issues::issues(facts, Timestamp::now())
         .into_iter()
@@ -234,7 +235,7 @@ fn icon(state: State) -> Icon {
 }
 
 impl Facts {
-    /// Nothing is known yet.
+    /// The facts at the start, when nothing is known yet.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -271,14 +272,14 @@ impl Facts {
         }
     }
 
-    /// The run that people are told of: one that sends, else the one that began last.
+    /// The run to show to people: one that sends, else the one that began last.
     #[must_use]
     pub fn current_run(&self) -> Option<&Run> {
         let sends = self.runs.iter().rev().find(|run| run.is_sending());
         sends.or(self.runs.last())
     }
 
-    /// Shows a run as it is now; nothing when it is not one of those that are shown.
+    /// Updates a run among those that are shown; does nothing when it is not one of them.
     pub fn show_run(&mut self, run: &Run) {
         if let Some(shown) = self.runs.iter_mut().find(|shown| shown.id == run.id) {
             shown.clone_from(run);
@@ -289,8 +290,9 @@ impl Facts {
         self.runs.iter().any(|run| run.kind == Kind::Upload)
     }
 
-    /// Notes a failure in an area. The same one again keeps its beginning, and so do hiccups of any
-    /// kind in a row: a server that goes away is lost, then silent, then refuses.
+    /// Records a failure in an area. If the same failure comes again, its `since` stays. The same applies to
+    /// passing failures of any kind in a row: when a server stops, the connection breaks, then the server
+    /// does not answer, then it refuses connections.
     pub fn fails(&mut self, area: Area, trouble: Trouble) {
         let Some(before) = self.troubles.get_mut(&area) else {
             self.troubles.insert(area, trouble);
@@ -306,7 +308,7 @@ impl Facts {
         };
     }
 
-    /// Notes that an area works.
+    /// Records that an area works.
     pub fn works(&mut self, area: Area) {
         self.troubles.remove(&area);
     }
@@ -319,7 +321,7 @@ impl Default for Facts {
 }
 
 impl Trouble {
-    /// A trouble that begins now and may be a hiccup.
+    /// A trouble that begins now and may pass by itself.
     #[must_use]
     pub fn new(code: &'static str, text: String, remedy: &str) -> Self {
         Self {
@@ -333,21 +335,21 @@ impl Trouble {
         }
     }
 
-    /// The same as what is waited for: nothing is wrong, and nobody has to do anything.
+    /// The same as something to wait for: nothing is wrong, and no action is needed.
     #[must_use]
     pub fn waiting(mut self) -> Self {
         self.severity = Severity::Info;
         self.lasting()
     }
 
-    /// The same, shown at once: trying again does not help.
+    /// The same, shown at once, because another attempt does not help.
     #[must_use]
     pub fn lasting(mut self) -> Self {
         self.lasting = true;
         self
     }
 
-    /// Whether people see it: a first failure that trying again may mend is not shown.
+    /// Whether people see it: a first failure that the next attempt may fix is not shown.
     #[must_use]
     pub fn is_shown(&self) -> bool {
         self.lasting || self.failures > 1

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shopmaster_product::ProductId;
 
-/// The most refused products that a run names.
+/// At most this many refused products are named by a run.
 const MOST_REFUSED: usize = 100;
-/// The most characters of an id that it names.
+/// At most this many characters of an id are kept.
 const LONGEST_ID: usize = 200;
-/// The most characters of a reason that it names.
+/// At most this many characters of a reason are kept.
 const LONGEST_REASON: usize = 500;
 /// What a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,13 +22,13 @@ pub enum Kind {
     Verify,
 }
 
-/// What somebody who asks for a run wants of it.
+/// What the caller that starts a run asks of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wish {
-    /// An upload begins anew, also where one did not finish.
+    /// An upload starts from the beginning, even where an earlier one did not finish.
     pub from_start: bool,
-    /// What the run would ask about was answered with yes: it sends more than a tenth of the shop, and lists
-    /// more than a tenth of it as gone.
+    /// The run asks no questions: it may send more than a tenth of the shop, and list more than a tenth of it as
+    /// gone from the shop.
     pub confirmed: bool,
 }
 
@@ -40,15 +40,15 @@ pub enum Cause {
     Requested,
     /// The scheduler.
     Scheduled,
-    /// The agent goes on with what an earlier process did not finish.
+    /// The agent resumes what an earlier process did not finish.
     Resumed,
 }
 
-/// Whether a run still goes.
+/// Whether a run is in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It goes.
+    /// It is working.
     Running,
     /// It waits: for Digible, for a retry, or for the end of a pause.
     Waiting,
@@ -62,11 +62,11 @@ pub enum State {
 pub enum Outcome {
     /// All of its work is done.
     Completed,
-    /// Some products stay pending, or it could not do its work.
+    /// Some products are still waiting, or it could not do its work.
     Failed,
-    /// Somebody cancelled it.
+    /// A person or a tool canceled it.
     Cancelled,
-    /// The agent ended before it did.
+    /// The agent stopped before the run ended.
     Interrupted,
 }
 
@@ -77,27 +77,27 @@ pub enum Count {
     Sent,
     /// They needed no sending.
     Unchanged,
-    /// They are refused as before.
+    /// They were refused before, are unchanged, and were not sent again.
     StillRefused,
     /// They are gone from the shop.
     Removed,
 }
 
-/// One run, as people see it. The numbers count products, each of them once: at any time
+/// One run, as people see it. The numbers count products, each of them once. At any time
 /// `done` is `earlier + sent + unchanged + parked + still_parked + removed`, and `total` is never below
-/// `done`. A run that completed has done all of its total.
+/// `done`. A run that completed has `done` equal to `total`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Unique and readable: `sync-20261121-093012-5f0c9a`.
     pub id: String,
-    /// Grows with each run of a journal: the order of runs, whatever the clock says.
+    /// Grows with each run of a journal: this is the order of runs, whatever the clock says.
     #[serde(default)]
     pub sequence: u64,
     /// What it does.
     pub kind: Kind,
     /// Who asked for it.
     pub cause: Cause,
-    /// Whether it still goes.
+    /// Whether it is in progress.
     pub state: State,
     /// How it ended.
     #[serde(default)]
@@ -107,34 +107,34 @@ pub struct Run {
     /// When it ended.
     #[serde(default)]
     pub finished_at: Option<Timestamp>,
-    /// How long it took, in milliseconds by a clock that nobody sets; none while it runs.
+    /// How long it took, in milliseconds by a monotonic clock; none while it is in progress.
     #[serde(default)]
     pub took_ms: Option<u64>,
-    /// Known to be in it.
+    /// Products known to be part of it.
     #[serde(default)]
     pub total: u64,
-    /// Dealt with, whatever became of them.
+    /// Products processed, whatever the result.
     #[serde(default)]
     pub done: u64,
-    /// Dealt with by an earlier run of the same upload, where this one goes on.
+    /// Products processed by an earlier run of the same upload, which this one resumes.
     #[serde(default)]
     pub earlier: u64,
-    /// Acknowledged.
+    /// Products that Digible acknowledged.
     #[serde(default)]
     pub sent: u64,
-    /// Needed no sending.
+    /// Products that needed no sending.
     #[serde(default)]
     pub unchanged: u64,
-    /// Stay pending or in doubt.
+    /// Products that are still waiting or unconfirmed.
     #[serde(default)]
     pub failed: u64,
-    /// Parked by it.
+    /// Products that Digible refused in it.
     #[serde(default)]
     pub parked: u64,
-    /// Parked before, and refused as they are now: not sent again.
+    /// Products that were refused before and have not changed: not sent again.
     #[serde(default)]
     pub still_parked: u64,
-    /// Recorded as removed.
+    /// Products recorded as gone from the shop.
     #[serde(default)]
     pub removed: u64,
     /// Requests to Digible, without logins.
@@ -143,31 +143,31 @@ pub struct Run {
     /// One sentence for people.
     #[serde(default)]
     pub message: String,
-    /// It walked the whole table: products that it found unchanged are no news.
+    /// It read the whole table, so unchanged products are not worth mentioning.
     #[serde(default)]
     pub walked: bool,
-    /// It met something to do. It is shown as sending from then on until it ends.
+    /// It has found something to do. From then on until it ends, it is shown as sending.
     #[serde(default)]
     pub found: bool,
-    /// Parked by it, at most the first hundred.
+    /// Products refused in it, at most the first hundred.
     #[serde(default)]
     pub refused: Vec<Refused>,
-    /// It waits for the end of a pause, as far as it knows.
+    /// It waits for the end of a pause.
     #[serde(skip)]
     pub is_paused: bool,
-    /// The counts after the first look at everything, when it looks again.
+    /// The counts after it had seen every product once, while it goes through them again.
     #[serde(skip)]
     first_look: Option<FirstLook>,
 }
 
-/// What a run counted in its first look at everything.
+/// What a run had counted when it had seen every product once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FirstLook {
     unchanged: u64,
     still_parked: u64,
 }
 
-/// A product that a run parked.
+/// A product that Digible refused in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// Its id as text.
@@ -244,7 +244,7 @@ impl Run {
         }
     }
 
-    /// Whether it did nothing that anybody would look for later.
+    /// Whether it did nothing worth keeping: scheduled, completed, and nothing was sent or found.
     pub fn is_idle(&self) -> bool {
         self.kind != Kind::Verify
             && self.cause == Cause::Scheduled
@@ -261,7 +261,7 @@ impl Run {
         self.state != State::Finished && (self.found || self.kind == Kind::Upload)
     }
 
-    /// Counts products that are dealt with.
+    /// Adds to the products that were processed.
     pub fn count(&mut self, what: Count, products: u64) {
         *match what {
             Count::Sent => &mut self.sent,
@@ -272,14 +272,14 @@ impl Run {
         self.balance();
     }
 
-    /// So many products, more than those that are dealt with, are known to be in it.
+    /// Raises the total: so many products are still to be processed.
     pub fn expect(&mut self, products: u64) {
         self.total = self.total.max(self.done + products);
         self.balance();
     }
 
-    /// It has looked at everything, and looks again: for what changed behind it, or what was left over.
-    /// A product that needs no sending was counted when it was met first.
+    /// It has seen every product and starts over: for what changed meanwhile, or what was left over. A product
+    /// that needs no sending was counted the first time and does not count again.
     pub fn look_again(&mut self) {
         self.first_look.get_or_insert(FirstLook {
             unchanged: self.unchanged,
@@ -300,19 +300,19 @@ impl Run {
         self.done = self.earlier + news + known;
         self.total = self.total.max(self.done);
         let met = match self.walked {
-            // Every product is met, and most of them are as they were.
+            // It reads every product, and most of them are unchanged.
             true => news > 0,
             false => news + known > 0,
         };
         self.found |= met || self.total > self.done;
     }
 
-    /// Ends it.
+    /// Ends the run, with a sentence for people.
     pub fn finish(&mut self, outcome: Outcome, message: String) {
         self.balance();
         self.first_look = None;
         self.total = match outcome {
-            // What the shop had at first and has no more was never met.
+            // Products that left the shop during the run were never read.
             Outcome::Completed => self.done + self.failed,
             Outcome::Failed | Outcome::Cancelled | Outcome::Interrupted => {
                 self.total.max(self.done + self.failed)
@@ -324,7 +324,7 @@ impl Run {
         self.message = message;
     }
 
-    /// Counts and names a product that it parked.
+    /// Counts and names a product that Digible refused.
     pub fn refuse(&mut self, id: &ProductId, reason: &str) {
         self.parked += 1;
         self.balance();
@@ -337,7 +337,7 @@ impl Run {
     }
 }
 
-/// At most so many characters of a text, which somebody else wrote.
+/// At most `characters` of a text that comes from outside, with an ellipsis where it was cut.
 pub fn shortened(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -384,7 +384,7 @@ mod tests {
         }
         run.refuse(&ProductId::Integer(7), "no");
         assert_eq!((run.total, run.done, run.parked), (10, 10, 1));
-        // Somebody changes a number by hand.
+        // A number is changed by hand.
         run.done = 99;
         run.sent += 2;
         run.balance();

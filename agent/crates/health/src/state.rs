@@ -1,9 +1,9 @@
-//! From facts and issues to the one word for the whole.
+//! From facts and issues to the state in one word.
 
 use super::{Facts, Issue, Severity, State};
 
-/// Whether products can be sent as far as the agent, the shop's database and Digible go: what makes the state
-/// unconfigured or broken, but for a pause. None while that is not known.
+/// Whether the agent, the shop's database and Digible allow products to be sent, apart from a pause: false exactly
+/// where the state would be unconfigured or broken. None while that is not known.
 pub(super) fn can_send(facts: &Facts, issues: &[Issue]) -> Option<bool> {
     if !facts.missing.is_empty() || is_broken(issues) {
         return Some(false);
@@ -16,8 +16,8 @@ fn is_broken(issues: &[Issue]) -> bool {
     issues.iter().any(|issue| issue.severity == Severity::Error)
 }
 
-/// The first of these that holds. Green comes last, and is a claim about the shop: an upload has
-/// finished, the shop could be read, and nothing is open.
+/// The first state that applies. Up to date comes last because it is a claim: an upload has finished, the shop
+/// could be read, and nothing is open.
 pub(super) fn state(facts: &Facts, issues: &[Issue]) -> State {
     let worst = issues.iter().map(|issue| issue.severity).max();
     if facts.paused.is_some() && facts.missing.is_empty() {

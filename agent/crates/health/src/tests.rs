@@ -215,7 +215,7 @@ fn green_is_for_nothing_open_and_the_sentence_says_what_is() {
                 facts.capture = Some(CaptureStatus::NotInstalled);
             },
             State::Pending,
-            "Waiting for the next look at all products",
+            "Waiting for the next scan",
         ),
     ];
     for (number, (change, state, headline)) in table.iter().enumerate() {
@@ -380,7 +380,7 @@ fn a_digible_that_is_away_is_told_with_its_next_try() {
     let away = "Digible not reachable since 11:02";
     assert_eq!(see(&facts).2, away);
     facts.next_sync_at = Some(at("12:00:40"));
-    // One that nobody waits for is nobody's.
+    // Without a waiting run, the time of the next attempt does not count.
     facts.next_try_at = Some(at("12:07:00"));
     assert_eq!(see(&facts).2, format!("{away}, next try 12:00"));
     facts.runs.push(upload(RunState::Waiting));
@@ -442,10 +442,10 @@ fn hiccups_of_any_kind_in_a_row_are_one_trouble() {
             vec!["SERVER_SILENT"]
         )
     );
-    // What does not pass by itself has a beginning of its own.
+    // A lasting failure has a beginning of its own.
     facts.fails(Area::Catalog, trouble("LOGIN_FAILED", "10:05:00").lasting());
     assert_eq!(see(&facts).2, "Database refuses the login since 10:05");
-    // And who fails after that is no hiccup.
+    // A failure after that is not a passing one.
     facts.fails(Area::Catalog, trouble("SERVER_SILENT", "10:06:00"));
     assert_eq!(see(&facts).2, "Database not reachable since 10:06");
 }
@@ -491,7 +491,11 @@ fn away_long() -> Facts {
 }
 
 fn unreachable_since(since: &str) -> Trouble {
-    let trouble = Trouble::new("DIGIBLE_UNREACHABLE", "Digible is away".to_owned(), "");
+    let trouble = Trouble::new(
+        "DIGIBLE_UNREACHABLE",
+        "Digible is unavailable".to_owned(),
+        "",
+    );
     Trouble {
         since: at(since),
         ..trouble.lasting()
@@ -502,7 +506,7 @@ fn unreachable_since(since: &str) -> Trouble {
 fn a_cloud_that_took_nothing_for_a_day_is_told_beside_what_is_wrong_with_it() {
     let facts = away_long();
     let report = report(&facts, at("12:00:00"), &TimeZone::UTC);
-    assert_eq!(report.headline, "Digible is away since 10:00");
+    assert_eq!(report.headline, "Digible is unavailable since 10:00");
     let [error, warning] = &report.issues[..] else {
         panic!("{:?}", report.issues);
     };
@@ -511,7 +515,7 @@ fn a_cloud_that_took_nothing_for_a_day_is_told_beside_what_is_wrong_with_it() {
     assert_eq!(warning.severity, Severity::Warning);
     assert_eq!(
         warning.text,
-        "Digible has accepted nothing for 25 h: 1,204 products wait, and the ChangeLog in the shop's database grows (1,310 changes so far)"
+        "Digible has accepted nothing for 25 h: 1,204 products are waiting, and the ChangeLog in the shop's database grows (1,310 changes so far)"
     );
     assert_eq!(
         warning.since,
@@ -550,7 +554,7 @@ fn a_cloud_is_away_long_only_while_something_waits_for_a_day() {
         facts.blocked_until = Some(at("12:40:00"));
         facts.since.insert("DIGIBLE_BUSY", at("11:00:00"));
     }));
-    // Where the table is walked, nobody knows since when it waits: as long as Digible fails.
+    // In scan mode it is not known since when a change has been waiting: the time counts from Digible's failure.
     assert!(!is_told(walk_instead));
     assert!(is_told(|facts| {
         walk_instead(facts);
@@ -641,7 +645,7 @@ fn a_walked_table_is_green_when_the_last_walk_left_nothing() {
         (
             State::Pending,
             Icon::Amber,
-            "Waiting for the next look at all products".to_owned(),
+            "Waiting for the next scan".to_owned(),
             vec![]
         )
     );

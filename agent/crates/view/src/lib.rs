@@ -6,4 +6,4 @@ mod time;
 
 pub use number::{grouped, noun, products};
 pub use sentence::{lower_first, upper_first};
-pub use time::{age, clock};
+pub use time::{age, clock, day_and_clock};

@@ -1,7 +1,7 @@
 //! A property list in the user's `LaunchAgents` folder: `launchd.plist(5)`.
 //!
-//! It is read by looking for the lines that we write: launchd itself keeps which items were switched off
-//! elsewhere, where only `launchctl` sees it.
+//! Reading looks for the lines that shopMaster writes. Whether an item was switched off, launchd stores elsewhere, where
+//! only `launchctl` can read it.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -10,14 +10,14 @@ use shopmaster_proto::InstanceName;
 
 use super::{AutostartError, Found, Start, file};
 
-/// The file.
+/// The property list of an instance.
 #[derive(Debug)]
-pub struct Place {
+pub struct Entry {
     path: PathBuf,
     label: String,
 }
 
-impl Place {
+impl Entry {
     pub fn of(instance: &InstanceName) -> Result<Self, AutostartError> {
         let dirs = BaseDirs::new().ok_or(AutostartError::NoHome)?;
         let label = format!("one.digible.shopmaster.{instance}");
@@ -66,7 +66,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.path.display())
     }
@@ -75,7 +75,7 @@ impl fmt::Display for Place {
 const ARGUMENTS: &str = "  <key>ProgramArguments</key>\n  <array>\n";
 const ARGUMENTS_END: &str = "  </array>\n";
 
-/// The words of `ProgramArguments`, a line each.
+/// The words of `ProgramArguments`, one per line.
 pub fn command_line(start: &Start) -> String {
     let home = start.home.as_ref();
     let variable = home.map(|home| ["/usr/bin/env".to_owned(), format!("SHOPMASTER_HOME={home}")]);

@@ -1,7 +1,7 @@
 //! The login item: what the desktop starts when this user logs in.
 //!
-//! Written by us and not by a crate: those that do it put the program's path into command lines
-//! unquoted, know no `XDG_CONFIG_HOME`, and take an item that was switched off by hand for one that is on.
+//! No crate is used for it: the existing ones do not quote the program's path, ignore `XDG_CONFIG_HOME`, and report an
+//! item that was switched off by hand as switched on.
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use shopmaster_proto::InstanceName;
@@ -22,10 +22,10 @@ use run_key as desktop;
 #[cfg(not(any(windows, target_os = "macos")))]
 use xdg as desktop;
 
-/// What the desktop starts when this user logs in, for one instance.
+/// The login item of one instance.
 #[derive(Debug)]
 pub struct LoginItem {
-    place: desktop::Place,
+    entry: desktop::Entry,
     agent: Start,
     icon: Start,
 }
@@ -40,24 +40,24 @@ pub enum Starts {
     Icon,
 }
 
-/// What is there now.
+/// The state of a login item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginState {
-    /// Nothing of this instance.
+    /// There is no login item of this instance.
     Absent,
-    /// It is there, but somebody told the desktop not to start it.
+    /// It exists, but was switched off in the desktop's settings.
     SwitchedOff,
-    /// The desktop starts this. None: neither of what we would write, because the program has moved or
-    /// somebody changed the command.
+    /// The desktop starts this. None: something other than what `enable` would write, because the program has moved or
+    /// the command was changed.
     On(Option<Starts>),
 }
 
-/// An item as it is, before anybody judges it.
+/// An item as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Found {
-    /// The command line as it is written there.
+    /// The command line as it is stored.
     command: String,
-    /// Whether the desktop runs it.
+    /// Whether the desktop starts it.
     switched_on: bool,
 }
 
@@ -77,33 +77,33 @@ impl Serialize for LoginState {
 }
 
 impl LoginItem {
-    /// The item of `instance`, for this user and this program. Nothing is changed by asking for it.
+    /// The item of `instance`, for this user and this program. This changes nothing.
     ///
     /// # Errors
     ///
-    /// When the user has no home folder, or the program's path cannot be told.
+    /// When the user has no home folder, or the program's path cannot be determined.
     pub fn of(instance: &InstanceName) -> Result<Self, AutostartError> {
         let name = instance.as_str();
         Ok(Self {
-            place: desktop::Place::of(instance)?,
+            entry: desktop::Entry::of(instance)?,
             agent: Start::this_program(&["run", "--instance", name])?,
             icon: Start::this_program(&["tray", "--instance", name])?,
         })
     }
 
-    /// Where it is, for people: a file, or a value of the registry.
+    /// Where the item is stored, for people: a file, or a value of the registry.
     #[must_use]
     pub fn place(&self) -> String {
-        self.place.to_string()
+        self.entry.to_string()
     }
 
-    /// What is there now.
+    /// The item's state now.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
     pub fn state(&self) -> Result<LoginState, AutostartError> {
-        let found = self.place.read().map_err(|source| AutostartError::Read {
+        let found = self.entry.read().map_err(|source| AutostartError::Read {
             place: self.place(),
             source,
         })?;
@@ -120,7 +120,7 @@ impl LoginItem {
         })
     }
 
-    /// Makes the desktop start this at the next login, whatever was there before.
+    /// Makes the desktop start this at the next login. Replaces an existing item.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl LoginItem {
             Starts::Agent => &self.agent,
             Starts::Icon => &self.icon,
         };
-        self.place
+        self.entry
             .write(start)
             .map_err(|source| AutostartError::Write {
                 place: self.place(),
@@ -138,13 +138,13 @@ impl LoginItem {
             })
     }
 
-    /// Removes it. Tells whether anything was there.
+    /// Removes the item. Returns whether there was one.
     ///
     /// # Errors
     ///
     /// When it cannot be removed.
     pub fn disable(&self) -> Result<bool, AutostartError> {
-        self.place
+        self.entry
             .remove()
             .map_err(|source| AutostartError::Remove {
                 place: self.place(),

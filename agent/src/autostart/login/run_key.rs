@@ -1,7 +1,7 @@
 //! A value below the user's `Run` key.
 //!
-//! <https://learn.microsoft.com/windows/win32/setupapi/run-and-runonce-registry-keys>. What Task Manager
-//! switched off it notes beside it, in `StartupApproved`: the first byte is odd then.
+//! <https://learn.microsoft.com/windows/win32/setupapi/run-and-runonce-registry-keys>. Task Manager records items that
+//! were switched off in `StartupApproved`: their first byte is odd.
 
 use std::{fmt, io};
 
@@ -13,17 +13,17 @@ use super::{AutostartError, Found, Start};
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
 const APPROVED: &str = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run";
 
-/// `ERROR_FILE_NOT_FOUND` as an HRESULT: no such key or value.
+/// `ERROR_FILE_NOT_FOUND` as an HRESULT: the key or value does not exist.
 const NOT_FOUND: i32 = 0x8007_0002_u32.cast_signed();
 
-/// The value.
+/// The registry value of an instance.
 #[derive(Debug)]
-pub struct Place {
+pub struct Entry {
     name: String,
 }
 
-impl Place {
-    /// It never fails: every user has this key.
+impl Entry {
+    /// The value's name. This never fails, because every user has the key.
     pub fn of(instance: &InstanceName) -> Result<Self, AutostartError> {
         Ok(Self {
             name: format!("shopMaster {instance}"),
@@ -44,7 +44,7 @@ impl Place {
         CURRENT_USER
             .create(RUN)?
             .set_string(&self.name, command_line(start))?;
-        // What Task Manager noted would win.
+        // Otherwise Task Manager's record would take precedence.
         remove(APPROVED, &self.name)?;
         Ok(())
     }
@@ -55,17 +55,17 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, r"`HKEY_CURRENT_USER\{RUN}`, value `{}`", self.name)
     }
 }
 
-/// The command line. The environment is the user's own: there is no place for it here.
+/// The command line. A registry value cannot contain environment variables: the item runs with the user's own.
 pub fn command_line(start: &Start) -> String {
     let mut line = format!("\"{}\"", start.program);
     for argument in &start.arguments {
-        // Words and instance names: nothing that would need quotes.
+        // Words and instance names, which need no quotes.
         line.push(' ');
         line.push_str(argument);
     }

@@ -10,14 +10,14 @@ use shopmaster_proto::InstanceName;
 
 use super::{AutostartError, Found, Start, file};
 
-/// The file.
+/// The `.desktop` file of an instance.
 #[derive(Debug)]
-pub struct Place {
+pub struct Entry {
     path: PathBuf,
     instance: InstanceName,
 }
 
-impl Place {
+impl Entry {
     pub fn of(instance: &InstanceName) -> Result<Self, AutostartError> {
         let dirs = BaseDirs::new().ok_or(AutostartError::NoHome)?;
         let file = format!("shopmaster-{instance}.desktop");
@@ -40,7 +40,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.path.display())
     }
@@ -52,7 +52,7 @@ fn entry(instance: &InstanceName, start: &Start) -> String {
         "[Desktop Entry]\n\
          Type=Application\n\
          Name=shopMaster ({instance})\n\
-         Comment=Keeps Digible equal to the shop\n\
+         Comment=Keeps Digible in sync with the shop\n\
          Exec={command}\n\
          Terminal=false\n\
          StartupNotify=false\n\
@@ -73,7 +73,7 @@ pub fn command_line(start: &Start) -> String {
         .join(" ")
 }
 
-/// One word of the command line: quoted, and then escaped once more as every value of the file is.
+/// One word of the command line: quoted, and then escaped again like every value of the file.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -141,7 +141,7 @@ mod tests {
             "[Desktop Entry]\n\
              Type=Application\n\
              Name=shopMaster (till-2)\n\
-             Comment=Keeps Digible equal to the shop\n\
+             Comment=Keeps Digible in sync with the shop\n\
              Exec=/opt/shop/shopmaster-agent run --instance till-2\n\
              Terminal=false\n\
              StartupNotify=false\n\

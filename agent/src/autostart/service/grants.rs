@@ -1,92 +1,92 @@
-//! What the account of a Windows service may write: which `icacls` commands say so.
+//! The files and folders that the account of a Windows service may write, and the `icacls` commands that grant this.
 //!
-//! Paths are taken as texts and not as [`std::path::Path`], so that this is the same on every system.
+//! Paths are strings, not [`std::path::Path`], so that this works the same on every system.
 
-/// One file or folder, and what is granted on it.
+/// One file or folder, and the rights on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Grant {
-    /// Where.
-    pub(super) place: String,
-    /// In the words of `icacls`.
+    /// The file or folder.
+    pub(super) path: String,
+    /// The rights in the notation of `icacls`.
     rights: &'static str,
-    /// Whether it need not be there.
+    /// Whether it may be missing.
     pub(super) is_optional: bool,
 }
 
-/// Modify, here and in all that is below.
+/// Modify, for the folder and everything below it.
 const TREE: &str = "(OI)(CI)M";
-/// Modify, here and on the files right here, but not in the folders below.
+/// Modify, for the folder and its files, but not for the folders below it.
 const FILES_OF_FOLDER: &str = "(OI)(NP)M";
-/// Modify.
+/// Modify, for a file.
 const FILE: &str = "M";
 
-/// What lies beside a SQLite shop, made by SQLite or by us, as the ends of the names.
+/// Endings of the files that SQLite and shopMaster create next to a SQLite shop.
 const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".shopmaster.lock"];
 
 impl Grant {
-    /// The arguments of `icacls` that give the right to `account`, in the place of what it had.
+    /// The arguments of `icacls` that give the rights to `account`, instead of those that it had.
     pub(super) fn give(&self, account: &str) -> Vec<String> {
         let right = format!("{account}:{}", self.rights);
-        vec![self.place.clone(), "/grant:r".into(), right, "/q".into()]
+        vec![self.path.clone(), "/grant:r".into(), right, "/q".into()]
     }
 
-    /// The arguments of `icacls` that take everything from `account`.
+    /// The arguments of `icacls` that remove all rights of `account`.
     pub(super) fn take_back(&self, account: &str) -> Vec<String> {
         let account = account.to_owned();
-        vec![self.place.clone(), "/remove:g".into(), account, "/q".into()]
+        vec![self.path.clone(), "/remove:g".into(), account, "/q".into()]
     }
 }
 
 /// What the service's account needs: the agent's `own` folders, and a SQLite `shop`, where there is one.
 ///
-/// SQLite makes files beside the shop's, so the folder is granted, but nothing below it: the shop may lie in
-/// somebody's profile. When the folder is a whole drive or share, only the files are.
+/// SQLite creates files next to the shop's file, so rights are granted on the folder, but not on the folders below it:
+/// the shop may be in a user's profile. If the folder is a whole drive or share, rights are granted only on the files.
 pub(super) fn grants(own: &[String], shop: Option<&str>) -> Vec<Grant> {
     let own = own.iter().map(|folder| Grant {
-        place: folder.clone(),
+        path: folder.clone(),
         rights: TREE,
         is_optional: false,
     });
     own.chain(shop.map(of_shop).unwrap_or_default()).collect()
 }
 
-/// Whether a file lies right in a drive or a share: nothing is granted on that.
+/// Whether a file is in the root of a drive or a share, on which no rights are granted.
 pub(super) fn is_in_root(file: &str) -> bool {
-    Place::of(file).is_none_or(|place| place.folders.is_empty())
+    WindowsPath::of(file).is_none_or(|path| path.folders.is_empty())
 }
 
 fn of_shop(shop: &str) -> Vec<Grant> {
-    let Some(place) = Place::of(shop) else {
+    let Some(path) = WindowsPath::of(shop) else {
         return Vec::new();
     };
-    if !place.folders.is_empty() {
+    if !path.folders.is_empty() {
         return vec![Grant {
-            place: place.folder(),
+            path: path.folder(),
             rights: FILES_OF_FOLDER,
             is_optional: false,
         }];
     }
     let file = |end: &str| Grant {
-        place: place.file(end),
+        path: path.file(end),
         rights: FILE,
         is_optional: !end.is_empty(),
     };
     [""].into_iter().chain(BESIDE).map(file).collect()
 }
 
-/// An absolute path, taken apart.
-struct Place {
+/// The parts of an absolute path.
+struct WindowsPath {
     /// A drive or a share: `C:`, `\\server\share`.
     root: String,
     folders: Vec<String>,
     name: String,
 }
 
-impl Place {
+impl WindowsPath {
     /// None when the path is not absolute, or names no file.
     fn of(path: &str) -> Option<Self> {
         let path = path.replace('/', r"\");
-        // As the long form is written: `\\?\C:\x`, `\\?\UNC\server\share\x`.
+        // The long form: `\\?\C:\x`, `\\?\UNC\server\share\x`.
         let (is_share, rest) = if let Some(long) = path.strip_prefix(r"\\?\") {
             match long.get(..4) {
                 Some(unc) if unc.eq_ignore_ascii_case(r"UNC\") => (true, &long[4..]),

@@ -1,4 +1,4 @@
-//! The service: what the machine's service manager starts, with nobody logged in.
+//! The service, which the machine's service manager starts even when no user is logged in.
 
 #[cfg(any(windows, target_os = "linux"))]
 use std::{
@@ -39,62 +39,62 @@ pub use windows::{LOGIN_ITEM_SHOWS_ICON, ServiceOptions, disable, enable, states
 pub struct ServiceState {
     /// Its name for the service manager.
     pub name: String,
-    /// Whose it is.
+    /// Whether it is the user's or the machine's.
     pub scope: Scope,
-    /// Whether it is there and starts by itself.
+    /// Whether it exists and starts automatically.
     pub state: Registered,
-    /// Whether it runs now; none when the service manager does not say.
+    /// Whether it is running now; none when the service manager does not report it.
     pub running: Option<bool>,
-    /// Whether it differs from what enabling it would write now: the program or the shop has moved, or
-    /// somebody changed it.
+    /// Whether it differs from what `enable` would write now: the program or the shop's file has moved, or it was
+    /// changed by hand.
     pub changed: bool,
-    /// Where it is written down.
+    /// Where it is stored.
     pub place: String,
-    /// Under which account it runs; none for the user's own.
+    /// The account that it runs under; none for the user's own.
     pub account: Option<String>,
 }
 
-/// Whose service it is.
+/// Whether a service is the user's or the machine's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// One user's: it may show the icon by itself.
+    /// A user service, which can show the icon itself.
     User,
-    /// The machine's.
+    /// A system service.
     System,
 }
 
-/// Whether a service is there.
+/// Whether a service exists and starts automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Registered {
-    /// It is not.
+    /// It does not exist.
     Absent,
-    /// It is, but does not start by itself.
+    /// It exists, but does not start automatically.
     Disabled,
-    /// It starts by itself.
+    /// It starts automatically.
     Enabled,
 }
 
-/// What was changed, a sentence each.
+/// What was changed, one sentence each.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// What was done.
+    /// The changes that were made.
     pub done: Vec<String>,
-    /// What else the person should know.
+    /// Further information for the user.
     pub notes: Vec<String>,
 }
 
 impl ServiceState {
-    /// Whether it starts by itself.
+    /// Whether it starts automatically.
     #[must_use]
     pub fn starts(&self) -> bool {
         self.state == Registered::Enabled
     }
 }
 
-/// The file of a SQLite shop, without links: the agent writes the ChangeLog in it, and SQLite and the agent
-/// make files beside it.
+/// The file of a SQLite shop, with links resolved: the agent writes the ChangeLog in it, and SQLite and the agent
+/// create files next to it.
 #[cfg(any(windows, target_os = "linux"))]
 fn shop_file(folders: &Folders) -> Option<PathBuf> {
     let file = folders.config.join("config.toml");
@@ -107,15 +107,15 @@ fn shop_file(folders: &Folders) -> Option<PathBuf> {
     if !path.is_absolute() {
         return None;
     }
-    // One that is not there yet has no links.
+    // A file that does not exist yet has no links to resolve.
     Some(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()))
 }
 
-/// The agent of these folders that runs now, for people.
+/// The agent that is running with these folders, for people; none when there is none.
 #[cfg(any(windows, target_os = "linux"))]
 fn other_agent(folders: &Folders) -> Option<String> {
     let lock = folders.run.join("agent.lock");
-    // Taking the lock would create it, and as root for somebody else.
+    // Taking the lock would create the file, and root would create it in another user's folder.
     if !lock.exists() {
         return None;
     }

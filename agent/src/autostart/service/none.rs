@@ -1,4 +1,4 @@
-//! Where there is no service manager that we know.
+//! Systems without a supported service manager.
 
 use clap::Args;
 use shopmaster_proto::InstanceName;
@@ -6,14 +6,14 @@ use shopmaster_proto::InstanceName;
 use super::{Changes, ServiceState};
 use crate::autostart::AutostartError;
 
-/// There is none to show.
+/// Whether the service needs a login item that shows the icon.
 pub const LOGIN_ITEM_SHOWS_ICON: bool = false;
 
-/// How to install it.
+/// Options of `enable`.
 #[derive(Debug, Clone, Args)]
 pub struct ServiceOptions {}
 
-/// None.
+/// The services of an instance: always none.
 ///
 /// # Errors
 ///
@@ -22,7 +22,7 @@ pub fn states(_: &InstanceName) -> Result<Vec<ServiceState>, AutostartError> {
     Ok(Vec::new())
 }
 
-/// Refuses.
+/// Refuses to enable a service.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub fn enable(_: &InstanceName, _: &ServiceOptions) -> Result<Changes, Autostart
     Err(AutostartError::NoServiceManager)
 }
 
-/// There is nothing to remove.
+/// Does nothing: there is no service to remove.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A systemd unit: of this user, or of the machine.
+//! A systemd unit: a user unit, or a system unit.
 
 use std::{
     env, fs, io,
@@ -18,22 +18,22 @@ use super::{
 };
 use crate::autostart::{AutostartError, HOME_VARIABLE, Start};
 
-/// Where an administrator's units are.
+/// The folder of an administrator's units.
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
-/// Users whose own units start at boot.
+/// The folder that lists the users whose units start at boot.
 const LINGER: &str = "/var/lib/systemd/linger";
 
-/// A user's unit has the bus of that user's session. That of the machine has none, and its login item is
-/// for `enable_login` to write, by the user who wants to see it.
+/// Whether the service needs a login item that shows the icon. A user unit has the bus of the user's session and shows
+/// the icon itself. For a system unit, the user who wants to see the icon runs `enable_login`.
 pub const LOGIN_ITEM_SHOWS_ICON: bool = false;
 
-/// How to install the unit.
+/// Options of `enable`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServiceOptions {
-    /// With `--as service`: a unit of the machine instead of this user's own; takes root
+    /// With `--as service`: a system unit instead of a user unit; requires root
     #[arg(long)]
     pub system: bool,
-    /// With `--system`: the account that the agent runs under; without it, the one that called sudo
+    /// With `--system`: the account that the agent runs under; default: the account that called sudo
     #[arg(long, value_name = "USER", requires = "system")]
     pub run_as: Option<String>,
 }
@@ -51,7 +51,7 @@ struct Account {
     home: PathBuf,
 }
 
-/// The units of an instance that are there: this user's, and the machine's.
+/// The units of an instance: this user's, and the machine's.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub fn states(instance: &InstanceName) -> Result<Vec<ServiceState>, AutostartErr
 ///
 /// # Errors
 ///
-/// When systemd does not run here, the other unit is there already, or something refuses.
+/// When systemd is not running here, the other unit already exists, or systemd refuses.
 pub fn enable(
     instance: &InstanceName,
     options: &ServiceOptions,
@@ -91,7 +91,7 @@ pub fn enable(
 ///
 /// # Errors
 ///
-/// When something refuses, or the machine's unit is there and this is not root.
+/// When systemd refuses, or the system unit exists and this user is not root.
 pub fn disable(instance: &InstanceName, changes: &mut Changes) -> Result<(), AutostartError> {
     for scope in [Scope::User, Scope::System] {
         Service { instance, scope }.remove(changes)?;
@@ -108,7 +108,7 @@ impl Account {
         })
     }
 
-    /// The named account, else the one that called sudo.
+    /// The named account, or else the account that called sudo.
     fn of(name: Option<String>) -> Result<Self, AutostartError> {
         let name = name
             .or_else(|| env::var("SUDO_USER").ok())
@@ -158,7 +158,7 @@ impl Service<'_> {
 
     fn text(&self, account: &Account) -> Result<String, AutostartError> {
         let instance = self.instance.as_str();
-        // A unit of the machine has no panel to show an icon in.
+        // A system unit has no panel to show an icon in.
         let arguments: &[&str] = match self.scope {
             Scope::User => &["run", "--instance", instance],
             Scope::System => &["run", "--headless", "--instance", instance],
@@ -187,12 +187,12 @@ impl Service<'_> {
             Some("enabled" | "enabled-runtime" | "linked" | "linked-runtime") => {
                 Registered::Enabled
             }
-            // Also one that somebody put elsewhere.
+            // This includes units in other folders.
             Some("disabled" | "static" | "masked" | "masked-runtime" | "indirect") => {
                 Registered::Disabled
             }
             _ if text.is_none() => Registered::Absent,
-            // No systemd answers: its links say what it would do.
+            // systemd does not answer: its links show what it would do.
             _ if self.is_wanted(&path) => Registered::Enabled,
             _ => Registered::Disabled,
         };
@@ -227,7 +227,7 @@ impl Service<'_> {
         self.link(path).is_some_and(|link| link.exists())
     }
 
-    /// What `systemctl enable` writes beside the unit.
+    /// The link that `systemctl enable` creates.
     fn link(&self, path: &Path) -> Option<PathBuf> {
         let target = match self.scope {
             Scope::User => "default.target.wants",
@@ -253,13 +253,13 @@ impl Service<'_> {
         match (active, other_agent(&account.folders(self.instance)?)) {
             (true, _) if same => {}
             (false, Some(agent)) => changes.notes.push(format!(
-                "{agent} runs already, so that the service was not started: stop that one, then run `{}`",
+                "{agent} is already running, so the service was not started: stop that agent, then run `{}`",
                 self.command(&["start", &unit])
             )),
-            // Also when it is active: the new unit has to be taken into use.
+            // Even if it is active, because the new unit must be applied.
             _ => {
                 if let Err(error) = self.systemctl(&["restart", &unit]) {
-                    // One that cannot start would be tried for ever. The first error says why.
+                    // systemd would retry a unit that cannot start forever. The first error says why.
                     let _ = self.remove(&mut Changes::default());
                     return Err(error);
                 }
@@ -268,13 +268,13 @@ impl Service<'_> {
         }
         if let Some(item) = self.login_item(account) {
             changes.notes.push(format!(
-                "`{}` starts the same agent when that user logs in: as that user, run `shopmasterctl autostart enable --as login`, which then starts the icon alone",
+                "`{}` also starts this agent when that user logs in: as that user, run `shopmasterctl autostart enable --as login`, which then starts only the icon",
                 item.display()
             ));
         }
         if self.scope == Scope::User && !lingers() {
             changes.notes.push(
-                "it runs while you are logged in; `loginctl enable-linger` makes it start at boot"
+                "the service runs while you are logged in; run `loginctl enable-linger` to start it at boot"
                     .to_owned(),
             );
         }
@@ -291,7 +291,7 @@ impl Service<'_> {
             self.systemctl(&["disable", "--now", &unit])?;
             changes.done.push(format!("stopped and disabled `{unit}`"));
         } else if let Some(link) = self.link(&path) {
-            // It would point nowhere. When there is none, there is nothing to do.
+            // It would be a broken link. If there is none, there is nothing to do.
             let _ = fs::remove_file(link);
         }
         fs::remove_file(&path).map_err(|source| AutostartError::Remove {
@@ -305,14 +305,14 @@ impl Service<'_> {
         Ok(())
     }
 
-    /// The login item of another user, whose files only that user should change.
+    /// The login item of the account, which only that user should change.
     fn login_item(&self, account: &Account) -> Option<PathBuf> {
         account.name.as_ref()?;
         let file = format!(".config/autostart/{}.desktop", self.instance.service());
         Some(account.home.join(file)).filter(|file| file.exists())
     }
 
-    /// There is one agent per instance: a second unit would only ever fail to start.
+    /// An instance has one agent: a second unit could never start.
     fn refuse_a_second(&self, account: &Account) -> Result<(), AutostartError> {
         let other = match self.scope {
             Scope::System => account
@@ -340,7 +340,7 @@ impl Service<'_> {
         Err(AutostartError::NoServiceManager)
     }
 
-    /// Whether systemd runs here, for this scope.
+    /// Whether systemd is running here, for this scope.
     fn is_managed(&self) -> bool {
         let state = self.word(&["is-system-running"]);
         matches!(
@@ -349,7 +349,7 @@ impl Service<'_> {
         )
     }
 
-    /// The one word that systemd answers, whatever its exit code.
+    /// The one word that systemd prints, whatever its exit code.
     fn word(&self, arguments: &[&str]) -> Option<String> {
         let output = self.run(arguments).ok()?;
         let word = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -417,7 +417,7 @@ fn read(path: &Path) -> Result<Option<String>, AutostartError> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), AutostartError> {
-    // Everybody may read a unit; there is no secret in it.
+    // Every user may read a unit; it contains no secret.
     const MODE: u32 = 0o644;
     let written = || {
         if let Some(folder) = path.parent() {

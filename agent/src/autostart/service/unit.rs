@@ -6,7 +6,7 @@ use shopmaster_proto::InstanceName;
 
 use crate::autostart::Start;
 
-/// What the unit says.
+/// The content of a unit.
 #[derive(Debug)]
 pub struct Unit<'a> {
     pub instance: &'a InstanceName,
@@ -14,11 +14,11 @@ pub struct Unit<'a> {
     pub start: &'a Start,
     /// The account of a system unit; none for a user's own.
     pub account: Option<&'a str>,
-    /// What the agent may write: the rest of the file system is read-only for it.
+    /// What the agent may write: the rest of the file system is read-only for the agent.
     pub writable: &'a [PathBuf],
 }
 
-/// Sandboxing that the manager of one user can give, too.
+/// Sandboxing that a user manager supports, too.
 const FOR_ALL: &str = "\
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -34,7 +34,8 @@ SystemCallFilter=@system-service
 UMask=0077
 ";
 
-/// What only the machine's own manager can give. `ProtectHome` fits not: the agent's files are there.
+/// Sandboxing that only the system manager supports. `ProtectHome` cannot be used, because the agent's files are in the
+/// home folder.
 const FOR_SYSTEM: &str = "\
 CapabilityBoundingSet=
 PrivateDevices=yes
@@ -58,7 +59,7 @@ impl Unit<'_> {
         if self.account.is_some() {
             text += "Wants=network-online.target\nAfter=network-online.target\n";
         }
-        // Nobody looks at a shop's server for months: it never gives up.
+        // systemd never gives up: a shop's server may not be checked for months.
         text += "StartLimitIntervalSec=0\n\n[Service]\nType=notify\n";
         text += &format!("ExecStart={}\n", command_line(self.start));
         if let Some(account) = self.account {
@@ -68,14 +69,14 @@ impl Unit<'_> {
             let variable = format!("SHOPMASTER_HOME={home}");
             text += &format!("Environment={}\n", quoted(&variable, Dollar::Plain));
         }
-        // The agent gives itself ten seconds for what is under way.
+        // The agent allows itself ten seconds for work in progress.
         text += "Restart=on-failure\nRestartSec=10\nTimeoutStopSec=20\n\n";
         text += FOR_ALL;
         if self.account.is_some() {
             text += FOR_SYSTEM;
         }
         for path in self.writable {
-            // With a dash: one that is not there is no reason not to start.
+            // With a dash, so that a missing path does not prevent the start.
             let path = format!("-{}", path.display());
             text += &format!("ReadWritePaths={}\n", quoted(&path, Dollar::Plain));
         }
@@ -95,12 +96,12 @@ pub fn account(text: &str) -> Option<&str> {
         .map(str::trim)
 }
 
-/// Paths without those that lie below another one.
+/// The paths that are not below another one.
 pub fn outermost(paths: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
     let mut kept: Vec<PathBuf> = Vec::new();
     for path in paths {
         let covered = |by: &PathBuf| path.starts_with(by);
-        // Everything lies below the root, which must stay read-only.
+        // The root contains everything, and must stay read-only.
         if path == Path::new("/") || kept.iter().any(covered) {
             continue;
         }
@@ -121,12 +122,12 @@ fn command_line(start: &Start) -> String {
     words.join(" ")
 }
 
-/// What a dollar sign means at a place.
+/// The meaning of a dollar sign in a setting.
 #[derive(Clone, Copy, PartialEq)]
 enum Dollar {
-    /// Itself.
+    /// A dollar sign.
     Plain,
-    /// A variable, unless there are two.
+    /// A variable, unless it is doubled.
     Doubled,
 }
 

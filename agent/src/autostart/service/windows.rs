@@ -1,7 +1,7 @@
-//! A service of Windows' own service control manager.
+//! A service of the Windows service control manager.
 //!
-//! It runs under a virtual account, `NT SERVICE\shopmaster-…`, which has no password and no rights but
-//! those that it is given here: on the agent's folders, and on a SQLite shop with what lies beside it.
+//! It runs under a virtual account, `NT SERVICE\shopmaster-…`, which has no password. Its only rights are granted here:
+//! on the agent's folders, and on a SQLite shop with the files next to it.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -30,7 +30,8 @@ use super::{
 };
 use crate::{autostart::AutostartError, paths::Paths, windows_service::ServiceArgs};
 
-/// A service has no desktop: the icon is a program of its own in the user's session.
+/// Whether the service needs a login item that shows the icon. It does: a service has no desktop, so the icon is a
+/// separate program in the user's session.
 pub const LOGIN_ITEM_SHOWS_ICON: bool = true;
 
 /// `ERROR_ACCESS_DENIED`.
@@ -41,12 +42,12 @@ const RUNS_ALREADY: i32 = 1056;
 const DOES_NOT_EXIST: i32 = 1060;
 /// `ERROR_SERVICE_NOT_ACTIVE`.
 const NOT_ACTIVE: i32 = 1062;
-/// How long a service that failed waits before it starts again.
+/// How long the service control manager waits before it restarts a failed service.
 const RESTART: Duration = Duration::from_secs(10);
-/// After how long a failure is forgotten.
+/// How long after a failure the count of failures is reset.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 
-/// How to install it.
+/// Options of `enable`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServiceOptions {}
 
@@ -85,11 +86,11 @@ pub fn states(instance: &InstanceName) -> Result<Vec<ServiceState>, AutostartErr
     Ok(vec![state])
 }
 
-/// Installs the service, gives its account what it needs, and starts it.
+/// Installs the service, grants its account the necessary rights, and starts it.
 ///
 /// # Errors
 ///
-/// When this is no administrator, or something refuses.
+/// When this user is not an administrator, or the service control manager or `icacls` refuses.
 pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, AutostartError> {
     let folders = folders(instance)?;
     let paths = Paths::new(folders.clone(), None);
@@ -116,39 +117,39 @@ pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, Au
     };
     if let Err(error) = start_again_when_it_fails(&service) {
         changes.notes.push(format!(
-            "it is not started again after a failure: {}",
+            "Windows will not restart the service after a failure: {}",
             with_causes(&error)
         ));
     }
     let shop = shop_text(&folders);
     for grant in granted(&folders, shop.as_deref()) {
-        if grant.is_optional && !Path::new(&grant.place).exists() {
+        if grant.is_optional && !Path::new(&grant.path).exists() {
             continue;
         }
         icacls(&grant.give(&account(instance)))?;
-        let line = format!("let it write to `{}`", grant.place);
+        let line = format!("allowed the service to write to `{}`", grant.path);
         changes.done.push(line);
     }
     if let Some(shop) = shop.filter(|shop| is_in_root(shop)) {
         changes.notes.push(format!(
-            "`{shop}` lies in no folder of its own, and the account gets no right to make files there, which SQLite needs: move the shop's file to a folder, or let the agent start at login instead"
+            "`{shop}` is in the root of a drive or share, where the service's account gets no right to create files, which SQLite needs: move the shop's file to a folder, or start the agent at login instead"
         ));
     }
     let running = service.query_status().map_err(refused)?.current_state == Running::Running;
     match other_agent(&folders) {
         Some(_) if running => changes.notes.push(format!(
-            "it runs already; `sc.exe stop {name}` and `sc.exe start {name}` take a change into use"
+            "the service is already running; run `sc.exe stop {name}` and `sc.exe start {name}` to apply a change"
         )),
         Some(agent) => changes.notes.push(format!(
-            "{agent} runs already, so that the service was not started: stop that one, then run `sc.exe start {name}`"
+            "{agent} is already running, so the service was not started: stop that agent, then run `sc.exe start {name}`"
         )),
         None => {
             start(&service)?;
-            changes.done.push("started it".to_owned());
+            changes.done.push("started the service".to_owned());
         }
     }
     changes.notes.push(format!(
-        "it has an account of its own, `{}`: set the passwords again with `shopmasterctl configure`, and let a SQL Server with Windows logins admit that account",
+        "the service has an account of its own, `{}`: set the passwords again with `shopmasterctl configure`; if SQL Server uses Windows logins, grant that account access",
         account(instance)
     ));
     Ok(changes)
@@ -158,7 +159,7 @@ pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, Au
 ///
 /// # Errors
 ///
-/// When this is no administrator, or something refuses.
+/// When this user is not an administrator, or the service control manager or `icacls` refuses.
 pub fn disable(instance: &InstanceName, changes: &mut Changes) -> Result<(), AutostartError> {
     let name = instance.service();
     let access = ServiceAccess::STOP | ServiceAccess::DELETE;
@@ -170,10 +171,10 @@ pub fn disable(instance: &InstanceName, changes: &mut Changes) -> Result<(), Aut
         Err(error) if code(&error) == Some(NOT_ACTIVE) => {}
         Err(error) => return Err(refused(error)),
     }
-    // Before it is gone: afterwards nobody knows its account.
+    // Before the service is removed: afterwards its account is unknown.
     let folders = folders(instance)?;
     for grant in granted(&folders, shop_text(&folders).as_deref()) {
-        // What is left over means nothing without the account.
+        // Remaining rights have no effect without the account.
         let _ = icacls(&grant.take_back(&account(instance)));
     }
     service.delete().map_err(refused)?;
@@ -244,7 +245,7 @@ fn start_again_when_it_fails(service: &Service) -> Result<(), AutostartError> {
             reset_period: ServiceFailureResetPeriod::After(FORGOTTEN),
             reboot_msg: None,
             command: None,
-            // The last one holds for all that follow.
+            // The last action applies to all further failures.
             actions: Some(vec![again]),
         })
         .map_err(refused)?;
@@ -252,7 +253,7 @@ fn start_again_when_it_fails(service: &Service) -> Result<(), AutostartError> {
         .set_failure_actions_on_non_crash_failures(true)
         .map_err(refused)?;
     service
-        .set_description("Keeps Digible equal to the shop's products")
+        .set_description("Keeps Digible in sync with the shop's products")
         .map_err(refused)
 }
 

@@ -3,7 +3,7 @@
 use shopmaster_catalog::{CaptureStatus, Check, Verdict};
 use shopmaster_proto::v1;
 
-/// `scans`: the table is walked, whatever is in the database.
+/// The state of capture. `scans`: the table is scanned, whatever is installed in the database.
 pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -> v1::Capture {
     use v1::CaptureState::{Drifted, Installed, NotInstalled, NotNeeded, Outdated, Unknown};
     let state = match status {

@@ -1,4 +1,4 @@
-//! From the engine's words to the wire's, one file per noun.
+//! Converts the agent's types to the contract's, one file per noun.
 
 pub(super) mod capture;
 pub(super) mod product;

@@ -1,4 +1,4 @@
-//! Single products.
+//! Converts single products.
 
 use shopmaster_catalog::{Change, ChangeKind};
 use shopmaster_digible::Digest;
@@ -9,7 +9,7 @@ use shopmaster_proto::v1;
 
 use super::time::timestamp;
 
-/// The most changes of one product that are told.
+/// At most this many changes of a product are sent.
 const MOST_CHANGES: usize = 100;
 
 pub(in crate::control) fn explained(explained: &Explained) -> v1::ExplainResponse {

@@ -1,4 +1,4 @@
-//! Runs.
+//! Converts runs.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use shopmaster_proto::v1;
 
 use super::time::{length, timestamp};
 
-/// As one of many: without the products that it parked, so that a list stays small.
+/// A run in a list: without its refused products, so that the list stays small.
 pub(in crate::control) fn listed(run: &Run) -> v1::Run {
     v1::Run {
         refused: Vec::new(),

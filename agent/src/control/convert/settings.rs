@@ -1,4 +1,4 @@
-//! The configuration.
+//! Converts the configuration.
 
 use shopmaster_proto::v1;
 
@@ -79,7 +79,7 @@ pub(in crate::control) fn edits(
         .into_iter()
         .map(|path| match value(settings, &path) {
             Some(value) => Ok(Edit { path, value }),
-            // The configuration itself says best which key was meant.
+            // The configuration itself suggests the key that was meant.
             None => Err(Config::default()
                 .set(&path, &Value::Flag(false))
                 .err()
@@ -141,7 +141,7 @@ fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
     })
 }
 
-/// As the file has it: `2m`, `1s 500ms`.
+/// A duration as the file has it: `2m`, `1s 500ms`.
 fn length(duration: Option<prost_types::Duration>) -> Value {
     let duration = time::duration(&duration.unwrap_or_default());
     Value::Text(format!(

@@ -1,4 +1,4 @@
-//! The whole state.
+//! Converts the status.
 
 use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_digible::SessionState;

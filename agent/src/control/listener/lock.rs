@@ -1,4 +1,4 @@
-//! One agent per instance.
+//! The lock that ensures one agent per instance.
 
 use std::{
     fs, io,
@@ -9,9 +9,9 @@ use std::{
 
 use shopmaster_base::lock_file::{LockFile, LockFileError};
 
-/// Proof that this process is the one agent of its instance, for as long as a clone of it lives.
+/// Proof that this process is the one agent of its instance, as long as a clone of this value lives.
 ///
-/// The lock ends with the process, however it ends.
+/// The operating system releases the lock when the process ends, however it ends.
 #[derive(Debug, Clone)]
 pub struct InstanceLock {
     _held: Arc<Held>,
@@ -20,20 +20,20 @@ pub struct InstanceLock {
 #[derive(Debug)]
 struct Held {
     _file: LockFile,
-    /// Says who holds it. A file of its own, because on Windows a locked file cannot be read.
+    /// Contains the holder's process id. It is a separate file, because on Windows a locked file cannot be read.
     pid: PathBuf,
 }
 
-/// Why this process is not the agent of its instance.
+/// Why this process cannot be the agent of its instance.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process is.
+    /// Another process is the agent.
     #[error(
-        "an agent of this instance is already running{}; stop it first, or choose another with `--instance`",
+        "an agent of this instance is already running{}; stop it first, or choose another instance with `--instance`",
         process_id(*pid)
     )]
     AlreadyRunning {
-        /// The other process, where it is known.
+        /// The other process, if it is known.
         pid: Option<u32>,
     },
     /// The lock file cannot be created or locked.
@@ -41,7 +41,7 @@ pub enum LockError {
     Failed {
         /// The lock file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
@@ -71,7 +71,7 @@ impl InstanceLock {
                 return Err(failed(source));
             }
         };
-        // Only for the message above: without it the lock holds as well.
+        // Only for the message above: the lock does not need it.
         if let Err(error) = fs::write(&pid, process::id().to_string()) {
             tracing::warn!(path = %pid.display(), %error, "cannot write the process id");
         }
@@ -83,7 +83,7 @@ impl InstanceLock {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // It is left over after a crash as well, and then replaced.
+        // After a crash it is left over, and the next agent replaces it.
         let _ = fs::remove_file(&self.pid);
     }
 }
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "an agent of this instance is already running (process {}); stop it first, or choose another with `--instance`",
+                "an agent of this instance is already running (process {}); stop it first, or choose another instance with `--instance`",
                 process::id()
             )
         );

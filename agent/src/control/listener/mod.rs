@@ -1,7 +1,7 @@
-//! The local listener: a Unix socket or a Windows named pipe, for this user alone.
+//! The local listener: a Unix socket or a Windows named pipe, for this user only.
 //!
-//! What [`listen`] gives goes into tonic's `serve_with_incoming_shutdown`, in `AnyAuthority`. The lock file, not
-//! the socket or pipe, decides who is the one agent of an instance.
+//! The connections of [`listen`], wrapped in `AnyAuthority`, go to tonic's `serve_with_incoming_shutdown`. The lock
+//! file, not the socket or pipe, decides which process is the one agent of an instance.
 
 use std::{io, path::PathBuf};
 
@@ -29,15 +29,15 @@ pub enum ListenError {
     /// The endpoint is for another operating system.
     #[error("`{0}` does not exist on this operating system")]
     OtherSystem(Endpoint),
-    /// Something that is not ours to remove lies where the socket should be.
-    #[error("`{0}` is there and is not a socket; move it away")]
+    /// The socket's path is taken by a file that is not a socket, which the agent must not remove.
+    #[error("`{0}` exists and is not a socket; move it away")]
     Occupied(PathBuf),
     /// The operating system refused it.
     #[error("cannot listen at `{endpoint}`")]
     Refused {
-        /// Where.
+        /// The address.
         endpoint: Endpoint,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },

@@ -21,9 +21,9 @@ use tonic::transport::server::Connected;
 use super::{InstanceLock, ListenError, pipe_security::create_pipe};
 
 /// How long to wait after the operating system refused an instance of the pipe.
-const PAUSE: Duration = Duration::from_millis(200);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Connections of this user, and of administrators. It never ends and never fails.
+/// Connections of this user and of administrators. The stream never ends and never fails.
 pub struct Incoming {
     connections: Pin<Box<dyn Stream<Item = Result<Connection, Infallible>> + Send>>,
     /// Last, so that the lock outlives the pipe.
@@ -39,7 +39,7 @@ pub struct Connection(NamedPipeServer);
 ///
 /// # Errors
 ///
-/// When the pipe cannot be created, or somebody else has one of this name.
+/// When the pipe cannot be created, or another program has one of this name.
 ///
 /// # Panics
 ///
@@ -70,7 +70,7 @@ pub fn listen(
 
 struct Pipe {
     name: String,
-    /// Who may open it, in the security descriptor definition language.
+    /// The users who may open it, in the security descriptor definition language.
     access: String,
 }
 
@@ -80,13 +80,13 @@ impl Pipe {
         let owner = owner.map_or_else(String::new, |owner| format!("(A;;GA;;;{owner})"));
         Ok(Self {
             name: name.to_owned(),
-            // Owned by this user, also when it is an elevated administrator: clients look at the owner.
+            // Owned by this user, even if this is an elevated administrator: clients check the owner.
             // Protected from inheritance; network logons denied; administrators and this user allowed.
             access: format!("O:{user}D:P(D;;GA;;;NU)(A;;GA;;;BA)(A;;GA;;;{user}){owner}"),
         })
     }
 
-    /// One more instance of the pipe. The `first` one fails when the name is taken.
+    /// Creates another instance of the pipe. Creating the `first` one fails if the name is taken.
     fn instance(&self, first: bool) -> io::Result<NamedPipeServer> {
         let mut options = ServerOptions::new();
         options
@@ -95,7 +95,7 @@ impl Pipe {
         create_pipe(&options, &self.name, &self.access)
     }
 
-    /// Waits for a client at the `waiting` instance and leaves the next one there.
+    /// Waits for a client at the `waiting` instance, and leaves the next instance there.
     async fn accept(&self, waiting: &mut Option<NamedPipeServer>) -> Connection {
         loop {
             let Some(server) = waiting.take() else {
@@ -103,17 +103,17 @@ impl Pipe {
                     Ok(server) => *waiting = Some(server),
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept connections");
-                        sleep(PAUSE).await;
+                        sleep(ACCEPT_RETRY_INTERVAL).await;
                     }
                 }
                 continue;
             };
             let connected = server.connect().await;
-            // Before this one is handed over: a client that finds no instance takes the agent for dead.
+            // Before this one is returned: a client that finds no instance assumes that the agent is not running.
             *waiting = self.instance(false).ok();
             match connected {
                 Ok(()) => return Connection(server),
-                Err(error) => tracing::debug!(%error, "a client left before it was served"),
+                Err(error) => tracing::debug!(%error, "a client disconnected before it was served"),
             }
         }
     }
@@ -140,7 +140,7 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.0).poll_read(context, buffer) {
-            // How a pipe says that its client closed it.
+            // This error means that the client closed the pipe.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Poll::Ready(Ok(()))
             }

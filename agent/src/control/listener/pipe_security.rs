@@ -1,4 +1,4 @@
-//! What only the Windows API can do about a named pipe: say who may open it.
+//! Creates a named pipe with restricted access, for which only the Windows API has a call.
 #![allow(unsafe_code)]
 
 use std::{io, mem::size_of, ptr};
@@ -12,7 +12,7 @@ use windows_sys::Win32::{
     },
 };
 
-/// Creates an instance of the pipe that only those may open whom `access` names.
+/// Creates an instance of the pipe that only the users in `access` may open.
 ///
 /// `access` is in the security descriptor definition language.
 pub(super) fn create_pipe(
@@ -22,8 +22,8 @@ pub(super) fn create_pipe(
 ) -> io::Result<NamedPipeServer> {
     let access: Vec<u16> = access.encode_utf16().chain([0]).collect();
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-    // SAFETY: the text ends with a zero; the call writes one pointer to `descriptor`, and the size
-    // that it would also give may be left out.
+    // SAFETY: the string ends with a zero; the call writes one pointer to `descriptor`, and the output for the size
+    // is optional.
     let converted = unsafe {
         ConvertStringSecurityDescriptorToSecurityDescriptorW(
             access.as_ptr(),
@@ -40,7 +40,7 @@ pub(super) fn create_pipe(
         lpSecurityDescriptor: descriptor,
         bInheritHandle: 0,
     };
-    // SAFETY: the attributes and the descriptor in them are valid, and live until the call is over.
+    // SAFETY: the attributes and the descriptor in them are valid until the call returns.
     let server =
         unsafe { options.create_with_security_attributes_raw(name, (&raw mut attributes).cast()) };
     // SAFETY: the conversion above allocated it with LocalAlloc, and nothing else frees it.

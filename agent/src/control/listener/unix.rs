@@ -20,32 +20,31 @@ use tokio_stream::Stream;
 use super::{InstanceLock, ListenError};
 use crate::paths::create_private;
 
-/// How long to wait after the operating system refused a connection, as when no file handle is left.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How long to wait after the operating system refused a connection, for example because no file handle is left.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 const ROOT: u32 = 0;
 
-/// Connections of this user, and of root. It never ends and never fails; dropping it removes the
-/// socket.
+/// Connections of this user and of root. The stream never ends and never fails; dropping it removes the socket.
 #[derive(Debug)]
 pub struct Incoming {
     listener: UnixListener,
     /// The user that runs the agent.
     user: u32,
-    /// While the operating system refuses connections.
+    /// The wait while the operating system refuses connections.
     pause: Option<Pin<Box<Sleep>>>,
-    /// Whether the last accept failed: a lasting trouble is logged once.
+    /// Whether the last accept failed: a lasting problem is logged once.
     failing: bool,
     _socket: SocketFile,
     /// Last, so that the lock outlives the socket.
     _lock: InstanceLock,
 }
 
-/// Listens at `endpoint`, in a folder of mode 0700. A socket that lies there was left by a crash: the
-/// lock proves that nobody else serves it.
+/// Listens at `endpoint`, in a folder of mode 0700. An existing socket was left over by a crash: the lock proves that
+/// no other agent serves it.
 ///
 /// # Errors
 ///
-/// When the socket cannot be created, or something else lies in its place.
+/// When the socket cannot be created, or a file of another kind has its path.
 ///
 /// # Panics
 ///
@@ -81,28 +80,28 @@ pub fn listen(endpoint: &Endpoint, lock: &InstanceLock) -> Result<Incoming, List
     })
 }
 
-/// Closes the socket to others, and gives its owner, who is the user that runs this process.
+/// Restricts the socket to its owner, and returns the owner's user id: the user that runs this process.
 fn own(path: &Path) -> io::Result<u32> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(fs::metadata(path)?.uid())
 }
 
-/// Removes the socket at the end.
+/// Removes the socket when it is dropped.
 #[derive(Debug)]
 struct SocketFile(PathBuf);
 
 impl Incoming {
-    /// The folder's mode keeps others out already; this holds when somebody opened it.
+    /// Checks the client's user. The folder's mode already keeps others out, unless it was changed.
     fn admits(&self, stream: &UnixStream) -> bool {
         match stream.peer_cred() {
             Ok(peer) if may_enter(peer.uid(), self.user) => true,
             Ok(peer) => {
                 let (uid, pid) = (peer.uid(), peer.pid());
-                tracing::warn!(uid, ?pid, "turned away a connection of another user");
+                tracing::warn!(uid, ?pid, "rejected a connection of another user");
                 false
             }
             Err(error) => {
-                tracing::warn!(%error, "turned away a connection of an unknown user");
+                tracing::warn!(%error, "rejected a connection of an unknown user");
                 false
             }
         }
@@ -135,7 +134,7 @@ impl Stream for Incoming {
                         tracing::warn!(%error, "cannot accept connections");
                     }
                     this.failing = true;
-                    this.pause = Some(Box::pin(sleep(PAUSE)));
+                    this.pause = Some(Box::pin(sleep(ACCEPT_RETRY_INTERVAL)));
                 }
             }
         }
@@ -159,13 +158,13 @@ mod tests {
 
     use super::*;
 
-    struct Place {
+    struct Fixture {
         _folder: tempfile::TempDir,
         path: PathBuf,
         lock: InstanceLock,
     }
 
-    impl Place {
+    impl Fixture {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let lock = InstanceLock::acquire(&folder.path().join("agent.lock")).unwrap();
@@ -182,46 +181,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn this_user_is_served_in_a_private_place() {
-        let place = Place::new();
-        let mut incoming = place.listen().unwrap();
+    async fn this_user_is_served_in_a_private_folder() {
+        let fixture = Fixture::new();
+        let mut incoming = fixture.listen().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(place.path.parent().unwrap()), 0o700);
-        assert_eq!(mode(&place.path), 0o600);
-        let mut client = UnixStream::connect(&place.path).await.unwrap();
+        assert_eq!(mode(fixture.path.parent().unwrap()), 0o700);
+        assert_eq!(mode(&fixture.path), 0o600);
+        let mut client = UnixStream::connect(&fixture.path).await.unwrap();
         let Ok(mut server) = incoming.next().await.unwrap();
         server.write_all(b"x").await.unwrap();
         assert_eq!(client.read_u8().await.unwrap(), b'x');
         drop(incoming);
-        assert!(!place.path.exists());
+        assert!(!fixture.path.exists());
     }
 
     #[tokio::test]
     async fn a_stale_socket_is_no_obstacle() {
-        let place = Place::new();
-        fs::create_dir(place.path.parent().unwrap()).unwrap();
+        let fixture = Fixture::new();
+        fs::create_dir(fixture.path.parent().unwrap()).unwrap();
         // The standard library leaves the file behind, as a crash does.
-        drop(StdListener::bind(&place.path).unwrap());
-        assert!(place.path.exists());
-        let mut incoming = place.listen().unwrap();
-        let _client = UnixStream::connect(&place.path).await.unwrap();
+        drop(StdListener::bind(&fixture.path).unwrap());
+        assert!(fixture.path.exists());
+        let mut incoming = fixture.listen().unwrap();
+        let _client = UnixStream::connect(&fixture.path).await.unwrap();
         assert!(incoming.next().await.is_some());
     }
 
     #[tokio::test]
     async fn what_is_no_socket_is_left_alone() {
-        let place = Place::new();
-        fs::create_dir(place.path.parent().unwrap()).unwrap();
-        fs::write(&place.path, "mine").unwrap();
-        assert!(matches!(place.listen(), Err(ListenError::Occupied(_))));
-        assert_eq!(fs::read_to_string(&place.path).unwrap(), "mine");
+        let fixture = Fixture::new();
+        fs::create_dir(fixture.path.parent().unwrap()).unwrap();
+        fs::write(&fixture.path, "mine").unwrap();
+        assert!(matches!(fixture.listen(), Err(ListenError::Occupied(_))));
+        assert_eq!(fs::read_to_string(&fixture.path).unwrap(), "mine");
     }
 
     #[tokio::test]
     async fn the_lock_is_held_for_as_long_as_the_socket_is_there() {
-        let place = Place::new();
-        let incoming = place.listen().unwrap();
-        let Place { _folder, lock, .. } = place;
+        let fixture = Fixture::new();
+        let incoming = fixture.listen().unwrap();
+        let Fixture { _folder, lock, .. } = fixture;
         drop(lock);
         let again = || InstanceLock::acquire(&_folder.path().join("agent.lock"));
         assert!(again().is_err());

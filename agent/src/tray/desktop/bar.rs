@@ -1,4 +1,4 @@
-//! The icon and its menu, drawn.
+//! Draws the icon and its menu.
 
 use tray_icon::{
     Icon, TrayIcon, TrayIconBuilder,
@@ -11,11 +11,11 @@ use crate::tray::{
     menu::{self, Id, Item, Menu},
 };
 
-/// Pixels of the picture, which the desktop scales.
+/// Width and height of the picture in pixels; the desktop scales it.
 const SIZE: u32 = if cfg!(windows) { 32 } else { 64 };
 
-/// The icon and its menu. Items live as long as it does and are changed in place: a menu that is open stays
-/// open, and what the user clicks is what the user read.
+/// The icon and its menu. Items live as long as the icon and are changed in place: an open menu stays open, and a
+/// click means what the user read.
 pub(super) struct Bar {
     icon: TrayIcon,
     menu: tray_icon::menu::Menu,
@@ -111,7 +111,7 @@ impl Entry {
     }
 
     fn write(&self, to: &Item) {
-        // An ampersand would mark an access key.
+        // A single ampersand would mark an access key.
         let label = to.label.replace('&', "&&");
         match self {
             Self::Item(item) => {
@@ -145,9 +145,9 @@ fn picture(icon: menu::Icon) -> Result<Icon, tray_icon::BadIcon> {
     Icon::from_rgba(picture.rgba, picture.size, picture.size)
 }
 
-/// An icon that is not quite right is better than none.
+/// Logs an error of the desktop and continues: an icon that is not quite right is better than none.
 fn warn<T, E: std::fmt::Display>(result: Result<T, E>) {
     if let Err(error) = result {
-        tracing::warn!(%error, "the icon cannot be drawn as it should be");
+        tracing::warn!(%error, "part of the icon cannot be drawn");
     }
 }

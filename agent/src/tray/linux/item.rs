@@ -1,7 +1,7 @@
-//! The menu as ksni wants it.
+//! The menu in the form that ksni needs.
 //!
-//! Every item that there can be has its fixed place; one that is not shown is invisible. So a click on a
-//! menu that was drawn a moment ago still means what the user read.
+//! Every possible item has a fixed position; items that are not shown are invisible. So a click on a menu that was
+//! drawn a moment ago still means what the user read.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use ksni::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::tray::{
-    desk::Event,
+    event::Event,
     icon::{self, Picture, SIZES},
     menu::{self, Id, Item, Menu},
 };
@@ -20,7 +20,7 @@ use crate::tray::{
 pub(super) struct TrayItem {
     menu: Menu,
     events: UnboundedSender<Event>,
-    /// Drawn when they are first needed.
+    /// The pictures drawn so far.
     pictures: HashMap<menu::Icon, Arc<Vec<Icon>>>,
 }
 
@@ -78,7 +78,7 @@ impl TrayItem {
         .into()
     }
 
-    /// Clicks on what is grey or gone are the panel's mistake, or older than the menu.
+    /// Ignores clicks on disabled or missing items: they are the panel's mistake, or older than the menu.
     fn clicked(&self, id: Id) {
         if self.menu.item(id).is_some_and(|item| item.enabled) {
             let _sent = self.events.send(Event::Click(id));
@@ -121,8 +121,8 @@ impl Tray for TrayItem {
         Id::ALL.map(|id| self.entry(id)).into()
     }
 
-    /// It ends with its panel; the next one gets a new one. Left alone, it would register there on its own,
-    /// with what it showed last.
+    /// The item ends with its panel, and the next panel gets a new item. Otherwise ksni would register this one
+    /// there, with an outdated menu.
     fn watcher_offline(&self, _reason: OfflineReason) -> bool {
         false
     }
@@ -132,12 +132,12 @@ impl Tray for TrayItem {
     }
 }
 
-/// An underscore would mark an access key.
+/// The label with underscores doubled: a single one would mark an access key.
 fn label(item: &Item) -> String {
     item.label.replace('_', "__")
 }
 
-/// Alpha, red, green and blue, as the bus wants them.
+/// The pixels as alpha, red, green and blue, the order that the bus requires.
 fn argb(picture: &Picture) -> Icon {
     let mut data = picture.rgba.clone();
     for pixel in data.chunks_exact_mut(4) {

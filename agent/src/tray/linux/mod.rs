@@ -1,7 +1,7 @@
 //! The icon on Linux: a StatusNotifierItem on the session bus, without GTK and without a display.
 //!
-//! Straight over ksni, and not over tray-icon, which wraps it: the wrapper has no word for a bus that dies,
-//! runs threads of its own, and gives items new identities with each menu.
+//! It uses ksni directly, not tray-icon, which wraps ksni: the wrapper does not report a bus that dies, runs threads
+//! of its own, and gives items new identities with each menu.
 
 use std::time::Duration;
 
@@ -21,26 +21,26 @@ use zbus::{
 use super::{
     Parts,
     backoff::Backoff,
-    desk::{Event, Setup},
+    event::{Event, Setup},
     menu::Menu,
 };
 use item::TrayItem;
 
 mod item;
 
-/// Who shows icons: the panel, or what speaks for it.
+/// The service that shows icons: the panel, or a program that acts for it.
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
-/// From one drawing to the next: an upload changes the headline hundreds of times a second.
-const BREATH: Duration = Duration::from_millis(200);
+/// The shortest time from one drawing to the next: an upload changes the headline hundreds of times a second.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What was said already, so that it is said once.
+/// What was logged already, so that it is logged once.
 #[derive(Debug, Default)]
-struct Said {
+struct Logged {
     no_bus: bool,
     no_panel: bool,
 }
 
-/// Runs `work` to its end, and an icon beside it; `work` is told when somebody has quitted the icon.
+/// Runs `work` to its end, and an icon beside it. The receiver that `work` gets fires when the user quits the icon.
 pub(super) fn host<T>(
     runtime: &Runtime,
     setup: oneshot::Receiver<Setup>,
@@ -52,33 +52,33 @@ pub(super) fn host<T>(
         let parts = Parts::new(setup);
         let backend = show(parts.shown.clone(), parts.events.clone());
         parts.run(backend).await;
-        // Nobody may be waiting for it.
-        let _told = quit.send(());
+        // `work` may have dropped the receiver.
+        let _sent = quit.send(());
     });
     let done = work(quitted);
     icon.abort();
     done
 }
 
-/// Shows the menu for as long as somebody makes menus: on each panel that comes, over each bus that comes.
+/// Shows the menu on each panel that appears, over each bus that appears, until the sender of menus is gone.
 pub(super) async fn show(mut menus: watch::Receiver<Menu>, events: UnboundedSender<Event>) {
     let mut backoff = Backoff::new();
-    let mut said = Said::default();
+    let mut logged = Logged::default();
     loop {
         match Bus::open().await {
             Ok(bus) => {
-                said.no_bus = false;
+                logged.no_bus = false;
                 backoff.reset();
-                if bus.serve(&mut menus, &events, &mut said).await.is_none() {
+                if bus.serve(&mut menus, &events, &mut logged).await.is_none() {
                     return;
                 }
-                tracing::info!("the session bus is gone, and the icon with it");
+                tracing::info!("the session bus ended, and the icon with it");
             }
             Err(error) => {
-                if !said.no_bus {
-                    tracing::info!(%error, "no session bus: no icon until there is one");
+                if !logged.no_bus {
+                    tracing::info!(%error, "there is no session bus: no icon until there is one");
                 }
-                said.no_bus = true;
+                logged.no_bus = true;
             }
         }
         tokio::select! {
@@ -88,16 +88,16 @@ pub(super) async fn show(mut menus: watch::Receiver<Menu>, events: UnboundedSend
     }
 }
 
-/// Until nobody makes menus any more.
+/// Waits until the sender of menus is gone.
 async fn closed(menus: &mut watch::Receiver<Menu>) {
     while menus.changed().await.is_ok() {}
 }
 
-/// A connection of our own beside ksni's, which says nothing when the bus dies.
+/// A second connection besides ksni's, which does not report that the bus has died.
 struct Bus {
     proxy: DBusProxy<'static>,
     panels: NameOwnerChangedStream,
-    /// Ends with the bus.
+    /// Ends when the bus dies.
     life: MessageStream,
 }
 
@@ -116,15 +116,15 @@ impl Bus {
         })
     }
 
-    /// Shows the menu on each panel that comes, until the bus dies. None: nobody makes menus any more.
+    /// Shows the menu on each panel that appears, until the bus dies. None: the sender of menus is gone.
     async fn serve(
         mut self,
         menus: &mut watch::Receiver<Menu>,
         events: &UnboundedSender<Event>,
-        said: &mut Said,
+        logged: &mut Logged,
     ) -> Option<()> {
         let mut item = None;
-        let served = self.serve_panels(&mut item, menus, events, said).await;
+        let served = self.serve_panels(&mut item, menus, events, logged).await;
         dismiss(item);
         served
     }
@@ -134,7 +134,7 @@ impl Bus {
         item: &mut Option<Handle<TrayItem>>,
         menus: &mut watch::Receiver<Menu>,
         events: &UnboundedSender<Event>,
-        said: &mut Said,
+        logged: &mut Logged,
     ) -> Option<()> {
         let Some(has_panel) = while_alive(&mut self.life, has_panel(&self.proxy)).await else {
             return Some(());
@@ -143,9 +143,9 @@ impl Bus {
             *item = while_alive(&mut self.life, register(menus, events))
                 .await
                 .flatten();
-        } else if !said.no_panel {
-            said.no_panel = true;
-            tracing::info!("no panel shows icons: none until one comes");
+        } else if !logged.no_panel {
+            logged.no_panel = true;
+            tracing::info!("no panel shows icons: no icon until one does");
         }
         loop {
             tokio::select! {
@@ -154,11 +154,11 @@ impl Bus {
                     Some(Err(_)) | None => return Some(()),
                 },
                 change = self.panels.next() => {
-                    // The other stream says what its end means.
+                    // `life` shows whether the bus has died.
                     let Some(change) = change else { return Some(()) };
                     let Ok(change) = change.args() else { continue };
                     let is_there = change.new_owner().is_some();
-                    // From one owner to the next ksni goes by itself.
+                    // ksni moves from one owner to the next on its own.
                     if is_there && item.as_ref().is_some_and(|item| !item.is_closed()) {
                         continue;
                     }
@@ -180,7 +180,7 @@ impl Bus {
     }
 }
 
-/// What `work` gives; none when the bus dies before, for then some of its answers never come.
+/// The result of `work`; none when the bus dies first, because then some answers never arrive.
 async fn while_alive<T>(life: &mut MessageStream, work: impl Future<Output = T>) -> Option<T> {
     let died = async { while let Some(Ok(_)) = life.next().await {} };
     tokio::select! {
@@ -203,14 +203,14 @@ async fn register(
 ) -> Option<Handle<TrayItem>> {
     let menu = menus.borrow_and_update().clone();
     let item = TrayItem::new(menu, events.clone());
-    // A panel that goes again at this moment is no failure: the next one is seen.
+    // A panel that disappears at this moment is not an error: the next one will be seen.
     match item.assume_sni_available(true).spawn().await {
         Ok(handle) => {
             tracing::info!("the icon is shown");
             Some(handle)
         }
         Err(error) => {
-            tracing::warn!(%error, "the panel does not take the icon");
+            tracing::warn!(%error, "the panel did not accept the icon");
             None
         }
     }
@@ -220,13 +220,13 @@ async fn draw(item: Option<&Handle<TrayItem>>, menus: &mut watch::Receiver<Menu>
     let menu = menus.borrow_and_update().clone();
     if let Some(item) = item {
         let _closed = item.update(|item| item.show(menu)).await;
-        sleep(BREATH).await;
+        sleep(REDRAW_INTERVAL).await;
     }
 }
 
 fn dismiss(item: Option<Handle<TrayItem>>) {
     if let Some(item) = item {
-        // Not waited for: without a bus there is nobody to say good-bye to.
+        // It is not waited for: without a bus there is no answer.
         drop(item.shutdown());
     }
 }

@@ -50,7 +50,7 @@ fn issue(code: &str, remedy: &str) -> Vec<Issue> {
 fn view<'a>(instance: &'a InstanceName, link: Link<'a>) -> View<'a> {
     View {
         instance,
-        place: Place::Inside,
+        host: IconHost::Agent,
         link,
         starts_at_login: Some(true),
         asking: false,
@@ -125,8 +125,8 @@ fn unconfigured() {
     assert_eq!(
         shown_status(&status),
         format!(
-            "Attention: shopMaster: Not set up yet: run shopmasterctl configure
-  Not set up yet: run shopmasterctl configure
+            "Attention: shopMaster: Not configured yet: run shopmasterctl configure
+  Not configured yet: run shopmasterctl configure
   No sync yet
   -
   Sync now
@@ -325,10 +325,10 @@ fn without_an_agent() {
 > Open log
 > [ ] Start at login
 > About shopMaster
-> Quit (only this icon: syncing goes on)";
+> Quit (only this icon: syncing continues)";
     let instance = "shop-2".parse().unwrap();
     let mut view = View {
-        place: Place::Beside,
+        host: IconHost::OwnProcess,
         starts_at_login: Some(false),
         ..view(&instance, Link::Gone)
     };
@@ -425,7 +425,7 @@ fn long_texts_are_cut() {
 #[test]
 fn equal_states_make_equal_menus() {
     let one = status(State::UpToDate, "Up to date");
-    // What nobody sees does not draw.
+    // Changes that are not visible do not redraw.
     let other = Status {
         next_sync_at: time(NOW),
         version: "9".to_owned(),

@@ -1,4 +1,4 @@
-//! A prompt for each setting that most shops need.
+//! `configure` without arguments: a prompt for each setting that most shops need.
 
 use shopmaster_proto::v1::{GetConfigResponse, Secrets, Settings};
 
@@ -16,22 +16,22 @@ const COLUMNS: [&str; 4] = [
     "catalog.columns.price",
     "catalog.price_digits",
 ];
-/// What most shops have.
+/// The kind of database that most shops have, offered as the default.
 const USUAL_KIND: &str = "sqlserver";
 
-/// What is known before anything is asked.
+/// What is known before the first prompt.
 pub struct Known {
     /// The configuration in use.
     pub current: GetConfigResponse,
-    /// Passwords that the environment gives: nobody is asked for them.
+    /// Passwords from the environment: the dialogue does not ask for them.
     pub environment: Secrets,
-    /// The operating system of the agent; empty when it does not tell.
+    /// The operating system of the agent; empty when the agent does not report it.
     pub platform: String,
 }
 
-/// Asks the person at the terminal for settings and passwords.
+/// Asks the user at the terminal for settings and passwords.
 pub fn hold(known: Known) -> Result<Changes, Error> {
-    prompt::say("Enter keeps the value in brackets");
+    prompt::say("Press Enter to keep the value in brackets");
     Dialogue {
         settings: known.current.settings.clone().unwrap_or_default(),
         known,
@@ -41,7 +41,7 @@ pub fn hold(known: Known) -> Result<Changes, Error> {
     .hold()
 }
 
-/// Who answers.
+/// Where the answers come from: a terminal, or a test.
 trait Person {
     fn line(&mut self, question: &str) -> Result<String, Error>;
     fn password(&mut self, question: &str) -> Result<String, Error>;
@@ -86,7 +86,7 @@ impl<P: Person> Dialogue<P> {
         Ok(self.changes)
     }
 
-    /// How to log in to SQL Server. Windows logins need an agent that runs on Windows.
+    /// Asks how to log in to SQL Server. Windows logins need an agent that runs on Windows.
     fn ask_login(&mut self) -> Result<(), Error> {
         let has_windows = matches!(self.known.platform.as_str(), "windows" | "");
         if has_windows {
@@ -110,8 +110,7 @@ impl<P: Person> Dialogue<P> {
         paths.iter().try_for_each(|path| self.ask(path, ""))
     }
 
-    /// Asks until the answer makes sense. An empty one keeps the value in use, or takes `usual`
-    /// where none is.
+    /// Asks until the answer is valid. An empty answer keeps the value in use, or takes `usual` where there is none.
     fn ask(&mut self, path: &str, usual: &str) -> Result<(), Error> {
         let Some(field) = field(path) else {
             return Ok(());
@@ -139,7 +138,7 @@ impl<P: Person> Dialogue<P> {
 
     fn set(&mut self, path: &str, word: &str) {
         if let Some(field) = field(path) {
-            // Words of ours are accepted.
+            // The field accepts its own words.
             let _ = self.changes.set(field, word);
         }
     }
@@ -252,9 +251,9 @@ mod tests {
                 "The product table, with its schema where it has one [dbo.Products]",
                 "SQL Server: how to log in (windows or sql) [windows]",
                 "Column of the product's key",
-                "Column of its name",
-                "Column of its price",
-                "Digits behind the decimal point of every price, 0 to 10; empty for as many as the column has",
+                "Column of the product's name",
+                "Column of the product's price",
+                "Decimal places of every price, 0 to 10; empty for as many as the column has",
                 "Email of the Digible account",
                 "Password of the Digible account [keep]",
             ]

@@ -1,4 +1,4 @@
-//! `configure`: change the configuration.
+//! `configure`: shows or changes the configuration.
 
 mod dialogue;
 mod offers;
@@ -27,10 +27,10 @@ use crate::{
     settings::{self, Changes, SettingFlags},
 };
 
-/// What to change, and where the values come from. With nothing, on a terminal, a prompt for each.
+/// What to change, and where the values come from. Without any argument, on a terminal, each value is asked for.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Passwords are never arguments: they come from prompts, from standard input, or from the \
+    after_help = "Passwords are never arguments: enter them at a prompt, or pass them on standard input or in the \
                   environment variables SHOPMASTER_DIGIBLE_PASSWORD and SHOPMASTER_SQL_PASSWORD"
 )]
 pub struct Args {
@@ -41,7 +41,7 @@ pub struct Args {
     /// Read `key = value` lines from standard input, such as `catalog.table = dbo.Products`
     #[arg(long, conflicts_with_all = ["digible_password_stdin", "sql_password_stdin"])]
     stdin: bool,
-    /// Take the settings over from the old program's `.env` file
+    /// Import the settings of the old program's `.env` file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     from_env: Option<PathBuf>,
     /// Read the Digible password from a line of standard input
@@ -50,7 +50,7 @@ pub struct Args {
     /// Read the SQL password from a line of standard input, after the Digible password if both are read
     #[arg(long)]
     sql_password_stdin: bool,
-    /// Do not ask before another Digible account starts the journal over
+    /// Do not ask for confirmation when another Digible account requires a new journal
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
@@ -65,13 +65,13 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     if args.names_nothing() && !ctl.output.json && prompt::is_interactive() {
         return by_dialogue(ctl, args.yes).await;
     }
-    // Read before connecting: whoever writes to standard input may take its time.
+    // Read before connecting: the program that writes to standard input may take its time.
     let given = sources::gather(&args, &mut io::stdin().lock())?;
     if args.names_nothing() && given.changes.is_empty() {
         return Err(Error::Usage {
             message: "nothing to configure was given".to_owned(),
-            remedy: "pass flags such as `--kind sqlite --path FILE`, or `--stdin`, or `--from-env FILE`; \
-                     on a terminal, without `--json`, each value is asked for"
+            remedy: "use flags such as `--kind sqlite --path FILE`, or `--stdin`, or `--from-env FILE`; \
+                     on a terminal, without `--json`, shopmasterctl asks for each value"
                 .to_owned(),
         });
     }
@@ -109,7 +109,7 @@ async fn by_dialogue(ctl: &Ctl, yes: bool) -> Result<Exit, Error> {
     };
     let changes = prompt::aside(move || dialogue::hold(known)).await?;
     change(ctl, &mut client, changes, Vec::new(), yes).await?;
-    if !prompt::aside(|| prompt::confirm("Try the connections now?", true)).await? {
+    if !prompt::aside(|| prompt::confirm("Test the connections now?", true)).await? {
         return Ok(Exit::Done);
     }
     let mut made = Vec::new();
@@ -133,7 +133,7 @@ async fn current(client: &mut Client) -> Result<GetConfigResponse, Error> {
     Ok(response.into_inner())
 }
 
-/// Has the agent make the changes, and tells what became of them.
+/// Sends the changes to the agent, and prints the result.
 async fn change(
     ctl: &Ctl,
     client: &mut Client,
@@ -162,14 +162,14 @@ async fn change(
         .show(&ConfiguredJson::new(done, notes), || text)?;
     if let Some(missing) = missing {
         ctl.output.hint(&format!(
-            "the {missing} is not set; {} on a terminal asks for it",
+            "the {missing} is not set; run {} on a terminal to enter it",
             ctl.target.ctl("configure")
         ));
     }
     Ok(())
 }
 
-/// Asks before it lets the journal be started over, where somebody is there to answer.
+/// Asks before a new journal is started, if a user is there to answer.
 async fn configure(
     ctl: &Ctl,
     client: &mut Client,
@@ -192,14 +192,14 @@ async fn configure(
     Ok(done.into_inner())
 }
 
-/// The first that is needed and that no file of the old program holds.
+/// The first required value that is missing and that the old program's file does not contain.
 fn missing(done: &ConfigureResponse) -> Option<&'static str> {
     let secrets = done.secrets.clone().unwrap_or_default();
     let settings = done.settings.clone().unwrap_or_default();
     let email = settings.digible.unwrap_or_default().email;
     let catalog = settings.catalog.unwrap_or_default();
     if email.is_empty() {
-        // Who has not even named a shop has just begun.
+        // Without a shop, the configuration has only begun: no need to mention it.
         return (!catalog.kind.is_empty()).then_some("email of the Digible account");
     }
     if !secrets.digible_password {

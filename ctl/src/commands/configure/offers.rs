@@ -1,4 +1,4 @@
-//! What a test finds and a setting answers: it is offered once, and tested again.
+//! Problems that a check finds and a setting solves: `configure` offers the setting once, and checks again.
 
 use shopmaster_proto::v1::{CatalogSettings, Check, Verdict};
 
@@ -9,21 +9,21 @@ use crate::{
     settings::{Changes, FIELDS},
 };
 
-/// Codes of checks that say that the table must not have a trigger: it can still be walked.
+/// Codes of checks that say that the table must not have a trigger. It can still be scanned.
 const NO_TRIGGER: [&str; 2] = ["CAPTURE_BREAKS_PROGRAM", "CAPTURE_UNSAFE"];
-/// The setting that says how changes are noticed.
+/// The setting that says how changes are found.
 const CAPTURE: &str = "catalog.capture";
 
 /// A setting that may help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offer {
-    /// To trust the certificate with this fingerprint.
+    /// Trust the certificate with this fingerprint.
     Trust(String),
-    /// To walk the table instead of putting a trigger on it.
+    /// Scan the table instead of putting a trigger on it.
     Scan,
 }
 
-/// The first that was not made yet.
+/// The first offer that fits these checks and was not made yet.
 pub fn next(checks: &[Check], made: &[Offer]) -> Option<Offer> {
     let trust = trust::untrusted(checks).map(|fingerprint| Offer::Trust(fingerprint.to_owned()));
     let needs_scan = |check: &Check| {
@@ -37,7 +37,7 @@ pub fn next(checks: &[Check], made: &[Offer]) -> Option<Offer> {
 }
 
 impl Offer {
-    /// Asks the person at the terminal. None when the answer is no.
+    /// Asks the user at the terminal. None when the answer is no.
     pub fn ask(&self, now: &CatalogSettings) -> Result<Option<Changes>, Error> {
         match self {
             Self::Trust(fingerprint) => trust::ask(fingerprint, &now.trust),
@@ -48,18 +48,20 @@ impl Offer {
 
 fn scan() -> Result<Option<Changes>, Error> {
     prompt::say("This table must not have a trigger, as the check above says.");
-    prompt::say("In scan mode nothing is installed: the table is read and compared each interval,");
+    prompt::say(
+        "In scan mode nothing is installed: shopMaster reads and compares the table at each interval,",
+    );
     prompt::say("and a change reaches Digible within that time.");
     if !prompt::confirm("Use scan mode?", true)? {
         return Ok(None);
     }
-    Ok(Some(walk()))
+    Ok(Some(scan_mode()))
 }
 
-fn walk() -> Changes {
+fn scan_mode() -> Changes {
     let mut changes = Changes::default();
     if let Some(field) = FIELDS.iter().find(|field| field.path == CAPTURE) {
-        // A word of ours is accepted.
+        // The field accepts its own words.
         let _ = changes.set(field, "scan");
     }
     changes
@@ -91,7 +93,7 @@ mod tests {
         ] {
             assert_eq!(next(&checks, &[]), None);
         }
-        let request = walk().into_request();
+        let request = scan_mode().into_request();
         assert_eq!(request.update_mask.unwrap().paths, [CAPTURE]);
         assert_eq!(request.settings.unwrap().catalog.unwrap().capture, "scan");
     }

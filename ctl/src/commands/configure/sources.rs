@@ -1,4 +1,4 @@
-//! Where new settings and passwords come from when nobody is asked.
+//! New settings and passwords from flags, standard input, the environment and the old program's file.
 
 use std::{
     env, fs,
@@ -14,7 +14,7 @@ use crate::{
     settings::{Changes, OldProgram, read_env_file, read_lines},
 };
 
-/// What was given.
+/// The values from all sources.
 pub struct Given {
     /// The settings and passwords.
     pub changes: Changes,
@@ -22,8 +22,8 @@ pub struct Given {
     pub notes: Vec<String>,
 }
 
-/// Gathers what was given. The old program's file gives way to the environment, that to standard
-/// input, and that to flags.
+/// Gathers the values. Flags win over standard input, standard input over the environment, and the environment over
+/// the old program's file.
 pub fn gather(args: &Args, stdin: &mut impl BufRead) -> Result<Given, Error> {
     let mut given = Given {
         changes: Changes::default(),
@@ -39,8 +39,9 @@ pub fn gather(args: &Args, stdin: &mut impl BufRead) -> Result<Given, Error> {
         let text = io::read_to_string(&mut *stdin).map_err(Error::Input)?;
         let changes = read_lines(&text).map_err(|problem| Error::Usage {
             message: format!("standard input: {problem}"),
-            remedy: "write one `key = value` a line, with the keys that `configure --show` prints"
-                .to_owned(),
+            remedy:
+                "write one `key = value` per line, with the keys that `configure --show` prints"
+                    .to_owned(),
         })?;
         given.changes.merge(&changes);
     }
@@ -54,7 +55,7 @@ pub fn gather(args: &Args, stdin: &mut impl BufRead) -> Result<Given, Error> {
     Ok(given)
 }
 
-/// Passwords from the environment. Empty ones are none.
+/// Passwords from the environment. An empty variable counts as not set.
 pub fn environment() -> Secrets {
     let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
     Secrets {
@@ -70,14 +71,15 @@ fn read_file(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// A password is a whole line: its spaces count. An empty one is a script's mistake.
+/// Reads a password: a whole line, including its spaces. An empty line is an error, because it is probably a
+/// script's mistake.
 fn password(stdin: &mut impl BufRead, whose: &str) -> Result<String, Error> {
     let mut line = String::new();
     stdin.read_line(&mut line).map_err(Error::Input)?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(Error::Usage {
-            message: format!("standard input has no line with the {whose} password"),
+            message: format!("standard input has no line for the {whose} password"),
             remedy: "to remove a password, write `digible.password =` or `catalog.password =` to \
                      `configure --stdin`"
                 .to_owned(),
@@ -144,7 +146,7 @@ mod tests {
         let error = given(&["--stdin"], b"colour = red\n").err().unwrap();
         assert_eq!(
             error.message(),
-            "standard input: line 1: there is no setting `colour`"
+            "standard input: line 1: unknown setting `colour`"
         );
         assert!(matches!(error, Error::Usage { .. }));
     }

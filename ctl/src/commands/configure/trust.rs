@@ -1,4 +1,5 @@
-//! A server's certificate that nobody vouches for: shown once, then kept.
+//! A database server's certificate that no authority has signed: the user compares its fingerprint once, then the
+//! certificate is pinned.
 
 use shopmaster_proto::v1::Check;
 
@@ -8,14 +9,14 @@ use crate::{
     settings::{Changes, FIELDS},
 };
 
-/// Code of a check that failed because of it.
+/// Code of the check that fails because of such a certificate.
 const NOT_TRUSTED: &str = "CERTIFICATE_NOT_TRUSTED";
-/// The setting that keeps it.
+/// The setting that holds the pinned fingerprint.
 const SETTING: &str = "catalog.trust";
-/// What the setting begins with when a certificate was kept.
+/// What the setting begins with when a certificate is pinned.
 const PIN: &str = "pin:";
 
-/// The fingerprint of the certificate that stands in the way; none when none does.
+/// The fingerprint of the certificate that is not trusted; none when no check failed because of one.
 pub fn untrusted(checks: &[Check]) -> Option<&str> {
     checks
         .iter()
@@ -24,15 +25,15 @@ pub fn untrusted(checks: &[Check]) -> Option<&str> {
         .find(|fingerprint| !fingerprint.is_empty())
 }
 
-/// Asks whether to trust a certificate from now on. None when not.
+/// Asks whether to trust a certificate from now on. None when the answer is no.
 pub fn ask(fingerprint: &str, trusted: &str) -> Result<Option<Changes>, Error> {
     if trusted.starts_with(PIN) {
-        prompt::say("This is NOT the certificate that was trusted until now:");
+        prompt::say("It is NOT the certificate that was trusted until now:");
         prompt::say(&format!("  {}", trusted.trim_start_matches(PIN)));
     }
-    prompt::say("The server shows a certificate with this SHA-256 fingerprint:");
+    prompt::say("The server has a certificate with this SHA-256 fingerprint:");
     prompt::say(&format!("  {fingerprint}"));
-    prompt::say("Compare it with the server's own before you trust it.");
+    prompt::say("Compare it with the fingerprint on the server itself before you trust it.");
     if !prompt::confirm("Trust this certificate from now on?", false)? {
         return Ok(None);
     }
@@ -42,7 +43,7 @@ pub fn ask(fingerprint: &str, trusted: &str) -> Result<Option<Changes>, Error> {
 fn keep(fingerprint: &str) -> Changes {
     let mut changes = Changes::default();
     if let Some(field) = FIELDS.iter().find(|field| field.path == SETTING) {
-        // The agent judges it.
+        // The agent checks the value.
         let _ = changes.set(field, &format!("{PIN}{fingerprint}"));
     }
     changes

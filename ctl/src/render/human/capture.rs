@@ -1,4 +1,4 @@
-//! Capture for people.
+//! Capture as text for people.
 
 use shopmaster_proto::v1::{
     AdoptResponse, Capture, CaptureState, GetCaptureResponse, InstallCaptureResponse,
@@ -7,9 +7,9 @@ use shopmaster_proto::v1::{
 use shopmaster_view::grouped;
 
 use super::{Clock, check, plain, table};
-use crate::words::Word as _;
+use crate::enums::Word as _;
 
-/// Between the two texts of a plan; a comment in every SQL.
+/// Between the two scripts of a plan; a comment in every dialect of SQL.
 const SEPARATOR: &str =
     "-- ---- Everything below REMOVES capture: do not run it together with the above ----";
 
@@ -26,7 +26,7 @@ pub fn now(capture: &Capture) -> String {
     }
 }
 
-/// What installing runs, and what removing runs, both exactly as they are.
+/// The exact statements that installing and removing run.
 pub fn plan(plan: &PlanCaptureResponse) -> String {
     let end = |text: &str| if text.ends_with('\n') { "" } else { "\n" };
     format!(
@@ -38,7 +38,7 @@ pub fn plan(plan: &PlanCaptureResponse) -> String {
     )
 }
 
-/// The checks, and what installing did.
+/// The checks, and the result of installing.
 pub fn installed(answer: &InstallCaptureResponse) -> String {
     let done = if answer.changed {
         "Capture installed"
@@ -53,23 +53,23 @@ pub fn installed(answer: &InstallCaptureResponse) -> String {
     )
 }
 
-/// What removing did.
+/// The result of removing.
 pub fn removed(answer: &RemoveCaptureResponse) -> String {
     let done = if answer.changed {
         "Capture removed"
     } else {
-        "Nothing of ours was in the database; nothing changed"
+        "Capture was not installed; nothing changed"
     };
     format!("{done}\n")
 }
 
-/// Capture as the database tells it now.
+/// The state of capture, as the database reports it now.
 pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
     let capture = answer.capture.clone().unwrap_or_default();
     let mut lines = vec![
         ("capture", now(&capture)),
         ("changes", grouped(answer.changes)),
-        ("pending", grouped(answer.pending)),
+        ("waiting", grouped(answer.pending)),
     ];
     if let Some(age) = clock.age(answer.oldest_pending_at) {
         lines.push(("oldest", format!("{age} ago")));
@@ -81,13 +81,13 @@ pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
             .map(|difference| ("drift", plain(difference))),
     );
     if capture.state() == CaptureState::Outdated {
-        let hint = "`shopmasterctl capture install` brings today's text and keeps what waits";
+        let hint = "`shopmasterctl capture install` installs the current version and keeps waiting changes";
         lines.push(("hint", hint.to_owned()));
     }
     table::pairs(&lines)
 }
 
-/// What was, or would be, taken over from the old program. A step may show the text of a trigger.
+/// What was, or would be, taken over from the old program. A step may have several lines, such as a trigger's source.
 pub fn adoption(answer: &AdoptResponse) -> String {
     let steps = answer.steps.iter().map(|step| {
         let lines = step.lines().map(|line| plain(&line.replace('\t', "    ")));
@@ -160,8 +160,8 @@ mod tests {
             current(&answer, &clock()),
             "capture  trigger, outdated: the trigger is an earlier version's\n\
              changes  0\n\
-             pending  0\n\
-             hint     `shopmasterctl capture install` brings today's text and keeps what waits\n"
+             waiting  0\n\
+             hint     `shopmasterctl capture install` installs the current version and keeps waiting changes\n"
         );
     }
 
@@ -182,7 +182,7 @@ mod tests {
             current(&answer, &clock()),
             "capture  trigger, drifted\n\
              changes  5\n\
-             pending  3\n\
+             waiting  3\n\
              oldest   10 min ago\n\
              drift    the trigger is gone\n"
         );

@@ -1,10 +1,10 @@
-//! Checks and their verdicts for people.
+//! Checks and their verdicts as text for people.
 
 use shopmaster_proto::v1::{Check, Verdict};
 
 use super::plain;
 
-/// Checks, in their order.
+/// Checks, in the order in which they were made.
 pub fn list(checks: &[Check]) -> String {
     checks.iter().map(one).collect()
 }

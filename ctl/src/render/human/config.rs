@@ -1,4 +1,4 @@
-//! The configuration for people.
+//! The configuration as text for people.
 
 use shopmaster_proto::v1::{ConfigureResponse, GetConfigResponse, Secrets, SecretsSet};
 
@@ -28,7 +28,7 @@ pub fn configuration(answer: &GetConfigResponse) -> String {
     table::pairs(&lines)
 }
 
-/// What a change did, and what a person should know of it.
+/// The result of a change, and the warnings about it.
 pub fn configured(answer: &ConfigureResponse, sent: &Secrets) -> String {
     let mut text = String::new();
     if !answer.changed.is_empty() {
@@ -43,7 +43,7 @@ pub fn configured(answer: &ConfigureResponse, sent: &Secrets) -> String {
     text + &check::list(&answer.warnings)
 }
 
-/// When all is as it was.
+/// The result when nothing differs.
 pub const NOTHING_CHANGED: &str = "Nothing changed\n";
 
 fn secret(name: &str, sent: Option<&str>, kept: &SecretsSet) -> String {
@@ -53,7 +53,7 @@ fn secret(name: &str, sent: Option<&str>, kept: &SecretsSet) -> String {
         Some(_) if kept.store == "file" => {
             format!("Stored the {name} in a file that only this user can read\n")
         }
-        Some(_) => format!("Stored the {name} in the operating system's store\n"),
+        Some(_) => format!("Stored the {name} in the operating system's credential store\n"),
     }
 }
 

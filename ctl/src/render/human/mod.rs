@@ -1,4 +1,4 @@
-//! Text for people. Understandable without colour.
+//! Text for people, without color.
 
 pub mod capture;
 pub mod check;
@@ -11,7 +11,7 @@ mod table;
 
 pub use clock::Clock;
 
-/// Text from a shop's database or from Digible, without what a terminal would obey.
+/// Text from a shop's database or from Digible, with control characters replaced: a terminal would obey them.
 pub fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

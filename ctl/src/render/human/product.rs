@@ -1,11 +1,11 @@
-//! Single products for people.
+//! Single products as text for people.
 
 use shopmaster_proto::v1::{ExplainResponse, ParkedProduct, RemovedProduct, ShopRow};
 
 use super::{Clock, plain, table};
-use crate::words::Word as _;
+use crate::enums::Word as _;
 
-/// Parked products, a line each.
+/// Refused products, one per line.
 pub fn parked(products: &[ParkedProduct], clock: &Clock) -> String {
     let rows: Vec<[String; 3]> = products
         .iter()
@@ -20,7 +20,7 @@ pub fn parked(products: &[ParkedProduct], clock: &Clock) -> String {
     table::columns(&rows)
 }
 
-/// Removed products, a line each.
+/// Products gone from the shop, one per line.
 pub fn removed(products: &[RemovedProduct], clock: &Clock) -> String {
     let rows: Vec<[String; 2]> = products
         .iter()
@@ -34,7 +34,7 @@ pub fn removed(products: &[RemovedProduct], clock: &Clock) -> String {
     table::columns(&rows)
 }
 
-/// All that is known of one product.
+/// Everything known about one product.
 pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
     let mut lines = vec![("shop", shop(answer.row.as_ref()))];
     if let Some(row) = answer.row.as_ref().filter(|row| !row.problem.is_empty()) {
@@ -63,18 +63,18 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
         .map(|(label, digest)| (label, digest.clone())),
     );
     if answer.in_doubt {
-        lines.push(("in doubt", "its answer is not recorded".to_owned()));
+        lines.push(("unconfirmed", "no answer is recorded".to_owned()));
     }
     if let Some(product) = &answer.parked {
         let since = clock.at(product.since).unwrap_or_default();
-        lines.push(("parked", format!("since {since}, {}", reason(product))));
+        lines.push(("refused", format!("since {since}, {}", reason(product))));
     }
     if let Some(product) = &answer.removed {
         let since = clock.at(product.since).unwrap_or_default();
-        lines.push(("removed", format!("since {since}")));
+        lines.push(("gone", format!("since {since}")));
     }
     if let Some(at) = clock.at(answer.retry_at) {
-        lines.push(("next try", at));
+        lines.push(("next attempt", at));
     }
     format!(
         "{}: {}\n{}\n\n{}",
@@ -87,7 +87,7 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
 
 fn shop(row: Option<&ShopRow>) -> String {
     let Some(row) = row else {
-        return "no such row".to_owned();
+        return "not in the table".to_owned();
     };
     let name = row.name.as_deref().map_or_else(
         || "no name".to_owned(),
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(
             explanation(&answer, &clock()),
             "\
-P1: parked
+P1: refused
 Digible refuses it
 
 shop          P1 \"Soap\" 1500.00
@@ -156,7 +156,7 @@ change        UPDATE today 14:20
 acknowledged  never
 compared      today 03:10
 digest now    ab12
-parked        since yesterday 09:00, name too long (dismissed)
+refused       since yesterday 09:00, name too long (dismissed)
 "
         );
     }

@@ -1,10 +1,10 @@
-//! Runs for people.
+//! Runs as text for people.
 
 use shopmaster_proto::v1::{Run, RunKind, RunOutcome};
 use shopmaster_view::grouped;
 
 use super::{Clock, plain, table};
-use crate::words::Word as _;
+use crate::enums::Word as _;
 
 /// `Sync`, `Upload`, `Verify`.
 pub fn kind(run: &Run) -> &'static str {
@@ -35,9 +35,9 @@ pub fn counts(run: &Run) -> String {
     }
     match run.outcome() {
         RunOutcome::Completed | RunOutcome::Unspecified => "nothing to send",
-        // What it did after its numbers were last stored, nobody knows.
+        // What it did after its numbers were last stored is not known.
         RunOutcome::Interrupted => "not counted",
-        // It did not get that far: that there was nothing to send would be a guess.
+        // It may have ended before it knew whether there was something to send.
         _ => "nothing sent",
     }
     .to_owned()
@@ -47,7 +47,7 @@ pub fn counts(run: &Run) -> String {
 pub fn summary(run: &Run) -> String {
     let outcome = run.outcome();
     let mut text = format!("{} {}: {}\n", kind(run), outcome.plain_word(), counts(run));
-    // A verify ends in a sentence of its own.
+    // A verify has a sentence of its own.
     let says = outcome != RunOutcome::Completed || run.kind() == RunKind::Verify;
     if says && !run.message.is_empty() {
         text += &format!("{}\n", plain(&run.message));
@@ -74,7 +74,7 @@ fn refused(run: &Run) -> String {
     text
 }
 
-/// Runs, a line each.
+/// Runs, one per line.
 pub fn list(runs: &[Run], clock: &Clock) -> String {
     let rows: Vec<[String; 4]> = runs
         .iter()
@@ -93,7 +93,7 @@ pub fn list(runs: &[Run], clock: &Clock) -> String {
     table::columns(&rows)
 }
 
-/// All of one run.
+/// Everything about one run.
 pub fn details(run: &Run, clock: &Clock) -> String {
     let mut lines = vec![
         ("id", run.id.clone()),
@@ -123,7 +123,7 @@ pub fn details(run: &Run, clock: &Clock) -> String {
     text
 }
 
-/// Its outcome, or its state while it has none.
+/// The outcome, or the state while the run is in progress.
 fn now(run: &Run) -> String {
     match run.outcome() {
         RunOutcome::Unspecified => run.state().plain_word(),

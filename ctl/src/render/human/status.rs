@@ -1,12 +1,12 @@
-//! The status for people.
+//! The status as text for people.
 
 use shopmaster_proto::v1::{CaptureState, Issue, Run, Severity, Status};
 use shopmaster_view::{grouped, products};
 
 use super::{Clock, capture, plain, run, table};
-use crate::words::Word as _;
+use crate::enums::Word as _;
 
-/// The headline, the numbers, and what is wrong.
+/// The headline, the numbers, and the issues.
 pub fn status(status: &Status, clock: &Clock) -> String {
     let mut text = format!("{}\n\n{}", status.headline, facts(status, clock));
     text += &issues(&status.issues, clock);
@@ -18,7 +18,7 @@ pub fn change(status: &Status, clock: &Clock) -> String {
     format!("{}  {}\n", clock.time_of_day(), status.headline)
 }
 
-/// What is wrong, each with its remedy.
+/// The issues, each with its remedy.
 pub fn issues(issues: &[Issue], clock: &Clock) -> String {
     issues.iter().map(|one| issue(one, clock)).collect()
 }
@@ -59,7 +59,7 @@ fn facts(status: &Status, clock: &Clock) -> String {
         ("secrets", secrets(status)),
         ("agent", status.version.clone()),
     ]);
-    // Where there is no ChangeLog, there is nothing to say of it.
+    // Without a ChangeLog there is nothing to show.
     lines.retain(|(name, text)| *name != "change log" || !text.is_empty());
     table::pairs(&lines)
 }
@@ -73,7 +73,7 @@ fn change_log(status: &Status, clock: &Clock) -> String {
         1 => "1 change".to_owned(),
         changes => format!("{} changes", grouped(changes)),
     };
-    // People think of disks in millions.
+    // Megabytes of 10^6 bytes, as for disks.
     let size = log.bytes.map(|bytes| {
         let tenths = bytes.div_ceil(100_000);
         format!("{}.{} MB", grouped(tenths / 10), tenths % 10)
@@ -134,7 +134,7 @@ fn next_sync(status: &Status, clock: &Clock) -> String {
         clock.at(status.next_sync_at),
     ) {
         (Some(wait), Some(at)) => format!("in {wait} ({at})"),
-        _ => "none planned".to_owned(),
+        _ => "not scheduled".to_owned(),
     }
 }
 
@@ -167,7 +167,7 @@ fn catalog(status: &Status) -> String {
 
 fn secrets(status: &Status) -> String {
     match status.secrets_store.as_str() {
-        "os" => "in the operating system's store".to_owned(),
+        "os" => "in the operating system's credential store".to_owned(),
         "file" => "in a file that only this user can read".to_owned(),
         _ => "unknown".to_owned(),
     }
@@ -262,7 +262,7 @@ published      12,431
 last sent      2 min ago (today 14:28)
 last compared  29 h ago (yesterday 09:00)
 last sync      2 min ago (today 14:28), completed: 12 sent, 3 unchanged
-next sync      in 60 s (today 14:31)
+next sync      in 1 min (today 14:31)
 session        active, until tomorrow 08:00
 capture        trigger, installed
 catalog        sqlite, reachable
@@ -368,11 +368,11 @@ published      12,431
 last sent      never
 last compared  never
 last sync      none yet
-next sync      none planned
+next sync      not scheduled
 session        expired
 capture        trigger, drifted: the trigger is disabled
 catalog        sqlite, reachable
-secrets        in the operating system's store
+secrets        in the operating system's credential store
 agent          0.1.0
 
 error: Digible refuses the login (since today 10:02) [SESSION_EXPIRED]

@@ -1,6 +1,6 @@
-//! Aligned text.
+//! Text in aligned columns.
 
-/// One line for each label and its value, values below each other.
+/// One line for each label and its value, with the values aligned.
 pub fn pairs<L: AsRef<str>>(pairs: &[(L, String)]) -> String {
     let widest = pairs
         .iter()
@@ -19,7 +19,7 @@ pub fn pairs<L: AsRef<str>>(pairs: &[(L, String)]) -> String {
         .collect()
 }
 
-/// One line for each row, columns below each other.
+/// One line for each row, with the columns aligned.
 pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for row in rows {
@@ -39,7 +39,7 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
         .collect()
 }
 
-/// Characters; near enough for ids, and right for our own words.
+/// Width in characters: right for shopMaster's own words, and close enough for ids.
 fn width(text: &str) -> usize {
     text.chars().count()
 }

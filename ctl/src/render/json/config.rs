@@ -8,7 +8,7 @@ use shopmaster_proto::v1::{
 };
 
 use super::status::CaptureJson;
-use crate::{settings, time::rfc3339, words::Word as _};
+use crate::{enums::Word as _, settings, time::rfc3339};
 
 /// The configuration.
 #[derive(Debug, Serialize)]
@@ -32,9 +32,9 @@ pub struct ConfiguredJson {
     secrets: SecretsJson,
     /// Keys that changed.
     changed: Vec<String>,
-    /// What was left out of a file of the old program, for people.
+    /// What was left out of the old program's file, for people.
     notes: Vec<String>,
-    /// What a person should know of what was configured.
+    /// Warnings about the new configuration.
     warnings: Vec<CheckJson>,
 }
 
@@ -58,9 +58,9 @@ pub struct CheckJson {
     verdict: Option<String>,
     /// What was found, for people.
     text: String,
-    /// What to do about it, for people; empty when nothing is to be done.
+    /// What to do about it, for people; empty when no action is needed.
     remedy: String,
-    /// Why it failed; none where there is no code for it.
+    /// The code of the failure; null where there is none.
     code: Option<String>,
     /// SHA-256 of a certificate that is not trusted.
     fingerprint: Option<String>,
@@ -73,21 +73,21 @@ pub struct ChecksJson {
     pub checks: Vec<CheckJson>,
 }
 
-/// What installing and removing capture would run.
+/// The statements that installing and removing capture would run.
 #[derive(Debug, Serialize)]
 pub struct PlanJson {
-    /// The exact text that installing runs.
+    /// The exact statements that installing runs.
     install: String,
-    /// The exact text that removing runs.
+    /// The exact statements that removing runs.
     remove: String,
     /// The preflight verdicts.
     checks: Vec<CheckJson>,
 }
 
-/// Capture after installing or removing.
+/// The state of capture after installing or removing it.
 #[derive(Debug, Serialize)]
 pub struct CaptureChangeJson {
-    /// Capture now.
+    /// The state of capture now.
     capture: CaptureJson,
     /// False when there was nothing to do.
     changed: bool,
@@ -95,26 +95,26 @@ pub struct CaptureChangeJson {
     checks: Vec<CheckJson>,
 }
 
-/// Capture as the database tells it now.
+/// The state of capture, as the database reports it now.
 #[derive(Debug, Serialize)]
 pub struct CaptureNowJson {
-    /// Capture now.
+    /// The state of capture now.
     #[serde(flatten)]
     capture: CaptureJson,
-    /// ChangeLog rows.
+    /// Rows in the ChangeLog.
     changes: u64,
     /// Distinct keys in them.
     pending: u64,
-    /// When the oldest was made, by the database's clock.
+    /// When the oldest change was made, by the database's clock.
     oldest_pending_at: Option<String>,
 }
 
 /// What was, or would be, taken over from the old program.
 #[derive(Debug, Serialize)]
 pub struct AdoptionJson {
-    /// What was recognised and what is done about it.
+    /// What was recognized and what is done about it.
     steps: Vec<String>,
-    /// Capture now.
+    /// The state of capture now.
     capture: CaptureJson,
     /// False when this only shows what would be done.
     adopted: bool,
@@ -134,7 +134,7 @@ impl From<GetConfigResponse> for ConfigJson {
 }
 
 impl ConfiguredJson {
-    /// The configuration after a change, with what a person should know about its source.
+    /// The configuration after a change, with notes about the old program's file.
     pub fn new(answer: ConfigureResponse, notes: Vec<String>) -> Self {
         Self {
             settings: values(answer.settings),
@@ -223,7 +223,7 @@ impl From<GetCaptureResponse> for CaptureNowJson {
 }
 
 impl AdoptionJson {
-    /// What was done, or would be when it was not asked to be done.
+    /// The steps that were made, or would be made while `adopted` is false.
     pub fn new(answer: AdoptResponse, adopted: bool) -> Self {
         Self {
             steps: answer.steps,

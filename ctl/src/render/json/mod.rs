@@ -28,7 +28,7 @@ pub struct LogLineJson {
     pub lagged: bool,
 }
 
-/// What goes to standard error when a command fails.
+/// What a failed command prints to standard error.
 #[derive(Debug, Serialize)]
 pub struct ErrorLine<'a> {
     error: ErrorBody<'a>,
@@ -45,7 +45,7 @@ struct ErrorBody<'a> {
 }
 
 impl<'a> ErrorLine<'a> {
-    /// The line for one error.
+    /// The line for an error.
     pub fn new(code: &'a str, message: &'a str, remedy: Option<String>) -> Self {
         Self {
             error: ErrorBody {

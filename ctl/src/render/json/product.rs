@@ -5,20 +5,20 @@ use shopmaster_proto::v1::{
     ExplainResponse, ParkedProduct, PendingChange, RemovedProduct, ShopRow,
 };
 
-use crate::{time::rfc3339, words::Word as _};
+use crate::{enums::Word as _, time::rfc3339};
 
-/// All that is known of one product.
+/// Everything known about one product.
 #[derive(Debug, Serialize)]
 pub struct ExplainJson {
     /// Its id in the row's own spelling, or as asked when there is no row.
     product_id: String,
     /// `unknown`, `equal`, `pending`, `in_doubt`, `parked`, `removed`, `never_sent` or `different`.
     state: Option<String>,
-    /// What is the case and why, for people.
+    /// The state and its reason, for people.
     text: String,
     /// The shop's row; null when there is none.
     row: Option<RowJson>,
-    /// Its pending changes, oldest first, at most 100.
+    /// Its waiting changes, oldest first, at most 100.
     changes: Vec<ChangeJson>,
     /// Digest of the body that the row makes now; null when it makes none.
     current_digest: Option<String>,
@@ -26,15 +26,15 @@ pub struct ExplainJson {
     published_digest: Option<String>,
     /// When Digible last acknowledged it.
     acknowledged_at: Option<String>,
-    /// True while an answer is not recorded.
+    /// True while the product is unconfirmed.
     in_doubt: bool,
-    /// Why it is parked; null when it is not.
+    /// Why it is refused; null when it is not.
     parked: Option<ParkedJson>,
-    /// Since when it is removed; null when it is not.
+    /// Since when it has been gone from the shop; null when it is not.
     removed: Option<RemovedJson>,
-    /// When it is tried again after a failure; null when it does not wait.
+    /// When it will be sent again after a failure; null when no attempt is planned.
     retry_at: Option<String>,
-    /// As of when every product was last compared, this one too; null before the first time.
+    /// As of when every product, including this one, was last compared; null before the first time.
     compared_at: Option<String>,
 }
 
@@ -47,11 +47,11 @@ struct RowJson {
     name: Option<String>,
     /// The price as exact decimal text; null when NULL or unreadable.
     price: Option<String>,
-    /// What keeps the row from being sent; null when nothing does.
+    /// Why the row cannot be sent; null when it can.
     problem: Option<String>,
 }
 
-/// One pending change.
+/// One waiting change.
 #[derive(Debug, Serialize)]
 struct ChangeJson {
     /// `INSERT`, `UPDATE` or `DELETE`.
@@ -61,31 +61,31 @@ struct ChangeJson {
     changed_at: Option<String>,
 }
 
-/// A parked product.
+/// A refused product.
 #[derive(Debug, Serialize)]
 pub struct ParkedJson {
     /// Its id as text.
     product_id: String,
     /// Why it was refused, for people.
     reason: String,
-    /// Since when.
+    /// Since when, as RFC 3339 in UTC.
     since: Option<String>,
     /// Digest of the refused body.
     digest: String,
-    /// True when somebody discarded it.
+    /// True when it was dismissed.
     discarded: bool,
 }
 
-/// A removed product.
+/// A product that is gone from the shop.
 #[derive(Debug, Serialize)]
 pub struct RemovedJson {
     /// Its id as text.
     product_id: String,
-    /// Since when.
+    /// Since when, as RFC 3339 in UTC.
     since: Option<String>,
 }
 
-/// All parked products.
+/// All refused products.
 #[derive(Debug, Serialize)]
 pub struct ParkedListJson {
     /// By id.
@@ -94,7 +94,7 @@ pub struct ParkedListJson {
     pub total: u64,
 }
 
-/// All removed products.
+/// All products gone from the shop.
 #[derive(Debug, Serialize)]
 pub struct RemovedListJson {
     /// By id.
@@ -103,7 +103,7 @@ pub struct RemovedListJson {
     pub total: u64,
 }
 
-/// How many products something was done to.
+/// How many products a command has changed.
 #[derive(Debug, Serialize)]
 pub struct CountJson {
     /// Products.

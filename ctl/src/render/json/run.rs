@@ -3,54 +3,54 @@
 use serde::Serialize;
 use shopmaster_proto::v1::{RefusedProduct, Run};
 
-use crate::{time::rfc3339, words::Word as _};
+use crate::{enums::Word as _, time::rfc3339};
 
 /// One run.
 #[derive(Debug, Serialize)]
 pub struct RunJson {
-    /// Unique, readable.
+    /// Unique and readable: `sync-20261121-093012-5f0c9a`.
     id: String,
     /// `sync`, `upload` or `verify`.
     kind: Option<String>,
     /// `running`, `waiting` or `finished`.
     state: Option<String>,
-    /// `completed`, `failed`, `cancelled` or `interrupted`; null while it goes.
+    /// `completed`, `failed`, `cancelled` or `interrupted`; null while it is in progress.
     outcome: Option<String>,
     /// `requested`, `scheduled` or `resumed`.
     cause: Option<String>,
     /// When it started.
     started_at: Option<String>,
-    /// When it ended; null while it goes.
+    /// When it ended; null while it is in progress.
     finished_at: Option<String>,
-    /// How long it took in milliseconds, by a clock that nobody sets; null while it goes.
+    /// How long it took in milliseconds, by a monotonic clock; null while it is in progress.
     took_ms: Option<u64>,
-    /// Products known to be in it; grows while a sync finds more.
+    /// Products known to be part of it; grows while a sync finds more.
     total: u64,
     /// Products processed so far, whatever the result.
     done: u64,
-    /// Products processed by an earlier run of the same upload, where this one goes on.
+    /// Products processed by an earlier run of the same upload, which this one resumes.
     earlier: u64,
-    /// Products acknowledged in it.
+    /// Products that Digible acknowledged in it.
     sent: u64,
     /// Products that needed no sending.
     unchanged: u64,
-    /// Products that stay pending or in doubt after it.
+    /// Products that are still waiting or unconfirmed after it.
     failed: u64,
-    /// Products parked by it.
+    /// Products refused in it.
     parked: u64,
-    /// Products parked before it, and refused as they are now.
+    /// Products that were refused before it and have not changed.
     still_parked: u64,
-    /// Products recorded as removed by it.
+    /// Products that it recorded as gone from the shop.
     removed: u64,
     /// Requests to Digible that it made, without logins.
     requests: u64,
     /// One sentence for people.
     message: String,
-    /// Products parked by it, at most the first 100.
+    /// Products refused in it, at most the first 100.
     refused: Vec<RefusedJson>,
 }
 
-/// A product that a run parked.
+/// A product that was refused in a run.
 #[derive(Debug, Serialize)]
 struct RefusedJson {
     /// Its id as text.
@@ -65,7 +65,7 @@ pub struct StartedRunJson {
     /// The run.
     #[serde(flatten)]
     pub run: RunJson,
-    /// True when it was already going.
+    /// True when it was already running.
     pub joined: bool,
 }
 

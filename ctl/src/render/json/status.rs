@@ -4,7 +4,7 @@ use serde::Serialize;
 use shopmaster_proto::v1::{Capture, CatalogState, Issue, Session, Status, WatchStatusResponse};
 
 use super::RunJson;
-use crate::{time::rfc3339, words::Word as _};
+use crate::{enums::Word as _, time::rfc3339};
 
 /// The state of one agent.
 #[derive(Debug, Serialize)]
@@ -15,39 +15,39 @@ pub struct StatusJson {
     state: Option<String>,
     /// One sentence for people.
     headline: String,
-    /// Products whose newest state was not yet acknowledged, without the parked ones.
+    /// Products whose newest state is not yet acknowledged, without refused ones.
     pending: u64,
-    /// When the oldest pending change was made, by the database's clock.
+    /// When the oldest waiting change was made, by the database's clock.
     oldest_pending_at: Option<String>,
-    /// Products handed to the network whose answer is not recorded.
+    /// Products that are unconfirmed.
     in_doubt: u64,
-    /// Those of them that were acknowledged since, and only wait until nothing older can land.
+    /// Those of them that were acknowledged since, and wait until no earlier request can arrive any more.
     confirming: u64,
     /// Until when; null when nothing is being confirmed.
     confirming_until: Option<String>,
-    /// Products that Digible refuses, without the discarded ones.
+    /// Products that Digible refuses, without dismissed ones.
     parked: u64,
-    /// Products that Digible refuses and that somebody discarded.
+    /// Products that Digible refuses and that were dismissed.
     dismissed: u64,
-    /// Products gone from the shop that may still be at Digible, without the forgotten ones.
+    /// Products gone from the shop that may still be at Digible, without forgotten ones.
     removed: u64,
-    /// Products that Digible acknowledged at least once and that are not removed.
+    /// Products that Digible acknowledged at least once and that are not gone from the shop.
     published: u64,
     /// True while sending is paused.
     paused: bool,
-    /// When the pause ends by itself; null when not paused, or paused until resumed.
+    /// When the pause ends automatically; null when not paused, or paused until resumed.
     paused_until: Option<String>,
-    /// Until when Digible asked us to wait.
+    /// Until when Digible asked shopMaster to wait.
     blocked_until: Option<String>,
-    /// When the scheduler starts the next sync by itself.
+    /// When the scheduler starts the next sync.
     next_sync_at: Option<String>,
-    /// When Digible last acknowledged something; null before the first time.
+    /// When Digible last acknowledged a product; null before the first time.
     last_sent_at: Option<String>,
     /// As of when every product was last compared; null before the first time.
     last_compared_at: Option<String>,
     /// The last sync that ended; null before the first.
     last_sync: Option<RunJson>,
-    /// The run that is going now.
+    /// The run in progress.
     current_run: Option<RunJson>,
     /// The Digible login.
     session: SessionJson,
@@ -59,7 +59,7 @@ pub struct StatusJson {
     catalog: CatalogJson,
     /// What is wrong now, worst first.
     issues: Vec<IssueJson>,
-    /// Which picture the tray shows: `green`, `blue`, `grey`, `amber` or `red`.
+    /// The color of the tray icon: `green`, `blue`, `grey`, `amber` or `red`.
     icon: Option<String>,
     /// Where secrets are kept: `os` or `file`.
     secrets_store: String,
@@ -68,7 +68,7 @@ pub struct StatusJson {
 /// The state after a change.
 #[derive(Debug, Serialize)]
 pub struct WatchedStatusJson {
-    /// Grows with each change in the agent; starts anew with each agent process.
+    /// Grows with each change; starts over with each agent process.
     sequence: u64,
     /// True when states in between were left out because this client was too slow.
     lagged: bool,
@@ -82,7 +82,7 @@ pub struct WatchedStatusJson {
 struct SessionJson {
     /// `unconfigured`, `unknown`, `active` or `expired`.
     state: Option<String>,
-    /// When the token ends.
+    /// When the token expires.
     expires_at: Option<String>,
 }
 
@@ -95,7 +95,7 @@ pub struct CaptureJson {
     state: Option<String>,
     /// What differs from what was installed.
     drift: Vec<String>,
-    /// Why the table can only be walked, or what of capture is an earlier version's; else null.
+    /// Why the table can only be scanned, or which part of capture is from an earlier version; else null.
     reason: Option<String>,
 }
 
@@ -104,7 +104,7 @@ pub struct CaptureJson {
 struct ChangeLogJson {
     /// Rows.
     changes: u64,
-    /// What it takes of the disk; null where the database does not tell.
+    /// Its size on disk; null where the database does not report it.
     bytes: Option<u64>,
     /// When the oldest of them was made, by the database's clock; null when there is none.
     oldest_at: Option<String>,
@@ -119,7 +119,7 @@ struct CatalogJson {
     state: Option<String>,
 }
 
-/// One thing that is wrong now.
+/// Something that is wrong now, or worth knowing.
 #[derive(Debug, Serialize)]
 struct IssueJson {
     /// Stable, upper case.
@@ -130,7 +130,7 @@ struct IssueJson {
     text: String,
     /// What to do about it, for people.
     remedy: String,
-    /// Since when.
+    /// Since when, as RFC 3339 in UTC.
     since: Option<String>,
     /// Code of the issue that explains this one; null when it stands alone.
     depends_on: Option<String>,

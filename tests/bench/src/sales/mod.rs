@@ -1,5 +1,5 @@
-//! Whether a till notices us: a minute of sales with an agent that syncs all the while, and the same minute
-//! without one.
+//! Whether the agent slows down a till: a minute of sales with an agent that syncs all the time, and the same minute
+//! without an agent.
 
 pub(super) mod sqlite;
 pub(super) mod sqlserver;
@@ -10,11 +10,11 @@ use super::{Figure, Unit};
 
 /// How long a till sells.
 const SELLING: Duration = Duration::from_secs(60);
-/// What a sale takes between reading and writing: 20 sales a second.
+/// The time between reading and writing in a sale: 20 sales per second.
 const THINKING: Duration = Duration::from_millis(50);
 const PRODUCTS: usize = 2_000;
 
-/// What a minute of sales came to.
+/// The result of a minute of sales.
 #[derive(Debug, Default)]
 struct Takings {
     sales: u32,
@@ -32,13 +32,13 @@ impl Takings {
 fn figures(till: &str, with: &Takings, without: &Takings) -> Vec<Figure> {
     vec![
         Figure::new(
-            format!("{till}: sales with us"),
+            format!("{till}: sales with the agent"),
             f64::from(with.sales),
             Unit::Count,
         ),
         Figure::new("  failed", f64::from(with.failed), Unit::Count),
         Figure::new(
-            "  failed without us",
+            "  failed without the agent",
             f64::from(without.failed),
             Unit::Count,
         ),
@@ -48,7 +48,7 @@ fn figures(till: &str, with: &Takings, without: &Takings) -> Vec<Figure> {
             Unit::Milliseconds,
         ),
         Figure::new(
-            "  longest statement without us",
+            "  longest statement without the agent",
             milliseconds(without.longest),
             Unit::Milliseconds,
         ),

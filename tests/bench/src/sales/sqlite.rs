@@ -1,5 +1,5 @@
-//! A till on SQLite. Each sale is one deferred transaction, as many tills make them: it reads a product, takes its
-//! time, and writes it. All pairs run side by side, each over a file of its own.
+//! A till on SQLite. Each sale is one deferred transaction, as in many tills: it reads a product, waits, and writes it.
+//! All pairs run at the same time, each with a file of its own.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,14 +17,14 @@ use crate::{BenchError, Figure, completed, sent, use_default_pace};
 #[derive(Debug, Clone, Copy)]
 struct Habit {
     journal: &'static str,
-    /// How long it waits for a lock.
-    patience: Duration,
+    /// How long a till waits for a lock.
+    busy_timeout: Duration,
 }
 
 pub(crate) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let habit = |journal, seconds| Habit {
         journal,
-        patience: Duration::from_secs(seconds),
+        busy_timeout: Duration::from_secs(seconds),
     };
     let (wal, impatient_wal, rollback, impatient_rollback) = tokio::try_join!(
         compare(habit("WAL", 5)),
@@ -36,15 +36,15 @@ pub(crate) async fn measure() -> Result<Vec<Figure>, BenchError> {
 }
 
 async fn compare(habit: Habit) -> Result<Vec<Figure>, BenchError> {
-    let (with, without) = tokio::try_join!(beside_us(habit), alone(habit))?;
-    let mode = match habit.patience {
-        Duration::ZERO => format!("{}, no busy time-out", habit.journal),
-        _ => format!("{}, busy time-out 5 s", habit.journal),
+    let (with, without) = tokio::try_join!(with_agent(habit), alone(habit))?;
+    let mode = match habit.busy_timeout {
+        Duration::ZERO => format!("{}, no busy timeout", habit.journal),
+        _ => format!("{}, busy timeout 5 s", habit.journal),
     };
     Ok(figures(&mode, &with, &without))
 }
 
-async fn beside_us(habit: Habit) -> Result<Takings, BenchError> {
+async fn with_agent(habit: Habit) -> Result<Takings, BenchError> {
     let mut world = prepared(habit).await?;
     world.launch().await?;
     world.install_capture().await?;
@@ -52,7 +52,7 @@ async fn beside_us(habit: Habit) -> Result<Takings, BenchError> {
     use_default_pace(&mut world).await?;
     let before = sent(&world.digible);
     let takings = sell(world.shop.path().to_owned(), habit).await?;
-    // An agent that did nothing would hurt nobody.
+    // An agent that does nothing would make the comparison meaningless.
     match sent(&world.digible) - before {
         0 => Err(BenchError::Missing(0)),
         _ => Ok(takings),
@@ -84,7 +84,7 @@ async fn sell(path: PathBuf, habit: Habit) -> Result<Takings, BenchError> {
 
 fn selling(path: &Path, habit: Habit) -> rusqlite::Result<Takings> {
     let till = Connection::open(path)?;
-    till.busy_timeout(habit.patience)?;
+    till.busy_timeout(habit.busy_timeout)?;
     let mut takings = Takings::default();
     let started = Instant::now();
     while started.elapsed() < SELLING {

@@ -1,5 +1,5 @@
-//! A till on a T-SQL engine, beside a form that somebody left open: it holds the locks of some rows for seconds,
-//! over and over. The till sells other products, as one of the same shop would wait for that form by itself.
+//! A till on a T-SQL engine, while another program has a form open: it locks some rows for seconds, over and over. The
+//! till sells other products, because it would wait for that form even without an agent.
 
 use std::{
     convert::Infallible,
@@ -18,22 +18,22 @@ use crate::{
 
 /// How long the form holds its rows.
 const HOLDING: Duration = Duration::from_secs(3);
-/// Every so many products one belongs to the form; the till sells the others.
+/// One of this many products belongs to the form; the till sells the others.
 const HELD: usize = 100;
 
 pub(crate) async fn measure(server: Server) -> Result<Vec<Figure>, BenchError> {
     eprintln!("On {}", server.version().await?);
-    // One after the other: not every engine makes two databases at once.
+    // One after the other: not every engine can create two databases at once.
     let mut served = server.clone().create("shopmaster_sales").await?;
     let mut unserved = server.create("shopmaster_sales_alone").await?;
-    let sold = tokio::try_join!(beside_us(&mut served), alone(&mut unserved));
+    let sold = tokio::try_join!(with_agent(&mut served), alone(&mut unserved));
     let dropped = [served.drop().await, unserved.drop().await];
     let (with, without) = sold?;
     dropped.into_iter().collect::<Result<(), _>>()?;
     Ok(figures("rows held for 3 s", &with, &without))
 }
 
-async fn beside_us(database: &mut Database) -> Result<Takings, BenchError> {
+async fn with_agent(database: &mut Database) -> Result<Takings, BenchError> {
     database.fill("Products", PRODUCTS).await?;
     let world = World::builder();
     let mut world = database.served_by(world).start().await?;
@@ -44,7 +44,7 @@ async fn beside_us(database: &mut Database) -> Result<Takings, BenchError> {
     let takings = sell(database).await?;
     let after = sent(&world.digible);
     world.stop().await?;
-    // An agent that did nothing would hurt nobody.
+    // An agent that does nothing would make the comparison meaningless.
     match after - before {
         0 => Err(BenchError::Missing(0)),
         _ => Ok(takings),
@@ -56,7 +56,7 @@ async fn alone(database: &mut Database) -> Result<Takings, BenchError> {
     sell(database).await
 }
 
-/// A minute of sales, and the form beside them.
+/// A minute of sales while the form is open.
 async fn sell(database: &Database) -> Result<Takings, BenchError> {
     let (mut till, mut form) = (database.connect().await?, database.connect().await?);
     tokio::select! {

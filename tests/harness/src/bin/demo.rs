@@ -1,4 +1,4 @@
-//! Builds both programs, so that the commands that it prints work as they stand, and runs the demo.
+//! Builds both programs, so that the commands that the demo prints work, and runs the demo.
 
 use std::{
     io::{self, Write as _},
@@ -15,7 +15,7 @@ use shopmaster_harness::{
 };
 use tokio::runtime::Runtime;
 
-/// How long a call that blocks may hold up the end.
+/// How long blocking calls may delay the end of the process.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            // Standard error may be closed, and then nobody reads it.
+            // Standard error may be closed.
             let _ = writeln!(io::stderr(), "error: {message}");
             ExitCode::FAILURE
         }
@@ -32,12 +32,12 @@ fn main() -> ExitCode {
 
 fn run(args: DemoArgs) -> Result<(), String> {
     let programs = Programs::build().map_err(|error| with_causes(error))?;
-    let runtime = Runtime::new().map_err(|error| format!("no thread can be started: {error}"))?;
+    let runtime = Runtime::new().map_err(|error| format!("cannot start threads: {error}"))?;
     let result = tray::beside(&runtime, args.headless, |icon| {
         let demo = demo::run(args, &programs.ctl, icon);
         runtime.block_on(demo).map_err(|error| with_causes(&error))
     });
-    // Dropped, it would wait for them without limit.
+    // If it were dropped, it would wait for blocking calls without limit.
     runtime.shutdown_timeout(SHUTDOWN_GRACE);
     result
 }

@@ -1,5 +1,5 @@
-//! Puts a real agent, with its icon on this session's bus, into one state after the other, and runs a
-//! command with the state's name as its last argument in each: for pictures of the tray.
+//! Puts a real agent, with its icon on this session's bus, into one state after the other. In each state it runs a
+//! command with the state's name as its last argument: for pictures of the tray.
 //!
 //! ```text
 //! states docs/pictures/shoot
@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Standard error may be closed, and then nobody reads it.
+            // Standard error may be closed.
             let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
@@ -93,12 +93,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
     reached(&world, State::Broken).await
 }
 
-/// A shop whose changes are captured, and that has sent nothing.
+/// A shop whose changes are captured, and that has not sent anything yet.
 async fn shop(bus: &str) -> Result<World, WorldError> {
     let world = World::builder()
         .products(PRODUCTS)
         .icon(bus)
-        // For as long as it takes to make a picture of what hangs.
+        // Long enough to take a picture while a request hangs.
         .set("digible.timeout", "60s")
         .start()
         .await?;
@@ -119,7 +119,7 @@ async fn reached(world: &World, state: State) -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args_os().skip(1);
     let program = arguments
         .next()
-        .ok_or("say which command to run in each state")?;
+        .ok_or("name the command to run in each state")?;
     let name = state.as_str_name().trim_start_matches("STATE_");
     let ran = Command::new(program)
         .args(arguments)

@@ -1,5 +1,5 @@
 //! Random cases in which everything goes wrong at once: `cargo run --release -p shopmaster-harness --bin
-//! storm -- --cases 2000`. Ends with 1 when the agent said something that is not so.
+//! storm -- --cases 2000`. The exit code is 1 when the agent reported something that is not true.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,45 +26,45 @@ use shopmaster_harness::{
 /// Runs random cases in which everything goes wrong at once
 #[derive(Debug, Parser)]
 struct Args {
-    /// Run so many random cases, after the corpus of cases that failed once
+    /// Number of random cases, which run after the corpus of cases that once failed
     #[arg(long, default_value_t = 100, value_name = "NUMBER")]
     cases: usize,
-    /// Begin no case after so many seconds
+    /// Start no more cases after this many seconds
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
-    /// The seed of the first random case; the others follow it. Without, one is drawn
+    /// Seed of the first random case; each further case adds 1. Default: a random seed
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
-    /// Run so many cases at once
+    /// Number of cases that run at once
     #[arg(long, default_value_t = 4, value_name = "NUMBER")]
     jobs: usize,
-    /// Run the plan in this JSON file and no other case
+    /// Run only the plan in this JSON file
     #[arg(long, value_name = "FILE", conflicts_with = "named")]
     plan: Option<PathBuf>,
-    /// Run the cases of the corpus with this in their names, and no other
+    /// Run only the cases of the corpus whose name contains this
     #[arg(long, value_name = "NAME", conflicts_with = "no_corpus")]
     named: Option<String>,
-    /// Leave the corpus out
+    /// Skip the corpus
     #[arg(long)]
     no_corpus: bool,
-    /// Run each case so often
+    /// How often to run each case
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     repeat: usize,
-    /// Leave out cases with this in the JSON of their plans, such as `dead_token`
+    /// Skip cases whose plan contains this in its JSON, such as `dead_token`
     #[arg(long, value_name = "TEXT")]
     without: Vec<String>,
-    /// Print the plan of the first seed and run nothing
+    /// Print the plan of the first seed, and run nothing
     #[arg(long)]
     print_plan: bool,
-    /// Print what was done when also of cases that pass
+    /// Also print the trace of cases that pass
     #[arg(long)]
     trace: bool,
-    /// Hold the agent to all that it is to promise, also to what it does not promise yet
+    /// Check everything that the agent will promise, including what it does not promise yet
     #[arg(long)]
     strict: bool,
 }
 
-/// What came of all cases.
+/// The results of all cases.
 #[derive(Default)]
 struct Sum {
     cases: u64,
@@ -102,7 +102,7 @@ fn storm(args: &Args) -> Result<bool, Box<dyn Error>> {
         "{} cases of the corpus, {random} random ones from seed {seed} on",
         fixed.len()
     ));
-    // Before the time is taken.
+    // Before the time is measured.
     Programs::build()?;
     let started = Instant::now();
     let number = AtomicUsize::new(0);
@@ -194,7 +194,7 @@ impl Sum {
     fn print(&self, took: Duration) {
         let seconds = took.as_secs_f64();
         say(&format!(
-            "{} cases in {seconds:.0} s ({:.1} a second, the longest {:.1} s); {} failed, {} could not be carried out",
+            "{} cases in {seconds:.0} s ({:.1} per second, the longest {:.1} s); {} failed, {} could not be run",
             self.cases,
             self.cases as f64 / seconds.max(0.001),
             self.longest.as_secs_f64(),
@@ -205,18 +205,18 @@ impl Sum {
             say(&format!("  {finding:?} in {cases}"));
         }
         for (ability, cases) in &self.left_out {
-            say(&format!("  {cases} were without {}", ability.name()));
+            say(&format!("  {cases} ran without {}", ability.name()));
         }
         for name in &self.failed {
             say(&format!("  failed: {name}"));
         }
         for name in &self.broken {
-            say(&format!("  could not be carried out: {name}"));
+            say(&format!("  could not be run: {name}"));
         }
     }
 }
 
 fn say(text: &str) {
-    // That nobody reads any more is no reason to fail.
+    // A closed pipe is not a reason to fail.
     let _written = writeln!(io::stdout().lock(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! How many products are equal on both sides.
+//! The result of the demo: how many products are the same in the shop and at the stand-in for Digible.
 
 use shopmaster_standins::{
     digible::{DigibleSim, ProductId},
@@ -7,7 +7,7 @@ use shopmaster_standins::{
 
 use super::DemoError;
 
-/// Compares the shop with the stand-in, product by product, and says what came of it.
+/// Compares the shop with the stand-in, product by product, and prints the result.
 pub(super) fn say(shop: &Shop, digible: &DigibleSim) -> Result<(), DemoError> {
     let products = shop.all()?;
     let listings = digible.products();
@@ -21,9 +21,9 @@ pub(super) fn say(shop: &Shop, digible: &DigibleSim) -> Result<(), DemoError> {
         })
         .count();
     let gone = listings.len().saturating_sub(equal);
-    let mut line = format!("{equal} of {} products equal on both sides", products.len());
+    let mut line = format!("{equal} of {} products up to date", products.len());
     if gone > 0 && equal == products.len() {
-        line.push_str(&format!(", {gone} at Digible no longer in the shop"));
+        line.push_str(&format!(", {gone} gone from the shop and still at Digible"));
     }
     super::say(&line)?;
     match products.len() - equal {

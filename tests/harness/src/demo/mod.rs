@@ -1,5 +1,5 @@
-//! Everything at once, with nothing to set up: a made-up shop, a till, a stand-in for Digible, and the
-//! agent itself, driven over gRPC as any other client would.
+//! A demo that needs no setup: a made-up shop, a till, a stand-in for Digible, and the agent itself, which the demo
+//! controls over gRPC like any other client.
 
 use std::{
     io::{self, Write as _},
@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use shopmaster_agent::{
-    service::{self, Place, RunError},
+    service::{self, Launch, RunError},
     tray,
 };
 
@@ -35,16 +35,16 @@ mod watch;
 
 /// Products in the shop at the start.
 const PRODUCTS: usize = 5_000;
-/// From one change at the till to the next, on average.
+/// Average time from one change at the till to the next.
 const TILL_PAUSE: Duration = Duration::from_millis(700);
-/// How long to wait for the agent to accept.
-const START: Duration = Duration::from_secs(20);
+/// How long to wait until the agent answers.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Keeps a made-up shop and a stand-in for Digible in step, in a new folder
+/// Keeps a stand-in for Digible in sync with a made-up shop, in a new folder
 #[derive(Debug, Clone, Parser)]
 #[command(name = "cargo demo")]
 pub struct DemoArgs {
-    /// End automatically after this time, such as `20s`, and say how many products are up to date
+    /// End automatically after this time, such as `20s`, and print how many products are up to date
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub exit_after: Option<Duration>,
     /// Run without a tray icon
@@ -55,20 +55,20 @@ pub struct DemoArgs {
 /// Why the demo ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// No fresh folder.
-    #[error("a fresh folder for the demo cannot be made")]
+    /// The demo's folder cannot be created.
+    #[error("the demo's folder cannot be created")]
     Folder(#[source] io::Error),
-    /// The stand-in for Digible.
+    /// The stand-in for Digible cannot start.
     #[error("the stand-in for Digible cannot start")]
     Digible(#[source] io::Error),
-    /// The shop.
+    /// The shop failed.
     #[error(transparent)]
     Shop(#[from] ShopError),
-    /// Where the agent listens.
+    /// The agent's address cannot be determined.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The agent did not start or did not go on.
-    #[error("the agent ended")]
+    /// The agent did not start, or stopped.
+    #[error("the agent stopped")]
     Agent(#[source] RunError),
     /// The agent does not answer.
     #[error(transparent)]
@@ -77,14 +77,14 @@ pub enum DemoError {
     #[error("the agent refused to {0}")]
     Refused(&'static str, #[source] Failure),
     /// Standard output is closed.
-    #[error("nobody reads the demo")]
+    #[error("cannot write to standard output")]
     Output(#[source] io::Error),
     /// At the end the two sides differ.
     #[error("{0} products differ between the shop and the stand-in for Digible")]
     Unequal(usize),
 }
 
-/// Runs the demo until Ctrl-C, or for the time that was asked for; `icon` is told where its agent listens. The
+/// Runs the demo until Ctrl-C, or for the time in `args`. `icon` gets the icon's setup once the agent listens. The
 /// commands that it prints call `ctl`.
 ///
 /// # Errors
@@ -111,7 +111,7 @@ pub async fn run(
     // Not the user's own credential store, where a real agent may keep its secrets.
     let config = folder.path().join("config.toml");
     std::fs::write(&config, "[secrets]\nstore = \"file\"\n").map_err(DemoError::Folder)?;
-    let place = Place {
+    let launch = Launch {
         instance,
         folders,
         config: Some(config),
@@ -120,19 +120,19 @@ pub async fn run(
         #[cfg(windows)]
         owner: None,
     };
-    let mut agent = tokio::spawn(service::run_at(place, async {
-        // Dropped or used, it means the same.
+    let mut agent = tokio::spawn(service::run(launch, async {
+        // An error means that the sender was dropped: the demo is over as well.
         let _ = ended.await;
     }));
     let client = tokio::select! {
         client = connect(&endpoint) => client?,
-        // It failed: nobody has asked it to end yet.
+        // It failed: nothing has asked it to stop yet.
         ended = &mut agent => return ended.unwrap_or(Ok(())).map_err(DemoError::Agent),
     };
     introduce(&args, ctl, &shop_file, &digible, &endpoint)?;
     let result = play(&args, client, &shop, &digible).await;
     let _ = end.send(());
-    // It fails only by a panic, which is logged.
+    // It fails only if it panics, which is logged.
     if let Ok(Err(error)) = agent.await {
         return result.and(Err(DemoError::Agent(error)));
     }
@@ -161,7 +161,7 @@ async fn play(
         result = watching => result.unwrap_or(Ok(())),
     };
     stopped?;
-    say("the till is closed, one last sync")?;
+    say("the till is closed; one last sync")?;
     run_to_end(&mut client, RunKind::Sync).await?;
     balance::say(shop, digible)
 }
@@ -180,7 +180,7 @@ async fn until_the_end(exit_after: Option<Duration>) {
 }
 
 async fn connect(endpoint: &Endpoint) -> Result<Client, DemoError> {
-    let deadline = Instant::now() + START;
+    let deadline = Instant::now() + START_TIMEOUT;
     loop {
         match Client::connect(endpoint).await {
             Ok(client) => return Ok(client),
@@ -235,13 +235,13 @@ async fn configure(
         start_journal_over: false,
     };
     let configured = client.config.configure(request).await;
-    configured.map_err(|status| DemoError::Refused("take its configuration", status.into()))?;
+    configured.map_err(|status| DemoError::Refused("accept the configuration", status.into()))?;
     Ok(())
 }
 
 /// Starts a run and waits for its end.
 async fn run_to_end(client: &mut Client, kind: RunKind) -> Result<(), DemoError> {
-    let refused = |status| DemoError::Refused("run", Failure::from(status));
+    let refused = |status| DemoError::Refused("start a run", Failure::from(status));
     let request = StartRunRequest {
         kind: kind.into(),
         from_start: false,
@@ -255,7 +255,7 @@ async fn run_to_end(client: &mut Client, kind: RunKind) -> Result<(), DemoError>
     Ok(())
 }
 
-/// Changes products now and then, for ever.
+/// Changes products now and then, without end.
 async fn trade(mut till: Till) -> Result<(), DemoError> {
     loop {
         sleep(TILL_PAUSE.mul_f64(0.5 + fastrand::f64())).await;
@@ -277,7 +277,7 @@ fn introduce(
         shop.display()
     ))?;
     say(&format!("a stand-in for Digible at {}", digible.base_url()))?;
-    say("try in another terminal:")?;
+    say("run in another terminal:")?;
     for command in [
         "status",
         "status --watch",
@@ -288,12 +288,12 @@ fn introduce(
         say(&format!("    {ctl} --agent {endpoint} {command}"))?;
     }
     if args.exit_after.is_none() {
-        say("Ctrl-C ends the demo")?;
+        say("press Ctrl-C to end the demo")?;
     }
     Ok(())
 }
 
-/// One line with the local time before it.
+/// Prints a line, with the local time before it.
 fn say(line: &str) -> Result<(), DemoError> {
     let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
     writeln!(io::stdout(), "{time}  {line}").map_err(DemoError::Output)

@@ -1,4 +1,4 @@
-//! A line for each run and for each change at the till.
+//! The demo's lines about runs and about changes at the till.
 
 use shopmaster_proto::{
     Client,
@@ -8,41 +8,41 @@ use shopmaster_standins::shop::TillStep;
 
 use super::{DemoError, say};
 
-/// Says how each run ended, until the agent ends.
+/// Prints a line for each run that ended, until the agent stops.
 pub(super) async fn report_runs(mut client: Client) -> Result<(), DemoError> {
-    let refused = |status| DemoError::Refused("tell its state", status);
+    let refused = |status| DemoError::Refused("send its status", status);
     let watched = client.agent.watch_status(WatchStatusRequest {}).await;
     let mut changes = watched
         .map_err(|status| refused(status.into()))?
         .into_inner();
-    let mut said: Vec<String> = Vec::new();
+    let mut printed: Vec<String> = Vec::new();
     while let Ok(Some(_)) = changes.message().await {
         let listed = client.runs.list_runs(ListRunsRequest { limit: 5 }).await;
         let Ok(listed) = listed else {
             return Ok(());
         };
         for run in listed.into_inner().runs.iter().rev() {
-            if run.state() == RunState::Finished && !said.contains(&run.id) {
-                said.push(run.id.clone());
+            if run.state() == RunState::Finished && !printed.contains(&run.id) {
+                printed.push(run.id.clone());
                 if !is_idle(run) {
                     say(&run_line(run))?;
                 }
             }
         }
-        let old = said.len().saturating_sub(20);
-        said.drain(..old);
+        let old = printed.len().saturating_sub(20);
+        printed.drain(..old);
     }
     Ok(())
 }
 
-/// What the till did.
+/// The line for a change at the till.
 pub(super) fn till_line(step: &TillStep) -> String {
     match step {
-        TillStep::Priced { id, price } => format!("till: {id} costs {price} now"),
-        TillStep::Renamed { id, name } => format!("till: {id} is called {name} now"),
+        TillStep::Priced { id, price } => format!("till: {id} now costs {price}"),
+        TillStep::Renamed { id, name } => format!("till: {id} is now called {name}"),
         TillStep::Added { id } => format!("till: {id} is new"),
-        TillStep::Deleted { id } => format!("till: {id} is gone"),
-        TillStep::Rewritten { id } => format!("till: {id} was written as it was"),
+        TillStep::Deleted { id } => format!("till: {id} was deleted"),
+        TillStep::Rewritten { id } => format!("till: {id} was written without a change"),
     }
 }
 
@@ -56,7 +56,7 @@ fn run_line(run: &Run) -> String {
     let outcome = match run.outcome() {
         RunOutcome::Completed => "completed",
         RunOutcome::Failed => "failed",
-        RunOutcome::Cancelled => "cancelled",
+        RunOutcome::Cancelled => "canceled",
         RunOutcome::Interrupted | RunOutcome::Unspecified => "interrupted",
     };
     format!(

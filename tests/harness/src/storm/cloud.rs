@@ -6,11 +6,11 @@ use shopmaster_standins::digible::{DigibleSim, Fault, FaultKind, ProductId, Requ
 
 use super::plan::AgentPlan;
 
-/// The latest that a request lands, in percent of the late window: the rest is for machines that are
-/// slow to notice a time-out.
+/// The latest time at which a request takes effect, in percent of the late window. The rest is a reserve for machines
+/// that notice a timeout late.
 pub(super) const LATEST_PERCENT: u8 = 70;
 
-/// A product that was answered so often with a fault that may be its own may be parked.
+/// After this many answers with a fault that the product may have caused, the agent may set the product aside.
 const STRIKES: usize = 3;
 
 /// Digible in a case.
@@ -18,7 +18,7 @@ const STRIKES: usize = 3;
 pub(super) struct Sky {
     digible: DigibleSim,
     window: Duration,
-    /// Refusals of products, and how a dead token is told: they are Digible's ways, and stay to the end.
+    /// Refusals of products, and the answer to a dead token: they are Digible's own behavior, and stay to the end.
     lasting: Vec<Fault>,
     /// Products that Digible refuses, or once refused.
     refused: BTreeSet<ProductId>,
@@ -34,8 +34,7 @@ impl Sky {
         }
     }
 
-    /// Whether Digible refuses this product, or once did, or so often failed to take it that the agent
-    /// may believe so.
+    /// Whether Digible refuses this product, or once did, or has failed so often that the agent may believe so.
     pub(super) fn refuses(&self, id: &ProductId) -> bool {
         let failed = |request: &RequestRecord| {
             let broken = request.status == Some(500);
@@ -46,14 +45,14 @@ impl Sky {
         self.refused.contains(id) || requests().iter().filter(|it| failed(it)).count() >= STRIKES
     }
 
-    /// Whether a request with this product that took effect came after so many others.
+    /// Whether a request with this product that took effect came after this many other requests.
     pub(super) fn was_applied_after(&self, id: &ProductId, requests: u64) -> bool {
-        // Of a request that took effect, not all products need to have.
+        // A request may take effect for some of its products only.
         let states = self.digible.history(id.clone());
         states.iter().any(|state| state.sequence > requests)
     }
 
-    /// Sets a fault.
+    /// Injects a fault.
     pub(super) fn inject(&mut self, fault: Fault) {
         match &fault.kind {
             FaultKind::Poison { ids, .. } | FaultKind::Except { ids, .. } => {
@@ -66,14 +65,14 @@ impl Sky {
         self.digible.inject(fault);
     }
 
-    /// Lets the next requests for products take effect late.
+    /// Makes the next requests for products take effect late.
     pub(super) fn late(&self, told: Told, percent: u8, times: u32) {
         let after = self.window * u32::from(percent.min(LATEST_PERCENT)) / 100;
         self.digible
             .inject(Fault::late_on_time_only(told, after).times(times));
     }
 
-    /// Ends what goes wrong, but for Digible's own ways.
+    /// Ends all faults except Digible's own behavior.
     pub(super) fn calm(&self) {
         self.digible.clear_faults();
         for fault in &self.lasting {

@@ -1,15 +1,15 @@
-//! Cases that failed once, by name. Each is a plan, so that it stays the same when seeds mean others.
+//! Cases that once failed, by name. Each is a plan, so it stays the same when seeds generate other cases.
 
 use super::plan::Plan;
 
-/// An array of plans. A new one goes to its end: `storm --seed N --print-plan` prints it; give it a name.
+/// An array of plans. To add one, print it with `storm --seed N --print-plan`, name it, and append it.
 const CORPUS: &str = include_str!("corpus.json");
 
-/// The cases that failed once.
+/// The cases that once failed.
 ///
 /// # Errors
 ///
-/// When one of them is no plan.
+/// When one of them is not a valid plan.
 pub fn corpus() -> serde_json::Result<Vec<Plan>> {
     serde_json::from_str(CORPUS)
 }

@@ -1,4 +1,4 @@
-//! Many cases at once.
+//! Runs many cases at once.
 
 use std::{io, thread};
 
@@ -6,11 +6,11 @@ use tokio::runtime::Builder;
 
 use super::{Abilities, Outcome, Plan, Promises, StormError, run};
 
-/// Runs the cases that `next` gives until it has no more, so many at once, and tells what came of each.
+/// Runs the cases that `next` returns until it has no more, several at once, and reports the result of each.
 ///
 /// # Errors
 ///
-/// When a thread or its runtime cannot be made.
+/// When a thread or its runtime cannot be created.
 pub fn run_all(
     jobs: usize,
     abilities: &Abilities,

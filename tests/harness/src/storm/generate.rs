@@ -1,4 +1,4 @@
-//! A case from a seed.
+//! Generates a case from a seed.
 
 use fastrand::Rng;
 use shopmaster_standins::digible::{
@@ -8,23 +8,23 @@ use shopmaster_standins::digible::{
 use super::plan::{AgentPlan, Journal, Key, Plan, ShopPlan, Step, What, When, Write};
 use super::till::key_of;
 
-/// What Digible refuses a product with.
+/// Statuses with which Digible refuses a product.
 const POISON: [u16; 4] = [400, 409, 422, 500];
-/// What a dead token is told with.
+/// Statuses that report a dead token.
 const DEAD_TOKEN: [u16; 8] = [200, 400, 403, 419, 422, 440, 498, 500];
-/// What a gateway says while the server behind it works on.
+/// Statuses of a gateway while the server behind it continues to work.
 const GATEWAY: [u16; 5] = [502, 503, 504, 520, 524];
-/// What a rate limit is told with, next to 429.
+/// Statuses that report a rate limit, besides 429.
 const RATE_LIMIT: [u16; 5] = [403, 420, 425, 429, 430];
 
 impl Plan {
-    /// The case that a seed makes.
+    /// The case of a seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         Generator::new(seed).plan()
     }
 
-    /// What the case that a seed makes is called.
+    /// The name of the case of a seed.
     pub(super) fn name_of(seed: u64) -> String {
         format!("seed {seed}")
     }
@@ -35,7 +35,7 @@ struct Generator {
     seed: u64,
     key: Key,
     products: u32,
-    /// Most of what happens happens to these.
+    /// The slots to which most changes are made.
     hot: Vec<u32>,
     small_disk: bool,
     own_clock: bool,
@@ -88,7 +88,7 @@ impl Generator {
         }
     }
 
-    /// Products that Digible refuses all the time.
+    /// Adds products that Digible always refuses.
     fn refusals(&mut self) {
         if self.products < 3 || !self.chance(30) {
             return;
@@ -111,7 +111,7 @@ impl Generator {
         self.now(What::Fault(fault));
     }
 
-    /// One or some steps that belong together.
+    /// Adds one or several steps that belong together.
     fn scene(&mut self) {
         match self.rng.u8(..100) {
             0..26 => self.sale(),
@@ -176,7 +176,7 @@ impl Generator {
         }
     }
 
-    /// A request that lands late, and what becomes of its product before it does.
+    /// Adds a request that takes effect late, and changes of its product before that.
     fn give_up(&mut self) {
         let slot = self.slot();
         let told = self.told();
@@ -217,12 +217,12 @@ impl Generator {
         if self.chance(30) {
             self.soon(What::Forget);
         }
-        // By then the agent may have seen that it was away.
+        // By then the agent may have noticed that the product was missing.
         self.soon(What::Till(vec![back]));
         self.now(What::Sync);
     }
 
-    /// Some of a step is recorded, and the rest never is.
+    /// Kills the agent during a step, so that part of the step is recorded and the rest never is.
     fn kill_in_a_step(&mut self) {
         let on = self.pick([Endpoint::Update, Endpoint::Batch]);
         self.step(What::Fault(Fault::hang(HangEffect::Never).once().on(on)));
@@ -306,7 +306,7 @@ impl Generator {
             4 => Fault::refuse_for(self.pick(RATE_LIMIT), after),
             5 => self.rate_limit_in_a_success(),
             6 => Fault::html(),
-            // An empty success is a yes to an update, and this one applies nothing.
+            // An empty success acknowledges an update, but this fault applies nothing.
             7 => return Fault::empty().times(times).on(Endpoint::Batch),
             _ => Fault::too_large(1),
         };
@@ -339,7 +339,7 @@ impl Generator {
         let hot = self.rng.choice(self.hot.iter()).copied();
         match hot.filter(|_| self.rng.u8(..100) < 75) {
             Some(slot) => slot,
-            // Some that are not there yet, too.
+            // Includes some that do not exist yet.
             None => self.rng.u32(0..self.products + 3),
         }
     }

@@ -1,12 +1,12 @@
-//! The storm: random cases in which everything goes wrong at once, and the agent must not say anything
-//! that is not so.
+//! The storm: random cases in which everything goes wrong at once, and the agent must not report anything that is not
+//! true.
 //!
-//! A case is data, a [`Plan`], made from a seed or taken from the corpus of cases that failed once. It
-//! says what the till writes, what goes wrong at Digible, and what happens to the agent's process, and
-//! when. [`run()`] carries it out around a real agent, asks the oracle all the while, gives the agent
-//! healthy surroundings at the end, waits until it is quiet, and asks the oracle of all products. What
-//! is done when is determined by the plan; how the agent's threads run meanwhile is not, so a seed that
-//! failed may have to be repeated. The binary `storm` runs many cases and prints what failed.
+//! A case is data: a [`Plan`], generated from a seed or taken from the corpus of cases that once failed. It lists what
+//! the till writes, what goes wrong at Digible, what happens to the agent's process, and when. [`run()`] runs it around
+//! a real agent and checks with the oracle all the time. In the end it gives the agent healthy surroundings, waits until
+//! the agent is quiet, and checks all products. The plan determines what is done and when, but not how the agent's
+//! threads run meanwhile, so a failed seed may have to be repeated. The binary `storm` runs many cases and prints the
+//! failures.
 
 mod cloud;
 mod corpus;
@@ -30,13 +30,13 @@ pub use surroundings::{Abilities, Ability};
 /// What the agent under test promises.
 #[derive(Debug, Clone, Copy)]
 pub struct Promises {
-    /// It has the key `digible.late_window`; without, its `digible.timeout` stands for that too.
+    /// It has the key `digible.late_window`; otherwise `digible.timeout` is the late window, too.
     pub late_window: bool,
-    /// `up_to_date` means that nothing is gone from the shop, refused or dismissed either.
+    /// `up_to_date` also means that nothing is gone from the shop, refused or dismissed.
     pub green_is_nothing_open: bool,
 }
 
-/// What the agent of this tree promises.
+/// The promises of the agent in this repository.
 pub const PROMISES: Promises = Promises {
     late_window: true,
     green_is_nothing_open: true,

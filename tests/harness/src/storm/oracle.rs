@@ -1,4 +1,4 @@
-//! The oracle: what the agent says of each product must be so.
+//! The oracle: what the agent reports about each product must be true.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,44 +13,44 @@ use shopmaster_standins::digible::{DigibleSim, Listing, Product, ProductId};
 use super::{Promises, cloud::Sky, process, till::Rows};
 use crate::world::{World, WorldError};
 
-/// Products that a look in the middle of a case asks for.
+/// Products that a check in the middle of a case asks about.
 const SAMPLE: usize = 6;
-/// What the agent shows may be older than what it is asked, but not by more than this.
+/// The agent's status may be older than its answers, but not by more than this.
 const STALE: Duration = Duration::from_secs(3);
 
-/// What kind of untruth.
+/// A kind of untrue report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
     /// A product that differs is explained as equal.
     EqualButDiffers,
-    /// A product is explained as equal while a request with another state of it may still land.
+    /// A product is explained as equal while a request with another state of it may still take effect.
     EqualBeforeLanding,
-    /// The agent shows that all is up to date, and it is not.
+    /// The agent shows that everything is up to date, but it is not.
     GreenButDiffers,
     /// A product of the shop is listed as gone from it.
     RemovedButInShop,
-    /// A product is gone from the shop and at Digible, and the agent does not say so.
+    /// A product is gone from the shop and still at Digible, but the agent does not list it.
     GoneAndNotListed,
-    /// A product is listed as refused that nobody refuses.
+    /// A product is listed as refused, but Digible does not refuse it.
     ParkedButNotRefused,
-    /// A product differs at the end, and is neither refused nor gone.
+    /// A product differs in the end, and is neither refused nor gone.
     DiffersAtTheEnd,
-    /// A product is the same on both sides at the end, and is not explained as equal.
+    /// A product is the same on both sides in the end, but is not explained as equal.
     NotShownAsEqual,
-    /// It is quiet, and a verify finds something all the same, or does not end well.
+    /// The agent is quiet, but a verify finds something, or does not complete.
     VerifyFinds,
-    /// It is not quiet in time, although nothing goes wrong any more.
+    /// The agent is not quiet in time, although nothing goes wrong any more.
     DoesNotSettle,
-    /// It does not answer, does not start, or has ended.
+    /// The agent does not answer, does not start, or has ended.
     DoesNotAnswer,
 }
 
-/// An untruth.
+/// An untrue report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// What kind.
+    /// Its kind.
     pub finding: Finding,
-    /// Of what, in words.
+    /// What it is about, in words.
     pub text: String,
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Both sides at one moment.
+/// Both sides at one point in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sides {
     pub(super) rows: Rows,
@@ -68,24 +68,24 @@ pub(super) struct Sides {
     pub(super) to_land: Vec<Product>,
 }
 
-/// What one product is on both sides.
+/// One product on both sides.
 type Pair = (Option<Option<Listing>>, Option<Listing>);
 
-/// What the oracle remembers of a case.
+/// What the oracle remembers about a case.
 #[derive(Debug)]
 pub(super) struct Oracle {
     promises: Promises,
     rng: Rng,
     /// Since when a product has differed in this way.
     differs: BTreeMap<ProductId, (Pair, Instant)>,
-    /// Gone from the shop, and a person said that it is dealt with: after so many requests.
+    /// Products that were gone from the shop and forgotten, with the number of requests before that.
     forgotten: BTreeMap<ProductId, u64>,
     violations: Vec<Violation>,
 }
 
 impl Sides {
     pub(super) fn new(rows: Rows, digible: &DigibleSim) -> Self {
-        // What has landed in between is in the products, not lost between the two.
+        // What takes effect in between is seen in the products, and not lost between the two.
         let to_land = digible.still_to_land();
         Self {
             rows,
@@ -105,7 +105,7 @@ impl Sides {
         }
     }
 
-    /// Whether something with another state than the shop's may still land.
+    /// Whether a request with another state than the shop's may still take effect.
     fn may_become_wrong(&self, id: &ProductId) -> bool {
         let row = self.rows.get(id).and_then(Option::as_ref);
         self.to_land.iter().any(|product| {
@@ -132,17 +132,17 @@ impl Oracle {
         }
     }
 
-    /// What was reported; the rest of the case reports anew.
+    /// Takes the reports so far.
     pub(super) fn violations(&mut self) -> Vec<Violation> {
         std::mem::take(&mut self.violations)
     }
 
-    /// How much was reported so far.
+    /// The number of reports so far.
     pub(super) fn said(&self) -> usize {
         self.violations.len()
     }
 
-    /// Takes back what was reported since then.
+    /// Drops the reports since then.
     pub(super) fn take_back(&mut self, said: usize) {
         self.violations.truncate(said);
     }
@@ -157,13 +157,13 @@ impl Oracle {
         }
     }
 
-    /// A person said that these are dealt with, after so many requests.
+    /// Records that these products were forgotten after this many requests.
     pub(super) fn forget(&mut self, ids: impl IntoIterator<Item = ProductId>, requests: u64) {
         self.forgotten
             .extend(ids.into_iter().map(|id| (id, requests)));
     }
 
-    /// Which products a look asks for: some that differ, and some that do not.
+    /// The products that a check asks about: some that differ, and some that do not.
     pub(super) fn sample(&mut self, sides: &Sides) -> Vec<ProductId> {
         let ids = sides.ids().into_iter();
         let (mut doubtful, mut equal): (Vec<_>, Vec<_>) =
@@ -176,7 +176,7 @@ impl Oracle {
         doubtful
     }
 
-    /// Judges what the agent said of these products between two looks at both sides.
+    /// Judges what the agent reported about these products between two readings of both sides.
     pub(super) fn judge(
         &mut self,
         before: &Sides,
@@ -198,7 +198,7 @@ impl Oracle {
         }
     }
 
-    /// Judges what the agent showed after a look at both sides.
+    /// Judges what the agent showed after a reading of both sides.
     pub(super) fn judge_shown(&mut self, sides: &Sides, shown: State, sky: &Sky) {
         let now = Instant::now();
         let mut differs = BTreeMap::new();
@@ -225,7 +225,7 @@ impl Oracle {
         }
     }
 
-    /// Judges everything, when nothing changes any more.
+    /// Judges all products, when nothing changes any more.
     pub(super) async fn judge_all(
         &mut self,
         world: &World,
@@ -284,7 +284,7 @@ impl Oracle {
         }
     }
 
-    /// Whether a product that differs must keep the agent from showing that all is up to date.
+    /// Whether the agent must not show that everything is up to date because of this product, which differs.
     fn counts_as_open(&self, sides: &Sides, id: &ProductId, sky: &Sky) -> bool {
         let in_shop = sides.rows.contains_key(id);
         if !in_shop && self.is_forgotten(id, sky) {
@@ -294,7 +294,7 @@ impl Oracle {
         self.promises.green_is_nothing_open || !told
     }
 
-    /// Whether a person said that it is dealt with, and nothing reached Digible since.
+    /// Whether the product was forgotten, and no request with it has taken effect since.
     fn is_forgotten(&self, id: &ProductId, sky: &Sky) -> bool {
         self.forgotten
             .get(id)

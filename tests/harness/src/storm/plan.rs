@@ -7,9 +7,9 @@ use shopmaster_standins::digible::{Fault, Told};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// What it is called: `seed 42`, or what it once showed.
+    /// Its name: `seed 42`, or what it once showed.
     pub name: String,
-    /// The seed of what the plan leaves to chance: which equal products are asked for.
+    /// The seed of what the plan leaves to chance: the equal products that are checked.
     pub seed: u64,
     /// The shop.
     pub shop: ShopPlan,
@@ -42,7 +42,7 @@ pub enum Journal {
     Rollback,
 }
 
-/// What a product's key is.
+/// The type of a product's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Key {
@@ -50,17 +50,17 @@ pub enum Key {
     Text,
     /// `INTEGER NOT NULL PRIMARY KEY`.
     Integer,
-    /// Text for which upper and lower case are one.
+    /// Text that ignores case.
     Nocase,
 }
 
-/// How the agent is set up. Left out, a small and impatient one that syncs by itself.
+/// How the agent is configured. By default with small batches and short times, and syncing automatically.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentPlan {
     /// A request's deadline, in milliseconds.
     pub timeout_ms: u64,
-    /// How long a request that was given up may still land, in milliseconds.
+    /// How long a request that was given up may still take effect, in milliseconds.
     pub late_window_ms: u64,
     /// Products in one batch.
     pub batch_size: u32,
@@ -68,13 +68,13 @@ pub struct AgentPlan {
     pub max_in_flight: u32,
     /// More updates than this go in batches.
     pub bulk_threshold: u32,
-    /// Whether it syncs by itself.
+    /// Whether it syncs automatically.
     pub automatic: bool,
-    /// Its data lie on a disk of a few megabytes.
+    /// Whether its data is on a disk of a few megabytes.
     pub small_disk: bool,
-    /// Its wall clock can jump.
+    /// Whether its wall clock can jump.
     pub own_clock: bool,
-    /// It is started again at the end, so that nothing waits any more; a case is over sooner.
+    /// Whether it is restarted at the end, so that no product waits for a retry and the case ends sooner.
     pub restart_at_end: bool,
 }
 
@@ -82,29 +82,29 @@ pub struct AgentPlan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// When.
+    /// When it happens.
     #[serde(default)]
     pub when: When,
-    /// What.
+    /// What happens.
     pub what: What,
 }
 
-/// When a step is taken, after the one before.
+/// When a step is taken, after the previous one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// At once.
     #[default]
     Now,
-    /// So many milliseconds later.
+    /// This many milliseconds later.
     After(u64),
-    /// When so many more requests have arrived, if they come soon.
+    /// When this many more requests have arrived, if they arrive soon.
     Requests(u64),
-    /// When so many more requests have taken effect, if they come soon.
+    /// When this many more requests have taken effect, if that happens soon.
     Applied(u64),
-    /// When the agent says that it is up to date, if it does soon.
+    /// When the agent reports that it is up to date, if it does so soon.
     UpToDate,
-    /// When no late request is to land any more.
+    /// When no late request is outstanding any more.
     Landed,
 }
 
@@ -114,17 +114,17 @@ pub enum When {
 pub enum What {
     /// The till writes, in one transaction.
     Till(Vec<Write>),
-    /// Another till reads first, waits so long, and writes in the same deferred transaction; the case
-    /// goes on meanwhile.
+    /// Another till reads, waits this many milliseconds, and writes in the same deferred transaction; the case
+    /// continues meanwhile.
     SlowTill(u64, Vec<Write>),
-    /// The table is made anew in one transaction, without our triggers, and written to; capture is
-    /// installed and everything uploaded later.
+    /// The table is rebuilt in one transaction, without shopMaster's triggers, and written to; later capture is
+    /// installed and everything is uploaded.
     Rebuild(Vec<Write>),
     /// Something goes wrong at Digible.
     Fault(Fault),
     /// The next request for products takes effect late.
     Late {
-        /// What the client is told.
+        /// The answer that the client gets.
         told: Told,
         /// How late, in percent of the late window; at most 70.
         percent: u8,
@@ -133,23 +133,23 @@ pub enum What {
     },
     /// Tokens become void.
     RevokeTokens,
-    /// Each request takes so many milliseconds.
+    /// Each request takes this many milliseconds.
     Latency(u64),
-    /// Each connection to Digible is cut at once. Its port stays open: another process would take it.
+    /// Each connection to Digible is closed at once. The port stays open, because another process could take it.
     Offline,
-    /// What goes wrong at Digible ends, but for products that it refuses and how it tells a dead token.
+    /// The faults at Digible end, except refused products and the answer to a dead token.
     Calm,
     /// `kill -9`.
     Kill,
     /// The agent is started.
     Launch,
-    /// The agent ends as asked, and is started again.
+    /// The agent is asked to stop, and is started again.
     Restart,
-    /// The agent's process stands still for so many milliseconds.
+    /// The agent's process is suspended for this many milliseconds.
     Freeze(u64),
     /// Syncing is paused.
     Pause,
-    /// Syncing goes on.
+    /// Syncing resumes.
     Resume,
     /// A sync starts.
     Sync,
@@ -159,19 +159,19 @@ pub enum What {
     Upload,
     /// A verify starts.
     Verify,
-    /// One starts whose questions are answered with yes.
+    /// A verify starts that asks no questions.
     VerifyConfirmed,
-    /// What is listed as removed is forgotten.
+    /// The products gone from the shop are forgotten.
     Forget,
-    /// What is refused is dismissed.
+    /// The refused products are dismissed.
     Dismiss,
-    /// What is refused is tried again.
+    /// The refused products are sent again.
     Retry,
     /// The agent's disk is full.
     DiskFull,
     /// The agent's disk has room again.
     DiskFree,
-    /// The agent's wall clock is so many seconds off.
+    /// The agent's wall clock is off by this many seconds.
     Clock(i64),
 }
 
@@ -185,17 +185,17 @@ pub enum Write {
     RaiseAll,
     /// A new name.
     Rename(u32, u32),
-    /// A product with this price, or the price of the one that is there.
+    /// A new product with this price, or this price for the existing one.
     Put(u32, u32),
     /// A product is deleted and inserted with this price.
     Replace(u32, u32),
     /// A product is deleted.
     Delete(u32),
-    /// A product gets another one's key, unless that is taken.
+    /// A product gets another key, unless that is taken.
     Rekey(u32, u32),
-    /// The key is spelt in another case; nothing where the key has none.
+    /// The key is spelled in another case; does nothing where case matters.
     Respell(u32),
-    /// The row is written as it is.
+    /// The row is written without a change.
     Rewrite(u32),
     /// The price becomes NULL.
     Spoil(u32),
@@ -218,7 +218,7 @@ impl Default for AgentPlan {
 }
 
 impl Plan {
-    /// Whether something of it is a `what`.
+    /// Whether `what` is true for one of its steps.
     pub(super) fn has(&self, what: impl Fn(&What) -> bool) -> bool {
         self.steps.iter().any(|step| what(&step.what))
     }

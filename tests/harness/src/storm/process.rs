@@ -1,4 +1,4 @@
-//! What happens to the agent's process, and what people ask of it.
+//! What happens to the agent's process, and the calls that a case makes.
 
 use std::{process::Command, time::Duration};
 
@@ -13,12 +13,12 @@ use shopmaster_proto::{
 
 use crate::world::{World, WorldError};
 
-/// How long the agent may take to answer; far more than it does.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the agent may take to answer; much longer than it needs.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// The products of one page of a list.
 const PAGE: u32 = 500;
 
-/// Waits for an answer, but not for ever.
+/// Waits for an answer, up to the timeout.
 async fn answer<T, E>(
     call: &'static str,
     asked: impl Future<Output = Result<T, E>>,
@@ -26,7 +26,7 @@ async fn answer<T, E>(
 where
     Failure: From<E>,
 {
-    let answered = tokio::time::timeout(PATIENCE, asked).await;
+    let answered = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
     let answered = answered.map_err(|_| WorldError::TimedOut(format!("an answer to `{call}`")))?;
     answered.map_err(|refusal| WorldError::Refused {
         call,
@@ -41,8 +41,8 @@ pub(super) async fn status(world: &World) -> Result<Status, WorldError> {
     got.into_inner().status.ok_or(WorldError::Incomplete(CALL))
 }
 
-/// The one word for a product. Asked for an old spelling of a key, the agent explains the row that has
-/// the key now: that is no word for the product that was asked for.
+/// The state of a product. If asked for an old spelling of a key, the agent explains the row that has the key now, which
+/// is not an answer about the requested product.
 pub(super) async fn explain(world: &World, id: &str) -> Result<ProductState, WorldError> {
     let mut client = world.client()?;
     let request = ExplainRequest {
@@ -69,7 +69,7 @@ pub(super) async fn resume(world: &World) -> Result<(), WorldError> {
     resumed.map(drop)
 }
 
-/// Runs something to its end, for at most so long. None when it goes on.
+/// Runs something to its end, with a time limit. None when it has not ended by then.
 pub(super) async fn run_to_end(
     world: &World,
     kind: RunKind,
@@ -78,7 +78,7 @@ pub(super) async fn run_to_end(
     within(world, world.start_run(kind), most).await
 }
 
-/// The same with its questions answered with yes.
+/// The same with a run that asks no questions.
 pub(super) async fn run_confirmed(
     world: &World,
     kind: RunKind,
@@ -96,7 +96,7 @@ async fn within(
     tokio::time::timeout(most, run).await.ok().transpose()
 }
 
-/// The runs that looked at every product, newest first: some begin by themselves.
+/// The runs that read every product, newest first: some start automatically.
 pub(super) async fn whole_runs(world: &World) -> Result<Vec<String>, WorldError> {
     let request = ListRunsRequest { limit: 100 };
     let listed = answer("ListRuns", world.client()?.runs.list_runs(request)).await?;
@@ -105,7 +105,7 @@ pub(super) async fn whole_runs(world: &World) -> Result<Vec<String>, WorldError>
     Ok(whole.map(|run| run.id).collect())
 }
 
-/// What is listed as gone from the shop.
+/// The products that are listed as gone from the shop.
 pub(super) async fn removed(world: &World) -> Result<Vec<String>, WorldError> {
     let mut client = world.client()?;
     let mut ids = Vec::new();
@@ -125,7 +125,7 @@ pub(super) async fn removed(world: &World) -> Result<Vec<String>, WorldError> {
     }
 }
 
-/// What is listed as refused.
+/// The products that are listed as refused.
 pub(super) async fn parked(world: &World) -> Result<Vec<String>, WorldError> {
     let mut client = world.client()?;
     let mut ids = Vec::new();
@@ -146,7 +146,7 @@ pub(super) async fn parked(world: &World) -> Result<Vec<String>, WorldError> {
     }
 }
 
-/// Forgets these of what is listed as gone from the shop.
+/// Forgets these products, which are gone from the shop.
 pub(super) async fn forget(world: &World, product_ids: Vec<String>) -> Result<(), WorldError> {
     let mut client = world.client()?;
     let request = ForgetRemovedRequest {
@@ -157,7 +157,7 @@ pub(super) async fn forget(world: &World, product_ids: Vec<String>) -> Result<()
     forgotten.map(drop)
 }
 
-/// Dismisses all that is refused.
+/// Dismisses all refused products.
 pub(super) async fn dismiss(world: &World) -> Result<(), WorldError> {
     let mut client = world.client()?;
     let request = DiscardParkedRequest {
@@ -168,7 +168,7 @@ pub(super) async fn dismiss(world: &World) -> Result<(), WorldError> {
     dismissed.map(drop)
 }
 
-/// Tries all that is refused again.
+/// Sends all refused products again.
 pub(super) async fn retry(world: &World) -> Result<(), WorldError> {
     let mut client = world.client()?;
     let request = RetryParkedRequest {
@@ -179,7 +179,7 @@ pub(super) async fn retry(world: &World) -> Result<(), WorldError> {
     tried.map(drop)
 }
 
-/// Lets the agent's process stand still for a while.
+/// Suspends the agent's process for a while.
 pub(super) async fn freeze(world: &World, time: Duration) {
     let Some(id) = world.agent_id() else {
         return;
@@ -187,7 +187,7 @@ pub(super) async fn freeze(world: &World, time: Duration) {
     let signal = |name: &str| {
         let mut command = Command::new("kill");
         command.args([name, &id.to_string()]);
-        // Where there is no such program nothing happens.
+        // Does nothing on systems without this program.
         let _frozen = command.output();
     };
     signal("-STOP");

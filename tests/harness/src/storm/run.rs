@@ -1,4 +1,4 @@
-//! Carries a case out: set-up, steps with the oracle in between, healthy surroundings, quiet, judgement.
+//! Runs a case: set-up, steps with the oracle in between, healthy surroundings, quiet, judgment.
 
 use std::{
     fmt::Write as _,
@@ -30,31 +30,31 @@ use crate::world::{ShopKind, World, WorldError};
 const REQUEST_WAIT: Duration = Duration::from_millis(700);
 /// The longest wait for the agent in the middle of a case.
 const QUIET_WAIT: Duration = Duration::from_secs(5);
-/// The longest wait for it to be up to date there: there may be a reason that it is not.
+/// The longest wait until it is up to date in the middle of a case: there may be a reason why it is not.
 const GREEN_WAIT: Duration = Duration::from_secs(2);
-/// From one look of the oracle to the next while a case waits.
-const LOOK_PAUSE: Duration = Duration::from_millis(60);
-/// How long the agent may take to be quiet once nothing goes wrong any more.
+/// Time from one check of the oracle to the next while a case waits.
+const CHECK_INTERVAL: Duration = Duration::from_millis(60);
+/// How long the agent may take to become quiet once nothing goes wrong any more.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(90);
-/// So long it is left alone first, when it syncs by itself.
+/// How long it is left alone first, if it syncs automatically.
 const LEFT_ALONE: Duration = Duration::from_secs(12);
-/// How long it may take to answer all questions at the end.
+/// How long it may take to answer all calls at the end.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What was not so; empty when all is well.
+    /// The untrue reports; empty when the case passed.
     pub violations: Vec<Violation>,
-    /// What was done when.
+    /// What was done, and when.
     pub trace: String,
-    /// What this machine did not let it do.
+    /// What this machine does not allow, so it was left out.
     pub left_out: Vec<Ability>,
     /// How long it took.
     pub took: Duration,
 }
 
-/// Why a case could not be carried out.
+/// Why a case could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum StormError {
     /// The world or its agent could not be set up.
@@ -74,7 +74,7 @@ pub enum StormError {
     NotReady(String),
 }
 
-/// A case in the middle of it.
+/// A running case.
 struct Case<'a> {
     plan: &'a Plan,
     world: World,
@@ -89,12 +89,11 @@ struct Case<'a> {
     disk_is_full: bool,
 }
 
-/// Carries a case out.
+/// Runs a case.
 ///
 /// # Errors
 ///
-/// When the case itself could not be set up or carried out; what the agent does wrong is in the
-/// [`Outcome`].
+/// When the case itself could not be set up or run; what the agent does wrong is in the [`Outcome`].
 pub async fn run(
     plan: &Plan,
     abilities: &Abilities,
@@ -106,7 +105,7 @@ pub async fn run(
         case.wait(step.when).await?;
         case.trace.say(format!("{number}: {:?}", step.what));
         case.take(&step.what).await?;
-        // What follows at once is to follow at once.
+        // A step that follows at once must not be delayed.
         if step.when != When::Now {
             case.look().await?;
         }
@@ -137,14 +136,14 @@ pub async fn run(
 
 impl Drop for Case<'_> {
     fn drop(&mut self) {
-        // The agent before the disk that it writes to, and that before the folder around it.
+        // The agent first, then the disk that it writes to, then the folder around it.
         self.world.kill9();
         self.disk = None;
     }
 }
 
 impl Outcome {
-    /// What was not so, how to repeat it, and what was done when.
+    /// The untrue reports, how to repeat the case, and its trace.
     #[must_use]
     pub fn report(&self, plan: &Plan) -> String {
         let again = if plan.name == Plan::name_of(plan.seed) {
@@ -174,7 +173,7 @@ impl<'a> Case<'a> {
         let ms = |ms: u64| format!("{ms}ms");
         let timeout_ms = match promises.late_window {
             true => agent.timeout_ms,
-            // It stands for the late window, too.
+            // It is the late window, too.
             false => agent.late_window_ms,
         };
         let mut builder = World::builder()
@@ -255,7 +254,7 @@ impl<'a> Case<'a> {
                 let quiet = self
                     .world
                     .wait_status(|status| status.state() == State::UpToDate);
-                // That it is not is no reason to stop.
+                // If it is not, the case continues.
                 let _quiet = timeout(GREEN_WAIT, quiet).await;
                 Ok(())
             }
@@ -270,7 +269,7 @@ impl<'a> Case<'a> {
         let until = count(&self.world.digible.counts()) + more;
         let digible = &self.world.digible;
         let news = digible.wait_for(|digible| count(&digible.counts()) >= until);
-        // Perhaps there is no reason for a request.
+        // There may be no reason for a request.
         let _came = timeout(REQUEST_WAIT, news).await;
     }
 
@@ -280,7 +279,7 @@ impl<'a> Case<'a> {
         let _landed = timeout(QUIET_WAIT, landed).await;
     }
 
-    /// Looks again and again for so long.
+    /// Checks repeatedly for this long.
     async fn look_for(&mut self, time: Duration) -> Result<(), StormError> {
         let until = Instant::now() + time;
         loop {
@@ -288,8 +287,8 @@ impl<'a> Case<'a> {
             if left.is_zero() {
                 return Ok(());
             }
-            sleep(left.min(LOOK_PAUSE)).await;
-            if left > LOOK_PAUSE {
+            sleep(left.min(CHECK_INTERVAL)).await;
+            if left > CHECK_INTERVAL {
                 self.look().await?;
             }
         }
@@ -351,7 +350,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// What people ask of the agent; it may refuse, and it may not be there.
+    /// Makes the call of a step; the agent may refuse it, or may not be running.
     async fn ask(&mut self, what: &What) -> Result<(), WorldError> {
         let world = &self.world;
         match what {
@@ -394,14 +393,14 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// Starts the agent unless it runs.
+    /// Starts the agent unless it is running.
     async fn launch(&mut self) -> Result<(), StormError> {
         if self.world.agent_id().is_some() {
             return Ok(());
         }
         match self.world.launch().await {
             Ok(()) => Ok(()),
-            // Without room it may end again; with room it must not.
+            // With a full disk it may end again; with free space it must not.
             Err(error) if self.disk_is_full => {
                 self.note("launch", &error);
                 Ok(())
@@ -431,8 +430,8 @@ impl<'a> Case<'a> {
         Ok(Sides::new(rows, &self.world.digible))
     }
 
-    /// One look of the oracle, while anything may change. An agent that is not there, or that cannot
-    /// answer now, says nothing wrong.
+    /// One check of the oracle, while anything may change. An agent that is not running, or cannot answer now, reports
+    /// nothing wrong.
     async fn look(&mut self) -> Result<(), StormError> {
         if self.world.agent_id().is_none() {
             return Ok(());
@@ -454,7 +453,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// Gives the agent healthy surroundings. False when it is not there for them.
+    /// Gives the agent healthy surroundings. False when it is not running.
     async fn heal(&mut self) -> Result<bool, StormError> {
         self.sky.calm();
         self.free_disk()?;
@@ -481,7 +480,7 @@ impl<'a> Case<'a> {
         Ok(true)
     }
 
-    /// What the agent asks for once its triggers are gone.
+    /// Does what the agent asks for once its triggers are gone.
     async fn repair_capture(&mut self) {
         let deadline = Instant::now() + SETTLE_DEADLINE;
         while Instant::now() < deadline {
@@ -491,7 +490,7 @@ impl<'a> Case<'a> {
                 Err(error) => Err(error),
             };
             match uploaded {
-                // One that was going already may have begun before capture was there: then another one is due.
+                // An upload that was already running may have begun before capture was installed: then another is due.
                 Ok(Some(run))
                     if run.outcome() == RunOutcome::Completed && !self.is_upload_due().await =>
                 {
@@ -500,7 +499,7 @@ impl<'a> Case<'a> {
                 Ok(_) => {}
                 Err(error) => self.note("repair", &error),
             }
-            sleep(LOOK_PAUSE).await;
+            sleep(CHECK_INTERVAL).await;
         }
     }
 
@@ -510,12 +509,12 @@ impl<'a> Case<'a> {
         status.map_or(true, is_due)
     }
 
-    /// Waits until the agent is quiet, and judges. False when it is not quiet in time.
+    /// Waits until the agent is quiet, and judges its reports. False when it is not quiet in time.
     async fn settle(&mut self) -> Result<bool, StormError> {
         let begun = Instant::now();
         if self.plan.agent.automatic {
             let quiet = self.world.wait_status(is_quiet);
-            // Back-off may take longer; being asked to sync ends it.
+            // Backoff may take longer; a requested sync ends it.
             let _quiet = timeout(LEFT_ALONE, quiet).await;
         }
         while begun.elapsed() < SETTLE_DEADLINE {
@@ -536,10 +535,10 @@ impl<'a> Case<'a> {
                 if matches!((before, after), (Ok(before), Ok(after)) if before == after) {
                     return Ok(true);
                 }
-                // One that begins by itself, as an upload that goes on, changes what was judged.
+                // A run that starts automatically, such as a resumed upload, changes what was judged.
                 self.oracle.take_back(said);
             }
-            sleep(LOOK_PAUSE).await;
+            sleep(CHECK_INTERVAL).await;
         }
         match process::status(&self.world).await {
             Ok(status) => {
@@ -560,7 +559,7 @@ impl<'a> Case<'a> {
         Ok(false)
     }
 
-    /// Once all is quiet, a verify finds nothing.
+    /// Checks that a verify finds nothing once the agent is quiet.
     async fn verify(&mut self) {
         let verified = process::run_confirmed(&self.world, RunKind::Verify, ANSWER_DEADLINE).await;
         let text = match verified {
@@ -609,7 +608,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Nothing is left to do, and nothing is done.
+/// Whether nothing is left to do and nothing is in progress.
 fn is_quiet(status: &Status) -> bool {
     status.pending == 0 && status.in_doubt == 0 && status.current_run.is_none()
 }
@@ -622,7 +621,7 @@ fn named(key: Key, id: String) -> ProductId {
     }
 }
 
-/// Ports come again: the agent of a case that has ended must not get in here.
+/// A password for this case only: ports are reused, and the agent of an earlier case must not be able to log in.
 fn own_password() -> String {
     static CASES: AtomicU64 = AtomicU64::new(0);
     let case = CASES.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What a case does to the agent's machine: its disk and its clock, where that is possible.
+//! The agent's disk and clock, which a case can manipulate where the machine allows it.
 
 use std::{
     fs,
@@ -9,31 +9,31 @@ use std::{
 
 /// The size of the agent's disk: the journal's write-ahead log alone may take 4 MiB.
 const SIZE: &str = "size=16m";
-/// Where Debian and others have the library that tells a process another time.
+/// Where Debian and other systems install libfaketime, which gives a process another time.
 const LIBRARIES: [&str; 3] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
     "/usr/lib/faketime/libfaketime.so.1",
 ];
 
-/// What cases can do on this machine.
+/// What this machine allows cases to do.
 #[derive(Debug, Clone, Default)]
 pub struct Abilities {
     disk: bool,
     clock: Option<PathBuf>,
 }
 
-/// Something that not every machine lets a case do.
+/// Something that not every machine allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ability {
-    /// A disk that is full: needs the right to mount one.
+    /// A full disk: requires the right to mount one.
     SmallDisk,
-    /// A clock that jumps: needs libfaketime.
+    /// A clock that jumps: requires libfaketime.
     OwnClock,
 }
 
 impl Abilities {
-    /// Finds out, by trying.
+    /// Finds out by trying.
     #[must_use]
     pub fn find() -> Self {
         let folder = tempfile::tempdir().ok();
@@ -47,7 +47,7 @@ impl Abilities {
         }
     }
 
-    /// Whether this can be done.
+    /// Whether the machine allows this.
     #[must_use]
     pub fn has(&self, ability: Ability) -> bool {
         match ability {
@@ -56,7 +56,7 @@ impl Abilities {
         }
     }
 
-    /// A clock for the agent whose home this is.
+    /// A clock for the agent with this home folder.
     pub(super) fn clock(&self, home: &Path) -> io::Result<Option<Clock>> {
         let Some(library) = &self.clock else {
             return Ok(None);
@@ -71,12 +71,12 @@ impl Abilities {
 }
 
 impl Ability {
-    /// What it is called.
+    /// Its name, for people.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::SmallDisk => "full disks (this user may not mount one)",
-            Self::OwnClock => "clock jumps (there is no libfaketime)",
+            Self::SmallDisk => "full disks (this user may not mount a disk)",
+            Self::OwnClock => "clock jumps (libfaketime is not installed)",
         }
     }
 }
@@ -86,7 +86,7 @@ impl Ability {
 pub(super) struct Disk(PathBuf);
 
 impl Disk {
-    /// None where this user may not mount.
+    /// Mounts a disk; none if this user may not mount.
     pub(super) fn mount(path: &Path) -> Option<Self> {
         fs::create_dir_all(path).ok()?;
         let mut command = Command::new("mount");
@@ -95,7 +95,7 @@ impl Disk {
         mounted.then(|| Self(path.to_owned()))
     }
 
-    /// Leaves no byte free.
+    /// Fills the disk completely.
     pub(super) fn fill(&self) -> io::Result<()> {
         let mut file = fs::File::options()
             .create(true)
@@ -122,7 +122,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: an agent that was just killed may still have files there.
+        // Lazily, because an agent that was just killed may still have open files there.
         let _left_mounted = Command::new("umount").arg("-l").arg(&self.0).output();
     }
 }
@@ -135,9 +135,9 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Lets it be so many seconds off.
+    /// Sets the clock off by this many seconds.
     pub(super) fn set(&self, seconds: i64) -> io::Result<()> {
-        // At once, or the agent could read half of it.
+        // Atomically, so that the agent never reads half of it.
         let new = self.file.with_extension("new");
         fs::write(&new, format!("{seconds:+}\n"))?;
         fs::rename(new, &self.file)

@@ -1,4 +1,4 @@
-//! The till: what it writes, and what the shop's table holds.
+//! The till: what it writes, and what the shop's table contains.
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +14,16 @@ use shopmaster_standins::{
 
 use super::plan::{Journal, Key, ShopPlan, Write};
 
-/// How long a till waits for the database, as point-of-sale programs do.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often a till tries a sale again that the database refused, because someone else wrote.
+/// How long a till waits for a lock, as point-of-sale programs do.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a till retries a sale that the database refused because another connection wrote.
 const TRIES: u32 = 5;
 
-/// A product that no case touches: with nothing that Digible takes, the agent is right to think that
-/// Digible refuses everything, and to stop.
+/// A product that no case touches: if Digible accepted nothing at all, the agent would rightly assume that it refuses
+/// everything, and stop.
 const HEALTHY: u32 = 900;
 
-/// What the shop's table holds: what Digible should show; none for a row that cannot be sent.
+/// The rows of the shop's table, as Digible should show them; none for a row that cannot be sent.
 pub(super) type Rows = BTreeMap<ProductId, Option<Listing>>;
 
 /// A till on a connection of its own.
@@ -35,8 +35,7 @@ pub(super) struct Till {
 }
 
 impl Till {
-    /// Makes the table in place of the one that is there, and opens a till. No one else may have the
-    /// database open but `before`.
+    /// Replaces the table by a new one, and opens a till. No other connection than `before` may have the database open.
     pub(super) fn make(path: &Path, before: &Connection, shop: ShopPlan) -> rusqlite::Result<Self> {
         before.execute_batch("DROP TABLE Products")?;
         let mode = match shop.journal {
@@ -57,7 +56,7 @@ impl Till {
 
     pub(super) fn open(path: &Path, key: Key) -> rusqlite::Result<Self> {
         let connection = Connection::open(path)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(Self {
             path: path.to_owned(),
             key,
@@ -88,7 +87,7 @@ impl Till {
         })
     }
 
-    /// Makes the table anew, without triggers, and writes to it.
+    /// Rebuilds the table without triggers, and writes to it.
     pub(super) fn rebuild(&self, writes: &[Write]) -> rusqlite::Result<()> {
         let copy = format!(
             "{}; INSERT INTO Rebuilt SELECT * FROM Products; DROP TABLE Products;
@@ -103,7 +102,7 @@ impl Till {
         })
     }
 
-    /// What the table holds.
+    /// The rows of the table.
     pub(super) fn rows(&self) -> rusqlite::Result<Rows> {
         let mut select = self
             .connection
@@ -122,7 +121,7 @@ impl Till {
         rows.collect()
     }
 
-    /// A sale that the database refuses because of someone else is tried again, as a whole.
+    /// Makes a sale. If the database refuses it because of another connection, the whole sale is retried.
     fn tried(&self, sale: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
         let mut left = TRIES;
         loop {
@@ -231,7 +230,7 @@ impl Till {
     }
 }
 
-/// The key of a slot's product, as it is spelt first.
+/// The key of a slot's product, in its first spelling.
 pub(super) fn key_of(key: Key, slot: u32) -> ProductId {
     match key {
         Key::Text => ProductId::Text(format!("P{slot:03}")),
@@ -281,7 +280,7 @@ mod tests {
         (folder, till)
     }
 
-    /// Each key with its price, but for the one that nobody touches.
+    /// Each key with its price, except the product that no case touches.
     fn prices(till: &Till) -> Vec<String> {
         let rows = till.rows().unwrap().into_iter();
         let healthy = key_of(till.key, HEALTHY);

@@ -1,4 +1,4 @@
-//! What was done when.
+//! The trace of a case.
 
 use std::{
     fmt::Write as _,
@@ -7,7 +7,7 @@ use std::{
 
 use shopmaster_standins::digible::DigibleSim;
 
-/// What was done when.
+/// What was done in a case, and when.
 #[derive(Debug)]
 pub(super) struct Trace {
     started: Instant,
@@ -26,9 +26,10 @@ impl Trace {
         self.lines.push((self.started.elapsed(), text.into()));
     }
 
-    /// With Digible's requests in between. `digible_started` is when the stand-in did, by this clock.
+    /// The trace as text, with the requests to Digible in between. `digible_started` is when the stand-in started, by
+    /// this clock.
     pub(super) fn render(&self, digible: &DigibleSim, digible_started: Instant) -> String {
-        // Those of the set-up came before.
+        // Requests of the set-up came before the trace.
         let before = self.started.saturating_duration_since(digible_started);
         let requests = digible.requests().into_iter().map(|request| {
             let ids: Vec<_> = request

@@ -1,4 +1,4 @@
-//! How a test's world is made.
+//! Builds the world of a test.
 
 use std::{fs, path::Path};
 
@@ -18,10 +18,10 @@ const PASSWORD: &str = "SHOPMASTER_DIGIBLE_PASSWORD";
 /// The environment variable with the password of the SQL login.
 const SQL_PASSWORD: &str = "SHOPMASTER_SQL_PASSWORD";
 
-/// How a test's world is made.
+/// Builds the world of a test.
 ///
-/// Without further words: a shop of 100 products, the stand-in with its default settings, and an agent
-/// that knows its password and syncs only when asked. The shop is of the kind that the test program is for.
+/// The default: a shop of 100 products, the stand-in with its default settings, and an agent that has the password and
+/// syncs only when asked. The shop is of the kind that the test program is for.
 #[derive(Debug, Clone)]
 pub struct WorldBuilder {
     products: usize,
@@ -34,7 +34,7 @@ pub struct WorldBuilder {
 }
 
 impl World {
-    /// A world to be made.
+    /// A builder with the defaults.
     #[must_use]
     pub fn builder() -> WorldBuilder {
         WorldBuilder {
@@ -71,7 +71,7 @@ impl WorldBuilder {
         self
     }
 
-    /// The agent looks for changes by itself, every second.
+    /// The agent checks for changes automatically, every second.
     #[must_use]
     pub fn automatic(self) -> Self {
         self.set("sync.automatic", true)
@@ -84,7 +84,7 @@ impl WorldBuilder {
         self
     }
 
-    /// Writes no configuration file and gives no password.
+    /// Writes no configuration file and sets no password.
     #[must_use]
     pub fn unconfigured(mut self) -> Self {
         self.configured = false;
@@ -106,24 +106,24 @@ impl WorldBuilder {
         self
     }
 
-    /// Makes everything and starts the agent.
+    /// Builds the world and starts the agent.
     ///
     /// # Errors
     ///
-    /// When a part cannot be made or the agent does not answer.
+    /// When a part cannot be created or the agent does not answer.
     pub async fn start(self) -> Result<World, WorldError> {
         let mut world = self.prepare().await?;
         world.launch().await?;
         Ok(world)
     }
 
-    /// Makes everything and does not start the agent.
+    /// Builds the world without starting the agent.
     ///
     /// # Errors
     ///
-    /// When a part cannot be made.
+    /// When a part cannot be created.
     pub async fn prepare(self) -> Result<World, WorldError> {
-        // First, because it blocks: nothing else runs yet.
+        // First, because it blocks, and nothing else is running yet.
         let programs = Programs::build()?;
         let folder = tempfile::Builder::new().prefix("sm").tempdir();
         let folder = folder.map_err(WorldError::Files)?;

@@ -1,4 +1,4 @@
-//! What tests ask of the agent, over its own interface.
+//! The calls that tests make to the agent, over the contract.
 
 use shopmaster_proto::{
     Failure,
@@ -12,37 +12,37 @@ use shopmaster_standins::digible::DigibleSim;
 use super::{World, WorldError, within};
 
 impl World {
-    /// Runs a sync, or joins the one that goes, to its end.
+    /// Starts a sync, or joins the running one, and waits for its end.
     ///
     /// # Errors
     ///
-    /// When the agent refuses or the run does not end. A run that failed is no error here.
+    /// When the agent refuses or the run does not end. A failed run is not an error here.
     pub async fn sync(&self) -> Result<Run, WorldError> {
         let run = self.start_run(RunKind::Sync).await?;
         self.finished(&run.id).await
     }
 
-    /// Runs an upload, or joins the one that goes, to its end.
+    /// Starts an upload, or joins the running one, and waits for its end.
     ///
     /// # Errors
     ///
-    /// When the agent refuses or the run does not end. A run that failed is no error here.
+    /// When the agent refuses or the run does not end. A failed run is not an error here.
     pub async fn upload(&self) -> Result<Run, WorldError> {
         let run = self.start_run(RunKind::Upload).await?;
         self.finished(&run.id).await
     }
 
-    /// Runs a verify, or joins the one that goes, to its end.
+    /// Starts a verify, or joins the running one, and waits for its end.
     ///
     /// # Errors
     ///
-    /// When the agent refuses or the run does not end. A run that failed is no error here.
+    /// When the agent refuses or the run does not end. A failed run is not an error here.
     pub async fn verify(&self) -> Result<Run, WorldError> {
         let run = self.start_run(RunKind::Verify).await?;
         self.finished(&run.id).await
     }
 
-    /// Starts a run, or joins the one that goes, and does not wait.
+    /// Starts a run, or joins the running one, without waiting.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ impl World {
         self.start(kind, false).await
     }
 
-    /// The same with a run whose questions are answered with yes.
+    /// The same with a run that asks no questions.
     ///
     /// # Errors
     ///
@@ -76,17 +76,17 @@ impl World {
     ///
     /// # Errors
     ///
-    /// When there is no such run or it does not end.
+    /// When the run is not found or does not end.
     pub async fn finished(&self, id: &str) -> Result<Run, WorldError> {
         self.wait_run(id, |run| run.state() == RunState::Finished)
             .await
     }
 
-    /// Waits until a run is as `condition` wants it.
+    /// Waits until `condition` is true for a run.
     ///
     /// # Errors
     ///
-    /// When there is no such run, or it ends before.
+    /// When the run is not found, or ends before that.
     pub async fn wait_run(
         &self,
         id: &str,
@@ -95,11 +95,11 @@ impl World {
         within("a run", self.watch_run(id, condition)).await?
     }
 
-    /// Waits until a run is as `condition` wants it, without a time limit.
+    /// Waits until `condition` is true for a run, without a time limit.
     ///
     /// # Errors
     ///
-    /// When there is no such run, or it ends before.
+    /// When the run is not found, or ends before that.
     pub async fn watch_run(
         &self,
         id: &str,
@@ -117,11 +117,11 @@ impl World {
         Err(WorldError::Incomplete(CALL))
     }
 
-    /// Waits until the agent's state is as `condition` wants it.
+    /// Waits until `condition` is true for the agent's status.
     ///
     /// # Errors
     ///
-    /// When it never is.
+    /// When it does not become true in time.
     pub async fn wait_status(
         &self,
         condition: impl Fn(&Status) -> bool,
@@ -141,15 +141,15 @@ impl World {
             Err(WorldError::Incomplete(CALL))
         })
         .await;
-        // Only running out of time ends up here; what the agent said is inside.
+        // This is only for a timeout; the agent's errors are in the inner result.
         waited.map_err(|_| WorldError::TimedOut(format!("a state; the last one is {last:?}")))?
     }
 
-    /// Waits until the stand-in for Digible is as `condition` wants it.
+    /// Waits until `condition` is true for the stand-in for Digible.
     ///
     /// # Errors
     ///
-    /// When it never is.
+    /// When it does not become true in time.
     pub async fn wait_digible(
         &self,
         condition: impl Fn(&DigibleSim) -> bool,

@@ -1,4 +1,4 @@
-//! The agent's configuration file, as a test wants it.
+//! The agent's configuration file for a test.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 pub struct Config(BTreeMap<String, Value>);
 
 impl Config {
-    /// Sets one key: a text, a whole number, or true or false.
+    /// Sets one key to a string, a whole number, or true or false.
     pub fn set(&mut self, path: &str, value: impl Into<Value>) -> &mut Self {
         self.0.insert(path.to_owned(), value.into());
         self
     }
 
-    /// Leaves one key to its default.
+    /// Resets one key to its default.
     pub fn unset(&mut self, path: &str) -> &mut Self {
         self.0.remove(path);
         self
@@ -32,7 +32,7 @@ impl Config {
         let mut sections: BTreeMap<&str, String> = BTreeMap::new();
         for (path, value) in &self.0 {
             let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
-            // JSON's texts, numbers and booleans are TOML's too.
+            // Strings, numbers and booleans of JSON are valid in TOML, too.
             let _infallible = writeln!(sections.entry(section).or_default(), "{key} = {value}");
         }
         let mut text = String::new();

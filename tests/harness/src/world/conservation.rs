@@ -1,4 +1,4 @@
-//! The oracle: nothing is ever lost.
+//! The check that no product is ever lost.
 
 use shopmaster_proto::{
     Failure,
@@ -8,23 +8,23 @@ use shopmaster_standins::digible::ProductId;
 
 use super::{World, WorldError};
 
-/// The most violations that a failed assertion names.
+/// At most this many violations are named by a failed assertion.
 const NAMED: usize = 20;
 
-/// What became of all products.
+/// The number of products in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Conservation {
     /// Products that are the same in the shop and at Digible.
     pub equal: usize,
-    /// Products that differ, and the agent says that they wait or are in doubt.
+    /// Products that differ, and that the agent reports as waiting or unconfirmed.
     pub pending: usize,
-    /// Products that differ, and the agent says that they are parked.
+    /// Products that differ, and that the agent reports as refused.
     pub parked: usize,
-    /// Products that only Digible has, and the agent says so.
+    /// Products that only Digible has, and that the agent reports as gone from the shop.
     pub removed: usize,
 }
 
-/// A product that differs, and where it is.
+/// A product that differs, with both sides.
 struct Difference {
     id: String,
     in_shop: bool,
@@ -32,8 +32,8 @@ struct Difference {
 }
 
 impl World {
-    /// Asserts that each product of the shop is the same at Digible or reported as pending, in doubt
-    /// or parked, and that each other product at Digible is reported as removed, pending or in doubt.
+    /// Asserts that each product of the shop is the same at Digible or reported as waiting, unconfirmed or refused, and
+    /// that each other product at Digible is reported as gone from the shop, waiting or unconfirmed.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl World {
     ///
     /// # Panics
     ///
-    /// When a product was lost: that is the assertion.
+    /// When a product was lost, which is the assertion.
     pub async fn assert_equal(&self) -> Result<Conservation, WorldError> {
         let (mut result, differences) = self.compare()?;
         let mut lost = Vec::new();
@@ -68,7 +68,7 @@ impl World {
         Ok(result)
     }
 
-    /// The one word that the agent has for a product.
+    /// The state that the agent reports for a product.
     ///
     /// # Errors
     ///

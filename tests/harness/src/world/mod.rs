@@ -1,5 +1,4 @@
-//! A whole world around one agent, for end-to-end tests: a folder, a shop, a stand-in for Digible,
-//! and the two real programs.
+//! The world of an end-to-end test: a folder, a shop, a stand-in for Digible, and the two real programs.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), shopmaster_harness::world::WorldError> {
@@ -15,7 +14,7 @@
 //! # }
 //! ```
 //!
-//! When a test panics, what the agent wrote is shown.
+//! When a test panics, the agent's output and log are shown.
 
 use shopmaster_standins::{digible::DigibleSim, shop::Shop, tds::SqlServerSim};
 
@@ -48,14 +47,14 @@ pub use process::CtlOutput;
 use super::programs::Programs;
 use process::AgentProcess;
 
-/// How long anything may take; far more than it does, so that only a defect reaches it.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long to wait before the agent is asked again whether it is there.
-const PAUSE: Duration = Duration::from_millis(10);
-/// How many lines of the agent's own words a failed test shows.
+/// How long a test waits for anything; much longer than it should take, so that only a defect reaches it.
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long to wait between attempts to connect to the agent.
+const CONNECT_RETRY_INTERVAL: Duration = Duration::from_millis(10);
+/// How many lines of the agent's output and log a failed test shows.
 const LINES_SHOWN: usize = 60;
 
-/// A whole world around one agent. The agent ends when it is dropped, and the folder is removed.
+/// The world of a test. When it is dropped, the agent ends and the folder is removed.
 // The fields are dropped in this order: the agent first, its folder last.
 #[derive(Debug)]
 pub struct World {
@@ -120,7 +119,7 @@ impl World {
         self.client.clone().ok_or(WorldError::NotRunning)
     }
 
-    /// The agent's process id; none when it does not run.
+    /// The agent's process id; none when it is not running.
     #[must_use]
     pub fn agent_id(&self) -> Option<u32> {
         self.agent.as_ref().map(AgentProcess::id)
@@ -176,7 +175,7 @@ impl World {
         let mut agent = AgentProcess::spawn(command, &self.stderr_file())
             .map_err(failed_process("shopmaster-agent"))?;
         let endpoint = self.endpoint()?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TEST_TIMEOUT;
         self.client = loop {
             if let Ok(client) = Client::connect(&endpoint).await {
                 break Some(client);
@@ -188,50 +187,50 @@ impl World {
             if Instant::now() >= deadline {
                 return Err(WorldError::TimedOut("the agent's answer".to_owned()));
             }
-            sleep(PAUSE).await;
+            sleep(CONNECT_RETRY_INTERVAL).await;
         };
         self.agent = Some(agent);
         Ok(())
     }
 
-    /// Kills the agent, as a power cut does, and waits until it is gone.
+    /// Kills the agent with SIGKILL, and waits until it has ended.
     pub fn kill9(&mut self) {
         self.client = None;
         self.agent = None;
     }
 
-    /// Waits until the agent has ended by itself.
+    /// Waits until the agent has ended on its own.
     ///
     /// # Errors
     ///
-    /// When it goes on, or none runs.
+    /// When it does not end, or none is running.
     pub async fn wait_end(&mut self) -> Result<ExitStatus, WorldError> {
         let mut agent = self.agent.take().ok_or(WorldError::NotRunning)?;
         self.client = None;
-        let ended = agent.wait(PATIENCE).await;
+        let ended = agent.wait(TEST_TIMEOUT).await;
         let ended = ended.map_err(failed_process("shopmaster-agent"))?;
         ended.ok_or_else(|| WorldError::TimedOut("the agent's end".to_owned()))
     }
 
-    /// Asks the agent to end and waits until it has; nothing when none runs.
+    /// Asks the agent to stop and waits until it has; does nothing when none is running.
     ///
     /// # Errors
     ///
-    /// When it refuses or goes on.
+    /// When it refuses or does not end.
     pub async fn stop(&mut self) -> Result<(), WorldError> {
         let Some(mut agent) = self.agent.take() else {
             return Ok(());
         };
         self.shut_down().await?;
         self.client = None;
-        let ended = agent.wait(PATIENCE).await;
+        let ended = agent.wait(TEST_TIMEOUT).await;
         match ended.map_err(failed_process("shopmaster-agent"))? {
             Some(_) => Ok(()),
             None => Err(WorldError::TimedOut("the agent's end".to_owned())),
         }
     }
 
-    /// Starts the agent again, after it was killed, or by asking it to end first.
+    /// Starts the agent again; asks it to stop first if it is running.
     ///
     /// # Errors
     ///
@@ -258,7 +257,7 @@ impl World {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    /// What all agents of this world wrote to standard error.
+    /// Everything that the agents of this world wrote to standard error.
     #[must_use]
     pub fn stderr(&self) -> String {
         fs::read_to_string(self.stderr_file()).unwrap_or_default()
@@ -304,9 +303,9 @@ impl Drop for World {
     }
 }
 
-/// Waits for a future, but not for ever.
+/// Waits for a future, up to the test's timeout.
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, WorldError> {
-    tokio::time::timeout(PATIENCE, future)
+    tokio::time::timeout(TEST_TIMEOUT, future)
         .await
         .map_err(|_| WorldError::TimedOut(what.to_owned()))
 }

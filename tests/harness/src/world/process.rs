@@ -14,11 +14,11 @@ use tokio::time::{Instant, sleep};
 
 use super::WorldError;
 
-/// How long to wait between two looks at a process. There is no event to wait for without a runtime
-/// of its own, and [`Drop`] must work without one.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long to wait between two checks of a process. Waiting for an event would require a runtime, and [`Drop`] must
+/// work without one.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What `shopmasterctl` answered.
+/// The output of `shopmasterctl`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CtlOutput {
     /// The exit code; -1 when a signal ended it.
@@ -38,7 +38,7 @@ impl CtlOutput {
     ///
     /// # Errors
     ///
-    /// When it is something else.
+    /// When it is not JSON.
     pub fn json(&self) -> Result<Value, WorldError> {
         serde_json::from_str(&self.stdout).map_err(|source| WorldError::NotJson {
             stdout: self.stdout.clone(),
@@ -65,12 +65,12 @@ impl AgentProcess {
         self.0.id()
     }
 
-    /// How it ended; none while it runs.
+    /// Its exit status; none while it is running.
     pub(super) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.0.try_wait()
     }
 
-    /// Waits for its end; none when it still runs after `limit`.
+    /// Waits for its end; none when it is still running after `limit`.
     pub(super) async fn wait(&mut self, limit: Duration) -> io::Result<Option<ExitStatus>> {
         let deadline = Instant::now() + limit;
         loop {
@@ -78,20 +78,20 @@ impl AgentProcess {
             if ended.is_some() || Instant::now() >= deadline {
                 return Ok(ended);
             }
-            sleep(PAUSE).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 }
 
 impl Drop for AgentProcess {
     fn drop(&mut self) {
-        // Both fail only when it has ended and was waited for.
+        // Both fail only if it has already ended and was waited for.
         let _ended = self.0.kill();
         let _ended = self.0.wait();
     }
 }
 
-/// A command in the world's own environment: nothing of the caller's `SHOPMASTER_*`.
+/// A command in the world's own environment, without the caller's `SHOPMASTER_*` variables.
 pub(super) fn command(program: &Path, home: &Path) -> Command {
     let mut command = Command::new(program);
     let ours = |name: &OsString| name.to_string_lossy().starts_with("SHOPMASTER_");

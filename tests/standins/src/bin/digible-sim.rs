@@ -23,7 +23,7 @@ use shopmaster_standins::{
     duration,
 };
 
-/// A stand-in for Digible on 127.0.0.1, strict about what it takes, for tests and trials
+/// A stand-in for Digible on 127.0.0.1 for tests and trials, which accepts only documented requests
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP)]
 struct Args {
@@ -39,13 +39,13 @@ struct Args {
     /// How long each request takes
     #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = duration::parse)]
     latency: Duration,
-    /// How long a token counts
+    /// How long a token is valid
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration::parse)]
     token_lifetime: Duration,
     /// Issue tokens without the claim `exp`
     #[arg(long)]
     token_hides_end: bool,
-    /// Seconds that the clock is ahead; negative for behind
+    /// Seconds that the clock is ahead; negative if it is behind
     #[arg(
         long,
         value_name = "SECONDS",
@@ -53,16 +53,16 @@ struct Args {
         allow_negative_numbers = true
     )]
     clock_offset: i64,
-    /// Status that tells of a token that does not count; 200 says so in the body alone
+    /// Status of the answer to an invalid token; with 200 only the body reports it
     #[arg(long, value_name = "STATUS", default_value_t = 401)]
     token_refusal: u16,
-    /// Create a product by an update instead of answering 404
+    /// Create an unknown product on update instead of answering 404
     #[arg(long)]
     upsert: bool,
-    /// Keep sums and the newest state of each product only, not every request
+    /// Keep only sums and the newest state of each product, not every request
     #[arg(long)]
     counts_only: bool,
-    /// Seed of all chance
+    /// Seed of the random generator
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Print the first line as JSON
@@ -73,9 +73,9 @@ struct Args {
 const AFTER_HELP: &str = "\
 While it runs, below `/_sim/` on the same port:
   GET  products | requests | counts | faults | settings
-  POST faults    an array that takes the place of all faults, as
+  POST faults    an array that replaces all faults, such as
                  [{\"on\":\"batch\",\"times\":2,\"kind\":\"refuse\",\"status\":503}]
-  POST settings  an object with the settings to change, as {\"latency\":\"20ms\"}
+  POST settings  an object with the settings to change, such as {\"latency\":\"20ms\"}
   POST release   release the requests that hang
   POST reset     forget products, requests, tokens and faults";
 
@@ -99,7 +99,7 @@ async fn run(args: Args) -> io::Result<()> {
             format!("cannot listen on 127.0.0.1:{port}: {error}"),
         )
     })?;
-    // Before the line: whoever reads it may end this program at once.
+    // Before the line is printed: the program that reads it may end this one at once.
     let end = end_signal()?;
     announce(&sim, json)?;
     end.await;

@@ -1,4 +1,4 @@
-//! Answers, and how one is cut in its middle.
+//! Answers, and how an answer is cut off in the middle.
 
 use std::{
     pin::Pin,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{settings::Settings, wire::Refusal};
 
-/// An answer before it is put on the wire.
+/// An answer before it is sent.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -24,9 +24,9 @@ pub(super) struct Answer {
     body: String,
 }
 
-/// Makes hyper close the connection without another word.
+/// Makes hyper close the connection without sending anything more.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is cut on purpose")]
+#[error("the connection is closed on purpose")]
 pub(super) struct Cut;
 
 /// A body that can end too early.
@@ -54,13 +54,13 @@ impl Answer {
         Self::raw(status, Some("application/json".to_owned()), body)
     }
 
-    /// Digible's way to say yes.
+    /// Digible's answer to an accepted request.
     pub(super) fn success(message: &str, data: Value) -> Self {
         let body = json!({ "success": true, "message": message, "data": data });
         Self::json(StatusCode::OK, &body)
     }
 
-    /// Digible's way to say no.
+    /// Digible's answer to a refused request.
     pub(super) fn failure(status: StatusCode, message: &str) -> Self {
         Self::json(status, &json!({ "success": false, "message": message }))
     }
@@ -81,12 +81,12 @@ impl Answer {
         self
     }
 
-    /// Puts it on the wire, dated by the stand-in's own clock.
+    /// Sends it, dated by the stand-in's own clock.
     pub(super) fn send(self, settings: &Settings) -> Result<Response<AnswerBody>, Cut> {
         self.respond(settings, Ending::Clean)
     }
 
-    /// Puts its head and half of its body on the wire and cuts the connection.
+    /// Sends its head and half of its body, and closes the connection.
     pub(super) fn send_half(self, settings: &Settings) -> Result<Response<AnswerBody>, Cut> {
         self.respond(settings, Ending::CutAfterFlush)
     }
@@ -107,7 +107,7 @@ impl Answer {
             Ending::Clean => whole,
             Ending::CutAfterFlush | Ending::Cut => whole.slice(..whole.len() / 2),
         };
-        // Only a header value that a fault made up can be wrong here.
+        // Only a header value from a fault can be invalid here.
         head.body(AnswerBody { rest, ending }).map_err(|_| Cut)
     }
 }
@@ -133,7 +133,7 @@ impl Body for AnswerBody {
         match self.ending {
             Ending::Clean => Poll::Ready(None),
             Ending::CutAfterFlush => {
-                // hyper flushes when a body has nothing to give for now.
+                // hyper flushes when a body has no more data for now.
                 self.ending = Ending::Cut;
                 context.waker().wake_by_ref();
                 Poll::Pending

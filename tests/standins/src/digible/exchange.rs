@@ -1,4 +1,4 @@
-//! One request from its arrival to its answer, with the fault that strikes it.
+//! One request from its arrival to its answer, with the fault that applies to it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,17 +24,17 @@ use super::{
 
 /// The header that carries the session's token.
 const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-access-token");
-/// Far more than 200 products need.
+/// The largest body in bytes: much more than 200 products need.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// Answers one request. It goes on when its client hangs up, as a server's work does.
+/// Answers one request. It continues when its client disconnects, as on a real server.
 pub(super) async fn exchange(
     shared: Arc<Shared>,
     connection: u64,
     request: Request<Incoming>,
     client: Client,
 ) -> Result<Response<AnswerBody>, Cut> {
-    // Before the request can be seen, so that whoever sees it can release it.
+    // Before the request is recorded, so that a test that sees it can release it.
     let gate = shared.gate();
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, LARGEST_BODY).collect().await;
@@ -63,7 +63,7 @@ pub(super) async fn exchange(
     result
 }
 
-/// Carries the request out, or lets the fault have its way.
+/// Carries the request out, or applies the fault.
 async fn settle(
     shared: &Arc<Shared>,
     arrival: Arrival,
@@ -157,7 +157,7 @@ async fn settle(
     }
 }
 
-/// Tells a client that its request failed.
+/// Reports to a client that its request failed.
 fn fail(told: Told, settings: &Settings) -> Result<Response<AnswerBody>, Cut> {
     match told {
         Told::Nothing | Told::Cut => Err(Cut),

@@ -12,18 +12,18 @@ use super::{
 };
 use crate::duration;
 
-/// One thing that goes wrong, on which requests, and how often.
+/// One thing that goes wrong, for which requests, and how often.
 ///
-/// A fault strikes a request that fits it. Faults that strike a number of times go first, in the order
-/// in which they were injected; then those that stand. At most one strikes a request.
+/// A fault applies to a request that fits it. Faults with a number of times come first, in the order in which they were
+/// injected, then lasting ones. At most one applies to a request.
 ///
 /// As JSON: `{"on": "batch", "times": 2, "kind": "refuse", "status": 503, "retry_after": {"seconds": 1}}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
-    /// The only call that it strikes; with none every request, also those to unknown paths.
+    /// The call that it applies to; none for every request, including those to unknown paths.
     #[serde(default)]
     pub on: Option<Endpoint>,
-    /// How many requests it strikes; with none it stands until it is cleared.
+    /// How many requests it applies to; none until it is cleared.
     #[serde(default)]
     pub times: Option<u32>,
     /// What happens.
@@ -46,27 +46,27 @@ pub enum FaultKind {
         #[serde(default = "always")]
         share: f64,
     },
-    /// All tokens issued so far become void; this request is answered with 401. It never strikes a login,
+    /// All tokens issued so far become invalid, and this request is answered with 401. It never applies to a login,
     /// where 401 would mean that the password is wrong.
     RevokeTokens,
-    /// A good batch of more than so many products is answered with 413; nothing of it is applied.
+    /// A valid batch of more than this many products is answered with 413; nothing of it is applied.
     TooLarge {
-        /// The most products that pass.
+        /// The largest batch that is accepted.
         most: usize,
     },
-    /// A good request with one of these products is refused; nothing of it is applied.
+    /// A valid request with one of these products is refused; nothing of it is applied.
     Poison {
         /// The products.
         ids: BTreeSet<ProductId>,
         /// The HTTP status.
         status: u16,
     },
-    /// No answer comes until the hanging requests are released.
+    /// No answer is sent until the hanging requests are released.
     Hang {
-        /// What becomes of the request.
+        /// What happens to the request.
         effect: HangEffect,
     },
-    /// The connection is cut.
+    /// The connection is closed.
     Cut {
         /// When.
         at: CutAt,
@@ -79,36 +79,36 @@ pub enum FaultKind {
         content_type: Option<String>,
         /// The body.
         body: String,
-        /// Whether the request takes effect all the same.
+        /// Whether the request takes effect nevertheless.
         applied: bool,
     },
-    /// A good request for products takes effect some time after its client gave up, or was told that
-    /// it failed, whatever took effect meanwhile.
+    /// A valid request for products takes effect some time after its client gave up or was told that it failed, whatever
+    /// took effect meanwhile.
     Late {
-        /// What the client is told.
+        /// The answer that the client gets.
         told: Told,
         /// How long after the client gave up or was told.
         #[serde(with = "duration")]
         after: Duration,
-        /// Whether it takes no effect at all when the machine stood still and it would be clearly later than that.
+        /// Whether it takes no effect at all if the machine was suspended and it would be much later than that.
         #[serde(default)]
         on_time_only: bool,
     },
-    /// Of a good batch of several products the first half takes effect, and then it fails.
+    /// The first half of a valid batch of several products takes effect, and then it fails.
     Half {
-        /// What the client is told.
+        /// The answer that the client gets.
         told: Told,
     },
-    /// A good request with one of these products takes effect but for them, and its success names them.
+    /// A valid request takes effect except for these products, and its success names them.
     Except {
         /// The products.
         ids: BTreeSet<ProductId>,
-        /// How the answer says so.
+        /// How the answer names them.
         naming: Naming,
     },
-    /// A token that does not count is told with this status instead of 401, and `"success": false`.
+    /// An invalid token is answered with this status instead of 401, and `"success": false`.
     DeadToken {
-        /// The HTTP status, 200 too.
+        /// The HTTP status, which may be 200.
         status: u16,
     },
     /// It is answered with 307 and this `Location`; nothing is applied.
@@ -124,23 +124,23 @@ pub enum FaultKind {
 pub enum RetryAfter {
     /// As a number of seconds.
     Seconds(u64),
-    /// As an HTTP-date so many seconds from now, by the stand-in's own clock.
+    /// As an HTTP-date this many seconds from now, by the stand-in's own clock.
     Date(u64),
 }
 
-/// What becomes of a request that hangs.
+/// What happens to a request that hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HangEffect {
-    /// It never takes effect; on release its connection is cut.
+    /// It never takes effect; on release its connection is closed.
     Never,
-    /// It took effect at once; on release the answer goes out.
+    /// It took effect at once; on release the answer is sent.
     AtOnce,
-    /// It takes effect on release, however long ago its client gave up; then the answer goes out.
+    /// It takes effect on release, however long ago its client gave up; then the answer is sent.
     OnRelease,
 }
 
-/// When a connection is cut.
+/// When a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CutAt {
@@ -152,13 +152,13 @@ pub enum CutAt {
     InAnswer,
 }
 
-/// What a client is told of a request that has, or will have, an effect.
+/// The answer to a request that has, or will have, an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Told {
-    /// Nothing, until it gives up.
+    /// None, until the client gives up.
     Nothing,
-    /// Nothing: its connection is cut.
+    /// None: the connection is closed.
     Cut,
     /// This HTTP status.
     Status(u16),
@@ -193,7 +193,7 @@ impl Fault {
         })
     }
 
-    /// Answers every request with an error status and asks to wait.
+    /// Answers every request with an error status, and asks to wait.
     #[must_use]
     pub fn refuse_for(status: u16, retry_after: RetryAfter) -> Self {
         Self::of(FaultKind::Refuse {
@@ -203,7 +203,7 @@ impl Fault {
         })
     }
 
-    /// Makes all tokens void with the next request, which is answered with 401.
+    /// Makes all tokens invalid with the next request, which is answered with 401.
     #[must_use]
     pub fn revoke_tokens() -> Self {
         Self::of(FaultKind::RevokeTokens).once()
@@ -232,7 +232,7 @@ impl Fault {
         Self::of(FaultKind::Hang { effect })
     }
 
-    /// Cuts connections.
+    /// Closes connections.
     #[must_use]
     pub fn cut(at: CutAt) -> Self {
         Self::of(FaultKind::Cut { at })
@@ -279,7 +279,7 @@ impl Fault {
         })
     }
 
-    /// Lets requests take effect `after` their clients gave up or were told that they failed.
+    /// Makes requests take effect `after` their clients gave up or were told that they failed.
     #[must_use]
     pub fn late(told: Told, after: Duration) -> Self {
         Self::of(FaultKind::Late {
@@ -289,7 +289,7 @@ impl Fault {
         })
     }
 
-    /// The same, for whoever relies on the time: one that the machine delays takes no effect at all.
+    /// The same for tests that rely on the time: a request that the machine delays takes no effect at all.
     #[must_use]
     pub fn late_on_time_only(told: Told, after: Duration) -> Self {
         Self::of(FaultKind::Late {
@@ -299,7 +299,7 @@ impl Fault {
         })
     }
 
-    /// Lets half of each batch take effect.
+    /// Makes half of each batch take effect.
     #[must_use]
     pub fn half(told: Told) -> Self {
         Self::of(FaultKind::Half { told })
@@ -316,13 +316,13 @@ impl Fault {
         Self::of(FaultKind::Except { ids, naming })
     }
 
-    /// Tells a token that does not count with this status.
+    /// Answers an invalid token with this status.
     #[must_use]
     pub fn dead_token(status: u16) -> Self {
         Self::of(FaultKind::DeadToken { status })
     }
 
-    /// A fault that stands and strikes every request that fits `kind`.
+    /// A lasting fault that applies to every request that fits `kind`.
     #[must_use]
     pub fn of(kind: FaultKind) -> Self {
         Self {
@@ -339,7 +339,7 @@ impl Fault {
         self
     }
 
-    /// The same fault, for so many requests only.
+    /// The same fault, for this many requests only.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
@@ -379,7 +379,7 @@ impl Fault {
                 .any(|product| ids.contains(&product.id)),
             (FaultKind::Late { .. }, Ok(call)) => !call.products().is_empty(),
             (FaultKind::Half { .. }, Ok(call)) => call.products().len() > 1,
-            // Only a token is refused with it, but for a login.
+            // It refuses only tokens, which a login does not have.
             (FaultKind::DeadToken { .. }, Err(refusal)) => {
                 endpoint != Some(Endpoint::Login) && refusal.status == StatusCode::UNAUTHORIZED
             }
@@ -399,22 +399,22 @@ impl Fault {
 }
 
 impl Faults {
-    /// Sets one more.
+    /// Adds a fault.
     pub(super) fn inject(&mut self, fault: Fault) {
         self.0.push(fault);
     }
 
-    /// Sets these in place of all others.
+    /// Replaces all faults by these.
     pub(super) fn replace(&mut self, faults: Vec<Fault>) {
         self.0 = faults;
     }
 
-    /// All that are set, with what is left of their times.
+    /// All faults, with the remaining times of each.
     pub(super) fn list(&self) -> &[Fault] {
         &self.0
     }
 
-    /// What strikes this request, if anything does.
+    /// The fault that applies to this request, if any.
     pub(super) fn strike(
         &mut self,
         endpoint: Option<Endpoint>,

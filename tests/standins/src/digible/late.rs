@@ -14,7 +14,7 @@ use super::{
     wire::{Call, Refusal},
 };
 
-/// So much later than its fault says still counts as on time.
+/// How much later than its fault says still counts as on time.
 const MOST_BEHIND: Duration = Duration::from_millis(50);
 
 /// A request that takes effect after its client has given up.
@@ -24,11 +24,11 @@ pub(super) struct Late {
     pub(super) call: Result<Call, Refusal>,
     /// How long after its client gave up or was told.
     pub(super) after: Duration,
-    /// Whether it takes no effect when the machine stood still meanwhile.
+    /// Whether it takes no effect if the machine was suspended meanwhile.
     pub(super) on_time_only: bool,
 }
 
-/// The client of a request, as far as it can be told that it hung up.
+/// The client of a request: whether it has disconnected.
 #[derive(Debug)]
 pub(super) struct Client(oneshot::Receiver<()>);
 
@@ -43,15 +43,15 @@ impl Client {
         (Here(here), Self(gone))
     }
 
-    /// Waits until it has hung up.
+    /// Waits until the client has disconnected.
     pub(super) async fn gone(self) {
-        // Nothing is ever sent: it ends when the other side is dropped.
+        // No value is ever sent: it ends when the other side is dropped.
         let _dropped = self.0.await;
     }
 }
 
 impl Late {
-    /// Lets it take effect in a task of its own. Returns when it is time to tell the client.
+    /// Makes the request take effect in a task of its own. Returns when it is time to answer the client.
     pub(super) async fn land(self, shared: &Arc<Shared>, told: Told, client: Client) {
         let products = match &self.call {
             Ok(call) => call.products().to_vec(),

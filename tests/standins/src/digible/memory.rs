@@ -1,4 +1,4 @@
-//! Digible's state as the stand-in keeps it, and what a good request does to it.
+//! Digible's state as the stand-in keeps it, and the effect of a valid request on it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -37,7 +37,7 @@ pub(super) struct Memory {
     rng: Rng,
 }
 
-/// What the stand-in looks at in a request's head.
+/// The parts of a request's head that the stand-in uses.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) method: Method,
@@ -47,7 +47,7 @@ pub(super) struct Head {
     pub(super) connection: u64,
 }
 
-/// A request that has arrived as a whole, judged and not yet carried out.
+/// A complete request, judged but not yet carried out.
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) sequence: u64,
@@ -74,7 +74,7 @@ impl Memory {
         }
     }
 
-    /// Takes note of a request, whose body was read before, and judges it.
+    /// Records a request, whose body was already read, and judges it.
     pub(super) fn arrive(
         &mut self,
         head: Head,
@@ -120,7 +120,7 @@ impl Memory {
         }
     }
 
-    /// Carries a good request out.
+    /// Carries out a valid request.
     pub(super) fn perform(&mut self, sequence: u64, call: &Call) -> Answer {
         let answer = match call {
             Call::Login(credentials) => self.log_in(credentials),
@@ -136,7 +136,7 @@ impl Memory {
         answer
     }
 
-    /// Takes note of how a request ended.
+    /// Records how a request ended.
     pub(super) fn end(&mut self, sequence: u64, status: Option<StatusCode>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(record) = self.record(sequence) {
@@ -150,7 +150,7 @@ impl Memory {
         self.counts = Counts::default();
     }
 
-    /// Forgets everything but the settings.
+    /// Forgets everything except the settings.
     pub(super) fn reset(&mut self) {
         self.clear_requests();
         self.listings.clear();
@@ -259,7 +259,7 @@ fn judge(
     }
 }
 
-/// Whether a media type (RFC 9110, section 8.3.1) is JSON, whatever its parameters.
+/// Whether a media type (RFC 9110, section 8.3.1) is JSON, with any parameters.
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")

@@ -1,5 +1,5 @@
-//! The stand-in for Digible: the three documented calls on loopback, strict about what comes in,
-//! with faults that can be set at any time and a memory of every request.
+//! The stand-in for Digible: the three documented calls on loopback. It accepts only documented requests, has faults that
+//! can be set at any time, and remembers every request.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -13,7 +13,7 @@
 //! # }
 //! ```
 //!
-//! What Digible itself does in cases that nobody documented is unknown; the stand-in refuses them.
+//! What Digible itself does in undocumented cases is unknown; the stand-in refuses them.
 
 mod admin;
 mod answer;
@@ -82,7 +82,7 @@ impl DigibleSim {
         Ok(Self { shared, server })
     }
 
-    /// What a client takes for Digible's base: `http://127.0.0.1:PORT/v1/business`.
+    /// The base URL for clients: `http://127.0.0.1:PORT/v1/business`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}{}", self.server.address, wire::BASE_PATH)
@@ -100,12 +100,12 @@ impl DigibleSim {
         self.server.address
     }
 
-    /// Closes the port and cuts all connections. What was remembered stays.
+    /// Closes the port and all connections. What was remembered stays.
     pub async fn go_offline(&self) {
         let task = self.server.take();
         if let Some(task) = task {
             task.abort();
-            // It ends cancelled, and then the port is free.
+            // The task ends canceled, and then the port is free.
             let _cancelled = task.await;
         }
     }
@@ -114,7 +114,7 @@ impl DigibleSim {
     ///
     /// # Errors
     ///
-    /// When somebody else took the port.
+    /// When another program has taken the port.
     pub async fn go_online(&self) -> io::Result<()> {
         self.go_offline().await;
         let listener = server::listen(self.server.address.port()).await?;
@@ -127,13 +127,13 @@ impl DigibleSim {
         self.shared.change(|memory| memory.faults.inject(fault));
     }
 
-    /// The faults that are set, with what is left of their times.
+    /// The faults, with the remaining times of each.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
         self.shared.read().faults.list().to_vec()
     }
 
-    /// Ends all faults. Requests that hang go on hanging until [`release`](Self::release).
+    /// Ends all faults. Hanging requests still hang until [`release`](Self::release).
     pub fn clear_faults(&self) {
         self.shared
             .change(|memory| memory.faults.replace(Vec::new()));
@@ -144,7 +144,7 @@ impl DigibleSim {
         self.shared.open(Gate::Released);
     }
 
-    /// Makes all tokens void: the next request with one is answered with 401.
+    /// Makes all tokens invalid: the next request with one is answered with 401.
     pub fn revoke_tokens(&self) {
         self.shared.change(|memory| memory.tokens.revoke_all());
     }
@@ -166,7 +166,7 @@ impl DigibleSim {
         self.shared.read().listings.clone()
     }
 
-    /// One product; none when it never arrived.
+    /// One product; none if it never arrived.
     #[must_use]
     pub fn product(&self, id: impl Into<ProductId>) -> Option<Listing> {
         self.shared.read().listings.get(&id.into()).cloned()
@@ -178,7 +178,7 @@ impl DigibleSim {
         self.shared.read().listings.len()
     }
 
-    /// What requests that take effect late still hold, in the order of their arrival.
+    /// The products of requests that have yet to take effect, in the order of arrival.
     #[must_use]
     pub fn still_to_land(&self) -> Vec<Product> {
         let memory = self.shared.read();
@@ -220,14 +220,14 @@ impl DigibleSim {
         self.shared.change(|memory| memory.clear_requests());
     }
 
-    /// Loses a product, as Digible itself might.
+    /// Removes a product, as Digible itself might lose one.
     pub fn lose(&self, id: impl Into<ProductId>) {
         self.shared
             .change(|memory| memory.listings.remove(&id.into()));
     }
 
-    /// Waits until `condition` holds, without a time limit. It is asked now and after each request's
-    /// arrival, effect and end.
+    /// Waits until `condition` is true, without a time limit. It is checked now, and after each request's arrival, effect
+    /// and end.
     pub async fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
         let mut changes = self.shared.changes();
         while !condition(self) {

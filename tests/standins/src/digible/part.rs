@@ -1,4 +1,4 @@
-//! Requests of which only a part takes effect, and how an answer says so.
+//! Requests that take effect in part, and how an answer reports that.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::{
     wire::{Call, Product, ProductId, Refusal},
 };
 
-/// What is said of a product that was left out.
+/// The message for a product that was left out.
 const WHY: &str = "price too high";
 
 /// How an answer names the products that it leaves out.

@@ -7,14 +7,14 @@ use super::{
     wire::{Endpoint, ProductId},
 };
 
-/// One request and what became of it.
+/// One request and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestRecord {
     /// Its number in the order of arrival, from 1 on.
     pub sequence: u64,
-    /// When it had arrived as a whole, in milliseconds since the stand-in started.
+    /// When it had arrived completely, in milliseconds since the stand-in started.
     pub at_ms: u64,
-    /// The number of the connection that it came over, from 1 on.
+    /// The number of its connection, from 1 on.
     pub connection: u64,
     /// Its method.
     pub method: String,
@@ -28,7 +28,7 @@ pub struct RequestRecord {
     pub token: TokenSeen,
     /// The products in its body, in order; empty when the body was not as documented.
     pub product_ids: Vec<ProductId>,
-    /// The status that it was answered with; none while, or because, there was no answer.
+    /// The status of the answer; none while there is no answer, or if there was none.
     pub status: Option<u16>,
     /// Whether it took effect.
     pub applied: bool,
@@ -46,7 +46,7 @@ pub struct Listing {
 /// A state that a product went through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
-    /// The number of the request that made it so.
+    /// The number of the request that set it.
     pub sequence: u64,
     /// The state.
     #[serde(flatten)]
@@ -56,7 +56,7 @@ pub struct Applied {
 /// Sums over all requests since the start or since they were cleared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// All requests, also those to unknown paths.
+    /// All requests, including those to unknown paths.
     pub requests: u64,
     /// Logins.
     pub logins: u64,
@@ -66,8 +66,8 @@ pub struct Counts {
     pub updates: u64,
     /// Requests that took effect.
     pub applied: u64,
-    /// Products in batches and updates that took effect, each time counted.
+    /// Products in batches and updates that took effect, counted each time.
     pub products_applied: u64,
-    /// The most requests that were under way at once.
+    /// The largest number of requests in progress at once.
     pub most_in_flight: u64,
 }

@@ -16,8 +16,8 @@ use tokio::{
 
 use super::{answer::Cut, exchange::exchange, late::Client, shared::Shared};
 
-/// How long to wait when a connection cannot be accepted.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Listens on 127.0.0.1.
 pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
@@ -32,8 +32,8 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else {
-                    // Out of file handles, or a client that is gone already: no reason to stop.
-                    tokio::time::sleep(PAUSE).await;
+                    // No file handles are left, or the client has disconnected: not a reason to stop.
+                    tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
                     continue;
                 };
                 count += 1;
@@ -45,12 +45,12 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn connection(stream: TcpStream, number: u64, shared: Arc<Shared>) {
-    // Without it small answers wait for the client's acknowledgement.
+    // Otherwise small answers would wait for the client's acknowledgement.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let service = service_fn(move |request| {
-        // A task of its own: hyper drops the service when its client hangs up.
+        // In a task of its own, because hyper drops the service when its client disconnects.
         let (here, client) = Client::connected();
         let task = tokio::spawn(exchange(Arc::clone(&shared), number, request, client));
         async move {
@@ -58,7 +58,7 @@ async fn connection(stream: TcpStream, number: u64, shared: Arc<Shared>) {
             task.await.map_err(|_| Cut)?
         }
     });
-    // How a connection ends is the client's business, or a fault's.
+    // How a connection ends is up to the client or a fault.
     let _ended = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;

@@ -12,11 +12,11 @@ use crate::duration;
 pub struct SimOptions {
     /// The port on 127.0.0.1; 0 lets the system choose.
     pub port: u16,
-    /// The seed of all chance.
+    /// The seed of the random generator.
     pub seed: u64,
     /// What is kept of requests.
     pub remember: Remember,
-    /// What can be changed later too.
+    /// The settings, which can also be changed later.
     pub settings: Settings,
 }
 
@@ -30,7 +30,7 @@ pub enum Remember {
     Counts,
 }
 
-/// What can be changed at any time.
+/// Settings that can be changed at any time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -41,14 +41,14 @@ pub struct Settings {
     /// How long each request takes before it has an effect.
     #[serde(with = "duration")]
     pub latency: Duration,
-    /// How long a token counts; in whole seconds.
+    /// How long a token is valid, in whole seconds.
     #[serde(with = "duration")]
     pub token_lifetime: Duration,
     /// Whether a token has the claim `exp`.
     pub token_tells_end: bool,
-    /// How many seconds the stand-in's clock is ahead: `Date`, `exp`, and when a token ends.
+    /// How many seconds the stand-in's clock is ahead: `Date`, `exp`, and when a token expires.
     pub clock_offset: i64,
-    /// The status with which a token that does not count is told; 200 says so in its body alone.
+    /// The status of the answer to an invalid token; with 200 only the body reports it.
     #[serde(default = "unauthorized")]
     pub token_refusal: u16,
     /// Whether an update of an unknown product creates it; otherwise it is answered with 404.

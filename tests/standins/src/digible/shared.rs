@@ -1,4 +1,4 @@
-//! The state, shared by the handle and all requests, and the news about it.
+//! The state, shared by the handle and all requests, and notifications of its changes.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -13,7 +13,7 @@ use super::{
     wire::{Call, Endpoint},
 };
 
-/// The state and its news.
+/// The state and notifications of its changes.
 #[derive(Debug)]
 pub(super) struct Shared {
     memory: Mutex<Memory>,
@@ -27,9 +27,9 @@ pub(super) struct Shared {
 /// What happens to requests that hang.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gate {
-    /// Each goes on as its fault says.
+    /// Each continues as its fault says.
     Released,
-    /// The stand-in ends: none has an effect any more.
+    /// The stand-in stops: none has an effect any more.
     Stopped,
 }
 
@@ -48,23 +48,23 @@ impl Shared {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and tells everyone who waits.
+    /// Changes the state and notifies all waiting tasks.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
         let result = change(&mut self.read());
         self.changes.send_modify(|count| *count += 1);
         result
     }
 
-    /// Takes note of a request.
+    /// Records a request.
     pub(super) fn arrive(&self, head: Head, body: &[u8]) -> Arrival {
         let at_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // Outside of the lock: reading the bodies is most of the work.
+        // Outside the lock: parsing the bodies is most of the work.
         let endpoint = Endpoint::at(&head.target);
         let parsed = endpoint.map(|endpoint| Call::parse(endpoint, body));
         self.change(|memory| memory.arrive(head, endpoint, parsed, at_ms))
     }
 
-    /// News from now on.
+    /// Notifications from now on.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }

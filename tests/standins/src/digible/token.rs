@@ -1,4 +1,4 @@
-//! Sessions: JWTs that look real and prove nothing.
+//! Sessions: tokens in the form of JWTs, without a real signature.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,17 +10,17 @@ use serde_json::json;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenSeen {
-    /// No such header.
+    /// No header.
     Absent,
-    /// A token that counts.
+    /// A valid token.
     Valid,
-    /// A token that was issued and has ended.
+    /// A token that has expired.
     Expired,
     /// A token that was revoked or never issued.
     Unknown,
 }
 
-/// The tokens that were issued, each with its end in seconds of Unix time.
+/// The issued tokens, each with its expiry in seconds of Unix time.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     ends: HashMap<String, i64>,
@@ -28,7 +28,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// A new token (RFC 7519). With `tells_end`, its claim `exp` says when it ends.
+    /// A new token (RFC 7519). With `tells_end`, its claim `exp` contains its expiry.
     pub(super) fn issue(
         &mut self,
         email: &str,
@@ -53,7 +53,7 @@ impl Tokens {
         token
     }
 
-    /// What a token is worth.
+    /// Whether a token is valid.
     pub(super) fn judge(&self, token: Option<&str>, now: i64) -> TokenSeen {
         let Some(token) = token else {
             return TokenSeen::Absent;
@@ -65,7 +65,7 @@ impl Tokens {
         }
     }
 
-    /// Makes all of them void.
+    /// Makes all tokens invalid.
     pub(super) fn revoke_all(&mut self) {
         self.ends.clear();
     }

@@ -5,9 +5,9 @@ use std::fmt;
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
-/// What every path of Digible's API starts with.
+/// The beginning of every path of Digible's API.
 pub(super) const BASE_PATH: &str = "/v1/business";
-/// The most products in one batch.
+/// The largest number of products in one batch.
 pub const BATCH_LIMIT: usize = 200;
 
 /// One of the three documented calls.
@@ -22,7 +22,7 @@ pub enum Endpoint {
     Update,
 }
 
-/// A product's id as it stands in the JSON: `"1"` and `1` are two products.
+/// A product's id as in the JSON: `"1"` and `1` are two products.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ProductId {
@@ -32,7 +32,7 @@ pub enum ProductId {
     Text(String),
 }
 
-/// One product as it travels.
+/// One product as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Product {
@@ -82,7 +82,7 @@ impl Endpoint {
         }
     }
 
-    /// The one method that it takes.
+    /// The method that it accepts.
     pub(super) fn method(self) -> Method {
         match self {
             Self::Login | Self::Batch => Method::POST,
@@ -176,7 +176,7 @@ impl fmt::Display for ProductId {
     }
 }
 
-/// `1500`, `1500.00`, `-0.5`; neither an exponent nor a bare point.
+/// Whether it is a number such as `1500`, `1500.00` or `-0.5`, without an exponent or a bare point.
 fn is_decimal(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, params, types::ValueRef};
 
 pub use till::{Till, TillStep};
 
-/// The product table as the old program's pages document it.
+/// The product table as the old program's documentation describes it.
 const TABLE: &str = "CREATE TABLE Products (
     ProductID   VARCHAR(25) NOT NULL PRIMARY KEY,
     ProductName VARCHAR(75),
@@ -23,8 +23,8 @@ const TABLE: &str = "CREATE TABLE Products (
 )";
 const INSERT: &str = "INSERT INTO Products (ProductID, ProductName, SellPrice, QrCode, Status)
     VALUES (?1, ?2, ?3, ?4, 1)";
-/// How long a writer waits for another one, as a point-of-sale program does.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a writer waits for a lock, as a point-of-sale program does.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A shop's database and a connection to it.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub struct Expected {
     pub price: String,
 }
 
-/// Why something could not be done in a shop's database.
+/// Why an action in a shop's database failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} in the shop `{}`", path.display())]
 pub struct ShopError {
@@ -53,16 +53,16 @@ pub struct ShopError {
 }
 
 impl Shop {
-    /// Makes a new database in WAL mode with `count` plausible products, `P0000001` and so on.
+    /// Creates a database in WAL mode with `count` plausible products, `P0000001` and so on.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written or has a table `Products` already.
+    /// When the file cannot be written, or already has a table `Products`.
     pub fn create(path: impl AsRef<Path>, count: usize) -> Result<Self, ShopError> {
         let path = path.as_ref();
         let make = || -> rusqlite::Result<Connection> {
             let mut connection = Connection::open(path)?;
-            connection.busy_timeout(PATIENCE)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             let transaction = connection.transaction()?;
             transaction.execute_batch(TABLE)?;
@@ -82,17 +82,17 @@ impl Shop {
         })
     }
 
-    /// Opens a shop that is there.
+    /// Opens an existing shop.
     ///
     /// # Errors
     ///
-    /// When there is no such database.
+    /// When the database does not exist.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ShopError> {
         let path = path.as_ref();
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         let open = || {
             let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(PATIENCE)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
             Ok(connection)
         };
         Ok(Self {
@@ -122,7 +122,7 @@ impl Shop {
         self.execute("add a product", INSERT, params![id, name, price, id])
     }
 
-    /// Changes a price, a decimal number as text; nothing when there is no such product.
+    /// Changes a price, a decimal number as text; does nothing if the product does not exist.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl Shop {
         )
     }
 
-    /// Changes rows as a bulk load does: no trigger tells of it, and all of them are there before and after.
+    /// Changes rows as a bulk load does: no trigger records it, and all triggers exist before and after.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl Shop {
         self.connection.execute_batch(&batch)
     }
 
-    /// Changes a name; nothing when there is no such product.
+    /// Changes a name; does nothing if the product does not exist.
     ///
     /// # Errors
     ///
@@ -186,7 +186,7 @@ impl Shop {
         )
     }
 
-    /// Writes a row as it is, as point-of-sale programs do; nothing when there is no such product.
+    /// Writes a row without a change, as point-of-sale programs do; does nothing if the product does not exist.
     ///
     /// # Errors
     ///
@@ -199,7 +199,7 @@ impl Shop {
         )
     }
 
-    /// Deletes a product; nothing when there is none.
+    /// Deletes a product; does nothing if it does not exist.
     ///
     /// # Errors
     ///
@@ -282,7 +282,7 @@ impl Shop {
     }
 }
 
-/// Names the action and the shop of a failure.
+/// Adds the action and the shop to an error.
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> ShopError {
     let path = path.to_owned();
     move |source| ShopError {
@@ -292,7 +292,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> 
     }
 }
 
-/// A price as NUMERIC(18,2) shows it. SQLite keeps `12.50` as 12.5 and `12.00` as 12.
+/// A price as NUMERIC(18,2) shows it. SQLite stores `12.50` as 12.5 and `12.00` as 12.
 #[must_use]
 pub fn price_text(price: ValueRef<'_>) -> Option<String> {
     match price {

@@ -15,7 +15,7 @@ pub struct Till {
     added: usize,
 }
 
-/// What a till did.
+/// A change by a till.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TillStep {
     /// It changed a price.
@@ -42,7 +42,7 @@ pub enum TillStep {
         /// The product.
         id: String,
     },
-    /// It wrote a product as it was.
+    /// It wrote a product without changing it.
     Rewritten {
         /// The product.
         id: String,
@@ -54,7 +54,7 @@ impl Till {
     ///
     /// # Errors
     ///
-    /// When there is no such shop.
+    /// When the shop does not exist.
     pub fn open(path: impl AsRef<Path>, seed: u64) -> Result<Self, ShopError> {
         Ok(Self {
             shop: Shop::open(path)?,
@@ -63,11 +63,11 @@ impl Till {
         })
     }
 
-    /// Makes one change: mostly a price; sometimes a new product, a name, a rewrite; seldom a delete.
+    /// Makes one change: usually a price; sometimes a new product, a name or a rewrite; rarely a deletion.
     ///
     /// # Errors
     ///
-    /// When the database refuses, or another writer held it for too long.
+    /// When the database refuses, or another writer keeps it locked for too long.
     pub fn step(&mut self) -> Result<TillStep, ShopError> {
         let Some(id) = self.any_product()? else {
             return self.add();
@@ -104,7 +104,7 @@ impl Till {
         Ok(TillStep::Added { id })
     }
 
-    /// A product at random, found by its row's number: quick in a large shop too.
+    /// A random product, found by its row number, which is fast even in a large shop.
     fn any_product(&mut self) -> Result<Option<String>, ShopError> {
         let random = self.rng.i64(0..i64::from(i32::MAX));
         self.shop

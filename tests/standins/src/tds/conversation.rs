@@ -24,12 +24,12 @@ use super::{
     },
 };
 
-/// What a conversation goes over.
+/// The stream of a conversation.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// A session of the model's, until the last one who works in it is gone.
+/// A session of the model, which ends with its last user.
 struct Session {
     number: u64,
     shared: Arc<Shared>,
@@ -43,7 +43,7 @@ impl Drop for Session {
     }
 }
 
-/// Speaks with one client until either side hangs up.
+/// Serves one client until either side disconnects.
 pub(super) async fn hold(
     mut stream: TcpStream,
     number: u64,
@@ -75,14 +75,14 @@ pub(super) async fn hold(
     let mut stream = certificate.accept(stream).await?;
     let login = read_login(&mut stream).await?;
     if agreed == Wish::Off {
-        // The login alone is encrypted: not even its answer is.
+        // Only the login is encrypted, not even its answer.
         let mut stream = stream.into_inner().0.into_inner();
         return serve(&mut stream, &session, &login, true).await;
     }
     serve(&mut stream, &session, &login, true).await
 }
 
-/// What both sides do about encryption (2.2.6.5).
+/// The encryption that both sides agree on (2.2.6.5).
 fn agree(server: Encryption, client: Wish) -> Wish {
     match (server, client) {
         (Encryption::NotSupported, _) | (Encryption::Offered, Wish::NotSupported) => {
@@ -112,7 +112,7 @@ async fn serve(
     Ok(())
 }
 
-/// Lets a client in, or ends the connection.
+/// Accepts a login, or ends the connection.
 async fn admit(
     stream: &mut impl Stream,
     connection: u64,
@@ -145,7 +145,7 @@ async fn admit(
     delivery.deliver(stream, shared, &answer).await
 }
 
-/// Lets a login into its database.
+/// Opens the database for a login.
 fn judge(shared: &Shared, connection: u64, login: &Login) -> Result<(), SqlError> {
     let mut memory = shared.read();
     let memory = &mut *memory;
@@ -175,7 +175,7 @@ async fn answer_request(
     let statement = match message.kind {
         Kind::SqlBatch => request::batch(&message.body)?,
         Kind::Rpc => request::call(&message.body)?,
-        // What it should have ended has ended (2.2.1.7, 2.2.7.6).
+        // The request that it should have canceled has already ended (2.2.1.7, 2.2.7.6).
         Kind::Attention => return acknowledge_attention(stream).await,
         Kind::TransactionManager | Kind::Login7 | Kind::PreLogin | Kind::TabularResult => {
             return Err(malformed("a message that nobody expects here"));
@@ -194,7 +194,7 @@ async fn answer_request(
     give(stream, shared, number, message.kind, result, &delivery).await
 }
 
-/// Records what became of a statement and answers it.
+/// Records the result of a statement, and answers it.
 async fn give(
     stream: &mut impl Stream,
     shared: &Shared,
@@ -220,7 +220,8 @@ async fn give(
     }
 }
 
-/// Asks the server itself about its databases, and else the model, on a thread that may block. It goes on to its end even when the connection is cut.
+/// Answers statements about databases itself, and asks the model for all others, on a thread that may block. It continues
+/// to its end even if the connection is closed.
 async fn ask(session: &Arc<Session>, statement: Statement) -> io::Result<Result<Answer, SqlError>> {
     let of_server = session.shared.change(|memory| {
         let settings = &memory.settings;

@@ -1,4 +1,4 @@
-//! The server's databases: the shop's one and `tempdb`, who is in which, and who gets in.
+//! The server's databases: the shop's one and `tempdb`, which connections use them, and which logins may.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use super::{
     settings::{DatabaseState, Settings, UserAccess, Way},
 };
 
-/// Where every login may be.
+/// The databases that every login may use.
 const TEMPDB: &str = "tempdb";
-/// The statements that need no database of the shop's.
+/// The statements that do not need the shop's database.
 const ANYWHERE: [&str; 2] = ["claim", "claimed"];
 
-/// Who is where.
+/// The connections and their databases.
 #[derive(Debug, Default)]
 pub(super) struct Databases {
     connections: BTreeMap<u64, Connection>,
@@ -27,20 +27,20 @@ struct Connection {
     /// Ends it.
     handle: AbortHandle,
     /// None before its login.
-    place: Option<Place>,
+    database: Option<Database>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Database {
     Shop,
     Tempdb,
 }
 
 impl Databases {
     pub(super) fn connect(&mut self, number: u64, handle: AbortHandle) {
-        let place = None;
+        let database = None;
         self.connections
-            .insert(number, Connection { handle, place });
+            .insert(number, Connection { handle, database });
     }
 
     pub(super) fn disconnect(&mut self, number: u64) {
@@ -60,23 +60,23 @@ impl Databases {
     }
 
     pub(super) fn inside(&self) -> usize {
-        self.count(|place| place == Place::Shop)
+        self.count(|database| database == Database::Shop)
     }
 
     pub(super) fn connected(&self) -> usize {
         self.count(|_| true)
     }
 
-    fn count(&self, counts: impl Fn(Place) -> bool) -> usize {
-        let places = self.connections.values().filter_map(|it| it.place);
-        places.filter(|place| counts(*place)).count()
+    fn count(&self, counts: impl Fn(Database) -> bool) -> usize {
+        let databases = self.connections.values().filter_map(|it| it.database);
+        databases.filter(|database| counts(*database)).count()
     }
 
     /// Ends the connections that are in the shop's database.
     pub(super) fn throw_out(&mut self) -> usize {
         let before = self.connections.len();
         self.connections.retain(|_, connection| {
-            let stays = connection.place != Some(Place::Shop);
+            let stays = connection.database != Some(Database::Shop);
             if !stays {
                 connection.handle.abort();
             }
@@ -85,7 +85,7 @@ impl Databases {
         before - self.connections.len()
     }
 
-    /// Lets a login into its database.
+    /// Opens the database for a login.
     pub(super) fn log_in(
         &mut self,
         settings: &Settings,
@@ -98,28 +98,28 @@ impl Databases {
                 "Cannot open database \"{name}\" requested by the login. The login failed."
             ))
         };
-        let place = if database.eq_ignore_ascii_case(&settings.database) {
+        let database = if database.eq_ignore_ascii_case(&settings.database) {
             self.refused(settings)
-                .map_or(Ok(Place::Shop), |_| Err(unknown(database)))?
+                .map_or(Ok(Database::Shop), |_| Err(unknown(database)))?
         } else if database != TEMPDB {
             return Err(unknown(database));
         } else if settings.way == Way::Contained {
             let text = format!("Login failed for user '{username}'.");
             return Err(SqlError::number(18_456).message(text));
         } else {
-            Place::Tempdb
+            Database::Tempdb
         };
-        self.put(number, place);
+        self.put(number, database);
         Ok(())
     }
 
-    fn put(&mut self, number: u64, place: Place) {
+    fn put(&mut self, number: u64, database: Database) {
         if let Some(connection) = self.connections.get_mut(&number) {
-            connection.place = Some(place);
+            connection.database = Some(database);
         }
     }
 
-    /// Why nobody may enter the shop's database just now.
+    /// Why the shop's database cannot be opened now; none when it can.
     fn refused(&self, settings: &Settings) -> Option<SqlError> {
         let name = &settings.database;
         let refused = |number, text: &str| {
@@ -149,23 +149,23 @@ impl Databases {
         }
     }
 
-    /// Answers what is about databases. None for a statement that is the model's.
+    /// Answers statements about databases. None for a statement of the model.
     pub(super) fn answer(
         &mut self,
         settings: &Settings,
         number: u64,
         statement: &Statement,
     ) -> Option<Result<Answer, SqlError>> {
-        let place = self.connections.get(&number)?.place?;
+        let database = self.connections.get(&number)?.database?;
         match statement.name.as_deref().unwrap_or_default() {
             "session" => {
                 let start = ResultSet::new([("", ColumnType::Int)]);
                 Some(Ok(start.row([Value::Int(self.starts)]).into()))
             }
-            "database" => Some(self.state(settings, statement, place)),
+            "database" => Some(self.state(settings, statement, database)),
             "enter" => Some(self.enter(settings, number)),
             "leave" => Some(self.leave(settings, number)),
-            name if place == Place::Tempdb && !ANYWHERE.contains(&name) => {
+            name if database == Database::Tempdb && !ANYWHERE.contains(&name) => {
                 let text = format!("`{name}` is about the shop's database, and comes in `tempdb`");
                 Some(Err(SqlError::number(208).message(text)))
             }
@@ -180,7 +180,7 @@ impl Databases {
         match self.refused(settings) {
             Some(refused) => Err(refused),
             None => {
-                self.put(number, Place::Shop);
+                self.put(number, Database::Shop);
                 Ok(Answer::default())
             }
         }
@@ -191,7 +191,7 @@ impl Databases {
             Way::OwnConnection => Err(no_use()),
             Way::Contained => Err(SqlError::number(916)),
             Way::Use => {
-                self.put(number, Place::Tempdb);
+                self.put(number, Database::Tempdb);
                 Ok(Answer::default())
             }
         }
@@ -202,7 +202,7 @@ impl Databases {
         &self,
         settings: &Settings,
         statement: &Statement,
-        place: Place,
+        database: Database,
     ) -> Result<Answer, SqlError> {
         let [Value::Text(asked)] = statement.parameters.as_slice() else {
             return Err(SqlError::number(137));
@@ -212,7 +212,7 @@ impl Databases {
         let result = ResultSet::new(kinds.map(|kind| ("", kind)));
         // Azure SQL Database shows the connection's own database and no other.
         let hides = settings.hidden || settings.way == Way::OwnConnection;
-        let is_hidden = hides && place != Place::Shop;
+        let is_hidden = hides && database != Database::Shop;
         if !asked.eq_ignore_ascii_case(&settings.database) || is_hidden {
             return Ok(result.into());
         }

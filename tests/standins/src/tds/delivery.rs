@@ -1,4 +1,4 @@
-//! How an answer gets to the client: whole, in pieces, in part or not at all.
+//! How an answer is sent to the client: completely, in pieces, in part or not at all.
 
 use std::io;
 
@@ -16,7 +16,7 @@ use super::{
     },
 };
 
-/// What goes wrong on an answer's way, if anything does.
+/// The fault during the sending of an answer, if any.
 #[derive(Debug)]
 pub(super) struct Delivery(Option<FaultKind>);
 
@@ -75,7 +75,7 @@ impl Delivery {
         self.reach(At::AfterAnswer, stream, shared).await
     }
 
-    /// A point on the way, where the connection may be cut or may stall.
+    /// A point at which the connection may be closed or may stall.
     async fn reach(
         &self,
         point: At,
@@ -94,7 +94,7 @@ impl Delivery {
     }
 }
 
-/// One who stalls, as long as it does.
+/// A stalled connection, as long as it stalls.
 struct Stalled<'a>(&'a Shared);
 
 impl<'a> Stalled<'a> {
@@ -110,8 +110,8 @@ impl Drop for Stalled<'_> {
     }
 }
 
-/// Says nothing until it is released. A client that hangs up, or gives up with an attention (2.2.1.7),
-/// ends the connection; the attention is acknowledged.
+/// Sends nothing until it is released. A client that disconnects, or cancels with an attention (2.2.1.7), ends the
+/// connection; the attention is acknowledged.
 async fn stall(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     shared: &Shared,
@@ -129,7 +129,7 @@ async fn stall(
     }
 }
 
-/// DONE with the bit for it (2.2.7.6).
+/// DONE with the attention bit (2.2.7.6).
 pub(super) async fn acknowledge_attention(
     stream: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<()> {

@@ -4,8 +4,8 @@ use super::model::SqlError;
 
 /// One thing that goes wrong, where, and how often.
 ///
-/// Faults that strike a number of times go first, in the order in which they were injected; then those
-/// that stand. At most one strikes at a time.
+/// Faults with a number of times come first, in the order in which they were injected, then lasting ones. At most one
+/// applies at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     on: Point,
@@ -13,7 +13,7 @@ pub struct Fault {
     kind: FaultKind,
 }
 
-/// Where a fault strikes.
+/// Where a fault applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Point {
     /// A connection that was just accepted.
@@ -31,20 +31,20 @@ pub enum Point {
 pub enum FaultKind {
     /// It is answered with an error; it takes no effect. A login that is refused ends the connection.
     Refuse(SqlError),
-    /// The line is cut, and with it everybody's connection: the client's other ones, too.
+    /// The network fails, and with it all connections, including the client's other ones.
     Cut(At),
-    /// The connection is ended, and nobody else's: somebody threw its session out.
+    /// Only this connection is ended, as when its session is killed.
     Kill(At),
-    /// Nothing more comes until the stand-in releases what hangs. A client that hangs up meanwhile
-    /// undoes what had no effect yet.
+    /// Nothing more is sent until the stand-in releases stalled connections. If the client disconnects meanwhile, what
+    /// had no effect yet is undone.
     Stall(At),
-    /// The answer comes in pieces of so many bytes.
+    /// The answer is sent in pieces of this many bytes.
     Slow(usize),
-    /// These bytes come instead of an answer, and then the end.
+    /// These bytes are sent instead of an answer, and then the connection ends.
     Garbage(Vec<u8>),
 }
 
-/// When a connection is cut, ended or stalls. Before a statement there is only [`At::Before`].
+/// When a connection is closed, ended or stalls. Before a statement there is only [`At::Before`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     /// Before it takes effect.
@@ -62,7 +62,7 @@ pub enum At {
 pub(super) struct Faults(Vec<Fault>);
 
 impl Fault {
-    /// A fault that stands until it is cleared.
+    /// A fault that lasts until it is cleared.
     #[must_use]
     pub const fn new(on: Point, kind: FaultKind) -> Self {
         Self {
@@ -87,13 +87,13 @@ impl Fault {
         )
     }
 
-    /// Cuts the line at the statement with this name.
+    /// Makes the network fail at the statement with this name.
     #[must_use]
     pub fn cut(name: &str, at: At) -> Self {
         Self::new(Point::named(name), FaultKind::Cut(at))
     }
 
-    /// Ends the connection at the statement with this name, and no other.
+    /// Ends only this connection, at the statement with this name.
     #[must_use]
     pub fn kill(name: &str, at: At) -> Self {
         Self::new(Point::named(name), FaultKind::Kill(at))
@@ -105,14 +105,14 @@ impl Fault {
         Self::new(Point::named(name), FaultKind::Stall(at))
     }
 
-    /// Strikes so many times.
+    /// The same fault, this many times.
     #[must_use]
     pub const fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Strikes once.
+    /// The same fault, once.
     #[must_use]
     pub const fn once(self) -> Self {
         self.times(1)
@@ -140,7 +140,7 @@ impl Faults {
         self.0.clear();
     }
 
-    /// What strikes here, if anything does.
+    /// The fault that applies here, if any.
     pub(super) fn strike(&mut self, point: &Point) -> Option<FaultKind> {
         let fits = |counted: bool| {
             move |fault: &Fault| fault.times.is_some() == counted && fault.fits(point)

@@ -1,9 +1,9 @@
-//! The stand-in for SQL Server: enough of TDS, on loopback, for tiberius to log in and to ask, with
-//! faults that can be set at any time and a memory of every login and statement.
+//! The stand-in for SQL Server: enough of TDS on loopback for tiberius to log in and run statements, with faults that can
+//! be set at any time, and a memory of every login and statement.
 //!
-//! It is not a T-SQL engine. It does not read the statements: a [`Model`] answers those that it knows by
-//! the name in their first line, and refuses all others. So it proves nothing about T-SQL; it proves how
-//! the agent bears what only the wire shows.
+//! It is not a T-SQL engine. It does not read the statements: a [`Model`] answers those that it knows by the name in their
+//! first line, and refuses all others. So it proves nothing about T-SQL; it proves how the agent handles problems of the
+//! connection.
 //!
 //! ```no_run
 //! # async fn example(model: impl shopmaster_standins::tds::Model) -> std::io::Result<()> {
@@ -75,7 +75,7 @@ impl SqlServerSim {
     ///
     /// # Errors
     ///
-    /// When there is no port.
+    /// When no port is free.
     pub async fn start(settings: Settings, model: impl Model) -> io::Result<Self> {
         let listener = server::listen(0).await?;
         let shared = Arc::new(Shared::new(settings, model));
@@ -95,14 +95,14 @@ impl SqlServerSim {
         self.server.address
     }
 
-    /// The address as the configuration wants it: `127.0.0.1,PORT`.
+    /// The address in the form of the configuration: `127.0.0.1,PORT`.
     #[must_use]
     pub fn server_name(&self) -> String {
         let address = self.server.address;
         format!("{},{}", address.ip(), address.port())
     }
 
-    /// Closes the port and cuts all connections.
+    /// Closes the port and all connections.
     pub async fn go_offline(&self) {
         let task = self.server.take();
         if let Some(task) = task {
@@ -112,11 +112,11 @@ impl SqlServerSim {
         }
     }
 
-    /// Starts anew and listens again on the same port after [`go_offline`](Self::go_offline).
+    /// Restarts and listens again on the same port after [`go_offline`](Self::go_offline).
     ///
     /// # Errors
     ///
-    /// When somebody else took the port.
+    /// When another program has taken the port.
     pub async fn go_online(&self) -> io::Result<()> {
         self.go_offline().await;
         let listener = server::listen(self.server.address.port()).await?;
@@ -125,13 +125,13 @@ impl SqlServerSim {
         Ok(())
     }
 
-    /// Cuts all connections that are there now. New ones are welcome.
+    /// Closes all current connections. New ones are accepted.
     pub fn disconnect_all(&self) {
         self.shared.cut_all();
     }
 
-    /// As `ALTER DATABASE … SET SINGLE_USER WITH ROLLBACK IMMEDIATE`: whoever is in the shop's database loses
-    /// the connection, the others keep theirs. Gives how many those were.
+    /// Like `ALTER DATABASE … SET SINGLE_USER WITH ROLLBACK IMMEDIATE`: closes the connections that use the shop's
+    /// database, but not the others. Returns the number of closed connections.
     pub fn throw_out(&self) -> usize {
         self.shared.change(|memory| {
             memory.settings.access = UserAccess::Single;
@@ -145,23 +145,23 @@ impl SqlServerSim {
         self.shared.read().databases.inside()
     }
 
-    /// How many connections have logged in and still stand.
+    /// How many connections have logged in and are still open.
     #[must_use]
     pub fn connected(&self) -> usize {
         self.shared.read().databases.connected()
     }
 
-    /// Sets one more fault.
+    /// Adds a fault.
     pub fn inject(&self, fault: Fault) {
         self.shared.change(|memory| memory.faults.inject(fault));
     }
 
-    /// Ends all faults. What stalls goes on stalling until [`release`](Self::release).
+    /// Ends all faults. Stalled connections still stall until [`release`](Self::release).
     pub fn clear_faults(&self) {
         self.shared.change(|memory| memory.faults.clear());
     }
 
-    /// Releases what stalls now.
+    /// Releases the stalled connections.
     pub fn release(&self) {
         self.shared.release();
     }
@@ -206,7 +206,7 @@ impl SqlServerSim {
             .collect()
     }
 
-    /// The texts of the statements that the model does not know. A test that ends with one is not done.
+    /// The statements that the model does not know. A test that ends with one is not complete.
     #[must_use]
     pub fn unknown(&self) -> Vec<String> {
         let memory = self.shared.read();
@@ -217,8 +217,8 @@ impl SqlServerSim {
             .collect()
     }
 
-    /// Waits until `condition` holds, without a time limit. It is asked now, after each login and each
-    /// connection's end, and after each statement's arrival and effect.
+    /// Waits until `condition` is true, without a time limit. It is checked now, after each login and each end of a
+    /// connection, and after each statement's arrival and effect.
     pub async fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
         let mut changes = self.shared.changes();
         while !condition(self) {

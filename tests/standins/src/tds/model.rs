@@ -1,9 +1,9 @@
-//! What the wire carries, and who answers it.
+//! Statements, values and results, and the [`Model`] that answers statements.
 
 /// One statement, as a client sent it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// What its first line calls it: `/* shopmaster NAME */`; none when it says nothing.
+    /// Its name from the first line, `/* shopmaster NAME */`; none without such a line.
     pub name: Option<String>,
     /// The whole text.
     pub text: String,
@@ -89,7 +89,7 @@ pub struct Answer {
 pub struct SqlError {
     /// Its number: 208, 1205, 18456.
     pub number: u32,
-    /// Its state, which tells causes of one number apart.
+    /// Its state, which distinguishes causes of the same number.
     pub state: u8,
     /// Its severity; from 20 on the connection ends.
     pub class: u8,
@@ -97,13 +97,13 @@ pub struct SqlError {
     pub message: String,
 }
 
-/// Who answers statements.
+/// Answers statements.
 pub trait Model: Send + Sync + 'static {
     /// Answers a statement of a session. It may block for a short time.
     ///
     /// # Errors
     ///
-    /// What the client is told instead.
+    /// The error that the client gets.
     fn answer(&self, session: u64, statement: &Statement) -> Result<Answer, SqlError>;
 
     /// A session ended: its locks are free, its transaction is rolled back.
@@ -125,8 +125,8 @@ impl Statement {
 }
 
 impl SqlError {
-    /// The number of an answer to a statement that the model does not know: one of the user's own, which
-    /// start at 50000, so that nobody takes it for the server's.
+    /// The number of the error for a statement that the model does not know: a user-defined one (from 50000), so that it
+    /// is not mistaken for an error of the server.
     pub const UNKNOWN_STATEMENT: u32 = 59_999;
 
     /// The model does not know this statement.
@@ -134,7 +134,7 @@ impl SqlError {
     pub fn unknown(statement: &Statement) -> Self {
         let name = statement.name.as_deref().unwrap_or("without a name");
         Self::number(Self::UNKNOWN_STATEMENT).message(format!(
-            "The stand-in is no T-SQL engine and does not know the statement {name}: {}",
+            "The stand-in is not a T-SQL engine and does not know the statement {name}: {}",
             statement.text
         ))
     }
@@ -197,7 +197,7 @@ impl ResultSet {
         }
     }
 
-    /// With one more row.
+    /// The same with another row.
     #[must_use]
     pub fn row<const N: usize>(mut self, values: [Value; N]) -> Self {
         self.rows.push(values.into());
@@ -215,7 +215,7 @@ impl From<ResultSet> for Answer {
 }
 
 impl Answer {
-    /// No rows, and so many changed.
+    /// No rows, with this many changed.
     #[must_use]
     pub const fn affected(rows: u64) -> Self {
         Self {

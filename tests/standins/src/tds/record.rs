@@ -11,11 +11,11 @@ pub struct LoginRecord {
     pub username: String,
     /// The database.
     pub database: String,
-    /// What the client calls itself.
+    /// The client's name.
     pub application: String,
     /// Whether it went over TLS.
     pub encrypted: bool,
-    /// The error that it was refused with; none when it came in.
+    /// The error with which it was refused; none when it was accepted.
     pub refused: Option<u32>,
 }
 
@@ -24,22 +24,22 @@ pub struct LoginRecord {
 pub struct StatementRecord {
     /// The number of its connection, from 1 on.
     pub connection: u64,
-    /// What its first line calls it.
+    /// Its name from the first line.
     pub name: Option<String>,
     /// Its text.
     pub text: String,
     /// Its parameters.
     pub parameters: Vec<Value>,
-    /// What became of it.
+    /// Its result.
     pub outcome: Outcome,
 }
 
-/// What became of a statement.
+/// The result of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing yet: it is under way, or its connection ended before.
+    /// None yet: it is in progress, or its connection ended first.
     Pending,
-    /// It took effect, whatever became of the answer.
+    /// It took effect, whether or not the answer was sent.
     Performed,
     /// Answered with this error.
     Refused(u32),

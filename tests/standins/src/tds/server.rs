@@ -14,8 +14,8 @@ use tokio::{
 
 use super::{conversation, shared::Shared};
 
-/// How long to wait when a connection cannot be accepted.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Listens on 127.0.0.1.
 pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
@@ -33,8 +33,8 @@ pub(super) async fn serve(
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else {
-                    // Out of file handles, or a client that is gone already: no reason to stop.
-                    tokio::time::sleep(PAUSE).await;
+                    // No file handles are left, or the client has disconnected: not a reason to stop.
+                    tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
                     continue;
                 };
                 let number = numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
@@ -50,9 +50,9 @@ pub(super) async fn serve(
 }
 
 async fn connection(stream: TcpStream, number: u64, shared: Arc<Shared>) {
-    // Without it small answers wait for the client's acknowledgement.
+    // Otherwise small answers would wait for the client's acknowledgement.
     if stream.set_nodelay(true).is_ok() {
-        // How a connection ends is the client's business, or a fault's.
+        // How a connection ends is up to the client or a fault.
         let _ended = conversation::hold(stream, number, shared).await;
     }
 }

@@ -2,80 +2,80 @@
 
 use super::tls::Certificate;
 
-/// What can be changed at any time. Connections that are there stay as they are.
+/// Settings that can be changed at any time. Existing connections are not affected.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The only login's name.
     pub username: String,
     /// Its password.
     pub password: String,
-    /// The only database of the shop's own. Beside it there is `tempdb`.
+    /// The shop's only database. Besides it there is `tempdb`.
     pub database: String,
-    /// How that database is.
+    /// The state of that database.
     pub state: DatabaseState,
-    /// Whom it lets in.
+    /// The logins that it accepts.
     pub access: UserAccess,
-    /// Whether it is closed while nobody is in it.
+    /// Whether it is closed while no connection uses it.
     pub auto_close: bool,
-    /// How the login gets into it.
+    /// How the login opens it.
     pub way: Way,
-    /// Whether the login sees it only from inside: it lacks `VIEW ANY DATABASE`.
+    /// Whether the login sees it only while it uses it, because it lacks `VIEW ANY DATABASE`.
     pub hidden: bool,
     /// What the stand-in says about encryption.
     pub encryption: Encryption,
-    /// What it encrypts with. Without one a handshake fails, as with a server whose TLS is too old.
+    /// Its certificate. Without one a handshake fails, as with a server whose TLS is too old.
     pub certificate: Option<Certificate>,
 }
 
-/// How a database is: `sys.databases.state`.
+/// The state of a database: `sys.databases.state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseState {
-    /// As ever.
+    /// Online.
     Online,
-    /// From a backup.
+    /// Restoring, from a backup.
     Restoring,
-    /// As after a start of the server.
+    /// Recovering, as after a start of the server.
     Recovering,
-    /// That cannot begin.
+    /// Recovery pending: recovery cannot begin.
     RecoveryPending,
-    /// That failed.
+    /// Suspect: recovery failed.
     Suspect,
-    /// For its repair.
+    /// Emergency, for repair.
     Emergency,
-    /// Somebody took it off.
+    /// Offline.
     Offline,
 }
 
-/// Whom a database lets in: `sys.databases.user_access`.
+/// The logins that a database accepts: `sys.databases.user_access`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserAccess {
-    /// Everybody.
+    /// All of them.
     Multi,
-    /// One, whoever comes first.
+    /// The first one only.
     Single,
-    /// Its administrators, and the login is none.
+    /// Administrators only, and the login is not one.
     Restricted,
 }
 
-/// How the login gets into the shop's database.
+/// How the login opens the shop's database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// From every other one, with `USE`.
+    /// From any other database, with `USE`.
     Use,
-    /// With its login alone: the user is contained in the database.
+    /// Only at login: the user is contained in the database.
     Contained,
-    /// With its login alone: the server has no `USE`, as Azure SQL Database.
+    /// Only at login: the server has no `USE`, like Azure SQL Database.
     OwnConnection,
 }
 
 /// What the stand-in says about encryption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
-    /// It can do none: a client that wants it goes away.
+    /// None is available: a client that requires it disconnects.
     NotSupported,
-    /// As the client likes.
+    /// As the client chooses.
     Offered,
-    /// Only all of it.
+    /// Everything must be encrypted.
     Required,
 }
 

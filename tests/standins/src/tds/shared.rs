@@ -50,19 +50,19 @@ impl Shared {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and tells everyone who waits.
+    /// Changes the state and notifies all waiting tasks.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
         let result = change(&mut self.read());
         self.changes.send_modify(|count| *count += 1);
         result
     }
 
-    /// What goes wrong here, if anything does.
+    /// The fault that applies here, if any.
     pub(super) fn strike(&self, point: &Point) -> Option<FaultKind> {
         self.read().faults.strike(point)
     }
 
-    /// Takes note of a statement; gives its number and what goes wrong with it.
+    /// Records a statement; returns its number and its fault.
     pub(super) fn arrive(
         &self,
         connection: u64,
@@ -82,7 +82,7 @@ impl Shared {
         })
     }
 
-    /// Takes note of what became of a statement.
+    /// Records the result of a statement.
     pub(super) fn settle(&self, number: usize, outcome: Outcome) {
         self.change(|memory| {
             if let Some(record) = memory.statements.get_mut(number) {
@@ -99,7 +99,7 @@ impl Shared {
         self.releases.subscribe()
     }
 
-    /// The line to everybody breaks.
+    /// Closes all connections, as when the network fails.
     pub(super) fn cut_all(&self) {
         self.change(|memory| memory.databases.end_all());
     }

@@ -1,4 +1,4 @@
-//! TLS as TDS has it (2.2.6.5, 3.3.5.1): the handshake's bytes go in PRELOGIN packets, what follows does not.
+//! TLS in TDS (2.2.6.5, 3.3.5.1): the bytes of the handshake are sent in PRELOGIN packets, and what follows is not.
 
 use std::{
     io,
@@ -25,7 +25,7 @@ use super::wire::{
     packet::{self, HEADER, Kind},
 };
 
-/// A certificate that nobody signed, made for one name.
+/// A self-signed certificate for one name.
 #[derive(Clone)]
 pub struct Certificate {
     fingerprint: String,
@@ -35,11 +35,11 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Makes one for a computer's name or address.
+    /// Creates a certificate for a computer's name or address.
     ///
     /// # Errors
     ///
-    /// When the name can be in no certificate.
+    /// When the name is not valid in a certificate.
     pub fn of(name: &str) -> io::Result<Self> {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]);
         let made = made.map_err(io::Error::other)?;
@@ -49,7 +49,7 @@ impl Certificate {
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
         let digest = Sha256::digest(&certificate);
         let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        // The newest that servers of TDS 7 speak.
+        // The newest version that servers of TDS 7 support.
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS12])
             .map_err(io::Error::other)?
@@ -88,15 +88,15 @@ impl std::fmt::Debug for Certificate {
     }
 }
 
-/// A stream whose bytes go in packets, until they do not any more.
+/// A stream whose bytes are sent in packets until the handshake is over.
 #[derive(Debug)]
 pub(super) struct Wrapped<S> {
     stream: S,
     wraps: bool,
-    /// What is to go into packets, and the packets that are to be written.
+    /// The bytes to put into packets, and the packets to write.
     message: Vec<u8>,
     packets: Vec<u8>,
-    /// The header that is being read, and what is left of its packet.
+    /// The header that is being read, and the rest of its packet.
     header: Vec<u8>,
     left: usize,
 }
@@ -113,7 +113,7 @@ impl<S> Wrapped<S> {
         }
     }
 
-    /// The stream without TLS, for what is not encrypted behind the login.
+    /// The stream without TLS, for what is not encrypted after the login.
     pub(super) fn into_inner(self) -> S {
         self.stream
     }

@@ -1,61 +1,61 @@
-//! Header blocks (RFC 7541, section 6), as far as it takes to find the authorities in them.
+//! Header blocks (RFC 7541, section 6), parsed as far as is needed to find the authorities in them.
 
-/// `:authority` in the table that both sides know from the start.
+/// Index of `:authority` in the static table.
 const INDEX: u32 = 1;
 const NAME: &[u8] = b":authority";
-/// The same, compressed.
+/// The same name, compressed.
 const NAME_HUFFMAN: &[u8] = &[0xb8, 0x3b, 0x53, 0x39, 0xec, 0x32, 0x7d, 0x7f];
-/// The longest authority that is replaced, in bytes: a socket's path is far shorter, however it is encoded.
+/// The longest authority that is replaced, in bytes: a socket's path is much shorter in any encoding.
 const LONGEST: u32 = 1_024;
-/// The shift of the last byte that a number may have: HTTP/2 here takes no longer ones.
+/// The shift of the last byte of a number: this HTTP/2 server accepts no longer ones.
 const LAST_SHIFT: u32 = 21;
 
-/// Where a client is in its header block.
+/// The position in a client's header block.
 #[derive(Debug, Default)]
 pub(super) struct Block {
-    place: Place,
+    position: Position,
 }
 
 /// An authority among the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Authority {
-    /// How many bytes are in front of it.
+    /// Number of bytes before it.
     pub(super) start: usize,
-    /// How many it has.
+    /// Its length in bytes.
     pub(super) length: usize,
     /// Whether it is compressed.
     pub(super) is_huffman: bool,
 }
 
-/// What HTTP/2 does not allow. It is left to HTTP/2 to say so.
+/// The data violates HTTP/2. The HTTP/2 server reports it.
 #[derive(Debug)]
 pub(super) struct Malformed;
 
 #[derive(Debug, Clone, Copy, Default)]
-enum Place {
+enum Position {
     /// At the start of a field.
     #[default]
     Field,
-    /// Behind the first byte of a number.
+    /// After the first byte of a number.
     Number(Number, u32, u32),
-    /// At the length of a text.
+    /// At the length of a string.
     Text(Text),
-    /// In a name, of which so many bytes are still to come.
+    /// In a name, with this many bytes still to come.
     Name(u32, Name),
-    /// In a value, of which so many bytes are still to come.
+    /// In a value, with this many bytes still to come.
     Value(u32),
     /// At an authority.
     Authority(u32, bool),
 }
 
-/// What a number says.
+/// The meaning of a number.
 #[derive(Debug, Clone, Copy)]
 enum Number {
-    /// Which whole field it is, or how large the client's table is from now on: nothing belongs to it.
+    /// The index of a whole field, or the new size of the client's table: nothing follows it.
     Alone,
-    /// Which name it is; 0 when the name follows.
+    /// The index of a name; 0 when the name follows.
     Name,
-    /// How long a text is, and whether it is compressed.
+    /// The length of a string, and whether it is compressed.
     Length(Text, bool),
 }
 
@@ -66,17 +66,17 @@ enum Text {
     Authority,
 }
 
-/// A name that is compared with ours while it comes.
+/// A name that is compared with `:authority` while it arrives.
 #[derive(Debug, Clone, Copy)]
 struct Name {
     is_huffman: bool,
-    /// How many bytes were alike; none when one was not.
+    /// How many bytes were the same so far; none when one was not.
     alike: Option<usize>,
 }
 
 impl Block {
-    /// Goes through the next bytes of a piece, of which `left` are still to come, up to an authority or
-    /// through all of them when there is none. The next call begins behind that authority.
+    /// Reads the next bytes of a piece, of which `left` are still to come, up to an authority, or all of them when
+    /// there is none. The next call begins after that authority.
     pub(super) fn next_authority(
         &mut self,
         bytes: &[u8],
@@ -85,15 +85,15 @@ impl Block {
         let mut start = 0;
         while start < bytes.len() {
             start += self.step(&bytes[start..])?;
-            let Place::Authority(length, is_huffman) = self.place else {
+            let Position::Authority(length, is_huffman) = self.position else {
                 continue;
             };
             let behind = left.saturating_sub(wire(start));
             if length > LONGEST || length > behind {
-                self.place = value(length);
+                self.position = value(length);
                 continue;
             }
-            self.place = Place::Field;
+            self.position = Position::Field;
             return Ok(Some(Authority {
                 start,
                 length: native(length),
@@ -103,41 +103,41 @@ impl Block {
         Ok(None)
     }
 
-    /// Notes the end of the header block.
+    /// Ends the header block.
     pub(super) fn end(&mut self) -> Result<(), Malformed> {
-        match self.place {
-            Place::Field => Ok(()),
+        match self.position {
+            Position::Field => Ok(()),
             _ => Err(Malformed),
         }
     }
 
-    /// Goes through at least one byte, and tells how many it were.
+    /// Reads at least one byte, and returns how many.
     fn step(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let first = bytes[0];
-        let (passed, place) = match self.place {
-            Place::Field => (1, field(first)),
-            Place::Number(number, so_far, shift) => (1, more(number, so_far, shift, first)?),
-            Place::Text(text) => {
+        let (passed, position) = match self.position {
+            Position::Field => (1, field(first)),
+            Position::Number(number, so_far, shift) => (1, more(number, so_far, shift, first)?),
+            Position::Text(text) => {
                 let is_huffman = first & 0x80 != 0;
                 (1, number(Number::Length(text, is_huffman), first, 7))
             }
-            Place::Name(left, name) => {
+            Position::Name(left, name) => {
                 let passed = native(left).min(bytes.len());
                 let name = name.compare(&bytes[..passed]);
-                (passed, name.place(left - wire(passed)))
+                (passed, name.position(left - wire(passed)))
             }
-            Place::Value(left) | Place::Authority(left, _) => {
+            Position::Value(left) | Position::Authority(left, _) => {
                 let passed = native(left).min(bytes.len());
                 (passed, value(left - wire(passed)))
             }
         };
-        self.place = place;
+        self.position = position;
         Ok(passed)
     }
 }
 
 /// What follows the first byte of a field.
-fn field(first: u8) -> Place {
+fn field(first: u8) -> Position {
     match first.leading_zeros() {
         0 => number(Number::Alone, first, 7),
         1 => number(Number::Name, first, 6),
@@ -146,46 +146,48 @@ fn field(first: u8) -> Place {
     }
 }
 
-/// What follows the first byte of a number, whose lowest `bits` belong to it.
-fn number(number: Number, first: u8, bits: u32) -> Place {
+/// What follows the first byte of a number, of which the lowest `bits` belong to the number.
+fn number(number: Number, first: u8, bits: u32) -> Position {
     let most = (1 << bits) - 1;
     match u32::from(first) & most {
-        value if value < most => number.place(value),
-        value => Place::Number(number, value, 0),
+        value if value < most => number.position(value),
+        value => Position::Number(number, value, 0),
     }
 }
 
 /// What follows another byte of a number.
-fn more(number: Number, so_far: u32, shift: u32, byte: u8) -> Result<Place, Malformed> {
+fn more(number: Number, so_far: u32, shift: u32, byte: u8) -> Result<Position, Malformed> {
     let value = so_far + (u32::from(byte & 0x7f) << shift);
     if byte & 0x80 == 0 {
-        return Ok(number.place(value));
+        return Ok(number.position(value));
     }
     match shift {
         LAST_SHIFT => Err(Malformed),
-        shift => Ok(Place::Number(number, value, shift + 7)),
+        shift => Ok(Position::Number(number, value, shift + 7)),
     }
 }
 
 /// What follows the length of a value.
-fn value(left: u32) -> Place {
+fn value(left: u32) -> Position {
     match left {
-        0 => Place::Field,
-        left => Place::Value(left),
+        0 => Position::Field,
+        left => Position::Value(left),
     }
 }
 
 impl Number {
     /// What follows it.
-    fn place(self, value: u32) -> Place {
+    fn position(self, value: u32) -> Position {
         match (self, value) {
-            (Self::Alone, _) => Place::Field,
-            (Self::Name, 0) => Place::Text(Text::Name),
-            (Self::Name, INDEX) => Place::Text(Text::Authority),
-            (Self::Name, _) => Place::Text(Text::Value),
-            (Self::Length(Text::Name, is_huffman), left) => Name::new(is_huffman).place(left),
+            (Self::Alone, _) => Position::Field,
+            (Self::Name, 0) => Position::Text(Text::Name),
+            (Self::Name, INDEX) => Position::Text(Text::Authority),
+            (Self::Name, _) => Position::Text(Text::Value),
+            (Self::Length(Text::Name, is_huffman), left) => Name::new(is_huffman).position(left),
             (Self::Length(Text::Value, _), left) => self::value(left),
-            (Self::Length(Text::Authority, is_huffman), left) => Place::Authority(left, is_huffman),
+            (Self::Length(Text::Authority, is_huffman), left) => {
+                Position::Authority(left, is_huffman)
+            }
         }
     }
 }
@@ -215,12 +217,12 @@ impl Name {
         }
     }
 
-    /// What follows it, when so much of it is still to come.
-    fn place(self, left: u32) -> Place {
+    /// What follows, when this much of it is still to come.
+    fn position(self, left: u32) -> Position {
         match left {
-            0 if self.alike == Some(self.ours().len()) => Place::Text(Text::Authority),
-            0 => Place::Text(Text::Value),
-            left => Place::Name(left, self),
+            0 if self.alike == Some(self.ours().len()) => Position::Text(Text::Authority),
+            0 => Position::Text(Text::Value),
+            left => Position::Name(left, self),
         }
     }
 }

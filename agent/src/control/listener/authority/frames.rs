@@ -1,8 +1,8 @@
-//! What a client sends, frame by frame (RFC 9113, section 4).
+//! The bytes of a client, frame by frame (RFC 9113, section 4).
 
 use super::block::{Authority, Block, Malformed};
 
-/// What each client begins with.
+/// The first bytes that each client sends.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEADER: usize = 9;
 
@@ -13,45 +13,45 @@ const CONTINUATION: u8 = 0x9;
 const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
-/// Bytes of the priority in front of a header block.
+/// Bytes of the priority before a header block.
 const PRIORITY_LENGTH: u32 = 5;
 
-/// Where a client is in what it sends.
+/// The position in the bytes of a client.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    place: Place,
+    position: Position,
     block: Block,
     /// A header block has begun, and its next piece must follow.
     is_in_block: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Place {
-    /// In the preface, of which so much has come.
+enum Position {
+    /// In the preface, after this many bytes.
     Preface(usize),
-    /// In a frame's header, of which so much has come.
+    /// In a frame's header, after this many bytes.
     Header([u8; FRAME_HEADER], usize),
-    /// In so many bytes that are of no interest: payloads, priorities and padding.
+    /// In bytes to skip, with this many still to come: payloads, priorities and padding.
     Skip(u32, Behind),
     /// At the length of the padding.
     Padding(Head),
     /// In a piece of a header block.
     Piece(Piece),
-    /// Behind something malformed, where nothing is known.
+    /// After malformed data, where nothing is known any more.
     Lost,
 }
 
 /// The start of a frame.
-const FRAME: Place = Place::Header([0; FRAME_HEADER], 0);
+const FRAME: Position = Position::Header([0; FRAME_HEADER], 0);
 
-/// What follows bytes of no interest.
+/// What follows skipped bytes.
 #[derive(Debug, Clone, Copy)]
 enum Behind {
     Frame,
     Piece(Piece),
 }
 
-/// A frame with a piece of a header block, of whose payload so much is still to come.
+/// A frame with a piece of a header block, with this much of its payload still to come.
 #[derive(Debug, Clone, Copy)]
 struct Head {
     left: u32,
@@ -60,7 +60,7 @@ struct Head {
     is_last: bool,
 }
 
-/// A piece of a header block, of which so much is still to come.
+/// A piece of a header block, with this much still to come.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     left: u32,
@@ -69,15 +69,15 @@ struct Piece {
     is_last: bool,
 }
 
-impl Default for Place {
+impl Default for Position {
     fn default() -> Self {
         Self::Preface(0)
     }
 }
 
 impl Frames {
-    /// Goes through the client's next bytes up to an authority, or through all of them when there is none.
-    /// The next call begins behind that authority, all of which may not have come yet.
+    /// Reads the client's next bytes up to an authority, or all of them when there is none. The next call begins after
+    /// that authority, of which a part may not have arrived yet.
     pub(super) fn next_authority(&mut self, bytes: &[u8]) -> Option<Authority> {
         let mut at = 0;
         while at < bytes.len() {
@@ -87,24 +87,24 @@ impl Frames {
                     let start = at + found.start;
                     return Some(Authority { start, ..found });
                 }
-                Err(Malformed) => self.place = Place::Lost,
+                Err(Malformed) => self.position = Position::Lost,
             }
         }
         None
     }
 
-    /// Goes through at least one byte, and tells how many it were.
+    /// Reads at least one byte, and returns how many.
     fn step(&mut self, bytes: &[u8]) -> Result<(usize, Option<Authority>), Malformed> {
         let mut found = None;
-        let (passed, place) = match self.place {
-            Place::Preface(come) => preface(come, bytes)?,
-            Place::Header(header, come) => self.header(header, come, bytes)?,
-            Place::Skip(left, behind) => {
+        let (passed, position) = match self.position {
+            Position::Preface(come) => preface(come, bytes)?,
+            Position::Header(header, come) => self.header(header, come, bytes)?,
+            Position::Skip(left, behind) => {
                 let passed = within(left, bytes).len();
-                (passed, Place::Skip(left - wire(passed), behind))
+                (passed, Position::Skip(left - wire(passed), behind))
             }
-            Place::Padding(head) => (1, head.padded(bytes[0])?),
-            Place::Piece(piece) => {
+            Position::Padding(head) => (1, head.padded(bytes[0])?),
+            Position::Piece(piece) => {
                 found = self
                     .block
                     .next_authority(within(piece.left, bytes), piece.left)?;
@@ -113,27 +113,27 @@ impl Frames {
                     None => within(piece.left, bytes).len(),
                 };
                 let left = piece.left - wire(passed);
-                (passed, Place::Piece(Piece { left, ..piece }))
+                (passed, Position::Piece(Piece { left, ..piece }))
             }
-            Place::Lost => (bytes.len(), Place::Lost),
+            Position::Lost => (bytes.len(), Position::Lost),
         };
-        self.enter(place)?;
+        self.enter(position)?;
         Ok((passed, found))
     }
 
-    /// Goes to `place`, and past what has no bytes.
-    fn enter(&mut self, place: Place) -> Result<(), Malformed> {
-        self.place = match place {
-            Place::Skip(0, Behind::Frame) => FRAME,
-            Place::Skip(0, Behind::Piece(piece)) => return self.enter(Place::Piece(piece)),
-            Place::Piece(piece) if piece.left == 0 => {
+    /// Moves to `position`, and on past whatever has no bytes.
+    fn enter(&mut self, position: Position) -> Result<(), Malformed> {
+        self.position = match position {
+            Position::Skip(0, Behind::Frame) => FRAME,
+            Position::Skip(0, Behind::Piece(piece)) => return self.enter(Position::Piece(piece)),
+            Position::Piece(piece) if piece.left == 0 => {
                 if piece.is_last {
                     self.block.end()?;
                     self.is_in_block = false;
                 }
-                return self.enter(Place::Skip(piece.padding, Behind::Frame));
+                return self.enter(Position::Skip(piece.padding, Behind::Frame));
             }
-            place => place,
+            position => position,
         };
         Ok(())
     }
@@ -143,28 +143,28 @@ impl Frames {
         mut header: [u8; FRAME_HEADER],
         come: usize,
         bytes: &[u8],
-    ) -> Result<(usize, Place), Malformed> {
+    ) -> Result<(usize, Position), Malformed> {
         let missing = &mut header[come..];
         let passed = missing.len().min(bytes.len());
         missing[..passed].copy_from_slice(&bytes[..passed]);
-        let place = match come + passed {
+        let position = match come + passed {
             FRAME_HEADER => self.payload(header)?,
-            come => Place::Header(header, come),
+            come => Position::Header(header, come),
         };
-        Ok((passed, place))
+        Ok((passed, position))
     }
 
-    /// What is behind a frame's header.
-    fn payload(&mut self, header: [u8; FRAME_HEADER]) -> Result<Place, Malformed> {
+    /// What follows a frame's header.
+    fn payload(&mut self, header: [u8; FRAME_HEADER]) -> Result<Position, Malformed> {
         let [high, middle, low, kind, flags, ..] = header;
         let left = u32::from_be_bytes([0, high, middle, low]);
-        // A header block is not interrupted, and goes on only when it has begun.
+        // Other frames must not interrupt a header block, and only a block that has begun can continue.
         if self.is_in_block != (kind == CONTINUATION) || kind == PUSH_PROMISE {
             return Err(Malformed);
         }
         let is_headers = kind == HEADERS;
         if !is_headers && !self.is_in_block {
-            return Ok(Place::Skip(left, Behind::Frame));
+            return Ok(Position::Skip(left, Behind::Frame));
         }
         self.is_in_block = true;
         let head = Head {
@@ -174,20 +174,20 @@ impl Frames {
         };
         match is_headers && flags & PADDED != 0 {
             true if left == 0 => Err(Malformed),
-            true => Ok(Place::Padding(head)),
+            true => Ok(Position::Padding(head)),
             false => head.piece(0),
         }
     }
 }
 
 impl Head {
-    /// The piece behind the byte that says how much padding there is.
-    fn padded(self, padding: u8) -> Result<Place, Malformed> {
+    /// The piece after the byte that contains the length of the padding.
+    fn padded(self, padding: u8) -> Result<Position, Malformed> {
         let left = self.left - 1;
         Self { left, ..self }.piece(padding.into())
     }
 
-    fn piece(self, padding: u32) -> Result<Place, Malformed> {
+    fn piece(self, padding: u32) -> Result<Position, Malformed> {
         let priority = if self.has_priority {
             PRIORITY_LENGTH
         } else {
@@ -199,30 +199,30 @@ impl Head {
             padding,
             is_last: self.is_last,
         };
-        Ok(Place::Skip(priority, Behind::Piece(piece)))
+        Ok(Position::Skip(priority, Behind::Piece(piece)))
     }
 }
 
-fn preface(come: usize, bytes: &[u8]) -> Result<(usize, Place), Malformed> {
+fn preface(come: usize, bytes: &[u8]) -> Result<(usize, Position), Malformed> {
     let expected = &PREFACE[come..];
     let passed = expected.len().min(bytes.len());
     if bytes[..passed] != expected[..passed] {
         return Err(Malformed);
     }
-    let place = match come + passed {
+    let position = match come + passed {
         come if come == PREFACE.len() => FRAME,
-        come => Place::Preface(come),
+        come => Position::Preface(come),
     };
-    Ok((passed, place))
+    Ok((passed, position))
 }
 
-/// The first of these bytes, at most so many.
+/// The first of these bytes, at most `left`.
 fn within(left: u32, bytes: &[u8]) -> &[u8] {
     let left = usize::try_from(left).unwrap_or(usize::MAX);
     &bytes[..left.min(bytes.len())]
 }
 
-/// A count of bytes of a frame, as frames count them.
+/// A number of bytes in the type that frames use.
 fn wire(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

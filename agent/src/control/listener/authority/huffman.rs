@@ -1,8 +1,8 @@
-//! The code that texts in header blocks are compressed with (RFC 7541, appendix B), for texts of ASCII.
+//! The Huffman code that compresses strings in header blocks (RFC 7541, appendix B), for ASCII.
 //!
-//! The code is canonical: the codes of one length follow each other, and the first one of a length follows the
-//! last one of the length before. So the characters in the order of their codes are all that has to be known.
-//! Longer codes belong to characters that no authority has.
+//! The code is canonical: the codes of one length follow each other, and the first code of a length follows the last
+//! code of the previous length. So the characters in the order of their codes are enough to know all codes. Characters
+//! with longer codes cannot be part of an authority.
 
 /// The characters by the length of their codes, in bits.
 const CHARACTERS: [(u32, &[u8]); 10] = [
@@ -18,7 +18,7 @@ const CHARACTERS: [(u32, &[u8]); 10] = [
     (15, b"<`{"),
 ];
 
-/// The text; none when it has other characters, or is no text.
+/// The decoded string; none when it has other characters, or is not valid.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     let (mut code, mut length) = (0_u32, 0_u32);
@@ -32,11 +32,11 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<u8>> {
             (code, length) = (0, 0);
         }
     }
-    // The last byte is filled up with ones.
+    // The last byte is padded with ones.
     (length < 8 && code.count_ones() == length).then_some(text)
 }
 
-/// The compressed text; none when it has other characters.
+/// The compressed string; none when it has other characters.
 pub(super) fn encode(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (mut bits, mut count) = (0_u32, 0_u32);
@@ -60,8 +60,8 @@ pub(super) fn length(character: u8) -> Option<u32> {
     code(character).map(|(_, length)| length)
 }
 
-/// The character with this code; nothing inside when more of its bits are to come, and nothing at all when it is
-/// none of these characters.
+/// The character with this code. The inner value is none while more bits are to come; the outer one is none when no
+/// character here has such a code.
 fn character(code: u32, length: u32) -> Option<Option<u8>> {
     for (first, of_length, characters) in codes().skip_while(|(_, it, _)| *it < length) {
         if of_length > length {
@@ -85,7 +85,7 @@ fn code(character: u8) -> Option<(u32, u32)> {
     })
 }
 
-/// The first code of each length, the length, and the characters.
+/// For each length: its first code, the length in bits, and the characters.
 fn codes() -> impl Iterator<Item = (u32, u32, &'static [u8])> {
     let mut next = (0_u32, 0_u32);
     CHARACTERS.into_iter().map(move |(length, characters)| {

@@ -1,21 +1,21 @@
 //! Serves clients whose `:authority` the HTTP/2 server refuses.
 //!
 //! grpcio and the libraries on the same core send the socket's path, percent-encoded, as the authority of each
-//! call; others send the path itself. `h2` parses it as a host and refuses the call with PROTOCOL_ERROR. Nobody
-//! behind it looks at the authority, so it is replaced here, before HTTP/2 sees it.
+//! call; others send the path itself. `h2` parses it as a host and refuses the call with PROTOCOL_ERROR. The services
+//! do not use the authority, so it is replaced here, before HTTP/2 sees it.
 //!
 //! Header compression (RFC 7541) keeps a table on both sides of a connection, and a client names an authority
-//! that it sent before by its number in it. The replacement therefore has as many characters, and as many bytes
-//! on the wire, as what the client sent: both tables stay alike, no frame changes its length, and nothing of the
-//! table has to be kept here. Following the client's bytes takes no more than knowing where each value begins:
+//! that it sent before by its number in that table. The replacement therefore has as many characters, and as many bytes
+//! on the wire, as the original: both tables stay the same size, no frame changes its length, and the table need not
+//! be kept here. To follow the client's bytes, it is enough to know where each value begins:
 //!
 //! 1. [`frames`] finds the pieces of header blocks in the frames;
 //! 2. [`block`] finds the values that are authorities in these pieces;
 //! 3. [`value`] makes one acceptable, with [`huffman`] where it is compressed.
 //!
-//! What is malformed is left to HTTP/2, and everything behind it passes untouched. So does an authority that
-//! is cut by a frame's end, is longer than any socket's path, or takes its name from the client's own table, and
-//! HTTP/2 then refuses that call: no client that we know does any of this.
+//! Malformed data is left to HTTP/2, and everything after it passes unchanged. So does an authority that is cut off at
+//! a frame's end, is longer than any socket's path, or takes its name from the client's own table; HTTP/2 then refuses
+//! that call. No known client does any of this.
 
 use std::{
     io,
@@ -41,18 +41,18 @@ use frames::Frames;
 pub struct AnyAuthority<T> {
     connection: T,
     client: Frames,
-    /// An authority of which only the beginning has come.
+    /// An authority of which only the beginning has arrived.
     held: Option<Held>,
 }
 
-/// A value that is kept until all of it is there, and then until all of it was given.
+/// A value that is held until all of it has arrived, and then until all of it was passed on.
 #[derive(Debug)]
 struct Held {
     bytes: Vec<u8>,
     is_huffman: bool,
-    /// How many of the bytes are there.
+    /// How many of the bytes have arrived.
     come: usize,
-    /// How many of them were given.
+    /// How many of them were passed on.
     given: usize,
 }
 
@@ -66,8 +66,8 @@ impl<T> AnyAuthority<T> {
         }
     }
 
-    /// Replaces the authorities in the client's next bytes, and gives how many of the bytes may be passed on:
-    /// those from there on are held.
+    /// Replaces the authorities in the client's next bytes, and returns how many of the bytes may be passed on; the
+    /// rest is held.
     fn follow(&mut self, bytes: &mut [u8]) -> usize {
         let mut at = 0;
         while let Some(found) = self.client.next_authority(&bytes[at..]) {
@@ -95,7 +95,7 @@ impl Held {
         }
     }
 
-    /// Reads the rest of it.
+    /// Reads the rest of the value.
     fn poll_complete<T: AsyncRead + Unpin>(
         &mut self,
         connection: &mut T,
@@ -107,7 +107,7 @@ impl Held {
             let read = rest.filled().len();
             self.come += read;
             if read == 0 {
-                // The client has left in the middle of it.
+                // The client disconnected in the middle of the value.
                 self.bytes.truncate(self.come);
                 return Poll::Ready(Ok(()));
             }
@@ -118,7 +118,7 @@ impl Held {
         Poll::Ready(Ok(()))
     }
 
-    /// Gives as much as there is room for; whether that was the end of it.
+    /// Passes on as much as fits into `buffer`. Returns whether the value is complete.
     fn give(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         let rest = &self.bytes[self.given..];
         let given = rest.len().min(buffer.remaining());
@@ -147,7 +147,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for AnyAuthority<T> {
             ready!(Pin::new(&mut this.connection).poll_read(context, buffer))?;
             let passed = this.follow(&mut buffer.filled_mut()[before..]);
             buffer.set_filled(before + passed);
-            // Nothing read means the end to a reader, and is that only where nothing is held.
+            // A reader takes zero bytes for the end of the stream, which is true only if nothing is held.
             if passed > 0 || this.held.is_none() {
                 return Poll::Ready(Ok(()));
             }

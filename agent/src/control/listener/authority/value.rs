@@ -1,11 +1,11 @@
-//! What takes the place of an authority that HTTP/2 refuses.
+//! The replacement for an authority that HTTP/2 refuses.
 
 use http::uri::Authority;
 
 use super::huffman;
 
-/// Makes `value` acceptable, with as many characters and as many bytes. It stays as it is when it is acceptable,
-/// and when there is no way.
+/// Makes `value` acceptable, with the same number of characters and bytes. Does not change a value that is acceptable
+/// already, or cannot be made so.
 pub(super) fn make_acceptable(value: &mut [u8], is_huffman: bool) {
     if !is_huffman {
         if !is_acceptable(value) {
@@ -25,17 +25,17 @@ pub(super) fn make_acceptable(value: &mut [u8], is_huffman: bool) {
     }
 }
 
-/// Whether the server behind takes it.
+/// Whether the HTTP/2 server accepts it.
 fn is_acceptable(value: &[u8]) -> bool {
     Authority::try_from(value).is_ok()
 }
 
-/// Whether a host may have it anywhere.
+/// Whether a host may contain the character at any position.
 fn is_plain(character: u8) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, b'-' | b'.' | b'_')
 }
 
-/// A character that a host may have, with a code of the same length.
+/// A character that a host may contain, with a code of the same length.
 fn stand_in(character: u8) -> Option<u8> {
     if is_plain(character) {
         return Some(character);

@@ -52,7 +52,7 @@ pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, Sql
     }
 }
 
-/// The number of a table or view; none when there is no such one.
+/// The number of a table or view; none when it does not exist.
 pub(super) fn object_id(connection: &Connection, name: &str) -> rusqlite::Result<Option<i32>> {
     let sql = format!("{TABLES} AND name = ?1 COLLATE NOCASE");
     let found = connection.query_row(&sql, [name], |row| row.get::<_, i64>(0));

@@ -1,6 +1,6 @@
-//! The model behind the stand-in: a shop in a SQLite file, to which the till writes as ever.
+//! The model behind the stand-in: a shop in a SQLite file, to which the till writes directly.
 //!
-//! It knows the agent's statements by their names and answers them from the file in its own SQL: the
+//! It knows the agent's statements by their names and answers them from the file with its own SQL: the
 //! product table with types as SQL Server would declare them, and capture as SQLite triggers that write to
 //! a ChangeLog. What a SQLite column holds and its declared type could not hold in SQL Server (a text in a
 //! numeric column) is NULL.
@@ -28,23 +28,23 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
 use super::model::{Answer, Model, SqlError, Statement, Value};
 use types::SqlType;
 
-/// How long it waits for the till. Then the client is told that a lock was not given in time.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long it waits for the till. After that the client gets the error for a lock timeout.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A shop in a SQLite file, as SQL Server would show it.
 #[derive(Debug)]
 pub struct SqliteShop(Mutex<State>);
 
-/// What it works with. One at a time: SQLite has one writer anyway.
+/// The state behind a mutex: SQLite has only one writer anyway.
 #[derive(Debug)]
 struct State {
     connection: Connection,
     installed: Installed,
-    /// Who holds which application lock.
+    /// The application locks and the sessions that hold them.
     claims: BTreeMap<String, u64>,
 }
 
-/// What SQLite has no place for.
+/// What cannot be stored in SQLite.
 #[derive(Debug, Default)]
 struct Installed {
     /// The schema `shopmaster`.
@@ -66,15 +66,15 @@ struct Trigger {
 }
 
 impl SqliteShop {
-    /// Opens a shop that is there.
+    /// Opens an existing shop.
     ///
     /// # Errors
     ///
-    /// When there is no such database.
+    /// When the database does not exist.
     pub fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(Self(Mutex::new(State {
             connection,
             installed: Installed::default(),
@@ -88,7 +88,7 @@ impl Model for SqliteShop {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
         match statement.name.as_deref().unwrap_or_default() {
-            // Texts that do nothing but say something, or set something.
+            // Statements that only print or set something.
             "install_nothing" | "take_back" => Ok(Answer::default()),
             "claim" | "claimed" => claims::answer(state, session, statement),
             "table" | "columns" | "look" | "table_identity" | "migrations" | "newest_migration" => {
@@ -116,7 +116,7 @@ impl Model for SqliteShop {
     }
 }
 
-/// As SQL Server would say it.
+/// The error that SQL Server would return.
 impl From<rusqlite::Error> for SqlError {
     fn from(error: rusqlite::Error) -> Self {
         let message = error.to_string();
@@ -130,7 +130,7 @@ impl From<rusqlite::Error> for SqlError {
     }
 }
 
-/// A parameter as SQLite takes it.
+/// A parameter for SQLite.
 fn bound(value: &Value) -> rusqlite::types::Value {
     use rusqlite::types::Value as Sqlite;
     match value {
@@ -161,7 +161,7 @@ fn text_parameter(statement: &Statement, number: usize) -> Result<String, SqlErr
     }
 }
 
-/// A SQLite value as a text; none for what is no text and no number.
+/// A SQLite value as a string; none for a value that is neither text nor a number.
 fn as_text(value: ValueRef<'_>) -> Option<String> {
     match value {
         ValueRef::Integer(whole) => Some(whole.to_string()),
@@ -171,7 +171,7 @@ fn as_text(value: ValueRef<'_>) -> Option<String> {
     }
 }
 
-/// Whether SQLite has such an object.
+/// Whether SQLite has an object with this name and kind.
 fn exists(connection: &Connection, kind: &str, name: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = ?1 AND name = ?2 COLLATE NOCASE";
     connection.query_row(sql, [kind, name], |row| row.get::<_, i64>(0).map(|n| n > 0))

@@ -1,6 +1,6 @@
-//! Where everything comes together: news of the agent, clicks, and the menu that follows from them.
+//! The controller: it receives the agent's status and the user's clicks, and makes the menu from them.
 //!
-//! Nothing here waits for the agent: a click that takes time is done beside, and only its failure comes
+//! It never waits for the agent: an action that takes time runs in a task of its own, and only a failure is reported
 //! back.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use jiff::{Timestamp, Zoned};
 use shopmaster_base::causes::with_causes;
 use shopmaster_proto::{
-    Client, Endpoint, Folders, InstanceName,
+    Client, Endpoint,
     v1::{GetInfoResponse, Status},
 };
 use tokio::{
@@ -21,50 +21,22 @@ use tokio::{
 };
 
 use super::{
-    deeds::{self, Deed},
-    link::News,
-    menu::{Id, Link, Menu, Place, View, menu, uploading},
-    words::next_midnight,
+    actions::{self, Action},
+    event::{AgentEvent, Event, Setup},
+    format::next_midnight,
+    menu::{IconHost, Id, Link, Menu, View, menu, uploading},
 };
 use crate::{
     autostart::{AutostartError, LoginItem, LoginState, Starts, enable_login},
     paths::Paths,
 };
 
-/// Which agent an icon is for.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// The agent's name.
-    pub instance: InstanceName,
-    /// Where it listens.
-    pub endpoint: Endpoint,
-    /// Where texts for the user are written.
-    pub folders: Folders,
-    /// Whether the icon is the agent's own.
-    pub place: Place,
-}
-
-/// What can happen.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// The agent said something, or went away.
-    News(News),
-    /// Somebody opens the menu.
-    Opened,
-    /// Somebody clicked.
-    Click(Id),
-    /// Whether the agent starts at login; none when that cannot be told.
-    StartsAtLogin(Option<bool>),
-    /// A click did not do what it should.
-    Failed(String),
-}
-
-/// All that is known.
-pub(super) struct Desk {
+/// What is known about the agent, and what the user is doing.
+pub(super) struct Controller {
     setup: Setup,
     events: UnboundedSender<Event>,
-    /// Makes the link try again at once.
-    hurry: Arc<Notify>,
+    /// Makes the link connect again at once.
+    retry_now: Arc<Notify>,
     client: Option<Client>,
     info: Option<GetInfoResponse>,
     status: Option<Status>,
@@ -74,12 +46,16 @@ pub(super) struct Desk {
     notice: Option<String>,
 }
 
-impl Desk {
-    pub(super) fn new(setup: Setup, events: UnboundedSender<Event>, hurry: Arc<Notify>) -> Self {
+impl Controller {
+    pub(super) fn new(
+        setup: Setup,
+        events: UnboundedSender<Event>,
+        retry_now: Arc<Notify>,
+    ) -> Self {
         Self {
             setup,
             events,
-            hurry,
+            retry_now,
             client: None,
             info: None,
             status: None,
@@ -95,8 +71,8 @@ impl Desk {
         self.setup.endpoint.clone()
     }
 
-    /// Where it is kept what notifications have told.
-    pub(super) fn told_notices(&self) -> PathBuf {
+    /// The file that records which notifications were shown.
+    pub(super) fn notices_file(&self) -> PathBuf {
         Paths::new(self.setup.folders.clone(), None).notices
     }
 
@@ -110,7 +86,7 @@ impl Desk {
         };
         let view = View {
             instance: &self.setup.instance,
-            place: self.setup.place,
+            host: self.setup.host,
             link,
             starts_at_login: self.starts_at_login,
             asking: self.asking,
@@ -119,13 +95,13 @@ impl Desk {
         menu(&view, now.timestamp(), now.time_zone())
     }
 
-    /// Works until somebody quits the icon. Whoever draws is woken only by a menu that differs.
+    /// Runs until the user quits the icon. The backend is woken only when the menu has changed.
     pub(super) async fn run(
         mut self,
-        mut happening: UnboundedReceiver<Event>,
+        mut incoming: UnboundedReceiver<Event>,
         menus: watch::Sender<Menu>,
     ) {
-        self.look_at_login_item();
+        self.read_login_item();
         loop {
             let next = self.menu();
             menus.send_if_modified(|shown| {
@@ -136,25 +112,25 @@ impl Desk {
                 differs
             });
             let event = tokio::select! {
-                event = happening.recv() => event,
-                // Today becomes yesterday.
+                event = incoming.recv() => event,
+                // At midnight `today` becomes `yesterday`.
                 () = tokio::time::sleep(until_midnight()) => continue,
             };
             match event {
-                Some(Event::Click(Id::Quit)) if self.setup.place == Place::Beside => return,
-                Some(event) => self.take(event),
+                Some(Event::Click(Id::Quit)) if self.setup.host == IconHost::OwnProcess => return,
+                Some(event) => self.handle(event),
                 None => return,
             }
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         match event {
-            Event::News(news) => self.hear(news),
+            Event::Agent(event) => self.update(event),
             Event::Opened => {
-                self.look_at_login_item();
+                self.read_login_item();
                 if self.client.is_none() {
-                    self.hurry.notify_one();
+                    self.retry_now.notify_one();
                 }
             }
             Event::Click(id) => {
@@ -163,27 +139,27 @@ impl Desk {
             }
             Event::StartsAtLogin(state) => self.starts_at_login = state,
             Event::Failed(why) => {
-                tracing::warn!(why, "a click in the tray did not work");
+                tracing::warn!(why, "an action of the tray failed");
                 self.notice = Some(why);
             }
         }
     }
 
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Up(peer) => {
+    fn update(&mut self, event: AgentEvent) {
+        match event {
+            AgentEvent::Up(peer) => {
                 self.client = Some(peer.client);
                 self.info = Some(peer.info);
                 self.gone = false;
             }
-            News::Status(status) => {
-                // Answered elsewhere, or to be asked again another day.
+            AgentEvent::Status(status) => {
+                // The question is no longer open: an upload runs, or nothing can be sent.
                 if status.paused || uploading(&status).is_some() {
                     self.asking = false;
                 }
                 self.status = Some(*status);
             }
-            News::Gone => {
+            AgentEvent::Gone => {
                 self.client = None;
                 self.status = None;
                 self.gone = true;
@@ -194,31 +170,31 @@ impl Desk {
 
     fn click(&mut self, id: Id) {
         match id {
-            Id::SyncNow => self.ask(Deed::Sync),
-            Id::PauseShortly => self.ask(Deed::PauseFor(Duration::from_secs(30 * 60))),
+            Id::SyncNow => self.ask(Action::Sync),
+            Id::PauseShortly => self.ask(Action::PauseFor(Duration::from_secs(30 * 60))),
             Id::PauseToday => {
                 if let Some(tomorrow) = next_midnight(&Zoned::now()) {
-                    self.ask(Deed::PauseUntil(tomorrow.timestamp()));
+                    self.ask(Action::PauseUntil(tomorrow.timestamp()));
                 }
             }
-            Id::Pause => self.ask(Deed::Pause),
-            Id::Resume => self.ask(Deed::Resume),
+            Id::Pause => self.ask(Action::Pause),
+            Id::Resume => self.ask(Action::Resume),
             Id::Upload => self.asking = true,
             Id::UploadNo => self.asking = false,
             Id::UploadYes => {
                 self.asking = false;
-                self.ask(Deed::Upload);
+                self.ask(Action::Upload);
             }
             Id::UploadCancel => {
                 let run = self.status.as_ref().and_then(uploading);
                 if let Some(id) = run.map(|run| run.id.clone()) {
-                    self.ask(Deed::Cancel(id));
+                    self.ask(Action::Cancel(id));
                 }
             }
-            Id::Refused => self.ask(Deed::ShowRefused(self.setup.folders.data.clone())),
-            Id::Quit => self.ask(Deed::Shutdown),
-            Id::Log => self.report(deeds::open_log(self.log_folder())),
-            Id::About => self.report(deeds::show_about(self.setup.clone(), self.info.clone())),
+            Id::Refused => self.ask(Action::ShowRefused(self.setup.folders.data.clone())),
+            Id::Quit => self.ask(Action::Shutdown),
+            Id::Log => self.report(actions::open_log(self.log_folder())),
+            Id::About => self.report(actions::show_about(self.setup.clone(), self.info.clone())),
             Id::StartAtLogin => self.toggle_login_item(),
             Id::Headline | Id::Notice | Id::LastSync | Id::Work | Id::Rest => {}
         }
@@ -231,10 +207,10 @@ impl Desk {
         }
     }
 
-    /// Does something with the agent's help.
-    fn ask(&self, deed: Deed) {
+    /// Asks the agent to do something.
+    fn ask(&self, action: Action) {
         match self.client.clone() {
-            Some(client) => self.report(deeds::perform(deed, client)),
+            Some(client) => self.report(actions::perform(action, client)),
             None => {
                 let why = "the agent is not running".to_owned();
                 let _sent = self.events.send(Event::Failed(why));
@@ -242,17 +218,17 @@ impl Desk {
         }
     }
 
-    /// Does something beside, and comes back with its failure.
-    fn report(&self, deed: impl Future<Output = Result<(), String>> + Send + 'static) {
+    /// Runs an action in a task of its own, and reports its failure.
+    fn report(&self, action: impl Future<Output = Result<(), String>> + Send + 'static) {
         let events = self.events.clone();
         tokio::spawn(async move {
-            if let Err(why) = deed.await {
+            if let Err(why) = action.await {
                 let _sent = events.send(Event::Failed(why));
             }
         });
     }
 
-    fn look_at_login_item(&self) {
+    fn read_login_item(&self) {
         self.with_login_item(|_| Ok(()));
     }
 
@@ -261,17 +237,17 @@ impl Desk {
             self.with_login_item(|item| item.disable().map(drop));
             return;
         }
-        match self.setup.place {
-            Place::Inside => {
+        match self.setup.host {
+            IconHost::Agent => {
                 let instance = self.setup.instance.clone();
-                // Not behind a service's back: one agent runs per instance.
+                // Not if a service starts it already: one agent runs per instance.
                 self.with_login_item(move |_| enable_login(&instance).map(drop));
             }
-            Place::Beside => self.with_login_item(|item| item.enable(Starts::Icon)),
+            IconHost::OwnProcess => self.with_login_item(|item| item.enable(Starts::Icon)),
         }
     }
 
-    /// Changes the login item, and shows what is there afterwards.
+    /// Changes the login item, and then reads and shows its state.
     fn with_login_item(
         &self,
         change: impl FnOnce(&LoginItem) -> Result<(), AutostartError> + Send + 'static,
@@ -282,8 +258,8 @@ impl Desk {
             let item = LoginItem::of(&instance);
             let changed = item
                 .as_ref()
-                .map_err(told)
-                .and_then(|item| change(item).map_err(|error| told(&error)));
+                .map_err(explain)
+                .and_then(|item| change(item).map_err(|error| explain(&error)));
             if let Err(why) = changed {
                 let _sent = events.send(Event::Failed(format!("Start at login: {why}")));
             }
@@ -294,12 +270,12 @@ impl Desk {
     }
 }
 
-/// An error and the way out of it.
-fn told(error: &AutostartError) -> String {
-    let said = with_causes(error);
+/// An error with its remedy.
+fn explain(error: &AutostartError) -> String {
+    let text = with_causes(error);
     match error.remedy() {
-        Some(remedy) => format!("{said}: {remedy}"),
-        None => said,
+        Some(remedy) => format!("{text}: {remedy}"),
+        None => text,
     }
 }
 
@@ -307,7 +283,7 @@ fn until_midnight() -> Duration {
     const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let left = next_midnight(&Zoned::now()).map(|midnight| {
         let left = midnight.timestamp().duration_since(Timestamp::now());
-        // Never twice for one midnight.
+        // A little later, so that it does not fire twice for one midnight.
         Duration::try_from(left).unwrap_or_default() + Duration::from_millis(10)
     });
     left.unwrap_or(A_DAY)

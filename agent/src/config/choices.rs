@@ -1,16 +1,16 @@
-//! The values that are one word of a few.
+//! Settings with a few allowed words.
 
 use std::{fmt, str::FromStr};
 
 use jiff::civil::{Time, time};
 use serde::{Deserialize, Serialize};
 
-/// The text of no daily verify.
+/// The word for no daily verify.
 const OFF: &str = "off";
 /// `HH:MM`.
 const CLOCK: &str = "%H:%M";
 
-/// Which database the shop has.
+/// The kind of the shop's database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CatalogKind {
@@ -31,13 +31,13 @@ pub enum Auth {
     Sql,
 }
 
-/// What of a connection to SQL Server is encrypted.
+/// Which part of a connection to SQL Server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encryption {
-    /// All of it.
+    /// Everything.
     Required,
-    /// The login.
+    /// Only the login.
     LoginOnly,
     /// Nothing.
     None,
@@ -47,11 +47,11 @@ pub enum Encryption {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Trust {
-    /// What the operating system trusts.
+    /// The certificates that the operating system trusts.
     System,
-    /// The one with this SHA-256 digest.
+    /// The certificate with this SHA-256 digest.
     Pin([u8; 32]),
-    /// Any.
+    /// Any certificate.
     Any,
 }
 
@@ -59,10 +59,10 @@ pub enum Trust {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CaptureMode {
-    /// The database writes them down.
+    /// Triggers in the database record them.
     #[default]
     Trigger,
-    /// The agent walks the table and compares.
+    /// The agent scans the table.
     Scan,
 }
 
@@ -93,26 +93,26 @@ pub enum StoreChoice {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// What failed.
+    /// Failures.
     Error,
-    /// What a person should be woken for.
+    /// Problems that need attention.
     Warn,
-    /// What happened.
+    /// Events.
     #[default]
     Info,
-    /// How it happened.
+    /// Details of events.
     Debug,
     /// Every step.
     Trace,
 }
 
-/// A text is none of a value's words.
+/// A string is not one of the allowed words.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is none of the allowed values")]
+#[error("`{0}` is not one of the allowed values")]
 pub struct WordError(String);
 
 impl LogLevel {
-    /// The level's name, as the file has it.
+    /// The level's name in the configuration file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -169,7 +169,7 @@ impl fmt::Display for Trust {
 impl FromStr for Trust {
     type Err = WordError;
 
-    /// The digest may be written as certificate viewers show it, in capitals and with colons.
+    /// The digest may be in capitals and with colons, as certificate viewers show it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || WordError(text.to_owned());
         match text.split_once(':') {
@@ -181,7 +181,7 @@ impl FromStr for Trust {
     }
 }
 
-/// 64 hexadecimal digits.
+/// A digest from 64 hexadecimal digits.
 fn sha256(text: &str) -> Option<[u8; 32]> {
     let digits: Vec<u8> = text
         .chars()

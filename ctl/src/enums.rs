@@ -1,21 +1,34 @@
-//! The protocol's enums as words: `up_to_date`, `completed`.
+//! The contract's enums as words: `up_to_date` for programs, `up to date` for people.
 
 use shopmaster_proto::v1::{
     CaptureMode, CaptureState, CatalogReach, Icon, ProductState, RunCause, RunKind, RunOutcome,
     RunState, SessionState, Severity, State, Verdict,
 };
 
-/// An enum of the protocol that has a word for each value.
+/// An enum of the contract that has a word for each value.
 pub trait Word {
-    /// The word in snake case; none for unspecified, and for a value that this version does not know.
+    /// The word of the contract in snake case; none for unspecified, and for a value that this version does not know.
     fn word(self) -> Option<String>;
-    /// The word for people.
+    /// The word for people, which differs from the contract's where people have a better one.
     fn plain_word(self) -> String
     where
         Self: Sized,
     {
         self.word()
-            .map_or_else(|| "unknown".to_owned(), |word| word.replace('_', " "))
+            .map_or_else(|| "unknown".to_owned(), |word| plain(&word))
+    }
+}
+
+/// The glossary's word for a word of the contract.
+fn plain(word: &str) -> String {
+    match word {
+        "cancelled" => "canceled".to_owned(),
+        "equal" => "up to date".to_owned(),
+        "in_doubt" => "unconfirmed".to_owned(),
+        "parked" => "refused".to_owned(),
+        "pending" => "waiting".to_owned(),
+        "removed" => "gone from the shop".to_owned(),
+        word => word.replace('_', " "),
     }
 }
 
@@ -65,6 +78,32 @@ mod tests {
         assert_eq!(Severity::Warning.word().unwrap(), "warning");
         assert_eq!(State::UpToDate.word().unwrap(), "up_to_date");
         assert_eq!(Verdict::Ok.word().unwrap(), "ok");
+    }
+
+    #[test]
+    fn people_read_the_words_of_the_glossary() {
+        let shown = [
+            ProductState::Equal,
+            ProductState::Pending,
+            ProductState::InDoubt,
+            ProductState::Parked,
+            ProductState::Removed,
+            ProductState::NeverSent,
+        ]
+        .map(Word::plain_word);
+        assert_eq!(
+            shown,
+            [
+                "up to date",
+                "waiting",
+                "unconfirmed",
+                "refused",
+                "gone from the shop",
+                "never sent",
+            ]
+        );
+        assert_eq!(RunOutcome::Cancelled.plain_word(), "canceled");
+        assert_eq!(RunOutcome::Cancelled.word().unwrap(), "cancelled");
     }
 
     #[test]

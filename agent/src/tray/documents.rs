@@ -1,4 +1,4 @@
-//! Texts that the tray shows in the user's own editor.
+//! Text files that the tray opens in the user's editor.
 
 use std::fmt::Write as _;
 
@@ -7,23 +7,23 @@ use shopmaster_proto::{
     Client, Failure,
     v1::{GetInfoResponse, ListParkedRequest, ParkedProduct},
 };
-use shopmaster_view::{grouped, products};
+use shopmaster_view::{day_and_clock, grouped, products};
 
 use super::{
-    desk::Setup,
-    words::{instant, plain, when},
+    event::Setup,
+    format::{instant, plain},
 };
 
-/// How many refused products a text names: more than anybody reads.
+/// At most this many refused products are listed, which is more than a person reads.
 const MOST: usize = 10_000;
-/// How many are asked for at once: the most that the agent gives.
+/// Products in one page; the agent gives no more at once.
 const PAGE: u32 = 1_000;
 
-/// The products that Digible refuses, as a text.
+/// The list of refused products.
 ///
 /// # Errors
 ///
-/// When the agent does not give them.
+/// When the agent does not answer, or answers with an error.
 pub(super) async fn refused(mut client: Client, now: &Zoned) -> Result<String, Failure> {
     let mut named: Vec<ParkedProduct> = Vec::new();
     let mut page_token = String::new();
@@ -45,8 +45,8 @@ pub(super) async fn refused(mut client: Client, now: &Zoned) -> Result<String, F
 fn refused_text(named: &[ParkedProduct], total: u64, now: &Zoned) -> String {
     let mut text = format!(
         "Products that Digible refuses, {}\n\n\
-         {} set aside, so that the others go through.\n\
-         Mend a product in the shop and it is sent again by itself.\n\n",
+        {} set aside, so that the others can be sent.\n\
+         Fix a product in the shop, and shopMaster sends it again automatically.\n\n",
         now.strftime("%Y-%m-%d %H:%M"),
         products(total)
     );
@@ -54,7 +54,7 @@ fn refused_text(named: &[ParkedProduct], total: u64, now: &Zoned) -> String {
         let _infallible = writeln!(text, "{}", plain(&product.product_id));
         let _infallible = writeln!(text, "    {}", plain(&product.reason));
         if let Some(since) = product.since.and_then(instant) {
-            let since = when(since, now.timestamp(), now.time_zone());
+            let since = day_and_clock(since, now.timestamp(), now.time_zone());
             let _infallible = writeln!(text, "    since {since}");
         }
         text.push('\n');
@@ -66,9 +66,9 @@ fn refused_text(named: &[ParkedProduct], total: u64, now: &Zoned) -> String {
     text
 }
 
-/// What this is, and where its files are, as a text.
+/// Versions, and the paths of the agent's files.
 pub(super) fn about(setup: &Setup, info: Option<&GetInfoResponse>, now: &Zoned) -> String {
-    let mut text = "shopMaster keeps Digible equal to the shop.\n\n".to_owned();
+    let mut text = "shopMaster keeps Digible in sync with the shop.\n\n".to_owned();
     let mut line = |name: &str, value: &str| {
         let _infallible = writeln!(text, "{name:<15}{value}");
     };
@@ -83,7 +83,10 @@ pub(super) fn about(setup: &Setup, info: Option<&GetInfoResponse>, now: &Zoned) 
     line("Protocol", &info.protocol);
     line("Process", &info.pid.to_string());
     if let Some(started) = info.started_at.and_then(instant) {
-        line("Started", &when(started, now.timestamp(), now.time_zone()));
+        line(
+            "Started",
+            &day_and_clock(started, now.timestamp(), now.time_zone()),
+        );
     }
     line("Listens at", &info.endpoints.join(", "));
     line("Configuration", &info.config_file);
@@ -116,8 +119,8 @@ mod tests {
         assert_eq!(
             refused_text(&named, 1_002, &now()),
             "Products that Digible refuses, 2026-11-21 14:00\n\n\
-             1,002 products set aside, so that the others go through.\n\
-             Mend a product in the shop and it is sent again by itself.\n\n\
+             1,002 products set aside, so that the others can be sent.\n\
+             Fix a product in the shop, and shopMaster sends it again automatically.\n\n\
              P1\n    the price is not a number\n    since yesterday 14:00\n\n\
              and 1,000 more\n"
         );

@@ -1,4 +1,4 @@
-//! What a click does.
+//! The actions behind the menu's items.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -12,72 +12,72 @@ use shopmaster_proto::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{desk::Setup, pages};
+use super::{documents, event::Setup};
 use crate::paths::create_private;
 
-/// What the agent is asked for.
+/// An action that needs the agent.
 #[derive(Debug, Clone)]
-pub(super) enum Deed {
+pub(super) enum Action {
     Sync,
     Upload,
-    /// The run of this id.
+    /// Cancel the run with this id.
     Cancel(String),
     PauseFor(Duration),
     PauseUntil(Timestamp),
     Pause,
     Resume,
-    /// Written into this folder, and opened.
+    /// Write the list into this folder, and open it.
     ShowRefused(PathBuf),
     Shutdown,
 }
 
-/// Does it. The error is a sentence for the menu.
-pub(super) async fn perform(deed: Deed, client: Client) -> Result<(), String> {
-    let what = deed.name();
-    if let Deed::ShowRefused(folder) = deed {
-        let text = pages::refused(client, &Zoned::now())
+/// Performs an action. The error is a sentence for the menu.
+pub(super) async fn perform(action: Action, client: Client) -> Result<(), String> {
+    let what = action.name();
+    if let Action::ShowRefused(folder) = action {
+        let text = documents::refused(client, &Zoned::now())
             .await
-            .map_err(|failure| told(what, &failure))?;
+            .map_err(|failure| failed(what, &failure))?;
         return show(what, folder, "refused products.txt", text).await;
     }
-    call(deed, client)
+    call(action, client)
         .await
-        .map_err(|failure| told(what, &failure))
+        .map_err(|failure| failed(what, &failure))
 }
 
-async fn call(deed: Deed, mut client: Client) -> Result<(), Failure> {
-    match deed {
-        Deed::Sync => start(client, RunKind::Sync).await,
-        Deed::Upload => start(client, RunKind::Upload).await,
-        Deed::Cancel(id) => {
+async fn call(action: Action, mut client: Client) -> Result<(), Failure> {
+    match action {
+        Action::Sync => start(client, RunKind::Sync).await,
+        Action::Upload => start(client, RunKind::Upload).await,
+        Action::Cancel(id) => {
             client.runs.cancel_run(CancelRunRequest { id }).await?;
             Ok(())
         }
-        Deed::PauseFor(time) => {
+        Action::PauseFor(time) => {
             let end = prost_types::Duration::try_from(time).unwrap_or_default();
             pause(client, Some(End::Duration(end))).await
         }
-        Deed::PauseUntil(time) => {
+        Action::PauseUntil(time) => {
             let end = prost_types::Timestamp {
                 seconds: time.as_second(),
                 nanos: time.subsec_nanosecond(),
             };
             pause(client, Some(End::Until(end))).await
         }
-        Deed::Pause => pause(client, None).await,
-        Deed::Resume => {
+        Action::Pause => pause(client, None).await,
+        Action::Resume => {
             client.agent.resume(ResumeRequest {}).await?;
             Ok(())
         }
-        Deed::Shutdown => {
+        Action::Shutdown => {
             let ended = client.agent.shutdown(ShutdownRequest {}).await;
             match ended.map_err(Failure::from) {
-                // It was gone before it could answer.
+                // The agent stopped before it could answer.
                 Err(failure) if failure.disconnected => Ok(()),
                 ended => ended.map(drop),
             }
         }
-        Deed::ShowRefused(_) => Ok(()),
+        Action::ShowRefused(_) => Ok(()),
     }
 }
 
@@ -102,19 +102,19 @@ pub(super) async fn open_log(folder: PathBuf) -> Result<(), String> {
     blocking(move || {
         let target = if file.exists() { file } else { folder };
         opener::open(&target)
-            .map_err(|error| format!("Open log: {} does not open: {error}", target.display()))
+            .map_err(|error| format!("Open log: {} cannot be opened: {error}", target.display()))
     })
     .await
 }
 
-/// Says what this is and where its files are.
+/// Opens a text file with versions and the paths of the agent's files.
 pub(super) async fn show_about(setup: Setup, info: Option<GetInfoResponse>) -> Result<(), String> {
-    let text = pages::about(&setup, info.as_ref(), &Zoned::now());
+    let text = documents::about(&setup, info.as_ref(), &Zoned::now());
     show("About", setup.folders.data, "about.txt", text).await
 }
 
-/// Shows a text in whatever opens texts here. A page for the browser would be prettier, but browsers in a
-/// sandbox may not read the user's hidden folders.
+/// Opens text in the user's editor. An HTML page would look better, but browsers in a sandbox may not read the user's
+/// hidden folders.
 async fn show(
     what: &'static str,
     folder: PathBuf,
@@ -127,7 +127,7 @@ async fn show(
             .and_then(|()| std::fs::write(&file, text))
             .map_err(|error| format!("{what}: {} cannot be written: {error}", file.display()))?;
         opener::open(&file)
-            .map_err(|error| format!("{what}: {} does not open: {error}", file.display()))
+            .map_err(|error| format!("{what}: {} cannot be opened: {error}", file.display()))
     })
     .await
 }
@@ -135,11 +135,11 @@ async fn show(
 async fn blocking(
     work: impl FnOnce() -> Result<(), String> + Send + 'static,
 ) -> Result<(), String> {
-    // It fails only by a panic, which is logged.
+    // It fails only if it panics, which is logged.
     spawn_blocking(work).await.unwrap_or(Ok(()))
 }
 
-fn told(what: &str, failure: &Failure) -> String {
+fn failed(what: &str, failure: &Failure) -> String {
     let Failure {
         message, remedy, ..
     } = failure;
@@ -150,8 +150,8 @@ fn told(what: &str, failure: &Failure) -> String {
     }
 }
 
-impl Deed {
-    /// As the menu calls it.
+impl Action {
+    /// The name of the action, as in the menu.
     fn name(&self) -> &'static str {
         match self {
             Self::Sync => "Sync now",
