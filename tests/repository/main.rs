@@ -1,5 +1,11 @@
 //! What holds for the repository as a whole: pages that name code, ignored tests, line ends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, in a crate of tests alone"
+)]
+
 use std::{
     fs,
     path::{Path, PathBuf},
