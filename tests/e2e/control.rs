@@ -643,7 +643,7 @@ async fn runs_are_listed_watched_and_cancelled() {
     let ended = world.finished(&going.id).await.unwrap();
     assert_eq!(ended.outcome(), RunOutcome::Cancelled);
     assert!(
-        ended.message.contains("`shopmasterctl upload` goes on"),
+        ended.message.contains("`shopmasterctl upload` resumes"),
         "{}",
         ended.message
     );
