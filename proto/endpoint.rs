@@ -28,7 +28,7 @@ pub enum EndpointError {
     /// It does not start with a known scheme.
     #[error("`{0}` is not an agent's address: use `unix:PATH` or `pipe:NAME`")]
     Scheme(String),
-    /// It is for remote management, which is not part of this version.
+    /// It is for remote management, which is not supported by this version.
     #[error(
         "`{0}`: this version has no remote management; run `shopmasterctl` on the agent's own machine"
     )]

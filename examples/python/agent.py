@@ -7,7 +7,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-# What this tool offers instead of the words for `shopmasterctl`. The words stay for codes that it does not know.
+# What this tool offers instead of the words for `shopmasterctl`. For all other codes, it shows the remedy from the agent.
 REMEDIES = {"PAUSED": "Run `pause.py` without a number"}
 
 

@@ -1,4 +1,4 @@
-"""Pauses sending for so many minutes; without a number, resumes it."""
+"""Pauses sending for the given number of minutes; without a number, resumes sending."""
 
 import sys
 

@@ -8,6 +8,6 @@ with connected() as channel:
     status = agent.GetStatus(agent_pb2.GetStatusRequest(), timeout=10).status
 
 print(f"{status_pb2.State.Name(status.state)}: {status.headline}")
-print(f"{status.pending} pending, {status.published} published, {status.parked} refused")
+print(f"{status.pending} waiting, {status.published} published, {status.parked} refused")
 for issue in status.issues:
     print(f"{issue.code}: {issue.text}\n    {issue.remedy}")

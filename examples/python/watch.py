@@ -12,4 +12,4 @@ with connected() as channel:
             shown = answer.status.headline
             print(shown, flush=True)
 
-print("The agent has ended")
+print("The agent has stopped")

@@ -57,7 +57,7 @@ async fn what_a_later_version_brings_is_named() {
     let refused = world.ctl(&["sync", "--json"]).await.unwrap();
     for part in [
         "\"UNIMPLEMENTED\"",
-        "the remote listener is not part of this version",
+        "the remote listener is not supported by this version",
     ] {
         assert!(refused.stderr.contains(part), "{refused:?}");
     }

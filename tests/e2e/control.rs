@@ -192,7 +192,11 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
     for (what, status) in answers {
         assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
         assert!(status.message().starts_with(what), "{}", status.message());
-        assert!(status.message().ends_with("is not part of this version"));
+        assert!(
+            status
+                .message()
+                .ends_with("is not supported by this version")
+        );
         assert_eq!(Failure::from(status).code, "UNIMPLEMENTED");
     }
     // Nothing of the refused configurations was kept.

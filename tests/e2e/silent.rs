@@ -20,13 +20,37 @@ fn signal(id: u32, name: &str) {
     assert!(sent.unwrap().success());
 }
 
+/// Stops a process, and waits until none of its threads runs: one that still runs may answer.
+async fn stop(id: u32) {
+    signal(id, "STOP");
+    let stopped = async {
+        while !is_stopped(id) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let stopped = tokio::time::timeout(SECONDS, stopped).await;
+    stopped.expect("the agent does not stop");
+}
+
+fn is_stopped(id: u32) -> bool {
+    let mut threads = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    threads.all(|thread| {
+        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+        // The state follows the name, which may hold anything.
+        let state = stat
+            .rsplit_once(") ")
+            .map(|(_, rest)| rest.starts_with('T'));
+        state.unwrap_or(true)
+    })
+}
+
 #[tokio::test]
 async fn an_agent_that_is_stopped_is_told_from_one_that_is_away() {
     let world = World::builder().products(3).start().await.unwrap();
     world.install_capture().await.unwrap();
     world.upload().await.unwrap();
     let id = world.agent_id().unwrap();
-    signal(id, "STOP");
+    stop(id).await;
     let ask = async |arguments: &'static [&'static str]| {
         let said = world.ctl(arguments).await.unwrap();
         assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
@@ -72,7 +96,7 @@ async fn an_agent_that_stops_while_a_run_is_watched_is_noticed_and_the_run_goes_
             .wait_digible(|digible| digible.counts().batches > 0)
             .await
             .unwrap();
-        signal(id, "STOP");
+        stop(id).await;
     });
     let said = said.unwrap();
     assert_eq!(said.code, 3, "{said:?}");

@@ -42,7 +42,9 @@ pub enum AutostartError {
         source: io::Error,
     },
     /// No supported service manager is running.
-    #[error("no supported service manager (systemd or the one of Windows) is running here")]
+    #[error(
+        "no supported service manager (systemd or the Windows service control manager) is running here"
+    )]
     NoServiceManager,
     /// An existing service starts the same agent.
     #[error("{place} already starts this agent")]
@@ -119,7 +121,7 @@ impl AutostartError {
             Self::NoAccount | Self::UnknownAccount(_) => "name an account with `--run-as USER`",
             #[cfg(windows)]
             Self::NotAdministrator => {
-                "run this command in a terminal that was started as administrator"
+                "run this command in an elevated terminal (Run as administrator)"
             }
             #[cfg(unix)]
             Self::Read { source, .. }

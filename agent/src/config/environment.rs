@@ -149,7 +149,7 @@ mod tests {
             (
                 "SHOPMASTER_CATALOG__PRICE_DIGITS",
                 "two",
-                "`catalog.price_digits` cannot be `two`; use a whole number from 0 to 10, or an empty string for as many digits as the column has",
+                "`catalog.price_digits` cannot be `two`; use a whole number from 0 to 10, or an empty string for as many decimal places as the column has",
             ),
         ] {
             let error = override_keys(&mut Config::default(), variables(&[(name, value)]));

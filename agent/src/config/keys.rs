@@ -23,7 +23,7 @@ pub(super) const KEYS: [(&str, &str); 33] = [
     ("catalog.capture", "`trigger` or `scan`"),
     (
         "catalog.price_digits",
-        "a whole number from 0 to 10, or an empty string for as many digits as the column has",
+        "a whole number from 0 to 10, or an empty string for as many decimal places as the column has",
     ),
     ("catalog.columns.id", "a column's name"),
     ("catalog.columns.name", "a column's name"),

@@ -123,7 +123,7 @@ pub struct DigibleConfig {
     /// How long one request may take.
     #[serde(with = "duration_text")]
     pub timeout: Duration,
-    /// How long a request that was given up may still take effect; none for the default, see
+    /// How long a request that was abandoned may still take effect; none for the default, see
     /// [`late_window`](Self::late_window).
     #[serde(with = "optional_duration")]
     pub late_window: Option<Duration>,
@@ -135,7 +135,7 @@ pub struct DigibleConfig {
 pub struct SyncConfig {
     /// Whether syncs start automatically.
     pub automatic: bool,
-    /// Time from one full sync to the next.
+    /// Time from the end of one regular sync to the start of the next.
     #[serde(with = "duration_text")]
     pub interval: Duration,
     /// Time from one check for changes to the next.
@@ -236,7 +236,7 @@ impl Default for DigibleConfig {
 }
 
 impl DigibleConfig {
-    /// How long a request that was given up may still take effect: as configured, or else five times the timeout of a
+    /// How long a request that was abandoned may still take effect: as configured, or else five times the timeout of a
     /// request, and at least two minutes.
     #[must_use]
     pub fn late_window(&self) -> Duration {

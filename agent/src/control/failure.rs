@@ -30,7 +30,7 @@ pub(super) fn unimplemented(what: &str) -> Status {
     failure(
         Code::Unimplemented,
         "UNIMPLEMENTED",
-        format!("{what} is not part of this version"),
+        format!("{what} is not supported by this version"),
         "",
     )
 }
@@ -179,7 +179,7 @@ pub(super) fn configure(error: &ConfigureError) -> Status {
             Code::Internal,
             "CONFIG_NOT_WRITTEN",
             with_causes(error),
-            "Check that the disk is not full and that this user may write the configuration's folder",
+            "Check that the disk is not full and that this user may write to the configuration folder",
         ),
     }
 }

@@ -166,7 +166,7 @@ mod tests {
         };
         statuses.send(away(almost)).unwrap();
         let notices = watch.next().await.unwrap();
-        assert_eq!(notices[0].title, "The shop's database does not answer");
+        assert_eq!(notices[0].title, "The shop's database cannot be used");
         statuses.send(logged_in()).unwrap();
         // The connection ends, and with it the watching.
         drop(statuses);

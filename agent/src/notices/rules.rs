@@ -168,7 +168,7 @@ impl Trouble {
         let title = match self {
             Self::SessionExpired => "Digible refuses the login",
             Self::ProductsRefused => "Digible refuses products",
-            Self::DatabaseAway => "The shop's database does not answer",
+            Self::DatabaseAway => "The shop's database cannot be used",
         };
         Notice {
             title: title.to_owned(),
@@ -187,7 +187,7 @@ impl Trouble {
         let (title, body) = match self {
             Self::SessionExpired => ("Back to normal", "Digible accepts the login again"),
             Self::ProductsRefused => ("Back to normal", "No product is refused any more"),
-            Self::DatabaseAway => ("Back to normal", "The shop's database answers again"),
+            Self::DatabaseAway => ("Back to normal", "The shop's database can be used again"),
         };
         Notice {
             title: title.to_owned(),

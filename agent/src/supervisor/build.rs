@@ -31,7 +31,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
-    #[error("{0} is not part of this version")]
+    #[error("{0} is not supported by this version")]
     Unsupported(&'static str),
     #[error("secrets cannot be read")]
     Secrets(#[from] SecretError),

@@ -19,7 +19,7 @@ pub enum ConfigureError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// Not part of this version.
-    #[error("{0} is not part of this version")]
+    #[error("{0} is not supported by this version")]
     Unsupported(&'static str),
     /// The change requires a new journal, and the caller has not allowed that.
     #[error(

@@ -232,7 +232,7 @@ fn headline(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> String {
 
 /// The waiting changes and the time of the oldest: an age would become wrong without a new status.
 fn waiting(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
-    let waiting = format!("{} waiting", noun(status.pending, "change"));
+    let waiting = format!("{} waiting", products(status.pending));
     match status.oldest_pending_at.and_then(instant) {
         Some(oldest) => format!("{waiting} since {}", day_and_clock(oldest, now, zone)),
         None => waiting,
@@ -285,7 +285,7 @@ fn every_product(status: &Status) -> String {
         .all(|issue| issue.code != "NEVER_UPLOADED");
     match if uploaded { status.published } else { 0 } {
         0 => "all products".to_owned(),
-        1 => "the one product".to_owned(),
+        1 => "the only product".to_owned(),
         count => format!("all {}", products(count)),
     }
 }
@@ -372,7 +372,7 @@ fn tooltip(instance: &InstanceName, headline: &str) -> String {
 fn quit(host: IconHost) -> &'static str {
     match host {
         IconHost::Agent => "Quit (syncing stops)",
-        IconHost::OwnProcess => "Quit (only this icon: syncing continues)",
+        IconHost::OwnProcess => "Quit (closes only this icon; syncing continues)",
     }
 }
 

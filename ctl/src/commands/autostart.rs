@@ -115,7 +115,7 @@ async fn offer_removal(ctl: &Ctl) -> Result<(), Error> {
         }
     }
     ctl.output.hint(&format!(
-        "{why}; if the agent will not run again, run {} before it stops, or have a database administrator run the removing statements of {}",
+        "{why}; if the agent will not run again, run {} before it stops, or have a database administrator run the removal statements that {} prints",
         ctl.target.ctl("capture remove"),
         ctl.target.ctl("capture plan"),
     ));

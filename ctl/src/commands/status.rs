@@ -20,7 +20,7 @@ use crate::{
 /// How to show the status.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Show it again whenever it changes, until Ctrl-C
+    /// Keep showing the status whenever it changes, until Ctrl-C
     #[arg(long, short)]
     watch: bool,
     /// Exit with code 4 if there is an issue that needs attention; for monitoring

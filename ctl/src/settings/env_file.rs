@@ -26,7 +26,7 @@ pub fn read(text: &str) -> OldProgram {
         }
         let Some((name, value)) = line.split_once('=') else {
             // The line is not quoted, because it may be part of a password.
-            file.note("a line without `=` was left out".to_owned());
+            file.note("a line without `=` was ignored".to_owned());
             continue;
         };
         let key = name.trim();
@@ -45,9 +45,9 @@ pub fn read(text: &str) -> OldProgram {
             "password" => password = Some(value.to_owned()),
             "security" => file.security(value),
             "access_token" => file.note(
-                "`access_token` was left out: the agent logs in with email and password".to_owned(),
+                "`access_token` was ignored: the agent logs in with email and password".to_owned(),
             ),
-            _ => file.note(format!("unknown key `{key}` was left out")),
+            _ => file.note(format!("unknown key `{key}` was ignored")),
         }
     }
     file.guess_security(password.is_some());
@@ -60,7 +60,7 @@ impl OldProgram {
         match value.to_ascii_lowercase().as_str() {
             "windows authentication" => self.set("catalog.auth", "windows"),
             "password" => self.set("catalog.auth", "sql"),
-            _ => self.note(format!("unknown `security` `{value}` was left out")),
+            _ => self.note(format!("unknown `security` value `{value}` was ignored")),
         }
     }
 
@@ -81,7 +81,7 @@ impl OldProgram {
             return;
         }
         if self.value("catalog.auth").as_deref() == Some("windows") {
-            self.note("`password` was left out: Windows authentication needs none".to_owned());
+            self.note("`password` was ignored: Windows authentication needs none".to_owned());
             return;
         }
         self.changes.secrets.sql_password = password;
@@ -140,9 +140,9 @@ mod tests {
         assert_eq!(
             file.notes,
             [
-                "`access_token` was left out: the agent logs in with email and password",
+                "`access_token` was ignored: the agent logs in with email and password",
                 "unknown key `colour` was left out",
-                "a line without `=` was left out",
+                "a line without `=` was ignored",
             ]
         );
     }
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(file.changes.secrets.sql_password, None);
         assert_eq!(
             file.notes,
-            ["`password` was left out: Windows authentication needs none"]
+            ["`password` was ignored: Windows authentication needs none"]
         );
     }
 

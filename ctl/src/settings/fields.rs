@@ -92,14 +92,14 @@ pub const FIELDS: [Field; 32] = [
         path: "catalog.encryption",
         flag: "encryption",
         value: "LEVEL",
-        help: "SQL Server: required, login-only or none; empty for the server's default",
+        help: "SQL Server: required, login-only or none; empty for the default, which depends on whether the server is on this computer",
         slot: Slot::Text(|s| &mut catalog(s).encryption),
     },
     Field {
         path: "catalog.trust",
         flag: "trust",
         value: "TRUST",
-        help: "SQL Server: system, pin:SHA256 or any; empty for the server's default",
+        help: "SQL Server: system, pin:SHA256 or any; empty for the default, which depends on whether the server is on this computer",
         slot: Slot::Text(|s| &mut catalog(s).trust),
     },
     Field {
@@ -211,7 +211,7 @@ pub const FIELDS: [Field; 32] = [
         path: "digible.late_window",
         flag: "late-window",
         value: "DURATION",
-        help: "How long a request that was given up may still take effect at Digible; empty for five times the timeout, at least two minutes",
+        help: "How long a request that was abandoned may still take effect at Digible; empty for five times the timeout, at least two minutes",
         slot: Slot::Duration(|s| &mut digible(s).late_window),
     },
     Field {
@@ -225,7 +225,7 @@ pub const FIELDS: [Field; 32] = [
         path: "sync.interval",
         flag: "interval",
         value: "DURATION",
-        help: "Time from one full sync to the next",
+        help: "Time from the end of one regular sync to the start of the next",
         slot: Slot::Duration(|s| &mut sync(s).interval),
     },
     Field {

@@ -356,7 +356,7 @@ async fn beside_a_service_it_comes_and_goes_alone() -> Tested {
     icon.open().await?;
     icon.until(|look| look.menu().contains("\n> Sync now\n"))
         .await?;
-    icon.click("Quit (only this icon: syncing continues)")
+    icon.click("Quit (closes only this icon; syncing continues)")
         .await?;
     assert!(timeout(PATIENCE, tray.wait()).await??.success());
     status(&world).await?;

@@ -184,7 +184,7 @@ async fn unmasked(session: &mut Session, place: &MaskedColumn) -> QueryResult<()
     Err(CatalogError::Denied {
         operation: "see masked columns",
         source: format!(
-            "`{}` of `{}.{}` is masked for this login, and the mask would be sent: a DBA has to run GRANT UNMASK TO {}",
+            "`{}` of `{}.{}` is masked for this login, and the mask would be sent: a database administrator has to run `GRANT UNMASK TO {}`",
             place.column,
             place.schema,
             place.table,

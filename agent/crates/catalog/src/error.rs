@@ -125,7 +125,7 @@ pub enum CatalogError {
         reason: String,
     },
     /// A program of the shop writes in a way that the server rejects once the table has a trigger.
-    #[error("a trigger on `{table}` would break a program of this shop: {reason}")]
+    #[error("a trigger on `{table}` would break one of the shop's programs: {reason}")]
     BreaksProgram {
         /// The product table.
         table: String,
@@ -157,7 +157,7 @@ pub enum CatalogError {
         source: std::io::Error,
     },
     /// What has been dealt with could not be read from, or written to, the journal.
-    #[error("which changes of the shop's ChangeLog have been dealt with cannot be recorded")]
+    #[error("cannot record which changes in the shop's ChangeLog have been dealt with")]
     Position(#[source] Box<dyn error::Error + Send + Sync>),
     /// Another agent serves this table.
     #[error("another shopMaster agent serves this shop's database ({0})")]
@@ -325,7 +325,7 @@ impl CatalogError {
                 "No action needed: the table is scanned at each interval. To capture changes instead, run `shopmasterctl configure --capture trigger` first"
             }
             Self::Unsafe { .. } => {
-                "Fix what is named, or run `shopmasterctl configure --capture scan`"
+                "Fix what the message names, or run `shopmasterctl configure --capture scan`"
             }
             Self::BreaksProgram { .. } => {
                 "Run `shopmasterctl configure --capture scan`. If none of the named programs writes to this table, or they know that it has triggers, run `shopmasterctl capture install --ignore-output`"
@@ -375,7 +375,7 @@ impl CatalogError {
             }
             Self::Claimed(_) => "Stop the other agent: each shop has one agent",
             Self::OwnConnection(_) => {
-                "No action needed for some minutes: the server will notice that the connection broke. If this lasts, a second computer with the same name and folders serves the shop: stop that agent"
+                "No action needed: the server drops the broken connection after a few minutes. If this lasts, a second computer with the same name and folders may be serving the shop: stop that agent"
             }
             Self::NameTaken(_) => "Rename the shop's own object; shopMaster does not touch it",
             Self::Busy(_) | Self::Deadlock(_) => {

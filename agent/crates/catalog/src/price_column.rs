@@ -11,7 +11,7 @@ use super::{
 /// How many prices are examined, at most.
 pub const SAMPLE: u16 = 1_000;
 
-const SET: &str = "Set `catalog.price_digits`: if prices have 2 digits after the decimal point, run `shopmasterctl configure --price-digits 2`";
+const SET: &str = "Set `catalog.price_digits`: if prices have 2 decimal places, run `shopmasterctl configure --price-digits 2`";
 const RAISE: &str = "If such prices are intended, set `catalog.price_digits` to more digits with `shopmasterctl configure --price-digits`, or to an empty string for as many as the column has";
 
 /// What a price column holds, judging by its type.

@@ -22,7 +22,7 @@ pub(super) enum SetupError {
     PlainHttp { host: String },
     #[error("Digible's address (`digible.base_url`) must not contain a user name or a password")]
     UserInfo,
-    #[error("Digible's address (`digible.base_url`) must end with its path")]
+    #[error("Digible's address (`digible.base_url`) must not contain `?` or `#`")]
     Query,
     #[error("cannot read the certificates of `digible.ca_file` `{}`", path.display())]
     ReadCaFile {

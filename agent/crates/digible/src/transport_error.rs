@@ -33,7 +33,7 @@ pub(super) fn answer(error: reqwest::Error, server: &str, timeout: Duration) -> 
 fn connect_reason(error: &reqwest::Error, server: &str) -> String {
     if error.is_timeout() {
         return format!(
-            "no connection to `{server}` in time; check this computer's network and firewall"
+            "connecting to `{server}` timed out; check this computer's network and firewall"
         );
     }
     if error.is_dns() {

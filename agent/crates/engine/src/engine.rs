@@ -301,7 +301,7 @@ impl Engine {
                 _ => String::new(),
             };
             let text = format!("Digible asks shopMaster to wait: {reason}");
-            Trouble::new("DIGIBLE_BUSY", text, "No action needed: try again later")
+            Trouble::new("DIGIBLE_BUSY", text, "Try again later")
         }))
     }
 

@@ -289,7 +289,7 @@ fn judge(explained: &Explained) -> (ProductState, String) {
 /// What changed, and when it is sent.
 fn pending(explained: &Explained) -> String {
     let waiting = match explained.retry_at {
-        Some(_) => "It failed; shopMaster retries automatically",
+        Some(_) => "The last attempt failed, and shopMaster retries automatically",
         None => "It will be sent with the next sync",
     };
     let what = match explained.row {
@@ -297,7 +297,7 @@ fn pending(explained: &Explained) -> String {
         None => "was deleted",
     };
     format!(
-        "It {what} in the shop and Digible does not know yet; {}",
+        "It {what} in the shop, and Digible does not have the change yet; {}",
         shopmaster_view::lower_first(waiting)
     )
 }

@@ -53,13 +53,13 @@ pub struct Started {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// An upload from the beginning was requested while this one is in progress.
-    #[error("the run `{0}` goes already")]
+    #[error("run `{0}` is already in progress")]
     Going(String),
     /// Sending is paused.
     #[error("sending is paused")]
     Paused,
     /// The agent is stopping.
-    #[error("the agent is ending")]
+    #[error("the agent is stopping")]
     Stopping,
 }
 
@@ -416,7 +416,7 @@ fn summary(run: &Run) -> String {
     for (count, word) in [
         (run.parked, "refused"),
         (run.still_parked, "still refused"),
-        (run.removed, "removed"),
+        (run.removed, "gone from the shop"),
     ] {
         if count > 0 {
             text.push_str(&format!(", {count} {word}"));

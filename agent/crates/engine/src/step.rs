@@ -31,7 +31,7 @@ use super::{
 };
 
 /// The reason that is shown for a product whose row could not be read.
-const LOCKED_REASON: &str = "another program holds the row";
+const LOCKED_REASON: &str = "another program keeps the row locked";
 
 /// The result of a step.
 #[derive(Debug, Default)]

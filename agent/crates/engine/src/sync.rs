@@ -55,7 +55,7 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
     let Some(change_source) =
         walk::retry_while_busy(core, handle, Some(tries), OnOutage::Fail, || prepare(core)).await?
     else {
-        return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
+        return Ok((Outcome::Cancelled, "Canceled".to_owned()));
     };
     if let ChangeSource::Unconfirmed = change_source {
         let text = "The product table, or how its prices are sent, has changed: run `shopmasterctl verify`, which asks before it sends much";
@@ -86,7 +86,7 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
                 core.note_nothing_left();
                 return Ok(completed(handle, &change_source));
             }
-            Some(StopReason::Cancelled) => return Ok((Outcome::Cancelled, "Cancelled".to_owned())),
+            Some(StopReason::Cancelled) => return Ok((Outcome::Cancelled, "Canceled".to_owned())),
             Some(StopReason::Hold { wait, .. }) => {
                 // Digible said when, so this does not count as a try.
                 failures = 0;
@@ -116,7 +116,7 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
             }
         };
         if !walk::wait_after(core, handle, summary.stop_reason.as_ref(), until, &why).await {
-            return Ok((Outcome::Cancelled, "Cancelled".to_owned()));
+            return Ok((Outcome::Cancelled, "Canceled".to_owned()));
         }
     }
 }

@@ -187,14 +187,14 @@ fn ending(left: u64, locked: u64) -> Ending {
         left if left == locked => (
             Outcome::Failed,
             format!(
-                "{} still waiting: another program holds the rows; syncs will send them",
+                "{} still waiting: another program keeps the rows locked; later syncs will send them",
                 shopmaster_view::products(left)
             ),
         ),
         left => (
             Outcome::Failed,
             format!(
-                "{} still waiting: Digible does not answer about them but accepts others; syncs will send them",
+                "{} still waiting: Digible gives no answer for them, but accepts others; later syncs will send them",
                 shopmaster_view::products(left)
             ),
         ),
@@ -329,7 +329,7 @@ fn failed(handle: &RunHandle, summary: &WalkSummary) -> Ending {
 }
 
 fn cancelled() -> Ending {
-    let text = "Cancelled; `shopmasterctl upload` resumes where it stopped";
+    let text = "Canceled; `shopmasterctl upload` resumes where it stopped";
     (Outcome::Cancelled, text.to_owned())
 }
 

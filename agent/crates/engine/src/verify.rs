@@ -457,6 +457,6 @@ fn found(differing: u64, gone: u64) -> String {
 }
 
 fn cancelled() -> Ending {
-    let text = "Cancelled; `shopmasterctl verify` starts from the beginning";
+    let text = "Canceled; `shopmasterctl verify` starts from the beginning";
     (Outcome::Cancelled, text.to_owned())
 }

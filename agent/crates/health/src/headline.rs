@@ -69,7 +69,7 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         "DATABASE_DENIED" | "DATABASE_READ_ONLY" => "Database: rights are missing",
         "DATABASE_BUSY" | "DATABASE_DEADLOCK" => "Database busy",
         "DATABASE_DAMAGED" => "Database is damaged",
-        "DATABASE_FAILED" => "Database fails",
+        "DATABASE_FAILED" => "Database error",
         "CATALOG_CLAIMED" => "Another agent serves this shop",
         "CAPTURE_DRIFTED" => "Changes may be lost",
         "DIGIBLE_UNREACHABLE" => first_part(&issue.text),
@@ -78,7 +78,7 @@ fn broken(issue: &Issue, now: Timestamp, zone: &TimeZone) -> String {
         _ => &upper_first(&issue.text),
     };
     match issue.since {
-        Some(since) => format!("{what} since {}", clock(since, now, zone)),
+        Some(since) => format!("{what} (since {})", clock(since, now, zone)),
         None => what.to_owned(),
     }
 }
@@ -179,7 +179,7 @@ fn pending(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> 
 
 /// `3 changes waiting (oldest 40 s)`.
 fn waiting(facts: &Facts, now: Timestamp) -> String {
-    let waiting = format!("{} waiting", noun(facts.pending, "change"));
+    let waiting = format!("{} waiting", products(facts.pending));
     let Some((then, asked_at)) = facts.oldest_age else {
         return waiting;
     };

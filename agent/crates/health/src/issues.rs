@@ -296,7 +296,7 @@ fn change_log_large(facts: &Facts) -> Option<Issue> {
         "CHANGELOG_LARGE",
         Severity::Warning,
         format!(
-            "{} are waiting in the shop's database, more than can be sent in the same time",
+            "{} are waiting in the shop's database",
             noun(facts.changes, "change")
         ),
         "Fix what blocks sending, as the other issues say, or end the pause with `shopmasterctl resume`; `shopmasterctl runs` shows whether the number goes down",

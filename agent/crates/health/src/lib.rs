@@ -65,7 +65,7 @@ pub struct Facts {
     pub uploaded_at: Option<Timestamp>,
     /// When Digible last acknowledged a product; none when it never did.
     pub last_sent_at: Option<Timestamp>,
-    /// As of when every product was last compared, by an upload, a verify or a scan; none when that never happened.
+    /// The time as of which every product was last compared, by an upload, a verify or a scan; none when that never happened.
     pub last_compared_at: Option<Timestamp>,
     /// Why the configuration file was reset, and where the old one is.
     pub config_replaced: Option<String>,

@@ -360,7 +360,7 @@ fn a_hiccup_is_not_shown_but_a_failure_is() {
         (
             State::Broken,
             Icon::Red,
-            "Database not reachable since 10:02".to_owned(),
+            "Database not reachable (since 10:02)".to_owned(),
             vec!["DATABASE_UNREACHABLE"]
         )
     );
@@ -377,7 +377,7 @@ fn a_digible_that_is_away_is_told_with_its_next_try() {
         let since = at("11:02:00");
         facts.fails(Area::Digible, Trouble { since, ..trouble });
     }
-    let away = "Digible not reachable since 11:02";
+    let away = "Digible not reachable (since 11:02)";
     assert_eq!(see(&facts).2, away);
     facts.next_sync_at = Some(at("12:00:40"));
     // Without a waiting run, the time of the next attempt does not count.
@@ -438,16 +438,16 @@ fn hiccups_of_any_kind_in_a_row_are_one_trouble() {
         (state, headline.as_str(), codes),
         (
             State::Broken,
-            "Database not reachable since 10:02",
+            "Database not reachable (since 10:02)",
             vec!["SERVER_SILENT"]
         )
     );
     // A lasting failure has a beginning of its own.
     facts.fails(Area::Catalog, trouble("LOGIN_FAILED", "10:05:00").lasting());
-    assert_eq!(see(&facts).2, "Database refuses the login since 10:05");
+    assert_eq!(see(&facts).2, "Database refuses the login (since 10:05)");
     // A failure after that is not a passing one.
     facts.fails(Area::Catalog, trouble("SERVER_SILENT", "10:06:00"));
-    assert_eq!(see(&facts).2, "Database not reachable since 10:06");
+    assert_eq!(see(&facts).2, "Database not reachable (since 10:06)");
 }
 
 #[test]
@@ -459,7 +459,7 @@ fn a_headline_begins_with_a_capital() {
         ..trouble.lasting()
     };
     facts.fails(Area::Catalog, trouble);
-    assert_eq!(see(&facts).2, "The shop's database fails since 10:02");
+    assert_eq!(see(&facts).2, "The shop's database fails (since 10:02)");
 }
 
 #[test]
@@ -506,7 +506,7 @@ fn unreachable_since(since: &str) -> Trouble {
 fn a_cloud_that_took_nothing_for_a_day_is_told_beside_what_is_wrong_with_it() {
     let facts = away_long();
     let report = report(&facts, at("12:00:00"), &TimeZone::UTC);
-    assert_eq!(report.headline, "Digible is unavailable since 10:00");
+    assert_eq!(report.headline, "Digible is unavailable (since 10:00)");
     let [error, warning] = &report.issues[..] else {
         panic!("{:?}", report.issues);
     };

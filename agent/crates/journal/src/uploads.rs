@@ -125,7 +125,7 @@ impl Journal {
         .await
     }
 
-    /// Records as of when every product was last compared.
+    /// Records when every product was last compared.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl Journal {
         .await
     }
 
-    /// As of when every product was last compared, by an upload or by reading the whole table; none if that
+    /// The time as of which every product was last compared, by an upload or by reading the whole table; none if that
     /// never happened. Stays when an upload is due again.
     ///
     /// # Errors
@@ -237,7 +237,7 @@ fn note_finished(connection: &Connection, now: i64) -> rusqlite::Result<()> {
     meta::set(connection, UPLOADED_AT, &now)
 }
 
-/// As of when every product was last compared, in milliseconds.
+/// The time as of which every product was last compared, in milliseconds.
 pub(super) fn compared_at(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     match meta::get(connection, COMPARED_AT)? {
         // Uploads of earlier versions noted only that they had finished.

@@ -56,7 +56,7 @@ pub enum ConnectError {
     #[error("the server requires encryption")]
     EncryptionDemanded,
     /// The TLS handshake failed.
-    #[error("the server and this program have no encryption in common")]
+    #[error("the server and the agent have no TLS version or cipher in common")]
     TlsRefused {
         /// What the TLS library said.
         #[source]

@@ -132,7 +132,7 @@ pub fn enable(instance: &InstanceName, _: &ServiceOptions) -> Result<Changes, Au
     }
     if let Some(shop) = shop.filter(|shop| is_in_root(shop)) {
         changes.notes.push(format!(
-            "`{shop}` is in the root of a drive or share, where the service's account gets no right to create files, which SQLite needs: move the shop's file to a folder, or start the agent at login instead"
+            "`{shop}` is in the root of a drive or share, where the service's account may not create files, which SQLite needs: move the shop's file to a folder, or start the agent at login instead"
         ));
     }
     let running = service.query_status().map_err(refused)?.current_state == Running::Running;

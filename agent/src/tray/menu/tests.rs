@@ -270,7 +270,7 @@ fn broken() {
             "DATABASE_UNREACHABLE",
             "Look whether the database\nserver runs, then `shopmasterctl test`",
         ),
-        ..status(State::Broken, "Database not reachable since 10:02")
+        ..status(State::Broken, "Database not reachable (since 10:02)")
     };
     status.last_sync = Some(Run {
         outcome: RunOutcome::Failed.into(),
@@ -280,8 +280,8 @@ fn broken() {
     assert_eq!(
         shown_status(&status),
         format!(
-            "Broken: shopMaster: Database not reachable since 10:02
-  Database not reachable since 10:02
+            "Broken: shopMaster: Database not reachable (since 10:02)
+  Database not reachable (since 10:02)
   Look whether the database server runs, then shopmasterctl test
   Last sync: yesterday 10:00, failed
   -
@@ -325,7 +325,7 @@ fn without_an_agent() {
 > Open log
 > [ ] Start at login
 > About shopMaster
-> Quit (only this icon: syncing continues)";
+> Quit (closes only this icon; syncing continues)";
     let instance = "shop-2".parse().unwrap();
     let mut view = View {
         host: IconHost::OwnProcess,

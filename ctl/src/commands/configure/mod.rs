@@ -69,7 +69,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let given = sources::gather(&args, &mut io::stdin().lock())?;
     if args.names_nothing() && given.changes.is_empty() {
         return Err(Error::Usage {
-            message: "nothing to configure was given".to_owned(),
+            message: "no settings were given".to_owned(),
             remedy: "use flags such as `--kind sqlite --path FILE`, or `--stdin`, or `--from-env FILE`; \
                      on a terminal, without `--json`, shopmasterctl asks for each value"
                 .to_owned(),

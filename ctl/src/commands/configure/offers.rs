@@ -47,7 +47,7 @@ impl Offer {
 }
 
 fn scan() -> Result<Option<Changes>, Error> {
-    prompt::say("This table must not have a trigger, as the check above says.");
+    prompt::say("A trigger cannot be used on this table, as the check above says.");
     prompt::say(
         "In scan mode nothing is installed: shopMaster reads and compares the table at each interval,",
     );

@@ -34,7 +34,7 @@ pub struct ExplainJson {
     removed: Option<RemovedJson>,
     /// When it will be sent again after a failure; null when no attempt is planned.
     retry_at: Option<String>,
-    /// As of when every product, including this one, was last compared; null before the first time.
+    /// The time as of which every product, including this one, was last compared; null before the first time.
     compared_at: Option<String>,
 }
 

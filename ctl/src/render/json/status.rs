@@ -43,7 +43,7 @@ pub struct StatusJson {
     next_sync_at: Option<String>,
     /// When Digible last acknowledged a product; null before the first time.
     last_sent_at: Option<String>,
-    /// As of when every product was last compared; null before the first time.
+    /// The time as of which every product was last compared; null before the first time.
     last_compared_at: Option<String>,
     /// The last sync that ended; null before the first.
     last_sync: Option<RunJson>,

@@ -218,7 +218,7 @@ impl Found {
             None => self.is_blind,
         };
         let line = format!(
-            "the trigger `{}` cannot be seen: a DBA has to run GRANT VIEW DEFINITION ON OBJECT::{} TO this login's user",
+            "the trigger `{}` is hidden from this login: a database administrator has to run `GRANT VIEW DEFINITION ON OBJECT::{}` to this login's user",
             planned.trigger_name, planned.quoted_table
         );
         is_hidden.then_some(line).into_iter().collect()

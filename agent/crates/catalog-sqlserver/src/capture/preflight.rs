@@ -275,7 +275,7 @@ fn database(server: &Server) -> QueryResult<Finding> {
                 "the database `{name}` has AUTO_CLOSE on: the server opens it again whenever shopMaster checks for changes"
             ),
             format!(
-                "Run ALTER DATABASE {} SET AUTO_CLOSE OFF, if the shop's program allows it",
+                "Run `ALTER DATABASE {} SET AUTO_CLOSE OFF` if the shop's program allows it",
                 identifier(name)
             ),
         ));
@@ -384,7 +384,7 @@ fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {
             format!(
                 "{text}; the server's setting `nested triggers` is off: what another trigger writes to the table is not captured"
             ),
-            "Run EXEC sp_configure N'nested triggers', 1; RECONFIGURE; if the shop's program allows it; otherwise the nightly verify finds what capture missed",
+            "Run `EXEC sp_configure N'nested triggers', 1; RECONFIGURE;` if the shop's program allows it; otherwise the nightly verify finds what capture missed",
         );
     }
     match triggers.instead().as_slice() {

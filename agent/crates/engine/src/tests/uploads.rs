@@ -283,7 +283,8 @@ async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
         (Some(Outcome::Failed), 9, 1, 0)
     );
     assert!(
-        run.message.contains("another program holds the rows"),
+        run.message
+            .contains("another program keeps the row lockeds"),
         "{}",
         run.message
     );
