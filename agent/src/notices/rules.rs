@@ -365,7 +365,7 @@ mod tests {
                 (31, 0, fine()),
             ]),
             [
-                "10: The shop's database does not answer",
+                "10: The shop's database cannot be used",
                 "31: Back to normal"
             ]
         );
@@ -385,7 +385,7 @@ mod tests {
             assert_eq!(
                 notified(&[(0, 0, away.clone()), (10, 0, away), (11, 0, fine())]),
                 [
-                    "10: The shop's database does not answer",
+                    "10: The shop's database cannot be used",
                     "11: Back to normal"
                 ],
                 "{code}"

@@ -141,7 +141,7 @@ mod tests {
             file.notes,
             [
                 "`access_token` was ignored: the agent logs in with email and password",
-                "unknown key `colour` was left out",
+                "unknown key `colour` was ignored",
                 "a line without `=` was ignored",
             ]
         );
@@ -190,6 +190,9 @@ mod tests {
     #[test]
     fn an_unknown_security_is_named() {
         let file = read("security=Kerberos\n");
-        assert_eq!(file.notes, ["unknown `security` `Kerberos` was left out"]);
+        assert_eq!(
+            file.notes,
+            ["unknown `security` value `Kerberos` was ignored"]
+        );
     }
 }

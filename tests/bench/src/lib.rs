@@ -25,6 +25,7 @@ use shopmaster_harness::world::{World, WorldError};
 use shopmaster_proto::v1::{Run, RunKind, RunOutcome, RunState};
 use shopmaster_standins::{digible::DigibleSim, shop::ShopError};
 
+use sales::Load;
 use server::Server;
 
 pub use figure::{Figure, Target, Unit};
@@ -52,10 +53,14 @@ pub enum Bench {
     Change,
     /// A minute of sales at a till on SQLite, with an agent that syncs all the time and without
     Sales,
+    /// The same minute on SQLite while the agent verifies over and over
+    SalesVerify,
     /// What capture costs a till on SQLite, statement by statement
     Trigger,
     /// A minute of sales at a till while other rows are locked for seconds; needs a T-SQL engine
     SalesSqlserver,
+    /// The same minute while the agent verifies over and over; needs a T-SQL engine
+    SalesVerifySqlserver,
     /// A verify of 1,000,000 unchanged products; needs a T-SQL engine
     VerifySqlserver,
     /// What capture costs a till; needs a T-SQL engine
@@ -108,7 +113,7 @@ pub enum BenchError {
 
 impl Bench {
     /// All benches, in the order of the table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Sync,
         Self::Upload,
         Self::Scan,
@@ -117,8 +122,10 @@ impl Bench {
         Self::Idle,
         Self::Change,
         Self::Sales,
+        Self::SalesVerify,
         Self::Trigger,
         Self::SalesSqlserver,
+        Self::SalesVerifySqlserver,
         Self::VerifySqlserver,
         Self::Till,
         Self::Reading,
@@ -137,8 +144,10 @@ impl Bench {
             Self::Idle => "idle",
             Self::Change => "change",
             Self::Sales => "sales",
+            Self::SalesVerify => "sales-verify",
             Self::Trigger => "trigger",
             Self::SalesSqlserver => "sales-sqlserver",
+            Self::SalesVerifySqlserver => "sales-verify-sqlserver",
             Self::Till => "till",
             Self::Reading => "reading",
         }
@@ -159,9 +168,13 @@ impl Bench {
             Self::Status => status::measure().await,
             Self::Idle => idle::measure().await,
             Self::Change => change::measure().await,
-            Self::Sales => sales::sqlite::measure().await,
+            Self::Sales => sales::sqlite::measure(Load::Syncs).await,
+            Self::SalesVerify => sales::sqlite::measure(Load::Verifies).await,
             Self::Trigger => trigger::measure().await,
-            Self::SalesSqlserver => sales::sqlserver::measure(engine()?).await,
+            Self::SalesSqlserver => sales::sqlserver::measure(engine()?, Load::Syncs).await,
+            Self::SalesVerifySqlserver => {
+                sales::sqlserver::measure(engine()?, Load::Verifies).await
+            }
             Self::Till => till::measure(engine()?).await,
             Self::Reading => reading::measure(engine()?).await,
         }

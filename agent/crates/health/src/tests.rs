@@ -174,7 +174,7 @@ fn green_is_for_nothing_open_and_the_sentence_says_what_is() {
                 facts.oldest_age = Some((Duration::from_secs(30), at("11:59:50")));
             },
             State::Pending,
-            "3 changes waiting (oldest 40 s)",
+            "3 products waiting (oldest 40 s)",
         ),
         (
             |facts| {
@@ -183,7 +183,7 @@ fn green_is_for_nothing_open_and_the_sentence_says_what_is() {
                 facts.counts.removed = 2;
             },
             State::Pending,
-            "1 change waiting, 1 dismissed, 2 gone from the shop",
+            "1 product waiting, 1 dismissed, 2 gone from the shop",
         ),
         (
             |facts| facts.counts.parked = 2,
@@ -197,7 +197,7 @@ fn green_is_for_nothing_open_and_the_sentence_says_what_is() {
                 facts.pending = 3;
             },
             State::Attention,
-            "2 products refused, 3 changes waiting, 1 dismissed",
+            "2 products refused, 3 products waiting, 1 dismissed",
         ),
         (
             |facts| facts.uploaded_at = None,
@@ -410,9 +410,9 @@ fn a_busy_digible_is_told_with_what_is_sent_at_a_time() {
     assert_eq!(see(&facts).2, slowed("1 request"));
     facts.runs.clear();
     facts.pending = 3;
-    assert_eq!(see(&facts).2, "3 changes waiting");
+    assert_eq!(see(&facts).2, "3 products waiting");
     facts.blocked_until = Some(at("12:40:00"));
-    let waiting = "3 changes waiting, Digible asks shopMaster to wait until 12:40";
+    let waiting = "3 products waiting, Digible asks shopMaster to wait until 12:40";
     assert_eq!(see(&facts).2, waiting);
 }
 

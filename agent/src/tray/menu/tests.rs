@@ -143,13 +143,13 @@ fn pending_names_the_time_and_not_the_age() {
     let mut status = Status {
         pending: 3,
         oldest_pending_at: time("2026-11-21T10:59:20Z"),
-        ..status(State::Pending, "3 changes waiting (oldest 40 s)")
+        ..status(State::Pending, "3 products waiting (oldest 40 s)")
     };
     assert_eq!(
         shown_status(&status),
         format!(
-            "Waiting: shopMaster: 3 changes waiting since today 11:59
-  3 changes waiting since today 11:59
+            "Waiting: shopMaster: 3 products waiting since today 11:59
+  3 products waiting since today 11:59
   Last sync: today 11:58, 12 products sent
   -
 > Sync now
@@ -161,12 +161,12 @@ fn pending_names_the_time_and_not_the_age() {
     status.oldest_pending_at = time("2026-11-20T22:00:00Z");
     let one = shown_status(&status);
     assert!(
-        one.contains("  1 change waiting since yesterday 23:00\n"),
+        one.contains("  1 product waiting since yesterday 23:00\n"),
         "{one}"
     );
     status.oldest_pending_at = None;
     let one = shown_status(&status);
-    assert!(one.contains("  1 change waiting\n"), "{one}");
+    assert!(one.contains("  1 product waiting\n"), "{one}");
     // In doubt: the agent's own words.
     status.pending = 0;
     status.headline = "2 products being confirmed".to_owned();
@@ -376,7 +376,7 @@ fn an_upload_asks_first() {
         )
     );
     status.published = 1;
-    assert!(asking(&status).contains("\n> Yes, upload the one product\n"));
+    assert!(asking(&status).contains("\n> Yes, upload the only product\n"));
     status.published = 0;
     assert!(asking(&status).contains("\n> Yes, upload all products\n"));
     // What an upload that did not finish has sent is not what the shop has.

@@ -1,18 +1,49 @@
-//! Whether the agent slows down a till: a minute of sales with an agent that syncs all the time, and the same minute
-//! without an agent.
+//! Whether the agent slows down a till: a minute of sales with an agent that syncs all the time, or verifies over and
+//! over, and the same minute without an agent.
 
 pub(super) mod sqlite;
 pub(super) mod sqlserver;
 
 use std::time::Duration;
 
-use super::{Figure, Unit};
+use shopmaster_harness::world::World;
+use shopmaster_proto::v1::RunKind;
+
+use super::{BenchError, Figure, Unit, run};
 
 /// How long a till sells.
 const SELLING: Duration = Duration::from_secs(60);
 /// The time between reading and writing in a sale: 20 sales per second.
 const THINKING: Duration = Duration::from_millis(50);
 const PRODUCTS: usize = 2_000;
+
+/// What the agent does during a minute of sales.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    /// It syncs what is sold.
+    Syncs,
+    /// It also compares all products, and begins again when it has compared them.
+    Verifies,
+}
+
+impl Load {
+    /// Sells while the agent does its work.
+    async fn beside(
+        self,
+        world: &World,
+        selling: impl Future<Output = Result<Takings, BenchError>>,
+    ) -> Result<Takings, BenchError> {
+        let verifying = async {
+            loop {
+                run(world, RunKind::Verify).await?;
+            }
+        };
+        tokio::select! {
+            takings = selling => takings,
+            failed = verifying, if self == Self::Verifies => failed,
+        }
+    }
+}
 
 /// The result of a minute of sales.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use std::{
 use rusqlite::Connection;
 use shopmaster_harness::world::World;
 
-use super::{PRODUCTS, SELLING, THINKING, Takings, figures};
+use super::{Load, PRODUCTS, SELLING, THINKING, Takings, figures};
 use crate::{BenchError, Figure, completed, sent, use_default_pace};
 
 /// How a till uses its file.
@@ -21,22 +21,22 @@ struct Habit {
     busy_timeout: Duration,
 }
 
-pub(crate) async fn measure() -> Result<Vec<Figure>, BenchError> {
+pub(crate) async fn measure(load: Load) -> Result<Vec<Figure>, BenchError> {
     let habit = |journal, seconds| Habit {
         journal,
         busy_timeout: Duration::from_secs(seconds),
     };
     let (wal, impatient_wal, rollback, impatient_rollback) = tokio::try_join!(
-        compare(habit("WAL", 5)),
-        compare(habit("WAL", 0)),
-        compare(habit("DELETE", 5)),
-        compare(habit("DELETE", 0)),
+        compare(habit("WAL", 5), load),
+        compare(habit("WAL", 0), load),
+        compare(habit("DELETE", 5), load),
+        compare(habit("DELETE", 0), load),
     )?;
     Ok([wal, impatient_wal, rollback, impatient_rollback].concat())
 }
 
-async fn compare(habit: Habit) -> Result<Vec<Figure>, BenchError> {
-    let (with, without) = tokio::try_join!(with_agent(habit), alone(habit))?;
+async fn compare(habit: Habit, load: Load) -> Result<Vec<Figure>, BenchError> {
+    let (with, without) = tokio::try_join!(with_agent(habit, load), alone(habit))?;
     let mode = match habit.busy_timeout {
         Duration::ZERO => format!("{}, no busy timeout", habit.journal),
         _ => format!("{}, busy timeout 5 s", habit.journal),
@@ -44,14 +44,15 @@ async fn compare(habit: Habit) -> Result<Vec<Figure>, BenchError> {
     Ok(figures(&mode, &with, &without))
 }
 
-async fn with_agent(habit: Habit) -> Result<Takings, BenchError> {
+async fn with_agent(habit: Habit, load: Load) -> Result<Takings, BenchError> {
     let mut world = prepared(habit).await?;
     world.launch().await?;
     world.install_capture().await?;
     completed(world.upload().await?)?;
     use_default_pace(&mut world).await?;
     let before = sent(&world.digible);
-    let takings = sell(world.shop.path().to_owned(), habit).await?;
+    let selling = sell(world.shop.path().to_owned(), habit);
+    let takings = load.beside(&world, selling).await?;
     // An agent that does nothing would make the comparison meaningless.
     match sent(&world.digible) - before {
         0 => Err(BenchError::Missing(0)),

@@ -9,7 +9,7 @@ use std::{
 use shopmaster_harness::world::World;
 use tokio::time::sleep;
 
-use super::{PRODUCTS, SELLING, THINKING, Takings, figures};
+use super::{Load, PRODUCTS, SELLING, THINKING, Takings, figures};
 use crate::{
     BenchError, Figure, completed, sent,
     server::{Database, Server, Session},
@@ -21,19 +21,19 @@ const HOLDING: Duration = Duration::from_secs(3);
 /// One of this many products belongs to the form; the till sells the others.
 const HELD: usize = 100;
 
-pub(crate) async fn measure(server: Server) -> Result<Vec<Figure>, BenchError> {
+pub(crate) async fn measure(server: Server, load: Load) -> Result<Vec<Figure>, BenchError> {
     eprintln!("On {}", server.version().await?);
     // One after the other: not every engine can create two databases at once.
     let mut served = server.clone().create("shopmaster_sales").await?;
     let mut unserved = server.create("shopmaster_sales_alone").await?;
-    let sold = tokio::try_join!(with_agent(&mut served), alone(&mut unserved));
+    let sold = tokio::try_join!(with_agent(&mut served, load), alone(&mut unserved));
     let dropped = [served.drop().await, unserved.drop().await];
     let (with, without) = sold?;
     dropped.into_iter().collect::<Result<(), _>>()?;
     Ok(figures("rows held for 3 s", &with, &without))
 }
 
-async fn with_agent(database: &mut Database) -> Result<Takings, BenchError> {
+async fn with_agent(database: &mut Database, load: Load) -> Result<Takings, BenchError> {
     database.fill("Products", PRODUCTS).await?;
     let world = World::builder();
     let mut world = database.served_by(world).start().await?;
@@ -41,7 +41,7 @@ async fn with_agent(database: &mut Database) -> Result<Takings, BenchError> {
     completed(world.upload().await?)?;
     use_default_pace(&mut world).await?;
     let before = sent(&world.digible);
-    let takings = sell(database).await?;
+    let takings = load.beside(&world, sell(database)).await?;
     let after = sent(&world.digible);
     world.stop().await?;
     // An agent that does nothing would make the comparison meaningless.

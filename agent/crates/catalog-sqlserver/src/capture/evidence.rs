@@ -114,7 +114,9 @@ impl Evidence {
         let grants = self.grants().join("; ");
         let look = match grants.as_str() {
             "" => String::new(),
-            grants => format!("; to let shopMaster examine the rest, a DBA has to run: {grants}"),
+            grants => format!(
+                "; to let shopMaster examine the rest, a database administrator has to run: {grants}"
+            ),
         };
         let advice = "Before you install capture, try one sale on a copy of the database with capture installed";
         if !self.suspects().is_empty() {

@@ -292,7 +292,7 @@ fn columns(table: &TableSchema, hidden: Option<u64>) -> Finding {
         None => good(text),
         Some(rows) => warning(
             format!("{text}; but this login sees {rows} rows fewer than the server counts"),
-            "Run this again; if the difference remains, ask the DBA whether a security policy on the table hides rows from this login: they would count as gone from the shop",
+            "Run this again; if the difference remains, ask the database administrator whether a security policy on the table hides rows from this login: they would count as gone from the shop",
         ),
     }
 }

@@ -71,7 +71,7 @@ impl Rights {
 
     /// # Errors
     ///
-    /// [`CatalogError::Denied`], with what a DBA has to run.
+    /// [`CatalogError::Denied`], with what a database administrator has to run.
     pub(crate) fn check(&self, is_to_install: bool, has_schema: bool) -> QueryResult<()> {
         // A login that cannot see what exists cannot know what has to be installed.
         self.check_sight()?;
@@ -127,7 +127,8 @@ impl Rights {
 
     /// What has to be done so that capture can be installed; none when this login may install it.
     fn to_install(&self) -> Option<String> {
-        const PLAN: &str = "a DBA has to run the output of `shopmasterctl capture plan` once";
+        const PLAN: &str =
+            "a database administrator has to run the output of `shopmasterctl capture plan` once";
         let mut grants = self.grant(&[(ALTER_TABLE, "ALTER")], Some(&self.on_table()));
         grants.extend(self.grant(&MAKE, None));
         if self.lacks(IMPERSONATE) {
@@ -161,7 +162,7 @@ impl Rights {
 }
 
 fn by_a_dba(grants: &[String]) -> String {
-    format!("a DBA has to run {}", grants.join("; "))
+    format!("a database administrator has to run {}", grants.join("; "))
 }
 
 fn denied(operation: &'static str, source: String) -> QueryError {
@@ -200,15 +201,15 @@ mod tests {
     fn each_missing_right_is_named_with_its_grant() {
         assert_eq!(
             said(&rights(&[2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13]), true, true),
-            "install capture: a DBA has to run the output of `shopmasterctl capture plan` once, or \
+            "install capture: a database administrator has to run the output of `shopmasterctl capture plan` once, or \
              GRANT ALTER ON OBJECT::[dbo].[Products] TO [o'till]]]; \
              GRANT CREATE SCHEMA, CREATE TABLE, CREATE VIEW, ALTER ANY SCHEMA, REFERENCES TO [o'till]]]; and \
-             a DBA has to run \
+             a database administrator has to run \
              GRANT SELECT, INSERT, UPDATE, DELETE, VIEW DEFINITION ON SCHEMA::[shopmaster] TO [o'till]]]"
         );
         assert_eq!(
             said(&rights(&[0]), false, true),
-            "serve the product table: a DBA has to run GRANT SELECT ON OBJECT::[dbo].[Products] TO [o'till]]]"
+            "serve the product table: a database administrator has to run GRANT SELECT ON OBJECT::[dbo].[Products] TO [o'till]]]"
         );
         assert_eq!(said(&rights(&[2, 3, 4, 5, 6, 7, 13]), false, true), "");
         assert_eq!(said(&rights(&[8, 9]), true, false), "");
@@ -229,7 +230,7 @@ mod tests {
         // What it cannot do by itself however many grants it has, is not granted in part.
         assert_eq!(
             said(&rights(&[2, 3, 4, 7]), true, false),
-            "install capture: a DBA has to run the output of `shopmasterctl capture plan` once"
+            "install capture: a database administrator has to run the output of `shopmasterctl capture plan` once"
         );
     }
 
@@ -238,7 +239,7 @@ mod tests {
         for missing in [&[1][..], &[1, 2, 3, 7]] {
             assert_eq!(
                 said(&rights(missing), true, true),
-                "see the product table's triggers: a DBA has to run \
+                "see the product table's triggers: a database administrator has to run \
                  GRANT VIEW DEFINITION ON OBJECT::[dbo].[Products] TO [o'till]]]"
             );
         }

@@ -40,9 +40,9 @@ fn headline(world: &World) -> String {
     shopmaster_health::report(&facts, Timestamp::now(), &TimeZone::UTC).headline
 }
 
-/// `Digible not reachable since 11:02, next try 11:07`.
+/// `Digible not reachable (since 11:02), next try 11:07`.
 fn says_until_when(headline: &str) -> bool {
-    headline.starts_with("Digible not reachable since ") && headline.contains(", next try ")
+    headline.starts_with("Digible not reachable (since ") && headline.contains(", next try ")
 }
 
 #[tokio::test(start_paused = true)]

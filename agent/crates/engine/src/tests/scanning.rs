@@ -522,7 +522,7 @@ async fn a_row_that_a_till_holds_costs_a_walk_that_row() {
         sleep(LONG).await;
         let run = world.sync().await;
         assert_eq!((run.outcome, run.failed), (Some(Outcome::Failed), 1));
-        assert!(run.message.contains("holds the row"), "{}", run.message);
+        assert!(run.message.contains("keeps the row"), "{}", run.message);
     }
     assert!(world.cloud.has("p0009", 2));
     assert!(!world.is_removed("p0007").await);

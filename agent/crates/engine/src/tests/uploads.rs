@@ -284,7 +284,7 @@ async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
     );
     assert!(
         run.message
-            .contains("another program keeps the row lockeds"),
+            .contains("another program keeps the rows locked"),
         "{}",
         run.message
     );
@@ -293,7 +293,7 @@ async fn a_row_that_a_till_holds_costs_an_upload_that_row() {
     world.restart(small()).await;
     let run = world.sync().await;
     assert_eq!((run.outcome, run.failed), (Some(Outcome::Failed), 1));
-    assert!(run.message.contains("holds the row"), "{}", run.message);
+    assert!(run.message.contains("keeps the row"), "{}", run.message);
     world.shop.unlock("c");
     let run = world.sync().await;
     assert_eq!((run.outcome, run.sent), (Some(Outcome::Completed), 1));
