@@ -102,7 +102,7 @@ async fn the_examples_work_over_the_socket() {
     assert_eq!(uploaded.outcome(), RunOutcome::Completed);
     let status = python.prints("status.py", &[]).await;
     let expected =
-        "STATE_UP_TO_DATE: All 40 products up to date\n0 pending, 40 published, 0 refused\n";
+        "STATE_UP_TO_DATE: All 40 products up to date\n0 waiting, 40 published, 0 refused\n";
     assert_eq!(status, expected);
 
     let mut watch = python.command("watch.py", &[]);

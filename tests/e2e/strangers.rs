@@ -97,7 +97,7 @@ fn assert_sent_nothing(output: &Output) {
     assert_eq!(output.status.code(), Some(1), "{said}");
     for expected in [
         "NOT_THIS_USERS_AGENT",
-        "belongs to user 61002",
+        "but to user 61002",
         "nothing was sent",
     ] {
         assert!(said.contains(expected), "{said}");
