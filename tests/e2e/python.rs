@@ -146,7 +146,7 @@ async fn the_examples_work_over_the_socket() {
     assert_eq!(resumed, "All 40 products up to date\n");
 
     world.stop().await.unwrap();
-    until("The agent has ended").await;
+    until("The agent has stopped").await;
     let ended = timeout(SECONDS, watch.wait()).await.unwrap().unwrap();
     assert!(ended.success(), "{ended}");
 }
