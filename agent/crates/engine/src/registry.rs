@@ -10,6 +10,7 @@ use std::{
 
 use shopmaster_health::run::{Cause, Kind, Outcome, Run, State, Wish};
 use shopmaster_journal::{JournalError, StoredRun};
+use shopmaster_view::grouped;
 use tokio::sync::watch;
 
 use super::{
@@ -412,14 +413,18 @@ fn failure(error: &StepError) -> String {
 
 /// The message of a run that ended without another one.
 fn summary(run: &Run) -> String {
-    let mut text = format!("{} sent, {} unchanged", run.sent, run.unchanged);
+    let mut text = format!(
+        "{} sent, {} unchanged",
+        grouped(run.sent),
+        grouped(run.unchanged)
+    );
     for (count, word) in [
         (run.parked, "refused"),
         (run.still_parked, "still refused"),
         (run.removed, "gone from the shop"),
     ] {
         if count > 0 {
-            text.push_str(&format!(", {count} {word}"));
+            text.push_str(&format!(", {} {word}", grouped(count)));
         }
     }
     text

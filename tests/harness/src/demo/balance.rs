@@ -21,7 +21,11 @@ pub(super) fn say(shop: &Shop, digible: &DigibleSim) -> Result<(), DemoError> {
         })
         .count();
     let gone = listings.len().saturating_sub(equal);
-    let mut line = format!("{equal} of {} products up to date", products.len());
+    let mut line = format!(
+        "{} of {} up to date",
+        shopmaster_view::grouped(equal as u64),
+        shopmaster_view::products(products.len() as u64)
+    );
     if gone > 0 && equal == products.len() {
         line.push_str(&format!(", {gone} gone from the shop and still at Digible"));
     }

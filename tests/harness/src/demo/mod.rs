@@ -273,7 +273,8 @@ fn introduce(
 ) -> Result<(), DemoError> {
     let ctl = ctl.display();
     say(&format!(
-        "a shop of {PRODUCTS} products in {}",
+        "a shop of {} in {}",
+        shopmaster_view::products(PRODUCTS as u64),
         shop.display()
     ))?;
     say(&format!("a stand-in for Digible at {}", digible.base_url()))?;

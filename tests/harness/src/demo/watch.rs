@@ -60,8 +60,9 @@ fn run_line(run: &Run) -> String {
         RunOutcome::Interrupted | RunOutcome::Unspecified => "interrupted",
     };
     format!(
-        "{kind} {outcome}: {} ({} requests)",
-        run.message, run.requests
+        "{kind} {outcome}: {} ({})",
+        run.message,
+        shopmaster_view::noun(run.requests, "request")
     )
 }
 
