@@ -159,7 +159,7 @@ fn pending(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> 
     let first = if facts.pending > 0 {
         waiting(facts, now)
     } else if doubtful > 0 {
-        format!("{} being confirmed", products(doubtful))
+        format!("{} unconfirmed", products(doubtful))
     } else if facts.catalog.reachable != Some(true) {
         return "Waiting for the shop's database to answer".to_owned();
     } else if facts.scan.is_some_and(|scan| scan.compared_at.is_none()) {

@@ -166,7 +166,7 @@ fn green_is_for_nothing_open_and_the_sentence_says_what_is() {
                 facts.counts.in_doubt = 4;
             },
             State::Pending,
-            "1 product being confirmed",
+            "1 product unconfirmed",
         ),
         (
             |facts| {

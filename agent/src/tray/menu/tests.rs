@@ -169,9 +169,9 @@ fn pending_names_the_time_and_not_the_age() {
     assert!(one.contains("  1 product waiting\n"), "{one}");
     // In doubt: the agent's own words.
     status.pending = 0;
-    status.headline = "2 products being confirmed".to_owned();
+    status.headline = "2 products unconfirmed".to_owned();
     let doubt = shown_status(&status);
-    assert!(doubt.contains("  2 products being confirmed\n"), "{doubt}");
+    assert!(doubt.contains("  2 products unconfirmed\n"), "{doubt}");
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn facts(status: &Status, clock: &Clock) -> String {
     }
     lines.extend([
         ("waiting", pending(status, clock)),
-        ("confirming", confirming(status, clock)),
+        ("unconfirmed", unconfirmed(status, clock)),
         ("refused", grouped(status.parked)),
         ("dismissed", grouped(status.dismissed)),
         ("gone", grouped(status.removed)),
@@ -101,10 +101,13 @@ fn pending(status: &Status, clock: &Clock) -> String {
     }
 }
 
-fn confirming(status: &Status, clock: &Clock) -> String {
+fn unconfirmed(status: &Status, clock: &Clock) -> String {
     match clock.at(status.confirming_until) {
         Some(until) if status.confirming == status.in_doubt => {
-            format!("{}, until {until}", grouped(status.in_doubt))
+            format!(
+                "{}, being confirmed until {until}",
+                grouped(status.in_doubt)
+            )
         }
         _ => grouped(status.in_doubt),
     }
@@ -254,7 +257,7 @@ mod tests {
 12,430 of 12,431 up to date, 1 dismissed
 
 waiting        0
-confirming     3, until today 14:32
+unconfirmed    3, being confirmed until today 14:32
 refused        0
 dismissed      1
 gone           2
@@ -360,7 +363,7 @@ running        upload-1, 120 of 4,310 products
 paused         until today 15:00
 on hold        until today 14:40, as Digible asked
 waiting        1,003, oldest 40 s
-confirming     4
+unconfirmed    4
 refused        2
 dismissed      1
 gone           2
