@@ -18,7 +18,7 @@ pub(super) const PRODUCTS: &str = "CREATE TABLE Products (
 )";
 
 /// How long making and dropping a database is tried.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DROP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A database, its till, and the catalog over it. It is gone when this is dropped.
 pub(super) struct Shop {
@@ -188,7 +188,7 @@ async fn create_database(options: &SqlServerOptions) -> String {
             .await
         {
             Ok(_) => return name,
-            Err(error) if begun.elapsed() > PATIENCE => panic!("{error}"),
+            Err(error) if begun.elapsed() > DROP_TIMEOUT => panic!("{error}"),
             Err(_) => {}
         }
     }
@@ -213,7 +213,7 @@ async fn drop_database(options: &SqlServerOptions, has_stranger: bool) -> bool {
     elsewhere.database = "master".to_owned();
     let name = identifier(&options.database);
     let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < DROP_TIMEOUT {
         let Ok(master) = connect::open(&elsewhere).await else {
             continue;
         };
