@@ -1,8 +1,8 @@
 //! `docs/guarantees.md` against the sources: each promise names the tests behind it, and they exist.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::collections::BTreeSet;
 
-use super::{repository, text};
+use super::{rust_sources, text};
 
 /// The page's parts that promise nothing.
 const ELSE: [&str; 3] = ["not promise", "What it costs", "How it is tested"];
@@ -11,18 +11,7 @@ fn page() -> String {
     text("docs/guarantees.md")
 }
 
-/// The names of the tests in a folder's Rust sources.
-fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            tests_in(&path, found);
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            found.extend(tests_of(&fs::read_to_string(path).unwrap()));
-        }
-    }
-}
-
+/// The names of the tests in a Rust source.
 fn tests_of(source: &str) -> Vec<String> {
     let mut is_test = false;
     let mut names = Vec::new();
@@ -58,10 +47,11 @@ fn named(line: &str) -> Vec<&str> {
 
 #[test]
 fn each_test_that_the_guarantees_name_exists() {
-    let mut tests = BTreeSet::new();
-    for folder in ["agent", "ctl", "proto", "tests"] {
-        tests_in(&repository().join(folder), &mut tests);
-    }
+    let sources = rust_sources();
+    let tests: BTreeSet<_> = sources
+        .iter()
+        .flat_map(|(_, text)| tests_of(text))
+        .collect();
     let page = page();
     let named: BTreeSet<_> = page.lines().flat_map(named).collect();
     assert!(named.len() > 100, "only {} tests are named", named.len());

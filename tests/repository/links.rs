@@ -19,13 +19,18 @@ fn pages() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Where the links of a text lead: what stands in `](…)`, without an anchor.
-fn links(text: &str) -> impl Iterator<Item = &str> {
+/// Where the links of a text lead within the repository: each file, empty for the page itself, and its anchor.
+fn links(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let targets = text
         .split("](")
         .skip(1)
         .filter_map(|part| part.split(')').next());
-    targets.map(|target| target.split('#').next().unwrap_or_default())
+    targets
+        .filter(|target| !is_elsewhere(target))
+        .map(|target| match target.split_once('#') {
+            Some((file, anchor)) => (file, Some(anchor)),
+            None => (target, None),
+        })
 }
 
 /// The headings of a page, as anchors.
@@ -56,9 +61,9 @@ fn every_link_leads_to_a_file() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         let folder = page.parent().unwrap_or(Path::new(""));
-        for target in links(&text).filter(|target| !target.is_empty() && !is_elsewhere(target)) {
+        for (file, _) in links(&text).filter(|(file, _)| !file.is_empty()) {
             checked += 1;
-            assert!(folder.join(target).exists(), "{}: {target}", page.display());
+            assert!(folder.join(file).exists(), "{}: {file}", page.display());
         }
     }
     assert!(checked > 60, "only {checked} links");
@@ -69,12 +74,8 @@ fn every_anchor_is_a_heading() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         let folder = page.parent().unwrap_or(Path::new(""));
-        let targets = text
-            .split("](")
-            .skip(1)
-            .filter_map(|part| part.split(')').next());
-        for target in targets.filter(|target| !is_elsewhere(target)) {
-            let Some((file, anchor)) = target.split_once('#') else {
+        for (file, anchor) in links(&text) {
+            let Some(anchor) = anchor else {
                 continue;
             };
             let there = match file {
@@ -83,7 +84,7 @@ fn every_anchor_is_a_heading() {
             };
             assert!(
                 anchors(&there).iter().any(|known| known == anchor),
-                "{}: {target}",
+                "{}: {file}#{anchor}",
                 page.display()
             );
         }

@@ -24,3 +24,23 @@ fn repository() -> PathBuf {
 fn text(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
+
+/// Every Rust source below the folders of the workspace: its path and its text.
+fn rust_sources() -> Vec<(PathBuf, String)> {
+    fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for folder in ["agent", "ctl", "proto", "tests"] {
+        collect(&repository().join(folder), &mut found);
+    }
+    found
+}
