@@ -6,17 +6,16 @@
 //! reads what is due, in this process or a later one, then sends it by the same rules as everything else. Last, the
 //! verify finds what is gone from the shop.
 
-use shopmaster_catalog::CatalogError;
-use shopmaster_health::run::{Outcome, Run};
-use shopmaster_journal::{Asks, Shrank, Verified};
-use shopmaster_product::ProductId;
-use shopmaster_view::{grouped, products};
-
 mod due;
 
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
+use shopmaster_catalog::CatalogError;
+use shopmaster_health::run::{Outcome, Run};
+use shopmaster_journal::{Asks, Shrank, Verified};
+use shopmaster_product::ProductId;
+use shopmaster_view::{grouped, products};
 use tokio::time::Instant;
 
 use super::{

@@ -16,8 +16,6 @@
 //!
 //! When a test panics, the agent's output and log are shown.
 
-use shopmaster_standins::{digible::DigibleSim, shop::Shop, tds::SqlServerSim};
-
 mod builder;
 mod calls;
 mod config;
@@ -34,6 +32,7 @@ use std::{
 };
 
 use shopmaster_proto::{Client, Endpoint, Folders, InstanceName};
+use shopmaster_standins::{digible::DigibleSim, shop::Shop, tds::SqlServerSim};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_catalog::{CatalogError, Closed, ConnectFailure, Passing};
 use shopmaster_health::{
-    self, Severity, State,
+    Severity, State,
     run::{Cause, Kind, Outcome},
 };
 use tokio::time::{Instant, sleep};

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use shopmaster_health::{
-    self, State,
+    State,
     run::{Cause, Kind, Outcome},
 };
 use shopmaster_journal::StoredRun;
