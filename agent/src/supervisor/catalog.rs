@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
-use shopmaster_catalog::{Catalog, Columns};
+use shopmaster_catalog::{Catalog, Columns, Mapping};
 use shopmaster_catalog_sqlite::{SqliteCatalog, SqliteOptions};
 use shopmaster_catalog_sqlserver::{Encryption, Login, SqlServerCatalog, SqlServerOptions, Trust};
 use shopmaster_product::position::Positions;
@@ -21,17 +21,11 @@ pub(super) async fn of(
     claimant: String,
     positions: Arc<dyn Positions>,
 ) -> Result<Arc<dyn Catalog>, SecretError> {
-    let columns = Columns {
-        id: config.columns.id.clone(),
-        name: config.columns.name.clone(),
-        price: config.columns.price.clone(),
-    };
+    let mapping = mapping(config);
     if config.kind != Some(CatalogKind::SqlServer) {
         let options = SqliteOptions {
             path: PathBuf::from(&config.path),
-            table: config.table.clone(),
-            columns,
-            price_digits: config.price_digits,
+            mapping,
             scan: config.capture == CaptureMode::Scan,
         };
         return Ok(Arc::new(SqliteCatalog::new(options, positions)));
@@ -43,14 +37,24 @@ pub(super) async fn of(
     Ok(Arc::new(SqlServerCatalog::new(SqlServerOptions {
         server: config.server.clone(),
         database: config.database.clone(),
-        table: config.table.clone(),
-        columns,
-        price_digits: config.price_digits,
+        mapping,
         login: login(config, password),
         encryption: config.encryption.map(encryption),
         trust: config.trust.map(trust),
         claimant,
     })))
+}
+
+fn mapping(config: &CatalogConfig) -> Mapping {
+    let columns = Columns {
+        id: config.columns.id.clone(),
+        name: config.columns.name.clone(),
+        price: config.columns.price.clone(),
+    };
+    Mapping {
+        price_digits: config.price_digits,
+        ..Mapping::new(config.table.clone(), columns)
+    }
 }
 
 fn login(config: &CatalogConfig, password: Option<SecretString>) -> Login {

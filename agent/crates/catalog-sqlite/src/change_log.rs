@@ -280,10 +280,7 @@ fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     };
     Ok(Entry {
         change: Change {
-            identity: ChangeIdentity {
-                change: row.get(0)?,
-                key,
-            },
+            identity: ChangeIdentity::new(row.get(0)?, key),
             kind,
             // SQLite returns NULL for a clock beyond the year 9999, which must stop neither a sale nor a
             // change.

@@ -111,8 +111,8 @@ fn missing(error: &rusqlite::Error, options: &SqliteOptions) -> Option<CatalogEr
         return None;
     };
     if let Some(table) = text.strip_prefix("no such table: ") {
-        if table == options.table {
-            return Some(CatalogError::NoTable(options.table.clone()));
+        if table == options.mapping.table {
+            return Some(CatalogError::NoTable(options.mapping.table.clone()));
         }
         return table
             .starts_with("shopmaster_")
@@ -123,12 +123,12 @@ fn missing(error: &rusqlite::Error, options: &SqliteOptions) -> Option<CatalogEr
     if column.starts_with("c.") {
         return Some(CatalogError::NotInstalled);
     }
-    let columns = &options.columns;
+    let columns = &options.mapping.columns;
     [&columns.id, &columns.name, &columns.price]
         .into_iter()
         .find(|mapped| column.strip_prefix("p.") == Some(mapped.as_str()))
         .map(|mapped| CatalogError::NoColumn {
-            table: options.table.clone(),
+            table: options.mapping.table.clone(),
             column: mapped.clone(),
         })
 }

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use shopmaster_base::file_id::FileId;
 use shopmaster_catalog::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    Columns, InstallOptions, Lookup, Owner, Result, decimal::asked,
+    InstallOptions, Lookup, Mapping, Owner, Result,
 };
 use shopmaster_product::{
     ProductId, Row,
@@ -60,14 +60,10 @@ const QUIET_PERIOD: Duration = Duration::from_secs(30);
 pub struct SqliteOptions {
     /// The shop's database file. It is never created.
     pub path: PathBuf,
-    /// The product table: one name, without a schema.
-    pub table: String,
-    /// The shop's names for the columns.
-    pub columns: Columns,
+    /// The product table, one name without a schema, and how its rows become products.
+    pub mapping: Mapping,
     /// Scan mode: nothing is written beside the shop's file, and nothing is installed in it.
     pub scan: bool,
-    /// How many digits after the decimal point prices are sent with; none for as many as the column has.
-    pub price_digits: Option<u8>,
 }
 
 /// The products of an SQLite file.
@@ -240,15 +236,9 @@ impl Catalog for SqliteCatalog {
 
     fn identity(&self) -> String {
         let options = &self.database.options;
-        let parts = [
-            // The path as configured: the target of a symbolic link may change.
-            options.path.to_string_lossy().into_owned(),
-            options.table.clone(),
-            options.columns.id.clone(),
-            options.columns.name.clone(),
-            options.columns.price.clone(),
-        ];
-        let parts = parts.into_iter().chain(options.price_digits.map(asked));
+        // The path as configured: the target of a symbolic link may change.
+        let path = options.path.to_string_lossy().into_owned();
+        let parts = [path].into_iter().chain(options.mapping.identity());
         format!("sqlite:{}", serde_json::Value::from_iter(parts))
     }
 

@@ -113,7 +113,7 @@ impl Found {
             .iter()
             .filter(|object| object.is_trigger_of_ours())
             .map(|object| object.table.as_str())
-            .find(|table| !table.eq_ignore_ascii_case(&options.table))
+            .find(|table| !table.eq_ignore_ascii_case(&options.mapping.table))
     }
 
     /// Whether the ChangeLog exists, but differs from the plan.
@@ -180,7 +180,7 @@ impl Found {
         if let Some(other) = self.other_table(options) {
             lines.push(format!(
                 "the table `{other}` is captured instead of `{}`",
-                options.table
+                options.mapping.table
             ));
         }
         lines

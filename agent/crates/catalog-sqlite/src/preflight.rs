@@ -93,12 +93,12 @@ pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> QueryResu
     is_table(&table, options)?;
     if table.is_view() {
         return Err(CatalogError::ScanOnly {
-            table: options.table.clone(),
+            table: options.mapping.table.clone(),
             reason: VIEW.to_owned(),
         }
         .into());
     }
-    let column = table.column(options, &options.columns.id)?;
+    let column = table.column(options, &options.mapping.columns.id)?;
     let key = table.key(connection, options)?;
     match table.unfit(column, &key) {
         Some(reason) => Err(unfit(options, reason)),
@@ -124,15 +124,15 @@ fn found_table(connection: &Connection, options: &SqliteOptions) -> QueryResult<
     Ok(good(match table.is_view() {
         true => format!(
             "found the view `{}`; it is scanned, because {VIEW}",
-            options.table
+            options.mapping.table
         ),
-        false => format!("found the table `{}`", options.table),
+        false => format!("found the table `{}`", options.mapping.table),
     }))
 }
 
 fn found_columns(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
-    let columns = &options.columns;
+    let columns = &options.mapping.columns;
     for name in [&columns.id, &columns.name, &columns.price] {
         table.column(options, name)?;
     }
@@ -147,14 +147,14 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> QueryResult<Find
         return Ok(warning(
             format!(
                 "only the shop knows whether the view returns each `{}` once",
-                options.columns.id
+                options.mapping.columns.id
             ),
             "No action needed if it does; if it returns a product twice, shopMaster cannot know which row counts",
         ));
     }
     let table = fit(connection, options)?;
     let key = table.key(connection, options)?;
-    let id = &options.columns.id;
+    let id = &options.mapping.columns.id;
     if table.may_be_null(table.column(options, id)?) {
         return Ok(warning(
             format!(
@@ -172,7 +172,7 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> QueryResult<Find
 
 fn key_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
-    let column = table.column(options, &options.columns.id)?;
+    let column = table.column(options, &options.mapping.columns.id)?;
     let text = match column.declared.as_str() {
         "" => "the key has no declared type".to_owned(),
         declared => format!("the key's type is `{declared}`"),
@@ -188,7 +188,7 @@ fn key_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Fin
 
 fn price_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
-    let column = table.column(options, &options.columns.price)?;
+    let column = table.column(options, &options.mapping.columns.price)?;
     let text = match column.declared.as_str() {
         "" => "the price's column has no type".to_owned(),
         declared => format!("the price's type is `{declared}`"),
@@ -199,7 +199,10 @@ fn price_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<F
         Affinity::Blob if column.declared.is_empty() => Held::Anything,
         Affinity::Blob | Affinity::Numeric => Held::Numbers,
     };
-    let digits = Digits::new(options.price_digits, declared_scale(&column.declared));
+    let digits = Digits::new(
+        options.mapping.price_digits,
+        declared_scale(&column.declared),
+    );
     // The sample is only advice: other checks report a table that cannot be read.
     let sample = rows::sample(connection, options, digits).unwrap_or_default();
     Ok(judge(&text, held, digits, &sample))
@@ -220,7 +223,7 @@ fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> QueryRes
 
 fn triggers(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
-    let column = table.column(options, &options.columns.id)?;
+    let column = table.column(options, &options.mapping.columns.id)?;
     let others = table.other_uniques(column);
     if !others.is_empty() {
         return Ok(warning(
@@ -276,8 +279,8 @@ fn rights(connection: &Connection, options: &SqliteOptions) -> QueryResult<Findi
 
 fn unfit(options: &SqliteOptions, reason: String) -> QueryError {
     CatalogError::UnfitKey {
-        table: options.table.clone(),
-        column: options.columns.id.clone(),
+        table: options.mapping.table.clone(),
+        column: options.mapping.columns.id.clone(),
         reason,
     }
     .into()

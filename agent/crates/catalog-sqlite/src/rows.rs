@@ -146,10 +146,13 @@ fn digits(connection: &Connection, database: &Database) -> QueryResult<Digits> {
     let options = &database.options;
     let declared: Option<String> = connection
         .prepare_cached(include_str!("sql/declared_type.sql"))?
-        .query_row([&options.table, &options.columns.price], |row| row.get(0))
+        .query_row(
+            [&options.mapping.table, &options.mapping.columns.price],
+            |row| row.get(0),
+        )
         .optional()?;
     let declared = declared.as_deref().and_then(declared_scale);
-    Ok(Digits::new(options.price_digits, declared))
+    Ok(Digits::new(options.mapping.price_digits, declared))
 }
 
 fn row(found: &rusqlite::Row<'_>, digits: Digits) -> rusqlite::Result<Row> {

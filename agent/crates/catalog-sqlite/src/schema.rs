@@ -48,7 +48,7 @@ pub(super) struct KeyColumn {
 impl TableSchema {
     /// Reads the table's description from the database; a missing table is an error.
     pub(super) fn read(connection: &Connection, options: &SqliteOptions) -> QueryResult<Self> {
-        let table = options.table.as_str();
+        let table = options.mapping.table.as_str();
         let (kind, strict, without_rowid) = connection
             .query_row(
                 "SELECT type, strict, wr FROM pragma_table_list
@@ -79,7 +79,7 @@ impl TableSchema {
             .iter()
             .find(|column| column.name.eq_ignore_ascii_case(name));
         let column = column.ok_or_else(|| CatalogError::NoColumn {
-            table: options.table.clone(),
+            table: options.mapping.table.clone(),
             column: name.to_owned(),
         })?;
         Ok(column)
@@ -95,10 +95,10 @@ impl TableSchema {
         connection: &Connection,
         options: &SqliteOptions,
     ) -> QueryResult<KeyColumn> {
-        let column = self.column(options, &options.columns.id)?;
+        let column = self.column(options, &options.mapping.columns.id)?;
         let (_, collation, ..) = connection.column_metadata(
             Some("main"),
-            options.table.as_str(),
+            options.mapping.table.as_str(),
             column.name.as_str(),
         )?;
         Ok(KeyColumn {
@@ -205,7 +205,7 @@ pub(super) fn identity(
 ) -> QueryResult<Option<String>> {
     let mut statement = connection.prepare_cached(include_str!("sql/table_identity.sql"))?;
     let parts = statement
-        .query_map([&options.table], |row| row.get(0))?
+        .query_map([&options.mapping.table], |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<String>>>()?;
     if parts.is_empty() {
         return Ok(None);

@@ -41,10 +41,10 @@ pub(super) fn over(options: &SqliteOptions, template: &str) -> String {
     fill(
         template,
         &[
-            ("table", &identifier(&options.table)),
-            ("id", &identifier(&options.columns.id)),
-            ("name", &identifier(&options.columns.name)),
-            ("price", &identifier(&options.columns.price)),
+            ("table", &identifier(&options.mapping.table)),
+            ("id", &identifier(&options.mapping.columns.id)),
+            ("name", &identifier(&options.mapping.columns.name)),
+            ("price", &identifier(&options.mapping.columns.price)),
         ],
     )
 }

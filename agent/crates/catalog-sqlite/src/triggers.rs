@@ -26,7 +26,10 @@ pub(super) struct Trigger {
 
 /// The triggers that capture a table with this key.
 pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> {
-    let (table, id) = (identifier(&options.table), identifier(&options.columns.id));
+    let (table, id) = (
+        identifier(&options.mapping.table),
+        identifier(&options.mapping.columns.id),
+    );
     let (old, new) = (format!("OLD.{id}"), format!("NEW.{id}"));
     let differs = format!("({old} COLLATE BINARY IS NOT {new} OR typeof({old}) <> typeof({new}))");
     let kind_after_update = format!("CASE WHEN {differs} THEN 'INSERT' ELSE 'UPDATE' END");

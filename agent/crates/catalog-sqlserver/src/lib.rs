@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shopmaster_catalog::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, Columns, InstallOptions, Lookup, Owner, Result, Scanned, decimal::asked,
+    Check, InstallOptions, Lookup, Mapping, Owner, Result, Scanned,
 };
 use shopmaster_product::{ProductId, Row};
 
@@ -54,12 +54,9 @@ pub struct SqlServerOptions {
     pub server: String,
     /// The database's name.
     pub database: String,
-    /// The product table, with or without its schema: `Products`, `dbo.Products`, `[a b].[c.d]`.
-    pub table: String,
-    /// The shop's names for the columns.
-    pub columns: Columns,
-    /// How many digits after the decimal point prices are sent with; none for as many as the column has.
-    pub price_digits: Option<u8>,
+    /// The product table, with or without its schema (`Products`, `dbo.Products`, `[a b].[c.d]`), and how its rows
+    /// become products.
+    pub mapping: Mapping,
     /// How to log in.
     pub login: Login,
     /// How much of a connection is encrypted; none for the default.
@@ -99,15 +96,8 @@ impl Catalog for SqlServerCatalog {
 
     fn identity(&self) -> String {
         let options = &self.pool.options;
-        let parts = [
-            one_spelling(&options.server),
-            options.database.clone(),
-            options.table.clone(),
-            options.columns.id.clone(),
-            options.columns.name.clone(),
-            options.columns.price.clone(),
-        ];
-        let parts = parts.into_iter().chain(options.price_digits.map(asked));
+        let place = [one_spelling(&options.server), options.database.clone()];
+        let parts = place.into_iter().chain(options.mapping.identity());
         format!("sqlserver:{}", serde_json::Value::from_iter(parts))
     }
 

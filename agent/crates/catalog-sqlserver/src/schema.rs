@@ -81,7 +81,7 @@ impl TableSchema {
         session: &mut Session,
         options: &SqlServerOptions,
     ) -> QueryResult<Self> {
-        let configured = TableName::parse(&options.table)?;
+        let configured = TableName::parse(&options.mapping.table)?;
         let schema = configured.schema.clone().unwrap_or_default();
         let found = session
             .rows(include_str!("sql/table.sql"), &[&schema, &configured.name])
@@ -97,7 +97,7 @@ impl TableSchema {
             SYNONYM => return Err(synonym(session, object_id, options).await?),
             code => kind(code, options)?,
         };
-        let wanted = &options.columns;
+        let wanted = &options.mapping.columns;
         let columns = session
             .rows(
                 include_str!("sql/columns.sql"),
@@ -168,7 +168,7 @@ async fn missing(
     );
     match session.batch(&look).await {
         Err(fault) if fault.is_denied() || !fault.is_server() => fault,
-        _ => CatalogError::NoVisibleTable(options.table.clone()).into(),
+        _ => CatalogError::NoVisibleTable(options.mapping.table.clone()).into(),
     }
 }
 
@@ -180,7 +180,7 @@ fn kind(code: &str, options: &SqlServerOptions) -> QueryResult<Kind> {
         _ => "it is neither a table nor a view",
     };
     let unfit = CatalogError::UnfitTable {
-        table: options.table.clone(),
+        table: options.mapping.table.clone(),
         reason: reason.to_owned(),
     };
     Err(unfit.into())
@@ -210,7 +210,7 @@ async fn synonym(
         ),
     };
     let unfit = CatalogError::UnfitTable {
-        table: options.table.clone(),
+        table: options.mapping.table.clone(),
         reason,
     };
     Ok(unfit.into())
@@ -263,7 +263,7 @@ fn column(
         });
     }
     let missing = CatalogError::NoColumn {
-        table: options.table.clone(),
+        table: options.mapping.table.clone(),
         column: name.to_owned(),
     };
     Err(missing.into())

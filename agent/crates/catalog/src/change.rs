@@ -1,9 +1,11 @@
 //! The rows of the ChangeLog.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use shopmaster_product::ProductId;
+
+use super::watch::Via;
 
 /// One ChangeLog row: which key, what happened and when. It holds no product values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,20 @@ pub struct ChangeIdentity {
     pub change: i64,
     /// `ProductID` as the ChangeLog spells it.
     pub key: ProductId,
+    /// The row of a watched table through which the change was noticed; none for a change of the product's own row.
+    pub via: Option<Arc<Via>>,
+}
+
+impl ChangeIdentity {
+    /// A change of the product's own row.
+    #[must_use]
+    pub fn new(change: i64, key: ProductId) -> Self {
+        Self {
+            change,
+            key,
+            via: None,
+        }
+    }
 }
 
 /// What happened to a row.
@@ -35,6 +51,9 @@ pub enum ChangeKind {
     Update,
     /// The row was deleted.
     Delete,
+    /// A watched table changed, and the row of some product may have left the view or come to it: only a comparison of
+    /// all products finds which. The change's key means nothing.
+    Unlocated,
 }
 
 /// How many changes are waiting in the ChangeLog.

@@ -105,6 +105,24 @@ pub enum CatalogError {
         /// What is wrong with it, for people.
         reason: String,
     },
+    /// A condition does not fit its column.
+    #[error("`{column}` of `{table}` cannot decide what is sold: {reason}")]
+    UnfitCondition {
+        /// The product table.
+        table: String,
+        /// The condition's column.
+        column: String,
+        /// What is wrong, for people.
+        reason: String,
+    },
+    /// A table cannot be watched.
+    #[error("`{watched}` cannot be watched: {reason}")]
+    UnfitWatch {
+        /// The table to watch, as configured.
+        watched: String,
+        /// What is wrong, for people.
+        reason: String,
+    },
     /// The table cannot be captured, only scanned.
     #[error("`{table}` cannot be captured, only scanned: {reason}")]
     ScanOnly {
@@ -236,6 +254,8 @@ impl CatalogError {
             | Self::NoColumn { .. }
             | Self::UnfitKey { .. }
             | Self::UnfitPrice { .. }
+            | Self::UnfitCondition { .. }
+            | Self::UnfitWatch { .. }
             | Self::ScanOnly { .. }
             | Self::ScanChosen
             | Self::Unsafe { .. }
@@ -318,7 +338,13 @@ impl CatalogError {
                 "Grant the login the rights that docs/sql-server.md lists under \"Rights to grant\", then run `shopmasterctl test`"
             }
             Self::UnfitPrice { .. } => {
-                "Set a column with numbers as the price with `shopmasterctl configure --column-price NAME`, or create a view that computes one and set it with `--table VIEW`: docs/tables.md has examples"
+                "Set a column with numbers as the price with `shopmasterctl configure --column-price NAME`; if prices are text, say how they are written with `--price-text '1234.50'`; if the price is in another table, create a view and set it with `--table VIEW`: docs/your-table.md has examples"
+            }
+            Self::UnfitCondition { .. } => {
+                "Set what is sold with `shopmasterctl configure --only 'COLUMN = VALUE'`, or sell every row with `--only ''`: docs/your-table.md has examples"
+            }
+            Self::UnfitWatch { .. } => {
+                "Set the watched tables with `shopmasterctl configure --watch 'TABLE.KEY = COLUMN'`, or scan the view with `--watch ''`: docs/your-table.md has examples"
             }
             Self::ScanOnly { .. } => "Run `shopmasterctl configure --capture scan`",
             Self::ScanChosen => {
@@ -359,10 +385,10 @@ impl CatalogError {
                 "Set the name of the product table with `shopmasterctl configure --table NAME`"
             }
             Self::NoColumn { .. } => {
-                "Set the shop's columns with `shopmasterctl configure --column-id`, `--column-name` and `--column-price`"
+                "Set the shop's columns with `shopmasterctl configure --column-id`, `--column-name` and `--column-price`; if one of them is in another table, create a view and set it with `--table VIEW`: docs/your-table.md has examples"
             }
             Self::UnfitKey { .. } => {
-                "Make the column NOT NULL and give it a primary key or a unique index of its own, or set another one with `shopmasterctl configure --column-id NAME`. If the table must stay as it is, create a view with one computed key and set it with `--table VIEW`: docs/tables.md has examples"
+                "Set a column that is unique on its own with `shopmasterctl configure --column-id NAME`, or several columns that are unique together, or create a view with one row per product and set it with `--table VIEW`: docs/your-table.md has examples for each kind of table"
             }
             Self::NoRights { .. } => {
                 "Give the user that runs shopMaster the right to write to the shop's database; for a file, also to its folder"
@@ -405,6 +431,8 @@ impl CatalogError {
             Self::Deadlock(_) => "DATABASE_DEADLOCK",
             Self::Denied { .. } => "DATABASE_DENIED",
             Self::UnfitPrice { .. } => "PRICE_UNFIT",
+            Self::UnfitCondition { .. } => "CONDITION_UNFIT",
+            Self::UnfitWatch { .. } => "WATCH_UNFIT",
             Self::ScanOnly { .. } => "SCAN_ONLY",
             Self::ScanChosen => "SCAN_CHOSEN",
             Self::Unsafe { .. } => "CAPTURE_UNSAFE",

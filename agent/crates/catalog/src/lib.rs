@@ -9,23 +9,34 @@ mod capture;
 mod change;
 mod check;
 mod closed;
+mod condition;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect_failure;
 pub mod decimal;
 mod error;
 pub mod finding;
+mod mapping;
 pub mod price_column;
+mod price_text;
 mod rows;
+mod suggestion;
 pub mod template;
+mod watch;
+pub mod watched;
 
 pub use capture::{Adoption, CapturePlan, CaptureStatus, InstallOptions, Owner};
 pub use change::{Backlog, Change, ChangeIdentity, ChangeKind};
 pub use check::{Check, Verdict};
 pub use closed::Closed;
+pub use condition::{Condition, Scalar, Test};
 pub use connect_failure::{ConnectFailure, Passing};
 pub use error::{BREAKS_PROGRAM, CatalogError};
+pub use mapping::Mapping;
+pub use price_text::{NoPriceText, PriceText};
 pub use rows::{Columns, Lookup, Scanned};
+pub use suggestion::Suggestion;
+pub use watch::{Via, Watch};
 
 /// The result of a call to a catalog.
 pub type Result<T> = std::result::Result<T, CatalogError>;
@@ -63,6 +74,16 @@ pub trait Catalog: Send + Sync {
     ///
     /// [`CatalogError::UnfitPrice`] when the column holds no prices.
     async fn inspect_price(&self) -> Result<Check>;
+
+    /// What the database suggests to configure. Changes nothing.
+    async fn suggestions(&self) -> Result<Vec<Suggestion>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether rows may be left out: see [`Mapping::leaves_rows_out`].
+    fn leaves_rows_out(&self) -> bool {
+        false
+    }
 
     /// The exact SQL that [`install`](Self::install) and [`remove`](Self::remove) run.
     async fn plan(&self) -> Result<CapturePlan>;

@@ -20,6 +20,8 @@ pub enum Lookup {
     Found(Row),
     /// The table certainly has no row with this key.
     Gone,
+    /// The row does not meet the shop's conditions, so it is not sold. Holds the key as in the row.
+    LeftOut(ProductId),
     /// Another program has locked the row: it is still waiting.
     Locked,
 }

@@ -189,7 +189,7 @@ async fn look_up(
     let (mut gone, mut respelled) = (Vec::new(), Vec::new());
     for (key, lookup) in keys.into_iter().zip(lookups) {
         match lookup {
-            Lookup::Gone => gone.push(key),
+            Lookup::Gone | Lookup::LeftOut(_) => gone.push(key),
             Lookup::Found(row) if row.id != key => respelled.push(key),
             Lookup::Found(_) | Lookup::Locked => {}
         }

@@ -89,8 +89,8 @@ impl View<'_> {
     }
 }
 
-/// Whether a product without a row has to be recorded as gone from the shop. `is_new`: its first pending change is an
-/// INSERT, so it was not in the shop before.
-pub(super) fn is_gone(known: &Known, is_new: bool) -> bool {
-    known.may_be_at_digible() || (!is_new && !known.removed())
+/// Whether a product without a row has to be recorded as gone from the shop. `is_unsent`: unless the journal knows of it,
+/// Digible never had it.
+pub(super) fn is_gone(known: &Known, is_unsent: bool) -> bool {
+    known.may_be_at_digible() || (!is_unsent && !known.removed())
 }

@@ -8,6 +8,10 @@ use shopmaster_product::{ProductId, Row};
 
 use super::{engine::Engine, stop_reason::StepError};
 
+/// What is said of a product whose row does not meet the shop's conditions.
+const LEFT_OUT: &str =
+    "The shop has it, but does not sell it: it does not meet the conditions of `catalog.only`";
+
 /// Everything known about one product.
 #[derive(Debug)]
 pub struct Explained {
@@ -35,6 +39,8 @@ pub struct Explained {
     pub compared_at: Option<Timestamp>,
     /// A verify has found that much differs, and waits for the user's answer.
     is_asked_about: bool,
+    /// Whether the shop has its row, but does not sell it.
+    is_left_out: bool,
 }
 
 /// The state of a product in one word.
@@ -56,6 +62,8 @@ pub enum ProductState {
     NeverSent,
     /// It differs from what Digible acknowledged, and no change was captured for it.
     Different,
+    /// The shop has it, but does not sell it, and it was never sent.
+    LeftOut,
 }
 
 impl Engine {
@@ -67,13 +75,18 @@ impl Engine {
     pub async fn explain(&self, asked: &str) -> Result<Explained, StepError> {
         let meanings = Self::meanings(asked);
         let lookups = self.core.catalog.read(&meanings).await?;
+        let left_out = lookups.iter().find_map(|lookup| match lookup {
+            Lookup::LeftOut(id) => Some(id.clone()),
+            Lookup::Found(_) | Lookup::Gone | Lookup::Locked => None,
+        });
         let found = meanings
             .iter()
             .zip(lookups)
             .find_map(|(key, lookup)| match lookup {
                 Lookup::Found(row) => Some((key.clone(), row)),
-                Lookup::Gone | Lookup::Locked => None,
+                Lookup::Gone | Lookup::LeftOut(_) | Lookup::Locked => None,
             });
+        let is_left_out = found.is_none() && left_out.is_some();
         let (id, row, changes) = match found {
             // The old spelling of a key is a product of its own, so this row and its changes do not belong to it.
             Some((key, row)) if row.id != key && self.is_removed(&key).await? => {
@@ -84,7 +97,10 @@ impl Engine {
                 (row.id.clone(), Some(row), changes)
             }
             None => {
-                let key = self.remembered(meanings).await?;
+                let key = match left_out {
+                    Some(id) => id,
+                    None => self.remembered(meanings).await?,
+                };
                 let changes = self.changes_of(&key).await?;
                 (key, None, changes)
             }
@@ -119,6 +135,7 @@ impl Engine {
             retry_at,
             compared_at: self.core.journal.compared_at().await?,
             is_asked_about: self.core.journal.verified().await?.asks.is_some(),
+            is_left_out,
         };
         (explained.state, explained.text) = match self.core.scans() {
             true => judge_scanned(&explained).unwrap_or_else(|| judge(&explained)),
@@ -245,6 +262,12 @@ fn judge(explained: &Explained) -> (ProductState, String) {
     if !changes.is_empty() {
         return (ProductState::Pending, pending(explained));
     }
+    if removed.is_some() && explained.is_left_out {
+        let text = format!(
+            "{LEFT_OUT}, and it may still be at Digible: remove it there, then run `shopmasterctl removed forget`"
+        );
+        return (ProductState::Removed, text);
+    }
     if removed.is_some() && row.is_none() {
         let text = "It is no longer in the shop and may still be at Digible: remove it there, then run `shopmasterctl removed forget`";
         return (ProductState::Removed, text.to_owned());
@@ -258,6 +281,12 @@ fn judge(explained: &Explained) -> (ProductState, String) {
             compare(explained)
         );
         return (ProductState::Different, text);
+    }
+    if explained.is_left_out {
+        return (
+            ProductState::LeftOut,
+            format!("{LEFT_OUT}, and it was never sent"),
+        );
     }
     if row.is_none() {
         let text =

@@ -5,7 +5,7 @@ use shopmaster_product::ProductId;
 
 use super::{core::Core, stop_reason::StepError};
 
-/// The keys that have no row, or whose row spells them differently. Locked rows count as there.
+/// The keys that have no row that is sold, or whose row spells them differently. Locked rows count as there.
 pub(super) async fn without_row(
     core: &Core,
     keys: Vec<ProductId>,
@@ -19,7 +19,7 @@ pub(super) async fn without_row(
         .zip(lookups)
         .filter(|(key, lookup)| match lookup {
             Lookup::Found(row) => row.id != *key,
-            Lookup::Gone => true,
+            Lookup::Gone | Lookup::LeftOut(_) => true,
             Lookup::Locked => false,
         })
         .map(|(key, _)| key)

@@ -43,6 +43,8 @@ pub(super) struct Page {
     pub(super) respelled: Vec<ProductId>,
     /// Products whose rows another program keeps locked.
     pub(super) locked: Vec<ProductId>,
+    /// Changes that concern rows that only a comparison of all products finds.
+    pub(super) unlocated: Vec<ChangeIdentity>,
     /// The last key of a page of the table, after which an upload resumes.
     pub(super) last: Option<ProductId>,
     /// Where the next page begins; none at the end.
@@ -66,15 +68,15 @@ struct Unfound {
     has_changes: bool,
 }
 
-/// One key that has no row.
+/// One key that has no row, or whose row is not sold.
 #[derive(Debug)]
 pub(super) struct Gone {
     /// As the change spells it.
     pub(super) key: ProductId,
     /// The changes to delete once it is dealt with.
     pub(super) changes: Vec<ChangeIdentity>,
-    /// Its first pending change is an INSERT, so it was not in the shop before.
-    pub(super) is_new: bool,
+    /// Digible never had it, unless the journal knows of it: it was not in the shop before, or was not sold.
+    pub(super) is_unsent: bool,
 }
 
 impl Page {
@@ -138,8 +140,12 @@ impl Page {
             .last()
             .filter(|_| changes.len() == limit)
             .map(|change| Cursor::Change(change.identity.clone()));
+        let (unlocated, changes) = changes
+            .into_iter()
+            .partition(|change| change.kind == ChangeKind::Unlocated);
         let (keys, by_key) = by_key(changes);
         let mut page = Self::of_keys(core, keys, by_key).await?;
+        page.unlocated = identities(Some(unlocated));
         page.next = next;
         Ok(page)
     }
@@ -158,6 +164,7 @@ impl Page {
             let identities = identities(changes.remove(&key));
             match lookup {
                 Lookup::Found(row) => page.add(row, key, identities, &mut places),
+                Lookup::LeftOut(id) => page.leave_out(id, key, identities),
                 Lookup::Locked => page.locked.push(key),
                 Lookup::Gone => page.missing.push(Unfound {
                     key,
@@ -187,19 +194,22 @@ impl Page {
         // The changes are read first, so that a change after the lookup stays pending.
         let (_, mut all) = by_key(core.catalog.changes_of(&keys).await?);
         let lookups = core.catalog.read(&keys).await?;
+        let is_whole =
+            core.catalog.leaves_rows_out() && core.journal.uploaded_at().await?.is_some();
         let mut places = self.places();
         for (Unfound { key, has_changes }, lookup) in missing.into_iter().zip(lookups) {
             let changes = all.remove(&key).unwrap_or_default();
             match lookup {
                 Lookup::Found(row) => self.add(row, key, identities(Some(changes)), &mut places),
+                Lookup::LeftOut(id) => self.leave_out(id, key, identities(Some(changes))),
                 Lookup::Locked => self.locked.push(key),
                 // The previous step has dealt with it.
                 Lookup::Gone if has_changes && changes.is_empty() => {}
                 Lookup::Gone => self.gone.push(Gone {
                     key,
-                    is_new: changes
-                        .first()
-                        .is_some_and(|change| change.kind == ChangeKind::Insert),
+                    // Where rows are left out, the journal knows every product that was sent since an upload
+                    // finished.
+                    is_unsent: is_whole || is_new(&changes),
                     changes: identities(Some(changes)),
                 }),
             }
@@ -222,12 +232,12 @@ impl Page {
                 Lookup::Found(row) => self.add(row, key, Vec::new(), &mut places),
                 Lookup::Locked => self.locked.push(key),
                 // It is listed as gone already; this only settles requests that may still have landed.
-                Lookup::Gone if known.removed() => self.gone.push(Gone {
+                Lookup::Gone | Lookup::LeftOut(_) if known.removed() => self.gone.push(Gone {
                     key,
                     changes: Vec::new(),
-                    is_new: false,
+                    is_unsent: false,
                 }),
-                Lookup::Gone => {}
+                Lookup::Gone | Lookup::LeftOut(_) => {}
             }
         }
         Ok(())
@@ -264,6 +274,18 @@ impl Page {
         }
         places.insert(row.id.clone(), self.candidates.len());
         self.candidates.push(Candidate { row, changes });
+    }
+
+    /// Adds a product whose row is not sold. `id`: as its row spells it.
+    fn leave_out(&mut self, id: ProductId, key: ProductId, changes: Vec<ChangeIdentity>) {
+        if key != id {
+            self.respelled.push(key);
+        }
+        self.gone.push(Gone {
+            key: id,
+            changes,
+            is_unsent: true,
+        });
     }
 
     /// All products that the page is about.
@@ -308,6 +330,14 @@ fn once_each(rows: Vec<Scanned>, is_full: bool) -> Vec<Scanned> {
         once.pop();
     }
     once
+}
+
+/// Whether a product without a row was not in the shop before its changes. A watched table's changes say nothing of that:
+/// they concern rows of the view, which may have left it long before.
+fn is_new(changes: &[Change]) -> bool {
+    let is_first = |kind| changes.first().is_some_and(|change| change.kind == kind);
+    let is_watched = changes.iter().all(|change| change.identity.via.is_some());
+    is_first(ChangeKind::Insert) || (!changes.is_empty() && is_watched)
 }
 
 /// Distinct keys in the order of their first change, and the changes of each, oldest first.

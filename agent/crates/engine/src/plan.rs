@@ -198,7 +198,7 @@ impl Planner<'_> {
         for (gone, known) in gone.into_iter().zip(known) {
             self.core.retry_queue.clear(&gone.key);
             plan.settled.extend(gone.changes);
-            let is_gone = decide::is_gone(&known, gone.is_new);
+            let is_gone = decide::is_gone(&known, gone.is_unsent);
             match is_gone && !known.removed() {
                 true => plan.removed += 1,
                 false => plan.unchanged += 1,

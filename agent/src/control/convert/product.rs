@@ -71,7 +71,7 @@ fn change(change: &Change) -> v1::PendingChange {
     v1::PendingChange {
         r#type: match change.kind {
             ChangeKind::Insert => "INSERT",
-            ChangeKind::Update => "UPDATE",
+            ChangeKind::Update | ChangeKind::Unlocated => "UPDATE",
             ChangeKind::Delete => "DELETE",
         }
         .to_owned(),
@@ -89,5 +89,6 @@ fn state(state: ProductState) -> v1::ProductState {
         ProductState::Removed => v1::ProductState::Removed,
         ProductState::NeverSent => v1::ProductState::NeverSent,
         ProductState::Different => v1::ProductState::Different,
+        ProductState::LeftOut => v1::ProductState::LeftOut,
     }
 }

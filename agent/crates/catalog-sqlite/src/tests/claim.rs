@@ -4,7 +4,7 @@ use std::fs;
 
 use shopmaster_catalog::{Catalog as _, CatalogError};
 
-use super::{Shop, SqliteCatalog, SqliteOptions, of};
+use super::{Shop, SqliteCatalog, of};
 
 fn another(shop: &Shop) -> SqliteCatalog {
     of(shop.catalog.database.options.clone())
@@ -91,11 +91,9 @@ async fn identities_differ_in_every_part() {
     assert_ne!(of("t\",\"i", "n", "x"), of("t", "i\",\"n", "x"));
     let shop = Shop::named("", "t", ["i", "n", "p"]);
     let asked = |price_digits| {
-        super::of(SqliteOptions {
-            price_digits,
-            ..shop.catalog.database.options.clone()
-        })
-        .identity()
+        let mut options = shop.catalog.database.options.clone();
+        options.mapping.price_digits = price_digits;
+        super::of(options).identity()
     };
     assert_eq!(asked(None), shop.catalog.identity());
     assert_ne!(asked(Some(0)), asked(None));

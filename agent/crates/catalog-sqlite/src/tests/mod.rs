@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use rusqlite::Connection;
-use shopmaster_catalog::{Catalog, Change, ChangeKind, Columns, conformance, conforms};
+use shopmaster_catalog::{Catalog, Change, ChangeKind, Columns, Mapping, conformance, conforms};
 use shopmaster_product::{
     ProductId, Row,
     position::{Position, PositionError, Positions},
@@ -65,13 +65,17 @@ impl Shop {
         let catalog = of(SqliteOptions {
             scan: false,
             path,
-            table: table.to_owned(),
-            columns: Columns {
-                id: id.to_owned(),
-                name: name.to_owned(),
-                price: price.to_owned(),
+            mapping: Mapping {
+                price_digits,
+                ..Mapping::new(
+                    table,
+                    Columns {
+                        id: id.to_owned(),
+                        name: name.to_owned(),
+                        price: price.to_owned(),
+                    },
+                )
             },
-            price_digits,
         });
         Self {
             till,
@@ -102,7 +106,7 @@ impl Shop {
             .map(|change| {
                 let kind = match change.kind {
                     ChangeKind::Insert => 'I',
-                    ChangeKind::Update => 'U',
+                    ChangeKind::Update | ChangeKind::Unlocated => 'U',
                     ChangeKind::Delete => 'D',
                 };
                 format!("{kind} {}", change.identity.key)

@@ -168,7 +168,7 @@ async fn capture_moves_to_another_table() {
     let shop = Shop::usual();
     shop.run("CREATE TABLE Old (ProductID TEXT NOT NULL PRIMARY KEY, ProductName, SellPrice)");
     let mut options = shop.catalog.database.options.clone();
-    options.table = "Old".to_owned();
+    options.mapping.table = "Old".to_owned();
     let old = super::of(options);
     assert!(old.install().await.unwrap());
     shop.run("INSERT INTO Old VALUES ('X', 'Soap', 1)");

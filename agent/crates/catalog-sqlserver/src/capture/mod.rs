@@ -90,7 +90,7 @@ async fn table_of_triggers(
         Ok(table) => Ok(Some(table.quoted())),
         Err(QueryError::Known(CatalogError::NoVisibleTable(_))) => Ok(None),
         // The table exists, whatever is wrong with it.
-        Err(QueryError::Known(_)) => Ok(Some(TableName::parse(&options.table)?.quoted())),
+        Err(QueryError::Known(_)) => Ok(Some(TableName::parse(&options.mapping.table)?.quoted())),
         Err(fault) => Err(fault),
     }
 }

@@ -154,7 +154,10 @@ async fn open(
     report.begin("catalog.table");
     let table = match TableSchema::facts(session, options).await {
         Err(QueryError::Known(error @ CatalogError::NoColumn { .. })) => {
-            report.end(Ok(good(format!("found the table `{}`", options.table))));
+            report.end(Ok(good(format!(
+                "found the table `{}`",
+                options.mapping.table
+            ))));
             report.add("catalog.columns", Err(error.into()));
             return Ok(None);
         }
@@ -229,7 +232,7 @@ fn opened(server: &Server, encryption: Option<String>) -> Finding {
 fn version(server: &Server, options: &SqlServerOptions) -> QueryResult<Finding> {
     if server.major() < OLDEST {
         return Err(CatalogError::Unsafe {
-            table: options.table.clone(),
+            table: options.mapping.table.clone(),
             reason: format!(
                 "the server's version {} is older than SQL Server 2008",
                 server.version
@@ -358,7 +361,7 @@ async fn price_type(
         PriceType::Float | PriceType::Real => Held::Floats,
         PriceType::Decimal | PriceType::Money(_) | PriceType::Integer => Held::Exact,
     };
-    let digits = Digits::new(options.price_digits, None);
+    let digits = Digits::new(options.mapping.price_digits, None);
     // The sample is only advice: other checks report a table that cannot be read.
     let sample = products::sample(session, options, table)
         .await

@@ -123,10 +123,7 @@ fn changes(key: &KeyType, rows: &[Row]) -> QueryResult<Vec<Change>> {
         };
         let kind: Option<&str> = row.try_get(2)?;
         changes.push(Change {
-            identity: ChangeIdentity {
-                change: change_id(row, 0)?,
-                key: id,
-            },
+            identity: ChangeIdentity::new(change_id(row, 0)?, id),
             kind: match kind {
                 Some("INSERT") => ChangeKind::Insert,
                 Some("DELETE") => ChangeKind::Delete,

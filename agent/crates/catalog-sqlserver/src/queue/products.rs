@@ -50,14 +50,17 @@ impl<'a> Products<'a> {
         let key = key_type(options, &table)?;
         let price =
             PriceType::of(&table.price.data_type).map_err(|reason| CatalogError::UnfitPrice {
-                table: options.table.clone(),
-                column: options.columns.price.clone(),
+                table: options.mapping.table.clone(),
+                column: options.mapping.columns.price.clone(),
                 reason,
             })?;
         let name =
             NameType::of(&table.names.data_type).map_err(|reason| CatalogError::UnfitTable {
-                table: options.table.clone(),
-                reason: format!("`{}` holds no names: {reason}", options.columns.name),
+                table: options.mapping.table.clone(),
+                reason: format!(
+                    "`{}` holds no names: {reason}",
+                    options.mapping.columns.name
+                ),
             })?;
         Ok(Self {
             statements: Statements::new(&table, &key, name, price),
@@ -65,7 +68,7 @@ impl<'a> Products<'a> {
             table,
             key,
             price,
-            digits: Digits::new(options.price_digits, None),
+            digits: Digits::new(options.mapping.price_digits, None),
         })
     }
 
@@ -370,7 +373,7 @@ pub(crate) async fn sample(
     table: &TableSchema,
 ) -> QueryResult<Sample> {
     let mut sample = Sample::default();
-    if options.price_digits.is_none() {
+    if options.mapping.price_digits.is_none() {
         return Ok(sample);
     }
     let products = Products::new(options, Arc::new(table.clone()))?;
@@ -417,8 +420,8 @@ pub(crate) fn top(limit: usize) -> i64 {
 
 fn unfit_key(options: &SqlServerOptions, reason: String) -> CatalogError {
     CatalogError::UnfitKey {
-        table: options.table.clone(),
-        column: options.columns.id.clone(),
+        table: options.mapping.table.clone(),
+        column: options.mapping.columns.id.clone(),
         reason,
     }
 }

@@ -89,7 +89,7 @@ async fn by_key(
         .filter_map(|(key, lookup)| match lookup {
             Lookup::Found(row) => Some(Scanned::Row(row)),
             Lookup::Locked => Some(Scanned::Locked(key.clone())),
-            Lookup::Gone => None,
+            Lookup::Gone | Lookup::LeftOut(_) => None,
         });
     Ok(scanned.collect())
 }

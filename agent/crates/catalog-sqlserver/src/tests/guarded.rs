@@ -258,7 +258,7 @@ async fn the_way_out_for_a_key_or_price_that_does_not_fit_is_a_view() {
     assert!(price.text.contains("not a number"), "{price:?}");
     for check in [key, price] {
         assert_eq!(check.verdict, Verdict::Failed, "{check:?}");
-        assert!(check.remedy.contains("docs/tables.md"), "{check:?}");
+        assert!(check.remedy.contains("docs/your-table.md"), "{check:?}");
     }
     let error = shop.catalog.plan().await.unwrap_err();
     assert!(error.to_string().contains("several columns"), "{error}");

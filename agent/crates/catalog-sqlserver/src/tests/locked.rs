@@ -133,6 +133,7 @@ impl Held {
                 Lookup::Found(row) if row.id == *asked => "found",
                 Lookup::Found(_) => "another",
                 Lookup::Gone => "gone",
+                Lookup::LeftOut(_) => "left out",
                 Lookup::Locked => "locked",
             });
         said.collect::<Vec<_>>().try_into().unwrap()

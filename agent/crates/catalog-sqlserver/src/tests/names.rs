@@ -95,7 +95,7 @@ async fn what_is_missing_is_named() {
     assert_eq!(shop.catalog().count().await.unwrap(), 1);
 
     let mut options = shop.options.clone();
-    options.columns.price = "Price; DROP TABLE Products".to_owned();
+    options.mapping.columns.price = "Price; DROP TABLE Products".to_owned();
     let error = shop.with(options).scan(None, 10).await.unwrap_err();
     assert!(
         matches!(&error, CatalogError::NoColumn { column, .. } if column.starts_with("Price;")),

@@ -235,7 +235,7 @@ async fn the_capture_moves_with_the_configured_table() {
     shop.run("INSERT INTO Products VALUES ('P1', 'Soap', 1)")
         .await;
     let mut options = shop.options.clone();
-    options.table = "dbo.Others".to_owned();
+    options.mapping.table = "dbo.Others".to_owned();
     let moved = crate::SqlServerCatalog::new(options);
     let CaptureStatus::Drifted(lines) = moved.capture().await.unwrap() else {
         panic!("nobody saw it");

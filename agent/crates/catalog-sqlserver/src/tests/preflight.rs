@@ -178,7 +178,7 @@ async fn a_name_that_is_an_attack_is_only_an_odd_name() {
     ] {
         let shop = Shop::usual().await;
         let mut options = shop.options.clone();
-        options.table = table.to_owned();
+        options.mapping.table = table.to_owned();
         let catalog = SqlServerCatalog::new(options);
         let before = objects(&shop).await;
         let checks = catalog.inspect().await.unwrap();

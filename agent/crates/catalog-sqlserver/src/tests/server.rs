@@ -1,6 +1,6 @@
 //! The real server that tests may use: the one that `SHOPMASTER_TEST_SQLSERVER` names.
 
-use shopmaster_catalog::Columns;
+use shopmaster_catalog::{Columns, Mapping};
 use shopmaster_standins::needs;
 use tds_connect::ConnectOptions;
 
@@ -22,13 +22,14 @@ pub(crate) fn from_ado(text: &str) -> Option<SqlServerOptions> {
     Some(SqlServerOptions {
         server: options.server,
         database: options.database,
-        table: "dbo.Products".to_owned(),
-        columns: Columns {
-            id: "ProductID".to_owned(),
-            name: "ProductName".to_owned(),
-            price: "SellPrice".to_owned(),
-        },
-        price_digits: None,
+        mapping: Mapping::new(
+            "dbo.Products",
+            Columns {
+                id: "ProductID".to_owned(),
+                name: "ProductName".to_owned(),
+                price: "SellPrice".to_owned(),
+            },
+        ),
         login: options.login,
         encryption: options.encryption,
         trust: options.trust,

@@ -52,10 +52,10 @@ impl Shop {
     pub(super) async fn named(batches: &[&str], table: &str, [id, name, price]: [&str; 3]) -> Self {
         let mut options = server::configured();
         options.database = create_database(&options).await;
-        options.table = table.to_owned();
-        options.columns.id = id.to_owned();
-        options.columns.name = name.to_owned();
-        options.columns.price = price.to_owned();
+        options.mapping.table = table.to_owned();
+        options.mapping.columns.id = id.to_owned();
+        options.mapping.columns.name = name.to_owned();
+        options.mapping.columns.price = price.to_owned();
         // From here on the database is dropped, whatever happens.
         let mut shop = Self {
             options: options.clone(),
@@ -80,15 +80,15 @@ impl Shop {
     /// A catalog over another table of the same columns.
     pub(super) fn over(&self, table: &str) -> SqlServerCatalog {
         let mut options = self.options.clone();
-        options.table = table.to_owned();
+        options.mapping.table = table.to_owned();
         self.with(options)
     }
 
     /// The same, with as many digits behind the decimal point of a price.
     pub(super) fn with_digits(&self, table: &str, digits: u8) -> SqlServerCatalog {
         let mut options = self.options.clone();
-        options.table = table.to_owned();
-        options.price_digits = Some(digits);
+        options.mapping.table = table.to_owned();
+        options.mapping.price_digits = Some(digits);
         self.with(options)
     }
 

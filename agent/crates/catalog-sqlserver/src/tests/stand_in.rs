@@ -1,7 +1,7 @@
 //! A server on the wire that knows no T-SQL, for what a catalog does with its connections.
 
 use rusqlite::Connection;
-use shopmaster_catalog::Columns;
+use shopmaster_catalog::{Columns, Mapping};
 use shopmaster_standins::tds::{Settings, SqlServerSim, SqliteShop};
 use tds_connect::{Encryption, Login};
 use tempfile::TempDir;
@@ -49,13 +49,14 @@ pub(super) fn options(sim: &SqlServerSim, settings: &Settings, claimant: &str) -
     SqlServerOptions {
         server: sim.server_name(),
         database: settings.database.clone(),
-        table: "Products".to_owned(),
-        columns: Columns {
-            id: "ProductID".to_owned(),
-            name: "ProductName".to_owned(),
-            price: "SellPrice".to_owned(),
-        },
-        price_digits: None,
+        mapping: Mapping::new(
+            "Products",
+            Columns {
+                id: "ProductID".to_owned(),
+                name: "ProductName".to_owned(),
+                price: "SellPrice".to_owned(),
+            },
+        ),
         login: Login::Sql {
             username: settings.username.clone(),
             password: Some(settings.password.clone().into()),

@@ -84,7 +84,7 @@ async fn work_off<S: Shop>(
     for (Change { identity, .. }, lookup) in changes.iter().zip(catalog.read(&keys).await?) {
         match lookup {
             Lookup::Found(row) => copy.insert(row.id.clone(), row),
-            Lookup::Gone => copy.remove(&identity.key),
+            Lookup::Gone | Lookup::LeftOut(_) => copy.remove(&identity.key),
             Lookup::Locked => continue,
         };
         done.push(identity.clone());

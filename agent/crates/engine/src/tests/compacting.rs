@@ -16,10 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn change(number: usize, (key, kind): (&str, ChangeKind)) -> Change {
     Change {
-        identity: ChangeIdentity {
-            change: number as i64,
-            key: id(key),
-        },
+        identity: ChangeIdentity::new(number as i64, id(key)),
         kind,
         changed_at: Timestamp::UNIX_EPOCH,
     }

@@ -316,10 +316,7 @@ impl Table {
         }
         self.last_change += 1;
         self.log.push(Change {
-            identity: ChangeIdentity {
-                change: self.last_change,
-                key,
-            },
+            identity: ChangeIdentity::new(self.last_change, key),
             kind,
             changed_at: Timestamp::now(),
         });
