@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
-use shopmaster_catalog::{Catalog, Columns, Mapping};
+use shopmaster_catalog::{Catalog, Columns, KeyColumns, Mapping};
 use shopmaster_catalog_sqlite::{SqliteCatalog, SqliteOptions};
 use shopmaster_catalog_sqlserver::{Encryption, Login, SqlServerCatalog, SqlServerOptions, Trust};
 use shopmaster_product::position::Positions;
@@ -47,7 +47,7 @@ pub(super) async fn of(
 
 fn mapping(config: &CatalogConfig) -> Mapping {
     let columns = Columns {
-        id: config.columns.id.clone(),
+        id: KeyColumns::one(config.columns.id.clone()),
         name: config.columns.name.clone(),
         price: config.columns.price.clone(),
     };

@@ -73,7 +73,7 @@ pub(super) fn status(connection: &Connection, database: &Database) -> QueryResul
         table => table?,
     };
     preflight::is_table(&table, options)?;
-    let column = table.column(options, &options.mapping.columns.id)?;
+    let column = table.column(options, options.mapping.columns.id.first())?;
     let key = table.key(connection, options)?;
     let mut lines = match found.is_of_first_version(options, &key) {
         true => Vec::new(),
@@ -145,7 +145,7 @@ fn script(options: &SqliteOptions, planned: &Planned, found: &Found) -> String {
 fn prove(connection: &Connection, database: &Database) -> QueryResult<()> {
     let options = &database.options;
     let table = TableSchema::read(connection, options)?;
-    let key = table.column(options, &options.mapping.columns.id)?;
+    let key = table.column(options, options.mapping.columns.id.first())?;
     let column = if key.generated {
         table.columns.iter().find(|column| !column.generated)
     } else {

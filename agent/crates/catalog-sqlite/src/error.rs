@@ -124,11 +124,11 @@ fn missing(error: &rusqlite::Error, options: &SqliteOptions) -> Option<CatalogEr
         return Some(CatalogError::NotInstalled);
     }
     let columns = &options.mapping.columns;
-    [&columns.id, &columns.name, &columns.price]
+    [columns.id.first(), &columns.name, &columns.price]
         .into_iter()
-        .find(|mapped| column.strip_prefix("p.") == Some(mapped.as_str()))
+        .find(|mapped| column.strip_prefix("p.") == Some(*mapped))
         .map(|mapped| CatalogError::NoColumn {
             table: options.mapping.table.clone(),
-            column: mapped.clone(),
+            column: mapped.to_owned(),
         })
 }

@@ -98,7 +98,7 @@ pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> QueryResu
         }
         .into());
     }
-    let column = table.column(options, &options.mapping.columns.id)?;
+    let column = table.column(options, options.mapping.columns.id.first())?;
     let key = table.key(connection, options)?;
     match table.unfit(column, &key) {
         Some(reason) => Err(unfit(options, reason)),
@@ -133,7 +133,7 @@ fn found_table(connection: &Connection, options: &SqliteOptions) -> QueryResult<
 fn found_columns(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
     let columns = &options.mapping.columns;
-    for name in [&columns.id, &columns.name, &columns.price] {
+    for name in [columns.id.first(), &columns.name, &columns.price] {
         table.column(options, name)?;
     }
     Ok(good(format!(
@@ -154,7 +154,7 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> QueryResult<Find
     }
     let table = fit(connection, options)?;
     let key = table.key(connection, options)?;
-    let id = &options.mapping.columns.id;
+    let id = options.mapping.columns.id.first();
     if table.may_be_null(table.column(options, id)?) {
         return Ok(warning(
             format!(
@@ -172,7 +172,7 @@ fn fit_key(connection: &Connection, options: &SqliteOptions) -> QueryResult<Find
 
 fn key_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
-    let column = table.column(options, &options.mapping.columns.id)?;
+    let column = table.column(options, options.mapping.columns.id.first())?;
     let text = match column.declared.as_str() {
         "" => "the key has no declared type".to_owned(),
         declared => format!("the key's type is `{declared}`"),
@@ -223,7 +223,7 @@ fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> QueryRes
 
 fn triggers(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
-    let column = table.column(options, &options.mapping.columns.id)?;
+    let column = table.column(options, options.mapping.columns.id.first())?;
     let others = table.other_uniques(column);
     if !others.is_empty() {
         return Ok(warning(
@@ -280,7 +280,7 @@ fn rights(connection: &Connection, options: &SqliteOptions) -> QueryResult<Findi
 fn unfit(options: &SqliteOptions, reason: String) -> QueryError {
     CatalogError::UnfitKey {
         table: options.mapping.table.clone(),
-        column: options.mapping.columns.id.clone(),
+        column: options.mapping.columns.id.to_string(),
         reason,
     }
     .into()

@@ -95,7 +95,7 @@ impl TableSchema {
         connection: &Connection,
         options: &SqliteOptions,
     ) -> QueryResult<KeyColumn> {
-        let column = self.column(options, &options.mapping.columns.id)?;
+        let column = self.column(options, options.mapping.columns.id.first())?;
         let (_, collation, ..) = connection.column_metadata(
             Some("main"),
             options.mapping.table.as_str(),

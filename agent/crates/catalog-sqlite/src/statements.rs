@@ -42,7 +42,7 @@ pub(super) fn over(options: &SqliteOptions, template: &str) -> String {
         template,
         &[
             ("table", &identifier(&options.mapping.table)),
-            ("id", &identifier(&options.mapping.columns.id)),
+            ("id", &identifier(options.mapping.columns.id.first())),
             ("name", &identifier(&options.mapping.columns.name)),
             ("price", &identifier(&options.mapping.columns.price)),
         ],

@@ -28,7 +28,7 @@ pub(super) struct Trigger {
 pub(super) fn planned(options: &SqliteOptions, key: &KeyColumn) -> Vec<Trigger> {
     let (table, id) = (
         identifier(&options.mapping.table),
-        identifier(&options.mapping.columns.id),
+        identifier(options.mapping.columns.id.first()),
     );
     let (old, new) = (format!("OLD.{id}"), format!("NEW.{id}"));
     let differs = format!("({old} COLLATE BINARY IS NOT {new} OR typeof({old}) <> typeof({new}))");

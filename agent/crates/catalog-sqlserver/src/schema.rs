@@ -101,11 +101,11 @@ impl TableSchema {
         let columns = session
             .rows(
                 include_str!("sql/columns.sql"),
-                &[&object_id, &wanted.id, &wanted.name, &wanted.price],
+                &[&object_id, &wanted.id.first(), &wanted.name, &wanted.price],
             )
             .await?;
         let column = |mark, name: &str| column(&columns, mark, name, options);
-        let id = column(0, &wanted.id)?;
+        let id = column(0, wanted.id.first())?;
         let key_parts = match id.is_unique || kind == Kind::View {
             true => Vec::new(),
             false => key_parts(session, object_id, &id).await?,

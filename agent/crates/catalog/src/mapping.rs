@@ -45,16 +45,17 @@ impl Mapping {
     #[must_use]
     pub fn identity(&self) -> Vec<String> {
         let columns = &self.columns;
-        let names = [&self.table, &columns.id, &columns.name, &columns.price];
+        let key = columns.id.identity();
+        let names = [columns.name.clone(), columns.price.clone()];
         let digits = self.price_digits.map(asked);
         let text = self.price_text.map(|text| format!("price_text={text}"));
         let only = self
             .only
             .iter()
             .map(|condition| format!("only {condition}"));
-        names
-            .into_iter()
-            .cloned()
+        std::iter::once(self.table.clone())
+            .chain(key)
+            .chain(names)
             .chain(digits)
             .chain(text)
             .chain(only)

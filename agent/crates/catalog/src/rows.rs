@@ -2,11 +2,13 @@
 
 use shopmaster_product::{ProductId, Row};
 
+use super::key_columns::KeyColumns;
+
 /// The shop's names for the columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
     /// The product's key.
-    pub id: String,
+    pub id: KeyColumns,
     /// Its name.
     pub name: String,
     /// Its price.

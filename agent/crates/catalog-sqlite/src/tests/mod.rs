@@ -3,7 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use rusqlite::Connection;
-use shopmaster_catalog::{Catalog, Change, ChangeKind, Columns, Mapping, conformance, conforms};
+use shopmaster_catalog::{
+    Catalog, Change, ChangeKind, Columns, KeyColumns, Mapping, conformance, conforms,
+};
 use shopmaster_product::{
     ProductId, Row,
     position::{Position, PositionError, Positions},
@@ -70,7 +72,7 @@ impl Shop {
                 ..Mapping::new(
                     table,
                     Columns {
-                        id: id.to_owned(),
+                        id: KeyColumns::one(id),
                         name: name.to_owned(),
                         price: price.to_owned(),
                     },

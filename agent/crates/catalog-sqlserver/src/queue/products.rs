@@ -421,7 +421,7 @@ pub(crate) fn top(limit: usize) -> i64 {
 fn unfit_key(options: &SqlServerOptions, reason: String) -> CatalogError {
     CatalogError::UnfitKey {
         table: options.mapping.table.clone(),
-        column: options.mapping.columns.id.clone(),
+        column: options.mapping.columns.id.to_string(),
         reason,
     }
 }

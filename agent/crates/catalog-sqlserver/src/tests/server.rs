@@ -1,6 +1,6 @@
 //! The real server that tests may use: the one that `SHOPMASTER_TEST_SQLSERVER` names.
 
-use shopmaster_catalog::{Columns, Mapping};
+use shopmaster_catalog::{Columns, KeyColumns, Mapping};
 use shopmaster_standins::needs;
 use tds_connect::ConnectOptions;
 
@@ -25,7 +25,7 @@ pub(crate) fn from_ado(text: &str) -> Option<SqlServerOptions> {
         mapping: Mapping::new(
             "dbo.Products",
             Columns {
-                id: "ProductID".to_owned(),
+                id: KeyColumns::one("ProductID"),
                 name: "ProductName".to_owned(),
                 price: "SellPrice".to_owned(),
             },

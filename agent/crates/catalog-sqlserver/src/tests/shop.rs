@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use shopmaster_catalog::KeyColumns;
 use tds_connect::{Connection, Login};
 use tiberius::Row;
 use tokio::sync::Mutex;
@@ -53,7 +54,7 @@ impl Shop {
         let mut options = server::configured();
         options.database = create_database(&options).await;
         options.mapping.table = table.to_owned();
-        options.mapping.columns.id = id.to_owned();
+        options.mapping.columns.id = KeyColumns::one(id);
         options.mapping.columns.name = name.to_owned();
         options.mapping.columns.price = price.to_owned();
         // From here on the database is dropped, whatever happens.

@@ -1,7 +1,7 @@
 //! A server on the wire that knows no T-SQL, for what a catalog does with its connections.
 
 use rusqlite::Connection;
-use shopmaster_catalog::{Columns, Mapping};
+use shopmaster_catalog::{Columns, KeyColumns, Mapping};
 use shopmaster_standins::tds::{Settings, SqlServerSim, SqliteShop};
 use tds_connect::{Encryption, Login};
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ pub(super) fn options(sim: &SqlServerSim, settings: &Settings, claimant: &str) -
         mapping: Mapping::new(
             "Products",
             Columns {
-                id: "ProductID".to_owned(),
+                id: KeyColumns::one("ProductID"),
                 name: "ProductName".to_owned(),
                 price: "SellPrice".to_owned(),
             },
