@@ -64,6 +64,8 @@ pub enum CaptureMode {
     Trigger,
     /// The agent scans the table.
     Scan,
+    /// Triggers record them, and the agent scans the table as well, for what fires no trigger.
+    Both,
 }
 
 /// When the daily verify starts.

@@ -1,6 +1,6 @@
 //! Sets and gets single keys by their path.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use super::{
     Config,
@@ -26,6 +26,10 @@ pub enum Value {
     Integer(i64),
     /// True or false.
     Flag(bool),
+    /// A list.
+    List(Vec<Value>),
+    /// A table, inside a list.
+    Table(BTreeMap<String, Value>),
 }
 
 impl Config {
@@ -34,13 +38,7 @@ impl Config {
     pub fn get(&self, path: &str) -> Option<Value> {
         let (path, _) = keys::find(path).ok()?;
         let mut table = toml::Table::try_from(self).ok()?;
-        let value = slot(&mut table, path)?;
-        match value {
-            toml::Value::String(text) => Some(Value::Text(text.clone())),
-            toml::Value::Integer(number) => Some(Value::Integer(*number)),
-            toml::Value::Boolean(flag) => Some(Value::Flag(*flag)),
-            _ => None,
-        }
+        Value::of_toml(slot(&mut table, path)?)
     }
 
     /// Sets one key.
@@ -84,11 +82,7 @@ impl Config {
     /// This configuration with one key changed; none when the value is not allowed.
     fn with(&self, path: &'static str, value: &Value) -> Option<Self> {
         let mut table = toml::Table::try_from(self).ok()?;
-        *slot(&mut table, path)? = match value.clone() {
-            Value::Text(text) => toml::Value::String(text),
-            Value::Integer(number) => toml::Value::Integer(number),
-            Value::Flag(flag) => toml::Value::Boolean(flag),
-        };
+        *slot(&mut table, path)? = value.to_toml();
         let config: Self = table.try_into().ok()?;
         limits::allow(&config, path).then_some(config)
     }
@@ -111,6 +105,41 @@ impl Edit {
     }
 }
 
+impl Value {
+    /// None for the types that no key has.
+    pub(super) fn of_toml(value: &toml::Value) -> Option<Self> {
+        Some(match value {
+            toml::Value::String(text) => Self::Text(text.clone()),
+            toml::Value::Integer(number) => Self::Integer(*number),
+            toml::Value::Boolean(flag) => Self::Flag(*flag),
+            toml::Value::Array(values) => {
+                Self::List(values.iter().map(Self::of_toml).collect::<Option<_>>()?)
+            }
+            toml::Value::Table(table) => {
+                let entry =
+                    |(name, value): (&String, _)| Some((name.clone(), Self::of_toml(value)?));
+                Self::Table(table.iter().map(entry).collect::<Option<_>>()?)
+            }
+            toml::Value::Float(_) | toml::Value::Datetime(_) => return None,
+        })
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        match self {
+            Self::Text(text) => toml::Value::String(text.clone()),
+            Self::Integer(number) => toml::Value::Integer(*number),
+            Self::Flag(flag) => toml::Value::Boolean(*flag),
+            Self::List(values) => toml::Value::Array(values.iter().map(Self::to_toml).collect()),
+            Self::Table(entries) => {
+                let entries = entries
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.to_toml()));
+                toml::Value::Table(entries.collect())
+            }
+        }
+    }
+}
+
 impl fmt::Display for Value {
     /// The value as a person would write it, without TOML's quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,6 +147,7 @@ impl fmt::Display for Value {
             Self::Text(text) => f.write_str(text),
             Self::Integer(number) => write!(f, "{number}"),
             Self::Flag(flag) => write!(f, "{flag}"),
+            Self::List(_) | Self::Table(_) => write!(f, "{}", self.to_toml()),
         }
     }
 }

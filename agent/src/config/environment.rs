@@ -43,6 +43,7 @@ fn override_key(config: &mut Config, path: &str, text: &str) -> Result<(), KeyEr
         // A string that is not a number may be empty, which leaves the key unset.
         Some(Value::Integer(_)) => Some(text.parse().map_or_else(|_| text.into(), Value::Integer)),
         Some(Value::Flag(_)) => text.parse().ok().map(Value::Flag),
+        Some(Value::List(_)) => list(text),
         _ => Some(Value::from(text)),
     };
     let Some(value) = value else {
@@ -53,6 +54,12 @@ fn override_key(config: &mut Config, path: &str, text: &str) -> Result<(), KeyEr
         });
     };
     config.set(key, &value)
+}
+
+/// A list as the file has it: `[1, 2]`, `[{ column = "Sold", is = [1] }]`.
+fn list(text: &str) -> Option<Value> {
+    let table: toml::Table = toml::from_str(&format!("list = {text}")).ok()?;
+    Value::of_toml(table.get("list")?)
 }
 
 #[cfg(test)]
@@ -121,6 +128,21 @@ mod tests {
         assert_eq!(set(&mut config, "2"), Some(2));
         assert_eq!(set(&mut config, "0"), Some(0));
         assert_eq!(set(&mut config, ""), None);
+    }
+
+    #[test]
+    fn a_list_is_written_as_in_the_file() {
+        let mut config = Config::default();
+        let only = "[{ column = \"Discontinued\", is = [0] }]";
+        let given = variables(&[
+            ("SHOPMASTER_CATALOG__ONLY", only),
+            ("SHOPMASTER_CATALOG__SOLD_WHEN", "[1]"),
+        ]);
+        override_keys(&mut config, given).unwrap();
+        assert_eq!(config.catalog.only[0].column, "Discontinued");
+        assert_eq!(config.catalog.sold_when.len(), 1);
+        let wrong = variables(&[("SHOPMASTER_CATALOG__ONLY", "Discontinued = 0")]);
+        assert!(override_keys(&mut config, wrong).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// Every key with its allowed values, in the order of the documentation.
-pub(super) const KEYS: [(&str, &str); 33] = [
+pub(super) const KEYS: [(&str, &str); 38] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
     ("catalog.server", r"`host`, `host\instance` or `host,port`"),
     ("catalog.database", "the database's name"),
@@ -20,12 +20,32 @@ pub(super) const KEYS: [(&str, &str); 33] = [
         "`system`, `any`, `pin:` and the SHA-256 digest of the certificate, or an empty string for the default",
     ),
     ("catalog.path", "the absolute path of the database file"),
-    ("catalog.capture", "`trigger` or `scan`"),
+    ("catalog.capture", "`trigger`, `scan` or `both`"),
     (
         "catalog.price_digits",
         "a whole number from 0 to 10, or an empty string for as many decimal places as the column has",
     ),
-    ("catalog.columns.id", "a column's name"),
+    (
+        "catalog.price_text",
+        "an example of how prices are written, such as `1234.50`, `1.234,50` or `1 234,50`, or an empty string for a decimal point",
+    ),
+    ("catalog.sold_when", "a list of values such as `[1]`"),
+    (
+        "catalog.only",
+        "tables such as `{ column = \"Discontinued\", is = [0] }`, each with one of `is`, `is_not`, `is_null = true` and `not_null = true`",
+    ),
+    (
+        "catalog.watch",
+        "tables such as `{ table = \"dbo.Prices\", key = \"Code\", column = \"Code\" }`",
+    ),
+    (
+        "catalog.columns.id",
+        "a column's name, or a list of the names of columns that are unique together",
+    ),
+    (
+        "catalog.columns.separator",
+        "one to three characters that are neither letters nor digits",
+    ),
     ("catalog.columns.name", "a column's name"),
     ("catalog.columns.price", "a column's name"),
     ("catalog.columns.qr_code", "a column's name"),

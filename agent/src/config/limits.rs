@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::Config;
+use super::{Config, KeyConfig, WatchConfig};
 
 /// The longest interval: longer ones are of no use, and much longer ones can overflow when added to a time.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -23,6 +23,9 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
     } = config;
     match path {
         "catalog.price_digits" => catalog.price_digits.is_none_or(|n| n <= MOST_PRICE_DIGITS),
+        "catalog.columns.separator" => is_separator(&catalog.columns.separator),
+        "catalog.columns.id" => are_different(&catalog.columns.id),
+        "catalog.watch" => catalog.watch.iter().all(is_named),
         "catalog.path" => absolute_or_empty(&catalog.path),
         "digible.base_url" => is_http(&digible.base_url),
         "digible.batch_size" => (1..=200).contains(&digible.batch_size),
@@ -37,6 +40,25 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
         "sync.probe" => (TENTH..=LONGEST).contains(&sync.probe),
         _ => true,
     }
+}
+
+/// A separator that numbers cannot contain, except for a sign.
+fn is_separator(separator: &str) -> bool {
+    let fits = |c: char| !c.is_alphanumeric() && !c.is_control();
+    (1..=3).contains(&separator.chars().count()) && separator.chars().all(fits)
+}
+
+/// A column that is named twice adds nothing to a key.
+fn are_different(key: &KeyConfig) -> bool {
+    let mut names: Vec<_> = std::iter::once(&key.first).chain(&key.more).collect();
+    names.sort();
+    names.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+fn is_named(watch: &WatchConfig) -> bool {
+    [&watch.table, &watch.key, &watch.column]
+        .iter()
+        .all(|name| !name.is_empty())
 }
 
 /// A relative path would mean a different file when the agent is started in another folder.

@@ -136,13 +136,7 @@ impl Reader<'_> {
 
     fn key(&mut self, path: &str, item: &Item) -> Result<(), KeyError> {
         let (key, allowed) = keys::find(path)?;
-        let value = item.as_value().and_then(|value| match value {
-            toml_edit::Value::String(text) => Some(Value::Text(text.value().clone())),
-            toml_edit::Value::Integer(number) => Some(Value::Integer(*number.value())),
-            toml_edit::Value::Boolean(flag) => Some(Value::Flag(*flag.value())),
-            _ => None,
-        });
-        let Some(value) = value else {
+        let Some(value) = Value::of_item(item) else {
             return Err(KeyError::Value {
                 key,
                 value: item.to_string().trim().to_owned(),
@@ -214,7 +208,7 @@ mod tests {
         assert!(!config.sync.automatic);
         assert_eq!(config.sync.interval, Duration::from_secs(5400));
         assert_eq!(config.catalog.kind, Some(CatalogKind::Sqlite));
-        assert_eq!(config.catalog.columns.id, "Art. Nr");
+        assert_eq!(config.catalog.columns.id.first, "Art. Nr");
     }
 
     #[test]
@@ -260,6 +254,69 @@ mod tests {
         ] {
             let (_, source) = refusal(text);
             assert!(source.starts_with(&format!("`{key}` ")), "{text}: {source}");
+        }
+    }
+
+    #[test]
+    fn lists_may_be_written_in_every_form_that_toml_has() {
+        let text = "[catalog]\nsold_when = 1\n\
+            watch = [{ table = 'Prices', key = 'Code', column = 'Code' }]\n\
+            [[catalog.only]]\ncolumn = 'Discontinued'\nis = 0\n\
+            [[catalog.only]]\ncolumn = 'DeletedAt'\nis_null = true\n\
+            [catalog.columns]\nid = ['CompanyID', 'ItemNo']\n";
+        let text = text.replace("sold_when = 1", "sold_when = [1, 'A']");
+        let catalog = parse(Path::new(FILE), &text).unwrap().catalog;
+        assert_eq!(catalog.sold_when.len(), 2);
+        assert_eq!(catalog.watch[0].key, "Code");
+        assert_eq!(catalog.only.len(), 2);
+        assert_eq!(catalog.only[0].column, "Discontinued");
+        assert_eq!(catalog.columns.id.more, ["ItemNo"]);
+    }
+
+    #[test]
+    fn a_list_that_makes_no_sense_is_named_with_its_line() {
+        for text in [
+            "[catalog]\nonly = [{ column = 'a' }]",
+            "[catalog]\nonly = [{ column = 'a', is = [1], is_null = true }]",
+            "[catalog]\nonly = [{ column = 'a', is = [] }]",
+            "[catalog]\nonly = [{ column = 'a', is = [1.5] }]",
+            "[catalog]\nonly = [{ column = '', is = [1] }]",
+            "[catalog]\nonly = [{ column = 'a', iz = [1] }]",
+            "[catalog]\nonly = 'a = 1'",
+            "[catalog]\n[[catalog.only]]\ncolumn = 'a'\nnot_null = false",
+        ] {
+            let (message, source) = refusal(text);
+            assert!(
+                message.starts_with("`config.toml`, line "),
+                "{text}: {message}"
+            );
+            assert!(
+                source.starts_with("`catalog.only` cannot be "),
+                "{text}: {source}"
+            );
+        }
+        for (text, key) in [
+            ("[catalog.columns]\nid = []", "catalog.columns.id"),
+            ("[catalog.columns]\nid = ['A', 'A']", "catalog.columns.id"),
+            (
+                "[catalog.columns]\nseparator = 'x'",
+                "catalog.columns.separator",
+            ),
+            (
+                "[catalog.columns]\nseparator = ''",
+                "catalog.columns.separator",
+            ),
+            ("[catalog]\nprice_text = '1234'", "catalog.price_text"),
+            (
+                "[catalog]\nwatch = [{ table = 'a', key = '', column = 'c' }]",
+                "catalog.watch",
+            ),
+        ] {
+            let (_, source) = refusal(text);
+            assert!(
+                source.starts_with(&format!("`{key}` cannot be ")),
+                "{text}: {source}"
+            );
         }
     }
 

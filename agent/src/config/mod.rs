@@ -7,9 +7,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration_text;
 use serde::{Deserialize, Serialize};
+use shopmaster_catalog::SEPARATOR;
 
 mod change;
 mod choices;
+mod document;
 mod edit;
 mod environment;
 mod keys;
@@ -19,6 +21,7 @@ mod optional;
 mod optional_duration;
 mod optional_number;
 mod save;
+mod selection;
 
 pub use change::Before;
 pub use choices::{
@@ -29,6 +32,9 @@ pub use environment::environment;
 pub use keys::KeyError;
 pub use load::{ConfigError, Loaded, load};
 pub use save::{SaveError, apply, save};
+pub use selection::{
+    ConditionConfig, KeyConfig, ListError, PriceTextConfig, ScalarConfig, TestConfig, WatchConfig,
+};
 
 /// The shortest default of the late window: servers and gateways on the way to Digible's database have timeouts of
 /// their own, usually of a minute.
@@ -84,6 +90,15 @@ pub struct CatalogConfig {
     /// Decimal places of the prices that are sent; none for as many as the column has.
     #[serde(with = "optional_number")]
     pub price_digits: Option<u8>,
+    /// How prices that are text are written; none for a decimal point and nothing else.
+    #[serde(with = "optional")]
+    pub price_text: Option<PriceTextConfig>,
+    /// The values of the status column that products which are sold have; empty for any. A short form of `only`.
+    pub sold_when: Vec<ScalarConfig>,
+    /// Which rows are sold: those that meet every condition.
+    pub only: Vec<ConditionConfig>,
+    /// The tables that a view reads, whose changes are captured.
+    pub watch: Vec<WatchConfig>,
     /// The shop's column names.
     pub columns: ColumnsConfig,
 }
@@ -93,7 +108,9 @@ pub struct CatalogConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ColumnsConfig {
     /// The product's key.
-    pub id: String,
+    pub id: KeyConfig,
+    /// What separates the values of a key of several columns in an id.
+    pub separator: String,
     /// The product's name.
     pub name: String,
     /// The product's price.
@@ -211,7 +228,8 @@ impl Config {
 impl Default for ColumnsConfig {
     fn default() -> Self {
         Self {
-            id: "ProductID".to_owned(),
+            id: KeyConfig::one("ProductID"),
+            separator: SEPARATOR.to_owned(),
             name: "ProductName".to_owned(),
             price: "SellPrice".to_owned(),
             qr_code: "QrCode".to_owned(),

@@ -92,9 +92,15 @@ fn set(table: &mut dyn TableLike, path: &str, value: &Value) {
         }
         return;
     }
+    if Value::of_item_at(table, path).as_ref() == Some(value) {
+        return;
+    }
+    if let Some(tables) = value.tables() {
+        table.insert(path, Item::ArrayOfTables(tables));
+        return;
+    }
     let mut new = toml_edit::Value::from(value);
     match table.get_mut(path).and_then(Item::as_value_mut) {
-        Some(old) if is_same(old, &new) => {}
         Some(old) => {
             // Keeps the spaces and the comment around the value.
             *new.decor_mut() = old.decor().clone();
@@ -102,25 +108,6 @@ fn set(table: &mut dyn TableLike, path: &str, value: &Value) {
         }
         None => {
             table.insert(path, Item::Value(new));
-        }
-    }
-}
-
-fn is_same(old: &toml_edit::Value, new: &toml_edit::Value) -> bool {
-    match (old, new) {
-        (toml_edit::Value::String(a), toml_edit::Value::String(b)) => a.value() == b.value(),
-        (toml_edit::Value::Integer(a), toml_edit::Value::Integer(b)) => a.value() == b.value(),
-        (toml_edit::Value::Boolean(a), toml_edit::Value::Boolean(b)) => a.value() == b.value(),
-        _ => false,
-    }
-}
-
-impl From<&Value> for toml_edit::Value {
-    fn from(value: &Value) -> Self {
-        match value {
-            Value::Text(text) => text.into(),
-            Value::Integer(number) => (*number).into(),
-            Value::Flag(flag) => (*flag).into(),
         }
     }
 }
@@ -167,6 +154,39 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_tables_is_written_as_tables_and_emptied() {
+        let condition = [
+            ("column".to_owned(), "Sold".into()),
+            ("is".to_owned(), Value::List(vec![1_i64.into()])),
+        ];
+        let list = Value::List(vec![Value::Table(condition.into())]);
+        let mut document: DocumentMut = "[catalog]\nkind = \"sqlite\"\n".parse().unwrap();
+        let edit = Edit {
+            path: "catalog.only".to_owned(),
+            value: list,
+        };
+        apply(&mut document, std::slice::from_ref(&edit));
+        let text =
+            "[catalog]\nkind = \"sqlite\"\n\n[[catalog.only]]\ncolumn = \"Sold\"\nis = [1]\n";
+        assert_eq!(document.to_string(), text);
+        apply(&mut document, &[edit]);
+        assert_eq!(
+            document.to_string(),
+            text,
+            "what is the same is not touched"
+        );
+        let empty = Edit {
+            path: "catalog.only".to_owned(),
+            value: Value::List(Vec::new()),
+        };
+        apply(&mut document, &[empty]);
+        assert_eq!(
+            document.to_string(),
+            "[catalog]\nkind = \"sqlite\"\nonly = []\n"
+        );
+    }
+
+    #[test]
     fn a_broken_file_is_not_written_over_but_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
@@ -201,6 +221,28 @@ mod tests {
 
         use super::*;
 
+        fn scalar() -> impl Strategy<Value = Value> {
+            prop_oneof![
+                any::<i64>().prop_map(Value::Integer),
+                any::<bool>().prop_map(Value::Flag),
+                any::<String>().prop_map(Value::Text),
+            ]
+        }
+
+        fn condition() -> impl Strategy<Value = Value> {
+            let test = prop_oneof![
+                (any::<bool>(), prop::collection::vec(scalar(), 1..3)).prop_map(|(is, values)| {
+                    (if is { "is" } else { "is_not" }, Value::List(values))
+                }),
+                Just(("is_null", Value::Flag(true))),
+                Just(("not_null", Value::Flag(true))),
+            ];
+            (".{1,5}", test).prop_map(|(column, (name, value))| {
+                let column = ("column".to_owned(), Value::Text(column));
+                Value::Table([column, (name.to_owned(), value)].into())
+            })
+        }
+
         /// For each key a value that it takes.
         fn value(path: &'static str) -> BoxedStrategy<Value> {
             let one_of = |words: &'static [&'static str]| {
@@ -216,7 +258,32 @@ mod tests {
                     "pin:[0-9a-f]{64}".prop_map(Value::from),
                 ]
                 .boxed(),
-                "catalog.capture" => one_of(&["trigger", "scan"]),
+                "catalog.capture" => one_of(&["trigger", "scan", "both"]),
+                "catalog.price_text" => {
+                    one_of(&["", "1234.50", "1234,50", "1.234,50", "1'234.50", "1 234,50"])
+                }
+                "catalog.sold_when" => prop::collection::vec(scalar(), 0..3)
+                    .prop_map(Value::List)
+                    .boxed(),
+                "catalog.only" => prop::collection::vec(condition(), 0..3)
+                    .prop_map(Value::List)
+                    .boxed(),
+                "catalog.watch" => {
+                    let names = ["table", "key", "column"];
+                    let watch = prop::array::uniform3(".{1,5}").prop_map(move |texts| {
+                        let texts = texts.map(Value::Text);
+                        Value::Table(names.map(str::to_owned).into_iter().zip(texts).collect())
+                    });
+                    prop::collection::vec(watch, 0..3)
+                        .prop_map(Value::List)
+                        .boxed()
+                }
+                "catalog.columns.id" => prop_oneof![
+                    any::<String>().prop_map(Value::from),
+                    Just(Value::List(vec!["CompanyID".into(), "Item, No".into()])),
+                ]
+                .boxed(),
+                "catalog.columns.separator" => one_of(&["-", "|", " / "]),
                 "catalog.price_digits" => {
                     prop_oneof![Just(Value::from("")), (0..=10_u32).prop_map(Value::from),].boxed()
                 }

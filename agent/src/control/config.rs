@@ -13,7 +13,10 @@ use super::{
     failure,
     streams::{Answers, Sink, stream},
 };
-use crate::supervisor::{NewSecrets, Supervisor};
+use crate::{
+    config::Config,
+    supervisor::{Agreed, NewSecrets, Supervisor},
+};
 
 /// The last step of an adoption that was made.
 const UPLOAD_IS_DUE: &str = "An upload is due: run `shopmasterctl upload`";
@@ -36,6 +39,25 @@ impl Service {
             sql_password: set.sql_password,
             store: set.store.to_owned(),
         }
+    }
+
+    async fn configured(
+        &self,
+        changed: Vec<String>,
+        warning: Option<Check>,
+        effect: Option<v1::CatalogEffect>,
+    ) -> v1::ConfigureResponse {
+        v1::ConfigureResponse {
+            settings: Some(settings::settings(&self.supervisor.config().0)),
+            secrets: Some(self.secrets_set().await),
+            changed,
+            warnings: warning.iter().map(|check| self.check(check)).collect(),
+            effect,
+        }
+    }
+
+    fn check(&self, check: &Check) -> v1::Check {
+        capture::check(check, &self.supervisor.config().0)
     }
 }
 
@@ -64,6 +86,21 @@ impl v1::config_server::Config for Service {
         let paths = named(&request)?;
         let edits = settings::edits(&request.settings.unwrap_or_default(), paths)
             .map_err(|error| failure::key(&error))?;
+        let agreed = Agreed {
+            starts_over: request.start_journal_over,
+            catalog: request.confirmed,
+        };
+        let names_shop = |path: &String| path.starts_with("catalog.");
+        let effect = match edits.iter().any(|edit| names_shop(&edit.path)) {
+            true => self.supervisor.effect(&edits).await,
+            false => None,
+        };
+        let effect = effect.as_ref().map(settings::effect);
+        if request.dry_run {
+            let changed = self.supervisor.would_change(&edits, agreed).await;
+            let changed = changed.map_err(|error| failure::configure(&error))?;
+            return Ok(Response::new(self.configured(changed, None, effect).await));
+        }
         let secrets = request.secrets.unwrap_or_default();
         let has_new_login = secrets.sql_password.is_some();
         let new = NewSecrets {
@@ -72,21 +109,16 @@ impl v1::config_server::Config for Service {
         };
         let changed = self
             .supervisor
-            .configure(edits, new, request.start_journal_over)
+            .configure(edits, new, agreed)
             .await
             .map_err(|error| failure::configure(&error))?;
-        let names_shop = |path: &String| path.starts_with("catalog.");
         let warning = match has_new_login || changed.iter().any(names_shop) {
             true => self.supervisor.price_warning().await,
             false => None,
         };
-        let (config, _) = self.supervisor.config();
-        Ok(Response::new(v1::ConfigureResponse {
-            settings: Some(settings::settings(&config)),
-            secrets: Some(self.secrets_set().await),
-            changed,
-            warnings: warning.iter().map(capture::check).collect(),
-        }))
+        Ok(Response::new(
+            self.configured(changed, warning, effect).await,
+        ))
     }
 
     async fn test_connection(
@@ -95,7 +127,9 @@ impl v1::config_server::Config for Service {
     ) -> Result<Response<Self::TestConnectionStream>, Status> {
         let engine = failure::engine(&self.supervisor).await?;
         let ending = self.supervisor.ending.clone();
-        Ok(Response::new(stream(ending, |sink| test(engine, sink))))
+        let config = self.supervisor.config().0;
+        let sink = |sink| test(engine, Checks { sink, config });
+        Ok(Response::new(stream(ending, sink)))
     }
 
     async fn plan_capture(
@@ -115,7 +149,7 @@ impl v1::config_server::Config for Service {
         Ok(Response::new(v1::PlanCaptureResponse {
             install: plan.install,
             remove: plan.remove,
-            checks: checks.iter().map(capture::check).collect(),
+            checks: checks.iter().map(|check| self.check(check)).collect(),
         }))
     }
 
@@ -141,7 +175,7 @@ impl v1::config_server::Config for Service {
         Ok(Response::new(v1::InstallCaptureResponse {
             capture: Some(capture::capture(Some(&status), engine.scans())),
             changed,
-            checks: checks.iter().map(capture::check).collect(),
+            checks: checks.iter().map(|check| self.check(check)).collect(),
         }))
     }
 
@@ -262,39 +296,49 @@ fn agreed(ignore_output: bool) -> InstallOptions {
     InstallOptions { ignore_output }
 }
 
+/// Where the checks go.
+struct Checks {
+    sink: Sink<v1::TestConnectionResponse>,
+    /// The configuration, into which the database's suggestions fit.
+    config: Config,
+}
+
+impl Checks {
+    /// Fails when the client has disconnected.
+    async fn send(&self, check: &Check) -> Result<(), ()> {
+        let check = Some(capture::check(check, &self.config));
+        let answer = Ok(v1::TestConnectionResponse { check });
+        self.sink.send(answer).await.map_err(|_| ())
+    }
+}
+
 /// Makes the checks: the database first, then capture, the journal, and Digible.
-async fn test(engine: Arc<Engine>, sink: Sink<v1::TestConnectionResponse>) {
+async fn test(engine: Arc<Engine>, sink: Checks) {
     let checks = match engine.inspect().await {
         Ok(checks) => checks,
         Err(error) => vec![Check::failed("catalog.open", &error)],
     };
     for check in &checks {
-        if send(&sink, check).await.is_err() {
+        if sink.send(check).await.is_err() {
             return;
         }
     }
     let reachable = !checks.iter().any(|check| check.verdict == Verdict::Failed);
-    if send(&sink, &capture_check(&engine, reachable).await)
+    if sink
+        .send(&capture_check(&engine, reachable).await)
         .await
         .is_err()
     {
         return;
     }
-    if send(&sink, &engine.check_journal().await).await.is_err() {
+    if sink.send(&engine.check_journal().await).await.is_err() {
         return;
     }
     let login = login_check(&engine).await;
     // Before the last message, so that a client that has read it sees a status that agrees with it.
     engine.refresh().await;
     // A client that has disconnected needs no answer.
-    let _ = send(&sink, &login).await;
-}
-
-async fn send(sink: &Sink<v1::TestConnectionResponse>, check: &Check) -> Result<(), ()> {
-    let check = Some(capture::check(check));
-    sink.send(Ok(v1::TestConnectionResponse { check }))
-        .await
-        .map_err(|_| ())
+    let _ = sink.send(&login).await;
 }
 
 async fn capture_check(engine: &Engine, reachable: bool) -> Check {

@@ -121,6 +121,9 @@ impl Supervisor {
         let opened = opened.ok_or(BuildError::Ending)??;
         self.note_opened(&opened).await?;
         positions.open(opened.journal.clone());
+        if self.read(|current| current.catalog_confirmed) {
+            opened.journal.confirm_catalog().await?;
+        }
         let logins = self.logins.login();
         let cloud = Digible::new(
             DigibleOptions {
@@ -267,11 +270,16 @@ fn options(config: &Config) -> Options {
         interval: config.sync.interval,
         probe: config.sync.probe,
         scan: config.catalog.capture == CaptureMode::Scan,
+        scans_too: config.catalog.capture == CaptureMode::Both,
         gone_after: GONE_AFTER,
         verify: match config.sync.verify {
             Verify::Off => None,
             Verify::At(time) => Some(time),
         },
-        verify_limit: config.sync.verify_limit.into(),
+        // A walk beside capture expects differences, like every scan: it does not ask.
+        verify_limit: match config.catalog.capture {
+            CaptureMode::Both => 100,
+            CaptureMode::Trigger | CaptureMode::Scan => config.sync.verify_limit.into(),
+        },
     }
 }

@@ -3,13 +3,16 @@
 use std::{path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
-use shopmaster_catalog::{Catalog, Columns, KeyColumns, Mapping};
+use shopmaster_catalog::{Catalog, Columns, Condition, Mapping, Scalar, Test, Watch};
 use shopmaster_catalog_sqlite::{SqliteCatalog, SqliteOptions};
 use shopmaster_catalog_sqlserver::{Encryption, Login, SqlServerCatalog, SqlServerOptions, Trust};
 use shopmaster_product::position::Positions;
 
 use crate::{
-    config::{self, CaptureMode, CatalogConfig, CatalogKind},
+    config::{
+        self, CaptureMode, CatalogConfig, CatalogKind, ConditionConfig, ScalarConfig, TestConfig,
+        WatchConfig,
+    },
     secrets::{SecretError, SecretName, SecretStore},
 };
 
@@ -47,13 +50,53 @@ pub(super) async fn of(
 
 fn mapping(config: &CatalogConfig) -> Mapping {
     let columns = Columns {
-        id: KeyColumns::one(config.columns.id.clone()),
+        id: config.columns.id.columns(&config.columns.separator),
         name: config.columns.name.clone(),
         price: config.columns.price.clone(),
     };
+    let sold_when = (!config.sold_when.is_empty()).then(|| Condition {
+        column: config.columns.status.clone(),
+        test: Test::Is(scalars(&config.sold_when)),
+    });
     Mapping {
+        table: config.table.clone(),
+        columns,
+        only: sold_when
+            .into_iter()
+            .chain(config.only.iter().map(condition))
+            .collect(),
+        watches: config.watch.iter().map(watch).collect(),
         price_digits: config.price_digits,
-        ..Mapping::new(config.table.clone(), columns)
+        price_text: config.price_text.map(|text| text.0),
+    }
+}
+
+fn condition(condition: &ConditionConfig) -> Condition {
+    Condition {
+        column: condition.column.clone(),
+        test: match &condition.test {
+            TestConfig::Is(values) => Test::Is(scalars(values)),
+            TestConfig::IsNot(values) => Test::IsNot(scalars(values)),
+            TestConfig::IsNull => Test::IsNull,
+            TestConfig::NotNull => Test::NotNull,
+        },
+    }
+}
+
+fn scalars(values: &[ScalarConfig]) -> Vec<Scalar> {
+    let scalar = |value: &ScalarConfig| match value {
+        ScalarConfig::Integer(number) => Scalar::Integer(*number),
+        ScalarConfig::Flag(flag) => Scalar::Flag(*flag),
+        ScalarConfig::Text(text) => Scalar::Text(text.clone()),
+    };
+    values.iter().map(scalar).collect()
+}
+
+fn watch(watch: &WatchConfig) -> Watch {
+    Watch {
+        table: watch.table.clone(),
+        key: watch.key.clone(),
+        column: watch.column.clone(),
     }
 }
 

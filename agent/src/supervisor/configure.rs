@@ -40,19 +40,50 @@ pub enum ConfigureError {
     Save(#[from] SaveError),
 }
 
+/// What the user agreed to, before a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Agreed {
+    /// A new journal.
+    pub starts_over: bool,
+    /// What another catalog means for what was sent before.
+    pub catalog: bool,
+}
+
 impl Supervisor {
+    /// The keys whose value a change would change. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`configure`](Self::configure), except for what only storing shows.
+    pub async fn would_change(
+        &self,
+        edits: &[Edit],
+        agreed: Agreed,
+    ) -> Result<Vec<String>, ConfigureError> {
+        let (before, _) = self.config();
+        let mut config = before.clone();
+        let changed = config.edit(edits)?;
+        if let Some(what) = unsupported(&config) {
+            return Err(ConfigureError::Unsupported(what));
+        }
+        if !agreed.starts_over && self.starts_over(&before, edits).await? {
+            return Err(ConfigureError::StartsOver);
+        }
+        Ok(changed)
+    }
+
     /// Changes keys and passwords, all or nothing, and applies them. Returns the keys whose value changed.
     ///
     /// # Errors
     ///
     /// When a key or value is refused, or something cannot be stored. An invalid file is set aside only if the change
-    /// itself is valid. [`ConfigureError::StartsOver`] when a new journal would be required and `may_start_over` does
-    /// not allow it: then nothing is changed.
+    /// itself is valid. [`ConfigureError::StartsOver`] when a new journal would be required and the user has
+    /// not agreed to it: then nothing is changed.
     pub async fn configure(
         self: &Arc<Self>,
         edits: Vec<Edit>,
         new: NewSecrets,
-        may_start_over: bool,
+        agreed: Agreed,
     ) -> Result<Vec<String>, ConfigureError> {
         let changing = Arc::clone(&self.changing).lock_owned().await;
         let (before, invalid) = self.read(|current| (current.config.clone(), current.invalid));
@@ -61,7 +92,7 @@ impl Supervisor {
         if let Some(what) = unsupported(&config) {
             return Err(ConfigureError::Unsupported(what));
         }
-        if !may_start_over && self.starts_over(&before, &edits).await? {
+        if !agreed.starts_over && self.starts_over(&before, &edits).await? {
             return Err(ConfigureError::StartsOver);
         }
         let broken = invalid && self.is_file_broken()?;
@@ -76,6 +107,7 @@ impl Supervisor {
         if changed.is_empty() && new.is_empty() && !invalid {
             return Ok(changed);
         }
+        self.write(|current| current.catalog_confirmed = agreed.catalog);
         let mut vacancy = Vacancy::begin(self, changing);
         // First, because a login of the old engine may store a token until then.
         vacancy.emptied().await;

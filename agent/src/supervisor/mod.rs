@@ -18,6 +18,7 @@ mod build;
 mod catalog;
 mod claimant;
 mod configure;
+mod effect;
 mod positions;
 mod price;
 mod secrets;
@@ -32,7 +33,7 @@ use super::{
     secrets::SecretStore,
 };
 
-pub use configure::ConfigureError;
+pub use configure::{Agreed, ConfigureError};
 use secrets::Logins;
 pub use secrets::{NewSecrets, SecretsSet};
 use vacancy::Vacancy;
@@ -78,6 +79,8 @@ struct Current {
     overridden: Vec<String>,
     /// The file is not valid, so the values are the defaults.
     invalid: bool,
+    /// The user has agreed to what the catalog in use means for what was sent before.
+    catalog_confirmed: bool,
     secrets: Option<SecretStore>,
     engine: Option<Arc<Engine>>,
 }
@@ -120,6 +123,7 @@ impl Supervisor {
                 config,
                 overridden,
                 invalid,
+                catalog_confirmed: false,
                 secrets: None,
                 engine: None,
             }),

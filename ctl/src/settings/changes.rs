@@ -60,6 +60,20 @@ impl Changes {
         ours.sql_password = theirs.sql_password.or(ours.sql_password.take());
     }
 
+    /// Takes the fields of a mask as they are.
+    pub fn of(settings: Settings, mask: FieldMask) -> Self {
+        Self {
+            settings,
+            paths: mask.paths,
+            secrets: Secrets::default(),
+        }
+    }
+
+    /// Whether a field of the shop's database is among them.
+    pub fn names_shop(&self) -> bool {
+        self.paths.iter().any(|path| path.starts_with("catalog."))
+    }
+
     /// True when there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty() && self.secrets == Secrets::default()
@@ -71,7 +85,7 @@ impl Changes {
             settings: Some(self.settings),
             update_mask: Some(FieldMask { paths: self.paths }),
             secrets: Some(self.secrets),
-            start_journal_over: false,
+            ..ConfigureRequest::default()
         }
     }
 }

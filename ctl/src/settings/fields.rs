@@ -1,13 +1,14 @@
 //! The table of settings: one entry for each, from which flags, keys, prompts and output are made.
 
-use std::path;
+use std::{collections::BTreeMap, path};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shopmaster_proto::v1::{
-    CatalogSettings, ColumnSettings, DigibleSettings, LogSettings, SecretsSettings, Settings,
-    SyncSettings, TraySettings,
+    CatalogSettings, ColumnSettings, Condition, DigibleSettings, LogSettings, Scalar, Scalars,
+    SecretsSettings, Settings, SyncSettings, TraySettings, Watch, condition, scalar,
 };
 
+use super::lists;
 use crate::time::{duration_text, duration_to_proto, parse_duration};
 
 /// One setting.
@@ -42,10 +43,21 @@ pub enum Slot {
     Switch(fn(&mut Settings) -> &mut bool),
     /// A duration: `30m`.
     Duration(fn(&mut Settings) -> &mut Option<prost_types::Duration>),
+    /// Values, separated by commas.
+    Scalars(fn(&mut Settings) -> &mut Vec<Scalar>),
+    /// Conditions, separated by semicolons.
+    Conditions(fn(&mut Settings) -> &mut Vec<Condition>),
+    /// Watched tables, separated by semicolons.
+    Watches(fn(&mut Settings) -> &mut Vec<Watch>),
+    /// One or more names, separated by commas: the first, and the others.
+    Names(
+        fn(&mut Settings) -> &mut String,
+        fn(&mut Settings) -> &mut Vec<String>,
+    ),
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 32] = [
+pub const FIELDS: [Field; 37] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -114,7 +126,7 @@ pub const FIELDS: [Field; 32] = [
         flag: "capture",
         value: "MODE",
         help: "How changes are found",
-        slot: Slot::Word(|s| &mut catalog(s).capture, &["trigger", "scan"]),
+        slot: Slot::Word(|s| &mut catalog(s).capture, &["trigger", "scan", "both"]),
     },
     Field {
         path: "catalog.price_digits",
@@ -124,11 +136,46 @@ pub const FIELDS: [Field; 32] = [
         slot: Slot::OptionalNumber(|s| &mut catalog(s).price_digits),
     },
     Field {
+        path: "catalog.price_text",
+        flag: "price-text",
+        value: "EXAMPLE",
+        help: "How prices that are text are written, such as 1234.50 or 1.234,50; empty for a decimal point",
+        slot: Slot::Text(|s| &mut catalog(s).price_text),
+    },
+    Field {
+        path: "catalog.sold_when",
+        flag: "sold-when",
+        value: "VALUES",
+        help: "Values of the status column that products which are sold have, such as 1; empty for any",
+        slot: Slot::Scalars(|s| &mut catalog(s).sold_when),
+    },
+    Field {
+        path: "catalog.only",
+        flag: "only",
+        value: "CONDITION",
+        help: "Which rows are sold, such as 'Discontinued = 0' or 'DeletedAt is null'; several are joined with AND; empty for all",
+        slot: Slot::Conditions(|s| &mut catalog(s).only),
+    },
+    Field {
+        path: "catalog.watch",
+        flag: "watch",
+        value: "TABLE.KEY=COLUMN",
+        help: "A table that the view reads, its key, and the view's column with the same value, such as 'dbo.Prices.Code = Code'; empty for none",
+        slot: Slot::Watches(|s| &mut catalog(s).watch),
+    },
+    Field {
         path: "catalog.columns.id",
         flag: "column-id",
         value: "COLUMN",
         help: "Column of the product's key",
-        slot: Slot::Text(|s| &mut columns(s).id),
+        slot: Slot::Names(|s| &mut columns(s).id, |s| &mut columns(s).more_id),
+    },
+    Field {
+        path: "catalog.columns.separator",
+        flag: "column-separator",
+        value: "TEXT",
+        help: "What separates the values of a key of several columns in a product's id",
+        slot: Slot::Text(|s| &mut columns(s).separator),
     },
     Field {
         path: "catalog.columns.name",
@@ -321,6 +368,15 @@ impl Field {
                     .parse()
                     .map_err(|_| "use `true` or `false`".to_owned())?;
             }
+            Slot::Scalars(at) => *at(settings) = lists::scalars(text)?,
+            Slot::Conditions(at) => *at(settings) = lists::conditions(text)?,
+            Slot::Watches(at) => *at(settings) = lists::watches(text)?,
+            Slot::Names(first, more) => {
+                let mut names = lists::names(text)?;
+                let others = names.split_off(names.len().min(1));
+                *first(settings) = names.pop().unwrap_or_default();
+                *more(settings) = others;
+            }
             Slot::Duration(at) => {
                 *at(settings) = match text {
                     "" => None,
@@ -343,6 +399,13 @@ impl Field {
             }
             Slot::Switch(at) => at(&mut settings).to_string(),
             Slot::Duration(at) => duration_text(at(&mut settings).as_ref()),
+            Slot::Scalars(at) => lists::scalars_text(at(&mut settings)),
+            Slot::Conditions(at) => lists::conditions_text(at(&mut settings)),
+            Slot::Watches(at) => lists::watches_text(at(&mut settings)),
+            Slot::Names(first, more) => {
+                let first = first(&mut settings).clone();
+                lists::names_text(&[vec![first], more(&mut settings).clone()].concat())
+            }
         }
     }
 
@@ -352,6 +415,13 @@ impl Field {
             Slot::Number(at) => Value::from(*at(&mut copy)),
             Slot::OptionalNumber(at) => Value::from(*at(&mut copy)),
             Slot::Switch(at) => Value::from(*at(&mut copy)),
+            Slot::Scalars(at) => at(&mut copy).iter().map(scalar_json).collect(),
+            Slot::Conditions(at) => at(&mut copy).iter().map(condition_json).collect(),
+            Slot::Watches(at) => at(&mut copy).iter().map(watch_json).collect(),
+            Slot::Names(first, more) if !more(&mut copy).is_empty() => {
+                let first = first(&mut copy).clone();
+                Value::from([vec![first], more(&mut copy).clone()].concat())
+            }
             _ => Value::from(self.text(settings)),
         }
     }
@@ -364,6 +434,42 @@ pub fn to_json(settings: &Settings) -> Value {
         insert(&mut all, field.path, field.json(settings));
     }
     Value::Object(all)
+}
+
+/// A value as the configuration file has it.
+fn scalar_json(scalar: &Scalar) -> Value {
+    match &scalar.value {
+        Some(scalar::Value::Integer(number)) => Value::from(*number),
+        Some(scalar::Value::Flag(flag)) => Value::from(*flag),
+        Some(scalar::Value::Text(text)) => Value::from(text.as_str()),
+        None => Value::Null,
+    }
+}
+
+fn condition_json(condition: &Condition) -> Value {
+    let list = |values: &Scalars| values.values.iter().map(scalar_json).collect();
+    let (name, value) = match &condition.test {
+        Some(condition::Test::Is(values)) => ("is", list(values)),
+        Some(condition::Test::IsNot(values)) => ("is_not", list(values)),
+        Some(condition::Test::NotNull(flag)) => ("not_null", Value::from(*flag)),
+        Some(condition::Test::IsNull(flag)) => ("is_null", Value::from(*flag)),
+        None => ("is", Value::Null),
+    };
+    json!({"column": condition.column, name: value})
+}
+
+fn watch_json(watch: &Watch) -> Value {
+    json!({"table": watch.table, "key": watch.key, "column": watch.column})
+}
+
+/// The values at these paths, as a user would type them.
+pub fn to_lines(settings: &Settings, paths: &[String]) -> BTreeMap<String, String> {
+    let named = FIELDS
+        .iter()
+        .filter(|field| paths.iter().any(|path| path == field.path));
+    named
+        .map(|field| (field.path.to_owned(), field.text(settings)))
+        .collect()
 }
 
 fn insert(object: &mut Map<String, Value>, path: &str, value: Value) {
@@ -423,14 +529,16 @@ fn tray(settings: &mut Settings) -> &mut TraySettings {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     /// A value that the field takes, unlike that of any other field of its kind.
     fn sample(index: usize, field: &Field) -> String {
         match &field.slot {
             Slot::Text(_) => format!("text {index}"),
+            Slot::Scalars(_) => format!("{index}, 'text {index}'").replace("'", ""),
+            Slot::Conditions(_) => format!("c{index} = 0; d is not null"),
+            Slot::Watches(_) => format!("t.k = c{index}"),
+            Slot::Names(..) => format!("c{index}, d"),
             Slot::Word(_, words) => words[0].to_owned(),
             Slot::File(_) => absolute(&format!("file {index}")).unwrap(),
             Slot::Number(_) | Slot::OptionalNumber(_) => index.to_string(),
@@ -502,8 +610,13 @@ mod tests {
                     "path": "",
                     "capture": "",
                     "price_digits": null,
+                    "price_text": "",
+                    "sold_when": [],
+                    "only": [],
+                    "watch": [],
                     "columns": {
                         "id": "",
+                        "separator": "",
                         "name": "",
                         "price": "",
                         "qr_code": "",

@@ -1,8 +1,8 @@
 //! One flag for each setting.
 
 use clap::{
-    Arg, ArgMatches, Args, Command, FromArgMatches, ValueHint, builder::PossibleValuesParser,
-    error::ErrorKind,
+    Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint,
+    builder::PossibleValuesParser, error::ErrorKind,
 };
 use shopmaster_proto::v1::Settings;
 
@@ -31,9 +31,11 @@ impl FromArgMatches for SettingFlags {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for field in &FIELDS {
-            if let Some(text) = matches.get_one::<String>(field.flag) {
+            if let Some(texts) = matches.get_many::<String>(field.flag) {
+                // Only lists may be given several times.
+                let text = texts.map(String::as_str).collect::<Vec<_>>().join("; ");
                 self.0
-                    .set(field, text)
+                    .set(field, &text)
                     .map_err(|problem| clap::Error::raw(ErrorKind::ValueValidation, problem))?;
             }
         }
@@ -54,6 +56,7 @@ fn flag(field: &'static Field) -> Arg {
         .help_heading(field.heading());
     let arg = match field.slot {
         Slot::File(_) => arg.value_hint(ValueHint::FilePath),
+        Slot::Conditions(_) | Slot::Watches(_) => arg.action(ArgAction::Append),
         _ => arg,
     };
     if !field.words().is_empty() {

@@ -2,7 +2,7 @@
 
 use shopmaster_base::causes::with_causes;
 
-use super::{CatalogError, Result};
+use super::{CatalogError, Result, Suggestion};
 
 /// One check and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub struct Check {
     /// The SHA-256 fingerprint of a server's certificate that is not trusted, as 64 hexadecimal digits;
     /// otherwise empty.
     pub fingerprint: String,
+    /// What the database suggests to configure.
+    pub suggestions: Vec<Suggestion>,
+    /// The first products as they would be sent.
+    pub samples: Vec<String>,
 }
 
 impl Check {
@@ -33,6 +37,8 @@ impl Check {
             remedy,
             code: "",
             fingerprint: String::new(),
+            suggestions: Vec::new(),
+            samples: Vec::new(),
         }
     }
 

@@ -82,6 +82,12 @@ pub trait Catalog: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Whether several rows may have the same key although the table is captured, because it is a view. A view that is
+    /// only scanned says so by [`CaptureStatus::ScanOnly`].
+    fn may_repeat_keys(&self) -> bool {
+        false
+    }
+
     /// Whether rows may be left out: see [`Mapping::leaves_rows_out`].
     fn leaves_rows_out(&self) -> bool {
         false

@@ -21,6 +21,7 @@ use super::{
     outage::Outage,
     rebuilt::Rebuilt,
     retry_queue::RetryQueue,
+    run_handle::RunHandle,
     state::{Reach, State},
     status_store::StatusStore,
     step_lock::{StepGuard, StepLock},
@@ -44,6 +45,8 @@ pub struct Options {
     pub probe: Duration,
     /// Scan mode: changes are found by walking the table, even where they could be captured.
     pub scan: bool,
+    /// Where changes are captured, the table is walked at each interval as well, for what fires no trigger.
+    pub scans_too: bool,
     /// A product that a walk does not find counts as gone from the shop when another walk, at least this much
     /// later, does not find it either: [`GONE_AFTER`], except in tests.
     pub gone_after: Duration,
@@ -165,7 +168,15 @@ impl Core {
 
     /// Whether several rows may have the same key, as in a view, because no constraint forbids it.
     pub(super) fn may_repeat_keys(&self) -> bool {
-        self.state.may_repeat_keys()
+        self.catalog.may_repeat_keys() || self.state.may_repeat_keys()
+    }
+
+    /// Confirms a run beforehand, if the user has agreed to what another catalog means.
+    pub(super) async fn confirm_if_agreed(&self, handle: &RunHandle) -> Result<(), JournalError> {
+        if self.journal.is_catalog_confirmed().await? {
+            handle.confirm();
+        }
+        Ok(())
     }
 
     /// Waits for the right to do one step. Requests for which an earlier step recorded no result count as given up.

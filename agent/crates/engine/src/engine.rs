@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     core::{Core, LastKnown, Options},
-    preflight, registry, status,
+    first_products, preflight, registry, status,
     status_store::StatusStore,
     stop_reason::StepError,
     tasks::Tasks,
@@ -94,6 +94,8 @@ impl Engine {
             last_known,
         );
         let core = Arc::new(core);
+        core.rebuilt
+            .note_unlocated(core.journal.unlocated().await?.is_some());
         let tasks = Tasks::new(crashed);
         let runs = registry::Registry::new(Arc::clone(&core), tasks.clone());
         runs.note_interrupted().await?;
@@ -169,11 +171,15 @@ impl Engine {
     ///
     /// When the database cannot be asked.
     pub async fn inspect(&self) -> Result<Vec<Check>, CatalogError> {
+        // Whether the table is scanned decides which checks count. A database that does not answer fails them anyway.
+        let _ = self.core.capture().await;
         let checks = self.core.catalog.inspect().await?;
-        Ok(match self.scans() {
+        let checks = match self.scans() {
             true => preflight::for_walking(checks),
             false => checks,
-        })
+        };
+        let seen = first_products::checks(&self.core, &checks).await;
+        Ok(checks.into_iter().chain(seen).collect())
     }
 
     /// Installs or repairs capture, with the risks that the user agreed to. Changes before that were not captured, so

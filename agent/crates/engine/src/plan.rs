@@ -63,6 +63,7 @@ impl Plan {
             locked: page.locked,
             ..Self::default()
         };
+        planner.unlocated(page.unlocated, &mut plan).await?;
         planner.candidates(page.candidates, &mut plan).await?;
         if let Mode::Inspected(inspection) = mode {
             let differing = std::mem::take(&mut plan.differing);
@@ -190,6 +191,22 @@ impl Planner<'_> {
         retry_queue.clear(&row.id);
         plan.settled.extend(changes);
         plan.processed.push(row.id);
+    }
+
+    /// Records that all products have to be compared, before the changes that say so are deleted.
+    async fn unlocated(
+        &self,
+        changes: Vec<ChangeIdentity>,
+        plan: &mut Plan,
+    ) -> Result<(), StepError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.core.journal.note_unlocated().await?;
+        self.core.rebuilt.note_unlocated(true);
+        self.core.verify_due.notify_one();
+        plan.settled.extend(changes);
+        Ok(())
     }
 
     async fn gone(&self, gone: Vec<Gone>, plan: &mut Plan) -> Result<(), StepError> {

@@ -25,11 +25,14 @@ pub(super) enum Sign {
     TableReplaced,
     /// The table has more rows, or fewer, than the recorded changes explain.
     RowCountOff,
+    /// A watched table changed, and only a comparison finds which products left the view or came to it.
+    Unlocated,
 }
 
 #[derive(Debug, Default)]
 struct Signs {
     is_another: bool,
+    is_unlocated: bool,
     /// Since when the number of rows has been off.
     is_off: Option<Instant>,
     /// When the last comparison of all products began.
@@ -44,9 +47,12 @@ impl Rebuilt {
 
     /// Whether the last comparison began long enough ago for the next one.
     pub(super) fn has_rested(&self) -> bool {
-        self.lock()
-            .tried
-            .is_none_or(|at| at.elapsed() >= COMPARISON_SPACING)
+        self.has_rested_for(COMPARISON_SPACING)
+    }
+
+    /// Whether the last comparison of this process began at least so long ago.
+    pub(super) fn has_rested_for(&self, rest: Duration) -> bool {
+        self.lock().tried.is_none_or(|at| at.elapsed() >= rest)
     }
 
     /// The sign that there is now, if any.
@@ -57,16 +63,24 @@ impl Rebuilt {
                 .is_off
                 .is_some_and(|since| since.elapsed() >= ROW_COUNT_GRACE)
         };
-        match signs.is_another {
-            true => Some(Sign::TableReplaced),
-            false => stays_off().then_some(Sign::RowCountOff),
+        if signs.is_another {
+            return Some(Sign::TableReplaced);
         }
+        if stays_off() {
+            return Some(Sign::RowCountOff);
+        }
+        signs.is_unlocated.then_some(Sign::Unlocated)
     }
 
     /// Notes whether the table is another one than when it was compared. Gives whether that has changed.
     pub(super) fn note(&self, is_another: bool) -> bool {
         let mut signs = self.lock();
         std::mem::replace(&mut signs.is_another, is_another) != is_another
+    }
+
+    /// Notes whether a watched table has changes that only a comparison finds.
+    pub(super) fn note_unlocated(&self, is_unlocated: bool) {
+        self.lock().is_unlocated = is_unlocated;
     }
 
     /// Notes whether the number of rows is off. Gives whether that has changed.

@@ -114,6 +114,11 @@ impl RunHandle {
         *self.join_gate() = JoinGate::Closed;
     }
 
+    /// Notes that the user said yes to what the run would ask about.
+    pub(super) fn confirm(&self) {
+        self.confirmed.store(true, Ordering::SeqCst);
+    }
+
     /// Whether the user said yes to what the run would ask about.
     pub(super) fn is_confirmed(&self) -> bool {
         self.confirmed.load(Ordering::SeqCst)

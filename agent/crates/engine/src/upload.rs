@@ -56,6 +56,7 @@ pub(super) async fn run(
     from_start: bool,
 ) -> Result<Ending, StepError> {
     core.journal.let_upload_resume(true).await?;
+    core.confirm_if_agreed(handle).await?;
     let ending = to_its_end(core, handle, from_start).await;
     if !core.stop.is_cancelled() {
         core.journal.let_upload_resume(false).await?;

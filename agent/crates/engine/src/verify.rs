@@ -55,12 +55,16 @@ struct Before {
     identity: Option<String>,
     /// Why changes may have been missed, in words for the user.
     cause: &'static str,
+    /// Whether the table is walked beside capture, for what fires no trigger.
+    scans_too: bool,
+    /// How many changes of watched tables only this comparison can find.
+    unlocated: Option<i64>,
 }
 
 impl Before {
     /// Whether a change should have been recorded for what differs.
     fn expects_changes(&self) -> bool {
-        self.is_captured && self.is_complete
+        self.is_captured && self.is_complete && self.unlocated.is_none() && !self.scans_too
     }
 }
 
@@ -78,6 +82,7 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
 async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError> {
     handle.update(|run| run.walked = true);
     core.rebuilt.note_tried();
+    core.confirm_if_agreed(handle).await?;
     let Some(before) =
         walk::retry_while_busy(core, handle, None, OnOutage::Wait, || prepare(core)).await?
     else {
@@ -163,7 +168,7 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
         Some(Sign::RowCountOff) => {
             "the number of rows does not match the recorded changes, as after TRUNCATE, a partition switch or a bulk load"
         }
-        None => {
+        Some(Sign::Unlocated) | None => {
             "rows were loaded without firing the triggers, or the triggers were disabled for a while"
         }
     };
@@ -174,6 +179,8 @@ async fn prepare(core: &Core) -> Result<Before, StepError> {
         is_complete: core.journal.uploaded_at().await?.is_some(),
         identity: core.catalog.table_identity().await?,
         cause,
+        scans_too: core.options.scans_too,
+        unlocated: core.journal.unlocated().await?,
     })
 }
 
@@ -390,6 +397,11 @@ async fn note(core: &Core, before: &Before, found: u64, is_open: bool) -> Result
     core.journal.note_compared(before.began).await?;
     if before.is_captured {
         table_check::note_compared(core, before.identity.clone()).await?;
+    }
+    if let Some(came) = before.unlocated {
+        core.journal.note_located(came).await?;
+        core.rebuilt
+            .note_unlocated(core.journal.unlocated().await?.is_some());
     }
     Ok(())
 }

@@ -34,6 +34,7 @@ mod state;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod unlocated;
 mod uploads;
 mod values;
 mod verified;

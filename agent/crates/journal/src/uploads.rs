@@ -8,8 +8,13 @@ use super::{Journal, Result, UploadProgress, exists, meta, now_ms, time};
 
 /// The key of when an upload last finished; not set while an upload is due.
 const UPLOADED_AT: &str = "uploaded_at";
-/// The key of whether everything was sent from another catalog.
+/// The key of whether everything was sent from another catalog: [`UNCONFIRMED`] or [`CONFIRMED`] until a run has compared
+/// everything.
 const ANOTHER_CATALOG: &str = "another_catalog";
+/// Nobody was asked what it means.
+const UNCONFIRMED: i64 = 1;
+/// The user knows what it means, and has agreed.
+const CONFIRMED: i64 = 2;
 /// The key of the time as of which every product was last compared.
 const COMPARED_AT: &str = "compared_at";
 /// Selects whether an upload was started that has not finished.
@@ -125,6 +130,34 @@ impl Journal {
         .await
     }
 
+    /// Records that the user knows what another catalog means for what was sent before, and has agreed. Does nothing when
+    /// the catalog is the same.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn confirm_catalog(&self) -> Result<()> {
+        self.write("record the user's answer", |transaction| {
+            match meta::get::<i64>(transaction, ANOTHER_CATALOG)? {
+                Some(_) => meta::set(transaction, ANOTHER_CATALOG, &CONFIRMED),
+                None => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Whether the catalog was changed, no run has compared everything since, and the user has agreed to it.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub async fn is_catalog_confirmed(&self) -> Result<bool> {
+        self.read("read the user's answer", |connection| {
+            Ok(meta::get::<i64>(connection, ANOTHER_CATALOG)? == Some(CONFIRMED))
+        })
+        .await
+    }
+
     /// Records when every product was last compared.
     ///
     /// # Errors
@@ -227,7 +260,7 @@ pub(super) fn need(connection: &Connection) -> rusqlite::Result<()> {
 /// Prepares for a changed catalog. What Digible acknowledged, it has, whatever the shop has now: nothing is in
 /// doubt because of this, and the next comparison finds what differs.
 pub(super) fn begin_anew_for_another_catalog(connection: &Connection) -> rusqlite::Result<()> {
-    meta::set(connection, ANOTHER_CATALOG, &1)?;
+    meta::set(connection, ANOTHER_CATALOG, &UNCONFIRMED)?;
     need(connection)
 }
 

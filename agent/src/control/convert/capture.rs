@@ -3,6 +3,9 @@
 use shopmaster_catalog::{CaptureStatus, Check, Verdict};
 use shopmaster_proto::v1;
 
+use super::selection;
+use crate::config::Config;
+
 /// The state of capture. `scans`: the table is scanned, whatever is installed in the database.
 pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -> v1::Capture {
     use v1::CaptureState::{Drifted, Installed, NotInstalled, NotNeeded, Outdated, Unknown};
@@ -35,7 +38,7 @@ pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -
     }
 }
 
-pub(in crate::control) fn check(check: &Check) -> v1::Check {
+pub(in crate::control) fn check(check: &Check, config: &Config) -> v1::Check {
     v1::Check {
         name: check.name.to_owned(),
         verdict: match check.verdict {
@@ -49,6 +52,12 @@ pub(in crate::control) fn check(check: &Check) -> v1::Check {
         remedy: check.remedy.clone(),
         code: check.code.to_owned(),
         fingerprint: check.fingerprint.clone(),
+        offers: check
+            .suggestions
+            .iter()
+            .filter_map(|suggestion| selection::offer(suggestion, config))
+            .collect(),
+        samples: check.samples.clone(),
     }
 }
 
@@ -71,7 +80,7 @@ mod tests {
                 error: "it is self-signed".into(),
             },
         };
-        let check = check(&Check::failed("catalog.open", &error));
+        let check = check(&Check::failed("catalog.open", &error), &Config::default());
         assert_eq!(check.code, "CERTIFICATE_NOT_TRUSTED");
         assert_eq!(check.fingerprint, fingerprint);
         assert!(check.text.contains("self-signed"), "{}", check.text);

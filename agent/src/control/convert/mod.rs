@@ -3,6 +3,7 @@
 pub(super) mod capture;
 pub(super) mod product;
 pub(super) mod run;
+mod selection;
 pub(super) mod settings;
 pub(super) mod status;
 pub(super) mod time;

@@ -1,8 +1,10 @@
 //! Converts the configuration.
 
+use shopmaster_engine::CatalogEffect;
 use shopmaster_proto::v1;
+use shopmaster_view::{grouped, products};
 
-use super::time;
+use super::{selection, time};
 use crate::config::{Config, Edit, KeyError, Value};
 
 /// All values in use.
@@ -26,13 +28,19 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
             path: text("catalog.path"),
             capture: text("catalog.capture"),
             columns: Some(v1::ColumnSettings {
-                id: text("catalog.columns.id"),
+                id: config.catalog.columns.id.first.clone(),
+                more_id: config.catalog.columns.id.more.clone(),
+                separator: text("catalog.columns.separator"),
                 name: text("catalog.columns.name"),
                 price: text("catalog.columns.price"),
                 qr_code: text("catalog.columns.qr_code"),
                 status: text("catalog.columns.status"),
             }),
             price_digits: config.catalog.price_digits.map(u32::from),
+            price_text: text("catalog.price_text"),
+            sold_when: selection::scalars(&config.catalog.sold_when),
+            only: selection::conditions(&config.catalog.only),
+            watch: selection::watches(&config.catalog.watch),
         }),
         digible: Some(v1::DigibleSettings {
             base_url: text("digible.base_url"),
@@ -64,6 +72,61 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
             notifications: config.tray.notifications,
         }),
     }
+}
+
+/// What another catalog means for what was sent before.
+pub(in crate::control) fn effect(effect: &CatalogEffect) -> v1::CatalogEffect {
+    v1::CatalogEffect {
+        equal: effect.equal,
+        differing: effect.differing,
+        new: effect.new,
+        gone: effect.gone,
+        gone_ids: effect.gone_ids.iter().map(ToString::to_string).collect(),
+        text: effect_text(effect),
+    }
+}
+
+/// `9 products stay as they are at Digible, 1 differs and is sent again, 2 are new; 203 products of the old table are not
+/// in the new one and stay at Digible`.
+fn effect_text(effect: &CatalogEffect) -> String {
+    let CatalogEffect {
+        equal,
+        differing,
+        new,
+        gone,
+        ..
+    } = effect;
+    let is = |count: u64, one: &'static str, many: &'static str| match count {
+        1 => one,
+        _ => many,
+    };
+    let mut parts = Vec::new();
+    parts.push(format!(
+        "{} {} at Digible as {} in the new table",
+        products(*equal),
+        is(*equal, "is", "are"),
+        is(*equal, "it is", "they are"),
+    ));
+    if *differing > 0 {
+        let verb = is(*differing, "differs and is", "differ and are");
+        parts.push(format!("{} {verb} sent again", grouped(*differing)));
+    }
+    if *new > 0 {
+        parts.push(format!("{} {} new", grouped(*new), is(*new, "is", "are")));
+    }
+    let kept = parts.join(", ");
+    if *gone == 0 {
+        return kept;
+    }
+    let verb = is(
+        *gone,
+        "is not in the new one and stays",
+        "are not in the new one and stay",
+    );
+    format!(
+        "{kept}; {} of the old table {verb} at Digible",
+        products(*gone)
+    )
 }
 
 /// The fields that a mask names.
@@ -112,7 +175,16 @@ fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
             None => Value::Text(String::new()),
             Some(digits) => Value::Integer(digits.into()),
         },
-        "catalog.columns.id" => Value::Text(columns.id),
+        "catalog.price_text" => Value::Text(catalog.price_text),
+        "catalog.sold_when" => selection::scalar_list(catalog.sold_when),
+        "catalog.only" => selection::condition_list(catalog.only),
+        "catalog.watch" => selection::watch_list(catalog.watch),
+        "catalog.columns.id" if columns.more_id.is_empty() => Value::Text(columns.id),
+        "catalog.columns.id" => {
+            let names = [vec![columns.id], columns.more_id].concat();
+            Value::List(names.into_iter().map(Value::Text).collect())
+        }
+        "catalog.columns.separator" => Value::Text(columns.separator),
         "catalog.columns.name" => Value::Text(columns.name),
         "catalog.columns.price" => Value::Text(columns.price),
         "catalog.columns.qr_code" => Value::Text(columns.qr_code),
@@ -158,7 +230,38 @@ mod tests {
     fn every_setting_survives_the_wire() {
         let mut with_digits = Config::default();
         with_digits.catalog.price_digits = Some(0);
-        for config in [Config::default(), with_digits] {
+        let mut with_lists = Config::default();
+        let scalars = Value::List(vec![1_i64.into(), "A".into(), true.into()]);
+        let table = |entries: &[(&str, Value)]| {
+            let entries = entries
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
+            Value::Table(entries.collect())
+        };
+        let conditions = [
+            table(&[("column", "a".into()), ("is", scalars.clone())]),
+            table(&[("column", "b".into()), ("is_not", scalars.clone())]),
+            table(&[("column", "c".into()), ("is_null", true.into())]),
+            table(&[("column", "d".into()), ("not_null", true.into())]),
+        ];
+        let watch = table(&[
+            ("table", "t".into()),
+            ("key", "k".into()),
+            ("column", "c".into()),
+        ]);
+        for (path, value) in [
+            ("catalog.only", Value::List(conditions.into())),
+            ("catalog.sold_when", scalars),
+            ("catalog.watch", Value::List(vec![watch])),
+            (
+                "catalog.columns.id",
+                Value::List(vec!["a".into(), "b".into()]),
+            ),
+            ("catalog.price_text", "1.234,50".into()),
+        ] {
+            with_lists.set(path, &value).unwrap();
+        }
+        for config in [Config::default(), with_digits, with_lists] {
             let paths = paths();
             let edits = edits(&settings(&config), paths.clone()).unwrap();
             assert_eq!(edits.len(), paths.len());

@@ -50,9 +50,13 @@ pub struct Args {
     /// Read the SQL password from a line of standard input, after the Digible password if both are read
     #[arg(long)]
     sql_password_stdin: bool,
-    /// Do not ask for confirmation when another Digible account requires a new journal
+    /// Do not ask what a change means: another Digible account requires a new journal, and another table leaves products
+    /// at Digible
     #[arg(long, short)]
     yes: bool,
+    /// Only print what the change would mean for the products that were sent before, and change nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     flags: SettingFlags,
 }
@@ -63,7 +67,11 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
         return show(ctl).await;
     }
     if args.names_nothing() && !ctl.output.json && prompt::is_interactive() {
-        return by_dialogue(ctl, args.yes).await;
+        let how = How {
+            yes: args.yes,
+            dry_run: args.dry_run,
+        };
+        return by_dialogue(ctl, how).await;
     }
     // Read before connecting: the program that writes to standard input may take its time.
     let given = sources::gather(&args, &mut io::stdin().lock())?;
@@ -79,7 +87,11 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
         ctl.output.note(&format!("note: {note}"));
     }
     let mut client = ctl.connect().await?;
-    change(ctl, &mut client, given.changes, given.notes, args.yes).await?;
+    let how = How {
+        yes: args.yes,
+        dry_run: args.dry_run,
+    };
+    change(ctl, &mut client, given.changes, given.notes, how).await?;
     Ok(Exit::Done)
 }
 
@@ -99,7 +111,7 @@ async fn show(ctl: &Ctl) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-async fn by_dialogue(ctl: &Ctl, yes: bool) -> Result<Exit, Error> {
+async fn by_dialogue(ctl: &Ctl, how: How) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let info = answer(client.agent.get_info(GetInfoRequest {})).await?;
     let known = dialogue::Known {
@@ -108,24 +120,30 @@ async fn by_dialogue(ctl: &Ctl, yes: bool) -> Result<Exit, Error> {
         platform: info.into_inner().platform,
     };
     let changes = prompt::aside(move || dialogue::hold(known)).await?;
-    change(ctl, &mut client, changes, Vec::new(), yes).await?;
+    change(ctl, &mut client, changes, Vec::new(), how).await?;
+    if how.dry_run {
+        return Ok(Exit::Done);
+    }
     if !prompt::aside(|| prompt::confirm("Test the connections now?", true)).await? {
         return Ok(Exit::Done);
     }
     let mut made = Vec::new();
-    loop {
-        let checks = test::checks(ctl).await?;
-        let Some(offer) = offers::next(&checks, &made) else {
-            return Ok(test::exit(&checks));
-        };
+    let mut checks = test::checks(ctl).await?;
+    while let Some(offer) = offers::next(&checks, &made) {
         made.push(offer.clone());
+        let is_needed = offer.is_needed();
         let settings = current(&mut client).await?.settings.unwrap_or_default();
         let catalog = settings.catalog.unwrap_or_default();
         match prompt::aside(move || offer.ask(&catalog)).await? {
-            Some(changes) => change(ctl, &mut client, changes, Vec::new(), yes).await?,
-            None => return Ok(test::exit(&checks)),
+            Some(changes) => {
+                change(ctl, &mut client, changes, Vec::new(), how).await?;
+                checks = test::checks(ctl).await?;
+            }
+            None if is_needed => break,
+            None => {}
         }
     }
+    Ok(test::exit(&checks))
 }
 
 async fn current(client: &mut Client) -> Result<GetConfigResponse, Error> {
@@ -139,28 +157,33 @@ async fn change(
     client: &mut Client,
     changes: Changes,
     notes: Vec<String>,
-    yes: bool,
+    how: How,
 ) -> Result<(), Error> {
     let done = if changes.is_empty() {
         let now = current(client).await?;
         ConfigureResponse {
             settings: now.settings,
             secrets: now.secrets,
-            changed: Vec::new(),
-            warnings: Vec::new(),
+            ..ConfigureResponse::default()
         }
     } else {
         let request = ConfigureRequest {
-            start_journal_over: yes,
+            start_journal_over: how.yes,
+            confirmed: how.yes,
+            dry_run: how.dry_run,
             ..changes.clone().into_request()
         };
-        configure(ctl, client, request).await?
+        let may_ask = changes.names_shop() && !how.yes && !how.dry_run;
+        configure(ctl, client, request, may_ask).await?
     };
-    let text = human::config::configured(&done, &changes.secrets);
+    let text = match how.dry_run {
+        true => human::config::would_configure(&done),
+        false => human::config::configured(&done, &changes.secrets),
+    };
     let missing = missing(&done);
     ctl.output
         .show(&ConfiguredJson::new(done, notes), || text)?;
-    if let Some(missing) = missing {
+    if let Some(missing) = missing.filter(|_| !how.dry_run) {
         ctl.output.hint(&format!(
             "the {missing} is not set; run {} on a terminal to enter it",
             ctl.target.ctl("configure")
@@ -169,18 +192,32 @@ async fn change(
     Ok(())
 }
 
-/// Asks before a new journal is started, if a user is there to answer.
+/// How a change is made.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    /// The user has agreed to what it means.
+    yes: bool,
+    /// Nothing is changed.
+    dry_run: bool,
+}
+
+/// Asks before a new journal is started, and, if `may_ask`, before another table is served, if a user is there to answer.
 async fn configure(
     ctl: &Ctl,
     client: &mut Client,
     mut request: ConfigureRequest,
+    may_ask: bool,
 ) -> Result<ConfigureResponse, Error> {
+    let asks = !ctl.output.json && prompt::is_interactive();
+    if may_ask && asks {
+        request.confirmed = agrees(client, &request).await?;
+    }
     let refused = match answer(client.config.configure(request.clone())).await {
         Ok(done) => return Ok(done.into_inner()),
         Err(Error::Refused(refused)) if refused.code == "JOURNAL_STARTS_OVER" => refused,
         Err(error) => return Err(error),
     };
-    if ctl.output.json || !prompt::is_interactive() {
+    if !asks {
         return Err(Error::Refused(refused));
     }
     let question = format!("{}. Continue?", refused.message);
@@ -190,6 +227,25 @@ async fn configure(
     request.start_journal_over = true;
     let done = answer(client.config.configure(request)).await?;
     Ok(done.into_inner())
+}
+
+/// Whether the user agrees to what the change means for the products that were sent before. False when it means nothing.
+async fn agrees(client: &mut Client, request: &ConfigureRequest) -> Result<bool, Error> {
+    let request = ConfigureRequest {
+        dry_run: true,
+        start_journal_over: true,
+        secrets: None,
+        ..request.clone()
+    };
+    let told = answer(client.config.configure(request)).await?.into_inner();
+    let Some(effect) = told.effect.filter(|it| it.gone + it.differing > 0) else {
+        return Ok(false);
+    };
+    let question = format!("{}. Continue?", effect.text);
+    match prompt::aside(move || prompt::confirm(&question, false)).await? {
+        true => Ok(true),
+        false => Err(Error::Declined("nothing was changed")),
+    }
 }
 
 /// The first required value that is missing and that the old program's file does not contain.

@@ -1,6 +1,6 @@
 //! Problems that a check finds and a setting solves: `configure` offers the setting once, and checks again.
 
-use shopmaster_proto::v1::{CatalogSettings, Check, Verdict};
+use shopmaster_proto::v1::{self as proto, CatalogSettings, Check, Verdict};
 
 use super::trust;
 use crate::{
@@ -15,12 +15,14 @@ const NO_TRIGGER: [&str; 2] = ["CAPTURE_BREAKS_PROGRAM", "CAPTURE_UNSAFE"];
 const CAPTURE: &str = "catalog.capture";
 
 /// A setting that may help.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Offer {
     /// Trust the certificate with this fingerprint.
     Trust(String),
     /// Scan the table instead of putting a trigger on it.
     Scan,
+    /// What the database suggests.
+    Suggested(Box<proto::Offer>),
 }
 
 /// The first offer that fits these checks and was not made yet.
@@ -30,10 +32,12 @@ pub fn next(checks: &[Check], made: &[Offer]) -> Option<Offer> {
         check.verdict() == Verdict::Failed && NO_TRIGGER.contains(&check.code.as_str())
     };
     let scan = checks.iter().any(needs_scan).then_some(Offer::Scan);
+    let suggested = checks.iter().flat_map(|check| &check.offers);
     trust
         .into_iter()
         .chain(scan)
-        .find(|offer| !made.contains(offer))
+        .chain(suggested.map(|offer| Offer::Suggested(Box::new(offer.clone()))))
+        .find(|offer| !made.iter().any(|made| made.is_same(offer)))
 }
 
 impl Offer {
@@ -42,8 +46,34 @@ impl Offer {
         match self {
             Self::Trust(fingerprint) => trust::ask(fingerprint, &now.trust),
             Self::Scan => scan(),
+            Self::Suggested(offer) => suggested(offer),
         }
     }
+
+    /// Whether nothing works without it.
+    pub fn is_needed(&self) -> bool {
+        !matches!(self, Self::Suggested(_))
+    }
+
+    /// Whether it asks the same. What is suggested for a list holds the list as it was then.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Suggested(one), Self::Suggested(two)) => one.text == two.text,
+            (one, two) => one == two,
+        }
+    }
+}
+
+fn suggested(offer: &proto::Offer) -> Result<Option<Changes>, Error> {
+    prompt::say(&format!("{}.", offer.explanation));
+    if !prompt::confirm(&format!("{}?", offer.text), false)? {
+        return Ok(None);
+    }
+    let settings = offer.settings.clone().unwrap_or_default();
+    Ok(Some(Changes::of(
+        settings,
+        offer.update_mask.clone().unwrap_or_default(),
+    )))
 }
 
 fn scan() -> Result<Option<Changes>, Error> {

@@ -20,6 +20,9 @@ pub fn one(check: &Check) -> String {
     };
     let line = format!("{verdict:4}  {:18}  {}", check.name, plain(&check.text));
     let mut text = format!("{}\n", line.trim_end());
+    for sample in &check.samples {
+        text += &format!("      {}\n", plain(sample));
+    }
     if !check.remedy.is_empty() {
         text += &format!("hint: {}\n", plain(&check.remedy));
     }

@@ -2,7 +2,7 @@
 
 use shopmaster_proto::v1::{ConfigureResponse, GetConfigResponse, Secrets, SecretsSet};
 
-use super::{check, table};
+use super::{check, plain, table};
 use crate::settings::FIELDS;
 
 /// All values, which secrets are set, and where both are kept.
@@ -40,7 +40,36 @@ pub fn configured(answer: &ConfigureResponse, sent: &Secrets) -> String {
     if text.is_empty() {
         return NOTHING_CHANGED.to_owned();
     }
-    text + &check::list(&answer.warnings)
+    text + &effect(answer) + &check::list(&answer.warnings)
+}
+
+/// What a change would mean.
+pub fn would_configure(answer: &ConfigureResponse) -> String {
+    if answer.changed.is_empty() {
+        return "Nothing would change\n".to_owned();
+    }
+    let keys = answer.changed.join("`, `");
+    format!("Would change `{keys}`\n{}", effect(answer))
+}
+
+/// What the change means for the products that were sent before, and some of those that stay at Digible.
+fn effect(answer: &ConfigureResponse) -> String {
+    let Some(effect) = &answer.effect else {
+        return String::new();
+    };
+    let mut text = format!("{}\n", plain(&effect.text));
+    if !effect.gone_ids.is_empty() {
+        let more = if effect.gone > effect.gone_ids.len() as u64 {
+            ", …"
+        } else {
+            ""
+        };
+        text += &format!(
+            "Staying at Digible: {}{more}\n",
+            plain(&effect.gone_ids.join(", "))
+        );
+    }
+    text
 }
 
 /// The result when nothing differs.

@@ -1,10 +1,13 @@
 //! Configuration, checks and capture as JSON.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use shopmaster_proto::v1::{
-    AdoptResponse, Check, ConfigureResponse, GetCaptureResponse, GetConfigResponse,
-    InstallCaptureResponse, PlanCaptureResponse, RemoveCaptureResponse, SecretsSet, Settings,
+    AdoptResponse, CatalogEffect, Check, ConfigureResponse, GetCaptureResponse, GetConfigResponse,
+    InstallCaptureResponse, Offer, PlanCaptureResponse, RemoveCaptureResponse, SecretsSet,
+    Settings,
 };
 
 use super::status::CaptureJson;
@@ -36,6 +39,25 @@ pub struct ConfiguredJson {
     notes: Vec<String>,
     /// Warnings about the new configuration.
     warnings: Vec<CheckJson>,
+    /// What the change means for the products that were sent before; null when it means nothing, or is not known.
+    effect: Option<EffectJson>,
+}
+
+/// What another product table means for the products that were sent before.
+#[derive(Debug, Serialize)]
+struct EffectJson {
+    /// Products that Digible has as they are in the new table.
+    equal: u64,
+    /// Products that differ, and are sent again.
+    differing: u64,
+    /// Products that were not sent before.
+    new: u64,
+    /// Products that were sent, are not in the new table, and stay at Digible.
+    gone: u64,
+    /// Some of their ids.
+    gone_ids: Vec<String>,
+    /// One sentence for people.
+    text: String,
 }
 
 /// Which secrets are set.
@@ -64,6 +86,21 @@ pub struct CheckJson {
     code: Option<String>,
     /// SHA-256 of a certificate that is not trusted.
     fingerprint: Option<String>,
+    /// Settings that may help.
+    offers: Vec<OfferJson>,
+    /// The first products as they would be sent.
+    samples: Vec<Value>,
+}
+
+/// A setting that may help.
+#[derive(Debug, Serialize)]
+struct OfferJson {
+    /// What it does, for people.
+    text: String,
+    /// The settings by their keys, as `configure --stdin` reads them.
+    set: BTreeMap<String, String>,
+    /// What it means, for people.
+    explanation: String,
 }
 
 /// All checks.
@@ -142,6 +179,7 @@ impl ConfiguredJson {
             changed: answer.changed,
             notes,
             warnings: list(answer.warnings),
+            effect: answer.effect.map(EffectJson::from),
         }
     }
 }
@@ -160,6 +198,31 @@ impl From<SecretsSet> for SecretsJson {
     }
 }
 
+impl From<CatalogEffect> for EffectJson {
+    fn from(effect: CatalogEffect) -> Self {
+        Self {
+            equal: effect.equal,
+            differing: effect.differing,
+            new: effect.new,
+            gone: effect.gone,
+            gone_ids: effect.gone_ids,
+            text: effect.text,
+        }
+    }
+}
+
+impl From<Offer> for OfferJson {
+    fn from(offer: Offer) -> Self {
+        let settings = offer.settings.unwrap_or_default();
+        let paths = offer.update_mask.unwrap_or_default().paths;
+        Self {
+            text: offer.text,
+            set: settings::to_lines(&settings, &paths),
+            explanation: offer.explanation,
+        }
+    }
+}
+
 impl From<Check> for CheckJson {
     fn from(check: Check) -> Self {
         Self {
@@ -169,6 +232,8 @@ impl From<Check> for CheckJson {
             remedy: check.remedy,
             code: Some(check.code).filter(|code| !code.is_empty()),
             fingerprint: Some(check.fingerprint).filter(|digits| !digits.is_empty()),
+            offers: check.offers.into_iter().map(OfferJson::from).collect(),
+            samples: check.samples.iter().map(|sample| parsed(sample)).collect(),
         }
     }
 }
@@ -234,6 +299,11 @@ impl AdoptionJson {
     }
 }
 
+/// A product as it would be sent. What is no JSON stays text.
+fn parsed(sample: &str) -> Value {
+    serde_json::from_str(sample).unwrap_or_else(|_| Value::from(sample))
+}
+
 fn list(checks: Vec<Check>) -> Vec<CheckJson> {
     checks.into_iter().map(CheckJson::from).collect()
 }
@@ -253,6 +323,7 @@ mod tests {
             remedy: "add a unique index".to_owned(),
             code: "KEY_UNFIT".to_owned(),
             fingerprint: String::new(),
+            ..Check::default()
         }
     }
 
@@ -280,6 +351,8 @@ mod tests {
                     "remedy": "add a unique index",
                     "code": "KEY_UNFIT",
                     "fingerprint": null,
+                    "offers": [],
+                    "samples": [],
                 }],
             })
         );

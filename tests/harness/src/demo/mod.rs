@@ -232,7 +232,7 @@ async fn configure(
             digible_password: Some(account.password),
             sql_password: None,
         }),
-        start_journal_over: false,
+        ..ConfigureRequest::default()
     };
     let configured = client.config.configure(request).await;
     configured.map_err(|status| DemoError::Refused("accept the configuration", status.into()))?;

@@ -19,6 +19,7 @@ mod exhaustive;
 mod flow;
 mod gaps;
 mod late;
+mod left_out;
 mod outages;
 mod poison;
 mod rebuilt;
@@ -237,6 +238,7 @@ fn options() -> Options {
         interval: Duration::from_secs(120),
         probe: Duration::from_secs(2),
         scan: false,
+        scans_too: false,
         gone_after: super::GONE_AFTER,
         verify: None,
         verify_limit: 10,

@@ -51,6 +51,8 @@ struct Table {
     /// Every body that a product ever had, by its spelling.
     history: BTreeMap<ProductId, Vec<String>>,
     locked: BTreeSet<String>,
+    /// Rows that do not meet the shop's conditions; none when there are no conditions.
+    unsold: Option<BTreeSet<String>>,
     /// What the next acknowledgement fails with.
     failing: Option<fn() -> CatalogError>,
     missing_capture: bool,
@@ -118,6 +120,22 @@ impl FakeShop {
         if let Some(row) = table.rows.get(&fold(key)).cloned() {
             table.note(ChangeKind::Update, row.id);
         }
+    }
+
+    /// From now on the shop has a condition, which the row does not meet, or meets again.
+    pub(super) fn sells(&self, key: &str, is_sold: bool) {
+        let mut table = self.table();
+        let unsold = table.unsold.get_or_insert_default();
+        match is_sold {
+            true => unsold.remove(&fold(key)),
+            false => unsold.insert(fold(key)),
+        };
+    }
+
+    /// A watched table changes in a way that only a comparison can find.
+    pub(super) fn note_unlocated(&self) {
+        let mut table = self.table();
+        table.note(ChangeKind::Unlocated, id(""));
     }
 
     /// Deletes a row without capturing the change.
@@ -336,9 +354,16 @@ impl Table {
             return Lookup::Locked;
         }
         match self.rows.get(&key) {
+            Some(row) if self.is_unsold(&key) => Lookup::LeftOut(row.id.clone()),
             Some(row) => Lookup::Found(row.clone()),
             None => Lookup::Gone,
         }
+    }
+
+    fn is_unsold(&self, key: &str) -> bool {
+        self.unsold
+            .as_ref()
+            .is_some_and(|unsold| unsold.contains(key))
     }
 }
 
@@ -465,6 +490,10 @@ impl Catalog for FakeShop {
         Ok(Some(self.table().rebuilt.to_string()))
     }
 
+    fn leaves_rows_out(&self) -> bool {
+        self.table().unsold.is_some()
+    }
+
     async fn kept_count(&self) -> Result<Option<u64>> {
         Ok(Some(self.table().rows.len() as u64))
     }
@@ -552,7 +581,8 @@ impl Catalog for FakeShop {
         self.scans.fetch_add(1, Ordering::SeqCst);
         let after = after.map(|id| fold(&id.to_string()));
         let table = self.table();
-        let shown = table.rows.iter().filter(|_| !table.is_hidden);
+        let is_shown = |key: &str| !table.is_hidden && !table.is_unsold(key);
+        let shown = table.rows.iter().filter(|(key, _)| is_shown(key));
         let behind = shown.filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
         Ok(behind.map(|(_, row)| row.clone()).take(limit).collect())
     }

@@ -14,6 +14,9 @@ pub(crate) async fn is_due(core: &Core) -> Result<bool, StepError> {
     if core.rebuilt.is_due() || rings(core).await? {
         return Ok(true);
     }
+    if core.options.scans_too && core.state.is_captured() && is_scan_due(core).await? {
+        return Ok(true);
+    }
     if !core.state.is_captured() || !may_begin(core).await? {
         return Ok(false);
     }
@@ -24,6 +27,13 @@ pub(crate) async fn is_due(core: &Core) -> Result<bool, StepError> {
     Ok(is_known
         && core.journal.uploaded_at().await?.is_none()
         && !core.journal.has_unfinished_upload().await?)
+}
+
+/// Whether the table is to be walked beside capture: an interval after the last walk began, once everything was sent.
+async fn is_scan_due(core: &Core) -> Result<bool, StepError> {
+    Ok(core.options.automatic
+        && core.rebuilt.has_rested_for(core.options.interval)
+        && core.journal.uploaded_at().await?.is_some())
 }
 
 /// Whether a verify may make up for an upload that is due: not too soon after the previous one, and not while the user

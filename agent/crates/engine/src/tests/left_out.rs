@@ -1,0 +1,161 @@
+//! Rows that the shop does not sell, and changes that only a comparison of all products finds.
+
+use std::time::Duration;
+
+use shopmaster_health::run::{Kind, Outcome};
+use tokio::time::sleep;
+
+use super::{World, options};
+use crate::ProductState;
+
+/// A shop whose three products are at Digible.
+async fn uploaded() -> World {
+    let world = World::new().await;
+    for key in ["a", "b", "c"] {
+        world.shop.put(key, 1);
+    }
+    assert_eq!(world.upload().await.outcome, Some(Outcome::Completed));
+    world.sync().await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_product_that_is_no_longer_sold_is_gone_and_sent_again_when_it_is() {
+    let world = uploaded().await;
+    world.shop.sells("b", false);
+    world.shop.touch("b");
+    let run = world.sync().await;
+    assert_eq!(
+        (run.outcome, run.removed, run.sent),
+        (Some(Outcome::Completed), 1, 0)
+    );
+    assert!(world.is_removed("b").await);
+    let explained = world.engine.explain("b").await.unwrap();
+    assert_eq!(explained.state, ProductState::Removed);
+    assert!(
+        explained.text.contains("does not sell it"),
+        "{}",
+        explained.text
+    );
+
+    world.shop.sells("b", true);
+    world.shop.put("b", 2);
+    assert_eq!(world.sync().await.sent, 1);
+    assert!(!world.is_removed("b").await && world.cloud.has("b", 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_never_sold_is_never_listed_as_gone() {
+    let world = uploaded().await;
+    world.shop.sells("x", false);
+    world.shop.put("x", 1);
+    assert_eq!(world.sync().await.removed, 0);
+    let explained = world.engine.explain("x").await.unwrap();
+    assert_eq!(explained.state, ProductState::LeftOut);
+
+    world.shop.touch("x");
+    world.sync().await;
+    world.shop.delete("x");
+    let run = world.sync().await;
+    assert_eq!((run.outcome, run.removed), (Some(Outcome::Completed), 0));
+    assert!(!world.is_removed("x").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_an_upload_has_finished_a_deleted_row_may_have_been_sent_by_somebody() {
+    let world = World::new().await;
+    world.shop.sells("other", false);
+    world.shop.stock(["x".to_owned()], 1);
+    world.shop.delete("x");
+    assert_eq!(world.sync().await.removed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verify_finds_what_is_no_longer_sold() {
+    let world = uploaded().await;
+    world.shop.sells("c", false);
+    let run = world.run(Kind::Verify).await;
+    assert_eq!((run.outcome, run.removed), (Some(Outcome::Completed), 1));
+    assert!(world.is_removed("c").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_names_no_product_makes_a_comparison_due() {
+    let mut world = uploaded().await;
+    assert_eq!(
+        world.run(Kind::Verify).await.outcome,
+        Some(Outcome::Completed)
+    );
+    world.shop.lose("c");
+    world.shop.note_unlocated();
+    let run = world.sync().await;
+    assert_eq!((run.outcome, run.failed), (Some(Outcome::Completed), 0));
+    assert!(!world.is_removed("c").await, "nobody has looked yet");
+
+    // It is still due in the next process.
+    world.restart(options()).await;
+    world.engine.start();
+    sleep(Duration::from_secs(700)).await;
+    assert!(world.is_removed("c").await);
+    let codes = world.codes();
+    assert!(!codes.contains(&"CAPTURE_MISSED_CHANGES"), "{codes:?}");
+    assert_eq!(world.engine.journal().unlocated().await.unwrap(), None);
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_table_is_scanned_too_what_fires_no_trigger_is_found_at_each_interval() {
+    let mut world = uploaded().await;
+    let both = super::Options {
+        scans_too: true,
+        verify_limit: 100,
+        ..options()
+    };
+    let interval = both.interval;
+    world.restart(both).await;
+    world.engine.start();
+    sleep(interval).await;
+    for price in 5..8 {
+        world.shop.stock(["a".to_owned()], price);
+        sleep(interval + Duration::from_secs(60)).await;
+        assert!(world.cloud.has("a", price), "{price}");
+    }
+    let codes = world.codes();
+    assert!(!codes.contains(&"CAPTURE_MISSED_CHANGES"), "{codes:?}");
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_catalog_that_was_agreed_to_is_not_asked_about() {
+    let mut world = uploaded().await;
+    world
+        .shop
+        .stock(["a".to_owned(), "b".to_owned(), "c".to_owned()], 9);
+    for key in ["d", "e", "f", "g", "h", "i", "j", "k"] {
+        world.shop.stock([key.to_owned()], 9);
+    }
+    world.restart_elsewhere(options()).await;
+    world.engine.journal().confirm_catalog().await.unwrap();
+    assert!(world.engine.journal().is_catalog_confirmed().await.unwrap());
+    world.engine.start();
+    sleep(Duration::from_secs(60)).await;
+    assert!(world.cloud.has("a", 9) && world.cloud.has("k", 9));
+    assert_eq!(world.codes(), [""; 0]);
+    // The answer was for this change alone.
+    assert!(!world.engine.journal().is_catalog_confirmed().await.unwrap());
+    world.engine.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_catalog_would_mean_is_counted_and_changes_nothing() {
+    let world = uploaded().await;
+    let other = super::shop::FakeShop::default();
+    other.stock(["a".to_owned()], 1);
+    other.stock(["b".to_owned()], 2);
+    other.stock(["n".to_owned(), "m".to_owned()], 1);
+    let effect = world.engine.preview(&other).await.unwrap();
+    let counts = (effect.equal, effect.differing, effect.new, effect.gone);
+    assert_eq!(counts, (1, 1, 2, 1));
+    assert_eq!(effect.gone_ids, [super::id("c")]);
+    assert!(!world.is_removed("c").await);
+}
