@@ -70,6 +70,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write `{path}`")]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Standard input cannot be read.
     #[error("cannot read standard input")]
     Input(#[source] io::Error),
@@ -97,7 +106,7 @@ impl Error {
             Self::Target(_) => "BAD_ADDRESS",
             Self::Program { .. } => "NO_PROGRAM",
             Self::ReadFile { .. } | Self::Input(_) => "INPUT",
-            Self::Output(_) | Self::Encode(_) => "OUTPUT",
+            Self::WriteFile { .. } | Self::Output(_) | Self::Encode(_) => "OUTPUT",
         }
     }
 
@@ -143,6 +152,7 @@ impl Error {
             Self::Declined(_)
             | Self::Target(_)
             | Self::ReadFile { .. }
+            | Self::WriteFile { .. }
             | Self::Input(_)
             | Self::Output(_)
             | Self::Encode(_) => None,

@@ -1,6 +1,8 @@
 //! `removed`: products that are gone from the shop but may be at Digible.
 
-use clap::Subcommand;
+use std::{fs, path::PathBuf};
+
+use clap::{Subcommand, ValueEnum, ValueHint};
 use shopmaster_proto::v1::{ForgetRemovedRequest, ListRemovedRequest, RemovedProduct};
 use shopmaster_view::products;
 
@@ -9,6 +11,7 @@ use crate::{
     error::Error,
     exit::Exit,
     render::{
+        csv,
         human::{self, Clock},
         json::{CountJson, RemovedJson, RemovedListJson},
     },
@@ -28,6 +31,26 @@ pub struct Args {
 enum Action {
     /// Stop listing products, once you have deleted them at Digible
     Forget(Selection),
+    /// Write the whole list to a file, or to standard output, for whoever deletes the products at Digible
+    Export(Export),
+}
+
+#[derive(Debug, clap::Args)]
+struct Export {
+    /// The file; without it, standard output
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<PathBuf>,
+    /// The format; without it, what the file's name ends with, or CSV
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Comma-separated values (RFC 4180), with a line of names
+    Csv,
+    /// One JSON object
+    Json,
 }
 
 /// Runs the action.
@@ -35,6 +58,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     match args.action {
         None => list(ctl).await,
         Some(Action::Forget(which)) => forget(ctl, which).await,
+        Some(Action::Export(export)) => self::export(ctl, export).await,
     }?;
     Ok(Exit::Done)
 }
@@ -55,6 +79,44 @@ async fn list(ctl: &Ctl) -> Result<(), Error> {
         total,
     };
     ctl.output.show(&json, || text)
+}
+
+async fn export(ctl: &Ctl, export: Export) -> Result<(), Error> {
+    let (removed, total) = all(ctl).await?;
+    let text = match export.format(ctl.output.json) {
+        Format::Csv => csv::removed(&removed),
+        Format::Json => {
+            let products = removed.into_iter().map(RemovedJson::from).collect();
+            let list = RemovedListJson { products, total };
+            serde_json::to_string(&list).map_err(Error::Encode)? + "\n"
+        }
+    };
+    let Some(file) = export.file else {
+        return ctl.output.text(&text);
+    };
+    fs::write(&file, text).map_err(|source| Error::WriteFile {
+        path: file.clone(),
+        source,
+    })?;
+    let count = CountJson { count: total };
+    ctl.output.show(&count, || {
+        format!("Wrote {} to {}", products(total), file.display())
+    })
+}
+
+impl Export {
+    /// `json`: without a file, JSON was asked for.
+    fn format(&self, json: bool) -> Format {
+        let is_json = |file: &PathBuf| {
+            file.extension()
+                .is_some_and(|it| it.eq_ignore_ascii_case("json"))
+        };
+        let named = match self.file.as_ref().map_or(json, is_json) {
+            true => Format::Json,
+            false => Format::Csv,
+        };
+        self.format.unwrap_or(named)
+    }
 }
 
 async fn all(ctl: &Ctl) -> Result<(Vec<RemovedProduct>, u64), Error> {
