@@ -33,6 +33,7 @@ mod affinity;
 mod capture;
 mod change_log;
 mod claim;
+mod conditions;
 mod error;
 mod footprint;
 mod key;
@@ -271,7 +272,8 @@ impl Catalog for SqliteCatalog {
                 move |connection, database| Ok(preflight::inspect(connection, database, &claim)),
             )
             .await;
-        Ok(checks.unwrap_or_else(|error| preflight::unopened(&error)))
+        let options = &self.database.options;
+        Ok(checks.unwrap_or_else(|error| preflight::unopened(options, &error)))
     }
 
     async fn inspect_price(&self) -> Result<Check> {
@@ -279,6 +281,10 @@ impl Catalog for SqliteCatalog {
             preflight::price(connection, &database.options)
         })
         .await
+    }
+
+    fn leaves_rows_out(&self) -> bool {
+        self.database.options.mapping.leaves_rows_out()
     }
 
     async fn plan(&self) -> Result<CapturePlan> {

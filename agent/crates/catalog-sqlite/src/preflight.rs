@@ -9,6 +9,7 @@ use shopmaster_catalog::{
     finding::{Finding, good, warning},
     price_column::{Held, judge},
 };
+use shopmaster_view::{grouped, noun};
 
 use super::{
     SqliteOptions,
@@ -20,21 +21,26 @@ use super::{
     price::declared_scale,
     rows,
     schema::TableSchema,
+    statements::Statements,
     unlocked,
 };
 
 /// The checks, in their order, after `catalog.open`.
-const CHECKS: [(&str, Probe); 9] = [
+const CHECKS: [(&str, Probe); 10] = [
     ("catalog.table", found_table),
     ("catalog.columns", found_columns),
     ("catalog.key", fit_key),
     ("catalog.key_type", key_type),
     ("catalog.price_type", price_type),
+    (ONLY, only),
     ("catalog.wal", write_ahead_log),
     ("catalog.triggers", triggers),
     ("catalog.names", names),
     ("catalog.rights", rights),
 ];
+
+/// The check of the conditions, if there are any.
+const ONLY: &str = "catalog.only";
 
 /// Why a view is only scanned.
 pub(super) const VIEW: &str = "it is a view, which has no rows of its own to capture";
@@ -47,7 +53,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Clai
     let mut checks =
         vec![good(format!("`{}` is open", options.path.display())).check("catalog.open")];
     let mut failed = false;
-    for (name, probe) in CHECKS {
+    for (name, probe) in checks_of(options) {
         if failed {
             checks.push(Check::skipped(name));
             continue;
@@ -65,9 +71,18 @@ pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Clai
     checks
 }
 
+/// The checks that apply.
+fn checks_of(options: &SqliteOptions) -> impl Iterator<Item = (&'static str, Probe)> {
+    let applies = |name: &str| match name {
+        ONLY => !options.mapping.only.is_empty(),
+        _ => true,
+    };
+    CHECKS.into_iter().filter(move |(name, _)| applies(name))
+}
+
 /// The result of every check when the file cannot be opened.
-pub(super) fn unopened(error: &CatalogError) -> Vec<Check> {
-    let skipped = CHECKS.iter().map(|(name, _)| Check::skipped(name));
+pub(super) fn unopened(options: &SqliteOptions, error: &CatalogError) -> Vec<Check> {
+    let skipped = checks_of(options).map(|(name, _)| Check::skipped(name));
     [Check::failed("catalog.open", error)]
         .into_iter()
         .chain(skipped)
@@ -82,8 +97,7 @@ pub(super) fn price(connection: &Connection, options: &SqliteOptions) -> QueryRe
 
 /// Returns the first check that fails as an error, before capture is installed.
 pub(super) fn refuse(connection: &Connection, database: &Database) -> QueryResult<()> {
-    CHECKS
-        .iter()
+    checks_of(&database.options)
         .try_for_each(|(_, probe)| probe(connection, &database.options).map(drop))
 }
 
@@ -206,6 +220,32 @@ fn price_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<F
     // The sample is only advice: other checks report a table that cannot be read.
     let sample = rows::sample(connection, options, digits).unwrap_or_default();
     Ok(judge(&text, held, digits, &sample))
+}
+
+fn only(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
+    let conditions: Vec<_> = options
+        .mapping
+        .only
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let conditions = conditions.join(" and ");
+    let counted = rows::count_sold(connection, options, &Statements::new(options))?;
+    let (rows, sold) = counted.unwrap_or_default();
+    if sold == 0 && rows > 0 {
+        return Ok(warning(
+            format!(
+                "no row is sold: in none of {} is it true that {conditions}",
+                grouped(rows)
+            ),
+            "Check the values, and set what is sold with `shopmasterctl configure --only 'COLUMN = VALUE'`",
+        ));
+    }
+    Ok(good(format!(
+        "{} of {} are sold: those in which {conditions}",
+        grouped(sold),
+        noun(rows, "row")
+    )))
 }
 
 fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {

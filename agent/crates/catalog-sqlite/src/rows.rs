@@ -11,13 +11,16 @@ use shopmaster_catalog::{
 use shopmaster_product::{Problem, ProductId, Row};
 
 use super::{
-    SqliteOptions,
+    SqliteOptions, conditions,
     error::QueryResult,
     key::{Key, hexadecimal, real},
     open::Database,
     price::{declared_scale, price},
-    statements::over,
+    statements::{Statements, over},
 };
+
+/// The column that says whether a row is sold, where there are conditions.
+const SOLD: usize = 3;
 
 /// The rows of `keys`, all as of one moment.
 pub(super) fn read(
@@ -26,6 +29,7 @@ pub(super) fn read(
     keys: &[ProductId],
 ) -> QueryResult<Vec<Lookup>> {
     let moment = connection.unchecked_transaction()?;
+    conditions::check(connection, &database.options)?;
     let digits = digits(connection, database)?;
     let mut lookup = connection.prepare_cached(&database.statements.lookup)?;
     let answers = keys
@@ -44,10 +48,22 @@ fn look_up(
 ) -> QueryResult<Lookup> {
     for key in Key::candidates(id) {
         if let Some(found) = statement.query([&key])?.next()? {
-            return Ok(Lookup::Found(row(found, digits)?));
+            let row = row(found, digits)?;
+            return Ok(match is_sold(found)? {
+                true => Lookup::Found(row),
+                false => Lookup::LeftOut(row.id),
+            });
         }
     }
     Ok(Lookup::Gone)
+}
+
+/// Whether a row that was looked up meets the shop's conditions, if there are any.
+fn is_sold(found: &rusqlite::Row<'_>) -> rusqlite::Result<bool> {
+    match found.as_ref().column_count() > SOLD {
+        true => found.get(SOLD),
+        false => Ok(true),
+    }
 }
 
 /// A page of rows, in the order of their keys.
@@ -58,6 +74,7 @@ pub(super) fn scan(
     limit: usize,
 ) -> QueryResult<Vec<Row>> {
     let moment = connection.unchecked_transaction()?;
+    conditions::check(connection, &database.options)?;
     let statements = &database.statements;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let after = match after {
@@ -105,11 +122,32 @@ pub(super) fn sample(
     Ok(sample)
 }
 
+/// How many rows are sold.
 pub(super) fn count(connection: &Connection, database: &Database) -> QueryResult<u64> {
+    if let Some((_, sold)) = count_sold(connection, &database.options, &database.statements)? {
+        return Ok(sold);
+    }
     let rows: i64 = connection
         .prepare_cached(&database.statements.count)?
         .query_one([], |row| row.get(0))?;
     Ok(rows.unsigned_abs())
+}
+
+/// How many rows there are, and how many of them are sold; none without conditions.
+pub(super) fn count_sold(
+    connection: &Connection,
+    options: &SqliteOptions,
+    statements: &Statements,
+) -> QueryResult<Option<(u64, u64)>> {
+    let Some(statement) = &statements.count_sold else {
+        return Ok(None);
+    };
+    conditions::check(connection, options)?;
+    let counted = connection.prepare_cached(statement)?.query_one([], |row| {
+        let count = |index| row.get(index).map(i64::unsigned_abs);
+        Ok((count(0)?, count(1)?))
+    })?;
+    Ok(Some(counted))
 }
 
 /// The value after which to continue: only a row shows whether `NULL` is text or the value NULL.

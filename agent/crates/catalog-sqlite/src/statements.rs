@@ -3,7 +3,7 @@
 
 use shopmaster_catalog::template::fill;
 
-use super::{SqliteOptions, quote::identifier};
+use super::{SqliteOptions, conditions, quote::identifier};
 
 /// The statements for one product table.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Statements {
     pub(super) position: String,
     /// Counts the rows.
     pub(super) count: String,
+    /// Counts the rows, and those that are sold; none when every row is.
+    pub(super) count_sold: Option<String>,
 }
 
 impl Statements {
@@ -32,12 +34,19 @@ impl Statements {
             scan_behind: over(include_str!("sql/scan_behind.sql")),
             position: over(include_str!("sql/position.sql")),
             count: over(include_str!("sql/count.sql")),
+            count_sold: (!options.mapping.only.is_empty())
+                .then(|| over(include_str!("sql/count_sold.sql"))),
         }
     }
 }
 
-/// Fills the shop's names into `template`.
+/// Fills the shop's names and conditions into `template`.
 pub(super) fn over(options: &SqliteOptions, template: &str) -> String {
+    let condition = conditions::sold(&options.mapping.only);
+    let with = |before: &str| match &condition {
+        Some(condition) => format!("{before}{condition}"),
+        None => String::new(),
+    };
     fill(
         template,
         &[
@@ -45,6 +54,10 @@ pub(super) fn over(options: &SqliteOptions, template: &str) -> String {
             ("id", &identifier(options.mapping.columns.id.first())),
             ("name", &identifier(&options.mapping.columns.name)),
             ("price", &identifier(&options.mapping.columns.price)),
+            ("condition", &with("")),
+            ("sold", &with(", ")),
+            ("where", &with(" WHERE ")),
+            ("and", &with(" AND ")),
         ],
     )
 }

@@ -17,11 +17,17 @@
 use shopmaster_product::{ProductId, Row};
 
 use super::{
-    CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, ChangeKind, Lookup, Owner,
+    CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, ChangeKind, Lookup, Mapping,
+    Owner,
 };
 
+mod conditions;
 mod racing;
 
+pub use conditions::{
+    a_condition_that_fits_no_row_is_refused, a_row_is_left_out_and_comes_back,
+    what_is_not_sold_is_left_out,
+};
 pub use racing::nothing_is_lost_while_tills_write;
 
 /// A program of the shop that writes to the database.
@@ -42,6 +48,9 @@ pub trait Shop: Sized {
 
     /// Another agent's catalog over the same table.
     fn another(&self) -> Box<dyn Catalog>;
+
+    /// A catalog over the same database, with its rows mapped to products in another way.
+    fn mapped(&self, change: impl FnOnce(&mut Mapping)) -> Box<dyn Catalog>;
 
     /// The catalog over `Products`.
     fn catalog(&self) -> &dyn Catalog;
@@ -98,6 +107,9 @@ macro_rules! conforms {
             without_capture_there_are_no_changes
             the_owner_is_remembered
             a_second_catalog_is_refused
+            what_is_not_sold_is_left_out
+            a_row_is_left_out_and_comes_back
+            a_condition_that_fits_no_row_is_refused
             nothing_is_lost_while_tills_write
         );
     };

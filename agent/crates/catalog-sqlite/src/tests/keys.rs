@@ -301,7 +301,7 @@ async fn the_change_log_is_searched() {
 }
 
 /// How SQLite goes about it, the steps on one line.
-fn query_plan(shop: &Shop, sql: &str) -> String {
+pub(super) fn query_plan(shop: &Shop, sql: &str) -> String {
     let mut statement = shop
         .till
         .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::{SqliteCatalog, SqliteOptions};
 
 mod claim;
+mod conditions;
 mod faults;
 mod keys;
 mod plan;
@@ -57,9 +58,21 @@ impl Shop {
     fn with_digits(
         schema: &str,
         table: &str,
-        [id, name, price]: [&str; 3],
+        columns: [&str; 3],
         price_digits: Option<u8>,
     ) -> Self {
+        let mapping = mapping(table, columns);
+        Self::mapped(
+            schema,
+            Mapping {
+                price_digits,
+                ..mapping
+            },
+        )
+    }
+
+    /// With the rows mapped to products in this way.
+    fn mapped(schema: &str, mapping: Mapping) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shop.db");
         let till = Connection::open(&path).unwrap();
@@ -67,17 +80,7 @@ impl Shop {
         let catalog = of(SqliteOptions {
             scan: false,
             path,
-            mapping: Mapping {
-                price_digits,
-                ..Mapping::new(
-                    table,
-                    Columns {
-                        id: KeyColumns::one(id),
-                        name: name.to_owned(),
-                        price: price.to_owned(),
-                    },
-                )
-            },
+            mapping,
         });
         Self {
             till,
@@ -143,6 +146,18 @@ impl Shop {
     }
 }
 
+/// A table with these columns, and nothing else set.
+fn mapping(table: &str, [id, name, price]: [&str; 3]) -> Mapping {
+    Mapping::new(
+        table,
+        Columns {
+            id: KeyColumns::one(id),
+            name: name.to_owned(),
+            price: price.to_owned(),
+        },
+    )
+}
+
 /// Positions in memory.
 #[derive(Debug, Default)]
 struct InMemory(std::sync::Mutex<Option<Position>>);
@@ -195,6 +210,12 @@ impl conformance::Shop for Conforming {
 
     fn another(&self) -> Box<dyn Catalog> {
         Box::new(of(self.catalog.database.options.clone()))
+    }
+
+    fn mapped(&self, change: impl FnOnce(&mut Mapping)) -> Box<dyn Catalog> {
+        let mut options = self.catalog.database.options.clone();
+        change(&mut options.mapping);
+        Box::new(of(options))
     }
 
     fn catalog(&self) -> &dyn Catalog {

@@ -1,6 +1,6 @@
 //! The behaviours of every catalog.
 
-use shopmaster_catalog::{Catalog, conformance, conforms};
+use shopmaster_catalog::{Catalog, Mapping, conformance, conforms};
 
 use super::shop::{Shop, Till};
 
@@ -11,6 +11,12 @@ impl conformance::Shop for Shop {
 
     fn another(&self) -> Box<dyn Catalog> {
         Box::new(self.with(self.options.clone()))
+    }
+
+    fn mapped(&self, change: impl FnOnce(&mut Mapping)) -> Box<dyn Catalog> {
+        let mut options = self.options.clone();
+        change(&mut options.mapping);
+        Box::new(self.with(options))
     }
 
     fn catalog(&self) -> &dyn Catalog {

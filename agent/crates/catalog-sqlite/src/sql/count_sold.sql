@@ -1,0 +1,1 @@
+SELECT count(*), coalesce(sum({condition}), 0) FROM {table} AS p
