@@ -34,6 +34,7 @@ mod capture;
 mod change_log;
 mod claim;
 mod conditions;
+mod declared;
 mod error;
 mod footprint;
 mod key;

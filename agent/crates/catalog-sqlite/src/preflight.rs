@@ -15,6 +15,7 @@ use super::{
     SqliteOptions,
     affinity::Affinity,
     claim::Claim,
+    declared::is_padded,
     error::{QueryError, QueryResult},
     objects::Found,
     open::Database,
@@ -191,6 +192,17 @@ fn key_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Fin
         "" => "the key has no declared type".to_owned(),
         declared => format!("the key's type is `{declared}`"),
     };
+    // The sample is only advice: other checks report a table that cannot be read.
+    let padded = match is_padded(&column.declared) {
+        true => rows::padded_key(connection, options).unwrap_or_default(),
+        false => None,
+    };
+    if let Some(key) = padded {
+        return Ok(warning(
+            format!("{text}, and keys end with spaces, which are sent as part of them: `{key}`"),
+            "No action needed if Digible should have the spaces; otherwise create a view that selects `rtrim` of the key, and set it with `--table VIEW`",
+        ));
+    }
     Ok(match table.affinity(column) {
         Affinity::Integer | Affinity::Text => good(text),
         Affinity::Blob | Affinity::Real | Affinity::Numeric => warning(

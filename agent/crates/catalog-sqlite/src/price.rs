@@ -3,10 +3,21 @@
 use std::str;
 
 use rusqlite::types::ValueRef;
-use shopmaster_catalog::decimal::{Digits, Float, PriceError, plain};
+use shopmaster_catalog::{
+    PriceText,
+    decimal::{Digits, Float, PriceError, plain, shortened},
+};
 use shopmaster_product::{Price, Problem};
 
 use super::key::hexadecimal;
+
+/// How the prices of a column are read and sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PriceFormat {
+    pub(super) digits: Digits,
+    /// How prices that are text are written; none for a decimal point and nothing else.
+    pub(super) text: Option<PriceText>,
+}
 
 /// How many digits after the decimal point a declared type has: 2 in `NUMERIC(18,2)`.
 pub(super) fn declared_scale(declared: &str) -> Option<u8> {
@@ -16,35 +27,61 @@ pub(super) fn declared_scale(declared: &str) -> Option<u8> {
     (usize::from(scale) <= Price::MAX_DIGITS).then_some(scale)
 }
 
-/// The price in `value`, with the number of digits that `digits` asks for.
-///
-/// Integers and text are exact. Of a float, only the reliable digits are used.
-///
-/// # Errors
-///
-/// Why the price cannot be sent, with the value.
-pub(super) fn price(value: ValueRef<'_>, digits: Digits) -> Result<Price, Problem> {
-    match value {
-        ValueRef::Null => Err(Problem("the price is NULL".to_owned())),
-        ValueRef::Integer(number) => exact(&number.to_string(), digits),
-        ValueRef::Real(number) => Float::double(number)
-            .and_then(|float| digits.float(float))
-            .map_err(|error| error.problem(&format!("{number:?}"))),
-        ValueRef::Text(bytes) => match str::from_utf8(bytes) {
-            Ok(text) => exact(text, digits),
-            Err(_) => Err(PriceError::NotANumber.problem(&String::from_utf8_lossy(bytes))),
-        },
-        ValueRef::Blob(bytes) => Err(PriceError::NotANumber.problem(&format!(
-            "X'{}'",
-            hexadecimal(&bytes[..bytes.len().min(40)])
-        ))),
+impl PriceFormat {
+    /// The price in `value`, with the number of digits that prices are sent with.
+    ///
+    /// Integers and text are exact. Of a float, only the reliable digits are used.
+    ///
+    /// # Errors
+    ///
+    /// Why the price cannot be sent, with the value.
+    pub(super) fn price(self, value: ValueRef<'_>) -> Result<Price, Problem> {
+        match value {
+            ValueRef::Null => Err(Problem("the price is NULL".to_owned())),
+            ValueRef::Integer(number) => {
+                let number = number.to_string();
+                self.exact(&number, plain(&number))
+            }
+            ValueRef::Real(number) => Float::double(number)
+                .and_then(|float| self.digits.float(float))
+                .map_err(|error| error.problem(&format!("{number:?}"))),
+            ValueRef::Text(bytes) => match str::from_utf8(bytes) {
+                Ok(text) => self.text(text),
+                Err(_) => Err(self.unreadable(&String::from_utf8_lossy(bytes))),
+            },
+            ValueRef::Blob(bytes) => Err(PriceError::NotANumber.problem(&format!(
+                "X'{}'",
+                hexadecimal(&bytes[..bytes.len().min(40)])
+            ))),
+        }
     }
-}
 
-fn exact(text: &str, digits: Digits) -> Result<Price, Problem> {
-    plain(text.trim_matches(' '))
-        .and_then(|price| digits.exact(price))
-        .map_err(|error| error.problem(text))
+    fn text(self, text: &str) -> Result<Price, Problem> {
+        let read = match self.text {
+            Some(format) => format.read(text),
+            None => plain(text.trim_matches(' ')),
+        };
+        match read {
+            Err(PriceError::NotANumber) => Err(self.unreadable(text)),
+            read => self.exact(text, read),
+        }
+    }
+
+    /// The price that was read from `shown`, with the digits that it is sent with.
+    fn exact(self, shown: &str, read: Result<Price, PriceError>) -> Result<Price, Problem> {
+        read.and_then(|price| self.digits.exact(price))
+            .map_err(|error| error.problem(shown))
+    }
+
+    fn unreadable(self, text: &str) -> Problem {
+        match self.text {
+            Some(format) => Problem(format!(
+                "the price is not written like `{format}`: `{}`",
+                shortened(text)
+            )),
+            None => PriceError::NotANumber.problem(text),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +89,15 @@ mod tests {
     use super::*;
 
     fn shown(value: ValueRef<'_>, scale: Option<u8>) -> String {
-        match price(value, Digits::new(None, scale)) {
+        written(value, scale, None)
+    }
+
+    fn written(value: ValueRef<'_>, scale: Option<u8>, example: Option<&str>) -> String {
+        let format = PriceFormat {
+            digits: Digits::new(None, scale),
+            text: example.map(|example| example.parse().unwrap()),
+        };
+        match format.price(value) {
             Ok(price) => price.to_string(),
             Err(problem) => problem.to_string(),
         }
@@ -206,6 +251,50 @@ mod tests {
         assert_eq!(
             text(&format!("0.{}", "0".repeat(300)), None),
             format!("the price has more than 38 digits: `0.{}…`", "0".repeat(58))
+        );
+    }
+
+    #[test]
+    fn texts_are_read_as_the_shop_writes_them() {
+        for (example, text, expected) in [
+            ("1.234,50", "1.234,5", "1234.50"),
+            ("1.234,50", " 2,50 ", "2.50"),
+            (
+                "1.234,50",
+                "2.50",
+                "the price is not written like `1.234,50`: `2.50`",
+            ),
+            (
+                "1,234.50",
+                "2,50",
+                "the price is not written like `1,234.50`: `2,50`",
+            ),
+            (
+                "1234,50",
+                "free",
+                "the price is not written like `1234,50`: `free`",
+            ),
+            ("1234,50", "", "the price is not written like `1234,50`: ``"),
+        ] {
+            let value = ValueRef::Text(text.as_bytes());
+            assert_eq!(written(value, Some(2), Some(example)), expected);
+        }
+        // Only texts are: a number has one decimal point.
+        for (value, expected) in [
+            (ValueRef::Real(2.5), "2.50"),
+            (ValueRef::Integer(1234), "1234.00"),
+            (ValueRef::Null, "the price is NULL"),
+            (
+                ValueRef::Text(b"1\xFF"),
+                "the price is not written like `1.234,50`: `1\u{FFFD}`",
+            ),
+        ] {
+            assert_eq!(written(value, Some(2), Some("1.234,50")), expected);
+        }
+        let long = format!("{},00", "9".repeat(39));
+        assert_eq!(
+            written(ValueRef::Text(long.as_bytes()), None, Some("1234,50")),
+            format!("the price has more than 38 digits: `{long}`")
         );
     }
 

@@ -12,12 +12,21 @@ use shopmaster_product::{Problem, ProductId, Row};
 
 use super::{
     SqliteOptions, conditions,
+    declared::is_padded,
     error::QueryResult,
     key::{Key, hexadecimal, real},
     open::Database,
-    price::{declared_scale, price},
+    price::{PriceFormat, declared_scale},
     statements::{Statements, over},
 };
+
+/// How the values of a row become a product.
+#[derive(Debug, Clone, Copy)]
+struct RowFormat {
+    price: PriceFormat,
+    /// Whether spaces at the end of a name are not part of it.
+    name_is_padded: bool,
+}
 
 /// The column that says whether a row is sold, where there are conditions.
 const SOLD: usize = 3;
@@ -30,11 +39,11 @@ pub(super) fn read(
 ) -> QueryResult<Vec<Lookup>> {
     let moment = connection.unchecked_transaction()?;
     conditions::check(connection, &database.options)?;
-    let digits = digits(connection, database)?;
+    let format = RowFormat::of(connection, &database.options)?;
     let mut lookup = connection.prepare_cached(&database.statements.lookup)?;
     let answers = keys
         .iter()
-        .map(|key| look_up(&mut lookup, key, digits))
+        .map(|key| look_up(&mut lookup, key, format))
         .collect::<QueryResult<_>>()?;
     drop(lookup);
     moment.commit()?;
@@ -44,11 +53,11 @@ pub(super) fn read(
 fn look_up(
     statement: &mut CachedStatement<'_>,
     id: &ProductId,
-    digits: Digits,
+    format: RowFormat,
 ) -> QueryResult<Lookup> {
     for key in Key::candidates(id) {
         if let Some(found) = statement.query([&key])?.next()? {
-            let row = row(found, digits)?;
+            let row = row(found, format)?;
             return Ok(match is_sold(found)? {
                 true => Lookup::Found(row),
                 false => Lookup::LeftOut(row.id),
@@ -107,6 +116,10 @@ pub(super) fn sample(
     digits: Digits,
 ) -> QueryResult<Sample> {
     let mut sample = Sample::default();
+    let format = PriceFormat {
+        text: options.mapping.price_text,
+        ..PriceFormat::default()
+    };
     if digits.asked().is_none() {
         return Ok(sample);
     }
@@ -115,11 +128,29 @@ pub(super) fn sample(
     let mut rows = statement.query([SAMPLE])?;
     while let Some(row) = rows.next()? {
         let value = row.get_ref(2)?;
-        if let Ok(price) = price(value, Digits::default()) {
+        if let Ok(price) = format.price(value) {
             sample.add(price, matches!(value, ValueRef::Real(_)), digits);
         }
     }
     Ok(sample)
+}
+
+/// One of the first keys that ends with a space, if any does.
+pub(super) fn padded_key(
+    connection: &Connection,
+    options: &SqliteOptions,
+) -> QueryResult<Option<String>> {
+    let text = over(options, include_str!("sql/scan_start.sql").trim_end());
+    let mut statement = connection.prepare(&text)?;
+    let mut rows = statement.query([SAMPLE])?;
+    while let Some(row) = rows.next()? {
+        if let Key::Text(key) = Key::of(row.get_ref(0)?)
+            && key.ends_with(b" ")
+        {
+            return Ok(Some(String::from_utf8_lossy(&key).into_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// How many rows are sold.
@@ -171,35 +202,50 @@ fn page(
     statement: &str,
     parameters: &[&dyn rusqlite::ToSql],
 ) -> QueryResult<Vec<Row>> {
-    let digits = digits(connection, database)?;
+    let format = RowFormat::of(connection, &database.options)?;
     let mut statement = connection.prepare_cached(statement)?;
     let rows = statement
-        .query_map(parameters, |found| row(found, digits))?
+        .query_map(parameters, |found| row(found, format))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(rows)
 }
 
-/// How many digits prices are sent with.
-fn digits(connection: &Connection, database: &Database) -> QueryResult<Digits> {
-    let options = &database.options;
-    let declared: Option<String> = connection
-        .prepare_cached(include_str!("sql/declared_type.sql"))?
-        .query_row(
-            [&options.mapping.table, &options.mapping.columns.price],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let declared = declared.as_deref().and_then(declared_scale);
-    Ok(Digits::new(options.mapping.price_digits, declared))
+impl RowFormat {
+    fn of(connection: &Connection, options: &SqliteOptions) -> QueryResult<Self> {
+        let mut statement = connection.prepare_cached(include_str!("sql/declared_type.sql"))?;
+        let mut declared = |column: &str| {
+            let declared = statement.query_row([&options.mapping.table, column], |row| row.get(0));
+            declared.optional().map(|it| it.unwrap_or_else(String::new))
+        };
+        let columns = &options.mapping.columns;
+        Ok(Self {
+            name_is_padded: is_padded(&declared(&columns.name)?),
+            price: PriceFormat {
+                digits: Digits::new(
+                    options.mapping.price_digits,
+                    declared_scale(&declared(&columns.price)?),
+                ),
+                text: options.mapping.price_text,
+            },
+        })
+    }
+
+    fn name(self, value: ValueRef<'_>) -> Result<String, Problem> {
+        let name = name(value)?;
+        Ok(match self.name_is_padded {
+            true => name.trim_end_matches(' ').to_owned(),
+            false => name,
+        })
+    }
 }
 
-fn row(found: &rusqlite::Row<'_>, digits: Digits) -> rusqlite::Result<Row> {
+fn row(found: &rusqlite::Row<'_>, format: RowFormat) -> rusqlite::Result<Row> {
     let (id, problem) = Key::of(found.get_ref(0)?).shown();
     let name = match problem {
         Some(problem) => Err(problem),
-        None => name(found.get_ref(1)?),
+        None => format.name(found.get_ref(1)?),
     };
-    let price = price(found.get_ref(2)?, digits);
+    let price = format.price.price(found.get_ref(2)?);
     Ok(Row { id, name, price })
 }
 

@@ -100,7 +100,7 @@ async fn values_are_compared_as_the_column_does() {
         for (key, lookup) in keys.into_iter().zip(lookups) {
             match lookup {
                 Lookup::Found(row) => {
-                    assert!(expected.contains(&number_of(&row.id)), "{condition}")
+                    assert!(expected.contains(&number_of(&row.id)), "{condition}");
                 }
                 Lookup::LeftOut(id) => {
                     assert!(!expected.contains(&number_of(&id)), "{condition}");

@@ -1,6 +1,8 @@
 //! Names and prices of every kind that SQLite may hold.
 
-use super::Shop;
+use shopmaster_catalog::{Catalog as _, Mapping, Verdict};
+
+use super::{Shop, mapping, text};
 
 /// The name and the price that one row comes out with.
 async fn met(price_type: &str, name: &str, price: &str) -> (String, String) {
@@ -117,6 +119,75 @@ async fn prices_have_the_digits_that_the_shop_asks_for() {
             expected,
             "{declared} {price}"
         );
+    }
+}
+
+#[tokio::test]
+async fn prices_are_read_as_the_shop_writes_them() {
+    let shop = Shop::mapped(
+        "CREATE TABLE P (code VARCHAR(20) NOT NULL PRIMARY KEY, n TEXT, price VARCHAR(20));
+         INSERT INTO P VALUES ('a', 'x', '1.50'), ('b', 'y', '2,50'), ('c', 'z', ' 1.234,5')",
+        Mapping {
+            price_text: Some("1.234,50".parse().unwrap()),
+            price_digits: Some(2),
+            ..mapping("P", ["code", "n", "price"])
+        },
+    );
+    let prices = shop.rows().await.into_iter().map(|row| match row.price {
+        Ok(price) => price.to_string(),
+        Err(problem) => problem.to_string(),
+    });
+    assert_eq!(
+        prices.collect::<Vec<_>>(),
+        [
+            "the price is not written like `1.234,50`: `1.50`",
+            "2.50",
+            "1234.50"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn spaces_that_fill_up_a_name_are_no_part_of_it() {
+    for (declared, name, expected) in [
+        ("CHAR(9)", "'Soap     '", "Soap"),
+        ("NCHAR(9)", "' So ap   '", " So ap"),
+        ("CHARACTER(9)", "'   '", ""),
+        ("CHAR(9)", "'Tab\t '", "Tab\t"),
+        ("VARCHAR(9)", "'Soap  '", "Soap  "),
+        ("TEXT", "'Soap  '", "Soap  "),
+    ] {
+        let shop = Shop::new(&format!(
+            "CREATE TABLE Goods (ProductID CHAR(9) NOT NULL PRIMARY KEY, ProductName {declared}, SellPrice);
+             INSERT INTO Goods VALUES ('P1  ', {name}, 1);
+             CREATE VIEW Products AS SELECT * FROM Goods"
+        ));
+        let row = shop.rows().await.remove(0);
+        assert_eq!(row.name.as_deref(), Ok(expected), "{declared}");
+        assert_eq!(row.id, text("P1  "), "keys stay as they are");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_end_with_spaces_are_warned_of() {
+    for (declared, key, expected) in [
+        ("CHAR(9)", "P1       ", Verdict::Warning),
+        ("CHAR(9)", "P12345678", Verdict::Ok),
+        ("VARCHAR(9)", "P1       ", Verdict::Ok),
+    ] {
+        let shop = Shop::new(&format!(
+            "CREATE TABLE Products (ProductID {declared} NOT NULL PRIMARY KEY, ProductName, SellPrice);
+             INSERT INTO Products VALUES ('{key}', 'Soap', 1)"
+        ));
+        let checks = shop.catalog.inspect().await.unwrap();
+        let check = checks
+            .iter()
+            .find(|it| it.name == "catalog.key_type")
+            .unwrap();
+        assert_eq!(check.verdict, expected, "{check:?}");
+        let names_it = check.text.ends_with("`P1       `");
+        assert_eq!(names_it, expected == Verdict::Warning, "{check:?}");
+        assert!(shop.catalog.install().await.unwrap());
     }
 }
 
