@@ -5,6 +5,7 @@ use shopmaster_catalog::CatalogError;
 use super::{
     SqlServerOptions,
     error::{QueryError, Target, named},
+    filter::Filter,
     guards,
     session::Session,
 };
@@ -35,8 +36,9 @@ async fn missing(
         Target::Nothing => return None,
         Target::Products => {
             return match guards::read(session, options).await {
+                Ok(table) => Filter::new(&options.mapping, &table).err(),
                 Err(QueryError::Known(error)) => Some(error),
-                _ => None,
+                Err(_) => None,
             };
         }
         Target::ChangeLog => [0, 1].as_slice(),

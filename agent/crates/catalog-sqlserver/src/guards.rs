@@ -11,12 +11,13 @@ use tiberius::Row;
 
 use super::{
     SqlServerOptions,
+    column::Column,
     error::QueryResult,
     lexer::{Token, tokens},
     object::qualified,
     quote::identifier,
     row::{number, property_of, text},
-    schema::{Column, Kind, TableSchema, label},
+    schema::{Kind, TableSchema, label},
     session::Session,
     sight::Look,
 };
@@ -48,11 +49,7 @@ pub(crate) async fn check(session: &mut Session, table: &TableSchema) -> QueryRe
     let mut masked = Vec::new();
     for row in &rows {
         let id: Option<i32> = row.try_get("column_id")?;
-        let mapped = [&table.id, &table.names, &table.price];
-        let Some(column) = mapped
-            .into_iter()
-            .find(|column| id == Some(column.column_id))
-        else {
+        let Some(column) = table.columns().find(|column| id == Some(column.column_id)) else {
             continue;
         };
         if property_of(row, "encryption_type") > 0 {
@@ -262,9 +259,16 @@ fn encrypted(table: &TableSchema, column: &Column) -> CatalogError {
             reason: reason.to_owned(),
         };
     }
-    CatalogError::UnfitTable {
+    if *column == table.names {
+        return CatalogError::UnfitTable {
+            table: label,
+            reason: format!("`{name}` cannot be the name: {reason}"),
+        };
+    }
+    CatalogError::UnfitCondition {
         table: label,
-        reason: format!("`{name}` cannot be the name: {reason}"),
+        column: name,
+        reason: reason.to_owned(),
     }
 }
 

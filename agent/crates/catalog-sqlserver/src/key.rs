@@ -236,7 +236,7 @@ impl<'a> IntoSql<'a> for KeyParameter {
 }
 
 /// Whether the server accepts the text as a `uniqueidentifier`; anything else fails the whole statement.
-fn is_guid(text: &str) -> bool {
+pub(crate) fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(index, byte)| match index {
             8 | 13 | 18 | 23 => byte == b'-',

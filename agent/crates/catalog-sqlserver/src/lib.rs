@@ -20,11 +20,13 @@ use queue::{backlog::Counted, changes, products, seeking::Seeking, walk};
 
 mod capture;
 mod claim;
+mod column;
 mod connect;
 mod data_type;
 mod diagnose;
 mod entry;
 mod error;
+mod filter;
 mod guards;
 mod key;
 mod lexer;
@@ -120,7 +122,8 @@ impl Catalog for SqlServerCatalog {
                 async |session| Ok(preflight::inspect(session, &self.pool.options).await),
             )
             .await;
-        let mut checks = checks.unwrap_or_else(|error| report::unopened(&error));
+        let mapping = &self.pool.options.mapping;
+        let mut checks = checks.unwrap_or_else(|error| report::unopened(mapping, &error));
         let claimed = match Check::allow_claim(&checks) {
             true => Some(self.claim().await),
             false => None,
@@ -140,6 +143,10 @@ impl Catalog for SqlServerCatalog {
                 },
             )
             .await
+    }
+
+    fn leaves_rows_out(&self) -> bool {
+        self.pool.options.mapping.leaves_rows_out()
     }
 
     async fn plan(&self) -> Result<CapturePlan> {

@@ -16,6 +16,16 @@ pub(crate) fn number(row: &Row, index: usize) -> QueryResult<i32> {
     Ok(number.unwrap_or_default())
 }
 
+/// A whole number from 0 to 255; zero when it is not.
+pub(crate) fn small(row: &Row, index: usize) -> QueryResult<u8> {
+    Ok(u8::try_from(number(row, index)?).unwrap_or(0))
+}
+
+/// Whether a number is one.
+pub(crate) fn flag(row: &Row, index: usize) -> QueryResult<bool> {
+    Ok(number(row, index)? == 1)
+}
+
 /// A property that not every server supports: zero when this one does not, or when it is NULL.
 pub(crate) fn property_of(row: &Row, name: &str) -> u8 {
     if !row.columns().iter().any(|column| column.name() == name) {

@@ -5,13 +5,13 @@ use tiberius::Row;
 
 use super::{
     SqlServerOptions,
-    data_type::DataType,
+    column::{self, Column},
     error::{QueryError, QueryResult},
     key::KeyType,
     names::{TableName, parts},
     object::qualified,
     quote::identifier,
-    row::{number, text},
+    row::{flag, number, text},
     session::Session,
 };
 
@@ -34,6 +34,9 @@ pub(crate) struct TableSchema {
     pub(crate) names: Column,
     /// The price column.
     pub(crate) price: Column,
+    /// The columns of the mapping's conditions, in their order; none for a column that does not exist, or that this
+    /// login may not see.
+    pub(crate) only: Vec<Option<Column>>,
     /// The columns of an index that has the key column and others; empty when the key column is unique on its
     /// own, or is in no unique index.
     pub(crate) key_parts: Vec<String>,
@@ -47,21 +50,6 @@ const SYNONYM: &str = "SN";
 pub(crate) enum Kind {
     Table,
     View,
-}
-
-/// A mapped column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Column {
-    pub(crate) column_id: i32,
-    /// The column's real name.
-    pub(crate) name: String,
-    pub(crate) data_type: DataType,
-    pub(crate) is_nullable: bool,
-    pub(crate) is_computed: bool,
-    pub(crate) is_identity: bool,
-    /// Whether a unique index over all rows is on this column alone, whether or not it belongs to a primary
-    /// key.
-    pub(crate) is_unique: bool,
 }
 
 /// The product table, for people.
@@ -100,11 +88,13 @@ impl TableSchema {
         let wanted = &options.mapping.columns;
         let columns = session
             .rows(
-                include_str!("sql/columns.sql"),
+                &column::mapped_text(),
                 &[&object_id, &wanted.id.first(), &wanted.name, &wanted.price],
             )
             .await?;
         let column = |mark, name: &str| column(&columns, mark, name, options);
+        let conditions = options.mapping.only.iter();
+        let conditions: Vec<_> = conditions.map(|it| it.column.as_str()).collect();
         let id = column(0, wanted.id.first())?;
         let key_parts = match id.is_unique || kind == Kind::View {
             true => Vec::new(),
@@ -119,6 +109,7 @@ impl TableSchema {
             owner: found.try_get::<&str, _>(5)?.map(str::to_owned),
             names: column(1, &wanted.name)?,
             price: column(2, &wanted.price)?,
+            only: column::named(session, object_id, &conditions).await?,
             id,
             key_parts,
         })
@@ -127,6 +118,12 @@ impl TableSchema {
     /// The table's name, quoted for T-SQL.
     pub(crate) fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// Every column that is read: those of the product, and those that decide what is sold.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
+        let product = [&self.id, &self.names, &self.price];
+        product.into_iter().chain(self.only.iter().flatten())
     }
 
     /// Why the key column cannot be the key, for people. For a view, only the type can be checked.
@@ -243,36 +240,13 @@ fn column(
     options: &SqlServerOptions,
 ) -> QueryResult<Column> {
     for row in rows {
-        if !flag(row, mark)? {
-            continue;
+        if flag(row, mark)? {
+            return Column::read(row, 3);
         }
-        return Ok(Column {
-            column_id: number(row, 3)?,
-            name: text(row, 4)?,
-            data_type: DataType {
-                name: text(row, 5)?.to_lowercase(),
-                max_length: number(row, 6)?,
-                precision: small(row, 7)?,
-                scale: small(row, 8)?,
-                collation: Some(text(row, 9)?).filter(|name| !name.is_empty()),
-            },
-            is_nullable: flag(row, 10)?,
-            is_computed: flag(row, 11)?,
-            is_identity: flag(row, 12)?,
-            is_unique: flag(row, 13)?,
-        });
     }
     let missing = CatalogError::NoColumn {
         table: options.mapping.table.clone(),
         column: name.to_owned(),
     };
     Err(missing.into())
-}
-
-fn small(row: &Row, index: usize) -> QueryResult<u8> {
-    Ok(u8::try_from(number(row, index)?).unwrap_or(0))
-}
-
-fn flag(row: &Row, index: usize) -> QueryResult<bool> {
-    Ok(number(row, index)? == 1)
 }

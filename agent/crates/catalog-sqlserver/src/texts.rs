@@ -1,6 +1,6 @@
 //! Every T-SQL text that is shipped or generated, for checking against a grammar.
 
-use shopmaster_catalog::template::fill;
+use shopmaster_catalog::{Columns, Condition, KeyColumns, Mapping, Scalar, Test, template::fill};
 use shopmaster_product::ProductId;
 
 use super::{
@@ -13,7 +13,9 @@ use super::{
         script::Script,
         self_test,
     },
+    column::{self, Column},
     data_type::DataType,
+    filter::Filter,
     guards,
     key::KeyType,
     queue::{
@@ -22,7 +24,7 @@ use super::{
         statements::{self, Locked, Statements},
     },
     quote,
-    schema::{Column, Kind, TableSchema},
+    schema::{Kind, TableSchema},
 };
 
 /// The texts that are the same for every shop.
@@ -30,7 +32,6 @@ const CONSTANT: &[(&str, &str)] = &[
     ("database", include_str!("sql/database.sql")),
     ("leave", include_str!("sql/leave.sql")),
     ("table", include_str!("sql/table.sql")),
-    ("columns", include_str!("sql/columns.sql")),
     ("installed", include_str!("sql/installed.sql")),
     ("found", include_str!("sql/found.sql")),
     ("row_count", include_str!("sql/row_count.sql")),
@@ -96,6 +97,8 @@ pub fn texts(schema: &str, name: &str, columns: [&str; 3]) -> Vec<(String, Strin
     let database = quote::identifier(name);
     let enter = fill(include_str!("sql/enter.sql"), &[("database", &database)]);
     texts.push(("enter".to_owned(), enter));
+    texts.push(("columns".to_owned(), column::mapped_text()));
+    texts.push(("named_columns".to_owned(), column::named_text(3)));
     for (data_type, bytes, digits) in KEYS {
         let table = table(schema, name, columns, (data_type, bytes, digits));
         let of_key = of_table(&table).unwrap_or_default();
@@ -115,7 +118,11 @@ fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
     let nothing = Found::nothing_in(DATABASE);
     let name = NameType::of(&table.names.data_type).ok()?;
     let price = PriceType::of(&table.price.data_type).ok()?;
-    let products = Statements::new(table, &key, name, price);
+    let products = Statements::new(table, &key, name, price, Filter::default());
+    let mut sold = table.clone();
+    let only = filtered(&mut sold);
+    let filter = Filter::new(&only, &sold).ok()?;
+    let sold = Statements::new(&sold, &key, name, price, filter);
     let log = quote::identifier("ChangeLog");
     let trigger = quote::identifier("trgAfterInsert");
     let any = ProductId::Integer(0);
@@ -135,6 +142,11 @@ fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
         ("gap behind a key", products.gap(true, End::Table)),
         ("gap between keys", products.gap(true, End::Before(&any))),
         ("gap up to a key", products.gap(false, End::With(&any))),
+        ("read of what is sold", sold.read(10, Locked::Skip)),
+        ("scan_start of what is sold", sold.scan_start()),
+        ("scan_behind of what is sold", sold.scan_behind(true)),
+        ("count of what is sold", sold.count()),
+        ("kept", sold.kept()?),
         ("view_keys", products.view_keys()),
         ("count", products.count()),
         ("views", modules::views_text(2)),
@@ -179,6 +191,43 @@ fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
     Some(texts)
 }
 
+/// A mapping with conditions of each kind, whose columns the table gets.
+fn filtered(table: &mut TableSchema) -> Mapping {
+    let text = |text: &str| Scalar::Text(text.to_owned());
+    let conditions = [
+        (
+            "bit",
+            Test::Is(vec![Scalar::Integer(0), Scalar::Flag(true)]),
+        ),
+        ("decimal", Test::IsNot(vec![text("-1.0")])),
+        ("money", Test::Is(vec![text("-1.50")])),
+        (
+            "varchar",
+            Test::IsNot(vec![text("'); --"), text("\u{2603}")]),
+        ),
+        ("nvarchar", Test::Is(vec![text("it's"), text("%_")])),
+        ("datetime", Test::IsNull),
+        ("xml", Test::NotNull),
+    ];
+    let mut mapping = Mapping::new(
+        table.name.clone(),
+        Columns {
+            id: KeyColumns::one(table.id.name.clone()),
+            name: table.names.name.clone(),
+            price: table.price.name.clone(),
+        },
+    );
+    for (data_type, test) in conditions {
+        let column = column(&table.names.name, data_type, 50, 9);
+        mapping.only.push(Condition {
+            column: column.name.clone(),
+            test,
+        });
+        table.only.push(Some(column));
+    }
+    mapping
+}
+
 /// A product table as the catalog views would describe it; `key` has the key's type, bytes and digits.
 pub(crate) fn table(
     schema: &str,
@@ -198,6 +247,7 @@ pub(crate) fn table(
         id: column(id, data_type, bytes, digits),
         names: column(names, "nvarchar", 200, 0),
         price: column(price, "money", 8, 19),
+        only: Vec::new(),
         key_parts: Vec::new(),
     }
 }

@@ -6,6 +6,7 @@ use shopmaster_catalog::{
     finding::{Finding, good, warning},
     price_column::{Held, judge},
 };
+use shopmaster_view as words;
 
 use super::{
     evidence::Evidence,
@@ -13,7 +14,7 @@ use super::{
     modules,
     planned::Planned,
     programs,
-    report::{Report, checks},
+    report::{self, Report, checks},
     rights::Rights,
     server::{Server, TableOptions, encryption},
     triggers::Triggers,
@@ -22,6 +23,7 @@ use crate::{
     SqlServerOptions,
     diagnose::explained,
     error::{QueryError, QueryResult, Target, named},
+    filter::Filter,
     guards,
     key::KeyType,
     queue::{
@@ -63,7 +65,7 @@ pub(crate) async fn inspect(session: &mut Session, options: &SqlServerOptions) -
         };
         found.push((name, finding));
     }
-    checks(found)
+    checks(&options.mapping, found)
 }
 
 /// The verdict on the price column alone.
@@ -124,6 +126,11 @@ async fn look(
     report.begin("catalog.price_type");
     let price = price_type(session, options, &table).await;
     report.end(price);
+    if !options.mapping.only.is_empty() {
+        report.begin(report::ONLY);
+        let only = only(session, options, &table).await;
+        report.end(only);
+    }
     if report.has_failed() {
         return Ok(());
     }
@@ -367,6 +374,34 @@ async fn price_type(
         .await
         .unwrap_or_default();
     Ok(judge(&text, held, digits, &sample))
+}
+
+async fn only(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &TableSchema,
+) -> QueryResult<Finding> {
+    Filter::new(&options.mapping, table)?;
+    let conditions = options.mapping.only.iter().map(ToString::to_string);
+    let conditions = conditions.collect::<Vec<_>>().join(", ");
+    let text = format!("only rows of which {conditions} are sold");
+    // The count is only advice: other checks report a table that cannot be read.
+    let kept = products::kept(session, options, table).await;
+    let Ok(Some((rows, kept))) = kept else {
+        return Ok(good(text));
+    };
+    let text = format!(
+        "{text}: {} of {}",
+        words::grouped(kept),
+        words::grouped(rows)
+    );
+    Ok(match kept == 0 && rows > 0 {
+        false => good(text),
+        true => warning(
+            text,
+            "Compare the conditions with the column's values: as they are, no product is sold",
+        ),
+    })
 }
 
 fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {

@@ -1,11 +1,11 @@
 //! The preflight's findings, one per check.
 
-use shopmaster_catalog::{CatalogError, Check, finding::Finding};
+use shopmaster_catalog::{CatalogError, Check, Mapping, finding::Finding};
 
 use crate::error::{QueryError, QueryResult};
 
 /// The checks, in their order.
-const CHECKS: [&str; 13] = [
+const CHECKS: [&str; 14] = [
     "catalog.open",
     "catalog.version",
     "catalog.database",
@@ -15,11 +15,15 @@ const CHECKS: [&str; 13] = [
     "catalog.key",
     "catalog.key_type",
     "catalog.price_type",
+    ONLY,
     "catalog.triggers",
     "catalog.output",
     "catalog.names",
     "catalog.rights",
 ];
+
+/// The check of the conditions, which is listed only when there are some.
+pub(super) const ONLY: &str = "catalog.only";
 
 /// What was found, check by check: a failure prevents only the checks that depend on it.
 #[derive(Debug, Default)]
@@ -71,7 +75,10 @@ impl Report {
 }
 
 /// Every check, in order; checks that were not made are marked as skipped.
-pub(crate) fn checks(mut found: Vec<(&'static str, Result<Finding, CatalogError>)>) -> Vec<Check> {
+pub(crate) fn checks(
+    mapping: &Mapping,
+    mut found: Vec<(&'static str, Result<Finding, CatalogError>)>,
+) -> Vec<Check> {
     let one = |name| {
         let place = found.iter().position(|(made, _)| *made == name);
         match place.map(|place| found.swap_remove(place).1) {
@@ -80,15 +87,20 @@ pub(crate) fn checks(mut found: Vec<(&'static str, Result<Finding, CatalogError>
             None => Check::skipped(name),
         }
     };
-    CHECKS.into_iter().map(one).collect()
+    listed(mapping).map(one).collect()
 }
 
 /// The result of every check when the server cannot be used.
-pub(crate) fn unopened(error: &CatalogError) -> Vec<Check> {
-    let [first, others @ ..] = CHECKS;
-    let skipped = others.into_iter().map(Check::skipped);
-    [Check::failed(first, error)]
+pub(crate) fn unopened(mapping: &Mapping, error: &CatalogError) -> Vec<Check> {
+    let mut all = listed(mapping);
+    let first = all.next().map(|first| Check::failed(first, error));
+    first.into_iter().chain(all.map(Check::skipped)).collect()
+}
+
+/// The checks that are made of this mapping.
+fn listed(mapping: &Mapping) -> impl Iterator<Item = &'static str> {
+    let has_only = !mapping.only.is_empty();
+    CHECKS
         .into_iter()
-        .chain(skipped)
-        .collect()
+        .filter(move |name| *name != ONLY || has_only)
 }

@@ -13,10 +13,11 @@ use super::{
     triggers::Triggers,
 };
 use crate::{
+    column::Column,
     error::{QueryError, QueryResult},
     key::KeyType,
     quote::identifier,
-    schema::{Column, TableSchema},
+    schema::TableSchema,
     session::Session,
 };
 

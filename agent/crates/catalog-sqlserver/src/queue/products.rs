@@ -11,7 +11,7 @@ use shopmaster_product::{ProductId, Row};
 use tiberius::{Row as Found, ToSql};
 
 use super::{
-    batches,
+    batches, changes,
     price::{NameType, PriceType, read_name},
     seeking::{End, Seeking},
     statements::{Locked, Statements},
@@ -19,8 +19,10 @@ use super::{
 use crate::{
     SqlServerOptions,
     error::QueryResult,
+    filter::Filter,
     key::{KeyParameter, KeyType},
     pool::Pool,
+    row,
     schema::{Kind, TableSchema},
     session::Session,
 };
@@ -32,6 +34,8 @@ pub(crate) struct Products<'a> {
     key: KeyType,
     price: PriceType,
     digits: Digits,
+    /// Whether rows may not be sold.
+    is_filtered: bool,
     statements: Statements,
 }
 
@@ -45,7 +49,7 @@ struct Answers {
 impl<'a> Products<'a> {
     /// # Errors
     ///
-    /// When a mapped column's type does not fit.
+    /// When a mapped column's type does not fit, or a condition does not.
     pub(crate) fn new(options: &'a SqlServerOptions, table: Arc<TableSchema>) -> QueryResult<Self> {
         let key = key_type(options, &table)?;
         let price =
@@ -62,8 +66,10 @@ impl<'a> Products<'a> {
                     options.mapping.columns.name
                 ),
             })?;
+        let filter = Filter::new(&options.mapping, &table)?;
         Ok(Self {
-            statements: Statements::new(&table, &key, name, price),
+            is_filtered: !filter.is_empty(),
+            statements: Statements::new(&table, &key, name, price, filter),
             options,
             table,
             key,
@@ -173,11 +179,17 @@ impl<'a> Products<'a> {
                 false => true,
             };
             answers[index] = match survives {
+                true if self.is_left_out(&found)? => Some(Lookup::LeftOut(self.key(&found, 1)?)),
                 true => Some(Lookup::Found(self.row(&found, 1)?)),
                 false => None,
             };
         }
         Ok(answers)
+    }
+
+    /// Whether a row that was looked up does not meet the conditions.
+    fn is_left_out(&self, found: &Found) -> QueryResult<bool> {
+        Ok(self.is_filtered && !row::flag(found, 5)?)
     }
 
     fn key(&self, found: &Found, index: usize) -> QueryResult<ProductId> {
@@ -253,10 +265,10 @@ impl<'a> Products<'a> {
         keys.collect()
     }
 
-    /// How many rows the table has according to the server; none for a view, and where the server maintains no
-    /// count.
+    /// How many rows the table has according to the server; none for a view, where not every row is sold, and where
+    /// the server maintains no count.
     pub(crate) async fn kept_count(&self, session: &mut Session) -> QueryResult<Option<u64>> {
-        if self.table.kind != Kind::Table {
+        if self.table.kind != Kind::Table || self.is_filtered {
             return Ok(None);
         }
         let text = include_str!("../sql/row_count.sql");
@@ -385,6 +397,26 @@ pub(crate) async fn sample(
         }
     }
     Ok(sample)
+}
+
+/// How many rows the table has, and how many of them meet the conditions; none when that cannot be counted now, or
+/// there are no conditions.
+pub(crate) async fn kept(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &TableSchema,
+) -> QueryResult<Option<(u64, u64)>> {
+    let products = Products::new(options, Arc::new(table.clone()))?;
+    let Some(text) = products.statements.kept() else {
+        return Ok(None);
+    };
+    match session.rows(&text, &[]).await {
+        Err(fault) if fault.is_lock_timeout() => Ok(None),
+        counted => match counted?.first() {
+            Some(row) => Ok(Some((changes::count(row, 0)?, changes::count(row, 1)?))),
+            None => Ok(None),
+        },
+    }
 }
 
 /// About how many rows there are, by the server's own count, which costs nothing and waits for no lock. The

@@ -8,6 +8,7 @@ use super::{
     seeking::End,
 };
 use crate::{
+    filter::Filter,
     key::KeyType,
     quote::identifier,
     schema::{Kind, TableSchema},
@@ -28,6 +29,7 @@ pub(crate) enum Locked {
 #[derive(Debug)]
 pub(crate) struct Statements {
     key: KeyType,
+    filter: Filter,
     is_view: bool,
     table: String,
     id: String,
@@ -42,10 +44,12 @@ impl Statements {
         key: &KeyType,
         name: NameType,
         price: PriceType,
+        filter: Filter,
     ) -> Self {
         let column = |name: &str| format!("p.{}", identifier(name));
         Self {
             key: key.clone(),
+            filter,
             is_view: table.kind == Kind::View,
             table: table.quoted(),
             id: identifier(&table.id.name),
@@ -55,7 +59,7 @@ impl Statements {
         }
     }
 
-    /// Reads the rows of this many keys; parameters: the keys.
+    /// Reads the rows of this many keys, whether or not they meet the conditions; parameters: the keys.
     pub(crate) fn read(&self, size: usize, locked: Locked) -> String {
         let hints = match locked {
             Locked::Skip => " WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK)",
@@ -77,6 +81,7 @@ impl Statements {
                 ("hints", hints),
                 ("option", option),
                 ("read_back", &read_back),
+                ("sold", &self.filter.column()),
             ],
         );
         match locked {
@@ -87,7 +92,8 @@ impl Statements {
 
     /// Reads the first page; parameter: its length.
     pub(crate) fn scan_start(&self) -> String {
-        self.over(include_str!("../sql/scan_start.sql"), &[])
+        let clause = self.filter.clause();
+        self.over(include_str!("../sql/scan_start.sql"), &[("where", &clause)])
     }
 
     /// Reads the page after a key; parameters: the key and the page's length. With `seeks`, the server must use
@@ -98,7 +104,8 @@ impl Statements {
             true => " WITH (FORCESEEK)",
             false => "",
         };
-        let places = [("key", key.as_str()), ("hints", hints)];
+        let and = self.filter.and();
+        let places = [("key", key.as_str()), ("hints", hints), ("and", &and)];
         self.over(include_str!("../sql/scan_behind.sql"), &places)
     }
 
@@ -151,9 +158,16 @@ impl Statements {
         self.over(include_str!("../sql/view_keys.sql"), &[])
     }
 
-    /// Counts the rows.
+    /// Counts the rows that meet the conditions.
     pub(crate) fn count(&self) -> String {
-        self.over(include_str!("../sql/count.sql"), &[])
+        let clause = self.filter.clause();
+        self.over(include_str!("../sql/count.sql"), &[("where", &clause)])
+    }
+
+    /// Counts the rows, and those that meet the conditions; none without conditions.
+    pub(crate) fn kept(&self) -> Option<String> {
+        let condition = self.filter.condition()?;
+        Some(self.over(include_str!("../sql/kept.sql"), &[("condition", condition)]))
     }
 
     fn over(&self, template: &str, more: &[(&str, &str)]) -> String {
@@ -207,7 +221,8 @@ pub(crate) fn acknowledge(key: &KeyType, size: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{data_type::DataType, schema::Column};
+    use crate::{column::Column, data_type::DataType};
+    use shopmaster_catalog::{Columns, Condition, KeyColumns, Mapping, Test};
     use shopmaster_product::ProductId;
 
     fn column(name: &str, data_type: &str) -> Column {
@@ -239,6 +254,7 @@ mod tests {
             id: column("ID", "varchar"),
             names: column("{table}", "nvarchar"),
             price: column("Price", "money"),
+            only: Vec::new(),
             key_parts: Vec::new(),
         }
     }
@@ -248,7 +264,7 @@ mod tests {
         let key = KeyType::of(&table.id.data_type).unwrap();
         let name = NameType::of(&table.names.data_type).unwrap();
         let price = PriceType::of(&table.price.data_type).unwrap();
-        let statements = Statements::new(&table, &key, name, price);
+        let statements = Statements::new(&table, &key, name, price, Filter::default());
         vec![
             statements.read(10, Locked::Wait),
             statements.read(10, Locked::Skip),
@@ -305,7 +321,7 @@ mod tests {
         let key = KeyType::of(&table.id.data_type).unwrap();
         let name = NameType::of(&table.names.data_type).unwrap();
         let price = PriceType::of(&table.price.data_type).unwrap();
-        let statements = Statements::new(&table, &key, name, price);
+        let statements = Statements::new(&table, &key, name, price, Filter::default());
         let id = ProductId::Text("a".to_owned());
         let behind = |text: String| text.split_once(" AS p").unwrap().1.trim().to_owned();
         let cast = |place| key.cast(place);
@@ -322,6 +338,47 @@ mod tests {
                 cast("@P2")
             )
         );
+    }
+
+    /// A filter would not show that a row is locked: it would be gone.
+    #[test]
+    fn a_lookup_selects_whether_a_row_is_sold_and_leaves_none_out() {
+        let mut table = table(Kind::Table);
+        table.only = vec![Some(column("Gone", "int"))];
+        let mut mapping = Mapping::new(
+            "Products",
+            Columns {
+                id: KeyColumns::one("ID"),
+                name: "N".to_owned(),
+                price: "Price".to_owned(),
+            },
+        );
+        mapping.only = vec![Condition {
+            column: "Gone".to_owned(),
+            test: Test::IsNull,
+        }];
+        let filter = Filter::new(&mapping, &table).unwrap();
+        let key = KeyType::of(&table.id.data_type).unwrap();
+        let name = NameType::of(&table.names.data_type).unwrap();
+        let price = PriceType::of(&table.price.data_type).unwrap();
+        let statements = Statements::new(&table, &key, name, price, filter);
+        for locked in [Locked::Wait, Locked::Skip, Locked::Fail] {
+            let text = statements.read(1, locked);
+            assert!(text.contains("CASE WHEN p.[Gone] IS NULL THEN 1"), "{text}");
+            assert!(!text.contains("WHERE"), "{text}");
+        }
+        for text in [
+            statements.keys_start(),
+            statements.keys_behind(true),
+            statements.gap(true, End::Table),
+        ] {
+            assert!(!text.contains("[Gone]"), "{text}");
+        }
+        for text in [statements.scan_start(), statements.count()] {
+            assert!(text.contains("AS p\nWHERE p.[Gone] IS NULL"), "{text}");
+        }
+        let behind = statements.scan_behind(true);
+        assert!(behind.contains(" AND p.[Gone] IS NULL\nORDER"), "{behind}");
     }
 
     #[test]

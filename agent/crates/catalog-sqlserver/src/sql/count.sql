@@ -1,2 +1,2 @@
 /* shopmaster count */
-SELECT COUNT_BIG(*) FROM {table} AS p
+SELECT COUNT_BIG(*) FROM {table} AS p{where}

@@ -4,5 +4,5 @@ SELECT TOP (@P2)
     {selected_name},
     {selected_price}
 FROM {table} AS p{hints}
-WHERE p.{id} > {key}
+WHERE p.{id} > {key}{and}
 ORDER BY p.{id}

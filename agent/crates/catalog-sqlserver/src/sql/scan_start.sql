@@ -3,5 +3,5 @@ SELECT TOP (@P1)
     {selected_key},
     {selected_name},
     {selected_price}
-FROM {table} AS p
+FROM {table} AS p{where}
 ORDER BY p.{id}

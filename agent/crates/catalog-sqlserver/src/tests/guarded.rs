@@ -1,6 +1,6 @@
 //! What a database keeps from a login without saying so, and databases that are written elsewhere.
 
-use shopmaster_catalog::{Catalog, Check, Verdict};
+use shopmaster_catalog::{Catalog, Check, Condition, Scalar, Test, Verdict};
 use shopmaster_standins::tds::Value;
 
 use super::staged::{Staged, int, text};
@@ -73,6 +73,30 @@ async fn an_encrypted_column_is_refused() {
         shop.shows("column_options", OPTIONS, options(column, false, int(1)));
         let check = is_refused(&shop, "catalog.columns", code).await;
         assert!(check.text.contains("Always Encrypted"), "{check:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_condition_on_a_hidden_column_is_refused() {
+    let condition = Condition {
+        column: "Gone".to_owned(),
+        test: Test::Is(vec![Scalar::Integer(0)]),
+    };
+    for (is_masked, encryption, code) in [
+        (true, Value::Null, "DATABASE_DENIED"),
+        (false, int(1), "CONDITION_UNFIT"),
+    ] {
+        let mut shop = Staged::with(
+            "CREATE TABLE Products (ProductID VARCHAR(25) NOT NULL PRIMARY KEY,
+                ProductName VARCHAR(100), SellPrice NUMERIC(18,2), Gone INT)",
+        )
+        .await;
+        shop.maps(|mapping| mapping.only.push(condition.clone()));
+        shop.says("unmask", vec![[int(0), int(0), text("agent")]]);
+        assert_eq!(shop.check("catalog.columns").await.verdict, Verdict::Ok);
+        shop.shows("column_options", OPTIONS, options(4, is_masked, encryption));
+        let check = is_refused(&shop, "catalog.columns", code).await;
+        assert!(check.text.contains("`Gone`"), "{check:?}");
     }
 }
 

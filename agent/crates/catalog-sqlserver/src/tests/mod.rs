@@ -9,6 +9,7 @@ mod guarded;
 mod identity;
 mod locked;
 mod names;
+mod only;
 mod plan;
 mod preflight;
 mod programs;

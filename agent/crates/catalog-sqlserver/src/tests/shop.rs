@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shopmaster_catalog::KeyColumns;
+use shopmaster_catalog::{KeyColumns, Mapping};
 use tds_connect::{Connection, Login};
 use tiberius::Row;
 use tokio::sync::Mutex;
@@ -90,6 +90,13 @@ impl Shop {
         let mut options = self.options.clone();
         options.mapping.table = table.to_owned();
         options.mapping.price_digits = Some(digits);
+        self.with(options)
+    }
+
+    /// A catalog over the same table with another mapping.
+    pub(super) fn mapped(&self, edit: impl FnOnce(&mut Mapping)) -> SqlServerCatalog {
+        let mut options = self.options.clone();
+        edit(&mut options.mapping);
         self.with(options)
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rusqlite::Connection;
-use shopmaster_catalog::{Catalog, Check};
+use shopmaster_catalog::{Catalog, Check, Mapping};
 use shopmaster_standins::tds::{
     Answer, ColumnType, Model, ResultSet, Settings, SqlError, SqlServerSim, SqliteShop, Statement,
     Value,
@@ -127,6 +127,12 @@ impl Staged {
         edit: impl Fn(Result<Answer, SqlError>) -> Result<Answer, SqlError> + Send + 'static,
     ) {
         self.edits.lock().unwrap().insert(name, Box::new(edit));
+    }
+
+    /// From now on the catalogs have another mapping.
+    pub(super) fn maps(&mut self, edit: impl FnOnce(&mut Mapping)) {
+        edit(&mut self.options.mapping);
+        self.catalog = self.anew();
     }
 
     /// Another catalog over the same shop, which has read nothing yet.

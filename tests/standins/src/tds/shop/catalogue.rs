@@ -44,6 +44,7 @@ pub(super) struct Column {
 pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, SqlError> {
     match statement.name.as_deref() {
         Some("table") => table(&state.connection, statement),
+        Some("named_columns") => named_columns(&state.connection, statement),
         Some("columns") => columns(&state.connection, statement),
         Some("table_identity") => identity(state, statement),
         Some("migrations") => migrations(&state.connection),
@@ -136,49 +137,99 @@ fn identity(state: &State, statement: &Statement) -> Result<Answer, SqlError> {
         .into())
 }
 
+/// The columns of key, name and price, each marked with which of them it is.
 fn columns(connection: &Connection, statement: &Statement) -> Result<Answer, SqlError> {
+    let names = wanted(statement)?;
+    let mut result = described::<3>();
+    for column in columns_of(connection, statement)? {
+        let is = |at: usize| names.get(at).is_some_and(|name| column.is(name));
+        let marks = [is(0), is(1), is(2)];
+        if marks.contains(&true) {
+            let mut row = marks.map(flag).to_vec();
+            row.extend(column.facts());
+            result.rows.push(row);
+        }
+    }
+    Ok(result.into())
+}
+
+/// The columns of some names, each with the number of its name.
+fn named_columns(connection: &Connection, statement: &Statement) -> Result<Answer, SqlError> {
+    let mut result = described::<1>();
+    let columns = columns_of(connection, statement)?;
+    for (n, name) in (0..).zip(wanted(statement)?) {
+        let Some(column) = columns.iter().find(|column| column.is(&name)) else {
+            continue;
+        };
+        let mut row = vec![Value::Int(n)];
+        row.extend(column.facts());
+        result.rows.push(row);
+    }
+    Ok(result.into())
+}
+
+/// The names that a statement asks for.
+fn wanted(statement: &Statement) -> Result<Vec<String>, SqlError> {
+    let names = 2..=statement.parameters.len();
+    names
+        .map(|number| text_parameter(statement, number))
+        .collect()
+}
+
+/// The columns of the table that a statement asks for.
+fn columns_of(connection: &Connection, statement: &Statement) -> Result<Vec<Column>, SqlError> {
     let rusqlite::types::Value::Integer(wanted) = parameter(statement, 1)? else {
         return Err(SqlError::number(8114).message("@P1 is no number"));
     };
-    let names = [2, 3, 4].map(|number| text_parameter(statement, number));
-    let [id, name, price] = names;
-    let names = [id?, name?, price?];
-    let mut kinds = [ColumnType::Int; 14];
-    kinds[4] = ColumnType::Text;
-    kinds[5] = ColumnType::Text;
-    kinds[9] = ColumnType::Text;
-    let mut result = ResultSet::new(kinds.map(|kind| ("", kind)));
     let sql = format!("{TABLES} AND rowid = ?1");
     let table = connection.query_row(&sql, [wanted - FIRST_OBJECT], |row| row.get(1));
-    let Some(table): Option<String> = table.optional()? else {
-        return Ok(result.into());
-    };
-    let flag = |flag: bool| Value::Int(flag.into());
-    for column in all_columns(connection, &table)? {
-        let [is_id, is_name, is_price] =
-            [0, 1, 2].map(|at: usize| column.name.eq_ignore_ascii_case(&names[at]));
-        if !(is_id || is_name || is_price) {
-            continue;
-        }
-        let kind = column.kind;
-        result = result.row([
-            flag(is_id),
-            flag(is_name),
-            flag(is_price),
-            Value::Int(column.number),
-            Value::Text(column.name),
-            Value::Text(kind.name),
+    let table: Option<String> = table.optional()?;
+    Ok(match table {
+        Some(table) => all_columns(connection, &table)?,
+        None => Vec::new(),
+    })
+}
+
+/// Rows of so many marks, and the facts of a column.
+fn described<const MARKS: usize>() -> ResultSet {
+    let mut kinds = vec![ColumnType::Int; MARKS + 11];
+    for text in [1, 2, 6] {
+        kinds[MARKS + text] = ColumnType::Text;
+    }
+    let mut result = ResultSet::new::<0>([]);
+    result.columns = kinds
+        .into_iter()
+        .map(|kind| (String::new(), kind))
+        .collect();
+    result
+}
+
+fn flag(flag: bool) -> Value {
+    Value::Int(flag.into())
+}
+
+impl Column {
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// What the catalogue views say of it.
+    fn facts(&self) -> [Value; 11] {
+        let kind = &self.kind;
+        [
+            Value::Int(self.number),
+            Value::Text(self.name.clone()),
+            Value::Text(kind.name.clone()),
             Value::Int(kind.max_length),
             Value::Int(kind.precision.into()),
             Value::Int(kind.scale.into()),
-            Value::Text(kind.collation.unwrap_or_default()),
-            flag(column.is_nullable),
-            flag(column.is_computed),
+            Value::Text(kind.collation.clone().unwrap_or_default()),
+            flag(self.is_nullable),
+            flag(self.is_computed),
             flag(false),
-            flag(column.is_unique),
-        ]);
+            flag(self.is_unique),
+        ]
     }
-    Ok(result.into())
 }
 
 fn all_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Column>> {

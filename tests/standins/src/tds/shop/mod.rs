@@ -91,9 +91,8 @@ impl Model for SqliteShop {
             // Statements that only print or set something.
             "install_nothing" | "take_back" => Ok(Answer::default()),
             "claim" | "claimed" => claims::answer(state, session, statement),
-            "table" | "columns" | "look" | "table_identity" | "migrations" | "newest_migration" => {
-                catalogue::answer(state, statement)
-            }
+            "table" | "columns" | "named_columns" | "look" | "table_identity" | "migrations"
+            | "newest_migration" => catalogue::answer(state, statement),
             "server" | "encryption" | "triggers" | "modules" | "table_options" | "rights"
             | "can_impersonate" | "old_found" | "column_options" | "key_parts" | "predicates"
             | "masks" | "sight" | "synonyms" | "views" | "encrypted_modules" | "plan_cache"
