@@ -18,6 +18,14 @@ use crate::{
     supervisor::{Agreed, NewSecrets, Supervisor},
 };
 
+/// The keys that choose among the rows of one table, or say how they are sent.
+const CHOICES: [&str; 5] = [
+    "catalog.only",
+    "catalog.sold_when",
+    "catalog.price_digits",
+    "catalog.price_text",
+    "catalog.columns.status",
+];
 /// The last step of an adoption that was made.
 const UPLOAD_IS_DUE: &str = "An upload is due: run `shopmasterctl upload`";
 /// The last step of an adoption that is only shown.
@@ -95,7 +103,11 @@ impl v1::config_server::Config for Service {
             true => self.supervisor.effect(&edits).await,
             false => None,
         };
-        let effect = effect.as_ref().map(settings::effect);
+        let is_choice = |path: &str| CHOICES.contains(&path);
+        let is_another_table = edits
+            .iter()
+            .any(|edit| names_shop(&edit.path) && !is_choice(&edit.path));
+        let effect = effect.map(|effect| settings::effect(&effect, is_another_table));
         if request.dry_run {
             let changed = self.supervisor.would_change(&edits, agreed).await;
             let changed = changed.map_err(|error| failure::configure(&error))?;
@@ -113,7 +125,7 @@ impl v1::config_server::Config for Service {
             .await
             .map_err(|error| failure::configure(&error))?;
         let warning = match has_new_login || changed.iter().any(names_shop) {
-            true => self.supervisor.price_warning().await,
+            true => self.supervisor.table_warning().await,
             false => None,
         };
         Ok(Response::new(

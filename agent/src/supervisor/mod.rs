@@ -20,8 +20,8 @@ mod claimant;
 mod configure;
 mod effect;
 mod positions;
-mod price;
 mod secrets;
+mod table;
 #[cfg(test)]
 mod tests;
 mod vacancy;

@@ -284,6 +284,10 @@ impl Catalog for SqliteCatalog {
         .await
     }
 
+    fn conditions(&self) -> Option<String> {
+        self.database.options.mapping.conditions()
+    }
+
     fn leaves_rows_out(&self) -> bool {
         self.database.options.mapping.leaves_rows_out()
     }

@@ -145,6 +145,10 @@ impl Catalog for SqlServerCatalog {
             .await
     }
 
+    fn conditions(&self) -> Option<String> {
+        self.pool.options.mapping.conditions()
+    }
+
     fn leaves_rows_out(&self) -> bool {
         self.pool.options.mapping.leaves_rows_out()
     }

@@ -88,6 +88,11 @@ pub trait Catalog: Send + Sync {
         false
     }
 
+    /// Which rows are sold, for people: see [`Mapping::conditions`].
+    fn conditions(&self) -> Option<String> {
+        None
+    }
+
     /// Whether rows may be left out: see [`Mapping::leaves_rows_out`].
     fn leaves_rows_out(&self) -> bool {
         false

@@ -40,6 +40,13 @@ impl Mapping {
         !self.only.is_empty() || !self.watches.is_empty()
     }
 
+    /// Which rows are sold, for people: `` `Status` is 1 and `Discontinued` is 0 ``. None when all of them are.
+    #[must_use]
+    pub fn conditions(&self) -> Option<String> {
+        let conditions: Vec<_> = self.only.iter().map(ToString::to_string).collect();
+        (!conditions.is_empty()).then(|| conditions.join(" and "))
+    }
+
     /// What decides which products are sent and how, as parts of a catalog's identity. How changes are noticed is
     /// not among them.
     #[must_use]

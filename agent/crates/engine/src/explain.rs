@@ -8,10 +8,6 @@ use shopmaster_product::{ProductId, Row};
 
 use super::{engine::Engine, stop_reason::StepError};
 
-/// What is said of a product whose row does not meet the shop's conditions.
-const LEFT_OUT: &str =
-    "The shop has it, but does not sell it: it does not meet the conditions of `catalog.only`";
-
 /// Everything known about one product.
 #[derive(Debug)]
 pub struct Explained {
@@ -39,8 +35,8 @@ pub struct Explained {
     pub compared_at: Option<Timestamp>,
     /// A verify has found that much differs, and waits for the user's answer.
     is_asked_about: bool,
-    /// Whether the shop has its row, but does not sell it.
-    is_left_out: bool,
+    /// The conditions that its row does not meet, in which case the shop does not sell it.
+    left_out: Option<String>,
 }
 
 /// The state of a product in one word.
@@ -86,7 +82,8 @@ impl Engine {
                 Lookup::Found(row) => Some((key.clone(), row)),
                 Lookup::Gone | Lookup::LeftOut(_) | Lookup::Locked => None,
             });
-        let is_left_out = found.is_none() && left_out.is_some();
+        let conditions = || self.core.catalog.conditions().unwrap_or_default();
+        let unmet = (found.is_none() && left_out.is_some()).then(conditions);
         let (id, row, changes) = match found {
             // The old spelling of a key is a product of its own, so this row and its changes do not belong to it.
             Some((key, row)) if row.id != key && self.is_removed(&key).await? => {
@@ -135,7 +132,7 @@ impl Engine {
             retry_at,
             compared_at: self.core.journal.compared_at().await?,
             is_asked_about: self.core.journal.verified().await?.asks.is_some(),
-            is_left_out,
+            left_out: unmet,
         };
         (explained.state, explained.text) = match self.core.scans() {
             true => judge_scanned(&explained).unwrap_or_else(|| judge(&explained)),
@@ -262,9 +259,12 @@ fn judge(explained: &Explained) -> (ProductState, String) {
     if !changes.is_empty() {
         return (ProductState::Pending, pending(explained));
     }
-    if removed.is_some() && explained.is_left_out {
+    if removed.is_some()
+        && let Some(conditions) = &explained.left_out
+    {
         let text = format!(
-            "{LEFT_OUT}, and it may still be at Digible: remove it there, then run `shopmasterctl removed forget`"
+            "{}, and it may still be at Digible: remove it there, then run `shopmasterctl removed forget`",
+            not_sold(conditions)
         );
         return (ProductState::Removed, text);
     }
@@ -282,11 +282,9 @@ fn judge(explained: &Explained) -> (ProductState, String) {
         );
         return (ProductState::Different, text);
     }
-    if explained.is_left_out {
-        return (
-            ProductState::LeftOut,
-            format!("{LEFT_OUT}, and it was never sent"),
-        );
+    if let Some(conditions) = &explained.left_out {
+        let text = format!("{}, and it was never sent", not_sold(conditions));
+        return (ProductState::LeftOut, text);
     }
     if row.is_none() {
         let text =
@@ -313,6 +311,10 @@ fn judge(explained: &Explained) -> (ProductState, String) {
             (ProductState::Different, text)
         }
     }
+}
+
+fn not_sold(conditions: &str) -> String {
+    format!("The shop has it, but sells only rows in which {conditions}")
 }
 
 /// What changed, and when it is sent.

@@ -34,7 +34,7 @@ enum ChangeSource {
     Captured(CaptureStatus),
     /// In the table, by walking it.
     Scanned,
-    /// Nowhere: the configured table, or how its prices are sent, has changed, and nothing was compared since. Walking
+    /// Nowhere: the configured table, or which of its rows are sent and how, has changed, and nothing was compared since. Walking
     /// the table would send all of it, even if it was configured by mistake.
     Unconfirmed,
 }
@@ -58,7 +58,7 @@ pub(super) async fn run(core: &Core, handle: &RunHandle) -> Result<Ending, StepE
         return Ok((Outcome::Cancelled, "Canceled".to_owned()));
     };
     if let ChangeSource::Unconfirmed = change_source {
-        let text = "The product table, or how its prices are sent, has changed: run `shopmasterctl verify`, which asks before it sends much";
+        let text = "The product table, or which of its rows are sent and how, has changed: run `shopmasterctl verify`, which asks before it sends much";
         return Ok((Outcome::Failed, text.to_owned()));
     }
     let endpoint_health = EndpointHealth::default();

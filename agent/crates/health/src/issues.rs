@@ -374,7 +374,7 @@ fn catalog_changed(facts: &Facts) -> Option<Issue> {
         facts,
         "CATALOG_CHANGED",
         Severity::Info,
-        "The product table, or how its prices are sent, was changed; what differs from what Digible has is not known yet"
+        "The product table, or which of its rows are sent and how, was changed; what differs from what Digible has is not known yet"
             .to_owned(),
         "Run `shopmasterctl verify`: it asks before it sends much, and lists products that the table does not have",
     ))

@@ -71,7 +71,7 @@ pub struct Facts {
     pub config_replaced: Option<String>,
     /// Why the journal was replaced, and where the old one is.
     pub journal_replaced: Option<String>,
-    /// The product table, or how its prices are sent, differs from what it was at the last upload.
+    /// The product table, or which of its rows are sent and how, differs from what it was at the last upload.
     pub catalog_changed: bool,
     /// How the journal was found damaged, and where a copy of it is.
     pub journal_damaged: Option<String>,

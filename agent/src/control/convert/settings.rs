@@ -74,59 +74,59 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
     }
 }
 
-/// What another catalog means for what was sent before.
-pub(in crate::control) fn effect(effect: &CatalogEffect) -> v1::CatalogEffect {
+/// What another catalog means for what was sent before. `is_another_table`: not only another choice of its rows.
+pub(in crate::control) fn effect(
+    effect: &CatalogEffect,
+    is_another_table: bool,
+) -> v1::CatalogEffect {
     v1::CatalogEffect {
         equal: effect.equal,
         differing: effect.differing,
         new: effect.new,
         gone: effect.gone,
         gone_ids: effect.gone_ids.iter().map(ToString::to_string).collect(),
-        text: effect_text(effect),
+        text: effect_text(effect, is_another_table),
     }
 }
 
 /// `9 products stay as they are at Digible, 1 differs and is sent again, 2 are new; 203 products of the old table are not
 /// in the new one and stay at Digible`.
-fn effect_text(effect: &CatalogEffect) -> String {
-    let CatalogEffect {
-        equal,
-        differing,
-        new,
-        gone,
-        ..
-    } = effect;
-    let is = |count: u64, one: &'static str, many: &'static str| match count {
+fn effect_text(effect: &CatalogEffect, is_another_table: bool) -> String {
+    let verb = |count: u64, one: &'static str, many: &'static str| match count {
         1 => one,
         _ => many,
     };
-    let mut parts = Vec::new();
-    parts.push(format!(
-        "{} {} at Digible as {} in the new table",
-        products(*equal),
-        is(*equal, "is", "are"),
-        is(*equal, "it is", "they are"),
-    ));
-    if *differing > 0 {
-        let verb = is(*differing, "differs and is", "differ and are");
-        parts.push(format!("{} {verb} sent again", grouped(*differing)));
+    let (equal, differing) = (effect.equal, effect.differing);
+    let stay = verb(equal, "stays as it is", "stay as they are");
+    let mut text = format!("{} {stay} at Digible", products(equal));
+    if differing > 0 {
+        let differ = verb(differing, "differs and is", "differ and are");
+        text += &format!(", {} {differ} sent again", grouped(differing));
     }
-    if *new > 0 {
-        parts.push(format!("{} {} new", grouped(*new), is(*new, "is", "are")));
+    if effect.new > 0 {
+        text += &format!(
+            ", {} {} new",
+            grouped(effect.new),
+            verb(effect.new, "is", "are")
+        );
     }
-    let kept = parts.join(", ");
-    if *gone == 0 {
-        return kept;
+    if effect.gone > 0 {
+        let gone = effect.gone;
+        let left = match is_another_table {
+            true => verb(
+                gone,
+                "of the old table is not in the new one and stays",
+                "of the old table are not in the new one and stay",
+            ),
+            false => verb(
+                gone,
+                "is no longer sold and stays",
+                "are no longer sold and stay",
+            ),
+        };
+        text += &format!("; {} {left} at Digible", products(gone));
     }
-    let verb = is(
-        *gone,
-        "is not in the new one and stays",
-        "are not in the new one and stay",
-    );
-    format!(
-        "{kept}; {} of the old table {verb} at Digible",
-        products(*gone)
-    )
+    text
 }
 
 /// The fields that a mask names.

@@ -87,7 +87,7 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
 
 fn shop(row: Option<&ShopRow>) -> String {
     let Some(row) = row else {
-        return "not in the table".to_owned();
+        return "no row that is sent".to_owned();
     };
     let name = row.name.as_deref().map_or_else(
         || "no name".to_owned(),

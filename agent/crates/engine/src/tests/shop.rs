@@ -490,6 +490,10 @@ impl Catalog for FakeShop {
         Ok(Some(self.table().rebuilt.to_string()))
     }
 
+    fn conditions(&self) -> Option<String> {
+        Some("a = 1".to_owned())
+    }
+
     fn leaves_rows_out(&self) -> bool {
         self.table().unsold.is_some()
     }
