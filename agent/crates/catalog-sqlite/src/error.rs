@@ -29,6 +29,14 @@ impl QueryError {
             Self::Sql(error) => named(error, operation, options),
         }
     }
+
+    /// What the database said, for people.
+    pub(super) fn said(&self) -> String {
+        match self {
+            Self::Known(error) => error.to_string(),
+            Self::Sql(error) => error.to_string(),
+        }
+    }
 }
 
 impl From<CatalogError> for QueryError {
@@ -49,6 +57,17 @@ pub(super) fn is_unopenable(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
         || code == Some(ffi::SQLITE_READONLY_DIRECTORY)
         || code == Some(ffi::SQLITE_READONLY_CANTINIT)
+}
+
+/// Whether a statement may have failed because a row cannot be computed.
+pub(super) fn is_of_a_row(fault: &QueryError) -> bool {
+    let QueryError::Sql(rusqlite::Error::SqliteFailure(error, said)) = fault else {
+        return false;
+    };
+    let is_of_the_schema = said
+        .as_ref()
+        .is_some_and(|said| said.starts_with("no such "));
+    matches!(error.code, ErrorCode::Unknown | ErrorCode::TooBig) && !is_of_the_schema
 }
 
 /// Whether the till, or another program, has locked the file.

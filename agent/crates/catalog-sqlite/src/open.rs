@@ -25,6 +25,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// to itself when it needs exclusive access.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How many prepared statements a connection keeps: more than there are for one product table.
+const CACHED_STATEMENTS: usize = 64;
+
 /// A shop's file, with one connection for reads and one for short writes.
 #[derive(Debug)]
 pub(super) struct Database {
@@ -169,6 +172,7 @@ fn connect(path: &Path, access: Access) -> QueryResult<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(absolute(path), flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // Enforcing the shop's rules is the till's task: the agent's short writes touch only its own tables.
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "query_only", access == Access::Read)?;

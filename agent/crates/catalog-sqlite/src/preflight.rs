@@ -194,7 +194,7 @@ fn key_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Fin
     };
     // The sample is only advice: other checks report a table that cannot be read.
     let padded = match is_padded(&column.declared) {
-        true => rows::padded_key(connection, options).unwrap_or_default(),
+        true => rows::padded_key(connection, options, 0).unwrap_or_default(),
         false => None,
     };
     if let Some(key) = padded {

@@ -196,6 +196,15 @@ impl Unique {
     }
 }
 
+/// Whether it is a view. False for a table that does not exist.
+pub(super) fn is_view(connection: &Connection, table: &str) -> QueryResult<bool> {
+    let is_view = connection
+        .prepare_cached(include_str!("sql/is_view.sql"))?
+        .query_row([table], |row| row.get(0))
+        .optional()?;
+    Ok(is_view.unwrap_or_default())
+}
+
 /// Identifies the table's current storage: its root page in the file, the schema entries of the table and its
 /// triggers, and the schema version. A table that was recreated has at least another schema version; the same
 /// is true after the file was reorganized or got another index.

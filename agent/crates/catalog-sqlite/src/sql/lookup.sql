@@ -1,1 +1,1 @@
-SELECT p.{id}, p.{name}, p.{price}{sold} FROM {table} AS p WHERE p.{id} IS ?1
+SELECT {row}{sold} FROM {table} AS p WHERE {is_key}

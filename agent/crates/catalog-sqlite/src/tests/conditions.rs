@@ -264,9 +264,9 @@ fn pages_are_read_in_the_order_of_the_keys() {
     let statements = &shop.catalog.database.statements;
     for sql in [
         &statements.lookup,
-        &statements.scan_behind,
-        &statements.scan_start,
-        &statements.scan_behind_null,
+        &statements.rows.behind,
+        &statements.rows.start,
+        &statements.rows.behind_null,
     ] {
         let plan = super::keys::query_plan(&shop, sql);
         assert!(
@@ -279,25 +279,26 @@ fn pages_are_read_in_the_order_of_the_keys() {
 /// The statements of a shop without conditions, as they always were.
 #[test]
 fn without_conditions_the_statements_are_what_they_were() {
-    let statements = &Shop::usual().catalog.database.statements;
+    let shop = Shop::usual();
+    let statements = &shop.catalog.database.statements;
     let row = r#"SELECT p."ProductID", p."ProductName", p."SellPrice" FROM "Products" AS p"#;
     let order = r#"ORDER BY p."ProductID" LIMIT ?1"#;
     assert_eq!(
         statements.lookup,
         format!(r#"{row} WHERE p."ProductID" IS ?1"#)
     );
-    assert_eq!(statements.scan_start, format!("{row} {order}"));
+    assert_eq!(statements.rows.start, format!("{row} {order}"));
     assert_eq!(
-        statements.scan_behind,
+        statements.rows.behind,
         format!(r#"{row} WHERE p."ProductID" > ?2 {order}"#)
     );
     assert_eq!(
-        statements.scan_behind_null,
+        statements.rows.behind_null,
         format!(r#"{row} WHERE p."ProductID" IS NOT NULL {order}"#)
     );
     assert_eq!(statements.count, r#"SELECT count(*) FROM "Products""#);
     assert_eq!(
-        statements.position,
+        crate::statements::position(&shop.catalog.database.options, 2),
         r#"SELECT p."ProductID" FROM "Products" AS p WHERE p."ProductID" IS ?1 OR p."ProductID" IS ?2 ORDER BY p."ProductID" DESC LIMIT 1"#
     );
 }

@@ -260,12 +260,12 @@ fn keys_are_sought_in_an_index() {
             "CREATE TABLE Products (ProductID {key}, ProductName, SellPrice)"
         ));
         let statements = &shop.catalog.database.statements;
-        for sql in [&statements.lookup, &statements.scan_behind] {
+        for sql in [&statements.lookup, &statements.rows.behind] {
             let plan = query_plan(&shop, sql);
             assert!(plan.starts_with("SEARCH p USING"), "{key}: {plan}");
             assert!(!plan.contains("B-TREE"), "{key}: {plan}");
         }
-        for sql in [&statements.scan_start, &statements.scan_behind_null] {
+        for sql in [&statements.rows.start, &statements.rows.behind_null] {
             let plan = query_plan(&shop, sql);
             assert!(!plan.contains("B-TREE"), "{key}: {plan}");
         }

@@ -23,6 +23,7 @@ mod preflight;
 mod quiet;
 mod triggers;
 mod values;
+mod views;
 
 const PRODUCTS: &str = "CREATE TABLE Products (
     ProductID VARCHAR(25) NOT NULL PRIMARY KEY, ProductName VARCHAR(100), SellPrice NUMERIC(18,2)

@@ -1,0 +1,1 @@
+SELECT {key}{sold} FROM {table} AS p WHERE {is_key}
