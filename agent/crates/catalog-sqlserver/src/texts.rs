@@ -117,7 +117,7 @@ fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
     let planned = Planned::new(table).ok()?;
     let nothing = Found::nothing_in(DATABASE);
     let name = NameType::of(&table.names.data_type).ok()?;
-    let price = PriceType::of(&table.price.data_type).ok()?;
+    let price = PriceType::of(&table.price.data_type, None).ok()?;
     let products = Statements::new(table, &key, name, price, Filter::default());
     let mut sold = table.clone();
     let only = filtered(&mut sold);

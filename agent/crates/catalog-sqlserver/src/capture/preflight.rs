@@ -27,7 +27,7 @@ use crate::{
     guards,
     key::KeyType,
     queue::{
-        price::{NameType, PriceType},
+        price::{NameType, PriceType, is_padded},
         products,
     },
     quote::identifier,
@@ -342,7 +342,16 @@ fn key(table: &TableSchema) -> QueryResult<Finding> {
 
 fn key_type(table: &TableSchema) -> QueryResult<Finding> {
     let key = KeyType::of(&table.id.data_type).map_err(|reason| unfit(table, reason))?;
-    Ok(good(format!("the key's type is {}", key.column())))
+    let text = format!("the key's type is {}", key.column());
+    if !is_padded(&table.id.data_type) {
+        return Ok(good(text));
+    }
+    Ok(warning(
+        format!(
+            "{text}, which fills shorter keys up with spaces: they are part of a product's id at Digible"
+        ),
+        "No action needed if all keys have the full length, or if their spaces do not matter; otherwise create a view with `RTRIM` of the key and set it with `shopmasterctl configure --table VIEW` before the first upload",
+    ))
 }
 
 async fn price_type(
@@ -362,18 +371,30 @@ async fn price_type(
         column: table.price.name.clone(),
         reason,
     };
-    let price = PriceType::of(&table.price.data_type).map_err(unfit)?;
+    let price = PriceType::of(&table.price.data_type, options.mapping.price_text).map_err(unfit)?;
     let text = format!("the price's type is {}", table.price.data_type.name);
     let held = match price {
         PriceType::Float | PriceType::Real => Held::Floats,
-        PriceType::Decimal | PriceType::Money(_) | PriceType::Integer => Held::Exact,
+        PriceType::Decimal | PriceType::Money(_) | PriceType::Integer | PriceType::Text(..) => {
+            Held::Exact
+        }
     };
     let digits = Digits::new(options.mapping.price_digits, None);
     // The sample is only advice: other checks report a table that cannot be read.
-    let sample = products::sample(session, options, table)
+    let prices = products::prices(session, options, table)
         .await
         .unwrap_or_default();
-    Ok(judge(&text, held, digits, &sample))
+    if let Some(example) = &prices.example {
+        return Ok(warning(
+            format!(
+                "{text}; {} of the first {} prices cannot be sent: {example}",
+                words::grouped(prices.unreadable),
+                words::grouped(prices.read)
+            ),
+            "These products are refused, each with its price, and hold up no others; if prices are written in another way, set `catalog.price_text` with `shopmasterctl configure --price-text`",
+        ));
+    }
+    Ok(judge(&text, held, digits, &prices.sample))
 }
 
 async fn only(

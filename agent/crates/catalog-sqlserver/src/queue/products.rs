@@ -7,12 +7,12 @@ use shopmaster_catalog::{
     decimal::{Digits, shortened},
     price_column::{SAMPLE, Sample},
 };
-use shopmaster_product::{ProductId, Row};
+use shopmaster_product::{Problem, ProductId, Row};
 use tiberius::{Row as Found, ToSql};
 
 use super::{
     batches, changes,
-    price::{NameType, PriceType, read_name},
+    price::{NameType, PriceType, null_price},
     seeking::{End, Seeking},
     statements::{Locked, Statements},
 };
@@ -32,6 +32,7 @@ pub(crate) struct Products<'a> {
     options: &'a SqlServerOptions,
     table: Arc<TableSchema>,
     key: KeyType,
+    name: NameType,
     price: PriceType,
     digits: Digits,
     /// Whether rows may not be sold.
@@ -52,12 +53,13 @@ impl<'a> Products<'a> {
     /// When a mapped column's type does not fit, or a condition does not.
     pub(crate) fn new(options: &'a SqlServerOptions, table: Arc<TableSchema>) -> QueryResult<Self> {
         let key = key_type(options, &table)?;
-        let price =
-            PriceType::of(&table.price.data_type).map_err(|reason| CatalogError::UnfitPrice {
+        let price = PriceType::of(&table.price.data_type, options.mapping.price_text).map_err(
+            |reason| CatalogError::UnfitPrice {
                 table: options.mapping.table.clone(),
                 column: options.mapping.columns.price.clone(),
                 reason,
-            })?;
+            },
+        )?;
         let name =
             NameType::of(&table.names.data_type).map_err(|reason| CatalogError::UnfitTable {
                 table: options.mapping.table.clone(),
@@ -73,6 +75,7 @@ impl<'a> Products<'a> {
             options,
             table,
             key,
+            name,
             price,
             digits: Digits::new(options.mapping.price_digits, None),
         })
@@ -201,7 +204,7 @@ impl<'a> Products<'a> {
     fn row(&self, found: &Found, first: usize) -> QueryResult<Row> {
         Ok(Row {
             id: self.key(found, first)?,
-            name: read_name(found, first + 1)?,
+            name: self.name.read(found, first + 1)?,
             price: self.price.read(found, first + 2, self.digits)?,
         })
     }
@@ -378,25 +381,45 @@ pub(crate) async fn read(
     Ok(products.answers(session, keys).await?.lookups)
 }
 
-/// How the digits that the shop asked for change the first prices.
-pub(crate) async fn sample(
+/// What the first prices show.
+#[derive(Debug, Default)]
+pub(crate) struct Prices {
+    /// How the digits that the shop asked for change them.
+    pub(crate) sample: Sample,
+    /// How many prices were examined.
+    pub(crate) read: u64,
+    /// How many of them cannot be sent, NULL not counted.
+    pub(crate) unreadable: u64,
+    /// Why one of them cannot.
+    pub(crate) example: Option<Problem>,
+}
+
+/// Examines the first prices, if the digits that the shop asked for may change them, or they are text.
+pub(crate) async fn prices(
     session: &mut Session,
     options: &SqlServerOptions,
     table: &TableSchema,
-) -> QueryResult<Sample> {
-    let mut sample = Sample::default();
-    if options.mapping.price_digits.is_none() {
-        return Ok(sample);
-    }
+) -> QueryResult<Prices> {
+    let mut prices = Prices::default();
     let products = Products::new(options, Arc::new(table.clone()))?;
+    let is_text = matches!(products.price, PriceType::Text(..));
+    if options.mapping.price_digits.is_none() && !is_text {
+        return Ok(prices);
+    }
     let is_float = matches!(products.price, PriceType::Float | PriceType::Real);
     let text = products.statements.scan_start();
     for found in session.rows(&text, &[&i64::from(SAMPLE)]).await? {
-        if let Ok(price) = products.price.read(&found, 2, Digits::default())? {
-            sample.add(price, is_float, products.digits);
+        prices.read += 1;
+        match products.price.read(&found, 2, Digits::default())? {
+            Ok(price) => prices.sample.add(price, is_float, products.digits),
+            Err(problem) if problem != null_price() => {
+                prices.unreadable += 1;
+                prices.example.get_or_insert(problem);
+            }
+            Err(_) => {}
         }
     }
-    Ok(sample)
+    Ok(prices)
 }
 
 /// How many rows the table has, and how many of them meet the conditions; none when that cannot be counted now, or

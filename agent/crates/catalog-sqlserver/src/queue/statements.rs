@@ -263,7 +263,7 @@ mod tests {
         let table = table(kind);
         let key = KeyType::of(&table.id.data_type).unwrap();
         let name = NameType::of(&table.names.data_type).unwrap();
-        let price = PriceType::of(&table.price.data_type).unwrap();
+        let price = PriceType::of(&table.price.data_type, None).unwrap();
         let statements = Statements::new(&table, &key, name, price, Filter::default());
         vec![
             statements.read(10, Locked::Wait),
@@ -320,7 +320,7 @@ mod tests {
         let table = table(Kind::Table);
         let key = KeyType::of(&table.id.data_type).unwrap();
         let name = NameType::of(&table.names.data_type).unwrap();
-        let price = PriceType::of(&table.price.data_type).unwrap();
+        let price = PriceType::of(&table.price.data_type, None).unwrap();
         let statements = Statements::new(&table, &key, name, price, Filter::default());
         let id = ProductId::Text("a".to_owned());
         let behind = |text: String| text.split_once(" AS p").unwrap().1.trim().to_owned();
@@ -360,7 +360,7 @@ mod tests {
         let filter = Filter::new(&mapping, &table).unwrap();
         let key = KeyType::of(&table.id.data_type).unwrap();
         let name = NameType::of(&table.names.data_type).unwrap();
-        let price = PriceType::of(&table.price.data_type).unwrap();
+        let price = PriceType::of(&table.price.data_type, None).unwrap();
         let statements = Statements::new(&table, &key, name, price, filter);
         for locked in [Locked::Wait, Locked::Skip, Locked::Fail] {
             let text = statements.read(1, locked);

@@ -20,6 +20,7 @@ pub(crate) mod server;
 mod shop;
 mod staged;
 mod stand_in;
+mod text_prices;
 mod triggers;
 mod types;
 mod views;
