@@ -5,7 +5,7 @@ use shopmaster_standins::digible::{
     CutAt, Endpoint, Fault, FaultKind, HangEffect, Naming, RetryAfter, Told,
 };
 
-use super::plan::{AgentPlan, Journal, Key, Plan, ShopPlan, Step, What, When, Write};
+use super::plan::{AgentPlan, Journal, Key, Plan, Serves, ShopPlan, Step, What, When, Write};
 use super::till::key_of;
 
 /// Statuses with which Digible refuses a product.
@@ -39,6 +39,7 @@ struct Generator {
     hot: Vec<u32>,
     small_disk: bool,
     own_clock: bool,
+    serves: Serves,
     steps: Vec<Step>,
 }
 
@@ -51,6 +52,10 @@ impl Generator {
             key: pick(&mut rng, [Key::Text, Key::Integer, Key::Nocase]),
             small_disk: rng.u8(..100) < 8,
             own_clock: rng.u8(..100) < 12,
+            serves: pick(
+                &mut rng,
+                [Serves::Table, Serves::Table, Serves::Sold, Serves::View],
+            ),
             rng,
             seed,
             products,
@@ -82,6 +87,7 @@ impl Generator {
                 journal: self.pick([Journal::Wal, Journal::Wal, Journal::Rollback]),
                 key: self.key,
                 products: self.products,
+                serves: self.serves,
             },
             agent,
             steps: self.steps,
@@ -150,9 +156,14 @@ impl Generator {
                 let what = self.pick([What::Dismiss, What::Retry]);
                 self.step(what);
             }
-            91..93 => {
+            91..93 if self.rng.bool() => {
                 let writes = self.writes();
                 self.step(What::Rebuild(writes));
+            }
+            91..93 => {
+                let serves = self.pick([Serves::Table, Serves::Sold, Serves::View]);
+                self.step(What::Serve(serves));
+                self.sale();
             }
             93..95 => {
                 self.step(What::Offline);
@@ -264,6 +275,14 @@ impl Generator {
     fn write(&mut self) -> Write {
         let slot = self.slot();
         let cents = self.cents();
+        if self.serves != Serves::Table && self.chance(30) {
+            let surcharge = self.pick([1, 2]);
+            return match self.rng.u8(..4) {
+                0 => Write::Surcharge(surcharge, self.rng.u32(0..500)),
+                1 => Write::Charge(slot, surcharge),
+                _ => Write::Sell(slot, self.rng.bool()),
+            };
+        }
         match self.rng.u8(..100) {
             0..34 => Write::Price(slot, cents),
             34..38 => Write::RaiseAll,
@@ -413,6 +432,10 @@ mod tests {
         assert!(happens(|it| matches!(it, What::Clock(_))));
         assert!(happens(|it| matches!(it, What::Late { .. })));
         assert!(happens(|it| matches!(it, What::Kill)));
+        assert!(happens(|it| matches!(it, What::Serve(_))));
+        for serves in [Serves::Table, Serves::Sold, Serves::View] {
+            assert!(plans.iter().any(|plan| plan.shop.serves == serves));
+        }
         for kind in [Key::Text, Key::Integer, Key::Nocase] {
             assert!(plans.iter().any(|plan| plan.shop.key == kind));
         }

@@ -23,7 +23,7 @@ mod trace;
 pub use corpus::corpus;
 pub use crew::run_all;
 pub use oracle::{Finding, Violation};
-pub use plan::{AgentPlan, Journal, Key, Plan, ShopPlan, Step, What, When, Write};
+pub use plan::{AgentPlan, Journal, Key, Plan, Serves, ShopPlan, Step, What, When, Write};
 pub use run::{Outcome, StormError, run};
 pub use surroundings::{Abilities, Ability};
 

@@ -30,6 +30,22 @@ pub struct ShopPlan {
     pub key: Key,
     /// Products at the beginning: those in the slots below this number.
     pub products: u32,
+    /// What is served at the beginning.
+    #[serde(default)]
+    pub serves: Serves,
+}
+
+/// What the agent is configured to serve. The shop has all of it in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Serves {
+    /// The table, every row of it.
+    #[default]
+    Table,
+    /// The rows of the table that are sold.
+    Sold,
+    /// A view of the rows that are sold, with a surcharge from another table; both tables are watched.
+    View,
 }
 
 /// SQLite's journal.
@@ -161,6 +177,8 @@ pub enum What {
     Verify,
     /// A verify starts that asks no questions.
     VerifyConfirmed,
+    /// Something else is served from now on, with a yes to what it means, and captured.
+    Serve(Serves),
     /// The products gone from the shop are forgotten.
     Forget,
     /// The refused products are dismissed.
@@ -199,6 +217,12 @@ pub enum Write {
     Rewrite(u32),
     /// The price becomes NULL.
     Spoil(u32),
+    /// A product is sold from now on, or no longer.
+    Sell(u32, bool),
+    /// A surcharge, 1 or 2, is this many cents.
+    Surcharge(u32, u32),
+    /// A product has this surcharge.
+    Charge(u32, u32),
 }
 
 impl Default for AgentPlan {

@@ -2,15 +2,18 @@
 
 use std::{process::Command, time::Duration};
 
+use prost_types::FieldMask;
 use shopmaster_proto::{
     Failure,
     v1::{
-        DiscardParkedRequest, ExplainRequest, ForgetRemovedRequest, GetStatusRequest,
-        ListParkedRequest, ListRemovedRequest, ListRunsRequest, PauseRequest, ProductState,
-        ResumeRequest, RetryParkedRequest, Run, RunKind, Status,
+        CatalogSettings, Condition, ConfigureRequest, DiscardParkedRequest, ExplainRequest,
+        ForgetRemovedRequest, GetStatusRequest, ListParkedRequest, ListRemovedRequest,
+        ListRunsRequest, PauseRequest, ProductState, ResumeRequest, RetryParkedRequest, Run,
+        RunKind, Scalar, Scalars, Settings, Status, Watch, condition::Test, scalar::Value,
     },
 };
 
+use super::plan::Serves;
 use crate::world::{World, WorldError};
 
 /// How long the agent may take to answer; much longer than it needs.
@@ -55,6 +58,57 @@ pub(super) async fn explain(world: &World, id: &str) -> Result<ProductState, Wor
     } else {
         Ok(ProductState::Unknown)
     }
+}
+
+/// Configures what is served, with a yes to what that means.
+pub(super) async fn serve(world: &World, serves: Serves) -> Result<(), WorldError> {
+    let is_sold = || Condition {
+        column: "Sold".to_owned(),
+        test: Some(Test::Is(Scalars {
+            values: vec![Scalar {
+                value: Some(Value::Integer(1)),
+            }],
+        })),
+    };
+    let watch = |table: &str, key: &str, column: &str| Watch {
+        table: table.to_owned(),
+        key: key.to_owned(),
+        column: column.to_owned(),
+    };
+    let (table, only, watch) = match serves {
+        Serves::Table => ("Products", Vec::new(), Vec::new()),
+        Serves::Sold => ("Products", vec![is_sold()], Vec::new()),
+        Serves::View => (
+            "Shown",
+            Vec::new(),
+            vec![
+                watch("Products", "ProductID", "ProductID"),
+                watch("Surcharges", "ID", "Surcharge"),
+            ],
+        ),
+    };
+    let paths = ["table", "only", "watch", "price_digits"];
+    let request = ConfigureRequest {
+        settings: Some(Settings {
+            catalog: Some(CatalogSettings {
+                table: table.to_owned(),
+                only,
+                watch,
+                price_digits: Some(2),
+                ..CatalogSettings::default()
+            }),
+            ..Settings::default()
+        }),
+        update_mask: Some(FieldMask {
+            paths: paths.map(|path| format!("catalog.{path}")).to_vec(),
+        }),
+        confirmed: true,
+        ..ConfigureRequest::default()
+    };
+    let mut client = world.client()?;
+    answer("Configure", client.config.configure(request))
+        .await
+        .map(drop)
 }
 
 pub(super) async fn pause(world: &World) -> Result<(), WorldError> {

@@ -18,7 +18,7 @@ use super::{
     Abilities, Ability, Finding, Promises, Violation,
     cloud::Sky,
     oracle::{Oracle, Sides},
-    plan::{Key, Plan, What, When, Write},
+    plan::{Key, Plan, Serves, What, When, Write},
     process,
     surroundings::{Clock, Disk},
     till::Till,
@@ -87,6 +87,7 @@ struct Case<'a> {
     trace: Trace,
     digible_started: Instant,
     disk_is_full: bool,
+    serves: Serves,
 }
 
 /// Runs a case.
@@ -215,6 +216,9 @@ impl<'a> Case<'a> {
             world.set_env(name, &value);
         }
         world.launch().await?;
+        if plan.shop.serves != Serves::Table {
+            process::serve(&world, plan.shop.serves).await?;
+        }
         world.install_capture().await?;
         process::run_to_end(&world, RunKind::Upload, QUIET_WAIT).await?;
         let ready = world.wait_status(|status| status.state() == State::UpToDate);
@@ -235,6 +239,7 @@ impl<'a> Case<'a> {
             slow: Vec::new(),
             digible_started,
             disk_is_full: false,
+            serves: plan.shop.serves,
         })
     }
 
@@ -341,6 +346,7 @@ impl<'a> Case<'a> {
             What::Freeze(ms) => {
                 process::freeze(&self.world, Duration::from_millis(*ms)).await;
             }
+            What::Serve(serves) => self.serve(*serves).await,
             asked => {
                 if let Err(error) = self.ask(asked).await {
                     self.note("asked", &error);
@@ -377,6 +383,17 @@ impl<'a> Case<'a> {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Serves something else, and captures it. An agent that is not running stays as it is.
+    async fn serve(&mut self, serves: Serves) {
+        match process::serve(&self.world, serves).await {
+            Ok(()) => self.serves = serves,
+            Err(error) => return self.note("serve", &error),
+        }
+        if let Err(error) = self.world.install_capture().await {
+            self.note("install", &error);
         }
     }
 
@@ -426,7 +443,8 @@ impl<'a> Case<'a> {
 
     async fn sides(&self) -> Result<Sides, StormError> {
         let till = self.till.another()?;
-        let rows = spawn_blocking(move || till.rows()).await??;
+        let serves = self.serves;
+        let rows = spawn_blocking(move || till.rows(serves)).await??;
         Ok(Sides::new(rows, &self.world.digible))
     }
 
@@ -470,7 +488,10 @@ impl<'a> Case<'a> {
             self.note("resume", &error);
         }
         self.wait_landed().await;
-        if self.plan.has(|what| matches!(what, What::Rebuild(_))) {
+        if self
+            .plan
+            .has(|what| matches!(what, What::Rebuild(_) | What::Serve(_)))
+        {
             self.repair_capture().await;
         }
         if self.plan.agent.restart_at_end {

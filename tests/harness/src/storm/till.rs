@@ -12,7 +12,7 @@ use shopmaster_standins::{
     shop::price_text,
 };
 
-use super::plan::{Journal, Key, ShopPlan, Write};
+use super::plan::{Journal, Key, Serves, ShopPlan, Write};
 
 /// How long a till waits for a lock, as point-of-sale programs do.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,6 +22,17 @@ const TRIES: u32 = 5;
 /// A product that no case touches: if Digible accepted nothing at all, the agent would rightly assume that it refuses
 /// everything, and stop.
 const HEALTHY: u32 = 900;
+
+/// The table that the view reads beside the products.
+const SURCHARGES: &str = "
+    CREATE TABLE Surcharges (ID INTEGER NOT NULL PRIMARY KEY, Cents INTEGER NOT NULL);
+    INSERT INTO Surcharges VALUES (1, 0), (2, 0)";
+/// The view.
+const SHOWN: &str = "
+    CREATE VIEW Shown AS
+    SELECT p.ProductID, p.ProductName, round(p.SellPrice + s.Cents / 100.0, 2) AS SellPrice, p.Surcharge
+    FROM Products AS p JOIN Surcharges AS s ON s.ID = p.Surcharge
+    WHERE p.Sold = 1";
 
 /// The rows of the shop's table, as Digible should show them; none for a row that cannot be sent.
 pub(super) type Rows = BTreeMap<ProductId, Option<Listing>>;
@@ -47,6 +58,8 @@ impl Till {
         let sql = table("Products", shop.key);
         till.connection.execute_batch("BEGIN IMMEDIATE")?;
         till.connection.execute_batch(&sql)?;
+        till.connection.execute_batch(SURCHARGES)?;
+        till.connection.execute_batch(SHOWN)?;
         for slot in (0..shop.products).chain([HEALTHY]) {
             till.write(Write::Put(slot, 100 + slot))?;
         }
@@ -89,9 +102,10 @@ impl Till {
 
     /// Rebuilds the table without triggers, and writes to it.
     pub(super) fn rebuild(&self, writes: &[Write]) -> rusqlite::Result<()> {
+        // SQLite does not rename a table while a view lacks it.
         let copy = format!(
-            "{}; INSERT INTO Rebuilt SELECT * FROM Products; DROP TABLE Products;
-             ALTER TABLE Rebuilt RENAME TO Products",
+            "{}; INSERT INTO Rebuilt SELECT * FROM Products; DROP VIEW Shown; DROP TABLE Products;
+             ALTER TABLE Rebuilt RENAME TO Products; {SHOWN}",
             table("Rebuilt", self.key)
         );
         self.tried(|| {
@@ -102,11 +116,15 @@ impl Till {
         })
     }
 
-    /// The rows of the table.
-    pub(super) fn rows(&self) -> rusqlite::Result<Rows> {
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT ProductID, ProductName, SellPrice FROM Products")?;
+    /// The rows that are served.
+    pub(super) fn rows(&self, serves: Serves) -> rusqlite::Result<Rows> {
+        let from = match serves {
+            Serves::Table => "Products",
+            Serves::Sold => "Products WHERE Sold = 1",
+            Serves::View => "Shown",
+        };
+        let select = format!("SELECT ProductID, ProductName, SellPrice FROM {from}");
+        let mut select = self.connection.prepare_cached(&select)?;
         let rows = select.query_map([], |row| {
             let id = match row.get_ref(0)? {
                 ValueRef::Integer(number) => ProductId::Number(number),
@@ -188,6 +206,18 @@ impl Till {
                 "UPDATE Products SET SellPrice = NULL WHERE ProductID = ?1",
                 params![self.name(slot)],
             ),
+            Write::Sell(slot, is_sold) => self.execute(
+                "UPDATE Products SET Sold = ?2 WHERE ProductID = ?1",
+                params![self.name(slot), is_sold],
+            ),
+            Write::Surcharge(surcharge, cents) => self.execute(
+                "UPDATE Surcharges SET Cents = ?2 WHERE ID = ?1",
+                params![surcharge, cents],
+            ),
+            Write::Charge(slot, surcharge) => self.execute(
+                "UPDATE Products SET Surcharge = ?2 WHERE ProductID = ?1",
+                params![self.name(slot), surcharge],
+            ),
         }
     }
 
@@ -246,7 +276,8 @@ fn table(name: &str, key: Key) -> String {
         Key::Nocase => "VARCHAR(25) COLLATE NOCASE NOT NULL PRIMARY KEY",
     };
     format!(
-        "CREATE TABLE {name} (ProductID {key}, ProductName VARCHAR(75), SellPrice NUMERIC(18,2))"
+        "CREATE TABLE {name} (ProductID {key}, ProductName VARCHAR(75), SellPrice NUMERIC(18,2),
+         Sold INTEGER NOT NULL DEFAULT 1, Surcharge INTEGER NOT NULL DEFAULT 1)"
     )
 }
 
@@ -275,6 +306,7 @@ mod tests {
             journal: Journal::Rollback,
             key,
             products: 2,
+            serves: Serves::Table,
         };
         let till = Till::make(&path, &before, shop).unwrap();
         (folder, till)
@@ -282,7 +314,7 @@ mod tests {
 
     /// Each key with its price, except the product that no case touches.
     fn prices(till: &Till) -> Vec<String> {
-        let rows = till.rows().unwrap().into_iter();
+        let rows = till.rows(Serves::Table).unwrap().into_iter();
         let healthy = key_of(till.key, HEALTHY);
         rows.filter(|(id, _)| *id != healthy)
             .map(|(id, row)| format!("{id} {}", row.map_or_else(String::new, |row| row.price)))
@@ -310,6 +342,7 @@ mod tests {
     #[test]
     fn integer_keys_are_numbers() {
         let (_folder, till) = till(Key::Integer);
-        assert!(till.rows().unwrap().contains_key(&ProductId::Number(1_001)));
+        let rows = till.rows(Serves::Table).unwrap();
+        assert!(rows.contains_key(&ProductId::Number(1_001)));
     }
 }
