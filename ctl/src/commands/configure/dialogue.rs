@@ -250,7 +250,7 @@ mod tests {
                 "SQL Server: the database",
                 "The product table, with its schema where it has one [dbo.Products]",
                 "SQL Server: how to log in (windows or sql) [windows]",
-                "Column of the product's key",
+                "Column of the product's key, which becomes its id at Digible: choose it before the first upload. Several that are unique together: A,B",
                 "Column of the product's name",
                 "Column of the product's price",
                 "Decimal places of every price, 0 to 10; empty for as many as the column has",
