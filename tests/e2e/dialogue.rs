@@ -22,7 +22,10 @@ async fn a_shop_is_configured_by_questions() {
         ("(sqlserver or sqlite) [sqlserver]: ", "sqlite"),
         ("SQLite: the database file: ", path.as_str()),
         ("The product table", "Products"),
-        ("Column of the product's key [ProductID]: ", ""),
+        (
+            "Column of the product's key, or several that are unique together, such as A,B [ProductID]: ",
+            "",
+        ),
         ("Column of the product's name [ProductName]: ", ""),
         ("Column of the product's price [SellPrice]: ", ""),
         ("as many as the column has: ", ""),

@@ -28,7 +28,7 @@ async fn configure(world: &World) -> Terminal {
         "The product table",
         "[shopmaster]: ",
         "Password of the SQL login [keep]: ",
-        "Column of the product's key [ProductID]: ",
+        "Column of the product's key, or several that are unique together, such as A,B [ProductID]: ",
         "Column of the product's name [ProductName]: ",
         "Column of the product's price [SellPrice]: ",
         "as many as the column has: ",

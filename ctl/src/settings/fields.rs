@@ -167,7 +167,7 @@ pub const FIELDS: [Field; 37] = [
         path: "catalog.columns.id",
         flag: "column-id",
         value: "COLUMN",
-        help: "Column of the product's key, which becomes its id at Digible: choose it before the first upload. Several that are unique together: A,B",
+        help: "Column of the product's key, or several that are unique together, such as A,B",
         slot: Slot::Names(|s| &mut columns(s).id, |s| &mut columns(s).more_id),
     },
     Field {

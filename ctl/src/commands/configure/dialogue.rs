@@ -45,6 +45,7 @@ pub fn hold(known: Known) -> Result<Changes, Error> {
 trait Person {
     fn line(&mut self, question: &str) -> Result<String, Error>;
     fn password(&mut self, question: &str) -> Result<String, Error>;
+    fn tell(&mut self, text: &str);
 }
 
 struct Terminal;
@@ -64,6 +65,10 @@ impl Person for Terminal {
     fn password(&mut self, question: &str) -> Result<String, Error> {
         prompt::password(question)
     }
+
+    fn tell(&mut self, text: &str) {
+        prompt::say(text);
+    }
 }
 
 impl<P: Person> Dialogue<P> {
@@ -75,6 +80,9 @@ impl<P: Person> Dialogue<P> {
             self.ask_all(&SQL_SERVER)?;
             self.ask_login()?;
         }
+        self.person.tell(
+            "A product's key is its id at Digible. Choose it before the first upload: with another key, every product is sent again, and the old ones stay at Digible",
+        );
         self.ask_all(&COLUMNS)?;
         self.ask("digible.email", "")?;
         let set = self.known.current.secrets.clone().unwrap_or_default();
@@ -194,6 +202,8 @@ mod tests {
         fn password(&mut self, question: &str) -> Result<String, Error> {
             self.line(question)
         }
+
+        fn tell(&mut self, _text: &str) {}
     }
 
     fn known(platform: &str) -> Known {
@@ -250,7 +260,7 @@ mod tests {
                 "SQL Server: the database",
                 "The product table, with its schema where it has one [dbo.Products]",
                 "SQL Server: how to log in (windows or sql) [windows]",
-                "Column of the product's key, which becomes its id at Digible: choose it before the first upload. Several that are unique together: A,B",
+                "Column of the product's key, or several that are unique together, such as A,B",
                 "Column of the product's name",
                 "Column of the product's price",
                 "Decimal places of every price, 0 to 10; empty for as many as the column has",
