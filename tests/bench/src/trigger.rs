@@ -1,10 +1,12 @@
 //! What capture costs a till on SQLite: the same statements in turns on a file with capture and on a copy without it,
-//! with no other program.
+//! with no other program. Once on the product table, once on a table of prices that is watched for a view.
 
 use std::time::{Duration, Instant};
 
+use prost_types::FieldMask;
 use rusqlite::Connection;
-use shopmaster_harness::world::World;
+use shopmaster_harness::world::{World, WorldError};
+use shopmaster_proto::v1::{CatalogSettings, ConfigureRequest, Settings, Watch};
 
 use super::{
     BenchError, Figure, Unit,
@@ -56,8 +58,42 @@ const STATEMENTS: [Statement; 5] = [
     },
 ];
 
+/// The table of prices, and the view over it.
+const PRICES: &str = "
+    CREATE TABLE Prices (Code VARCHAR(25) NOT NULL, List INTEGER NOT NULL, Price NUMERIC(18,2), PRIMARY KEY (Code, List));
+    CREATE VIEW Served AS
+    SELECT g.ProductID, g.ProductName, p.Price AS SellPrice
+    FROM Products AS g JOIN Prices AS p ON p.Code = g.ProductID AND p.List = 1;
+    INSERT INTO Prices SELECT ProductID, 1, SellPrice FROM Products;";
+
+/// The statements on the table of prices.
+const WATCHED: [Statement; 2] = [
+    Statement {
+        what: "UPDATE of one row of a watched table",
+        sql: "UPDATE Prices SET Price = Price + 1 WHERE Code = printf('P%07d', ?1) AND List = 1",
+        rounds: ROUNDS,
+    },
+    Statement {
+        what: "UPDATE of 1,000 rows of a watched table",
+        sql: "UPDATE Prices SET Price = Price + 1
+              WHERE Code BETWEEN printf('P%07d', ?1 % 9 * 1000) AND printf('P%07d', ?1 % 9 * 1000 + 999)",
+        rounds: LONG_ROUNDS,
+    },
+];
+
 pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
+    let mut figures = of(&STATEMENTS, false).await?;
+    figures.extend(of(&WATCHED, true).await?);
+    Ok(figures)
+}
+
+/// Compares these statements. `is_watched`: the product table is the view, and both tables below it are watched.
+async fn of(statements: &[Statement], is_watched: bool) -> Result<Vec<Figure>, BenchError> {
     let mut world = World::builder().products(PRODUCTS).start().await?;
+    if is_watched {
+        world.shop.connection().execute_batch(PRICES)?;
+        serve_view(&world).await?;
+    }
     let twin = world.home().join("twin.db");
     world
         .shop
@@ -69,10 +105,41 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     let captured = till(world.shop.path())?;
     let without = till(&twin)?;
     let mut figures = Vec::new();
-    for statement in &STATEMENTS {
+    for statement in statements {
         figures.extend(compare(statement, &captured, &without)?);
     }
     Ok(figures)
+}
+
+/// Configures the view as the product table.
+async fn serve_view(world: &World) -> Result<(), BenchError> {
+    let watch = |table: &str, key: &str| Watch {
+        table: table.to_owned(),
+        key: key.to_owned(),
+        column: "ProductID".to_owned(),
+    };
+    let request = ConfigureRequest {
+        settings: Some(Settings {
+            catalog: Some(CatalogSettings {
+                table: "Served".to_owned(),
+                watch: vec![watch("Products", "ProductID"), watch("Prices", "Code")],
+                ..CatalogSettings::default()
+            }),
+            ..Settings::default()
+        }),
+        update_mask: Some(FieldMask {
+            paths: ["catalog.table", "catalog.watch"]
+                .map(str::to_owned)
+                .to_vec(),
+        }),
+        ..ConfigureRequest::default()
+    };
+    let configured = world.client()?.config.configure(request).await;
+    configured.map(drop).map_err(|status| {
+        let source = status.into();
+        let call = "Configure";
+        WorldError::Refused { call, source }.into()
+    })
 }
 
 /// A till that does not wait for the disk, so that the disk is not measured.
