@@ -1,43 +1,47 @@
 //! Installing, removing and inspecting capture.
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
-use shopmaster_catalog::{CapturePlan, CaptureStatus, CatalogError, template::fill};
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+use shopmaster_catalog::{CapturePlan, CaptureStatus, template::fill};
 
 use super::{
-    SqliteOptions, change_log,
-    error::{QueryError, QueryResult},
+    SqliteOptions,
+    error::QueryResult,
     objects::{Found, OWNER, Planned},
     open::Database,
-    preflight,
-    quote::identifier,
+    preflight, proof,
+    quote::{identifier, text},
     schema::TableSchema,
-    statements::over,
+    target::Target,
+    triggers::{self, Trigger},
 };
 
 /// What the current version does better than the first one.
 const FIRST_VERSION: &str = "its ChangeLog keeps every change until shopMaster deletes it; the current version keeps one change per product, and shopMaster only reads it";
 
-const REMOVE: &str = include_str!("sql/remove.sql");
-
 pub(super) fn plan(connection: &Connection, database: &Database) -> QueryResult<CapturePlan> {
-    let planned = planned(connection, &database.options)?;
+    let options = &database.options;
+    let planned = Planned::new(options, &Target::read(connection, options)?);
     let found = Found::read(connection)?;
     Ok(CapturePlan {
-        install: script(&database.options, &planned, &found),
-        remove: REMOVE.to_owned(),
+        install: script(options, &planned, &found),
+        remove: removal(&drops(&planned.triggers, &found)),
     })
 }
 
 /// Installs everything as planned, and tests that it works. False when it was already as planned.
 pub(super) fn install(connection: &Connection, database: &Database) -> QueryResult<bool> {
     preflight::refuse(connection, database)?;
-    let planned = planned(connection, &database.options)?;
+    let options = &database.options;
+    let target = Target::read(connection, options)?;
+    let planned = Planned::new(options, &target);
     let found = Found::read(connection)?;
-    let as_planned = found.differences(&database.options, &planned).is_empty();
+    let as_planned = found.differences(options, &planned).is_empty();
     if !as_planned {
-        connection.execute_batch(&script(&database.options, &planned, &found))?;
+        connection.execute_batch(&script(options, &planned, &found))?;
     }
-    prove(connection, database)?;
+    proof::prove(connection, options, &target)?;
     Ok(!as_planned)
 }
 
@@ -45,10 +49,12 @@ pub(super) fn install(connection: &Connection, database: &Database) -> QueryResu
 /// Does nothing to anything else.
 pub(super) fn renew(connection: &Connection, database: &Database) -> QueryResult<()> {
     let options = &database.options;
-    let key = preflight::fit(connection, options)?.key(connection, options)?;
+    let target = Target::read(connection, options)?;
     let found = Found::read(connection)?;
-    if found.is_of_first_version(options, &key) {
-        connection.execute_batch(&script(options, &Planned::new(options, &key), &found))?;
+    if let Target::Product(key) = &target
+        && found.is_of_first_version(options, key)
+    {
+        connection.execute_batch(&script(options, &Planned::new(options, &target), &found))?;
         tracing::info!("upgraded capture in the shop's database to the current version");
     }
     Ok(())
@@ -60,26 +66,30 @@ pub(super) fn remove(connection: &Connection) -> QueryResult<bool> {
         return Ok(false);
     }
     found.check_names()?;
-    connection.execute_batch(REMOVE)?;
+    connection.execute_batch(&removal(&drops(&[], &found)))?;
     Ok(true)
 }
 
 pub(super) fn status(connection: &Connection, database: &Database) -> QueryResult<CaptureStatus> {
     let options = &database.options;
     let found = Found::read(connection)?;
+    if !options.watches().is_empty() {
+        return status_of_watched(connection, options, &found);
+    }
     let table = match TableSchema::read(connection, options) {
         Ok(table) if table.is_view() => return Ok(CaptureStatus::ScanOnly(reason(&found))),
         _ if found.is_empty() => return Ok(CaptureStatus::NotInstalled),
         table => table?,
     };
     preflight::is_table(&table, options)?;
-    let column = table.column(options, options.mapping.columns.id.first())?;
+    let columns = table.key_columns(options)?;
     let key = table.key(connection, options)?;
+    let unfit = table.unfit(&columns, &key);
     let mut lines = match found.is_of_first_version(options, &key) {
         true => Vec::new(),
-        false => found.differences(options, &Planned::new(options, &key)),
+        false => found.differences(options, &Planned::new(options, &Target::Product(key))),
     };
-    if let Some(reason) = table.unfit(column, &key) {
+    if let Some(reason) = unfit {
         lines.push(format!(
             "`{}` can no longer be the key: {reason}",
             options.mapping.columns.id
@@ -94,6 +104,23 @@ pub(super) fn status(connection: &Connection, database: &Database) -> QueryResul
     })
 }
 
+/// The same for a view that is captured through the tables that it reads.
+fn status_of_watched(
+    connection: &Connection,
+    options: &SqliteOptions,
+    found: &Found,
+) -> QueryResult<CaptureStatus> {
+    if found.is_empty() {
+        return Ok(CaptureStatus::NotInstalled);
+    }
+    let target = Target::read(connection, options)?;
+    let lines = found.differences(options, &Planned::new(options, &target));
+    Ok(match lines.is_empty() {
+        true => CaptureStatus::Installed,
+        false => CaptureStatus::Drifted(lines),
+    })
+}
+
 /// Why a view is only scanned, and what remains of an earlier table's capture.
 fn reason(found: &Found) -> String {
     if found.is_empty() {
@@ -105,81 +132,79 @@ fn reason(found: &Found) -> String {
     )
 }
 
-fn planned(connection: &Connection, options: &SqliteOptions) -> QueryResult<Planned> {
-    let key = preflight::fit(connection, options)?.key(connection, options)?;
-    Ok(Planned::new(options, &key))
-}
-
 /// The SQL that installs everything as planned, starting from whatever is there now.
 fn script(options: &SqliteOptions, planned: &Planned, found: &Found) -> String {
-    let (mut before, mut after) = (String::new(), "");
-    if found.other_table(options).is_some() {
+    let (mut before, mut after) = (String::new(), String::new());
+    let changes = Changes::of(planned);
+    let has_other = found.other_table(options).is_some();
+    if found.is_of_another_kind(planned) || (has_other && planned.sources.is_none()) {
         before.push_str(include_str!("sql/forget_changes.sql"));
     } else if found.change_log_differs(planned) {
         before.push_str(match found.keeps_each_change() {
             true => include_str!("sql/v1/keep_changes.sql"),
-            false => include_str!("sql/keep_changes.sql"),
+            false => changes.keep,
         });
-        after = include_str!("sql/bring_back_changes.sql");
+        after.push_str(changes.bring_back);
     }
     if found.differs(OWNER, &planned.owner) {
         before.push_str(include_str!("sql/forget_owner.sql"));
     }
+    if let Some(sources) = planned.sources.as_ref().filter(|_| has_other) {
+        let sources: Vec<_> = sources.iter().map(|source| text(source)).collect();
+        let forget = include_str!("sql/watched/forget_tables.sql");
+        after.push_str(&fill(forget, &[("sources", &sources.join(", "))]));
+    }
     let triggers = planned.triggers.iter().map(|it| format!("{};\n\n", it.sql));
     fill(
-        include_str!("sql/install.sql"),
+        changes.install,
         &[
+            ("more", &drops(&planned.triggers, found)),
             ("before", &before),
             ("change_log", &planned.change_log),
             ("index", &planned.index),
             ("owner", &planned.owner),
-            ("after", after),
+            ("after", &after),
             ("triggers", &triggers.collect::<String>()),
         ],
     )
 }
 
-/// Writes one row over itself, checks that the change was captured, and rolls back.
-///
-/// If the shop's own rules refuse the write, or the table is empty, nothing is tested.
-fn prove(connection: &Connection, database: &Database) -> QueryResult<()> {
-    let options = &database.options;
-    let table = TableSchema::read(connection, options)?;
-    let key = table.column(options, options.mapping.columns.id.first())?;
-    let column = if key.generated {
-        table.columns.iter().find(|column| !column.generated)
-    } else {
-        Some(key)
-    };
-    let Some(column) = column else {
-        return Ok(());
-    };
-    let statement = over(options, include_str!("sql/proof.sql"));
-    let statement = fill(&statement, &[("column", &identifier(&column.name))]);
+/// The texts that differ between the two kinds of product table.
+struct Changes {
+    install: &'static str,
+    keep: &'static str,
+    bring_back: &'static str,
+}
 
-    // Rolled back when dropped.
-    let trial = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    let before = change_log::newest_of_all(&trial)?;
-    match trial.execute(&statement, []) {
-        Ok(0) => Ok(()),
-        Ok(_) if change_log::newest_of_all(&trial)? > before => Ok(()),
-        Ok(_) => Err(unproven("a row was written, but no change appeared")),
-        Err(error) if is_the_shops_own(&error) => {
-            tracing::warn!(%error, "the shop's own rules refuse the write that would test capture");
-            Ok(())
+impl Changes {
+    fn of(planned: &Planned) -> Self {
+        match planned.sources {
+            None => Self {
+                install: include_str!("sql/install.sql"),
+                keep: include_str!("sql/keep_changes.sql"),
+                bring_back: include_str!("sql/bring_back_changes.sql"),
+            },
+            Some(_) => Self {
+                install: include_str!("sql/watched/install.sql"),
+                keep: include_str!("sql/watched/keep_changes.sql"),
+                bring_back: include_str!("sql/watched/bring_back_changes.sql"),
+            },
         }
-        Err(error) => Err(error.into()),
     }
 }
 
-/// Whether the error comes from a constraint, or from a trigger that needs what only the till provides.
-fn is_the_shops_own(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::ConstraintViolation | ErrorCode::Unknown)
-    )
+/// The statements that drop the triggers of watched tables: those that are planned, and those that are there.
+fn drops(planned: &[Trigger], found: &Found) -> String {
+    let planned = planned.iter().map(|trigger| trigger.name.as_str());
+    let of_tables = planned.filter(|name| !triggers::NAMES.contains(name));
+    let names: BTreeSet<_> = of_tables.chain(found.triggers_of_tables()).collect();
+    let drops = names
+        .into_iter()
+        .map(|name| format!("\nDROP TRIGGER IF EXISTS {};", identifier(name)));
+    drops.collect()
 }
 
-fn unproven(reason: &str) -> QueryError {
-    CatalogError::Unproven(reason.to_owned()).into()
+/// The SQL that removes everything; `drops` is for the triggers of watched tables.
+fn removal(drops: &str) -> String {
+    fill(include_str!("sql/remove.sql"), &[("more", drops)])
 }

@@ -1,17 +1,45 @@
 //! The ChangeLog as a queue. It is only read: what has been dealt with is recorded elsewhere, as a
 //! [`Position`].
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
-use shopmaster_catalog::{Backlog, Change, ChangeIdentity, ChangeKind};
+use shopmaster_catalog::{Backlog, Change, ChangeIdentity, ChangeKind, Via};
 use shopmaster_product::{
     ProductId,
     position::{Done, NewestDone, Position},
 };
 
 use super::{error::QueryResult, key::Key};
+
+/// The column of a watched table's change that names the table.
+const SOURCE: usize = 5;
+
+/// What the changes of a ChangeLog are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The product table.
+    Products,
+    /// The tables that a view reads.
+    Watched,
+}
+
+impl Kind {
+    fn pending(self) -> &'static str {
+        match self {
+            Self::Products => include_str!("sql/pending.sql"),
+            Self::Watched => include_str!("sql/watched/pending.sql"),
+        }
+    }
+
+    fn backlog(self) -> &'static str {
+        match self {
+            Self::Products => include_str!("sql/backlog.sql"),
+            Self::Watched => include_str!("sql/watched/backlog.sql"),
+        }
+    }
+}
 
 /// A row of the ChangeLog.
 struct Entry {
@@ -45,21 +73,28 @@ pub(super) fn newest(connection: &Connection, position: &Position) -> QueryResul
 }
 
 /// Whether the ChangeLog is older than what has been dealt with: the file was restored from a copy.
-pub(super) fn went_back(connection: &Connection, position: &Position) -> QueryResult<bool> {
+pub(super) fn went_back(
+    connection: &Connection,
+    kind: Kind,
+    position: &Position,
+) -> QueryResult<bool> {
     let Some(newest) = &position.newest else {
         return Ok(false);
     };
     let moment = connection.unchecked_transaction()?;
+    let changes = match kind {
+        Kind::Products => {
+            let keys = std::slice::from_ref(&newest.key);
+            of_keys(connection, position, keys, All::Yes)?
+        }
+        Kind::Watched => of_name(connection, &newest.key)?,
+    };
     let mut went_back = true;
-    for change in of_keys(
-        connection,
-        position,
-        std::slice::from_ref(&newest.key),
-        All::Yes,
-    )? {
+    for change in changes {
         let same = change.identity.change == newest.change
             && change.changed_at == timestamp(newest.changed_at);
-        if change.identity.key == newest.key && (same || change.identity.change > newest.change) {
+        if name(&change.identity) == newest.key && (same || change.identity.change > newest.change)
+        {
             went_back = false;
         }
     }
@@ -67,11 +102,44 @@ pub(super) fn went_back(connection: &Connection, position: &Position) -> QueryRe
     Ok(went_back)
 }
 
+/// What identifies the key of a change, of all that the ChangeLog has.
+fn name(identity: &ChangeIdentity) -> ProductId {
+    match &identity.via {
+        None => identity.key.clone(),
+        Some(via) => {
+            let parts = serde_json::Value::from_iter([via.table.as_str(), via.key.as_str()]);
+            ProductId::Text(parts.to_string())
+        }
+    }
+}
+
+/// The changes of a watched table's key, by its [`name`].
+fn of_name(connection: &Connection, name: &ProductId) -> QueryResult<Vec<Change>> {
+    let parts: Option<[String; 2]> = match name {
+        ProductId::Text(name) => serde_json::from_str(name).ok(),
+        ProductId::Integer(_) => None,
+    };
+    let Some([table, key]) = parts else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare_cached(include_str!("sql/watched/changes_of.sql"))?;
+    let mut changes = Vec::new();
+    for key in Key::recorded(&key) {
+        let found = entries(&mut statement, params![table, key])?;
+        changes.extend(found.into_iter().map(|it| it.change));
+    }
+    Ok(changes)
+}
+
 /// How many changes are waiting.
-pub(super) fn backlog(connection: &Connection, position: &Position) -> QueryResult<Backlog> {
+pub(super) fn backlog(
+    connection: &Connection,
+    kind: Kind,
+    position: &Position,
+) -> QueryResult<Backlog> {
     let gaps = json(&position.done.gaps());
     let backlog = connection
-        .prepare_cached(include_str!("sql/backlog.sql"))?
+        .prepare_cached(kind.backlog())?
         .query_one([gaps], |row| {
             let age: Option<i64> = row.get(3)?;
             Ok(Backlog {
@@ -90,6 +158,7 @@ pub(super) fn backlog(connection: &Connection, position: &Position) -> QueryResu
 /// A page of waiting changes, in the order of their ids.
 pub(super) fn page(
     connection: &Connection,
+    kind: Kind,
     position: &Position,
     after: Option<i64>,
     limit: usize,
@@ -102,7 +171,7 @@ pub(super) fn page(
             continue;
         };
         let rest = i64::try_from(limit - page.len()).unwrap_or(i64::MAX);
-        let mut statement = connection.prepare_cached(include_str!("sql/pending.sql"))?;
+        let mut statement = connection.prepare_cached(kind.pending())?;
         page.extend(
             entries(&mut statement, params![first, last, rest])?
                 .into_iter()
@@ -182,6 +251,7 @@ fn of_keys(
 /// The position once these changes have been dealt with, and how many of them were waiting.
 pub(super) fn settle(
     connection: &Connection,
+    kind: Kind,
     position: &Position,
     changes: &[ChangeIdentity],
 ) -> QueryResult<(u64, Position)> {
@@ -195,7 +265,7 @@ pub(super) fn settle(
     // Ids only increase: no change will ever appear between two that exist.
     let mut behind = newest_within(connection, (i64::MIN, first.saturating_sub(1)))?;
     let mut settled = 0;
-    let mut statement = connection.prepare_cached(include_str!("sql/pending.sql"))?;
+    let mut statement = connection.prepare_cached(kind.pending())?;
     for Entry { change, .. } in entries(&mut statement, params![first, last, i64::MAX])? {
         let id = change.identity.change;
         if asked.contains(&change.identity) {
@@ -208,7 +278,7 @@ pub(super) fn settle(
             {
                 position.newest = Some(NewestDone {
                     change: id,
-                    key: change.identity.key,
+                    key: name(&change.identity),
                     changed_at: change.changed_at.as_millisecond(),
                 });
             }
@@ -260,6 +330,19 @@ fn of_either_version<'a>(
     }
 }
 
+/// The changes that a statement with the columns of `concerning.sql` returns, except those that have been dealt with.
+pub(super) fn waiting(
+    position: &Position,
+    statement: &mut CachedStatement<'_>,
+    parameters: impl Params,
+) -> QueryResult<Vec<Change>> {
+    let found = entries(statement, parameters)?.into_iter();
+    let changes = found.map(|it| it.change);
+    Ok(changes
+        .filter(|change| !position.done.contains(change.identity.change))
+        .collect())
+}
+
 fn entries(
     statement: &mut CachedStatement<'_>,
     parameters: impl Params,
@@ -272,6 +355,10 @@ fn entries(
 
 fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let (key, _) = Key::of(row.get_ref(1)?).shown();
+    let identity = match row.as_ref().column_count() > SOURCE {
+        false => ChangeIdentity::new(row.get(0)?, key),
+        true => through(row.get(0)?, row.get(SOURCE)?, key.to_string()),
+    };
     let kind = match row.get_ref(2)?.as_bytes_or_null()? {
         Some(b"INSERT") => ChangeKind::Insert,
         Some(b"DELETE") => ChangeKind::Delete,
@@ -280,7 +367,7 @@ fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     };
     Ok(Entry {
         change: Change {
-            identity: ChangeIdentity::new(row.get(0)?, key),
+            identity,
             kind,
             // SQLite returns NULL for a clock beyond the year 9999, which must stop neither a sale nor a
             // change.
@@ -288,6 +375,27 @@ fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
         },
         born: row.get(4)?,
     })
+}
+
+/// The identity of a change of a watched table's row.
+fn through(change: i64, table: String, key: String) -> ChangeIdentity {
+    identity(
+        change,
+        &Arc::new(Via {
+            table,
+            key,
+            unlocated: false,
+        }),
+    )
+}
+
+/// The same, given the row.
+pub(super) fn identity(change: i64, via: &Arc<Via>) -> ChangeIdentity {
+    ChangeIdentity {
+        change,
+        key: ProductId::Text(via.key.clone()),
+        via: Some(Arc::clone(via)),
+    }
 }
 
 fn timestamp(milliseconds: i64) -> Timestamp {

@@ -133,9 +133,14 @@ fn missing(error: &rusqlite::Error, options: &SqliteOptions) -> Option<CatalogEr
         if table == options.mapping.table {
             return Some(CatalogError::NoTable(options.mapping.table.clone()));
         }
-        return table
-            .starts_with("shopmaster_")
-            .then_some(CatalogError::NotInstalled);
+        if table.starts_with("shopmaster_") {
+            return Some(CatalogError::NotInstalled);
+        }
+        let read = table.strip_prefix("main.").unwrap_or(table);
+        return Some(CatalogError::UnfitTable {
+            table: options.mapping.table.clone(),
+            reason: format!("it reads `{read}`, which is not in the database"),
+        });
     }
     let column = text.strip_prefix("no such column: ")?;
     // Statements over the ChangeLog name it `c`, statements over the products name them `p`.

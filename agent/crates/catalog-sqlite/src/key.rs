@@ -39,6 +39,21 @@ impl Key {
         iter::once(Self::plain(id)).chain(Self::odd(id))
     }
 
+    /// The values that a key may have been recorded with that is shown as `shown`.
+    pub(super) fn recorded(shown: &str) -> Vec<Self> {
+        let text = ProductId::Text(shown.to_owned());
+        Self::candidates(&text)
+            .chain(Self::integer(shown))
+            .collect()
+    }
+
+    /// The integer that is written like this, if any.
+    pub(super) fn integer(text: &str) -> Option<Self> {
+        let number = text.parse().ok();
+        let number = number.filter(|number: &i64| number.to_string() == text);
+        number.map(Self::Integer)
+    }
+
     /// `id` taken literally.
     pub(super) fn plain(id: &ProductId) -> Self {
         match id {
@@ -157,6 +172,21 @@ mod tests {
             assert_eq!(id, ProductId::Text(literal.to_owned()));
             assert!(problem.unwrap().to_string().ends_with(literal));
             assert_eq!(Key::candidates(&id).last(), Some(key));
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_is_among_what_it_may_be() {
+        for (key, number) in [
+            (Key::Integer(5), 2),
+            (Key::Text(b"5".to_vec()), 2),
+            (Key::Text(b"05".to_vec()), 1),
+            (Key::Null, 2),
+            (Key::Text(b"A".to_vec()), 1),
+        ] {
+            let recorded = Key::recorded(&key.shown().0.to_string());
+            assert!(recorded.contains(&key), "{recorded:?}");
+            assert_eq!(recorded.len(), number, "{recorded:?}");
         }
     }
 

@@ -17,27 +17,31 @@ use rusqlite::Connection;
 use shopmaster_base::file_id::FileId;
 use shopmaster_catalog::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    InstallOptions, Lookup, Mapping, Owner, Result,
+    InstallOptions, Lookup, Mapping, Owner, Result, watched::Watched,
 };
 use shopmaster_product::{
     ProductId, Row,
     position::{Position, Positions},
 };
 
+use change_log::Kind;
 use claim::Claim;
 use error::QueryResult;
 use memory::Memory;
 use open::{Access, Database};
+use records::WatchRecords;
 
 mod affinity;
 mod capture;
 mod change_log;
 mod claim;
+mod concerned;
 mod conditions;
 mod declared;
 mod error;
 mod footprint;
 mod key;
+mod key_expression;
 mod key_sql;
 mod memory;
 mod objects;
@@ -45,18 +49,23 @@ mod open;
 mod owner;
 mod preflight;
 mod price;
+mod proof;
 mod quote;
 mod reader;
+mod records;
 mod row_format;
 mod row_key;
 mod rows;
 mod schema;
 mod statements;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tidy;
 mod triggers;
 mod unlocked;
+mod watch_check;
+mod watches;
 
 /// How long the till must not have written before the agent makes a short write of its own.
 const QUIET_PERIOD: Duration = Duration::from_secs(30);
@@ -81,6 +90,8 @@ pub struct SqliteCatalog {
     positions: Arc<dyn Positions>,
     /// None before it was loaded. The lock is held while the position changes.
     position: Arc<tokio::sync::Mutex<Option<Position>>>,
+    /// Which changes of the watched tables are being dealt with.
+    watched: Arc<Watched>,
     /// Whether a task is waiting to close the connections.
     closes: Arc<AtomicBool>,
 }
@@ -96,6 +107,7 @@ impl SqliteCatalog {
             memory: Arc::default(),
             positions,
             position: Arc::default(),
+            watched: Arc::default(),
             closes: Arc::default(),
         }
     }
@@ -345,9 +357,10 @@ impl Catalog for SqliteCatalog {
 
     async fn was_restored(&self) -> Result<bool> {
         let position = none_without_capture(self.position().await)?;
+        let kind = self.kind_of_changes();
         let went_back = self
             .read_with("read the newest change", move |connection, _| {
-                change_log::went_back(connection, &position)
+                change_log::went_back(connection, kind, &position)
             })
             .await;
         none_without_capture(went_back)
@@ -377,11 +390,11 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn newest_change(&self) -> Result<Option<i64>> {
-        let position = self.position().await?;
+        let (kind, position) = (self.kind_of_changes(), self.position().await?);
         let ask = self.read_with("read the newest change", move |connection, _| {
             match change_log::newest(connection, &position)? {
                 // Reports a change, so that the caller examines the ChangeLog.
-                None if change_log::went_back(connection, &position)? => Ok(Some(i64::MIN)),
+                None if change_log::went_back(connection, kind, &position)? => Ok(Some(i64::MIN)),
                 newest => Ok(newest),
             }
         });
@@ -394,23 +407,29 @@ impl Catalog for SqliteCatalog {
         if self.newest_change().await?.is_none() {
             return Ok(Backlog::default());
         }
-        let position = self.position().await?;
+        let (kind, position) = (self.kind_of_changes(), self.position().await?);
         self.read_with("count the waiting changes", move |connection, _| {
-            change_log::backlog(connection, &position)
+            change_log::backlog(connection, kind, &position)
         })
         .await
     }
 
     async fn pending(&self, after: Option<&ChangeIdentity>, limit: usize) -> Result<Vec<Change>> {
+        if let Some(records) = self.records().await? {
+            return self.watched.pending(&records, after, limit).await;
+        }
         let after = after.map(|identity| identity.change);
         let position = self.position().await?;
         self.read_with("read the waiting changes", move |connection, _| {
-            change_log::page(connection, &position, after, limit)
+            change_log::page(connection, Kind::Products, &position, after, limit)
         })
         .await
     }
 
     async fn changes_of(&self, keys: &[ProductId]) -> Result<Vec<Change>> {
+        if let Some(records) = self.records().await? {
+            return self.watched.changes_of(&records, keys).await;
+        }
         let keys = keys.to_vec();
         let position = self.position().await?;
         self.read_with("read the changes of products", move |connection, _| {
@@ -428,19 +447,10 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn acknowledge(&self, changes: &[ChangeIdentity]) -> Result<u64> {
-        let changes = changes.to_vec();
-        let mut position = self.position.lock().await;
-        let before = self.loaded(&mut position).await?;
-        let (settled, after) = self
-            .read_with("find the acknowledged changes", move |connection, _| {
-                change_log::settle(connection, &before, &changes)
-            })
-            .await?;
-        if position.as_ref() != Some(&after) {
-            self.keep(&after).await?;
-            *position = Some(after);
+        if let Some(records) = self.records().await? {
+            return self.watched.acknowledge(&records, changes).await;
         }
-        Ok(settled)
+        self.settle(Kind::Products, changes.to_vec()).await
     }
 
     async fn tidy(&self) -> Result<()> {
@@ -482,6 +492,43 @@ impl Catalog for SqliteCatalog {
 }
 
 impl SqliteCatalog {
+    /// What the ChangeLog has changes of.
+    fn kind_of_changes(&self) -> Kind {
+        match self.database.options.watches() {
+            [] => Kind::Products,
+            _ => Kind::Watched,
+        }
+    }
+
+    /// The records of the tables that the view reads; none when the product table itself is captured.
+    async fn records(&self) -> Result<Option<WatchRecords>> {
+        if self.kind_of_changes() == Kind::Products {
+            return Ok(None);
+        }
+        let view = self
+            .read_with("inspect the watched tables", |connection, database| {
+                watches::read(connection, &database.options)
+            })
+            .await?;
+        Ok(Some(WatchRecords::new(self.clone(), view)))
+    }
+
+    /// Records that these changes have been dealt with, and returns how many of them were waiting.
+    async fn settle(&self, kind: Kind, changes: Vec<ChangeIdentity>) -> Result<u64> {
+        let mut position = self.position.lock().await;
+        let before = self.loaded(&mut position).await?;
+        let (settled, after) = self
+            .read_with("find the acknowledged changes", move |connection, _| {
+                change_log::settle(connection, kind, &before, &changes)
+            })
+            .await?;
+        if position.as_ref() != Some(&after) {
+            self.keep(&after).await?;
+            *position = Some(after);
+        }
+        Ok(settled)
+    }
+
     /// Whether no program has written for a while.
     async fn is_quiet(&self) -> bool {
         self.look_at_footprint().await == footprint::Step::Settled

@@ -7,8 +7,10 @@ use super::{
     SqliteOptions,
     error::QueryResult,
     quote::identifier,
-    schema::KeyColumn,
+    schema::{KeyColumn, KeySchema},
+    target::Target,
     triggers::{self, Trigger},
+    watches::WatchedView,
 };
 
 /// The table that records changes.
@@ -25,6 +27,8 @@ pub(super) struct Planned {
     pub(super) index: String,
     pub(super) owner: String,
     pub(super) triggers: Vec<Trigger>,
+    /// The watched tables, as the triggers name them in the ChangeLog; none when the product table is captured.
+    pub(super) sources: Option<Vec<String>>,
 }
 
 /// An object that has one of shopMaster's names, or belongs to shopMaster's ChangeLog.
@@ -41,25 +45,39 @@ pub(super) struct Object {
 pub(super) struct Found(Vec<Object>);
 
 impl Planned {
-    pub(super) fn new(options: &SqliteOptions, key: &KeyColumn) -> Self {
-        Self {
-            change_log: change_log(include_str!("sql/change_log_table.sql"), key),
-            index: include_str!("sql/change_log_index.sql")
-                .trim_end()
-                .to_owned(),
-            owner: include_str!("sql/owner_table.sql").trim_end().to_owned(),
-            triggers: triggers::planned(options, key),
+    pub(super) fn new(options: &SqliteOptions, target: &Target) -> Self {
+        let text = |sql: &str| sql.trim_end().to_owned();
+        let owner = text(include_str!("sql/owner_table.sql"));
+        match target {
+            Target::Product(key) => Self {
+                change_log: change_log(
+                    include_str!("sql/change_log_table.sql"),
+                    &key.in_change_log(),
+                ),
+                index: text(include_str!("sql/change_log_index.sql")),
+                owner,
+                triggers: triggers::planned(options, key),
+                sources: None,
+            },
+            Target::Watched(WatchedView { tables, .. }) => Self {
+                change_log: text(include_str!("sql/watched/change_log_table.sql")),
+                index: text(include_str!("sql/watched/change_log_index.sql")),
+                owner,
+                triggers: tables.iter().flat_map(triggers::watching).collect(),
+                sources: Some(tables.iter().map(|it| it.schema.name.clone()).collect()),
+            },
         }
     }
 
     /// All objects except the owner's table, which is the same in every version.
-    fn objects(&self) -> Vec<(&'static str, &str)> {
+    fn objects(&self) -> Vec<(&str, &str)> {
         let mut objects = vec![
             (CHANGE_LOG, self.change_log.as_str()),
             (INDEX, &self.index),
             (OWNER, &self.owner),
         ];
-        objects.extend(self.triggers.iter().map(|it| (it.name, it.sql.as_str())));
+        let triggers = self.triggers.iter();
+        objects.extend(triggers.map(|it| (it.name.as_str(), it.sql.as_str())));
         objects
     }
 }
@@ -107,13 +125,29 @@ impl Found {
         }
     }
 
-    /// The table that shopMaster's triggers capture, if it is not the product table.
+    /// A table that shopMaster's triggers capture, and that is not to be captured.
     pub(super) fn other_table(&self, options: &SqliteOptions) -> Option<&str> {
         self.0
             .iter()
             .filter(|object| object.is_trigger_of_ours())
             .map(|object| object.table.as_str())
-            .find(|table| !table.eq_ignore_ascii_case(&options.mapping.table))
+            .find(|table| !options.captures(table))
+    }
+
+    /// The names of the triggers that are there, except those that a product table has.
+    pub(super) fn triggers_of_tables(&self) -> impl Iterator<Item = &str> {
+        let names = self.0.iter().filter(|it| it.is_trigger_of_ours());
+        names
+            .map(|object| object.name.as_str())
+            .filter(|name| !triggers::NAMES.contains(name))
+    }
+
+    /// Whether the ChangeLog, if there is one, holds changes of another kind of product table: of a table itself, or of
+    /// the tables that a view reads.
+    pub(super) fn is_of_another_kind(&self, planned: &Planned) -> bool {
+        let names_tables = |object: &Object| object.sql.contains("Source");
+        self.get(CHANGE_LOG)
+            .is_some_and(|object| names_tables(object) != planned.sources.is_some())
     }
 
     /// Whether the ChangeLog exists, but differs from the plan.
@@ -129,9 +163,13 @@ impl Found {
     }
 
     /// Whether everything is as the first version installed it.
-    pub(super) fn is_of_first_version(&self, options: &SqliteOptions, key: &KeyColumn) -> bool {
+    pub(super) fn is_of_first_version(&self, options: &SqliteOptions, key: &KeySchema) -> bool {
+        if options.mapping.columns.id.is_composite() {
+            return false;
+        }
+        let key = &key.in_change_log();
         let change_log = change_log(include_str!("sql/v1/change_log_table.sql"), key);
-        let is_there = |name, sql: &str| {
+        let is_there = |name: &str, sql: &str| {
             self.get(name)
                 .is_some_and(|object| object.sql == stored(sql))
         };
@@ -139,7 +177,7 @@ impl Found {
         let number = self.0.iter().filter(|it| it.is_trigger_of_ours()).count();
         is_there(CHANGE_LOG, &change_log)
             && number == triggers.len()
-            && triggers.iter().all(|it| is_there(it.name, &it.sql))
+            && triggers.iter().all(|it| is_there(&it.name, &it.sql))
             && self.get(OWNER).is_some()
             && !self.0.iter().any(Object::hangs_on_the_change_log)
             && self.other_table(options).is_none()
@@ -178,10 +216,13 @@ impl Found {
             ));
         }
         if let Some(other) = self.other_table(options) {
-            lines.push(format!(
-                "the table `{other}` is captured instead of `{}`",
-                options.mapping.table
-            ));
+            lines.push(match options.watches() {
+                [] => format!(
+                    "the table `{other}` is captured instead of `{}`",
+                    options.mapping.table
+                ),
+                _ => format!("the table `{other}` is captured, and is not watched"),
+            });
         }
         lines
     }
@@ -200,7 +241,11 @@ impl Object {
     }
 
     fn is_trigger_of_ours(&self) -> bool {
-        triggers::NAMES.iter().any(|name| self.is_named(name))
+        let name = self.name.to_ascii_lowercase();
+        triggers::NAMES.iter().any(|ours| {
+            let rest = name.strip_prefix(ours);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        })
     }
 
     /// Recognized by what no other program would write: the columns of shopMaster's tables, and its ChangeLog

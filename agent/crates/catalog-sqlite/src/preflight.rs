@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, MAIN_DB};
 use shopmaster_catalog::{
-    CatalogError, Check,
+    CatalogError, Check, KeyColumns,
     decimal::Digits,
     finding::{Finding, good, warning},
     price_column::{Held, judge},
@@ -21,19 +21,20 @@ use super::{
     open::Database,
     price::declared_scale,
     rows,
-    schema::TableSchema,
+    schema::{Column, TableSchema},
     statements::Statements,
-    unlocked,
+    unlocked, watch_check, watches,
 };
 
 /// The checks, in their order, after `catalog.open`.
-const CHECKS: [(&str, Probe); 10] = [
+const CHECKS: [(&str, Probe); 11] = [
     ("catalog.table", found_table),
     ("catalog.columns", found_columns),
     ("catalog.key", fit_key),
     ("catalog.key_type", key_type),
     ("catalog.price_type", price_type),
     (ONLY, only),
+    (WATCH, watch_check::watch),
     ("catalog.wal", write_ahead_log),
     ("catalog.triggers", triggers),
     ("catalog.names", names),
@@ -42,6 +43,8 @@ const CHECKS: [(&str, Probe); 10] = [
 
 /// The check of the conditions, if there are any.
 const ONLY: &str = "catalog.only";
+/// The check of the watched tables, if there are any.
+const WATCH: &str = "catalog.watch";
 
 /// Why a view is only scanned.
 pub(super) const VIEW: &str = "it is a view, which has no rows of its own to capture";
@@ -76,6 +79,7 @@ pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Clai
 fn checks_of(options: &SqliteOptions) -> impl Iterator<Item = (&'static str, Probe)> {
     let applies = |name: &str| match name {
         ONLY => !options.mapping.only.is_empty(),
+        WATCH => !options.mapping.watches.is_empty(),
         _ => true,
     };
     CHECKS.into_iter().filter(move |(name, _)| applies(name))
@@ -113,9 +117,9 @@ pub(super) fn fit(connection: &Connection, options: &SqliteOptions) -> QueryResu
         }
         .into());
     }
-    let column = table.column(options, options.mapping.columns.id.first())?;
+    let columns = table.key_columns(options)?;
     let key = table.key(connection, options)?;
-    match table.unfit(column, &key) {
+    match table.unfit(&columns, &key) {
         Some(reason) => Err(unfit(options, reason)),
         None => Ok(table),
     }
@@ -136,80 +140,103 @@ pub(super) fn is_table(table: &TableSchema, options: &SqliteOptions) -> QueryRes
 fn found_table(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
     is_table(&table, options)?;
-    Ok(good(match table.is_view() {
-        true => format!(
-            "found the view `{}`; it is scanned, because {VIEW}",
-            options.mapping.table
-        ),
-        false => format!("found the table `{}`", options.mapping.table),
+    let name = &options.mapping.table;
+    Ok(good(match (table.is_view(), options.watches()) {
+        (false, _) => format!("found the table `{name}`"),
+        (true, []) => format!("found the view `{name}`; it is scanned, because {VIEW}"),
+        (true, watches) => {
+            let watches: Vec<_> = watches.iter().map(ToString::to_string).collect();
+            let watches = watches.join(", ");
+            format!("found the view `{name}`, which is captured through {watches}")
+        }
     }))
 }
 
 fn found_columns(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
     let columns = &options.mapping.columns;
-    for name in [columns.id.first(), &columns.name, &columns.price] {
+    table.key_columns(options)?;
+    for name in [&columns.name, &columns.price] {
         table.column(options, name)?;
     }
     Ok(good(format!(
-        "found the columns `{}`, `{}` and `{}`",
-        columns.id, columns.name, columns.price
+        "found the columns {}, `{}` and `{}`",
+        quoted(&columns.id),
+        columns.name,
+        columns.price
     )))
 }
 
 fn fit_key(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
+    let names = quoted(&options.mapping.columns.id);
     if TableSchema::read(connection, options)?.is_view() {
         return Ok(warning(
-            format!(
-                "only the shop knows whether the view returns each `{}` once",
-                options.mapping.columns.id
-            ),
+            format!("only the shop knows whether the view returns each {names} once"),
             "No action needed if it does; if it returns a product twice, shopMaster cannot know which row counts",
         ));
     }
     let table = fit(connection, options)?;
     let key = table.key(connection, options)?;
-    let id = options.mapping.columns.id.first();
-    if table.may_be_null(table.column(options, id)?) {
+    let columns = table.key_columns(options)?;
+    let unique = match columns.len() {
+        1 => "is unique on its own",
+        _ => "are unique together",
+    };
+    let compared = format!("compared as {}", key.collations());
+    if columns.iter().any(|column| table.may_be_null(column)) {
         return Ok(warning(
             format!(
-                "`{id}` is unique on its own, compared as {}, but may be NULL: SQLite allows that in a primary key that is not declared NOT NULL",
-                key.collation
+                "{names} {unique}, {compared}, but may be NULL: SQLite allows that in a primary key that is not declared NOT NULL"
             ),
             "No action needed as long as every product has a key; a product without one is refused and listed",
         ));
     }
-    Ok(good(format!(
-        "`{id}` is never NULL and is unique on its own, compared as {}",
-        key.collation
-    )))
+    Ok(good(match columns.len() {
+        1 => format!("{names} is never NULL and {unique}, {compared}"),
+        _ => format!("{names} are never NULL and {unique}, {compared}"),
+    }))
 }
 
 fn key_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
-    let column = table.column(options, options.mapping.columns.id.first())?;
-    let text = match column.declared.as_str() {
-        "" => "the key has no declared type".to_owned(),
-        declared => format!("the key's type is `{declared}`"),
+    let columns = table.key_columns(options)?;
+    let types = columns.iter().map(|column| match column.declared.as_str() {
+        "" => "no declared type".to_owned(),
+        declared => format!("`{declared}`"),
+    });
+    let text = match (&types.collect::<Vec<_>>()[..], &columns[..]) {
+        ([_], [column]) if column.declared.is_empty() => "the key has no declared type".to_owned(),
+        ([declared], _) => format!("the key's type is {declared}"),
+        (types, _) => format!("the key's types are {}", types.join(", ")),
     };
-    // The sample is only advice: other checks report a table that cannot be read.
-    let padded = match is_padded(&column.declared) {
-        true => rows::padded_key(connection, options, 0).unwrap_or_default(),
-        false => None,
-    };
-    if let Some(key) = padded {
-        return Ok(warning(
-            format!("{text}, and keys end with spaces, which are sent as part of them: `{key}`"),
-            "No action needed if Digible should have the spaces; otherwise create a view that selects `rtrim` of the key, and set it with `--table VIEW`",
-        ));
+    for (index, column) in columns.iter().enumerate() {
+        // The sample is only advice: other checks report a table that cannot be read.
+        let padded = match is_padded(&column.declared) {
+            true => rows::padded_key(connection, options, index).unwrap_or_default(),
+            false => None,
+        };
+        if let Some(key) = padded {
+            return Ok(warning(
+                format!(
+                    "{text}, and keys end with spaces, which are sent as part of them: `{key}`"
+                ),
+                "No action needed if Digible should have the spaces; otherwise create a view that selects `rtrim` of the key, and set it with `--table VIEW`",
+            ));
+        }
     }
-    Ok(match table.affinity(column) {
-        Affinity::Integer | Affinity::Text => good(text),
-        Affinity::Blob | Affinity::Real | Affinity::Numeric => warning(
-            format!("{text}: products whose key is neither text nor an integer are refused"),
-            "Use a TEXT or INTEGER column as the key if the shop's program allows it",
-        ),
-    })
+    let is_odd = |column: &&Column| {
+        let affinity = table.affinity(column);
+        !matches!(affinity, Affinity::Integer | Affinity::Text)
+    };
+    Ok(
+        match columns.iter().copied().any(|column| is_odd(&column)) {
+            false => good(text),
+            true => warning(
+                format!("{text}: products whose key is neither text nor an integer are refused"),
+                "Use a TEXT or INTEGER column as the key if the shop's program allows it",
+            ),
+        },
+    )
 }
 
 fn price_type(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
@@ -275,29 +302,51 @@ fn write_ahead_log(connection: &Connection, options: &SqliteOptions) -> QueryRes
 
 fn triggers(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let table = TableSchema::read(connection, options)?;
-    let column = table.column(options, options.mapping.columns.id.first())?;
-    let others = table.other_uniques(column);
+    if options.watches().is_empty() {
+        let columns = table.key_columns(options)?;
+        let others: Vec<_> = table
+            .other_uniques(&columns)
+            .into_iter()
+            .map(quote)
+            .collect();
+        let triggers: Vec<_> = table.triggers.iter().map(|name| quote(name)).collect();
+        return Ok(about_triggers("the table", "product", &others, &triggers));
+    }
+    let (mut others, mut triggers) = (Vec::new(), Vec::new());
+    for watched in &watches::read(connection, options)?.tables {
+        let of = |name: &str| format!("{} of {}", quote(name), quote(&watched.schema.name));
+        others.extend(watched.deletes_unnoticed().into_iter().map(of));
+        triggers.extend(watched.schema.triggers.iter().map(|name| of(name)));
+    }
+    Ok(about_triggers(
+        "the watched tables",
+        "row",
+        &others,
+        &triggers,
+    ))
+}
+
+/// The verdict on other unique indexes and other triggers. `row`: what a table has.
+fn about_triggers(tables: &str, row: &str, others: &[String], triggers: &[String]) -> Finding {
     if !others.is_empty() {
-        return Ok(warning(
+        return warning(
             format!(
-                "`INSERT OR REPLACE` can delete another product through {}, and SQLite fires no trigger for that",
-                listed(&others)
+                "`INSERT OR REPLACE` can delete another {row} through {}, and SQLite fires no trigger for that",
+                others.join(", ")
             ),
-            "Make sure that the shop's program does not replace products by a column other than the key, or that it runs `PRAGMA recursive_triggers = ON`",
-        ));
+            format!(
+                "Make sure that the shop's program does not replace {row}s by a column other than the key, or that it runs `PRAGMA recursive_triggers = ON`"
+            ),
+        );
     }
-    if table.triggers.is_empty() {
-        return Ok(good("the table has no other triggers".to_owned()));
+    let have = if tables.ends_with('s') { "have" } else { "has" };
+    if triggers.is_empty() {
+        return good(format!("{tables} {have} no other triggers"));
     }
-    let names = table
-        .triggers
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>();
-    Ok(good(format!(
-        "the table has other triggers, which stay as they are: {}",
-        listed(&names)
-    )))
+    good(format!(
+        "{tables} {have} other triggers, which stay as they are: {}",
+        triggers.join(", ")
+    ))
 }
 
 fn names(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
@@ -305,7 +354,14 @@ fn names(connection: &Connection, options: &SqliteOptions) -> QueryResult<Findin
     found.check_names()?;
     if let Some(other) = found.other_table(options) {
         return Ok(warning(
-            format!("the table `{other}` is captured; installing moves capture to this table"),
+            match options.watches() {
+                [] => format!(
+                    "the table `{other}` is captured; installing moves capture to this table"
+                ),
+                _ => format!(
+                    "the table `{other}` is captured; installing moves capture to the watched tables"
+                ),
+            },
             "No action needed if the other table is no longer served",
         ));
     }
@@ -349,7 +405,11 @@ fn no_rights(
     .into()
 }
 
-fn listed(names: &[&str]) -> String {
-    let quoted = names.iter().map(|name| format!("`{name}`"));
-    quoted.collect::<Vec<_>>().join(", ")
+/// The columns of a key, for people.
+fn quoted(columns: &KeyColumns) -> String {
+    columns.names().map(quote).collect::<Vec<_>>().join(", ")
+}
+
+fn quote(name: &str) -> String {
+    format!("`{name}`")
 }

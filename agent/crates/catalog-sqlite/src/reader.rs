@@ -19,7 +19,7 @@ use super::{
     row_format::RowFormat,
     row_key::RowKey,
     schema,
-    statements::{Pages, Statements, position},
+    statements::{Pages, Statements},
 };
 
 /// Reads rows, all as of one moment.
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
     /// A page of rows after the row with the id `after`.
     pub(super) fn page(&self, after: Option<&ProductId>, limit: usize) -> QueryResult<Vec<Row>> {
         let after = match after {
-            Some(id) => Some(self.position(id)?),
+            Some(id) => Some(RowKey::position(self.connection, self.options, id)?),
             None => None,
         };
         let found = match self.is_view {
@@ -134,22 +134,6 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-    }
-
-    /// The key after which to continue: only a row shows whether `NULL` is text or the value NULL.
-    ///
-    /// If both exist, it is the later one, so that no scan runs in circles.
-    fn position(&self, id: &ProductId) -> QueryResult<RowKey> {
-        let mut candidates = RowKey::candidates(id, self.columns());
-        if candidates.len() > 1 {
-            let sql = position(self.options, candidates.len());
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            let values = candidates.iter().flat_map(RowKey::values);
-            if let Some(row) = statement.query(params_from_iter(values))?.next()? {
-                return Ok(RowKey::read(row, self.columns())?);
-            }
-        }
-        Ok(candidates.swap_remove(0))
     }
 
     /// A page of a view: each key once, with a problem when several rows have it. More rows with the last key may

@@ -6,12 +6,15 @@
 
 use std::str;
 
+use rusqlite::{Connection, params_from_iter};
 use shopmaster_catalog::{KeyColumns, decimal::shortened};
 use shopmaster_product::{Problem, ProductId};
 
 use super::{
+    SqliteOptions,
+    error::QueryResult,
     key::{Key, hexadecimal, real},
-    quote,
+    quote, statements,
 };
 
 /// The values of a row's key columns, in their order.
@@ -52,6 +55,27 @@ impl RowKey {
             candidates.push(Self(parts.collect()));
         }
         candidates
+    }
+
+    /// The key after which to continue: only a row shows whether `NULL` is text or the value NULL.
+    ///
+    /// If both exist, it is the later one, so that no scan runs in circles.
+    pub(super) fn position(
+        connection: &Connection,
+        options: &SqliteOptions,
+        id: &ProductId,
+    ) -> QueryResult<Self> {
+        let columns = &options.mapping.columns.id;
+        let mut candidates = Self::candidates(id, columns);
+        if candidates.len() > 1 {
+            let sql = statements::position(options, candidates.len());
+            let mut statement = connection.prepare_cached(&sql)?;
+            let values = candidates.iter().flat_map(Self::values);
+            if let Some(row) = statement.query(params_from_iter(values))?.next()? {
+                return Ok(Self::read(row, columns)?);
+            }
+        }
+        Ok(candidates.swap_remove(0))
     }
 
     /// The values.
@@ -141,10 +165,8 @@ fn literal(part: &Key) -> String {
 fn combinations(parts: &[&str]) -> Vec<RowKey> {
     let mut keys = vec![RowKey(Vec::new())];
     for part in parts {
-        let number = part.parse().ok();
-        let number = number.filter(|number: &i64| number.to_string() == *part);
         let as_text = Key::Text(part.as_bytes().to_vec());
-        let forms = || [Some(as_text.clone()), number.map(Key::Integer)];
+        let forms = || [Some(as_text.clone()), Key::integer(part)];
         let with = |key: RowKey| {
             let forms = forms().into_iter().flatten();
             forms.map(move |form| RowKey([key.0.clone(), vec![form]].concat()))

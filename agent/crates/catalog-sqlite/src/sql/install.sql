@@ -15,7 +15,7 @@ DROP TRIGGER IF EXISTS shopmaster_capture_insert;
 DROP TRIGGER IF EXISTS shopmaster_capture_update;
 DROP TRIGGER IF EXISTS shopmaster_capture_delete;
 DROP TRIGGER IF EXISTS shopmaster_capture_replace;
-DROP TRIGGER IF EXISTS shopmaster_capture_rename;
+DROP TRIGGER IF EXISTS shopmaster_capture_rename;{more}
 {before}
 {change_log};
 

@@ -1,1 +1,1 @@
-UPDATE {table} SET {column} = {column} WHERE {id} IS (SELECT p.{id} FROM {table} AS p LIMIT 1)
+UPDATE {table} SET {column} = {column} WHERE {is_row} IS (SELECT {row} FROM {table} AS p LIMIT 1)

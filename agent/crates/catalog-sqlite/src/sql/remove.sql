@@ -6,7 +6,7 @@ DROP TRIGGER IF EXISTS shopmaster_capture_insert;
 DROP TRIGGER IF EXISTS shopmaster_capture_update;
 DROP TRIGGER IF EXISTS shopmaster_capture_delete;
 DROP TRIGGER IF EXISTS shopmaster_capture_replace;
-DROP TRIGGER IF EXISTS shopmaster_capture_rename;
+DROP TRIGGER IF EXISTS shopmaster_capture_rename;{more}
 DROP TABLE IF EXISTS shopmaster_ChangeLog;
 DROP TABLE IF EXISTS shopmaster_Owner;
 

@@ -24,6 +24,7 @@ mod quiet;
 mod triggers;
 mod values;
 mod views;
+mod watching;
 
 const PRODUCTS: &str = "CREATE TABLE Products (
     ProductID VARCHAR(25) NOT NULL PRIMARY KEY, ProductName VARCHAR(100), SellPrice NUMERIC(18,2)

@@ -232,3 +232,24 @@ async fn capture_that_does_not_work_is_told() {
     let error = shop.catalog.install().await.unwrap_err();
     assert!(matches!(error, CatalogError::Unproven(_)), "{error}");
 }
+
+/// What a shop has installed stays as it is: another text would be drift in every shop.
+#[tokio::test]
+async fn the_plan_of_a_table_is_what_it_was() {
+    let columns = ["ProductID", "ProductName", "SellPrice"];
+    let nocase =
+        "CREATE TABLE Products (\"the id\" TEXT COLLATE NOCASE NOT NULL PRIMARY KEY, n, p)";
+    for (schema, columns, expected) in [
+        (PRODUCTS, columns, include_str!("plans/usual.sql")),
+        (
+            nocase,
+            ["the id", "n", "p"],
+            include_str!("plans/nocase.sql"),
+        ),
+    ] {
+        let shop = Shop::named(schema, "Products", columns);
+        let plan = shop.catalog.plan().await.unwrap();
+        let text = format!("{}\n-- remove --\n{}", plan.install, plan.remove);
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,3 @@
+
+-- The ChangeLog holds changes of tables that are no longer watched.
+DELETE FROM shopmaster_ChangeLog WHERE Source NOT IN ({sources});
