@@ -20,6 +20,58 @@ pub(crate) enum QueryError {
 /// "Cannot continue the execution because the session is in the kill state".
 const KILLED: u32 = 596;
 
+/// What the server says of an expression that has no value for a row: a conversion, an overflow, a division by zero, a
+/// subquery of several rows, a text that is cut.
+///
+/// Sources: `sys.messages` of SQL Server 2022;
+/// <https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/database-engine-events-and-errors>.
+pub(crate) const OF_A_ROW: [u32; 42] = [
+    220,
+    232,
+    234,
+    235,
+    236,
+    237,
+    238,
+    241,
+    242,
+    244,
+    245,
+    246,
+    248,
+    293,
+    294,
+    295,
+    296,
+    298,
+    305,
+    512,
+    517,
+    518,
+    535,
+    536,
+    537,
+    542,
+    2628,
+    3606,
+    3607,
+    3623,
+    6522,
+    8114,
+    8115,
+    8134,
+    8152,
+    8169,
+    8170,
+    9402,
+    9420,
+    9803,
+    13_609,
+    OF_ANOTHER_ENGINE,
+];
+/// The number that an engine of another vendor gives to every error without a number of SQL Server's.
+pub(crate) const OF_ANOTHER_ENGINE: u32 = 33_557_097;
+
 /// The result of work on a session.
 pub(crate) type QueryResult<T> = Result<T, QueryError>;
 
@@ -99,6 +151,22 @@ impl QueryError {
     /// Whether the server itself says that the session was killed.
     pub(crate) fn is_killed(&self) -> bool {
         self.number() == Some(KILLED)
+    }
+
+    /// Whether a row may be to blame, of which something cannot be computed.
+    pub(crate) fn is_of_a_row(&self) -> bool {
+        self.number()
+            .is_some_and(|number| OF_A_ROW.contains(&number))
+    }
+
+    /// What the server said, word for word.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Sql(Error::Server(token)) => token.message().to_owned(),
+            Self::Sql(error) => error.to_string(),
+            Self::Known(error) => error.to_string(),
+            Self::TimedOut => "it took too long".to_owned(),
+        }
     }
 
     /// Whether an index does not allow row locks, which the statement asked for.

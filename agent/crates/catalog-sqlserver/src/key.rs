@@ -196,6 +196,18 @@ impl KeyType {
         }
     }
 
+    /// The value that has this text, where a key is one of several: the text of a number is the number.
+    pub(crate) fn of_text_form(&self, text: &str) -> Option<KeyParameter> {
+        let Form::Integer(..) = self.form else {
+            return self.parameter(&ProductId::Text(text.to_owned()));
+        };
+        let number = text
+            .parse::<i64>()
+            .ok()
+            .filter(|it| it.to_string() == text)?;
+        self.parameter(&ProductId::Integer(number))
+    }
+
     /// Any value of the column, where the value does not matter.
     pub(crate) fn any(&self) -> KeyParameter {
         match self.form {
@@ -214,6 +226,24 @@ impl KeyType {
                 .map(|key| key.map(|key| ProductId::Text(key.to_owned()))),
         };
         read.map_err(QueryError::from)
+    }
+}
+
+impl From<KeyParameter> for ProductId {
+    fn from(value: KeyParameter) -> Self {
+        match value {
+            KeyParameter::Integer(number) => Self::Integer(number),
+            KeyParameter::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl From<ProductId> for KeyParameter {
+    fn from(value: ProductId) -> Self {
+        match value {
+            ProductId::Integer(number) => Self::Integer(number),
+            ProductId::Text(text) => Self::Text(text),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use capture::{adopt, preflight, report};
 use error::Target;
 use names::one_spelling;
 use pool::Pool;
-use queue::{backlog::Counted, changes, products, seeking::Seeking, walk};
+use queue::{backlog::Counted, changes, lookup, products, seeking::Seeking, walk};
 
 mod capture;
 mod claim;
@@ -33,6 +33,7 @@ mod lexer;
 mod names;
 mod object;
 mod pool;
+mod product_key;
 mod queue;
 mod quote;
 mod row;
@@ -270,7 +271,7 @@ impl Catalog for SqlServerCatalog {
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>> {
         self.pool
             .call("read products", Target::Products, async |session| {
-                products::read(&self.pool, session, keys).await
+                lookup::read(&self.pool, session, keys).await
             })
             .await
     }

@@ -28,8 +28,10 @@ pub(crate) struct TableSchema {
     pub(crate) owner_id: Option<i32>,
     /// The owner's name; none when this login may not see it.
     pub(crate) owner: Option<String>,
-    /// The key column.
+    /// The key column; of several, the first.
     pub(crate) id: Column,
+    /// The other columns of the key.
+    pub(crate) more_ids: Vec<Column>,
     /// The column with the products' names.
     pub(crate) names: Column,
     /// The price column.
@@ -109,6 +111,7 @@ impl TableSchema {
             owner: found.try_get::<&str, _>(5)?.map(str::to_owned),
             names: column(1, &wanted.name)?,
             price: column(2, &wanted.price)?,
+            more_ids: Vec::new(),
             only: column::named(session, object_id, &conditions).await?,
             id,
             key_parts,
@@ -122,8 +125,13 @@ impl TableSchema {
 
     /// Every column that is read: those of the product, and those that decide what is sold.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
-        let product = [&self.id, &self.names, &self.price];
-        product.into_iter().chain(self.only.iter().flatten())
+        let product = self.ids().chain([&self.names, &self.price]);
+        product.chain(self.only.iter().flatten())
+    }
+
+    /// The columns of the key.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &Column> {
+        std::iter::once(&self.id).chain(&self.more_ids)
     }
 
     /// Why the key column cannot be the key, for people. For a view, only the type can be checked.

@@ -1,7 +1,8 @@
 //! Every T-SQL text that is shipped or generated, for checking against a grammar.
 
-use shopmaster_catalog::{Columns, Condition, KeyColumns, Mapping, Scalar, Test, template::fill};
-use shopmaster_product::ProductId;
+use shopmaster_catalog::{
+    Columns, Condition, KeyColumns, Mapping, SEPARATOR, Scalar, Test, template::fill,
+};
 
 use super::{
     capture::{
@@ -18,10 +19,11 @@ use super::{
     filter::Filter,
     guards,
     key::KeyType,
+    product_key::ProductKey,
     queue::{
         price::{NameType, PriceType},
         seeking::End,
-        statements::{self, Locked, Statements},
+        statements::{self, Content, Locked, Statements},
     },
     quote,
     schema::{Kind, TableSchema},
@@ -116,35 +118,61 @@ fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
     let key = KeyType::of(&table.id.data_type).ok()?;
     let planned = Planned::new(table).ok()?;
     let nothing = Found::nothing_in(DATABASE);
-    let name = NameType::of(&table.names.data_type).ok()?;
-    let price = PriceType::of(&table.price.data_type, None).ok()?;
-    let products = Statements::new(table, &key, name, price, Filter::default());
+    let products = statements(table, Filter::default())?;
     let mut sold = table.clone();
     let only = filtered(&mut sold);
     let filter = Filter::new(&only, &sold).ok()?;
-    let sold = Statements::new(&sold, &key, name, price, filter);
+    let sold = statements(&sold, filter)?;
+    let at = product_key(table)?.any();
+    let view = TableSchema {
+        kind: Kind::View,
+        ..table.clone()
+    };
+    let view = statements(&view, Filter::default())?;
+    let null = product_key(table)?.null();
     let log = quote::identifier("ChangeLog");
     let trigger = quote::identifier("trgAfterInsert");
-    let any = ProductId::Integer(0);
     let mut texts = vec![
         ("install", planned.install(&nothing).text()),
         ("remove", planned.remove(&nothing).text()),
-        ("read waiting", products.read(10, Locked::Wait)),
-        ("read skipping", products.read(10, Locked::Skip)),
-        ("read failing", products.read(10, Locked::Fail)),
+        (
+            "read waiting",
+            products.read(10, Locked::Wait, Content::Product),
+        ),
+        (
+            "read skipping",
+            products.read(10, Locked::Skip, Content::Product),
+        ),
+        (
+            "read failing",
+            products.read(10, Locked::Fail, Content::Product),
+        ),
+        ("read a key", products.read(1, Locked::Wait, Content::Key)),
+        ("read_odd", view.read_odd(&null, Content::Product)),
         ("scan_start", products.scan_start()),
-        ("scan_behind seeking", products.scan_behind(true)),
-        ("scan_behind", products.scan_behind(false)),
+        ("scan_behind seeking", products.scan_behind(&at, true)),
+        ("scan_behind", products.scan_behind(&at, false)),
+        ("scan_start of a view", view.scan_start()),
+        ("scan_behind of a view", view.scan_behind(&at, true)),
+        ("scan_behind NULL", view.scan_behind(&null, true)),
+        ("scan_keys", products.scan_keys(None)),
+        ("scan_keys behind", sold.scan_keys(Some(&at))),
         ("keys_start", products.keys_start()),
-        ("keys_behind seeking", products.keys_behind(true)),
-        ("keys_behind", products.keys_behind(false)),
-        ("gap of a table", products.gap(false, End::Table)),
-        ("gap behind a key", products.gap(true, End::Table)),
-        ("gap between keys", products.gap(true, End::Before(&any))),
-        ("gap up to a key", products.gap(false, End::With(&any))),
-        ("read of what is sold", sold.read(10, Locked::Skip)),
+        ("keys_behind seeking", products.keys_behind(&at, true)),
+        ("keys_behind", products.keys_behind(&at, false)),
+        ("gap of a table", products.gap(None, End::Table)?),
+        ("gap behind a key", products.gap(Some(&at), End::Table)?),
+        (
+            "gap between keys",
+            products.gap(Some(&at), End::Before(&at))?,
+        ),
+        ("gap up to a key", products.gap(None, End::With(&at))?),
+        (
+            "read of what is sold",
+            sold.read(10, Locked::Skip, Content::Product),
+        ),
         ("scan_start of what is sold", sold.scan_start()),
-        ("scan_behind of what is sold", sold.scan_behind(true)),
+        ("scan_behind of what is sold", sold.scan_behind(&at, true)),
         ("count of what is sold", sold.count()),
         ("kept", sold.kept()?),
         ("view_keys", products.view_keys()),
@@ -191,6 +219,27 @@ fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
     Some(texts)
 }
 
+fn product_key(table: &TableSchema) -> Option<ProductKey> {
+    ProductKey::of(&columns(table).id, table).ok()
+}
+
+fn statements(table: &TableSchema, filter: Filter) -> Option<Statements> {
+    let key = product_key(table)?;
+    let name = NameType::of(&table.names.data_type).ok()?;
+    let price = PriceType::of(&table.price.data_type, None).ok()?;
+    Some(Statements::new(table, &key, name, price, filter))
+}
+
+/// The names of the columns.
+fn columns(table: &TableSchema) -> Columns {
+    let more = table.more_ids.iter().map(|column| column.name.clone());
+    Columns {
+        id: KeyColumns::several(table.id.name.clone(), more.collect(), SEPARATOR),
+        name: table.names.name.clone(),
+        price: table.price.name.clone(),
+    }
+}
+
 /// A mapping with conditions of each kind, whose columns the table gets.
 fn filtered(table: &mut TableSchema) -> Mapping {
     let text = |text: &str| Scalar::Text(text.to_owned());
@@ -209,14 +258,7 @@ fn filtered(table: &mut TableSchema) -> Mapping {
         ("datetime", Test::IsNull),
         ("xml", Test::NotNull),
     ];
-    let mut mapping = Mapping::new(
-        table.name.clone(),
-        Columns {
-            id: KeyColumns::one(table.id.name.clone()),
-            name: table.names.name.clone(),
-            price: table.price.name.clone(),
-        },
-    );
+    let mut mapping = Mapping::new(table.name.clone(), columns(table));
     for (data_type, test) in conditions {
         let column = column(&table.names.name, data_type, 50, 9);
         mapping.only.push(Condition {
@@ -247,6 +289,7 @@ pub(crate) fn table(
         id: column(id, data_type, bytes, digits),
         names: column(names, "nvarchar", 200, 0),
         price: column(price, "money", 8, 19),
+        more_ids: Vec::new(),
         only: Vec::new(),
         key_parts: Vec::new(),
     }

@@ -99,10 +99,10 @@ pub(crate) async fn status(
     session: &mut Session,
     table: &TableSchema,
 ) -> QueryResult<CaptureStatus> {
-    if table.kind == Kind::View {
-        return Ok(CaptureStatus::ScanOnly(preflight::A_VIEW.to_owned()));
-    }
     let mut found = Found::read(session).await?;
+    if table.kind == Kind::View {
+        return Ok(CaptureStatus::ScanOnly(only_scanned(&found)));
+    }
     if found.is_empty() {
         return Ok(CaptureStatus::NotInstalled);
     }
@@ -130,6 +130,17 @@ pub(crate) async fn status(
         return Ok(CaptureStatus::Installed);
     }
     Ok(CaptureStatus::Drifted(lines))
+}
+
+/// Why a view is only scanned, and what remains of an earlier table's capture.
+fn only_scanned(found: &Found) -> String {
+    match found.is_empty() {
+        true => preflight::A_VIEW.to_owned(),
+        false => format!(
+            "{}; capture of another table is still installed: run `shopmasterctl capture remove`",
+            preflight::A_VIEW
+        ),
+    }
 }
 
 /// Identifies the product table's current storage: it changes when the table was recreated, another table was

@@ -119,9 +119,12 @@ async fn look(
         Err(fault) => Err(fault),
     };
     report.end(kind);
-    if table.kind == Kind::Table {
-        report.add("catalog.key", key(&table));
-    }
+    report.begin("catalog.key");
+    let key = match table.kind {
+        Kind::Table => key(&table),
+        Kind::View => keys_of_view(session, options, &table).await,
+    };
+    report.end(key);
     report.add("catalog.key_type", key_type(&table));
     report.begin("catalog.price_type");
     let price = price_type(session, options, &table).await;
@@ -338,6 +341,46 @@ fn key(table: &TableSchema) -> QueryResult<Finding> {
             table.id.name
         ))),
     }
+}
+
+/// No index keeps a view's keys apart, so they are counted.
+async fn keys_of_view(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &TableSchema,
+) -> QueryResult<Finding> {
+    let columns = &options.mapping.columns.id;
+    let Some(keys) = products::keys_of_view(session, options, table).await? else {
+        return Ok(good(format!(
+            "the view's keys (`{columns}`) were not counted"
+        )));
+    };
+    let mut odd = Vec::new();
+    if keys.nulls() > 0 {
+        odd.push(format!(
+            "{} of its rows have NULL as their key",
+            words::grouped(keys.nulls())
+        ));
+    }
+    if keys.repeated() > 0 {
+        odd.push(format!(
+            "{} of its rows have a key that another row has",
+            words::grouped(keys.repeated())
+        ));
+    }
+    if odd.is_empty() {
+        return Ok(good(format!(
+            "`{columns}` is different in each of the view's {}",
+            words::noun(keys.rows, "row")
+        )));
+    }
+    Ok(warning(
+        format!(
+            "`{columns}` does not tell all rows of the view apart: {}",
+            odd.join("; ")
+        ),
+        "These products are refused, and hold up no others. Change the view so that it has one row per product: docs/your-table.md has examples",
+    ))
 }
 
 fn key_type(table: &TableSchema) -> QueryResult<Finding> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     column::Column,
-    error::{QueryError, QueryResult},
+    error::{OF_ANOTHER_ENGINE, QueryError, QueryResult},
     key::KeyType,
     quote::identifier,
     schema::TableSchema,
@@ -167,8 +167,7 @@ fn writable(table: &TableSchema) -> Option<&Column> {
 /// that ended the transaction.
 fn is_the_shops_own(fault: &QueryError) -> bool {
     match fault.number() {
-        // Engines of other vendors use this number for any error without a number.
-        Some(33_557_097) | None => false,
+        Some(OF_ANOTHER_ENGINE) | None => false,
         Some(515 | 547 | 2601 | 2627 | 3609 | 3616 | 50_000..) => true,
         Some(_) => fault.is_denied(),
     }

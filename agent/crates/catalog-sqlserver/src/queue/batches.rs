@@ -12,6 +12,8 @@ const SIZES: [usize; 4] = [1, 10, 100, 500];
 /// How many keys one statement has, at most. Deleting this many rows stays far below the 5,000 locks at which
 /// SQL Server locks the whole table instead.
 pub(crate) const MAX_KEYS: usize = 500;
+/// How many parameters one statement has, at most; the server allows some more.
+const MAX_PARAMETERS: usize = 2_000;
 
 /// The size of the statement for this many keys.
 pub(crate) fn size(keys: usize) -> usize {
@@ -28,14 +30,15 @@ pub(crate) fn padded<T>(keys: &[T]) -> impl Iterator<Item = &T> {
         .chain(keys.last().into_iter().cycle().take(missing))
 }
 
+/// How many keys of so many columns one statement has, at most.
+pub(crate) fn most(width: usize) -> usize {
+    let fits = |size: &&usize| **size * width <= MAX_PARAMETERS;
+    SIZES.iter().rev().find(fits).copied().unwrap_or(1)
+}
+
 /// The rows of a table constructor: `(CAST(@P1 AS int)), …`.
 pub(crate) fn keys(key: &KeyType, size: usize) -> String {
     listed(size, |n| format!("({})", key.cast(&format!("@P{n}"))))
-}
-
-/// The same with numbers: `(1, CAST(@P1 AS int)), …`.
-pub(crate) fn numbered(key: &KeyType, size: usize) -> String {
-    listed(size, |n| format!("({n}, {})", key.cast(&format!("@P{n}"))))
 }
 
 /// The same with change ids: `(CAST(CAST(@P1 AS bigint) AS binary(8)), CAST(@P2 AS int)), …`.
@@ -53,6 +56,13 @@ fn listed(size: usize, one: impl Fn(usize) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_statement_has_too_many_parameters() {
+        for (width, keys) in [(1, 500), (4, 500), (5, 100), (16, 100), (32, 10)] {
+            assert_eq!(most(width), keys, "{width}");
+        }
+    }
 
     #[test]
     fn keys_are_filled_up_to_a_size() {

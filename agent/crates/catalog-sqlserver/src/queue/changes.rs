@@ -7,7 +7,7 @@ use tiberius::{ColumnData, Row, ToSql};
 
 use super::{
     batches,
-    products::{key_type, top},
+    products::{log_key, top},
     statements,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) async fn page(
     after: Option<&ChangeIdentity>,
     limit: usize,
 ) -> QueryResult<Vec<Change>> {
-    let key = key_type(&pool.options, &*pool.table(session).await?)?;
+    let key = log_key(&pool.options, &*pool.table(session).await?)?;
     // No change has the ChangeID 0.
     let change = after.map_or(0, |after| after.change);
     let behind = after
@@ -50,7 +50,7 @@ pub(crate) async fn of_keys(
     session: &mut Session,
     keys: &[ProductId],
 ) -> QueryResult<Vec<Change>> {
-    let key = key_type(&pool.options, &*pool.table(session).await?)?;
+    let key = log_key(&pool.options, &*pool.table(session).await?)?;
     let asked = keys
         .iter()
         .filter_map(|id| key.parameter(id))
@@ -78,7 +78,7 @@ pub(crate) async fn acknowledge(
     session: &mut Session,
     changes: &[ChangeIdentity],
 ) -> QueryResult<u64> {
-    let key = key_type(&pool.options, &*pool.table(session).await?)?;
+    let key = log_key(&pool.options, &*pool.table(session).await?)?;
     let asked = changes
         .iter()
         .filter_map(|identity| Some((identity.change, key.parameter(&identity.key)?)))

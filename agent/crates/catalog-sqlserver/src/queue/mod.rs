@@ -3,6 +3,8 @@
 pub(crate) mod backlog;
 pub(crate) mod batches;
 pub(crate) mod changes;
+pub(crate) mod lookup;
+pub(crate) mod page;
 pub(crate) mod price;
 pub(crate) mod products;
 pub(crate) mod seeking;

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use shopmaster_product::ProductId;
 use tiberius::{Row as Found, ToSql};
 
 use crate::{
     error::{QueryError, QueryResult},
+    product_key::KeyValues,
     session::Session,
 };
 
@@ -22,9 +22,9 @@ pub(crate) struct Seeking {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End<'a> {
     /// Before this key.
-    Before(&'a ProductId),
+    Before(&'a KeyValues),
     /// At this key, included.
-    With(&'a ProductId),
+    With(&'a KeyValues),
     /// At the end of the table.
     Table,
 }

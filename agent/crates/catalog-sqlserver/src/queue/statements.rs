@@ -10,6 +10,7 @@ use super::{
 use crate::{
     filter::Filter,
     key::KeyType,
+    product_key::{KeyValues, Part, ProductKey, Side},
     quote::identifier,
     schema::{Kind, TableSchema},
 };
@@ -25,42 +26,50 @@ pub(crate) enum Locked {
     Fail,
 }
 
+/// What a statement returns of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Key, name and price.
+    Product,
+    /// The key alone, in the same columns: name and price cannot be computed.
+    Key,
+}
+
 /// The statements for one product table.
 #[derive(Debug)]
 pub(crate) struct Statements {
-    key: KeyType,
+    key: ProductKey,
     filter: Filter,
     is_view: bool,
     table: String,
-    id: String,
-    selected_key: String,
     selected_name: String,
     selected_price: String,
 }
 
+/// The row of the product table in all statements.
+const ROW: &str = "p";
+
 impl Statements {
     pub(crate) fn new(
         table: &TableSchema,
-        key: &KeyType,
+        key: &ProductKey,
         name: NameType,
         price: PriceType,
         filter: Filter,
     ) -> Self {
-        let column = |name: &str| format!("p.{}", identifier(name));
+        let column = |name: &str| format!("{ROW}.{}", identifier(name));
         Self {
             key: key.clone(),
             filter,
             is_view: table.kind == Kind::View,
             table: table.quoted(),
-            id: identifier(&table.id.name),
-            selected_key: key.selected(&column(&table.id.name)),
             selected_name: name.selected(&column(&table.names.name)),
             selected_price: price.selected(&column(&table.price.name)),
         }
     }
 
     /// Reads the rows of this many keys, whether or not they meet the conditions; parameters: the keys.
-    pub(crate) fn read(&self, size: usize, locked: Locked) -> String {
+    pub(crate) fn read(&self, size: usize, locked: Locked, content: Content) -> String {
         let hints = match locked {
             Locked::Skip => " WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK)",
             Locked::Wait | Locked::Fail => "",
@@ -70,17 +79,16 @@ impl Statements {
             true => "",
             false => "OPTION (LOOP JOIN, FORCE ORDER)",
         };
-        let read_back = match self.key.is_lossy() {
-            true => self.key.selected("k.id"),
-            false => "0".to_owned(),
-        };
-        let text = self.over(
+        let text = self.of(
+            content,
             include_str!("../sql/read.sql"),
             &[
-                ("keys", &batches::numbered(&self.key, size)),
+                ("keys", &self.key.numbered(size)),
+                ("numbered", &self.key.numbered_columns()),
+                ("same", &self.key.same(ROW)),
                 ("hints", hints),
                 ("option", option),
-                ("read_back", &read_back),
+                ("read_back", &self.key.read_back()),
                 ("sold", &self.filter.column()),
             ],
         );
@@ -90,23 +98,88 @@ impl Statements {
         }
     }
 
-    /// Reads the first page; parameter: its length.
-    pub(crate) fn scan_start(&self) -> String {
-        let clause = self.filter.clause();
-        self.over(include_str!("../sql/scan_start.sql"), &[("where", &clause)])
+    /// Reads the row of a key that cannot be sent, or two of them; parameters: its values that are not NULL.
+    pub(crate) fn read_odd(&self, key: &KeyValues, content: Content) -> String {
+        let nothing = vec!["0"; self.key.width()].join(",\n    ");
+        self.of(
+            content,
+            include_str!("../sql/read_odd.sql"),
+            &[
+                ("exactly", &self.key.exactly(ROW, key)),
+                ("read_back", &nothing),
+                ("sold", &self.filter.column()),
+            ],
+        )
     }
 
-    /// Reads the page after a key; parameters: the key and the page's length. With `seeks`, the server must use
-    /// the key's index, whatever it would prefer.
-    pub(crate) fn scan_behind(&self, seeks: bool) -> String {
-        let key = self.key.cast("@P1");
+    /// Reads the first page; parameter: its length. Of a view, each row also has the rank of its key.
+    pub(crate) fn scan_start(&self) -> String {
+        let clause = self.filter.clause();
+        match self.is_view {
+            true => self.scan_view("scan_start", 1, &clause),
+            false => self.over(include_str!("../sql/scan_start.sql"), &[("where", &clause)]),
+        }
+    }
+
+    /// Reads the page after a key; parameters: the key's values that are not NULL, and the page's length. With
+    /// `seeks`, the server must use the key's index, whatever it would prefer. Of a view, each row also has the rank
+    /// of its key.
+    pub(crate) fn scan_behind(&self, after: &KeyValues, seeks: bool) -> String {
         let hints = match self.may_seek(seeks) {
             true => " WITH (FORCESEEK)",
             false => "",
         };
-        let and = self.filter.and();
-        let places = [("key", key.as_str()), ("hints", hints), ("and", &and)];
-        self.over(include_str!("../sql/scan_behind.sql"), &places)
+        let (behind, and) = (self.behind(after), self.filter.and());
+        if self.is_view {
+            let clause = format!("\nWHERE {behind}{and}");
+            return self.scan_view("scan_behind", after.count() + 1, &clause);
+        }
+        let places = [
+            ("limit", (after.count() + 1).to_string()),
+            ("behind", behind),
+            ("hints", hints.to_owned()),
+            ("and", and),
+        ];
+        self.over_owned(include_str!("../sql/scan_behind.sql"), &places)
+    }
+
+    fn scan_view(&self, name: &str, limit: usize, clause: &str) -> String {
+        let width = self.key.width();
+        let numbered = |lead: &str| {
+            (1..=width)
+                .map(|n| format!("{lead}{n}"))
+                .collect::<Vec<_>>()
+        };
+        let (names, ids) = (numbered("key"), numbered("id"));
+        let mut all = aliased(&self.key.parts(|part| part.selected(ROW)), &names);
+        all.push(format!("{} AS name", self.selected_name));
+        all.push(format!("{} AS amount", self.selected_price));
+        let outer = names.iter().map(|name| format!("r.{name}"));
+        let outer = outer.chain(["r.name".to_owned(), "r.amount".to_owned()]);
+        let ranks = ids.iter().map(|id| format!("r.{id}"));
+        let compared = aliased(&self.key.parts(|part| part.column(ROW)), &ids);
+        let places = [
+            ("name", name.to_owned()),
+            ("limit", limit.to_string()),
+            ("where", indented(clause)),
+            ("ranked", outer.collect::<Vec<_>>().join(",\n    ")),
+            ("ranks", ranks.collect::<Vec<_>>().join(", ")),
+            ("aliased", all.join(",\n        ")),
+            ("compared", compared.join(",\n        ")),
+        ];
+        self.over_owned(include_str!("../sql/scan_view.sql"), &places)
+    }
+
+    /// Reads the keys of a page; parameters: the values of the key before it that are not NULL, if there is one, and
+    /// the page's length.
+    pub(crate) fn scan_keys(&self, after: Option<&KeyValues>) -> String {
+        let clause = match after {
+            Some(after) => format!("\nWHERE {}{}", self.behind(after), self.filter.and()),
+            None => self.filter.clause(),
+        };
+        let limit = after.map_or(0, KeyValues::count) + 1;
+        let places = [("limit", limit.to_string()), ("where", clause)];
+        self.over_owned(include_str!("../sql/scan_keys.sql"), &places)
     }
 
     /// Reads the first page's keys, past all locks; parameter: its length.
@@ -114,38 +187,49 @@ impl Statements {
         self.over(include_str!("../sql/keys_start.sql"), &[])
     }
 
-    /// Reads the keys of the page after a key, past all locks; parameters: the key and the page's length.
-    pub(crate) fn keys_behind(&self, seeks: bool) -> String {
-        let key = self.key.cast("@P1");
+    /// Reads the keys of the page after a key, past all locks; parameters: the key's values that are not NULL, and the
+    /// page's length.
+    pub(crate) fn keys_behind(&self, after: &KeyValues, seeks: bool) -> String {
         let hints = match self.may_seek(seeks) {
             true => ", FORCESEEK",
             false => "",
         };
-        let places = [("key", key.as_str()), ("hints", hints)];
-        self.over(include_str!("../sql/keys_behind.sql"), &places)
+        let places = [
+            ("limit", (after.count() + 1).to_string()),
+            ("behind", self.behind(after)),
+            ("hints", hints.to_owned()),
+        ];
+        self.over_owned(include_str!("../sql/keys_behind.sql"), &places)
     }
 
     /// Fails if another session has locked a row after a key, or from the beginning, up to an end; parameters:
-    /// the key, if there is one, and the key of the end, if it has one.
-    pub(crate) fn gap(&self, has_start: bool, end: End<'_>) -> String {
+    /// the values that are not NULL of the key, if there is one, and of the end, if it has one. None when there can be
+    /// no row in between.
+    pub(crate) fn gap(&self, from: Option<&KeyValues>, end: End<'_>) -> Option<String> {
         let mut conditions = Vec::new();
-        let mut add = |sign: &str| {
-            let place = format!("@P{}", conditions.len() + 1);
-            conditions.push(format!("p.{} {sign} {}", self.id, self.key.cast(&place)));
-        };
-        if has_start {
-            add(">");
+        if let Some(from) = from {
+            conditions.push(self.key.beside(ROW, Side::After, from, 1)?);
         }
-        match end {
-            End::Before(_) => add("<"),
-            End::With(_) => add("<="),
-            End::Table => {}
+        let end = match end {
+            End::Before(key) => Some((Side::Before, key)),
+            End::With(key) => Some((Side::UpTo, key)),
+            End::Table => None,
+        };
+        if let Some((side, key)) = end {
+            let first = from.map_or(0, KeyValues::count) + 1;
+            conditions.push(self.key.beside(ROW, side, key, first)?);
         }
         let between = match conditions.is_empty() {
             true => String::new(),
             false => format!("\nWHERE {}", conditions.join(" AND ")),
         };
-        self.over(include_str!("../sql/gap.sql"), &[("between", &between)])
+        Some(self.over(include_str!("../sql/gap.sql"), &[("between", &between)]))
+    }
+
+    /// The condition for rows after a key. There can always be one.
+    fn behind(&self, after: &KeyValues) -> String {
+        let behind = self.key.beside(ROW, Side::After, after, 1);
+        behind.unwrap_or_else(|| "1 = 0".to_owned())
     }
 
     /// Whether the hint may be used: a view is read as its author intended.
@@ -153,9 +237,22 @@ impl Statements {
         seeks && !self.is_view
     }
 
-    /// Counts the rows, the keys, and the distinct keys.
+    /// Counts the rows that meet the conditions, those whose key is not NULL, and their distinct keys.
     pub(crate) fn view_keys(&self) -> String {
-        self.over(include_str!("../sql/view_keys.sql"), &[])
+        let clause = self.filter.clause();
+        if let [id] = self.key.parts(Part::name).as_slice() {
+            let places = [("id", id.as_str()), ("where", &clause)];
+            return self.over(include_str!("../sql/view_keys.sql"), &places);
+        }
+        let columns = self.key.parts(|part| part.column(ROW));
+        let names: Vec<_> = (1..=columns.len()).map(|n| format!("id{n}")).collect();
+        let nulls = names.iter().map(|name| format!("g.{name} IS NULL"));
+        let places = [
+            ("has_null", nulls.collect::<Vec<_>>().join(" OR ")),
+            ("aliased", aliased(&columns, &names).join(",\n        ")),
+            ("where", indented(&clause)),
+        ];
+        self.over_owned(include_str!("../sql/view_keys_together.sql"), &places)
     }
 
     /// Counts the rows that meet the conditions.
@@ -170,17 +267,47 @@ impl Statements {
         Some(self.over(include_str!("../sql/kept.sql"), &[("condition", condition)]))
     }
 
+    fn over_owned(&self, template: &str, more: &[(&str, String)]) -> String {
+        let more: Vec<_> = more
+            .iter()
+            .map(|(name, text)| (*name, text.as_str()))
+            .collect();
+        self.over(template, &more)
+    }
+
     fn over(&self, template: &str, more: &[(&str, &str)]) -> String {
+        self.of(Content::Product, template, more)
+    }
+
+    fn of(&self, content: Content, template: &str, more: &[(&str, &str)]) -> String {
+        let (name, price) = match content {
+            Content::Product => (self.selected_name.as_str(), self.selected_price.as_str()),
+            Content::Key => ("0", "0"),
+        };
+        let (selected_key, order) = (self.key.selected(ROW), self.key.listed(ROW));
         let mut places = vec![
             ("table", self.table.as_str()),
-            ("id", &self.id),
-            ("selected_key", &self.selected_key),
-            ("selected_name", &self.selected_name),
-            ("selected_price", &self.selected_price),
+            ("selected_key", &selected_key),
+            ("order", &order),
+            ("selected_name", name),
+            ("selected_price", price),
         ];
         places.extend(more);
         fill(template.trim_end(), &places)
     }
+}
+
+/// Each value under a name.
+fn aliased(values: &[String], names: &[String]) -> Vec<String> {
+    let pairs = values.iter().zip(names);
+    pairs
+        .map(|(value, name)| format!("{value} AS {name}"))
+        .collect()
+}
+
+/// A clause inside of parentheses.
+fn indented(clause: &str) -> String {
+    clause.replacen('\n', "\n    ", 1)
 }
 
 /// Reads a page of changes; parameters: the `ChangeID` and the key after which to continue, and the page's
@@ -223,7 +350,6 @@ mod tests {
     use super::*;
     use crate::{column::Column, data_type::DataType};
     use shopmaster_catalog::{Columns, Condition, KeyColumns, Mapping, Test};
-    use shopmaster_product::ProductId;
 
     fn column(name: &str, data_type: &str) -> Column {
         Column {
@@ -254,33 +380,47 @@ mod tests {
             id: column("ID", "varchar"),
             names: column("{table}", "nvarchar"),
             price: column("Price", "money"),
+            more_ids: Vec::new(),
             only: Vec::new(),
             key_parts: Vec::new(),
         }
     }
 
-    fn texts(kind: Kind) -> Vec<String> {
-        let table = table(kind);
-        let key = KeyType::of(&table.id.data_type).unwrap();
+    fn key(table: &TableSchema) -> ProductKey {
+        ProductKey::of(&KeyColumns::one("ID"), table).unwrap()
+    }
+
+    fn statements(table: &TableSchema, filter: Filter) -> Statements {
         let name = NameType::of(&table.names.data_type).unwrap();
         let price = PriceType::of(&table.price.data_type, None).unwrap();
-        let statements = Statements::new(&table, &key, name, price, Filter::default());
+        Statements::new(table, &key(table), name, price, filter)
+    }
+
+    fn texts(kind: Kind) -> Vec<String> {
+        let table = table(kind);
+        let statements = statements(&table, Filter::default());
+        let log = KeyType::of(&table.id.data_type).unwrap();
+        let at = key(&table).any();
         vec![
-            statements.read(10, Locked::Wait),
-            statements.read(10, Locked::Skip),
-            statements.read(1, Locked::Fail),
+            statements.read(10, Locked::Wait, Content::Product),
+            statements.read(10, Locked::Skip, Content::Product),
+            statements.read(1, Locked::Fail, Content::Product),
+            statements.read(1, Locked::Wait, Content::Key),
+            statements.read_odd(&key(&table).null(), Content::Product),
             statements.scan_start(),
-            statements.scan_behind(true),
-            statements.scan_behind(false),
+            statements.scan_behind(&at, true),
+            statements.scan_behind(&at, false),
+            statements.scan_keys(None),
+            statements.scan_keys(Some(&at)),
             statements.keys_start(),
-            statements.keys_behind(true),
-            statements.keys_behind(false),
-            statements.gap(true, End::Table),
+            statements.keys_behind(&at, true),
+            statements.keys_behind(&at, false),
+            statements.gap(Some(&at), End::Table).unwrap(),
             statements.view_keys(),
             statements.count(),
-            pending(&key),
-            changes_of(&key, 10),
-            acknowledge(&key, 10),
+            pending(&log),
+            changes_of(&log, 10),
+            acknowledge(&log, 10),
         ]
     }
 
@@ -318,26 +458,30 @@ mod tests {
     #[test]
     fn a_gap_has_the_ends_that_it_is_given() {
         let table = table(Kind::Table);
-        let key = KeyType::of(&table.id.data_type).unwrap();
-        let name = NameType::of(&table.names.data_type).unwrap();
-        let price = PriceType::of(&table.price.data_type, None).unwrap();
-        let statements = Statements::new(&table, &key, name, price, Filter::default());
-        let id = ProductId::Text("a".to_owned());
-        let behind = |text: String| text.split_once(" AS p").unwrap().1.trim().to_owned();
-        let cast = |place| key.cast(place);
-        assert_eq!(behind(statements.gap(false, End::Table)), "");
+        let statements = statements(&table, Filter::default());
+        let id = key(&table).any();
+        let log = KeyType::of(&table.id.data_type).unwrap();
+        let behind = |text: Option<String>| {
+            let text = text.unwrap();
+            text.split_once(" AS p").unwrap().1.trim().to_owned()
+        };
+        let cast = |place| log.cast(place);
+        assert_eq!(behind(statements.gap(None, End::Table)), "");
         assert_eq!(
-            behind(statements.gap(false, End::Before(&id))),
+            behind(statements.gap(None, End::Before(&id))),
             format!("WHERE p.[ID] < {}", cast("@P1"))
         );
         assert_eq!(
-            behind(statements.gap(true, End::With(&id))),
+            behind(statements.gap(Some(&id), End::With(&id))),
             format!(
                 "WHERE p.[ID] > {} AND p.[ID] <= {}",
                 cast("@P1"),
                 cast("@P2")
             )
         );
+        // Nothing comes before NULL.
+        let null = key(&table).null();
+        assert_eq!(statements.gap(None, End::Before(&null)), None);
     }
 
     /// A filter would not show that a row is locked: it would be gone.
@@ -358,26 +502,24 @@ mod tests {
             test: Test::IsNull,
         }];
         let filter = Filter::new(&mapping, &table).unwrap();
-        let key = KeyType::of(&table.id.data_type).unwrap();
-        let name = NameType::of(&table.names.data_type).unwrap();
-        let price = PriceType::of(&table.price.data_type, None).unwrap();
-        let statements = Statements::new(&table, &key, name, price, filter);
+        let statements = statements(&table, filter);
+        let at = key(&table).any();
         for locked in [Locked::Wait, Locked::Skip, Locked::Fail] {
-            let text = statements.read(1, locked);
+            let text = statements.read(1, locked, Content::Product);
             assert!(text.contains("CASE WHEN p.[Gone] IS NULL THEN 1"), "{text}");
             assert!(!text.contains("WHERE"), "{text}");
         }
         for text in [
             statements.keys_start(),
-            statements.keys_behind(true),
-            statements.gap(true, End::Table),
+            statements.keys_behind(&at, true),
+            statements.gap(Some(&at), End::Table).unwrap(),
         ] {
             assert!(!text.contains("[Gone]"), "{text}");
         }
         for text in [statements.scan_start(), statements.count()] {
             assert!(text.contains("AS p\nWHERE p.[Gone] IS NULL"), "{text}");
         }
-        let behind = statements.scan_behind(true);
+        let behind = statements.scan_behind(&at, true);
         assert!(behind.contains(" AND p.[Gone] IS NULL\nORDER"), "{behind}");
     }
 

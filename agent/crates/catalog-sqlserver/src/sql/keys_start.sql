@@ -2,4 +2,4 @@
 -- Which keys there are, past whoever holds their rows. What is in a row is never read so.
 SELECT TOP (@P1) {selected_key}
 FROM {table} AS p WITH (READUNCOMMITTED)
-ORDER BY p.{id}
+ORDER BY {order}

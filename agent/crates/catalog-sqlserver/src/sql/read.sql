@@ -5,6 +5,6 @@ SELECT
     {selected_name},
     {selected_price},
     {read_back}{sold}
-FROM (VALUES {keys}) AS k (n, id)
-INNER JOIN {table} AS p{hints} ON p.{id} = k.id
+FROM (VALUES {keys}) AS k ({numbered})
+INNER JOIN {table} AS p{hints} ON {same}
 {option}

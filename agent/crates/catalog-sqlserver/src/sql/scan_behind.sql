@@ -1,8 +1,8 @@
 /* shopmaster scan_behind */
-SELECT TOP (@P2)
+SELECT TOP (@P{limit})
     {selected_key},
     {selected_name},
     {selected_price}
 FROM {table} AS p{hints}
-WHERE p.{id} > {key}{and}
-ORDER BY p.{id}
+WHERE {behind}{and}
+ORDER BY {order}

@@ -4,4 +4,4 @@ SELECT TOP (@P1)
     {selected_name},
     {selected_price}
 FROM {table} AS p{where}
-ORDER BY p.{id}
+ORDER BY {order}

@@ -3,4 +3,4 @@ SELECT
     COUNT_BIG(*),
     COUNT_BIG(p.{id}),
     COUNT_BIG(DISTINCT p.{id})
-FROM {table} AS p
+FROM {table} AS p{where}

@@ -1,11 +1,10 @@
 //! The texts of a walk that are sent only where somebody holds a row, on a real server.
 
-use shopmaster_product::ProductId;
-
 use super::shop::Shop;
 use crate::{
     error::Target,
     queue::{
+        page::Reading,
         products::Products,
         seeking::{End, Seeking},
     },
@@ -49,12 +48,18 @@ async fn keys_and_gaps_are_asked_for_by_every_type_of_key() {
             let products = Products::new(&pool.options, pool.look(session).await?)?;
             let seeking = Seeking::default();
             let page = products.page(session, &seeking, None, 10).await?;
-            let all: Vec<ProductId> = page.into_iter().map(|row| row.id).collect();
-            assert_eq!(all.len(), 3, "{data_type}");
-            let first = products.keys(session, &seeking, None, 2).await?;
-            assert_eq!(first, all[..2], "{data_type}");
-            let behind = products.keys(session, &seeking, Some(&all[0]), 10).await?;
-            assert_eq!(behind, all[1..], "{data_type}");
+            assert_eq!(page.len(), 3, "{data_type}");
+            let mut all = Vec::new();
+            for row in &page {
+                all.push(products.position(session, &row.id).await?);
+            }
+            for reading in [Reading::Dirty, Reading::Committed] {
+                let first = products.keys(session, &seeking, reading, None, 2).await?;
+                assert_eq!(first, all[..2], "{data_type}");
+                let after = Some(&all[0]);
+                let behind = products.keys(session, &seeking, reading, after, 10);
+                assert_eq!(behind.await?, all[1..], "{data_type}");
+            }
             for from in [None, Some(&all[0])] {
                 for end in [End::Table, End::Before(&all[2]), End::With(&all[2])] {
                     products.check_gap(session, from, end).await?;

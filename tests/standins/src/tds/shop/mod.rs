@@ -98,7 +98,7 @@ impl Model for SqliteShop {
             | "masks" | "sight" | "synonyms" | "views" | "encrypted_modules" | "plan_cache"
             | "query_store_state" | "query_store" | "connected" => surroundings::answer(statement),
             "count" | "row_count" | "hidden_rows" | "view_keys" | "read" | "scan_start"
-            | "scan_behind" | "keys_start" | "keys_behind" | "gap" => {
+            | "scan_behind" | "scan_keys" | "read_odd" | "keys_start" | "keys_behind" | "gap" => {
                 rows::answer(state, statement)
             }
             "installed" | "owner" | "set_owner" | "newest_change" | "backlog"

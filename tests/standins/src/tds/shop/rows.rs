@@ -29,6 +29,13 @@ pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, Sql
         Some("gap") => Ok(ResultSet::new([("", ColumnType::BigInt)])
             .row([Value::BigInt(0)])
             .into()),
+        Some("scan_keys") if statement.parameters.len() == 1 => {
+            keys(connection, &names, None, parameter(statement, 1)?)
+        }
+        Some("scan_keys") => {
+            let (key, limit) = (parameter(statement, 1)?, parameter(statement, 2)?);
+            keys(connection, &names, Some(key), limit)
+        }
         Some("keys_start") => keys(connection, &names, None, parameter(statement, 1)?),
         Some("keys_behind") => {
             let (key, limit) = (parameter(statement, 1)?, parameter(statement, 2)?);
@@ -48,21 +55,44 @@ pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, Sql
             let sql = format!("SELECT count(*), count({id}), count(DISTINCT {id}) FROM {table}");
             whole_numbers::<3>(connection, &sql)
         }
+        Some("read_odd") => Columns::of(connection, &names)?.read_null(connection),
         Some("read") => Columns::of(connection, &names)?.read(connection, statement),
         Some("scan_start") => {
             let limit = parameter(statement, 1)?;
-            Columns::of(connection, &names)?.scan(connection, None, limit)
+            let page = Columns::of(connection, &names)?.scan(connection, None, limit)?;
+            Ok(ranked(statement, page))
         }
         _ => {
             let (key, limit) = (parameter(statement, 1)?, parameter(statement, 2)?);
-            Columns::of(connection, &names)?.scan(connection, Some(key), limit)
+            let page = Columns::of(connection, &names)?.scan(connection, Some(key), limit)?;
+            Ok(ranked(statement, page))
         }
     }
 }
 
+/// The same rows with the rank of each one's key, if the statement asks for it.
+fn ranked(statement: &Statement, mut page: Answer) -> Answer {
+    if !statement.text.contains("DENSE_RANK()") {
+        return page;
+    }
+    for result in &mut page.results {
+        result.columns.push((String::new(), ColumnType::BigInt));
+        let mut rank = 0;
+        for at in 0..result.rows.len() {
+            let is_new = at == 0 || result.rows[at][0] != result.rows[at - 1][0];
+            rank += i64::from(is_new);
+            result.rows[at].push(Value::BigInt(rank));
+        }
+    }
+    page
+}
+
 impl Columns {
     fn of(connection: &Connection, names: &Names) -> Result<Self, SqlError> {
-        let column = |at| catalogue::column(connection, &names.table, names.column(at)?);
+        // A text that takes the key alone has something else in the places of name and price.
+        let is_key_alone = names.columns.len() < 3;
+        let place = |at| if is_key_alone { 0 } else { at };
+        let column = |at| catalogue::column(connection, &names.table, names.column(place(at))?);
         Ok(Self {
             table: quoted(&names.table),
             all: [column(0)?, column(1)?, column(2)?],
@@ -105,6 +135,22 @@ impl Columns {
         let mut result = ResultSet::new(self.types());
         while let Some(row) = rows.next()? {
             result.rows.push(self.values(row)?.into());
+        }
+        Ok(result.into())
+    }
+
+    /// The rows without a key, as two of them show it.
+    fn read_null(&self, connection: &Connection) -> Result<Answer, SqlError> {
+        let [id, name, price] = self.types();
+        let number = ("", ColumnType::Int);
+        let mut result = ResultSet::new([number, id, name, price, number]);
+        let (listed, table, id) = (self.listed(), &self.table, quoted(&self.all[0].name));
+        let sql = format!("SELECT {listed} FROM {table} WHERE {id} IS NULL LIMIT 2");
+        let mut select = connection.prepare_cached(&sql)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let [id, name, price] = self.values(row)?;
+            result = result.row([Value::Int(1), id, name, price, Value::Int(0)]);
         }
         Ok(result.into())
     }
