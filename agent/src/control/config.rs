@@ -385,7 +385,15 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
             "changes are not captured yet".to_owned(),
             "Run `shopmasterctl capture install`",
         ),
-        Ok(ScanOnly(reason)) => (
+        Ok(ScanOnly {
+            is_installed: true, ..
+        }) => (
+            Verdict::Warning,
+            "CAPTURE_UNUSED",
+            "the view is scanned, but capture of another table is still installed".to_owned(),
+            "Run `shopmasterctl capture remove`",
+        ),
+        Ok(ScanOnly { reason, .. }) => (
             Verdict::Ok,
             "",
             format!("the table is scanned: {reason}"),

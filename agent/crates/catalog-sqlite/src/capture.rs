@@ -77,7 +77,7 @@ pub(super) fn status(connection: &Connection, database: &Database) -> QueryResul
         return status_of_watched(connection, options, &found);
     }
     let table = match TableSchema::read(connection, options) {
-        Ok(table) if table.is_view() => return Ok(CaptureStatus::ScanOnly(reason(&found))),
+        Ok(table) if table.is_view() => return Ok(scan_only(&found)),
         _ if found.is_empty() => return Ok(CaptureStatus::NotInstalled),
         table => table?,
     };
@@ -121,15 +121,18 @@ fn status_of_watched(
     })
 }
 
-/// Why a view is only scanned, and what remains of an earlier table's capture.
-fn reason(found: &Found) -> String {
-    if found.is_empty() {
-        return preflight::VIEW.to_owned();
+/// A view is only scanned; what remains of an earlier table's capture is told.
+fn scan_only(found: &Found) -> CaptureStatus {
+    let why = preflight::VIEW;
+    CaptureStatus::ScanOnly {
+        reason: match found.is_empty() {
+            true => why.to_owned(),
+            false => format!(
+                "{why}; capture of another table is still installed: run `shopmasterctl capture remove`"
+            ),
+        },
+        is_installed: !found.is_empty(),
     }
-    format!(
-        "{}; capture of another table is still installed: run `shopmasterctl capture remove`",
-        preflight::VIEW
-    )
 }
 
 /// The SQL that installs everything as planned, starting from whatever is there now.

@@ -44,8 +44,13 @@ pub enum CaptureStatus {
     Outdated(String),
     /// Installed, but different from the plan. Holds what differs, one line each, for people.
     Drifted(Vec<String>),
-    /// The table cannot be captured, only scanned: it is a view. Holds the reason, for people.
-    ScanOnly(String),
+    /// The table cannot be captured, only scanned: it is a view.
+    ScanOnly {
+        /// Why, for people.
+        reason: String,
+        /// Whether capture of another table is still installed: it slows down the till, and nothing reads it.
+        is_installed: bool,
+    },
 }
 
 impl CaptureStatus {
@@ -58,7 +63,14 @@ impl CaptureStatus {
     /// Whether shopMaster's ChangeLog exists, whatever the state of the rest.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        self.works() || matches!(self, Self::Drifted(_))
+        let is_left_over = matches!(
+            self,
+            Self::ScanOnly {
+                is_installed: true,
+                ..
+            }
+        );
+        self.works() || is_left_over || matches!(self, Self::Drifted(_))
     }
 }
 

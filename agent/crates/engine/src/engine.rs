@@ -222,7 +222,7 @@ impl Engine {
         agreed: InstallOptions,
     ) -> Result<bool, StepError> {
         let catalog = &self.core.catalog;
-        if matches!(status, CaptureStatus::ScanOnly(_)) || catalog.plan().await.is_err() {
+        if matches!(status, CaptureStatus::ScanOnly { .. }) || catalog.plan().await.is_err() {
             return Ok(false);
         }
         let checks = catalog.inspect().await?;

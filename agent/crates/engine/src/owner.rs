@@ -100,7 +100,7 @@ async fn need_upload_after_gap(core: &Core, status: &CaptureStatus) -> Result<()
                 && core.catalog.owner().await?.is_none()
         }
         CaptureStatus::NotInstalled => has_finished,
-        CaptureStatus::ScanOnly(_) => false,
+        CaptureStatus::ScanOnly { .. } => false,
         CaptureStatus::Drifted(_) => has_begun,
     };
     if has_gap {

@@ -52,7 +52,7 @@ impl State {
     /// table cannot be captured.
     pub(super) fn note_capture(&self, status: &CaptureStatus) -> bool {
         let mut observed = self.observed();
-        observed.scans = self.scan_chosen || matches!(status, CaptureStatus::ScanOnly(_));
+        observed.scans = self.scan_chosen || matches!(status, CaptureStatus::ScanOnly { .. });
         observed.capture = Some(status.clone());
         observed.scans
     }
@@ -64,7 +64,10 @@ impl State {
 
     /// Whether several rows may have the same key, as in a view, because no constraint forbids it.
     pub(super) fn may_repeat_keys(&self) -> bool {
-        matches!(self.observed().capture, Some(CaptureStatus::ScanOnly(_)))
+        matches!(
+            self.observed().capture,
+            Some(CaptureStatus::ScanOnly { .. })
+        )
     }
 
     /// Whether shopMaster's ChangeLog is in the shop's database, whether or not syncs read it.
@@ -114,7 +117,10 @@ mod tests {
 
     #[test]
     fn how_changes_are_found_follows_from_capture_and_the_choice() {
-        let view = CaptureStatus::ScanOnly("a view".to_owned());
+        let view = CaptureStatus::ScanOnly {
+            reason: "a view".to_owned(),
+            is_installed: false,
+        };
         for (chosen, status, scans, may_repeat, has_change_log) in [
             (false, CaptureStatus::NotInstalled, false, false, false),
             (false, CaptureStatus::Installed, false, false, true),

@@ -175,7 +175,7 @@ fn capture(facts: &Facts) -> Option<Issue> {
         return None;
     }
     let (code, severity, text, remedy) = match facts.capture.as_ref()? {
-        CaptureStatus::Installed | CaptureStatus::ScanOnly(_) => return None,
+        CaptureStatus::Installed | CaptureStatus::ScanOnly { .. } => return None,
         CaptureStatus::Outdated(what) => (
             "CAPTURE_OUTDATED",
             Severity::Info,
@@ -210,17 +210,16 @@ fn catalog_trouble(facts: &Facts) -> Option<&'static str> {
 /// The triggers slow down the till for nothing, and the ChangeLog only grows.
 fn capture_unused(facts: &Facts) -> Option<Issue> {
     facts.scan?;
-    match facts.capture.as_ref()? {
-        CaptureStatus::NotInstalled | CaptureStatus::ScanOnly(_) => return None,
-        CaptureStatus::Installed | CaptureStatus::Outdated(_) | CaptureStatus::Drifted(_) => {}
+    if !facts.capture.as_ref()?.is_there() {
+        return None;
     }
     Some(new(
         facts,
         "CAPTURE_UNUSED",
         Severity::Warning,
-        "Scan mode is on, but capture is still installed: its ChangeLog grows, and no agent reads it"
+        "The table is scanned, but capture is still installed: its ChangeLog grows, and no agent reads it"
             .to_owned(),
-        "Run `shopmasterctl capture remove`, or `shopmasterctl configure --capture trigger` to use it",
+        "Run `shopmasterctl capture remove`, or, to use it, `shopmasterctl configure --capture trigger`, and for a view `--watch`",
     ))
 }
 

@@ -675,6 +675,14 @@ fn capture_of_an_earlier_version_is_a_hint() {
     assert!(issue.remedy.contains("capture install"), "{}", issue.remedy);
 }
 
+/// A view, with or without what captured another table.
+fn view(is_installed: bool) -> CaptureStatus {
+    CaptureStatus::ScanOnly {
+        reason: "it is a view".to_owned(),
+        is_installed,
+    }
+}
+
 #[test]
 fn capture_that_nobody_reads_is_told() {
     let mut facts = walked();
@@ -685,7 +693,8 @@ fn capture_that_nobody_reads_is_told() {
             vec!["CAPTURE_UNUSED"],
         ),
         (CaptureStatus::Drifted(vec![]), vec!["CAPTURE_UNUSED"]),
-        (CaptureStatus::ScanOnly("a view".to_owned()), vec![]),
+        (view(false), vec![]),
+        (view(true), vec!["CAPTURE_UNUSED"]),
     ] {
         facts.capture = Some(status);
         assert_eq!(see(&facts).3, codes);

@@ -15,7 +15,7 @@ pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -
         Some(CaptureStatus::NotInstalled) => NotInstalled,
         Some(CaptureStatus::Installed) => Installed,
         Some(CaptureStatus::Outdated(_)) => Outdated,
-        Some(CaptureStatus::ScanOnly(_)) => NotNeeded,
+        Some(CaptureStatus::ScanOnly { .. }) => NotNeeded,
         Some(CaptureStatus::Drifted(_)) => Drifted,
     };
     let mode = match scans {
@@ -30,7 +30,7 @@ pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -
             _ => Vec::new(),
         },
         reason: match status {
-            Some(CaptureStatus::ScanOnly(reason) | CaptureStatus::Outdated(reason)) => {
+            Some(CaptureStatus::ScanOnly { reason, .. } | CaptureStatus::Outdated(reason)) => {
                 reason.clone()
             }
             _ => String::new(),

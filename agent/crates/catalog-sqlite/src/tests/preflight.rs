@@ -287,7 +287,7 @@ async fn a_view_is_only_walked() {
             "{refused}"
         );
     }
-    let CaptureStatus::ScanOnly(reason) = catalog.capture().await.unwrap() else {
+    let CaptureStatus::ScanOnly { reason, .. } = catalog.capture().await.unwrap() else {
         panic!("a view cannot be captured");
     };
     assert!(reason.starts_with("it is a view"), "{reason}");
@@ -309,7 +309,7 @@ async fn a_view_is_only_walked() {
 async fn what_is_left_of_the_capture_of_another_table_is_told() {
     let shop = Shop::usual().captured().await;
     shop.run("ALTER TABLE Products RENAME TO Goods; CREATE VIEW Products AS SELECT * FROM Goods");
-    let CaptureStatus::ScanOnly(reason) = shop.catalog.capture().await.unwrap() else {
+    let CaptureStatus::ScanOnly { reason, .. } = shop.catalog.capture().await.unwrap() else {
         panic!("a view cannot be captured");
     };
     assert!(reason.contains("still installed"), "{reason}");

@@ -519,7 +519,7 @@ async fn capture_moves_from_a_table_to_a_view_and_back() {
         left.contains("`shopmaster_capture_insert` is no longer needed"),
         "{left}"
     );
-    let CaptureStatus::ScanOnly(left) = mapped(&shop, |mapping| mapping.watches.clear())
+    let CaptureStatus::ScanOnly { reason: left, .. } = mapped(&shop, |mapping| mapping.watches.clear())
         .capture()
         .await
         .unwrap()
@@ -708,7 +708,7 @@ async fn in_scan_mode_nothing_is_watched() {
     let catalog = of(options);
     assert!(matches!(
         catalog.capture().await.unwrap(),
-        CaptureStatus::ScanOnly(_)
+        CaptureStatus::ScanOnly { .. }
     ));
     assert!(matches!(
         catalog.install().await.unwrap_err(),

@@ -101,7 +101,10 @@ pub(crate) async fn status(
 ) -> QueryResult<CaptureStatus> {
     let mut found = Found::read(session).await?;
     if table.kind == Kind::View {
-        return Ok(CaptureStatus::ScanOnly(only_scanned(&found)));
+        return Ok(CaptureStatus::ScanOnly {
+            reason: only_scanned(&found),
+            is_installed: !found.is_empty(),
+        });
     }
     if found.is_empty() {
         return Ok(CaptureStatus::NotInstalled);

@@ -285,7 +285,7 @@ async fn a_view_is_only_scanned() {
     let shop = Shop::named(&[&made, view], "Products", columns).await;
     let status = shop.catalog().capture().await.unwrap();
     assert!(
-        matches!(&status, CaptureStatus::ScanOnly(reason) if reason.starts_with("it is a view")),
+        matches!(&status, CaptureStatus::ScanOnly { reason, .. } if reason.starts_with("it is a view")),
         "{status:?}"
     );
     assert_eq!(
@@ -298,7 +298,7 @@ async fn a_view_is_only_scanned() {
     assert!(shop.over("Rows").install().await.unwrap());
     let status = shop.catalog().capture().await.unwrap();
     assert!(
-        matches!(&status, CaptureStatus::ScanOnly(reason) if reason.ends_with("run `shopmasterctl capture remove`")),
+        matches!(&status, CaptureStatus::ScanOnly { reason, .. } if reason.ends_with("run `shopmasterctl capture remove`")),
         "{status:?}"
     );
     assert!(shop.catalog().remove().await.unwrap());

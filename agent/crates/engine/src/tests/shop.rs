@@ -436,7 +436,10 @@ impl Catalog for FakeShop {
         self.check_there()?;
         let table = self.table();
         if table.is_view {
-            return Ok(CaptureStatus::ScanOnly("it is a view".to_owned()));
+            return Ok(CaptureStatus::ScanOnly {
+                reason: "it is a view".to_owned(),
+                is_installed: false,
+            });
         }
         if table.outdated {
             return Ok(CaptureStatus::Outdated("the trigger is older".to_owned()));
