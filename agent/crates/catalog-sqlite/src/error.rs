@@ -148,8 +148,9 @@ fn missing(error: &rusqlite::Error, options: &SqliteOptions) -> Option<CatalogEr
         return Some(CatalogError::NotInstalled);
     }
     let columns = &options.mapping.columns;
-    [columns.id.first(), &columns.name, &columns.price]
-        .into_iter()
+    let mapped = columns.id.names();
+    mapped
+        .chain([columns.name.as_str(), &columns.price])
         .find(|mapped| column.strip_prefix("p.") == Some(*mapped))
         .map(|mapped| CatalogError::NoColumn {
             table: options.mapping.table.clone(),

@@ -300,6 +300,10 @@ impl Catalog for SqliteCatalog {
         .await
     }
 
+    fn may_repeat_keys(&self) -> bool {
+        self.kind_of_changes() == Kind::Watched
+    }
+
     fn conditions(&self) -> Option<String> {
         self.database.options.mapping.conditions()
     }

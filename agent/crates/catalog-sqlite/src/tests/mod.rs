@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::{SqliteCatalog, SqliteOptions};
 
 mod claim;
+mod composite;
 mod conditions;
 mod faults;
 mod keys;
