@@ -20,7 +20,7 @@ use shopmaster_catalog::{
     InstallOptions, Lookup, Mapping, Owner, Result, watched::Watched,
 };
 use shopmaster_product::{
-    ProductId, Row,
+    Price, ProductId, Row,
     position::{Position, Positions},
 };
 
@@ -446,6 +446,14 @@ impl Catalog for SqliteCatalog {
         let keys = keys.to_vec();
         self.read_with("read products", move |connection, database| {
             rows::read(connection, database, &keys)
+        })
+        .await
+    }
+
+    async fn unrounded_price(&self, key: &ProductId) -> Result<Option<Price>> {
+        let key = key.clone();
+        self.read_with("read the price", move |connection, database| {
+            rows::unrounded_price(connection, database, &key)
         })
         .await
     }

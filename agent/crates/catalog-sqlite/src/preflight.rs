@@ -170,10 +170,7 @@ fn found_columns(connection: &Connection, options: &SqliteOptions) -> QueryResul
 fn fit_key(connection: &Connection, options: &SqliteOptions) -> QueryResult<Finding> {
     let names = quoted(&options.mapping.columns.id);
     if TableSchema::read(connection, options)?.is_view() {
-        return Ok(warning(
-            format!("only the shop knows whether the view returns each {names} once"),
-            "No action needed if it does; if it returns a product twice, shopMaster cannot know which row counts",
-        ));
+        return Ok(rows::view_keys(connection, options)?.judge(&options.mapping.columns.id));
     }
     let table = fit(connection, options)?;
     let key = table.key(connection, options)?;

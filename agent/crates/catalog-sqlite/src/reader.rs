@@ -52,6 +52,12 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reads prices as their column has them, from now on.
+    pub(super) fn unrounded(mut self) -> Self {
+        self.format = self.format.unrounded();
+        self
+    }
+
     /// The row with this id.
     pub(super) fn look_up(&self, id: &ProductId) -> QueryResult<Lookup> {
         for key in RowKey::candidates(id, self.columns()) {

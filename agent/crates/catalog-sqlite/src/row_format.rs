@@ -46,6 +46,12 @@ impl RowFormat {
         })
     }
 
+    /// The same with prices as their column has them.
+    pub(super) fn unrounded(mut self) -> Self {
+        self.price.digits = Digits::default();
+        self
+    }
+
     /// The row with this key, whose other values follow the key's.
     pub(super) fn row(
         self,

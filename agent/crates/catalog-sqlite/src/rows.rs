@@ -2,15 +2,20 @@
 
 use rusqlite::{Connection, types::ValueRef};
 use shopmaster_catalog::{
-    Lookup,
+    Lookup, ViewKeys,
     decimal::Digits,
     price_column::{SAMPLE, Sample},
 };
-use shopmaster_product::{ProductId, Row};
+use shopmaster_product::{Price, ProductId, Row};
 
 use super::{
-    SqliteOptions, conditions, error::QueryResult, key::Key, open::Database, price::PriceFormat,
-    reader::Reader, statements::Statements,
+    SqliteOptions, conditions,
+    error::QueryResult,
+    key::Key,
+    open::Database,
+    price::PriceFormat,
+    reader::Reader,
+    statements::{self, Statements},
 };
 
 /// The rows of `keys`, all as of one moment.
@@ -42,6 +47,24 @@ pub(super) fn scan(
     let rows = Reader::new(connection, database)?.page(after, limit)?;
     moment.commit()?;
     Ok(rows)
+}
+
+/// The price of a row as its column has it; none without digits that the shop asks for, without a row or a price.
+pub(super) fn unrounded_price(
+    connection: &Connection,
+    database: &Database,
+    key: &ProductId,
+) -> QueryResult<Option<Price>> {
+    if database.options.mapping.price_digits.is_none() {
+        return Ok(None);
+    }
+    let lookup = Reader::new(connection, database)?
+        .unrounded()
+        .look_up(key)?;
+    Ok(match lookup {
+        Lookup::Found(row) => row.price.ok(),
+        Lookup::Gone | Lookup::LeftOut(_) | Lookup::Locked => None,
+    })
 }
 
 /// How the digits that the shop asked for change the first prices.
@@ -86,6 +109,20 @@ pub(super) fn padded_key(
         }
     }
     Ok(None)
+}
+
+/// Counts the keys of a view.
+pub(super) fn view_keys(connection: &Connection, options: &SqliteOptions) -> QueryResult<ViewKeys> {
+    let statement = statements::view_keys(options);
+    let counted = connection.prepare(&statement)?.query_one([], |row| {
+        let count = |index| row.get(index).map(i64::unsigned_abs);
+        Ok(ViewKeys {
+            rows: count(0)?,
+            not_null: count(1)?,
+            distinct: count(2)?,
+        })
+    })?;
+    Ok(counted)
 }
 
 /// How many rows are sold.

@@ -110,6 +110,22 @@ impl Pages {
     }
 }
 
+/// Counts the rows of a view, those that have a key, and the different keys.
+pub(super) fn view_keys(options: &SqliteOptions) -> String {
+    let columns = &options.mapping.columns.id;
+    let not_null = columns
+        .names()
+        .map(|name| format!("p.{} IS NOT NULL", identifier(name)));
+    fill(
+        include_str!("sql/view_keys.sql").trim_end(),
+        &[
+            ("not_null", &not_null.collect::<Vec<_>>().join(" AND ")),
+            ("key", &key_sql::listed(columns)),
+            ("table", &identifier(&options.mapping.table)),
+        ],
+    )
+}
+
 /// Fills the shop's names and conditions into `template`.
 pub(super) fn over(options: &SqliteOptions, template: &str) -> String {
     let columns = &options.mapping.columns;

@@ -3,7 +3,7 @@
 //! The crates `catalog-sqlserver` and `catalog-sqlite` implement the trait. All SQL is in them.
 
 use async_trait::async_trait;
-use shopmaster_product::{ProductId, Row};
+use shopmaster_product::{Price, ProductId, Row};
 
 mod capture;
 mod change;
@@ -23,6 +23,7 @@ mod price_text;
 mod rows;
 mod suggestion;
 pub mod template;
+mod view_keys;
 mod watch;
 pub mod watched;
 
@@ -38,6 +39,7 @@ pub use mapping::Mapping;
 pub use price_text::{NoPriceText, PriceText};
 pub use rows::{Columns, Lookup, Scanned};
 pub use suggestion::Suggestion;
+pub use view_keys::ViewKeys;
 pub use watch::{Via, Watch};
 
 /// The result of a call to a catalog.
@@ -196,6 +198,12 @@ pub trait Catalog: Send + Sync {
 
     /// The rows of these keys as they are now: one answer per key, in the same order.
     async fn read(&self, keys: &[ProductId]) -> Result<Vec<Lookup>>;
+
+    /// The price of a row as its column has it, before it is rounded to the digits that the shop asks for. None without
+    /// a row, without a price, and when the shop asks for no digits.
+    async fn unrounded_price(&self, _key: &ProductId) -> Result<Option<Price>> {
+        Ok(None)
+    }
 
     /// Marks exactly these changes as dealt with, so that none of them is returned again. Returns how many of
     /// them were waiting.

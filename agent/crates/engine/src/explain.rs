@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_catalog::{Change, Lookup};
 use shopmaster_digible::{Digest, Item};
 use shopmaster_journal::{Known, Parked, Removed};
-use shopmaster_product::{ProductId, Row};
+use shopmaster_product::{Price, ProductId, Row};
 
 use super::{engine::Engine, stop_reason::StepError};
 
@@ -35,6 +35,8 @@ pub struct Explained {
     pub compared_at: Option<Timestamp>,
     /// A verify has found that much differs, and waits for the user's answer.
     is_asked_about: bool,
+    /// The price that its row has, where it is rounded before it is sent.
+    unrounded: Option<Price>,
     /// The conditions that its row does not meet, in which case the shop does not sell it.
     left_out: Option<String>,
 }
@@ -133,12 +135,30 @@ impl Engine {
             compared_at: self.core.journal.compared_at().await?,
             is_asked_about: self.core.journal.verified().await?.asks.is_some(),
             left_out: unmet,
+            unrounded: None,
         };
+        explained.unrounded = self.unrounded(&explained).await?;
         (explained.state, explained.text) = match self.core.scans() {
             true => judge_scanned(&explained).unwrap_or_else(|| judge(&explained)),
             false => judge(&explained),
         };
+        if let Some(note) = rounding(&explained) {
+            explained.text = format!("{}; {note}", explained.text);
+        }
         Ok(explained)
+    }
+
+    /// The price that the row has, if another one is sent.
+    async fn unrounded(&self, explained: &Explained) -> Result<Option<Price>, StepError> {
+        let Some(sent) = explained
+            .row
+            .as_ref()
+            .and_then(|row| row.price.as_ref().ok())
+        else {
+            return Ok(None);
+        };
+        let price = self.core.catalog.unrounded_price(&explained.id).await?;
+        Ok(price.filter(|price| !price.is_worth(*sent)))
     }
 
     /// The ids that the user's text may mean.
@@ -311,6 +331,16 @@ fn judge(explained: &Explained) -> (ProductState, String) {
             (ProductState::Different, text)
         }
     }
+}
+
+/// `its price 1.239 is sent as 1.24, because `catalog.price_digits` is 2`.
+fn rounding(explained: &Explained) -> Option<String> {
+    let sent = explained.row.as_ref()?.price.as_ref().ok()?;
+    let price = explained.unrounded?;
+    let digits = sent.scale();
+    Some(format!(
+        "its price {price} is sent as {sent}, because `catalog.price_digits` is {digits}"
+    ))
 }
 
 fn not_sold(conditions: &str) -> String {

@@ -62,6 +62,19 @@ impl Price {
         self.units
     }
 
+    /// Whether both are the same amount, whatever their digits: 1.50 and 1.5.
+    #[must_use]
+    pub fn is_worth(self, other: Self) -> bool {
+        let amount = |price: Self| {
+            let (mut units, mut scale) = (price.units, price.scale);
+            while scale > 0 && units % 10 == 0 {
+                (units, scale) = (units / 10, scale - 1);
+            }
+            (units, scale)
+        };
+        amount(self) == amount(other)
+    }
+
     /// Digits after the decimal point.
     #[must_use]
     pub fn scale(self) -> u8 {
@@ -106,6 +119,16 @@ mod tests {
         assert_eq!(shown(12, 0), "12");
         let most = 10_i128.pow(38) - 1;
         assert_eq!(shown(most, 38), format!("0.{}", "9".repeat(38)));
+    }
+
+    #[test]
+    fn an_amount_is_the_same_whatever_its_digits() {
+        let price = |units, scale| Price::new(units, scale).unwrap();
+        assert!(price(150, 2).is_worth(price(15, 1)));
+        assert!(price(0, 4).is_worth(price(0, 0)));
+        assert!(price(-1_000, 3).is_worth(price(-1, 0)));
+        assert!(!price(150, 2).is_worth(price(151, 2)));
+        assert!(!price(150, 2).is_worth(price(150, 1)));
     }
 
     #[test]

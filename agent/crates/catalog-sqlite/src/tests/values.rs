@@ -197,3 +197,18 @@ async fn a_name_of_a_megabyte_comes_out_whole() {
     assert_eq!(name.chars().count(), 1_048_576);
     assert!(name.chars().all(|letter| letter == 'ß'));
 }
+
+#[tokio::test]
+async fn a_price_is_known_before_it_is_rounded() {
+    let schema = "CREATE TABLE Products (ProductID TEXT NOT NULL PRIMARY KEY, ProductName TEXT, SellPrice NUMERIC(18,4));
+        INSERT INTO Products VALUES ('a', 'Tea', 1.239), ('b', 'Ale', NULL)";
+    let columns = ["ProductID", "ProductName", "SellPrice"];
+    let id = text;
+    for (digits, expected) in [(Some(2), Some("1.239")), (None, None)] {
+        let shop = Shop::with_digits(schema, "Products", columns, digits);
+        let price = shop.catalog.unrounded_price(&id("a")).await.unwrap();
+        assert_eq!(price.map(|price| price.to_string()).as_deref(), expected);
+        assert_eq!(shop.catalog.unrounded_price(&id("b")).await.unwrap(), None);
+        assert_eq!(shop.catalog.unrounded_price(&id("c")).await.unwrap(), None);
+    }
+}

@@ -519,10 +519,11 @@ async fn capture_moves_from_a_table_to_a_view_and_back() {
         left.contains("`shopmaster_capture_insert` is no longer needed"),
         "{left}"
     );
-    let CaptureStatus::ScanOnly { reason: left, .. } = mapped(&shop, |mapping| mapping.watches.clear())
-        .capture()
-        .await
-        .unwrap()
+    let CaptureStatus::ScanOnly { reason: left, .. } =
+        mapped(&shop, |mapping| mapping.watches.clear())
+            .capture()
+            .await
+            .unwrap()
     else {
         panic!("a view without watches is scanned");
     };

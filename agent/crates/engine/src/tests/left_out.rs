@@ -159,3 +159,16 @@ async fn what_another_catalog_would_mean_is_counted_and_changes_nothing() {
     assert_eq!(effect.gone_ids, [super::id("c")]);
     assert!(!world.is_removed("c").await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_price_that_was_rounded_is_explained() {
+    let world = uploaded().await;
+    let before = world.engine.explain("a").await.unwrap();
+    assert_eq!(before.text, "Digible has what the shop has");
+    world.shop.rounds_prices();
+    let explained = world.engine.explain("a").await.unwrap();
+    assert_eq!(
+        explained.text,
+        "Digible has what the shop has; its price 0.014 is sent as 0.01, because `catalog.price_digits` is 2"
+    );
+}

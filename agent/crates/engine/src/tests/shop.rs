@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -37,6 +37,8 @@ pub(super) struct FakeShop {
     tries: AtomicUsize,
     /// Why every call fails.
     away: Mutex<Option<fn() -> CatalogError>>,
+    /// Whether prices are rounded before they are sent.
+    rounds: AtomicBool,
     /// What a check says, whatever is true; none for the truth.
     look_says: Mutex<Option<bool>>,
 }
@@ -130,6 +132,11 @@ impl FakeShop {
             true => unsold.remove(&fold(key)),
             false => unsold.insert(fold(key)),
         };
+    }
+
+    /// From now on prices are rounded before they are sent.
+    pub(super) fn rounds_prices(&self) {
+        self.rounds.store(true, Ordering::SeqCst);
     }
 
     /// A watched table changes in a way that only a comparison can find.
@@ -491,6 +498,18 @@ impl Catalog for FakeShop {
 
     async fn table_identity(&self) -> Result<Option<String>> {
         Ok(Some(self.table().rebuilt.to_string()))
+    }
+
+    async fn unrounded_price(&self, key: &ProductId) -> Result<Option<Price>> {
+        // As if the column had three digits, of which two are sent.
+        Ok(match self.table().find(key) {
+            Lookup::Found(row) => row
+                .price
+                .ok()
+                .and_then(|it| Price::new(it.units() * 10 + 4, 3)),
+            Lookup::Gone | Lookup::LeftOut(_) | Lookup::Locked => None,
+        }
+        .filter(|_| self.rounds.load(Ordering::SeqCst)))
     }
 
     fn conditions(&self) -> Option<String> {
