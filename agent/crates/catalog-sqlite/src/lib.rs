@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use shopmaster_base::file_id::FileId;
 use shopmaster_catalog::{
     Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity, Check,
-    InstallOptions, Lookup, Mapping, Owner, Result, watched::Watched,
+    InstallOptions, Lookup, Mapping, Owner, Result, Suggestion, watched::Watched,
 };
 use shopmaster_product::{
     Price, ProductId, Row,
@@ -58,6 +58,7 @@ mod row_key;
 mod rows;
 mod schema;
 mod statements;
+mod suggest;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -310,6 +311,13 @@ impl Catalog for SqliteCatalog {
 
     fn leaves_rows_out(&self) -> bool {
         self.database.options.mapping.leaves_rows_out()
+    }
+
+    async fn suggestions(&self) -> Result<Vec<Suggestion>> {
+        self.read_with("look for suggestions", |connection, database| {
+            suggest::suggestions(connection, &database.options)
+        })
+        .await
     }
 
     async fn plan(&self) -> Result<CapturePlan> {

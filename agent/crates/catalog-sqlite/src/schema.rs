@@ -27,8 +27,8 @@ pub(super) struct Column {
     pub(super) declared: String,
     /// Whether the database computes the column, so that it cannot be written.
     pub(super) generated: bool,
+    pub(super) primary: bool,
     not_null: bool,
-    primary: bool,
 }
 
 /// A unique index over all rows.
@@ -186,6 +186,14 @@ impl TableSchema {
             ));
         }
         None
+    }
+
+    /// Whether a column of a table could be the key on its own.
+    pub(super) fn is_unique(&self, connection: &Connection, column: &Column) -> QueryResult<bool> {
+        let key = KeySchema {
+            parts: vec![self.compared(connection, column)?],
+        };
+        Ok(self.unfit(&[column], &key).is_none())
     }
 
     /// Whether rows may have no key at all: SQLite allows NULL in every primary key except a rowid, unless the

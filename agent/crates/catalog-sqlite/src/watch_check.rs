@@ -9,9 +9,12 @@ use super::{
     error::QueryResult,
     key::Key,
     quote::identifier,
+    suggest,
     watches::{self, WatchedTable},
 };
 
+/// How many rows of a table are read in no time.
+const SMALL: usize = 1_000;
 /// How many of a table's keys are looked for in the view.
 const SAMPLE: usize = 10;
 
@@ -54,7 +57,7 @@ pub(super) fn watch(connection: &Connection, options: &SqliteOptions) -> QueryRe
 }
 
 /// Whether the table has keys, and none of the first ones is in the view.
-fn finds_nothing(
+pub(super) fn finds_nothing(
     connection: &Connection,
     options: &SqliteOptions,
     table: &WatchedTable,
@@ -69,11 +72,7 @@ fn finds_nothing(
 }
 
 /// Some values in a column of a table, each once.
-pub(super) fn first_keys(
-    connection: &Connection,
-    table: &str,
-    column: &str,
-) -> QueryResult<Vec<Key>> {
+fn first_keys(connection: &Connection, table: &str, column: &str) -> QueryResult<Vec<Key>> {
     let (table, column) = (identifier(table), identifier(column));
     let sql = format!(
         "SELECT DISTINCT t.{column} FROM {table} AS t WHERE t.{column} IS NOT NULL LIMIT {SAMPLE}"
@@ -97,7 +96,7 @@ fn is_in_view(
     Ok(statement.exists(params_from_iter(parameters))?)
 }
 
-/// A table that is read whole to find the rows that a change concerns.
+/// A large table that is read whole to find the rows that a change concerns.
 fn scanned(
     connection: &Connection,
     options: &SqliteOptions,
@@ -107,18 +106,29 @@ fn scanned(
     let sql = concerned::rows(options, table, &values, After::Start);
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
     let parameters = std::iter::once(Key::Integer(1)).chain(concerned::filled(&values));
-    let mut steps = statement.query(params_from_iter(parameters))?;
-    while let Some(step) = steps.next()? {
-        let step: String = step.get(3)?;
-        let is_of_a_table = !step.contains("VIRTUAL TABLE") && !step.contains("(subquery");
-        let scanned = step.strip_prefix("SCAN ").filter(|_| is_of_a_table);
-        if let Some(name) = scanned.and_then(|rest| rest.split(' ').next())
-            && name != "CONSTANT"
+    let steps = statement.query_map(params_from_iter(parameters), |step| step.get(3))?;
+    let steps: Vec<String> = steps.collect::<rusqlite::Result<_>>()?;
+    let names = suggest::named_tables(connection, &options.mapping.table)?;
+    for step in &steps {
+        let scanned = step.strip_prefix("SCAN ");
+        let name = scanned.and_then(|rest| rest.split(' ').next());
+        let is_it = |(alias, _): &&(String, String)| {
+            name.is_some_and(|name| name.eq_ignore_ascii_case(alias))
+        };
+        // What is no table is made of tables, which have steps of their own.
+        if let Some((_, table)) = names.iter().find(is_it)
+            && is_large(connection, table)?
         {
-            return Ok(Some(name.to_owned()));
+            return Ok(Some(table.clone()));
         }
     }
     Ok(None)
+}
+
+fn is_large(connection: &Connection, table: &str) -> QueryResult<bool> {
+    let table = identifier(table);
+    let sql = format!("SELECT 1 FROM {table} LIMIT 1 OFFSET {SMALL}");
+    Ok(connection.prepare(&sql)?.exists([])?)
 }
 
 /// The view's columns, for people.

@@ -22,6 +22,7 @@ mod keys;
 mod plan;
 mod preflight;
 mod quiet;
+mod suggestions;
 mod triggers;
 mod values;
 mod views;
