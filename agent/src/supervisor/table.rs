@@ -1,4 +1,4 @@
-//! Checks the product table when it is configured: its price column, and whether its rows can be read.
+//! Checks the product table when it is configured: its price column, and whether its rows can be read and captured.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,8 +58,13 @@ impl Supervisor {
             Ok(check) => check,
             Err(error) => return unfit(&error),
         };
-        match catalog.scan(None, 1).await {
-            Ok(_) => Some(check),
+        let read = match catalog.scan(None, 1).await {
+            // Watched tables are only looked at here.
+            Ok(_) => catalog.capture().await.map(drop),
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(()) => Some(check),
             Err(error) => unfit(&error).or(Some(check)),
         }
     }
