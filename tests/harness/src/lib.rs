@@ -2,9 +2,11 @@
 //!
 //! - [`programs`]: the two programs, always built by cargo first;
 //! - [`world`]: a shop, a stand-in for Digible and a real agent, for end-to-end tests;
+//! - [`database`]: a database on a real SQL Server;
 //! - [`storm`]: random cases in which everything goes wrong, also as the binary `storm`;
 //! - [`demo`]: a demo that needs no setup, as the binary `demo`.
 
+pub mod database;
 pub mod demo;
 pub mod programs;
 pub mod storm;
