@@ -47,3 +47,4 @@ mod tray;
 mod truth;
 mod uploads;
 mod verify;
+mod your_table;
