@@ -45,6 +45,7 @@ mod terminal;
 #[cfg(target_os = "linux")]
 mod tray;
 mod truth;
+mod unfit;
 mod uploads;
 mod verify;
 mod your_table;
