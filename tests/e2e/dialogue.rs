@@ -1,8 +1,12 @@
 //! `shopmasterctl` at a terminal: questions and answers.
 
 use shopmaster_harness::world::World;
+use shopmaster_proto::v1::ProductState;
 
-use crate::{support::wait_up_to_date, terminal::Terminal};
+use crate::{
+    support::{codes, wait_up_to_date},
+    terminal::Terminal,
+};
 
 #[tokio::test]
 async fn a_shop_is_configured_by_questions() {
@@ -60,4 +64,84 @@ async fn removing_capture_is_asked_about() {
         status.success() && shown.contains("Capture removed"),
         "{shown}"
     );
+}
+
+/// How the question ends that says what a change means.
+const AGREES: &str = ". Continue? [y/N]: ";
+
+/// Ten products, three of which are not sold any longer once the conditions say so.
+async fn with_products_that_are_not_sold() -> World {
+    let world = World::builder()
+        .automatic()
+        .products(10)
+        .start()
+        .await
+        .unwrap();
+    world
+        .shop
+        .connection()
+        .execute_batch("UPDATE Products SET Status = 0 WHERE ProductID > 'P0000007'")
+        .unwrap();
+    world.install_capture().await.unwrap();
+    world.upload().await.unwrap();
+    wait_up_to_date(&world).await;
+    world
+}
+
+#[tokio::test]
+async fn what_a_change_means_is_said_before_it_is_made() {
+    let world = with_products_that_are_not_sold().await;
+    let before = std::fs::read(world.config_file()).unwrap();
+    let said =
+        "7 products stay as they are at Digible; 3 products are no longer sold and stay at Digible";
+    let arguments = "configure --only 'Status = 1'";
+
+    // Only asked what it would mean, nothing is changed, and nothing is asked.
+    let (status, shown) = Terminal::open(&world, &format!("{arguments} --dry-run"))
+        .end()
+        .await;
+    assert!(status.success() && shown.contains(said), "{shown}");
+    assert!(shown.contains("P0000008, P0000009, P0000010"), "{shown}");
+    assert!(!shown.contains(AGREES), "{shown}");
+
+    for answer in ["n", ""] {
+        let mut terminal = Terminal::open(&world, arguments);
+        terminal.answer(&format!("{said}{AGREES}"), answer).await;
+        let (status, shown) = terminal.end().await;
+        assert_eq!(status.code(), Some(1), "{shown}");
+        assert!(shown.contains("nothing was changed"), "{shown}");
+    }
+    assert_eq!(std::fs::read(world.config_file()).unwrap(), before);
+    assert_eq!(wait_up_to_date(&world).await.published, 10);
+
+    let mut terminal = Terminal::open(&world, arguments);
+    terminal.answer(&format!("{said}{AGREES}"), "y").await;
+    let (status, shown) = terminal.end().await;
+    assert!(
+        status.success() && shown.contains("Changed `catalog.only`"),
+        "{shown}"
+    );
+    // The answer holds: nobody is asked again, although so much is gone.
+    let status = world
+        .wait_status(|status| status.removed == 3)
+        .await
+        .unwrap();
+    assert_eq!(codes(&status), Vec::<&str>::new(), "{status:?}");
+    assert_eq!(
+        world.state_of("P0000010").await.unwrap(),
+        ProductState::Removed
+    );
+}
+
+#[tokio::test]
+async fn a_change_that_means_nothing_is_not_asked_about() {
+    let world = with_products_that_are_not_sold().await;
+    for arguments in [
+        "configure --interval 9s",
+        "configure --only 'SellPrice is not null'",
+    ] {
+        let (status, shown) = Terminal::open(&world, arguments).end().await;
+        assert!(status.success() && !shown.contains(AGREES), "{shown}");
+    }
+    wait_up_to_date(&world).await;
 }
