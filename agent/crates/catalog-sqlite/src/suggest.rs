@@ -33,11 +33,12 @@ pub(super) fn suggestions(
     let moment = connection.unchecked_transaction()?;
     let table = TableSchema::read(connection, options)?;
     let mut suggestions = Vec::new();
-    if table.is_view() && options.mapping.watches.is_empty() {
+    if table.is_view() {
         suggestions.extend(watches::suggested(connection, options, &table)?);
     }
     suggestions.extend(flags::suggested(connection, options, &table)?);
     suggestions.extend(ids::suggested(connection, options, &table)?);
     moment.commit()?;
+    suggestions.retain(|suggestion| !suggestion.is_made(&options.mapping));
     Ok(suggestions)
 }

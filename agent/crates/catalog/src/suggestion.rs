@@ -1,6 +1,6 @@
 //! What a shop's database suggests to configure.
 
-use super::{Condition, Watch};
+use super::{Condition, Mapping, Watch};
 
 /// A setting that a catalog suggests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,4 +30,23 @@ pub enum Suggestion {
         /// One of its values.
         example: String,
     },
+}
+
+impl Suggestion {
+    /// Whether it is part of the configuration already.
+    #[must_use]
+    pub fn is_made(&self, mapping: &Mapping) -> bool {
+        let same = |one: &str, two: &str| one.eq_ignore_ascii_case(two);
+        match self {
+            Self::Watch(watch) => mapping
+                .watches
+                .iter()
+                .any(|made| same(&made.table, &watch.table) && same(&made.column, &watch.column)),
+            Self::Only { condition, .. } => mapping
+                .only
+                .iter()
+                .any(|made| same(&made.column, &condition.column)),
+            Self::Key { .. } | Self::Unwatchable { .. } => false,
+        }
+    }
 }

@@ -573,3 +573,20 @@ async fn odd_views_suggest_nothing_wrong() {
         assert_eq!(suggestions.first().map(String::as_str), expected, "{view}");
     }
 }
+
+#[tokio::test]
+async fn a_table_that_is_watched_is_not_suggested_and_the_others_are() {
+    let view = "CREATE VIEW Served AS SELECT g.Code, g.Title, p.Price FROM Goods AS g INNER JOIN Prices AS p ON p.Code = g.Code AND p.List = 1";
+    let watched = Mapping {
+        watches: vec![Watch {
+            table: "goods".to_owned(),
+            key: "Code".to_owned(),
+            column: "Code".to_owned(),
+        }],
+        ..mapping("Served", SHOP)
+    };
+    assert_eq!(
+        suggested(&format!("{TABLES}; {view}"), watched).await,
+        [PRICES]
+    );
+}
