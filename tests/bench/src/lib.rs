@@ -18,6 +18,8 @@ mod till;
 mod trigger;
 mod upload;
 mod verify;
+mod view;
+mod watched;
 
 use std::io;
 
@@ -65,6 +67,8 @@ pub enum Bench {
     VerifySqlserver,
     /// What capture costs a till; needs a T-SQL engine
     Till,
+    /// What a watched table costs a till; needs a T-SQL engine
+    WatchedSqlserver,
     /// An upload of 1,000,000 products from a T-SQL engine
     Reading,
 }
@@ -113,7 +117,7 @@ pub enum BenchError {
 
 impl Bench {
     /// All benches, in the order of the table.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Sync,
         Self::Upload,
         Self::Scan,
@@ -128,6 +132,7 @@ impl Bench {
         Self::SalesVerifySqlserver,
         Self::VerifySqlserver,
         Self::Till,
+        Self::WatchedSqlserver,
         Self::Reading,
     ];
 
@@ -149,6 +154,7 @@ impl Bench {
             Self::SalesSqlserver => "sales-sqlserver",
             Self::SalesVerifySqlserver => "sales-verify-sqlserver",
             Self::Till => "till",
+            Self::WatchedSqlserver => "watched-sqlserver",
             Self::Reading => "reading",
         }
     }
@@ -176,6 +182,7 @@ impl Bench {
                 sales::sqlserver::measure(engine()?, Load::Verifies).await
             }
             Self::Till => till::measure(engine()?).await,
+            Self::WatchedSqlserver => watched::measure(engine()?).await,
             Self::Reading => reading::measure(engine()?).await,
         }
     }

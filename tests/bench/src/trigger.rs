@@ -3,14 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use prost_types::FieldMask;
 use rusqlite::Connection;
-use shopmaster_harness::world::{World, WorldError};
-use shopmaster_proto::v1::{CatalogSettings, ConfigureRequest, Settings, Watch};
+use shopmaster_harness::world::World;
 
 use super::{
     BenchError, Figure, Unit,
     samples::{Samples, ratio},
+    view,
 };
 
 const PRODUCTS: usize = 10_000;
@@ -92,7 +91,8 @@ async fn of(statements: &[Statement], is_watched: bool) -> Result<Vec<Figure>, B
     let mut world = World::builder().products(PRODUCTS).start().await?;
     if is_watched {
         world.shop.connection().execute_batch(PRICES)?;
-        serve_view(&world).await?;
+        let watched = [("Products", "ProductID"), ("Prices", "Code")];
+        view::serve(&world, "Served", watched).await?;
     }
     let twin = world.home().join("twin.db");
     world
@@ -109,37 +109,6 @@ async fn of(statements: &[Statement], is_watched: bool) -> Result<Vec<Figure>, B
         figures.extend(compare(statement, &captured, &without)?);
     }
     Ok(figures)
-}
-
-/// Configures the view as the product table.
-async fn serve_view(world: &World) -> Result<(), BenchError> {
-    let watch = |table: &str, key: &str| Watch {
-        table: table.to_owned(),
-        key: key.to_owned(),
-        column: "ProductID".to_owned(),
-    };
-    let request = ConfigureRequest {
-        settings: Some(Settings {
-            catalog: Some(CatalogSettings {
-                table: "Served".to_owned(),
-                watch: vec![watch("Products", "ProductID"), watch("Prices", "Code")],
-                ..CatalogSettings::default()
-            }),
-            ..Settings::default()
-        }),
-        update_mask: Some(FieldMask {
-            paths: ["catalog.table", "catalog.watch"]
-                .map(str::to_owned)
-                .to_vec(),
-        }),
-        ..ConfigureRequest::default()
-    };
-    let configured = world.client()?.config.configure(request).await;
-    configured.map(drop).map_err(|status| {
-        let source = status.into();
-        let call = "Configure";
-        WorldError::Refused { call, source }.into()
-    })
 }
 
 /// A till that does not wait for the disk, so that the disk is not measured.
