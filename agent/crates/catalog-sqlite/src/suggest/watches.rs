@@ -88,7 +88,8 @@ impl<'r> Watched<'r> {
             reason,
         };
         let mut candidates = self.candidates(connection, table)?;
-        // The one that fits in most places, and there best.
+        // The one that is watched already, because a table has one key; else the one that fits in most places, and
+        // there best.
         candidates.sort_by_key(|candidate| {
             let fits = candidate
                 .columns
@@ -96,7 +97,8 @@ impl<'r> Watched<'r> {
                 .flatten()
                 .map(|(fitness, _)| *fitness);
             let missing = candidate.columns.iter().filter(|it| it.is_none()).count();
-            (missing, fits.max(), !candidate.key.primary)
+            let is_watched = self.watches(table, candidate.key).next().is_some();
+            (!is_watched, missing, fits.max(), !candidate.key.primary)
         });
         if candidates.is_empty() {
             return Ok(vec![unwatchable(self.missing(self.places[0]))]);
@@ -133,7 +135,7 @@ impl<'r> Watched<'r> {
         let mut candidates = Vec::new();
         for key in &table.columns {
             let is_unique = table.is_unique(connection, key)?;
-            let best = |place: &usize| self.best(*place, key, is_unique);
+            let best = |place: &usize| self.best(*place, table, key, is_unique);
             let columns: Vec<_> = self.places.iter().map(best).collect();
             if columns.iter().any(Option::is_some) {
                 candidates.push(Candidate { key, columns });
@@ -142,8 +144,14 @@ impl<'r> Watched<'r> {
         Ok(candidates)
     }
 
-    /// The view's column that fits best to a table's column.
-    fn best(&self, place: usize, key: &Column, is_unique: bool) -> Option<(Fitness, &'r str)> {
+    /// The view's column that fits best to a table's column: one that is watched already, if there is one.
+    fn best(
+        &self,
+        place: usize,
+        table: &TableSchema,
+        key: &Column,
+        is_unique: bool,
+    ) -> Option<(Fitness, &'r str)> {
         let value = self.resolved.value(place, &key.name)?;
         let of_others = self.resolved.same_as(value);
         let is_joined = of_others.iter().any(|(other, _)| *other != place);
@@ -166,7 +174,21 @@ impl<'r> Watched<'r> {
             })
             .filter_map(|(_, column)| Some((fitness(column)?, column.name.as_str())))
             // Of several, the one of the same name.
-            .min_by_key(|(fitness, name)| (*fitness, !name.eq_ignore_ascii_case(&key.name), *name))
+            .min_by_key(|(fitness, name)| {
+                let mut watches = self.watches(table, key);
+                let is_watched = watches.any(|watch| watch.column.eq_ignore_ascii_case(name));
+                let is_other_name = !name.eq_ignore_ascii_case(&key.name);
+                (!is_watched, *fitness, is_other_name, *name)
+            })
+    }
+
+    /// The watches of a table by this key that are configured.
+    fn watches(&self, table: &TableSchema, key: &Column) -> impl Iterator<Item = &'r Watch> {
+        let (table, key) = (table.name.clone(), key.name.clone());
+        let watches = self.options.mapping.watches.iter();
+        watches.filter(move |watch| {
+            watch.table.eq_ignore_ascii_case(&table) && watch.key.eq_ignore_ascii_case(&key)
+        })
     }
 
     /// The values of a column of the view.

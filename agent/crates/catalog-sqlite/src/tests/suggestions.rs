@@ -240,6 +240,24 @@ async fn what_is_proposed_can_be_installed() {
     assert_eq!(shop.catalog.suggestions().await.unwrap(), []);
 }
 
+#[tokio::test]
+async fn a_table_that_is_watched_by_another_column_is_not_suggested() {
+    let schema = "CREATE TABLE Items (Code INTEGER PRIMARY KEY, Title TEXT, Price REAL); INSERT INTO Items VALUES (1, '', 1);
+                  CREATE VIEW Served AS SELECT CAST(Code AS TEXT) AS Code, Code AS Number, Title, Price FROM Items";
+    for column in ["Code", "Number"] {
+        let watch = Watch {
+            table: "Items".to_owned(),
+            key: "Code".to_owned(),
+            column: column.to_owned(),
+        };
+        let watched = Mapping {
+            watches: vec![watch],
+            ..mapping("Served", SHOP)
+        };
+        assert!(suggested(schema, watched).await.is_empty(), "{column}");
+    }
+}
+
 fn goods(columns: &str, values: &str) -> String {
     format!(
         "CREATE TABLE Goods (Code INTEGER PRIMARY KEY, Title TEXT, Price REAL, {columns}); INSERT INTO Goods VALUES {values}"
