@@ -6,6 +6,11 @@ use shopmaster_proto::v1::ProductState;
 use crate::{
     support::{codes, wait_up_to_date},
     terminal::Terminal,
+    your_table::{
+        example::Example,
+        page::{Effect, Step},
+        shop::Kind,
+    },
 };
 
 #[tokio::test]
@@ -144,4 +149,65 @@ async fn a_change_that_means_nothing_is_not_asked_about() {
         assert!(status.success() && !shown.contains(AGREES), "{shown}");
     }
     wait_up_to_date(&world).await;
+}
+
+#[tokio::test]
+async fn what_the_database_suggests_is_asked_about() {
+    let mut example = Example::start(Kind::Sqlite).await;
+    let shop = "CREATE TABLE Goods (
+            Code VARCHAR(20) NOT NULL PRIMARY KEY, Title VARCHAR(100) NOT NULL, Discontinued BIT NOT NULL
+        );
+        CREATE TABLE Prices (Code VARCHAR(20) NOT NULL PRIMARY KEY, Price DECIMAL(10, 2) NOT NULL);
+        INSERT INTO Goods VALUES ('A', 'tea', 0), ('B', 'milk', 0), ('C', 'salt', 1);
+        INSERT INTO Prices VALUES ('A', 1.50), ('B', 2.00), ('C', 0.80);
+        CREATE VIEW V AS SELECT g.Code, g.Title, p.Price, g.Discontinued
+        FROM Goods AS g INNER JOIN Prices AS p ON p.Code = g.Code";
+    example.shop.run(shop).await.unwrap();
+    let mut terminal = Terminal::open(&example.world, "configure");
+    for (question, answer) in [
+        ("(sqlserver or sqlite) [sqlite]: ", ""),
+        ("SQLite: the database file", ""),
+        ("The product table", "V"),
+        ("Column of the product's key", "Code"),
+        ("Column of the product's name", "Title"),
+        ("Column of the product's price", "Price"),
+        ("as many as the column has: ", "2"),
+        ("Email of the Digible account", ""),
+        ("Password of the Digible account", ""),
+        ("Test the connections now? [Y/n]: ", ""),
+    ] {
+        terminal.answer(question, answer).await;
+    }
+    for _ in 0..3 {
+        terminal.answer("? [y/N]: ", "y").await;
+    }
+    let (status, shown) = terminal.end().await;
+    assert!(status.success(), "{shown}");
+    for part in ["`Goods`", "`Prices`", "leaves out 1 of 3 products"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let shown = example
+        .ctl(&["configure", "--show", "--json"])
+        .await
+        .json()
+        .unwrap();
+    let catalog = &shown["settings"]["catalog"];
+    assert_eq!(catalog["watch"].as_array().unwrap().len(), 2, "{shown}");
+    assert_eq!(catalog["only"][0]["column"], "Discontinued", "{shown}");
+
+    example.ctl(&["capture", "install"]).await;
+    example.ctl(&["upload"]).await;
+    let products = [
+        Effect::has("A", "tea", "1.50"),
+        Effect::has("B", "milk", "2.00"),
+    ];
+    example.step(&Step::Products(products.to_vec())).await;
+    example
+        .shop
+        .run("UPDATE Prices SET Price = 1.75 WHERE Code = 'A'")
+        .await
+        .unwrap();
+    example.expected.take(&[Effect::has("A", "tea", "1.75")]);
+    example.settle("a price in the second table").await;
+    example.end().await;
 }

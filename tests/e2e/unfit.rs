@@ -275,6 +275,9 @@ async fn a_watched_table_that_is_read_whole_at_each_change_is_warned_of() {
     example.shop.run(GOODS).await.unwrap();
     let tables = "CREATE TABLE Prices (ID INT NOT NULL PRIMARY KEY, Code VARCHAR(20) NOT NULL, Price DECIMAL(10, 2));
         INSERT INTO Prices SELECT ROW_NUMBER() OVER (ORDER BY Code), Code, Price FROM Goods;
+        INSERT INTO Prices
+        WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+        SELECT i, 'of another shop', 1 FROM n;
         CREATE VIEW V AS SELECT p.ID, g.Code, g.Title, p.Price FROM Goods AS g INNER JOIN Prices AS p ON p.Code = g.Code";
     example.shop.run(tables).await.unwrap();
     let watch = [
@@ -304,6 +307,49 @@ async fn a_watched_table_that_is_read_whole_at_each_change_is_warned_of() {
         .unwrap();
     let test = example.ctl(&["test"]).await.stdout;
     assert!(!test.contains("reads all rows"), "{test}");
+    example.end().await;
+}
+
+#[tokio::test]
+async fn a_table_that_a_captured_view_reads_unwatched_is_warned_of() {
+    let mut example = Example::start(Kind::Sqlite).await;
+    example.shop.run(GOODS).await.unwrap();
+    let tables = "CREATE TABLE Prices (Code VARCHAR(20) NOT NULL PRIMARY KEY, Price DECIMAL(10, 2));
+        INSERT INTO Prices SELECT Code, Price FROM Goods;
+        CREATE VIEW V AS SELECT g.Code, g.Title, p.Price FROM Goods AS g INNER JOIN Prices AS p ON p.Code = g.Code";
+    example.shop.run(tables).await.unwrap();
+    let suggested = async |example: &Example| {
+        let test = example.ctl(&["test"]).await.stdout;
+        let line = test
+            .lines()
+            .find(|line| line.contains("catalog.suggestions"));
+        line.unwrap_or_default().to_owned()
+    };
+    example
+        .step(&configure("V", &["--watch", "Goods.Code = Code"]))
+        .await;
+    let warned = suggested(&example).await;
+    let missing = "--watch 'Prices.Code = Code'";
+    assert!(
+        warned.starts_with("warn") && warned.contains(missing),
+        "{warned}"
+    );
+    // It is scanned as well, or watched: nothing is overlooked.
+    example.ctl(&["configure", "--capture", "both"]).await;
+    let scanned = suggested(&example).await;
+    assert!(
+        scanned.starts_with("ok") && scanned.contains(missing),
+        "{scanned}"
+    );
+    let watches = "Goods.Code = Code; Prices.Code = Code";
+    let all = ["configure", "--capture", "trigger", "--watch", watches];
+    example.ctl(&all).await;
+    example.ctl(&["capture", "install"]).await;
+    let quiet = suggested(&example).await;
+    assert!(
+        quiet.starts_with("ok") && !quiet.contains("--watch"),
+        "{quiet}"
+    );
     example.end().await;
 }
 

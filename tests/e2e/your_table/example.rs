@@ -70,7 +70,7 @@ impl Example {
                 self.expected
                     .take(&left.into_iter().map(Effect::Gone).collect::<Vec<_>>());
                 self.settle("all products").await;
-                self.assert_samples().await;
+                self.assert_checks().await;
             }
             Step::Changes(changes) => {
                 for change in changes {
@@ -148,14 +148,17 @@ impl Example {
         assert_eq!(self.listed("parked").await, expected.refused, "{what}");
     }
 
-    /// What the checks show as they would send it is what was sent.
-    async fn assert_samples(&self) {
+    /// What the checks show as they would send it is what was sent, and no table that a view reads is overlooked.
+    async fn assert_checks(&self) {
         let tested = self.ctl(&["test", "--json"]).await.json().unwrap();
         let checks = tested["checks"].as_array().unwrap();
-        let products = checks
-            .iter()
-            .find(|check| check["name"] == "catalog.products");
-        let samples = products.unwrap()["samples"].as_array().unwrap();
+        let check = |name: &str| checks.iter().find(|check| check["name"] == name).unwrap();
+        assert_ne!(
+            check("catalog.suggestions")["verdict"],
+            "warning",
+            "{tested}"
+        );
+        let samples = check("catalog.products")["samples"].as_array().unwrap();
         assert!(!samples.is_empty(), "{tested}");
         for sample in samples {
             let id = match &sample["productId"] {
