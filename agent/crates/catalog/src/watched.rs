@@ -71,6 +71,8 @@ pub struct Watched(Mutex<HashMap<RecordId, Open>>);
 #[derive(Debug, Default)]
 struct Open {
     waiting: HashSet<ProductId>,
+    /// The products that were returned since the record was last read from its beginning.
+    returned: HashSet<ProductId>,
     /// Whether the change without a product waits.
     is_unlocated: bool,
     /// Whether all of its products have been returned.
@@ -210,7 +212,7 @@ impl Page<'_> {
                 Some(own) => self.add(&record, own),
                 None => self.add_unlocated(&record),
             }
-            self.products(&record, products).await?;
+            self.products(&record, products, true).await?;
         }
         Ok(())
     }
@@ -233,11 +235,23 @@ impl Page<'_> {
             }
             false => self.records.next(via, &after.key, FEW).await?,
         };
-        self.products(&record, products).await
+        // Another reading may have begun again, and not come so far: then it is the one that counts.
+        let is_noted = self
+            .watched
+            .lock()
+            .get(&record.id)
+            .is_some_and(|open| after.is_unlocated() || open.returned.contains(&after.key));
+        self.products(&record, products, is_noted).await
     }
 
-    /// The changes of a record from these products on, up to [`FEW`], as many as there is room for.
-    async fn products(&mut self, record: &Record, mut products: Vec<ProductId>) -> Result<()> {
+    /// The changes of a record from these products on, up to [`FEW`], as many as there is room for. `is_noted`: all
+    /// products before them were returned, so that the record is whole once these are.
+    async fn products(
+        &mut self,
+        record: &Record,
+        mut products: Vec<ProductId>,
+        is_noted: bool,
+    ) -> Result<()> {
         let own = self.records.own(&record.id.via);
         loop {
             let is_end = products.len() < FEW;
@@ -249,14 +263,17 @@ impl Page<'_> {
                 if self.room() == 0 {
                     return Ok(());
                 }
-                self.add(record, product);
+                match is_noted {
+                    true => self.add(record, product),
+                    false => self.changes.push(record.change(product)),
+                }
             }
             let Some(last) = last.filter(|_| !is_end) else {
                 break;
             };
             products = self.records.next(&record.id.via, &last, FEW).await?;
         }
-        if let Some(open) = self.watched.lock().get_mut(&record.id) {
+        if is_noted && let Some(open) = self.watched.lock().get_mut(&record.id) {
             open.is_whole = true;
         }
         Ok(())
@@ -266,6 +283,7 @@ impl Page<'_> {
         let mut open = self.watched.lock();
         let open = open.entry(record.id.clone()).or_default();
         open.waiting.insert(product.clone());
+        open.returned.insert(product.clone());
         self.changes.push(record.change(product));
     }
 
@@ -531,6 +549,30 @@ mod tests {
         let page = run(watched.pending(&shop, None, 100)).unwrap();
         let ids: Vec<_> = page.into_iter().map(|change| change.identity).collect();
         assert_eq!(run(watched.acknowledge(&shop, &ids)).unwrap(), 100);
+        assert_eq!(shop.left(), [1]);
+    }
+
+    /// Two runs read the same changes page by page, such as a verify and a sync.
+    #[test]
+    fn a_reading_that_began_later_does_not_make_an_earlier_one_whole() {
+        let shop = shop(vec![record(1, "Rates", "5")], &[("5", 250)]);
+        let watched = Watched::default();
+        let page = |after: Option<&ChangeIdentity>| {
+            let page = run(watched.pending(&shop, after, 100)).unwrap();
+            let ids = page.into_iter().map(|change| change.identity);
+            ids.collect::<Vec<_>>()
+        };
+        let first = page(None);
+        let second = page(first.last());
+        let again = page(None);
+        let third = page(second.last());
+        // The second page waits: its rows are locked.
+        for done in [first, again, third] {
+            run(watched.acknowledge(&shop, &done)).unwrap();
+        }
+        assert_eq!(shop.left(), [1]);
+        walk(&watched, &shop, 100);
+        run(watched.acknowledge(&shop, &second)).unwrap();
         assert_eq!(shop.left(), [1]);
     }
 
