@@ -21,8 +21,9 @@ pub(super) fn of(columns: &KeyColumns, alias: &str) -> String {
 /// The same as `RowKey::shown`, in the SQL of 2009.
 fn joined(parts: &[String], separator: &str) -> String {
     let is_value = |part: &String| format!("typeof({part}) IN ('text', 'integer')");
+    // A separator has no letters, so the first one in the text is the one behind the part.
     let is_clear =
-        |part: &String| format!("length(replace({part}, {separator}, '')) = length({part})");
+        |part: &String| format!("replace({part} || {separator}, {separator}, 'x') = {part} || 'x'");
     let before = &parts[..parts.len() - 1];
     let conditions: Vec<_> = parts
         .iter()

@@ -116,10 +116,14 @@ impl RowKey {
             let unclear = parts.iter().zip(columns.names());
             let unclear =
                 unclear
-                    .filter(|(part, _)| part.contains(separator))
+                    .filter(|(part, _)| !columns.is_clear(part))
                     .map(|(part, column)| {
+                        let how = match part.contains(separator) {
+                            true => "contains",
+                            false => "ends like",
+                        };
                         format!(
-                            "`{column}` contains the separator `{separator}`: `{}`",
+                            "`{column}` {how} the separator `{separator}`: `{}`",
                             shortened(part)
                         )
                     });
@@ -273,6 +277,18 @@ mod tests {
             assert_eq!(found.unwrap().to_string(), problem);
             assert!(RowKey::candidates(&shown, &two()).contains(&key), "{id}");
         }
+    }
+
+    #[test]
+    fn a_part_that_ends_like_the_separator_makes_no_clear_id() {
+        let dashes = KeyColumns::several("Company", vec!["Item".to_owned()], "--");
+        let key = RowKey(vec![word("3-"), word("A")]);
+        let (shown, problem) = key.shown(&dashes);
+        assert_eq!(shown.to_string(), "('3-', 'A')");
+        assert_eq!(
+            problem.unwrap().to_string(),
+            "the key's `Company` ends like the separator `--`: `3-`"
+        );
     }
 
     #[test]

@@ -246,9 +246,13 @@ impl ProductKey {
             let name = &part.name;
             match text {
                 None => return Some(format!("the key's column `{name}` is NULL")),
-                Some(text) if place < last && text.contains(separator) => {
+                Some(text) if place < last && !self.columns.is_clear(text) => {
+                    let how = match text.contains(separator) {
+                        true => "contains",
+                        false => "ends like",
+                    };
                     return Some(format!(
-                        "the key's column `{name}` contains the separator `{separator}`: `{}`",
+                        "the key's column `{name}` {how} the separator `{separator}`: `{}`",
                         shortened(text)
                     ));
                 }

@@ -7,7 +7,7 @@ pub const SEPARATOR: &str = "-";
 
 /// The columns of a product's key. Of several, the id at Digible is their values with a separator between them.
 ///
-/// An id is split at the first separators, so none of the parts may contain it, except the last one.
+/// An id is split at the first separators, so none of the parts may contain it or end like it begins, except the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyColumns {
     first: String,
@@ -71,16 +71,20 @@ impl KeyColumns {
         (parts.len() == count).then_some(parts)
     }
 
-    /// The id that these parts make; none when one of them, except the last, contains the separator: then the id would
-    /// be split elsewhere.
+    /// The id that these parts make; none when it would be split elsewhere, because one of them, except the last, is not
+    /// [clear](Self::is_clear).
     #[must_use]
     pub fn join(&self, parts: &[&str]) -> Option<String> {
         let (_, before) = parts.split_last()?;
-        let is_clear = |part: &&str| !part.contains(&self.separator);
-        before
-            .iter()
-            .all(is_clear)
-            .then(|| parts.join(&self.separator))
+        let all_clear = before.iter().all(|part| self.is_clear(part));
+        all_clear.then(|| parts.join(&self.separator))
+    }
+
+    /// Whether the separator behind a part is where it seems to be: `--` behind `3-` begins in the part.
+    #[must_use]
+    pub fn is_clear(&self, part: &str) -> bool {
+        let with_separator = format!("{part}{}", self.separator);
+        with_separator.find(&self.separator) == Some(part.len())
     }
 
     /// As parts of a catalog's identity.
@@ -117,6 +121,13 @@ mod tests {
         }
         assert_eq!(two().join(&["3-4", "A"]), None);
         assert_eq!(two().split("3"), None);
+    }
+
+    #[test]
+    fn a_part_may_not_end_like_the_separator_begins() {
+        let dashes = KeyColumns::several("A", vec!["B".to_owned()], "--");
+        assert_eq!(dashes.join(&["3", "-A"]).as_deref(), Some("3---A"));
+        assert_eq!(dashes.join(&["3-", "A"]), None);
     }
 
     #[test]

@@ -210,6 +210,27 @@ async fn a_key_that_makes_no_id_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn two_rows_never_have_the_same_id_whatever_the_separator() {
+    let shop = Shop::mapped(
+        "CREATE TABLE Items (A TEXT NOT NULL, B TEXT NOT NULL, Title, Price, UNIQUE (A, B))",
+        keyed("Items", &["A", "B"], "--"),
+    )
+    .captured()
+    .await;
+    shop.run("INSERT INTO Items VALUES ('3-', 'A', 'Soap', 1), ('3', '-A', 'Tea', 2)");
+    let expected = ["3---A", "('3-', 'A')"];
+    let mut rows = ids(&shop.rows().await);
+    rows.sort_by_key(|id| id.starts_with('('));
+    assert_eq!(rows, expected);
+    let changes = shop.pending().await;
+    let keys: Vec<_> = changes
+        .iter()
+        .map(|change| change.identity.key.to_string())
+        .collect();
+    assert_eq!(keys, ["('3-', 'A')", "3---A"]);
+}
+
+#[tokio::test]
 async fn parts_that_ignore_case_find_their_rows() {
     let shop = Shop::mapped(
         "CREATE TABLE Items (
