@@ -83,7 +83,7 @@ async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError
     handle.update(|run| run.walked = true);
     core.rebuilt.note_tried();
     core.confirm_if_agreed(handle).await?;
-    let Some(before) =
+    let Some(mut before) =
         walk::retry_while_busy(core, handle, None, OnOutage::Wait, || prepare(core)).await?
     else {
         return Ok(cancelled());
@@ -93,6 +93,8 @@ async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError
     if before.is_captured && !send_known(core, handle, &endpoint_health).await? {
         return Ok(cancelled());
     }
+    // Those that were read just now happened before the comparison, too.
+    before.unlocated = core.journal.unlocated().await?;
     let (mut inspection, is_whole) = inspect(core, handle, &endpoint_health, &before).await?;
     inspection.seen.seal();
     handle.update(Run::look_again);
@@ -370,7 +372,8 @@ async fn remember(core: &Core, before: &Before, differing: u64) -> Result<(), St
 /// How many changes were missed, if this verify `found` so many products that differ. What an unfinished earlier verify
 /// found counts, too.
 async fn missed(core: &Core, before: &Before, found: u64) -> Result<u64, StepError> {
-    if !before.expects_changes() {
+    // A change that came while the comparison went on may be what it found.
+    if !before.expects_changes() || core.journal.unlocated().await?.is_some() {
         return Ok(0);
     }
     let earlier = core.journal.verified().await?;
@@ -399,6 +402,8 @@ async fn note(core: &Core, before: &Before, found: u64, is_open: bool) -> Result
         table_check::note_compared(core, before.identity.clone()).await?;
     }
     if let Some(came) = before.unlocated {
+        // A step that reads such a change says so while it has the lock, and must not be overruled.
+        let _step = core.lock_step().await?;
         core.journal.note_located(came).await?;
         core.rebuilt
             .note_unlocated(core.journal.unlocated().await?.is_some());

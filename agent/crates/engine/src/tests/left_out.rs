@@ -172,3 +172,15 @@ async fn a_price_that_was_rounded_is_explained() {
         "Digible has what the shop has; its price 0.014 is sent as 0.01, because `catalog.price_digits` is 2"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_verify_that_reads_such_a_change_itself_says_nothing_of_missed_changes() {
+    let world = uploaded().await;
+    world.shop.lose("c");
+    world.shop.note_unlocated();
+    let run = world.run(Kind::Verify).await;
+    assert_eq!((run.outcome, run.removed), (Some(Outcome::Completed), 1));
+    let codes = world.codes();
+    assert!(!codes.contains(&"CAPTURE_MISSED_CHANGES"), "{codes:?}");
+    assert_eq!(world.engine.journal().unlocated().await.unwrap(), None);
+}
