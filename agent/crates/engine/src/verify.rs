@@ -109,7 +109,8 @@ async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError
     }
     let (removed, refused) = (handle.now().removed, handle.now().parked);
     // One check is enough if a product that comes back is captured, or if the user has confirmed it.
-    let gone_after = match before.is_captured || handle.is_confirmed() {
+    let is_noticed = before.is_captured && !before.scans_too;
+    let gone_after = match is_noticed || handle.is_confirmed() {
         true => Duration::ZERO,
         false => core.options.gone_after,
     };

@@ -184,3 +184,24 @@ async fn a_verify_that_reads_such_a_change_itself_says_nothing_of_missed_changes
     assert!(!codes.contains(&"CAPTURE_MISSED_CHANGES"), "{codes:?}");
     assert_eq!(world.engine.journal().unlocated().await.unwrap(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_the_table_is_scanned_too_one_look_does_not_make_a_product_gone() {
+    let mut world = uploaded().await;
+    let both = super::Options {
+        scans_too: true,
+        verify_limit: 100,
+        ..options()
+    };
+    world.restart(both).await;
+    world.shop.lose("c");
+    let run = world.run(Kind::Verify).await;
+    assert_eq!((run.outcome, run.removed), (Some(Outcome::Completed), 0));
+    world.shop.stock(["c".to_owned()], 1);
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.run(Kind::Verify).await.removed, 0);
+    world.shop.lose("c");
+    assert_eq!(world.run(Kind::Verify).await.removed, 0);
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.run(Kind::Verify).await.removed, 1);
+}
