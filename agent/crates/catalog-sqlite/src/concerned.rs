@@ -41,12 +41,19 @@ pub(super) fn rows(
         }
     };
     let concerned: Vec<_> = table.columns.iter().map(has_value).collect();
+    let concerned = concerned.join(" OR ");
+    let concerned = match after {
+        After::Start => format!("({concerned})"),
+        // There are many of them. With the sign no index finds them, and the view is read on from the last one: else
+        // each page would find and sort all of them again.
+        After::Key | After::AnyKey => format!("+({concerned})"),
+    };
     fill(
         include_str!("sql/watched/concerned.sql").trim_end(),
         &[
             ("key", &key_sql::listed(columns)),
             ("view", &identifier(&options.mapping.table)),
-            ("concerned", &concerned.join(" OR ")),
+            ("concerned", &concerned),
             ("behind", &behind),
         ],
     )

@@ -435,6 +435,7 @@ async fn what_customers_know_a_product_by_is_found() {
             "(1, '', 1, '40'), (2, '', 1, '')",
             &[],
         ),
+        ("Barcode CHAR(5) UNIQUE", "(1, '', 1, '40   ')", &[]),
         ("Barcode BIGINT UNIQUE", "(1, '', 1, 40)", &[]),
         ("Note TEXT UNIQUE", "(1, '', 1, 'x')", &[]),
         ("Barcode TEXT UNIQUE", "(1, '', 1, NULL)", &[]),
