@@ -13,13 +13,13 @@ use super::{
     SqlServerOptions,
     column::Column,
     error::QueryResult,
-    lexer::{Token, tokens},
     object::qualified,
     quote::identifier,
     row::{number, property_of, text},
     schema::{Kind, TableSchema, label},
     session::Session,
     sight::Look,
+    view_query::Query,
 };
 
 /// Reads the product table's description, and checks that the table shows its rows as they are.
@@ -103,59 +103,6 @@ struct Predicate {
     schema: String,
     table: String,
     policy: String,
-}
-
-/// The words of a view's query, and of the queries of the views in it.
-struct Query {
-    tokens: Vec<Token>,
-    /// Whether some of it cannot be read, or it selects all columns: then it may name anything.
-    is_open: bool,
-}
-
-impl Query {
-    async fn of(session: &mut Session, view: &TableSchema) -> QueryResult<Self> {
-        let rows = session
-            .rows(include_str!("sql/view_queries.sql"), &[])
-            .await?;
-        let mut query = Self {
-            tokens: Vec::new(),
-            is_open: false,
-        };
-        let mut left = Vec::new();
-        for row in &rows {
-            let (schema, name) = (text(row, 0)?, text(row, 1)?);
-            let definition: Option<&str> = row.try_get(2)?;
-            if schema == view.schema && name == view.name {
-                query.take(definition);
-            } else {
-                left.push((name, definition));
-            }
-        }
-        loop {
-            let (met, unmet): (Vec<_>, Vec<_>) =
-                left.into_iter().partition(|(name, _)| query.has(name));
-            if met.is_empty() {
-                return Ok(query);
-            }
-            met.into_iter().for_each(|(_, text)| query.take(text));
-            left = unmet;
-        }
-    }
-
-    fn take(&mut self, definition: Option<&str>) {
-        let tokens = tokens(definition.unwrap_or_default());
-        self.is_open |= tokens.is_empty() || tokens.iter().any(|token| token.is_sign('*'));
-        self.tokens.extend(tokens);
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.tokens.iter().any(|token| token.names(name))
-    }
-
-    /// Whether the query may return something with this name.
-    fn names(&self, name: &str) -> bool {
-        self.is_open || self.has(name)
-    }
 }
 
 /// The rows of a catalog view; none where the server or this login's rights do not show them.
@@ -245,7 +192,7 @@ pub(crate) fn hidden_rows_text(object_id: i32, table: &str) -> String {
 fn encrypted(table: &TableSchema, column: &Column) -> CatalogError {
     let reason = "the shop's program encrypts it (Always Encrypted), so its values cannot be read";
     let (label, name) = (label(table), column.name.clone());
-    if *column == table.id {
+    if table.ids().any(|id| id == column) {
         return CatalogError::UnfitKey {
             table: label,
             column: name,

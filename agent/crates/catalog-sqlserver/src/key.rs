@@ -25,6 +25,9 @@ pub(crate) struct KeyType {
     bytes: i32,
 }
 
+/// The collation of keys that are kept as text: every server knows it.
+pub(crate) const BINARY: &str = "Latin1_General_BIN2";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// Whole numbers, from the first to the second value.
@@ -131,6 +134,11 @@ impl KeyType {
         format!("CAST({parameter}{before} AS {}){collate}", self.declared)
     }
 
+    /// Casts the two parameters of a [`KeyOrNull`] to a value of the column, or NULL.
+    pub(crate) fn cast_or_null(&self, is_there: &str, parameter: &str) -> String {
+        format!("CASE WHEN {is_there} = 1 THEN {} END", self.cast(parameter))
+    }
+
     /// The type of a variable that can hold any value of the column, whatever the database's own code page.
     pub(crate) fn variable(&self) -> String {
         match self.form {
@@ -208,6 +216,66 @@ impl KeyType {
         self.parameter(&ProductId::Integer(number))
     }
 
+    /// The value that this text of another column's value is converted to; none when the text is no such value.
+    /// Spaces at the end of a text do not count, as in a comparison.
+    pub(crate) fn converted(&self, text: &str) -> Option<KeyParameter> {
+        match self.form {
+            Form::Integer(..) => {
+                let number = text.trim().parse().ok()?;
+                self.parameter(&ProductId::Integer(number))
+            }
+            Form::Unicode(_) | Form::CodePage(_) => {
+                let text =
+                    match self.declared.starts_with("char") || self.declared.starts_with("nchar") {
+                        true => text,
+                        false => text.trim_end_matches(' '),
+                    };
+                self.parameter(&ProductId::Text(text.to_owned()))
+                    .or_else(|| {
+                        self.parameter(&ProductId::Text(text.trim_end_matches(' ').to_owned()))
+                    })
+            }
+            Form::Guid => self.parameter(&ProductId::Text(text.trim_end_matches(' ').to_owned())),
+        }
+    }
+
+    /// Whether some value of the other type may be a value of this one.
+    pub(crate) fn may_equal(&self, other: &Self) -> bool {
+        let is_integer = |key: &Self| matches!(key.form, Form::Integer(..));
+        let is_guid = |key: &Self| key.form == Form::Guid;
+        !(is_integer(self) && is_guid(other) || is_guid(self) && is_integer(other))
+    }
+
+    /// Whether it is text, of whatever type.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.form, Form::Unicode(_) | Form::CodePage(_))
+    }
+
+    /// The same text, compared as the other column's.
+    pub(crate) fn collated_as(&self, other: &Self) -> Self {
+        Self {
+            collation: other.collation.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// How many characters the longest value has as text.
+    pub(crate) fn length(&self) -> usize {
+        match self.form {
+            Form::Integer(..) => 20,
+            Form::Unicode(length) | Form::CodePage(length) => length,
+            Form::Guid => 36,
+        }
+    }
+
+    /// An expression for a value of the column as text, which cannot fail, and which compares byte for byte.
+    pub(crate) fn as_text(&self, value: &str) -> String {
+        format!(
+            "CAST({value} AS nvarchar({})) COLLATE {BINARY}",
+            self.length()
+        )
+    }
+
     /// Any value of the column, where the value does not matter.
     pub(crate) fn any(&self) -> KeyParameter {
         match self.form {
@@ -253,6 +321,32 @@ impl ToSql for KeyParameter {
             Self::Integer(number) => ColumnData::I64(Some(*number)),
             Self::Text(text) => ColumnData::String(Some(Cow::Borrowed(text))),
         }
+    }
+}
+
+/// A key, or NULL, as two parameters: not every engine takes NULL for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyOrNull {
+    is_there: i32,
+    key: KeyParameter,
+}
+
+impl KeyOrNull {
+    /// NULL, where a value would be of this type.
+    pub(crate) fn null(key: &KeyType) -> Self {
+        Self {
+            is_there: 0,
+            key: key.any(),
+        }
+    }
+
+    pub(crate) fn new(key: KeyParameter) -> Self {
+        Self { is_there: 1, key }
+    }
+
+    /// The two parameters, for [`KeyType::cast_or_null`].
+    pub(crate) fn parameters(&self) -> [&dyn ToSql; 2] {
+        [&self.is_there, &self.key]
     }
 }
 

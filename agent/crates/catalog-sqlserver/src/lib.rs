@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shopmaster_catalog::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, InstallOptions, Lookup, Mapping, Owner, Result, Scanned,
+    Check, InstallOptions, Lookup, Mapping, Owner, Result, Scanned, watched::Watched,
 };
 use shopmaster_product::{ProductId, Row};
 
@@ -16,9 +16,11 @@ use capture::{adopt, preflight, report};
 use error::Target;
 use names::one_spelling;
 use pool::Pool;
-use queue::{backlog::Counted, changes, lookup, products, seeking::Seeking, walk};
+use queue::{backlog::Counted, changes, lookup, products, seeking::Seeking, walk, watched};
 
 mod capture;
+mod captured;
+mod change_log;
 mod claim;
 mod column;
 mod connect;
@@ -44,6 +46,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod view_query;
+mod watches;
 
 pub use tds_connect::{Encryption, Login, Trust};
 
@@ -77,6 +81,7 @@ pub struct SqlServerCatalog {
     pool: Arc<Pool>,
     seeking: Arc<Seeking>,
     counted: Arc<Counted>,
+    watched: Arc<Watched>,
 }
 
 impl SqlServerCatalog {
@@ -87,7 +92,13 @@ impl SqlServerCatalog {
             pool: Arc::new(Pool::new(options)),
             seeking: Arc::default(),
             counted: Arc::default(),
+            watched: Arc::default(),
         }
+    }
+
+    /// Whether changes are captured in the tables that a view reads.
+    fn is_watched(&self) -> bool {
+        !self.pool.options.mapping.watches.is_empty()
     }
 }
 
@@ -158,7 +169,7 @@ impl Catalog for SqlServerCatalog {
         self.pool
             .call("plan capture", Target::Products, async |session| {
                 let table = self.pool.look(session).await?;
-                capture::plan(session, &table).await
+                capture::plan(session, &self.pool.options.mapping, &table).await
             })
             .await
     }
@@ -184,7 +195,7 @@ impl Catalog for SqlServerCatalog {
         self.pool
             .call("inspect capture", Target::Products, async |session| {
                 let table = self.pool.look(session).await?;
-                capture::status(session, &table).await
+                capture::status(session, &self.pool.options.mapping, &table).await
             })
             .await
     }
@@ -196,7 +207,7 @@ impl Catalog for SqlServerCatalog {
                 Target::Products,
                 async |session| {
                     let table = self.pool.look(session).await?;
-                    adopt::adoption(session, &table).await
+                    adopt::adoption(session, &self.pool.options.mapping, &table).await
                 },
             )
             .await
@@ -253,7 +264,12 @@ impl Catalog for SqlServerCatalog {
             .call(
                 "read the waiting changes",
                 Target::ChangeLog,
-                async |session| changes::page(&self.pool, session, after, limit).await,
+                async |session| match self.is_watched() {
+                    false => changes::page(&self.pool, session, after, limit).await,
+                    true => {
+                        watched::pending(&self.pool, &self.watched, session, after, limit).await
+                    }
+                },
             )
             .await
     }
@@ -263,7 +279,10 @@ impl Catalog for SqlServerCatalog {
             .call(
                 "read the changes of products",
                 Target::ChangeLog,
-                async |session| changes::of_keys(&self.pool, session, keys).await,
+                async |session| match self.is_watched() {
+                    false => changes::of_keys(&self.pool, session, keys).await,
+                    true => watched::of_keys(&self.pool, &self.watched, session, keys).await,
+                },
             )
             .await
     }
@@ -282,7 +301,10 @@ impl Catalog for SqlServerCatalog {
             .call(
                 "delete acknowledged changes",
                 Target::ChangeLog,
-                async |session| changes::acknowledge(&self.pool, session, changes).await,
+                async |session| match self.is_watched() {
+                    false => changes::acknowledge(&self.pool, session, changes).await,
+                    true => watched::acknowledge(&self.pool, &self.watched, session, changes).await,
+                },
             )
             .await;
         // Also after a failure: some changes may have been deleted.
@@ -323,7 +345,7 @@ impl Catalog for SqlServerCatalog {
                 Target::Products,
                 async |session| {
                     let table = self.pool.look(session).await?;
-                    capture::table_identity(session, &table).await
+                    capture::table_identity(session, &self.pool.options.mapping, &table).await
                 },
             )
             .await

@@ -19,6 +19,8 @@ pub(crate) const OWNER: &str = "Owner";
 pub(crate) const TRIGGER: &str = "shopmaster_capture_";
 /// The view over the ChangeLog, which is the same for every shop.
 pub(crate) const PENDING_TEXT: &str = include_str!("sql/create_pending.sql");
+/// The same where tables are watched.
+pub(crate) const PENDING_OF_WATCHED_TEXT: &str = include_str!("sql/create_pending_of_watched.sql");
 /// The comment that only shopMaster's triggers contain.
 const MARK: &str = "/* shopmaster capture */";
 

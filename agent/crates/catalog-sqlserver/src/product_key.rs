@@ -11,7 +11,7 @@ use super::{
     column::Column,
     error::QueryResult,
     key::{KeyParameter, KeyType},
-    quote::identifier,
+    quote::{identifier, literal as literal_text},
     schema::{Kind, TableSchema},
 };
 
@@ -69,6 +69,13 @@ impl ProductKey {
     /// The expressions that select it; see [`read`](Self::read).
     pub(crate) fn selected(&self, row: &str) -> String {
         self.parts(|part| part.selected(row)).join(",\n    ")
+    }
+
+    /// The same of values with these names, one for each column.
+    pub(crate) fn selected_of(&self, values: &[String]) -> String {
+        let pairs = self.parts.iter().zip(values);
+        let each = pairs.map(|(part, value)| part.key.selected(value));
+        each.collect::<Vec<_>>().join(",\n    ")
     }
 
     /// Its columns, as for `ORDER BY`.
@@ -300,6 +307,28 @@ impl ProductKey {
         let (shown, problem) = self.shown(&values);
         let is_possible = self.may_be_null || !values.has_null();
         (is_possible && problem.is_some() && shown == *id).then_some(values)
+    }
+
+    /// The id whose only value is converted from this text of another column's value.
+    pub(crate) fn converted(&self, text: &str) -> Option<ProductId> {
+        let part = self
+            .parts
+            .first()
+            .filter(|_| !self.columns.is_composite())?;
+        part.key.converted(text).map(ProductId::from)
+    }
+
+    /// The condition for a row of which a part before the last is not clear, as [`KeyColumns::is_clear`] has it; none for
+    /// a key of one column.
+    pub(crate) fn is_unclear(&self, row: &str) -> Option<String> {
+        let (_, before) = self.parts.split_last()?;
+        let separator = literal_text(self.columns.separator());
+        let each = before.iter().map(|part| {
+            let text = part.key.as_text(&part.column(row));
+            format!("CHARINDEX({separator}, {text} + {separator}) <= DATALENGTH({text}) / 2")
+        });
+        let each: Vec<_> = each.collect();
+        (!each.is_empty()).then(|| each.join(" OR "))
     }
 
     /// Any key.

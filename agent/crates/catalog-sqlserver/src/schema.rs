@@ -1,6 +1,6 @@
 //! What the database says about the product table.
 
-use shopmaster_catalog::CatalogError;
+use shopmaster_catalog::{CatalogError, template::fill};
 use tiberius::Row;
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
     quote::identifier,
     row::{flag, number, text},
     session::Session,
+    watches::FoundWatch,
 };
 
 /// The product table as the catalog views describe it.
@@ -32,6 +33,8 @@ pub(crate) struct TableSchema {
     pub(crate) id: Column,
     /// The other columns of the key.
     pub(crate) more_ids: Vec<Column>,
+    /// Whether a unique index over all rows makes several columns unique together.
+    pub(crate) is_unique_together: bool,
     /// The column with the products' names.
     pub(crate) names: Column,
     /// The price column.
@@ -39,13 +42,15 @@ pub(crate) struct TableSchema {
     /// The columns of the mapping's conditions, in their order; none for a column that does not exist, or that this
     /// login may not see.
     pub(crate) only: Vec<Option<Column>>,
+    /// What there is of the mapping's watches, in their order; empty when the product table is not a view.
+    pub(crate) watches: Vec<FoundWatch>,
     /// The columns of an index that has the key column and others; empty when the key column is unique on its
     /// own, or is in no unique index.
     pub(crate) key_parts: Vec<String>,
 }
 
 /// The type code of a synonym.
-const SYNONYM: &str = "SN";
+pub(crate) const SYNONYM: &str = "SN";
 
 /// The kind of object that has the product table's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,9 +103,15 @@ impl TableSchema {
         let conditions = options.mapping.only.iter();
         let conditions: Vec<_> = conditions.map(|it| it.column.as_str()).collect();
         let id = column(0, wanted.id.first())?;
-        let key_parts = match id.is_unique || kind == Kind::View {
+        let more_ids = more_ids(session, object_id, options).await?;
+        let is_alone = more_ids.is_empty();
+        let key_parts = match id.is_unique || kind == Kind::View || !is_alone {
             true => Vec::new(),
             false => key_parts(session, object_id, &id).await?,
+        };
+        let is_unique_together = match kind == Kind::Table && !is_alone {
+            true => are_unique(session, object_id, &id, &more_ids).await?,
+            false => false,
         };
         Ok(Self {
             object_id,
@@ -111,8 +122,13 @@ impl TableSchema {
             owner: found.try_get::<&str, _>(5)?.map(str::to_owned),
             names: column(1, &wanted.name)?,
             price: column(2, &wanted.price)?,
-            more_ids: Vec::new(),
+            more_ids,
+            is_unique_together,
             only: column::named(session, object_id, &conditions).await?,
+            watches: match kind {
+                Kind::Table => Vec::new(),
+                Kind::View => FoundWatch::read(session, options, object_id).await?,
+            },
             id,
             key_parts,
         })
@@ -129,15 +145,23 @@ impl TableSchema {
         product.chain(self.only.iter().flatten())
     }
 
+    /// The names of the key's columns, for people.
+    pub(crate) fn key_label(&self) -> String {
+        let names: Vec<_> = self.ids().map(|column| column.name.as_str()).collect();
+        names.join(", ")
+    }
+
     /// The columns of the key.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &Column> {
         std::iter::once(&self.id).chain(&self.more_ids)
     }
 
-    /// Why the key column cannot be the key, for people. For a view, only the type can be checked.
+    /// Why the columns cannot be the key, for people. For a view, only the types can be checked.
     pub(crate) fn unfit(&self) -> Option<String> {
-        if let Err(reason) = KeyType::of(&self.id.data_type) {
-            return Some(reason);
+        for column in self.ids() {
+            if let Err(reason) = KeyType::of(&column.data_type) {
+                return Some(self.of_one(column, &reason));
+            }
         }
         match self.kind {
             Kind::Table => self.ambiguous(),
@@ -145,18 +169,35 @@ impl TableSchema {
         }
     }
 
-    /// Why a value of the key column may not identify exactly one row, for people.
+    /// Why a value of the key may not identify exactly one row, for people.
     pub(crate) fn ambiguous(&self) -> Option<String> {
-        if !self.id.is_unique {
+        let is_unique = match self.more_ids.is_empty() {
+            true => self.id.is_unique,
+            false => self.is_unique_together,
+        };
+        if !is_unique {
             return Some(match self.key_parts.as_slice() {
+                [] if !self.more_ids.is_empty() => {
+                    "they have no primary key or unique index of their own".to_owned()
+                }
                 [] => "it has no primary key or unique index of its own".to_owned(),
                 parts => format!(
-                    "it is one of several columns ({}) of a key, and has no unique index of its own",
-                    parts.join(", ")
+                    "it is one of several columns ({}) of a key, and has no unique index of its own; `--column-id '{}'` sets all of them",
+                    parts.join(", "),
+                    parts.join(",")
                 ),
             });
         }
-        self.id.is_nullable.then(|| "it may be NULL".to_owned())
+        let nullable = self.ids().find(|column| column.is_nullable)?;
+        Some(self.of_one(nullable, "it may be NULL"))
+    }
+
+    /// What is said of one column of the key: of several, with its name.
+    fn of_one(&self, column: &Column, reason: &str) -> String {
+        match self.more_ids.is_empty() {
+            true => reason.to_owned(),
+            false => format!("`{}`: {reason}", column.name),
+        }
     }
 }
 
@@ -223,6 +264,51 @@ async fn synonym(
 
 fn stands_for(name: &str) -> String {
     format!("it is a synonym; set the table that it stands for, `{name}`")
+}
+
+/// The other columns of a key that has several.
+async fn more_ids(
+    session: &mut Session,
+    object_id: i32,
+    options: &SqlServerOptions,
+) -> QueryResult<Vec<Column>> {
+    let names: Vec<_> = options.mapping.columns.id.names().skip(1).collect();
+    let found = column::named(session, object_id, &names).await?;
+    let each = names.iter().zip(found).map(|(name, column)| {
+        column.ok_or_else(|| {
+            let missing = CatalogError::NoColumn {
+                table: options.mapping.table.clone(),
+                column: (*name).to_owned(),
+            };
+            missing.into()
+        })
+    });
+    each.collect()
+}
+
+/// Whether these columns are unique together.
+async fn are_unique(
+    session: &mut Session,
+    object_id: i32,
+    id: &Column,
+    more: &[Column],
+) -> QueryResult<bool> {
+    let ids = std::iter::once(id)
+        .chain(more)
+        .map(|column| column.column_id);
+    let rows = session
+        .rows(&key_is_unique_text(&ids.collect::<Vec<_>>()), &[&object_id])
+        .await?;
+    rows.first().map_or(Ok(false), |row| flag(row, 0))
+}
+
+/// Whether these columns, given by their numbers, are unique together; parameter: the object's id.
+pub(crate) fn key_is_unique_text(columns: &[i32]) -> String {
+    let columns: Vec<_> = columns.iter().map(ToString::to_string).collect();
+    fill(
+        include_str!("sql/key_is_unique.sql").trim_end(),
+        &[("columns", &columns.join(", "))],
+    )
 }
 
 /// The columns of a unique index in which the column is one of several.

@@ -1,8 +1,6 @@
 //! Every T-SQL text that is shipped or generated, for checking against a grammar.
 
-use shopmaster_catalog::{
-    Columns, Condition, KeyColumns, Mapping, SEPARATOR, Scalar, Test, template::fill,
-};
+use shopmaster_catalog::{Columns, KeyColumns, Mapping, SEPARATOR, template::fill};
 
 use super::{
     capture::{
@@ -14,20 +12,18 @@ use super::{
         script::Script,
         self_test,
     },
+    captured::Captured,
     column::{self, Column},
     data_type::DataType,
-    filter::Filter,
     guards,
-    key::KeyType,
-    product_key::ProductKey,
-    queue::{
-        price::{NameType, PriceType},
-        seeking::End,
-        statements::{self, Content, Locked, Statements},
-    },
+    queue::statements,
     quote,
     schema::{Kind, TableSchema},
 };
+
+mod composite;
+mod reading;
+mod watched;
 
 /// The texts that are the same for every shop.
 const CONSTANT: &[(&str, &str)] = &[
@@ -71,6 +67,7 @@ const CONSTANT: &[(&str, &str)] = &[
     ("backlog", include_str!("sql/backlog.sql")),
     ("owner", include_str!("sql/owner.sql")),
     ("set_owner", include_str!("sql/set_owner.sql")),
+    ("led_by", include_str!("sql/led_by.sql")),
 ];
 
 /// The database name in the texts that contain one.
@@ -103,80 +100,32 @@ pub fn texts(schema: &str, name: &str, columns: [&str; 3]) -> Vec<(String, Strin
     texts.push(("named_columns".to_owned(), column::named_text(3)));
     for (data_type, bytes, digits) in KEYS {
         let table = table(schema, name, columns, (data_type, bytes, digits));
-        let of_key = of_table(&table).unwrap_or_default();
-        texts.extend(
-            of_key
-                .into_iter()
-                .map(|(name, text)| (format!("{name} of {data_type}"), text)),
-        );
+        for (kind, of_key) in [
+            ("", of_table(&table)),
+            ("a watched view ", watched::texts(&table)),
+            ("several columns ", composite::texts(&table)),
+        ] {
+            let of_key = of_key.into_iter().flatten();
+            texts.extend(of_key.map(|(name, text)| (format!("{kind}{name} of {data_type}"), text)));
+        }
     }
     texts
 }
 
 /// The texts for one table; none for a type that cannot be a key.
 fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
-    let key = KeyType::of(&table.id.data_type).ok()?;
-    let planned = Planned::new(table).ok()?;
+    let mapping = mapping(table);
+    let planned = Planned::new(&mapping, table).ok()?;
+    let captured = Captured::product(table);
+    let written = adopt::Written::of(&mapping, table, &captured).ok()?;
+    let key = &planned.log.key;
     let nothing = Found::nothing_in(DATABASE);
-    let products = statements(table, Filter::default())?;
-    let mut sold = table.clone();
-    let only = filtered(&mut sold);
-    let filter = Filter::new(&only, &sold).ok()?;
-    let sold = statements(&sold, filter)?;
-    let at = product_key(table)?.any();
-    let view = TableSchema {
-        kind: Kind::View,
-        ..table.clone()
-    };
-    let view = statements(&view, Filter::default())?;
-    let null = product_key(table)?.null();
     let log = quote::identifier("ChangeLog");
     let trigger = quote::identifier("trgAfterInsert");
+    let ours = planned.triggers.first()?.quoted();
     let mut texts = vec![
         ("install", planned.install(&nothing).text()),
         ("remove", planned.remove(&nothing).text()),
-        (
-            "read waiting",
-            products.read(10, Locked::Wait, Content::Product),
-        ),
-        (
-            "read skipping",
-            products.read(10, Locked::Skip, Content::Product),
-        ),
-        (
-            "read failing",
-            products.read(10, Locked::Fail, Content::Product),
-        ),
-        ("read a key", products.read(1, Locked::Wait, Content::Key)),
-        ("read_odd", view.read_odd(&null, Content::Product)),
-        ("scan_start", products.scan_start()),
-        ("scan_behind seeking", products.scan_behind(&at, true)),
-        ("scan_behind", products.scan_behind(&at, false)),
-        ("scan_start of a view", view.scan_start()),
-        ("scan_behind of a view", view.scan_behind(&at, true)),
-        ("scan_behind NULL", view.scan_behind(&null, true)),
-        ("scan_keys", products.scan_keys(None)),
-        ("scan_keys behind", sold.scan_keys(Some(&at))),
-        ("keys_start", products.keys_start()),
-        ("keys_behind seeking", products.keys_behind(&at, true)),
-        ("keys_behind", products.keys_behind(&at, false)),
-        ("gap of a table", products.gap(None, End::Table)?),
-        ("gap behind a key", products.gap(Some(&at), End::Table)?),
-        (
-            "gap between keys",
-            products.gap(Some(&at), End::Before(&at))?,
-        ),
-        ("gap up to a key", products.gap(None, End::With(&at))?),
-        (
-            "read of what is sold",
-            sold.read(10, Locked::Skip, Content::Product),
-        ),
-        ("scan_start of what is sold", sold.scan_start()),
-        ("scan_behind of what is sold", sold.scan_behind(&at, true)),
-        ("count of what is sold", sold.count()),
-        ("kept", sold.kept()?),
-        ("view_keys", products.view_keys()),
-        ("count", products.count()),
         ("views", modules::views_text(2)),
         ("modules", modules::modules_text(2)),
         ("depending", modules::depending_text(2)),
@@ -190,84 +139,45 @@ fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
             "hidden_rows",
             guards::hidden_rows_text(table.object_id, &table.quoted()),
         ),
-        ("pending", statements::pending(&key)),
-        ("changes_of", statements::changes_of(&key, 10)),
-        ("acknowledge", statements::acknowledge(&key, 10)),
-        ("old_found", legacy::found_text(table)),
+        ("pending", statements::pending(key)),
+        ("changes_of", statements::changes_of(key, 10)),
+        ("acknowledge", statements::acknowledge(key, 10)),
+        ("old_found", legacy::found_text(&captured)),
         (
             "old_rows passing by",
             adopt::rows_text(&log, Held::PassedBy),
         ),
         ("old_rows waiting", adopt::rows_text(&log, Held::WaitedFor)),
-        ("take_over", adopt::take_over_text(&key, 10)),
+        ("take_over", adopt::take_over_text(&written, 10)),
         (
             "drop_old_triggers",
-            adopt::drop_text(DATABASE, &planned.quoted_trigger(), &[trigger]),
+            adopt::drop_text(DATABASE, &ours, &[trigger]),
         ),
         (
             "rename_old_log",
             adopt::rename_text(DATABASE, &log, legacy::KEPT),
         ),
     ];
+    texts.extend(reading::texts(table)?);
     texts.extend(planned.inner());
     texts.extend(
         planned
             .repairs(DATABASE)
             .map(|(name, script): (_, Script)| (name, script.text())),
     );
-    texts.extend(self_test::texts(table, &key, &table.names));
+    texts.extend(self_test::texts(&captured, &planned.log, SEPARATOR, &table.names.name).ok()?);
     Some(texts)
 }
 
-fn product_key(table: &TableSchema) -> Option<ProductKey> {
-    ProductKey::of(&columns(table).id, table).ok()
-}
-
-fn statements(table: &TableSchema, filter: Filter) -> Option<Statements> {
-    let key = product_key(table)?;
-    let name = NameType::of(&table.names.data_type).ok()?;
-    let price = PriceType::of(&table.price.data_type, None).ok()?;
-    Some(Statements::new(table, &key, name, price, filter))
-}
-
-/// The names of the columns.
-fn columns(table: &TableSchema) -> Columns {
+/// What is configured for a table.
+fn mapping(table: &TableSchema) -> Mapping {
     let more = table.more_ids.iter().map(|column| column.name.clone());
-    Columns {
+    let columns = Columns {
         id: KeyColumns::several(table.id.name.clone(), more.collect(), SEPARATOR),
         name: table.names.name.clone(),
         price: table.price.name.clone(),
-    }
-}
-
-/// A mapping with conditions of each kind, whose columns the table gets.
-fn filtered(table: &mut TableSchema) -> Mapping {
-    let text = |text: &str| Scalar::Text(text.to_owned());
-    let conditions = [
-        (
-            "bit",
-            Test::Is(vec![Scalar::Integer(0), Scalar::Flag(true)]),
-        ),
-        ("decimal", Test::IsNot(vec![text("-1.0")])),
-        ("money", Test::Is(vec![text("-1.50")])),
-        (
-            "varchar",
-            Test::IsNot(vec![text("'); --"), text("\u{2603}")]),
-        ),
-        ("nvarchar", Test::Is(vec![text("it's"), text("%_")])),
-        ("datetime", Test::IsNull),
-        ("xml", Test::NotNull),
-    ];
-    let mut mapping = Mapping::new(table.name.clone(), columns(table));
-    for (data_type, test) in conditions {
-        let column = column(&table.names.name, data_type, 50, 9);
-        mapping.only.push(Condition {
-            column: column.name.clone(),
-            test,
-        });
-        table.only.push(Some(column));
-    }
-    mapping
+    };
+    Mapping::new(table.name.clone(), columns)
 }
 
 /// A product table as the catalog views would describe it; `key` has the key's type, bytes and digits.
@@ -290,7 +200,9 @@ pub(crate) fn table(
         names: column(names, "nvarchar", 200, 0),
         price: column(price, "money", 8, 19),
         more_ids: Vec::new(),
+        is_unique_together: false,
         only: Vec::new(),
+        watches: Vec::new(),
         key_parts: Vec::new(),
     }
 }

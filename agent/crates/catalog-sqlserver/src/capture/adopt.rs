@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use shopmaster_catalog::{Adoption, CatalogError, InstallOptions, template::fill};
+use shopmaster_catalog::{Adoption, InstallOptions, Mapping, template::fill};
 use shopmaster_product::ProductId;
 use tiberius::ToSql;
 
@@ -15,19 +15,22 @@ use super::{
     found::Found,
     guarded::Guarded,
     legacy::{LegacyLog, LegacyProgram, LegacyTrigger},
-    planned::Planned,
     preflight,
     script::Script,
     steps::dropping,
 };
 use crate::{
     SqlServerOptions, capture,
+    captured::Captured,
+    change_log::LogForm,
     error::QueryResult,
     guards,
     key::{KeyParameter, KeyType},
+    object::{TRIGGER, qualified},
     quote::literal,
     schema::TableSchema,
     session::Session,
+    watches::Watches,
 };
 
 /// How many rows of the old log are read at once.
@@ -62,10 +65,25 @@ struct Progress {
     odd: Vec<String>,
 }
 
+/// How a taken over change is written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    log: LogForm,
+    /// The type of a watched table's key, and the table's object id.
+    source: Option<(KeyType, i32)>,
+}
+
 /// What remains of the old program, and what adopting would do about it. Changes nothing.
-pub(crate) async fn adoption(session: &mut Session, table: &TableSchema) -> QueryResult<Adoption> {
-    preflight::fit(table)?;
-    let old = LegacyProgram::read(session, table).await?;
+pub(crate) async fn adoption(
+    session: &mut Session,
+    mapping: &Mapping,
+    table: &TableSchema,
+) -> QueryResult<Adoption> {
+    preflight::fit(mapping, table)?;
+    let tables = Captured::all(mapping, table)?;
+    let Some((_, old)) = LegacyProgram::find(session, tables).await? else {
+        return Ok(Adoption::default());
+    };
     let mut steps = Vec::new();
     if !old.triggers.is_empty() || old.log.is_some() {
         steps.push("shopMaster's own trigger is installed first".to_owned());
@@ -104,9 +122,13 @@ pub(crate) async fn adopt(
     options: &SqlServerOptions,
     agreed: InstallOptions,
 ) -> QueryResult<Adoption> {
-    let table = guards::read(session, options).await?;
-    preflight::fit(&table)?;
-    let old = LegacyProgram::read(session, &table).await?;
+    let mapping = &options.mapping;
+    let schema = guards::read(session, options).await?;
+    preflight::fit(mapping, &schema)?;
+    let tables = Captured::all(mapping, &schema)?;
+    let Some((table, old)) = LegacyProgram::find(session, tables).await? else {
+        return Ok(Adoption::default());
+    };
     let mut steps = Vec::new();
     if old.triggers.is_empty() && old.log.is_none() {
         return Ok(Adoption {
@@ -119,13 +141,14 @@ pub(crate) async fn adopt(
         false => "shopMaster's own trigger was already installed".to_owned(),
     });
     let found = Found::read(session).await?;
+    let written = Written::of(mapping, &schema, &table)?;
     let mut taken = Progress::default();
     if let Some(log) = &old.log {
-        take_over(session, log, &table, Held::PassedBy, &mut taken).await?;
+        take_over(session, log, &written, Held::PassedBy, &mut taken).await?;
     }
     if !old.triggers.is_empty() {
         let quoted: Vec<_> = old.triggers.iter().map(LegacyTrigger::quoted).collect();
-        let ours = Planned::new(&table)?.quoted_trigger();
+        let ours = qualified(&table.schema, &format!("{TRIGGER}{}", table.object_id));
         run(session, drop_text(&found.database, &ours, &quoted)).await?;
         let names = old
             .triggers
@@ -141,7 +164,7 @@ pub(crate) async fn adopt(
         // What the old triggers wrote between the two passes: from here on, no trigger writes to the old log.
         // Nothing is skipped any more, because no pass follows: a locked row ends this call, and the next call
         // continues.
-        take_over(session, log, &table, Held::WaitedFor, &mut taken).await?;
+        take_over(session, log, &written, Held::WaitedFor, &mut taken).await?;
         steps.extend(taken.steps(log));
         steps.push(put_aside(session, &found.database, log, &old).await?);
     }
@@ -157,15 +180,10 @@ pub(crate) async fn adopt(
 async fn take_over(
     session: &mut Session,
     log: &LegacyLog,
-    table: &TableSchema,
+    written: &Written,
     held: Held,
     taken: &mut Progress,
 ) -> QueryResult<()> {
-    let key = KeyType::of(&table.id.data_type).map_err(|reason| CatalogError::UnfitKey {
-        table: table.name.clone(),
-        column: table.id.name.clone(),
-        reason,
-    })?;
     let page = rows_text(&log.quoted(), held);
     let mut seen = HashSet::new();
     let mut after = i64::from(i32::MIN);
@@ -188,19 +206,19 @@ async fn take_over(
             if !seen.insert(id.to_owned()) {
                 continue;
             }
-            match parameter(&key, id) {
+            match written.parameter(id) {
                 Some(id) => changes.push((kind(row.try_get(1)?), id)),
                 None => taken.odd.push(id.to_owned()),
             }
         }
         taken.changes += changes.len();
-        write(session, &key, &changes).await?;
+        write(session, written, &changes).await?;
     }
 }
 
 async fn write(
     session: &mut Session,
-    key: &KeyType,
+    written: &Written,
     changes: &[(String, KeyParameter)],
 ) -> QueryResult<()> {
     let mut rest = changes;
@@ -211,7 +229,7 @@ async fn write(
             .flat_map(|(kind, id)| [kind as &dyn ToSql, id as &dyn ToSql])
             .collect();
         session
-            .rows(&take_over_text(key, size), &parameters)
+            .rows(&take_over_text(written, size), &parameters)
             .await?;
         rest = later;
     }
@@ -219,15 +237,23 @@ async fn write(
 }
 
 /// Writes this many changes; parameters: the kind and the key of each.
-pub(crate) fn take_over_text(key: &KeyType, size: usize) -> String {
+pub(crate) fn take_over_text(written: &Written, size: usize) -> String {
     let places = (1..=size).map(|n| {
-        let id = key.cast(&format!("@P{}", 2 * n));
+        let id = written.log.key.cast(&format!("@P{}", 2 * n));
         format!("(CAST(@P{} AS nvarchar(10)), {id})", 2 * n - 1)
     });
     let changes = places.collect::<Vec<_>>().join(", ");
+    let (source_column, source) = match &written.source {
+        None => ("", String::new()),
+        Some((_, source)) => (", [Source]", format!(", {source}")),
+    };
     fill(
         include_str!("../sql/take_over.sql").trim_end(),
-        &[("changes", &changes)],
+        &[
+            ("changes", changes.as_str()),
+            ("source_column", source_column),
+            ("source", &source),
+        ],
     )
 }
 
@@ -335,11 +361,32 @@ fn stays(log: &LegacyLog, old: &LegacyProgram) -> String {
     )
 }
 
-/// Converts a text into a key parameter; the old log stores every key as text.
-fn parameter(key: &KeyType, id: &str) -> Option<KeyParameter> {
-    let as_number = || id.trim().parse().ok().map(ProductId::Integer);
-    key.parameter(&ProductId::Text(id.to_owned()))
-        .or_else(|| key.parameter(&as_number()?))
+impl Written {
+    /// How changes of this captured table are written.
+    pub(crate) fn of(
+        mapping: &Mapping,
+        schema: &TableSchema,
+        table: &Captured,
+    ) -> QueryResult<Self> {
+        let watches = Watches::of(mapping, schema)?;
+        let watched = watches.get(table.object_id);
+        Ok(Self {
+            log: LogForm::of(mapping, schema)?,
+            source: watched.map(|watched| (watched.key.clone(), table.object_id)),
+        })
+    }
+
+    /// Converts a text into a key parameter; the old log stores every key as text.
+    fn parameter(&self, id: &str) -> Option<KeyParameter> {
+        if let Some((key, _)) = &self.source {
+            let text = ProductId::from(key.converted(id)?).to_string();
+            return self.log.key.parameter(&ProductId::Text(text));
+        }
+        let as_number = || id.trim().parse().ok().map(ProductId::Integer);
+        let key = &self.log.key;
+        key.parameter(&ProductId::Text(id.to_owned()))
+            .or_else(|| key.parameter(&as_number()?))
+    }
 }
 
 /// The kind of a change; never INSERT, which would mean that Digible has never received the product: the old

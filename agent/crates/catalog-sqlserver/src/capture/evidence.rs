@@ -7,10 +7,7 @@ use shopmaster_catalog::{
 };
 
 use super::actions::Actions;
-use crate::{
-    error::QueryResult,
-    schema::{TableSchema, label},
-};
+use crate::{captured::Captured, error::QueryResult};
 
 /// How many findings of a kind are listed.
 const MAX_LISTED: usize = 4;
@@ -85,12 +82,12 @@ impl Evidence {
     /// # Errors
     ///
     /// [`CatalogError::BreaksProgram`] when a program would fail for the first time.
-    pub(crate) fn judge(&self, table: &TableSchema, refused: Actions) -> QueryResult<Finding> {
+    pub(crate) fn judge(&self, table: &Captured, refused: Actions) -> QueryResult<Finding> {
         let new = self.breaking(refused);
         let unseen = self.not_looked_at();
         if !new.is_empty() {
             return Err(CatalogError::BreaksProgram {
-                table: label(table),
+                table: table.label(),
                 reason: format!("{}; {unseen}", some(&new)),
             }
             .into());

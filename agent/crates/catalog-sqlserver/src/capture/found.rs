@@ -2,7 +2,10 @@
 
 use shopmaster_catalog::CatalogError;
 
-use super::{planned::Planned, rights::Rights};
+use super::{
+    planned::{Planned, PlannedTrigger},
+    rights::Rights,
+};
 use crate::{
     data_type::DataType,
     error::{QueryError, QueryResult},
@@ -21,7 +24,7 @@ pub(crate) struct Found {
     objects: Vec<Object>,
     columns: Vec<FoundColumn>,
     indexes: Vec<Index>,
-    /// Whether the product table's triggers are hidden from this login.
+    /// Whether a captured table's triggers are hidden from this login.
     is_blind: bool,
 }
 
@@ -76,13 +79,16 @@ impl Found {
     /// [`CatalogError::NameTaken`].
     pub(crate) fn check_names(&self, planned: &Planned) -> QueryResult<()> {
         self.check_schema()?;
-        let trigger = self.objects.iter().find(|object| {
-            object.is_named(&planned.trigger_name) && object.schema == planned.schema
-        });
-        match trigger {
-            Some(trigger) if !trigger.is_our_trigger() => Err(taken(planned.trigger_label())),
-            _ => Ok(()),
+        for trigger in &planned.triggers {
+            let there = self
+                .objects
+                .iter()
+                .find(|object| object.is_named(&trigger.name) && object.schema == trigger.schema);
+            if there.is_some_and(|object| !object.is_our_trigger()) {
+                return Err(taken(trigger.label()));
+            }
         }
+        Ok(())
     }
 
     /// Checks that shopMaster's schema contains no objects of other programs, under one of shopMaster's names
@@ -110,11 +116,11 @@ impl Found {
         }
     }
 
-    /// The table that one of shopMaster's triggers captures, if it is not the product table.
+    /// A table that one of shopMaster's triggers captures, and that need not be captured.
     pub(crate) fn other_table(&self, planned: &Planned) -> Option<&str> {
         self.objects
             .iter()
-            .find(|object| object.is_our_trigger() && object.parent_id != planned.table_id)
+            .find(|object| object.is_our_trigger() && !planned.captures(object.parent_id))
             .map(|object| object.parent.as_str())
     }
 
@@ -130,13 +136,15 @@ impl Found {
 
     /// What an earlier version of shopMaster installed, for people.
     pub(crate) fn outdated(&self, planned: &Planned) -> Option<String> {
-        let trigger = self.planned_trigger(planned)?;
-        planned.is_earlier_trigger(trigger).then(|| {
-            format!(
-                "the trigger `{}` was installed by an earlier version of shopMaster",
-                trigger.name
-            )
-        })
+        let is_earlier = |planned: &&PlannedTrigger| {
+            self.planned_trigger(planned)
+                .is_some_and(|trigger| planned.is_earlier(trigger))
+        };
+        let trigger = planned.triggers.iter().find(is_earlier)?;
+        Some(format!(
+            "the trigger `{}` was installed by an earlier version of shopMaster",
+            trigger.name
+        ))
     }
 
     pub(crate) fn is_schema_empty(&self) -> bool {
@@ -153,8 +161,12 @@ impl Found {
         let mut lines = Vec::new();
         match &self.schema {
             Some(schema) if schema.owner_id != planned.owner_id => lines.push(format!(
-                "the schema `{SCHEMA}` belongs to `{}` and the product table to {}: changes by a login without rights on the schema are not captured",
+                "the schema `{SCHEMA}` belongs to `{}` and {} to {}: changes by a login without rights on the schema are not captured",
                 schema.owner,
+                match planned.log.has_source {
+                    false => "the product table",
+                    true => "the watched tables",
+                },
                 planned.owner
             )),
             _ => {}
@@ -166,7 +178,7 @@ impl Found {
         }
         if self.get(PENDING).is_none() {
             lines.push(missing(PENDING));
-        } else if !self.is_view_good() {
+        } else if !self.is_view_good(planned) {
             lines.push(altered(PENDING));
         }
         if self.get(OWNER).is_none() {
@@ -174,28 +186,33 @@ impl Found {
         } else if !self.is_owner_table_good() {
             lines.push(altered(OWNER));
         }
-        lines.extend(self.trigger_differences(planned));
+        for trigger in &planned.triggers {
+            lines.extend(self.trigger_differences(trigger));
+        }
         if let Some(other) = self.other_table(planned) {
-            lines.push(format!(
-                "the table `{other}` is captured instead of `{}`",
-                planned.table
-            ));
+            lines.push(match planned.log.has_source {
+                false => format!(
+                    "the table `{other}` is captured instead of `{}`",
+                    planned.table
+                ),
+                true => format!("the table `{other}` is captured, and is not watched"),
+            });
         }
         lines
     }
 
-    fn trigger_differences(&self, planned: &Planned) -> Vec<String> {
-        let name = &planned.trigger_name;
+    fn trigger_differences(&self, planned: &PlannedTrigger) -> Vec<String> {
+        let (name, called) = (&planned.name, &planned.called);
         let mut lines = Vec::new();
         match self.planned_trigger(planned) {
             None if self.is_blind => {}
-            None => lines.push(format!("the trigger `{name}` is missing")),
+            None => lines.push(format!("{called} is missing")),
             Some(trigger) => {
                 if trigger.is_disabled {
-                    lines.push(format!("the trigger `{name}` is disabled"));
+                    lines.push(format!("{called} is disabled"));
                 }
-                if trigger.differs_from(planned.trigger()) && !planned.is_earlier_trigger(trigger) {
-                    lines.push(format!("the trigger `{name}` is not as it was installed"));
+                if trigger.differs_from(&planned.text) && !planned.is_earlier(trigger) {
+                    lines.push(format!("{called} is not as it was installed"));
                 }
             }
         }
@@ -213,23 +230,28 @@ impl Found {
     /// What this login may not see of shopMaster's objects, one line each: nothing is known to be wrong with
     /// them.
     pub(crate) fn unseen(&self, planned: &Planned) -> Vec<String> {
-        let is_hidden = match self.planned_trigger(planned) {
+        let is_hidden = |trigger: &&PlannedTrigger| match self.planned_trigger(trigger) {
             Some(trigger) => trigger.definition.is_none(),
             None => self.is_blind,
         };
-        let line = format!(
-            "the trigger `{}` is hidden from this login: a database administrator has to run `GRANT VIEW DEFINITION ON OBJECT::{}` to this login's user",
-            planned.trigger_name, planned.quoted_table
-        );
-        is_hidden.then_some(line).into_iter().collect()
+        let hidden = planned.triggers.iter().filter(is_hidden);
+        hidden
+            .map(|trigger| {
+                format!(
+                    "the trigger `{}` is hidden from this login: a database administrator has to run `GRANT VIEW DEFINITION ON OBJECT::{}` to this login's user",
+                    trigger.name, trigger.quoted_table
+                )
+            })
+            .collect()
     }
 
-    /// Whether shopMaster's trigger is missing, as far as this login may see.
+    /// Whether one of shopMaster's triggers is missing, as far as this login may see.
     pub(crate) fn lacks_trigger(&self, planned: &Planned) -> bool {
-        self.planned_trigger(planned).is_none()
+        let is_missing = |trigger: &PlannedTrigger| self.planned_trigger(trigger).is_none();
+        planned.triggers.iter().any(is_missing)
     }
 
-    /// Records whether this login may see the product table's triggers: if not, a trigger that was not found
+    /// Records whether this login may see the captured tables' triggers: if not, a trigger that was not found
     /// may exist all the same.
     pub(crate) fn note_sight(&mut self, rights: &Rights) {
         self.is_blind = !rights.sees_triggers();
@@ -253,16 +275,27 @@ impl Found {
             }
         }
         match self.column(CHANGE_LOG, "ProductID") {
-            Some(column) if column.data_type == planned.key_column => {}
+            Some(column) if planned.log.is_kept_in(&column.data_type) => {}
+            Some(column) if planned.log.is_text => lines.push(format!(
+                "`ProductID` of {label} is {}, but keys are kept as {}",
+                named(&column.data_type),
+                planned.log.key.declared()
+            )),
             Some(column) => lines.push(format!(
                 "`ProductID` of {label} is {}, but the key of `{}` is {}",
                 named(&column.data_type),
                 planned.table,
-                named(&planned.key_column)
+                named(&planned.log.column)
             )),
             None => lines.push(format!("`ProductID` of {label} is missing")),
         }
-        if self.columns_of(CHANGE_LOG).count() > 4 {
+        if planned.log.has_source {
+            let column = self.column(CHANGE_LOG, "Source");
+            if column.is_none_or(|column| column.data_type.name != "int") {
+                lines.push(format!("`Source` of {label} is not as it was installed"));
+            }
+        }
+        if self.columns_of(CHANGE_LOG).count() > planned.log.width() {
             lines.push(format!(
                 "{label} has columns that do not belong to shopMaster"
             ));
@@ -295,9 +328,9 @@ impl Found {
         lines
     }
 
-    pub(crate) fn is_view_good(&self) -> bool {
+    pub(crate) fn is_view_good(&self, planned: &Planned) -> bool {
         self.get(PENDING)
-            .is_some_and(|view| !view.differs_from(object::PENDING_TEXT))
+            .is_some_and(|view| !view.differs_from(planned.pending()))
     }
 
     pub(crate) fn is_owner_table_good(&self) -> bool {
@@ -308,15 +341,15 @@ impl Found {
     }
 
     /// Whether shopMaster's trigger is enabled, with the text of this version.
-    pub(crate) fn is_trigger_good(&self, planned: &Planned) -> bool {
+    pub(crate) fn is_trigger_good(&self, planned: &PlannedTrigger) -> bool {
         self.planned_trigger(planned)
-            .is_some_and(|trigger| !trigger.is_disabled && !trigger.differs_from(planned.trigger()))
+            .is_some_and(|trigger| !trigger.is_disabled && !trigger.differs_from(&planned.text))
     }
 
-    fn planned_trigger(&self, planned: &Planned) -> Option<&Object> {
+    fn planned_trigger(&self, planned: &PlannedTrigger) -> Option<&Object> {
         self.objects.iter().find(|object| {
             object.is_our_trigger()
-                && object.is_named(&planned.trigger_name)
+                && object.is_named(&planned.name)
                 && object.parent_id == planned.table_id
         })
     }

@@ -4,11 +4,11 @@ use shopmaster_catalog::template::fill;
 use tiberius::Row;
 
 use crate::{
+    captured::Captured,
     error::QueryResult,
     lexer::{Token, tokens},
     quote::{identifier, literal},
     row::text,
-    schema::TableSchema,
     session::Session,
 };
 
@@ -116,7 +116,7 @@ pub(crate) struct LegacyTrigger {
 
 impl LegacyProgram {
     /// Reads what is there, in one round trip.
-    pub(crate) async fn read(session: &mut Session, table: &TableSchema) -> QueryResult<Self> {
+    pub(crate) async fn read(session: &mut Session, table: &Captured) -> QueryResult<Self> {
         let mut results = session.batch(&found_text(table)).await?.into_iter();
         let mut next = || results.next().unwrap_or_default();
         let (columns, triggers, modules) = (next(), next(), next());
@@ -127,12 +127,28 @@ impl LegacyProgram {
         Ok(old)
     }
 
+    /// The old program's objects, and the table that they are of: of several tables, the one with its triggers.
+    pub(crate) async fn find(
+        session: &mut Session,
+        tables: Vec<Captured>,
+    ) -> QueryResult<Option<(Captured, Self)>> {
+        let mut first = None;
+        for table in tables {
+            let old = Self::read(session, &table).await?;
+            if !old.triggers.is_empty() {
+                return Ok(Some((table, old)));
+            }
+            first.get_or_insert((table, old));
+        }
+        Ok(first)
+    }
+
     /// Whether anything is left to adopt.
     pub(crate) fn is_needed(&self) -> bool {
         !self.triggers.is_empty() || (self.log.is_some() && self.users.is_empty())
     }
 
-    fn take_logs(&mut self, rows: &[Row], table: &TableSchema) -> QueryResult<()> {
+    fn take_logs(&mut self, rows: &[Row], table: &Captured) -> QueryResult<()> {
         let mut names: Vec<(String, String)> = Vec::new();
         for row in rows {
             let name = (text(row, 0)?, text(row, 1)?);
@@ -177,7 +193,7 @@ impl LegacyProgram {
         Ok(())
     }
 
-    fn take_triggers(&mut self, rows: &[Row], table: &TableSchema) -> QueryResult<()> {
+    fn take_triggers(&mut self, rows: &[Row], table: &Captured) -> QueryResult<()> {
         for row in rows {
             let (schema, name) = (text(row, 0)?, text(row, 1)?);
             let (parent_id, parent) = (row.try_get::<i32, _>(2)?, text(row, 3)?);
@@ -245,7 +261,7 @@ impl LegacyTrigger {
 }
 
 /// The statement that reads what is there.
-pub(crate) fn found_text(table: &TableSchema) -> String {
+pub(crate) fn found_text(table: &Captured) -> String {
     fill(
         include_str!("../sql/old_found.sql"),
         &[("schema", &literal(&table.schema))],
@@ -269,7 +285,7 @@ fn is_old_log(columns: &[(String, String, bool)]) -> bool {
 /// Whether a trigger with one of the three names is the old program's: it uses only `inserted`, `deleted` and
 /// ChangeLog, and writes to ChangeLog. The text of the trigger for INSERT is known, so it is checked more
 /// strictly.
-fn is_old_trigger(name: &str, definition: &str, table: &TableSchema) -> bool {
+fn is_old_trigger(name: &str, definition: &str, table: &Captured) -> bool {
     let tokens = tokens(definition);
     let has = |word: &str| tokens.iter().any(|token| token.names(word));
     let is_known = |token: &Token| match token {
@@ -297,7 +313,7 @@ fn is_old_trigger(name: &str, definition: &str, table: &TableSchema) -> bool {
 
 /// Whether the product table is named after the trigger's head, and something other than the log is written to:
 /// the table, or an alias that may stand for it.
-fn may_write_table(tokens: &[Token], table: &TableSchema) -> bool {
+fn may_write_table(tokens: &[Token], table: &Captured) -> bool {
     let head = tokens.iter().position(|token| token.is("AS"));
     let body = &tokens[head.map_or(0, |place| place + 1)..];
     let writes_other = body.iter().enumerate().any(|(place, token)| {
@@ -328,7 +344,7 @@ fn is_alias(word: &str) -> bool {
 }
 
 /// Whether `word`, in upper case, is a name that the old program's triggers use.
-fn is_known_name(word: &str, name: &str, table: &TableSchema) -> bool {
+fn is_known_name(word: &str, name: &str, table: &Captured) -> bool {
     let is = |other: &str| word == other.to_uppercase();
     WORDS.contains(&word) || is(name) || is(&table.name) || is(&table.schema)
 }

@@ -5,9 +5,9 @@ use tiberius::{Row, ToSql};
 
 use super::{evidence::Evidence, output::breaking, targets::Targets};
 use crate::{
+    captured::Captured,
     error::QueryResult,
     row::{number, text},
-    schema::TableSchema,
     session::Session,
     sight::{Look, Sight},
 };
@@ -15,7 +15,7 @@ use crate::{
 /// Finds the names of the table, and what the modules do through them.
 pub(crate) async fn look(
     session: &mut Session,
-    table: &TableSchema,
+    table: &Captured,
     database: &str,
     sight: &Sight,
     evidence: &mut Evidence,
@@ -43,11 +43,7 @@ pub(crate) async fn look(
 }
 
 /// Every name of the table, including its synonyms and views, and the synonyms and views of those.
-async fn targets(
-    session: &mut Session,
-    table: &TableSchema,
-    database: &str,
-) -> QueryResult<Targets> {
+async fn targets(session: &mut Session, table: &Captured, database: &str) -> QueryResult<Targets> {
     let mut targets = Targets::of(database, &table.schema, &table.name);
     let rows = session
         .rows(include_str!("../sql/synonyms.sql"), &[])
@@ -72,7 +68,7 @@ async fn targets(
 /// Encrypted modules that use the table; all encrypted modules where the server does not say which ones do.
 async fn encrypted(
     session: &mut Session,
-    table: &TableSchema,
+    table: &Captured,
     targets: &Targets,
 ) -> QueryResult<Vec<String>> {
     let found = Look::at(session, include_str!("../sql/encrypted_modules.sql"), &[]).await?;

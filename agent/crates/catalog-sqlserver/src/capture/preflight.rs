@@ -1,7 +1,7 @@
 //! The preflight: whether the table can be served and captured, with a verdict for each check. Changes nothing.
 
 use shopmaster_catalog::{
-    CatalogError, Check, InstallOptions,
+    CatalogError, Check, InstallOptions, Mapping, Verdict,
     decimal::Digits,
     finding::{Finding, good, warning},
     price_column::{Held, judge},
@@ -18,9 +18,11 @@ use super::{
     rights::Rights,
     server::{Server, TableOptions, encryption},
     triggers::Triggers,
+    watch,
 };
 use crate::{
     SqlServerOptions,
+    captured::Captured,
     diagnose::explained,
     error::{QueryError, QueryResult, Target, named},
     filter::Filter,
@@ -35,9 +37,6 @@ use crate::{
     session::Session,
     sight::Sight,
 };
-
-/// Why a view is not captured, for people.
-pub(crate) const A_VIEW: &str = "it is a view, which has no rows of its own to capture";
 
 const OPERATION: &str = "inspect the product table";
 
@@ -93,8 +92,8 @@ pub(crate) async fn refuse(
 }
 
 /// Checks that the table can be captured, judging by its columns.
-pub(crate) fn fit(table: &TableSchema) -> QueryResult<()> {
-    is_table(table)?;
+pub(crate) fn fit(mapping: &Mapping, table: &TableSchema) -> QueryResult<()> {
+    Captured::all(mapping, table)?;
     match table.unfit() {
         Some(reason) => Err(unfit(table, reason)),
         None => Ok(()),
@@ -110,40 +109,89 @@ async fn look(
     let Some((server, table)) = open(session, options, report).await? else {
         return Ok(());
     };
-    report.begin("catalog.table_kind");
-    let kind = match is_table(&table) {
-        Ok(()) => {
-            let options = TableOptions::read(session, &table).await?;
-            table_kind(&table, &options, &server)
+    let mapping = &options.mapping;
+    let captured = match Captured::all(mapping, &table) {
+        Ok(captured) => {
+            report.begin("catalog.table_kind");
+            let kind = table_kinds(session, &captured, &server).await;
+            report.end(kind);
+            captured
         }
-        Err(fault) => Err(fault),
+        Err(fault @ QueryError::Known(CatalogError::UnfitWatch { .. })) => {
+            report.add(report::WATCH, Err(fault));
+            Vec::new()
+        }
+        Err(fault) => {
+            report.add("catalog.table_kind", Err(fault));
+            Vec::new()
+        }
     };
-    report.end(kind);
     report.begin("catalog.key");
     let key = match table.kind {
         Kind::Table => key(&table),
         Kind::View => keys_of_view(session, options, &table).await,
+    };
+    let key = match key {
+        Ok(found) => unambiguous(session, options, &table, found).await,
+        Err(fault) => Err(fault),
     };
     report.end(key);
     report.add("catalog.key_type", key_type(&table));
     report.begin("catalog.price_type");
     let price = price_type(session, options, &table).await;
     report.end(price);
-    if !options.mapping.only.is_empty() {
+    if !mapping.only.is_empty() {
         report.begin(report::ONLY);
         let only = only(session, options, &table).await;
         report.end(only);
+    }
+    if !mapping.watches.is_empty() && !captured.is_empty() {
+        report.begin(report::WATCH);
+        let watch = watch::look(session, options, &table).await;
+        report.end(watch);
     }
     if report.has_failed() {
         return Ok(());
     }
     report.begin("catalog.triggers");
-    let triggers = Triggers::read(session, &table).await?;
-    report.end(Ok(other_triggers(&server, &triggers)));
+    let mut triggers = Vec::with_capacity(captured.len());
+    for table in &captured {
+        triggers.push(Triggers::read(session, table).await?);
+    }
+    let each = captured.iter().zip(&triggers);
+    let found = each.map(|(table, triggers)| other_triggers(table, &server, triggers));
+    report.end(Ok(together(found.collect())));
     report.begin("catalog.output");
-    let evidence = evidence(session, &table, &server).await?;
-    report.end(evidence.judge(&table, triggers.refused()));
-    capture(session, &table, report).await
+    let mut found = Vec::with_capacity(captured.len());
+    for (table, triggers) in captured.iter().zip(&triggers) {
+        let evidence = evidence(session, table, &server).await?;
+        found.push(evidence.judge(table, triggers.refused()));
+    }
+    report.end(found.into_iter().collect::<QueryResult<_>>().map(together));
+    capture(session, mapping, &table, report).await
+}
+
+/// The findings about several tables as one.
+fn together(mut all: Vec<Finding>) -> Finding {
+    let Some(mut first) = (!all.is_empty()).then(|| all.remove(0)) else {
+        return good("there is no table to look at");
+    };
+    for finding in all {
+        if finding.verdict == Verdict::Warning {
+            first.verdict = Verdict::Warning;
+        }
+        for (all, text) in [
+            (&mut first.text, finding.text),
+            (&mut first.remedy, finding.remedy),
+        ] {
+            if all.is_empty() {
+                *all = text;
+            } else if !text.is_empty() && !all.contains(&text) {
+                *all = format!("{all}; {text}");
+            }
+        }
+    }
+    first
 }
 
 /// Checks the server and the table; none when a failure prevents the other checks.
@@ -187,12 +235,13 @@ async fn open(
 /// Checks capture: what is installed, or would be installed.
 async fn capture(
     session: &mut Session,
+    mapping: &Mapping,
     table: &TableSchema,
     report: &mut Report,
 ) -> QueryResult<()> {
     report.begin("catalog.names");
     let mut found = Found::read(session).await?;
-    let planned = match Planned::new(table) {
+    let planned = match Planned::new(mapping, table) {
         Ok(planned) => planned,
         Err(fault) => {
             report.end(Err(fault));
@@ -205,7 +254,7 @@ async fn capture(
             .map(|()| names(&found, &planned)),
     );
     report.begin("catalog.rights");
-    let rights = Rights::read(session, table).await?;
+    let rights = Rights::read(session, mapping, table).await?;
     found.note_sight(&rights);
     report.end(
         rights
@@ -217,7 +266,7 @@ async fn capture(
 
 async fn evidence(
     session: &mut Session,
-    table: &TableSchema,
+    table: &Captured,
     server: &Server,
 ) -> QueryResult<Evidence> {
     let mut evidence = Evidence::default();
@@ -297,9 +346,12 @@ fn database(server: &Server) -> QueryResult<Finding> {
 }
 
 fn columns(table: &TableSchema, hidden: Option<u64>) -> Finding {
+    let ids = table.ids().map(|column| format!("`{}`", column.name));
     let text = format!(
-        "found the columns `{}`, `{}` and `{}`",
-        table.id.name, table.names.name, table.price.name
+        "found the columns {}, `{}` and `{}`",
+        ids.collect::<Vec<_>>().join(", "),
+        table.names.name,
+        table.price.name
     );
     match hidden.filter(|rows| *rows > 0) {
         None => good(text),
@@ -310,37 +362,56 @@ fn columns(table: &TableSchema, hidden: Option<u64>) -> Finding {
     }
 }
 
-fn is_table(table: &TableSchema) -> QueryResult<()> {
-    match table.kind {
-        Kind::Table => Ok(()),
-        Kind::View => Err(CatalogError::ScanOnly {
-            table: label(table),
-            reason: A_VIEW.to_owned(),
-        }
-        .into()),
-    }
-}
-
-fn table_kind(
-    table: &TableSchema,
-    options: &TableOptions,
+async fn table_kinds(
+    session: &mut Session,
+    captured: &[Captured],
     server: &Server,
 ) -> QueryResult<Finding> {
-    let text = format!("`{}` can have a trigger", label(table));
-    Ok(match options.check(table, server)? {
-        Some(note) => warning(format!("{text}: {}", note.text), note.remedy),
-        None => good(text),
-    })
+    let mut all = Vec::with_capacity(captured.len());
+    for table in captured {
+        let options = TableOptions::read(session, table).await?;
+        let text = format!("`{}` can have a trigger", table.label());
+        all.push(match options.check(table, server)? {
+            Some(note) => warning(format!("{text}: {}", note.text), note.remedy),
+            None => good(text),
+        });
+    }
+    Ok(together(all))
 }
 
 fn key(table: &TableSchema) -> QueryResult<Finding> {
-    match table.ambiguous() {
-        Some(reason) => Err(unfit(table, reason)),
-        None => Ok(good(format!(
-            "`{}` is never NULL and is unique on its own",
-            table.id.name
+    let columns = table.key_label();
+    match (table.ambiguous(), table.more_ids.is_empty()) {
+        (Some(reason), _) => Err(unfit(table, reason)),
+        (None, true) => Ok(good(format!(
+            "`{columns}` is never NULL and is unique on its own"
+        ))),
+        (None, false) => Ok(good(format!(
+            "`{columns}` are never NULL and are unique together"
         ))),
     }
+}
+
+/// The finding about a key, and whether each key of several columns makes an id.
+async fn unambiguous(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &TableSchema,
+    found: Finding,
+) -> QueryResult<Finding> {
+    let rows = products::ambiguous_keys(session, options, table).await?;
+    let Some(rows) = rows.filter(|rows| *rows > 0) else {
+        return Ok(found);
+    };
+    let separator = options.mapping.columns.id.separator();
+    let odd = warning(
+        format!(
+            "{} have a key in which the separator `{separator}` is not clear: a column before the last contains it, or ends like it begins",
+            words::noun(rows, "row")
+        ),
+        "These products are refused, and hold up no others. Set a separator that no such value contains with `shopmasterctl configure --column-separator` before the first upload",
+    );
+    Ok(together(vec![found, odd]))
 }
 
 /// No index keeps a view's keys apart, so they are counted.
@@ -384,9 +455,17 @@ async fn keys_of_view(
 }
 
 fn key_type(table: &TableSchema) -> QueryResult<Finding> {
-    let key = KeyType::of(&table.id.data_type).map_err(|reason| unfit(table, reason))?;
-    let text = format!("the key's type is {}", key.column());
-    if !is_padded(&table.id.data_type) {
+    let mut types = Vec::new();
+    for column in table.ids() {
+        let key = KeyType::of(&column.data_type).map_err(|reason| unfit(table, reason))?;
+        types.push(key.column());
+    }
+    let text = match types.as_slice() {
+        [one] => format!("the key's type is {one}"),
+        several => format!("the key's types are {}", several.join(" and ")),
+    };
+    let is_padded = table.ids().any(|column| is_padded(&column.data_type));
+    if !is_padded {
         return Ok(good(text));
     }
     Ok(warning(
@@ -468,11 +547,15 @@ async fn only(
     })
 }
 
-fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {
+fn other_triggers(captured: &Captured, server: &Server, triggers: &Triggers) -> Finding {
+    let table = match captured.is_watched {
+        false => "the table".to_owned(),
+        true => format!("`{}`", captured.label()),
+    };
     let mut text = match triggers.others().as_slice() {
-        [] => "the table has no other triggers".to_owned(),
+        [] => format!("{table} has no other triggers"),
         names => format!(
-            "the table has other triggers, which stay as they are: {}",
+            "{table} has other triggers, which stay as they are: {}",
             listed(names)
         ),
     };
@@ -503,6 +586,10 @@ fn other_triggers(server: &Server, triggers: &Triggers) -> Finding {
 
 fn names(found: &Found, planned: &Planned) -> Finding {
     match found.other_table(planned) {
+        Some(other) if planned.log.has_source => warning(
+            format!("the table `{other}` is captured and is not watched; installing ends that"),
+            "No action needed if changes of that table do not matter",
+        ),
         Some(other) => warning(
             format!("the table `{other}` is captured; installing moves capture to this table"),
             "No action needed if the other table is no longer served",
@@ -514,7 +601,7 @@ fn names(found: &Found, planned: &Planned) -> Finding {
 fn unfit(table: &TableSchema, reason: String) -> QueryError {
     CatalogError::UnfitKey {
         table: label(table),
-        column: table.id.name.clone(),
+        column: table.key_label(),
         reason,
     }
     .into()

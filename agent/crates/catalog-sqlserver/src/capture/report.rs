@@ -5,7 +5,7 @@ use shopmaster_catalog::{CatalogError, Check, Mapping, finding::Finding};
 use crate::error::{QueryError, QueryResult};
 
 /// The checks, in their order.
-const CHECKS: [&str; 14] = [
+const CHECKS: [&str; 15] = [
     "catalog.open",
     "catalog.version",
     "catalog.database",
@@ -16,6 +16,7 @@ const CHECKS: [&str; 14] = [
     "catalog.key_type",
     "catalog.price_type",
     ONLY,
+    WATCH,
     "catalog.triggers",
     "catalog.output",
     "catalog.names",
@@ -24,6 +25,8 @@ const CHECKS: [&str; 14] = [
 
 /// The check of the conditions, which is listed only when there are some.
 pub(super) const ONLY: &str = "catalog.only";
+/// The check of the watched tables, which is listed only when there are some.
+pub(super) const WATCH: &str = "catalog.watch";
 
 /// What was found, check by check: a failure prevents only the checks that depend on it.
 #[derive(Debug, Default)]
@@ -100,7 +103,10 @@ pub(crate) fn unopened(mapping: &Mapping, error: &CatalogError) -> Vec<Check> {
 /// The checks that are made of this mapping.
 fn listed(mapping: &Mapping) -> impl Iterator<Item = &'static str> {
     let has_only = !mapping.only.is_empty();
-    CHECKS
-        .into_iter()
-        .filter(move |name| *name != ONLY || has_only)
+    let has_watches = !mapping.watches.is_empty();
+    CHECKS.into_iter().filter(move |name| match *name {
+        ONLY => has_only,
+        WATCH => has_watches,
+        _ => true,
+    })
 }

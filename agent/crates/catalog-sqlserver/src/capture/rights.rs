@@ -1,8 +1,9 @@
 //! What this login may do, and the statements that grant what it lacks.
 
-use shopmaster_catalog::CatalogError;
+use shopmaster_catalog::{CatalogError, Mapping};
 
 use crate::{
+    captured::Captured,
     error::{QueryError, QueryResult},
     quote::identifier,
     schema::TableSchema,
@@ -15,7 +16,18 @@ pub(crate) struct Rights {
     user: String,
     /// Whether the user owns the database, or has the same rights: then nothing else is checked.
     is_owner: bool,
+    /// The product table first.
+    tables: Vec<OnTable>,
+}
+
+/// The rights on a table, on the database, and on shopMaster's schema.
+#[derive(Debug)]
+struct OnTable {
     table: String,
+    /// Whether products are read from it.
+    is_read: bool,
+    /// Whether it has a trigger, or gets one.
+    is_captured: bool,
     /// Which rights the user has, in the order of the statement.
     held: Vec<bool>,
 }
@@ -23,6 +35,8 @@ pub(crate) struct Rights {
 /// The rights that shopMaster needs once capture is installed; the number is the right's position in the
 /// statement.
 const READ: [(usize, &str); 2] = [(0, "SELECT"), (VIEW_TABLE, "VIEW DEFINITION")];
+/// The same on a watched table.
+const WATCH: [(usize, &str); 1] = [(VIEW_TABLE, "VIEW DEFINITION")];
 const VIEW_TABLE: usize = 1;
 /// The rights on shopMaster's own schema.
 const SERVE: [(usize, &str); 5] = [
@@ -46,27 +60,60 @@ const ALTER_TABLE: usize = 2;
 const IMPERSONATE: usize = 7;
 
 impl Rights {
-    pub(crate) async fn read(session: &mut Session, table: &TableSchema) -> QueryResult<Self> {
+    pub(crate) async fn read(
+        session: &mut Session,
+        mapping: &Mapping,
+        table: &TableSchema,
+    ) -> QueryResult<Self> {
+        let mut rights = Self {
+            user: String::new(),
+            is_owner: false,
+            tables: Vec::new(),
+        };
+        let captured = Captured::all(mapping, table)?;
+        let is_captured = captured.iter().any(|it| it.object_id == table.object_id);
+        let owner = match captured.first() {
+            Some(first) => first.owner.as_deref(),
+            None => table.owner.as_deref(),
+        };
+        let owner = identifier(owner.unwrap_or("dbo"));
         let quoted = table.quoted();
-        let owner = identifier(table.owner.as_deref().unwrap_or("dbo"));
+        rights
+            .add(session, quoted, &owner, true, is_captured)
+            .await?;
+        for watched in captured.iter().filter(|it| it.is_watched) {
+            let quoted = watched.quoted();
+            rights.add(session, quoted, &owner, false, true).await?;
+        }
+        Ok(rights)
+    }
+
+    async fn add(
+        &mut self,
+        session: &mut Session,
+        table: String,
+        owner: &str,
+        is_read: bool,
+        is_captured: bool,
+    ) -> QueryResult<()> {
         let rows = session
-            .rows(include_str!("../sql/rights.sql"), &[&quoted, &owner])
+            .rows(include_str!("../sql/rights.sql"), &[&table, &owner])
             .await?;
         let mut held = Vec::new();
-        let (mut user, mut is_owner) = (String::new(), false);
         if let Some(row) = rows.first() {
-            user = row.try_get::<&str, _>(0)?.unwrap_or_default().to_owned();
-            is_owner = row.try_get::<i32, _>(1)? == Some(1);
+            self.user = row.try_get::<&str, _>(0)?.unwrap_or_default().to_owned();
+            self.is_owner = row.try_get::<i32, _>(1)? == Some(1);
             for index in 2..16 {
                 held.push(row.try_get::<i32, _>(index)? != Some(0));
             }
         }
-        Ok(Self {
-            user,
-            is_owner,
-            table: quoted,
+        self.tables.push(OnTable {
+            table,
+            is_read,
+            is_captured,
             held,
-        })
+        });
+        Ok(())
     }
 
     /// # Errors
@@ -94,21 +141,28 @@ impl Rights {
 
     /// # Errors
     ///
-    /// [`CatalogError::Denied`] when the table's triggers are hidden from this login: this right alone makes it
+    /// [`CatalogError::Denied`] when a table's triggers are hidden from this login: this right alone makes it
     /// possible to find out what else is missing, if anything is.
     pub(crate) fn check_sight(&self) -> QueryResult<()> {
-        match self.sees_triggers() {
-            true => Ok(()),
-            false => Err(denied(
-                "see the product table's triggers",
-                by_a_dba(&self.grant(&READ, Some(&self.on_table()))),
-            )),
+        if self.sees_triggers() {
+            return Ok(());
         }
+        let blind = self.tables.iter().filter(|table| self.is_blind_to(table));
+        let grants: Vec<_> = blind.flat_map(|table| self.to_read(table)).collect();
+        let operation = match self.tables.len() {
+            1 => "see the product table's triggers",
+            _ => "see the watched tables' triggers",
+        };
+        Err(denied(operation, by_a_dba(&grants)))
     }
 
-    /// Whether it may see the table's triggers.
+    /// Whether it may see the captured tables' triggers.
     pub(crate) fn sees_triggers(&self) -> bool {
-        self.is_owner || self.held.get(VIEW_TABLE) != Some(&false)
+        !self.tables.iter().any(|table| self.is_blind_to(table))
+    }
+
+    fn is_blind_to(&self, table: &OnTable) -> bool {
+        table.is_captured && !self.is_owner && table.held.get(VIEW_TABLE) == Some(&false)
     }
 
     /// The finding when no right is missing, for people.
@@ -118,20 +172,36 @@ impl Rights {
 
     /// The grants that are missing for serving the table.
     fn to_serve(&self, has_schema: bool) -> Vec<String> {
-        let mut grants = self.grant(&READ, Some(&self.on_table()));
-        if has_schema {
-            grants.extend(self.grant(&SERVE, Some("SCHEMA::[shopmaster]")));
+        let tables = self.tables.iter();
+        let mut grants: Vec<_> = tables.flat_map(|table| self.to_read(table)).collect();
+        if has_schema && let Some(first) = self.tables.first() {
+            grants.extend(self.grant(first, &SERVE, Some("SCHEMA::[shopmaster]")));
         }
         grants
+    }
+
+    /// The grant that is missing for reading a table, or for seeing its trigger.
+    fn to_read(&self, table: &OnTable) -> Option<String> {
+        let rights = if table.is_read {
+            READ.as_slice()
+        } else {
+            &WATCH
+        };
+        self.grant(table, rights, Some(&table.on()))
     }
 
     /// What has to be done so that capture can be installed; none when this login may install it.
     fn to_install(&self) -> Option<String> {
         const PLAN: &str =
             "a database administrator has to run the output of `shopmasterctl capture plan` once";
-        let mut grants = self.grant(&[(ALTER_TABLE, "ALTER")], Some(&self.on_table()));
-        grants.extend(self.grant(&MAKE, None));
-        if self.lacks(IMPERSONATE) {
+        let captured = self.tables.iter().filter(|table| table.is_captured);
+        let alter = [(ALTER_TABLE, "ALTER")];
+        let mut grants: Vec<_> = captured
+            .filter_map(|table| self.grant(table, &alter, Some(&table.on())))
+            .collect();
+        let first = self.tables.first()?;
+        grants.extend(self.grant(first, &MAKE, None));
+        if self.lacks(first, IMPERSONATE) {
             return Some(PLAN.to_owned());
         }
         match grants.is_empty() {
@@ -140,23 +210,25 @@ impl Rights {
         }
     }
 
-    /// The statement that grants the missing rights; empty when none is missing.
-    fn grant(&self, rights: &[(usize, &str)], on: Option<&str>) -> Vec<String> {
-        let missing = rights.iter().filter(|(place, _)| self.lacks(*place));
+    /// The statement that grants the missing rights; none when no right is missing.
+    fn grant(&self, table: &OnTable, rights: &[(usize, &str)], on: Option<&str>) -> Option<String> {
+        let missing = rights.iter().filter(|(place, _)| self.lacks(table, *place));
         let names: Vec<_> = missing.map(|(_, name)| *name).collect();
         if names.is_empty() {
-            return Vec::new();
+            return None;
         }
         let on = on.map_or(String::new(), |what| format!(" ON {what}"));
         let user = identifier(&self.user);
-        vec![format!("GRANT {}{on} TO {user}", names.join(", "))]
+        Some(format!("GRANT {}{on} TO {user}", names.join(", ")))
     }
 
-    fn lacks(&self, place: usize) -> bool {
-        !self.is_owner && self.held.get(place) == Some(&false)
+    fn lacks(&self, table: &OnTable, place: usize) -> bool {
+        !self.is_owner && table.held.get(place) == Some(&false)
     }
+}
 
-    fn on_table(&self) -> String {
+impl OnTable {
+    fn on(&self) -> String {
         format!("OBJECT::{}", self.table)
     }
 }
@@ -181,7 +253,15 @@ mod tests {
         Rights {
             user: "o'till]".to_owned(),
             is_owner: false,
-            table: "[dbo].[Products]".to_owned(),
+            tables: vec![on("[dbo].[Products]", true, missing)],
+        }
+    }
+
+    fn on(table: &str, is_read: bool, missing: &[usize]) -> OnTable {
+        OnTable {
+            table: table.to_owned(),
+            is_read,
+            is_captured: true,
             held: (0..14).map(|place| !missing.contains(&place)).collect(),
         }
     }
@@ -243,6 +323,27 @@ mod tests {
                  GRANT VIEW DEFINITION ON OBJECT::[dbo].[Products] TO [o'till]]]"
             );
         }
+    }
+
+    #[test]
+    fn what_is_missing_on_watched_tables_is_named_for_each() {
+        let mut rights = rights(&[0, 1, 2, 8]);
+        rights.tables[0].is_captured = false;
+        rights.tables.push(on("[dbo].[Goods]", false, &[0, 2]));
+        rights.tables.push(on("[dbo].[Prices]", false, &[0]));
+        assert_eq!(
+            said(&rights, true, true),
+            "install capture: a database administrator has to run the output of `shopmasterctl capture plan` once, or \
+             GRANT ALTER ON OBJECT::[dbo].[Goods] TO [o'till]]]; and a database administrator has to run \
+             GRANT SELECT, VIEW DEFINITION ON OBJECT::[dbo].[Products] TO [o'till]]]; \
+             GRANT SELECT ON SCHEMA::[shopmaster] TO [o'till]]]"
+        );
+        rights.tables.push(on("[dbo].[Tax]", false, &[1]));
+        assert_eq!(
+            said(&rights, true, true),
+            "see the watched tables' triggers: a database administrator has to run \
+             GRANT VIEW DEFINITION ON OBJECT::[dbo].[Tax] TO [o'till]]]"
+        );
     }
 
     #[test]

@@ -4,35 +4,43 @@
 //! If that write would fire the shop's own triggers, nothing is written: what they do outside the transaction
 //! (send mail, call another server, use up numbers) could not be rolled back.
 
-use shopmaster_catalog::{CatalogError, template::fill};
+use shopmaster_catalog::{CatalogError, Mapping, template::fill};
 
 use super::{
     found::Found,
     planned::Planned,
     script::{Pauses, retry_while_busy},
+    trigger::joined_values,
     triggers::Triggers,
 };
 use crate::{
+    captured::Captured,
+    change_log::LogForm,
     column::Column,
     error::{OF_ANOTHER_ENGINE, QueryError, QueryResult},
     key::KeyType,
     quote::identifier,
+    row::property_of,
     schema::TableSchema,
     session::Session,
 };
+
+/// The number of the type `rowversion`.
+const ROWVERSION: u8 = 189;
 
 /// Compares what is installed with the plan, and tests it, as the current login and, if the engine and the
 /// login's rights allow it, as a user without rights.
 ///
 /// The tests change the session's settings, and may end as another user: the session is not used again.
 ///
-/// If the shop's own rules refuse the write, or the table is empty, nothing is tested.
+/// If the shop's own rules refuse the write, or a table is empty, nothing is tested there.
 ///
 /// # Errors
 ///
 /// [`CatalogError::Unproven`] when something is not as planned, or a row was written and no change appeared.
 pub(crate) async fn prove(
     session: &mut Session,
+    mapping: &Mapping,
     table: &TableSchema,
     planned: &Planned,
 ) -> QueryResult<()> {
@@ -40,27 +48,42 @@ pub(crate) async fn prove(
     if !differences.is_empty() {
         return Err(unproven(&differences.join("; ")));
     }
-    let triggers = Triggers::read(session, table).await?;
-    let started = triggers.started_by_update();
-    if !started.is_empty() {
-        tracing::info!(
-            triggers = started.join(", "),
-            "capture is tested by its text alone, because a write would fire the shop's own triggers"
-        );
+    let mut tests = Vec::new();
+    for captured in Captured::all(mapping, table)? {
+        let triggers = Triggers::read(session, &captured).await?;
+        let started = triggers.started_by_update();
+        if !started.is_empty() {
+            tracing::info!(
+                triggers = started.join(", "),
+                "capture is tested by its text alone, because a write would fire the shop's own triggers"
+            );
+            continue;
+        }
+        let column = match captured.is_watched {
+            false => writable(table).map(|column| column.name.clone()),
+            true => writable_of(session, &captured).await?,
+        };
+        let separator = mapping.columns.id.separator();
+        if let Some(column) = column {
+            tests.push(texts(&captured, &planned.log, separator, &column)?);
+        }
+    }
+    if tests.is_empty() {
         return Ok(());
     }
-    let proven = try_all(session, table).await;
+    let mut proven = Ok(());
+    for [(_, text), (_, without_rights)] in &tests {
+        proven = try_all(session, text, without_rights).await;
+        if proven.is_err() {
+            break;
+        }
+    }
     session.retire();
     proven
 }
 
-async fn try_all(session: &mut Session, table: &TableSchema) -> QueryResult<()> {
-    let Some(column) = writable(table) else {
-        return Ok(());
-    };
-    let key = KeyType::of(&table.id.data_type).map_err(CatalogError::Unproven)?;
-    let [(_, text), (_, without_rights)] = texts(table, &key, column);
-    match attempt(session, &text).await {
+async fn try_all(session: &mut Session, text: &str, without_rights: &str) -> QueryResult<()> {
+    match attempt(session, text).await {
         Ok(Proof::Missed) => return Err(unproven("a row was written, but no change appeared")),
         Ok(Proof::Seen) => {}
         Ok(Proof::NoRow) => return Ok(()),
@@ -70,33 +93,82 @@ async fn try_all(session: &mut Session, table: &TableSchema) -> QueryResult<()> 
         }
         Err(fault) => return Err(fault),
     }
-    prove_without_rights(session, &without_rights).await
+    prove_without_rights(session, without_rights).await
 }
 
-/// The test as the current login, and as a user without rights.
+/// The test as the current login, and as a user without rights. `column` is written over itself.
 pub(crate) fn texts(
-    table: &TableSchema,
-    key: &KeyType,
-    column: &Column,
-) -> [(&'static str, String); 2] {
+    table: &Captured,
+    log: &LogForm,
+    separator: &str,
+    column: &str,
+) -> QueryResult<[(&'static str, String); 2]> {
+    let mut keys = Vec::with_capacity(table.key.len());
+    for column in &table.key {
+        keys.push(KeyType::of(&column.data_type).map_err(CatalogError::Unproven)?);
+    }
+    let variable = |n: usize| match keys.len() {
+        1 => "@key".to_owned(),
+        _ => format!("@key{}", n + 1),
+    };
+    let ids: Vec<_> = table
+        .key
+        .iter()
+        .map(|column| identifier(&column.name))
+        .collect();
+    let each = |between: &str, one: &dyn Fn(usize) -> String| {
+        (0..keys.len()).map(one).collect::<Vec<_>>().join(between)
+    };
+    let key = |n: usize| keys[n].cast(&variable(n));
+    let logged = match log.is_text {
+        false => format!("c.[ProductID] = {}", key(0)),
+        true => {
+            let values: Vec<_> = (0..keys.len()).map(|n| (keys[n].clone(), key(n))).collect();
+            let text = joined_values(&values, separator);
+            format!("c.[ProductID] = {text}")
+        }
+    };
+    let source = match table.is_watched {
+        true => format!(" AND c.[Source] = {}", table.object_id),
+        false => String::new(),
+    };
     let places = [
-        ("type", key.variable()),
-        ("key", key.cast("@key")),
+        (
+            "declared",
+            each(", ", &|n| format!("{} {}", variable(n), keys[n].variable())),
+        ),
+        (
+            "taken",
+            each(", ", &|n| format!("{} = p.{}", variable(n), ids[n])),
+        ),
+        (
+            "own",
+            each(" AND ", &|n| format!("{} = {}", ids[n], key(n))),
+        ),
+        // Many rows of a watched table may have one key.
+        (
+            "top",
+            if table.is_watched {
+                "TOP (1) ".to_owned()
+            } else {
+                String::new()
+            },
+        ),
+        ("logged", format!("{logged}{source}")),
         ("table", table.quoted()),
-        ("id", identifier(&table.id.name)),
-        ("column", identifier(&column.name)),
+        ("column", identifier(column)),
     ];
     let places = places
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
-    [
+    Ok([
         ("prove", include_str!("../sql/prove.sql")),
         (
             "prove_without_rights",
             include_str!("../sql/prove_without_rights.sql"),
         ),
     ]
-    .map(|(name, template)| (name, fill(template, &places)))
+    .map(|(name, template)| (name, fill(template, &places))))
 }
 
 /// The result of a test.
@@ -158,9 +230,43 @@ async fn attempt(session: &mut Session, text: &str) -> QueryResult<Proof> {
 /// A column that can be written over itself. The key comes last: other tables may refer to it, and the server
 /// would search them.
 fn writable(table: &TableSchema) -> Option<&Column> {
-    [&table.names, &table.price, &table.id]
-        .into_iter()
-        .find(|column| !column.is_computed && !column.is_identity)
+    let all = [&table.names, &table.price].into_iter().chain(table.ids());
+    let mut writable = all.filter(|column| !column.is_computed && !column.is_identity);
+    writable.next()
+}
+
+/// The same of a watched table, by its name; none when this login does not see one.
+async fn writable_of(session: &mut Session, table: &Captured) -> QueryResult<Option<String>> {
+    let rows = session
+        .rows(
+            include_str!("../sql/column_options.sql"),
+            &[&table.object_id],
+        )
+        .await?;
+    let mut key = None;
+    for row in &rows {
+        let id: Option<i32> = row.try_get("column_id")?;
+        let name: Option<&str> = row.try_get("name")?;
+        let is = |property: &str| property_of(row, property) > 0;
+        // A rowversion, and the columns that the server writes itself.
+        let is_the_servers = property_of(row, "system_type_id") == ROWVERSION
+            || [
+                "is_computed",
+                "is_identity",
+                "generated_always_type",
+                "encryption_type",
+            ]
+            .into_iter()
+            .any(is);
+        let Some(name) = name.filter(|_| !is_the_servers) else {
+            continue;
+        };
+        match table.key.iter().any(|column| Some(column.column_id) == id) {
+            true => key = Some(name.to_owned()),
+            false => return Ok(Some(name.to_owned())),
+        }
+    }
+    Ok(key)
 }
 
 /// Whether the shop's own rules refuse the write: a missing right, a constraint, a trigger's rule, or a trigger

@@ -4,9 +4,9 @@ use shopmaster_catalog::CatalogError;
 use tiberius::Row;
 
 use crate::{
+    captured::Captured,
     error::QueryResult,
     row::{property_of, text},
-    schema::{TableSchema, label},
     session::Session,
 };
 
@@ -88,14 +88,14 @@ impl Server {
 }
 
 impl TableOptions {
-    pub(crate) async fn read(session: &mut Session, table: &TableSchema) -> QueryResult<Self> {
+    pub(crate) async fn read(session: &mut Session, table: &Captured) -> QueryResult<Self> {
         let rows = session
             .rows(
                 include_str!("../sql/table_options.sql"),
                 &[&table.object_id],
             )
             .await?;
-        let missing = || CatalogError::NoVisibleTable(label(table)).into();
+        let missing = || CatalogError::NoVisibleTable(table.label()).into();
         rows.into_iter().next().map(Self).ok_or_else(missing)
     }
 
@@ -104,8 +104,8 @@ impl TableOptions {
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Unsafe`] when it is not.
-    pub(crate) fn check(&self, table: &TableSchema, server: &Server) -> QueryResult<Option<Note>> {
+    /// [`CatalogError::Unsafe`], or for a watched table [`CatalogError::UnfitWatch`], when it is not.
+    pub(crate) fn check(&self, table: &Captured, server: &Server) -> QueryResult<Option<Note>> {
         let is_published = self.has("is_published") || self.has("is_replicated");
         let is_merged = self.has("is_merge_published");
         let reasons = [
@@ -133,9 +133,15 @@ impl TableOptions {
             ),
         ];
         if let Some((_, reason)) = reasons.into_iter().find(|(is_so, _)| *is_so) {
-            return Err(CatalogError::Unsafe {
-                table: label(table),
-                reason: reason.to_owned(),
+            return Err(match table.is_watched {
+                false => CatalogError::Unsafe {
+                    table: table.label(),
+                    reason: reason.to_owned(),
+                },
+                true => CatalogError::UnfitWatch {
+                    watched: table.label(),
+                    reason: reason.to_owned(),
+                },
             }
             .into());
         }

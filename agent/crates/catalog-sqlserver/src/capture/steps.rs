@@ -5,11 +5,16 @@
 
 use shopmaster_catalog::template::fill;
 
-use super::{found::Found, guarded::Guarded, planned::Planned, script::Script};
+use super::{
+    found::Found,
+    guarded::Guarded,
+    planned::{Planned, PlannedTrigger},
+    script::Script,
+};
 use crate::{
+    change_log::LogForm,
     data_type::DataType,
-    key::KeyType,
-    object::{CHANGE_LOG, OWNER, Object, PENDING, PENDING_TEXT},
+    object::{CHANGE_LOG, OWNER, Object, PENDING},
     quote::literal,
 };
 
@@ -25,7 +30,8 @@ struct Steps {
     log: LogStep,
     pending: Step,
     owner: Step,
-    makes_trigger: bool,
+    /// The statements that create the triggers to make.
+    makes: Vec<String>,
 }
 
 /// What to do about an object that contains no data.
@@ -69,36 +75,54 @@ impl Planned {
 
     /// The script that removes everything of shopMaster's, now or after installing.
     pub(crate) fn remove(&self, found: &Found) -> Script {
-        let planned = self.quoted_trigger();
-        removing(found, Some(planned), Some(&self.quoted_table))
+        let planned = self.triggers.iter().map(PlannedTrigger::quoted);
+        removing(found, planned.collect(), &self.tables())
+    }
+
+    /// The captured tables, quoted for T-SQL.
+    pub(crate) fn tables(&self) -> Vec<String> {
+        let triggers = self.triggers.iter();
+        triggers
+            .map(|trigger| trigger.quoted_table.clone())
+            .collect()
     }
 
     /// The statements that have batches of their own inside other batches.
-    pub(crate) fn inner(&self) -> [(&'static str, String); 4] {
-        [
+    pub(crate) fn inner(&self) -> Vec<(&'static str, String)> {
+        let mut all = vec![
             ("create_schema", self.made_schema()),
-            ("create_pending", PENDING_TEXT.to_owned()),
-            ("create_trigger", self.trigger.clone()),
-            ("create_trigger 1", self.earlier_triggers.concat()),
-        ]
+            ("create_pending", self.pending().to_owned()),
+        ];
+        for trigger in &self.triggers {
+            all.push(("create_trigger", trigger.text.clone()));
+            let earlier = trigger.earlier.iter();
+            all.extend(earlier.map(|text| ("create_trigger 1", text.clone())));
+        }
+        all
     }
 
     /// The scripts that only a repair needs.
     pub(crate) fn repairs(&self, database: &str) -> impl Iterator<Item = (&'static str, Script)> {
-        let kept = self.key.cast("k.[ProductID]");
+        let kept = self.log.key.cast("k.[ProductID]");
+        let all = || {
+            self.triggers
+                .iter()
+                .map(|trigger| trigger.text.clone())
+                .collect::<Vec<_>>()
+        };
         let stays = || Steps {
             drops: Vec::new(),
             schema: SchemaStep::Stays,
             log: LogStep::Stays,
             pending: Step::Stays,
             owner: Step::Stays,
-            makes_trigger: false,
+            makes: Vec::new(),
         };
         let with_trigger = |log, pending| Steps {
-            drops: vec![self.quoted_trigger()],
+            drops: self.triggers.iter().map(PlannedTrigger::quoted).collect(),
             log,
             pending,
-            makes_trigger: true,
+            makes: all(),
             ..stays()
         };
         [
@@ -130,7 +154,7 @@ impl Planned {
                     log: LogStep::Made,
                     pending: Step::Made,
                     owner: Step::Made,
-                    makes_trigger: true,
+                    makes: all(),
                     ..stays()
                 },
             ),
@@ -142,17 +166,22 @@ impl Planned {
     fn steps(&self, found: &Found) -> Steps {
         let has_log = found.get(CHANGE_LOG).is_some();
         let log_differs = has_log && !found.log_differences(self).is_empty();
-        let trigger_stays = found.is_trigger_good(self) && !log_differs;
-        let moves = found.other_table(self).is_some();
+        // What another table's trigger wrote is of no use, unless each change has the table that it is of.
+        let is_of_others = found.other_table(self).is_some() && !self.log.has_source;
         let log = match has_log {
             false => LogStep::Made,
-            true if moves => LogStep::Replaced,
+            true if is_of_others => LogStep::Replaced,
             true if log_differs => self.kept(found).map_or(LogStep::Replaced, LogStep::Rebuilt),
             true => LogStep::Stays,
         };
-        let drops = found
-            .our_triggers()
-            .filter(|trigger| !(trigger_stays && trigger.is_named(&self.trigger_name)));
+        let stays = |trigger: &PlannedTrigger| !log_differs && found.is_trigger_good(trigger);
+        let (good, made): (Vec<_>, Vec<_>) = self.triggers.iter().partition(|it| stays(it));
+        let drops = found.our_triggers().filter(|trigger| {
+            let is = |planned: &&PlannedTrigger| {
+                trigger.is_named(&planned.name) && trigger.parent_id == planned.table_id
+            };
+            !good.iter().any(is)
+        });
         Steps {
             drops: drops.map(Object::quoted).collect(),
             schema: match &found.schema {
@@ -163,7 +192,7 @@ impl Planned {
             },
             pending: match found.get(PENDING) {
                 None => Step::Made,
-                Some(_) if log == LogStep::Stays && found.is_view_good() => Step::Stays,
+                Some(_) if log == LogStep::Stays && found.is_view_good(self) => Step::Stays,
                 Some(_) => Step::Replaced,
             },
             owner: match found.get(OWNER) {
@@ -172,7 +201,7 @@ impl Planned {
                 Some(_) => Step::Replaced,
             },
             log,
-            makes_trigger: !trigger_stays,
+            makes: made.iter().map(|trigger| trigger.text.clone()).collect(),
         }
     }
 
@@ -194,7 +223,9 @@ impl Planned {
             LogStep::Replaced | LogStep::Rebuilt(_) => {
                 batch.refuse_without_log();
                 batch.refuse_other_triggers(drops);
-                batch.refuse_the_blind(&self.quoted_table);
+                for table in &self.tables() {
+                    batch.refuse_the_blind(table);
+                }
             }
         }
         run_all(&mut batch, drops.iter().map(|trigger| dropping(trigger)));
@@ -206,8 +237,8 @@ impl Planned {
         if steps.owner != Step::Stays {
             batch.run(include_str!("../sql/create_owner.sql"));
         }
-        if steps.makes_trigger {
-            batch.run_alone(&self.trigger);
+        for trigger in &steps.makes {
+            batch.run_alone(trigger);
         }
         script.push(batch.text());
         script
@@ -233,7 +264,7 @@ impl Planned {
         if steps.pending == Step::Replaced {
             batch.run(DROP_PENDING);
         }
-        let table = change_log_table(&self.key);
+        let table = change_log_table(&self.log);
         match &steps.log {
             LogStep::Stays => {}
             LogStep::Made => batch.run(&table),
@@ -241,14 +272,28 @@ impl Planned {
                 include_str!("../sql/replace_change_log.sql"),
                 &[("table", &table)],
             )),
-            LogStep::Rebuilt(kept) => batch.run(&fill(
-                include_str!("../sql/rebuild_change_log.sql"),
-                &[("table", &table), ("kept", kept)],
-            )),
+            LogStep::Rebuilt(kept) => batch.run(&self.rebuilt_log(&table, kept)),
         }
         if steps.pending != Step::Stays {
-            batch.run_alone(PENDING_TEXT);
+            batch.run_alone(self.pending());
         }
+    }
+
+    fn rebuilt_log(&self, table: &str, kept: &str) -> String {
+        let (source_column, old_source, kept_source) = match self.log.has_source {
+            false => ("", "", ""),
+            true => (", [Source]", ", c.[Source]", ", k.[Source]"),
+        };
+        fill(
+            include_str!("../sql/rebuild_change_log.sql"),
+            &[
+                ("table", table),
+                ("kept", kept),
+                ("source_column", source_column),
+                ("old_source", old_source),
+                ("kept_source", kept_source),
+            ],
+        )
     }
 
     fn made_schema(&self) -> String {
@@ -264,20 +309,30 @@ impl Planned {
         for name in ["ChangeID", "ChangeType", "ChangeDateTime"] {
             found.column(CHANGE_LOG, name)?;
         }
+        let had_source = found.column(CHANGE_LOG, "Source").is_some();
         let old = &found.column(CHANGE_LOG, "ProductID")?.data_type;
-        becomes(old, &self.key_column).then(|| self.key.cast("k.[ProductID]"))
+        let is_kept = match self.log.is_text {
+            // Keys of another kind may have the same type, or fit in it.
+            true => self.log.is_kept_in(old) && had_source == self.log.has_source,
+            false => becomes(old, &self.log.column) && !had_source,
+        };
+        is_kept.then(|| self.log.key.cast("k.[ProductID]"))
     }
 }
 
-/// The script that removes what is there, and the planned trigger. `table` is the table that may have a trigger
-/// which this login cannot see; none when there is no such table.
-pub(crate) fn removing(found: &Found, planned: Option<String>, table: Option<&str>) -> Script {
+/// The script that removes what is there, and the planned triggers. `tables` may have a trigger which this login cannot
+/// see.
+pub(crate) fn removing(found: &Found, planned: Vec<String>, tables: &[String]) -> Script {
     let mut triggers: Vec<_> = found.our_triggers().map(Object::quoted).collect();
-    triggers.extend(planned);
-    triggers.dedup_by_key(|trigger| trigger.to_lowercase());
+    for planned in planned {
+        let is_there = |trigger: &String| trigger.to_lowercase() == planned.to_lowercase();
+        if !triggers.iter().any(is_there) {
+            triggers.push(planned);
+        }
+    }
     let mut batch = Guarded::new(include_str!("../sql/remove.sql"), &found.database);
     batch.refuse_other_triggers(&triggers);
-    if let Some(table) = table {
+    for table in tables {
         batch.refuse_the_blind(table);
     }
     run_all(&mut batch, triggers.iter().map(|trigger| dropping(trigger)));
@@ -301,10 +356,14 @@ fn run_all(batch: &mut Guarded, statements: impl Iterator<Item = String>) {
 }
 
 /// Creates the ChangeLog, whether it is the first one or replaces another.
-fn change_log_table(key: &KeyType) -> String {
+fn change_log_table(log: &LogForm) -> String {
+    let source = match log.has_source {
+        false => "",
+        true => ",\n    [Source] int NOT NULL",
+    };
     fill(
         include_str!("../sql/change_log_table.sql"),
-        &[("key", &key.column())],
+        &[("key", &log.key.column()), ("source", source)],
     )
 }
 

@@ -1,21 +1,21 @@
-//! The triggers on the product table.
+//! The triggers on a captured table.
 
 use tiberius::Row;
 
 use super::actions::Actions;
 use crate::{
+    captured::Captured,
     error::QueryResult,
     object::TRIGGER,
     row::{number, text},
-    schema::TableSchema,
     session::Session,
 };
 
-/// The triggers on the product table.
+/// The triggers on a captured table.
 #[derive(Debug, Default)]
 pub(crate) struct Triggers(Vec<Trigger>);
 
-/// A trigger on the product table.
+/// A trigger on a captured table.
 #[derive(Debug)]
 struct Trigger {
     name: String,
@@ -27,7 +27,7 @@ struct Trigger {
 }
 
 impl Triggers {
-    pub(crate) async fn read(session: &mut Session, table: &TableSchema) -> QueryResult<Self> {
+    pub(crate) async fn read(session: &mut Session, table: &Captured) -> QueryResult<Self> {
         let rows = session
             .rows(include_str!("../sql/triggers.sql"), &[&table.object_id])
             .await?;

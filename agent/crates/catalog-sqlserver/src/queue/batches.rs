@@ -36,6 +36,18 @@ pub(crate) fn most(width: usize) -> usize {
     SIZES.iter().rev().find(fits).copied().unwrap_or(1)
 }
 
+/// The rows of a table constructor of numbered values, each with one column of each type, which may be NULL:
+/// `(1, CASE WHEN @P1 = 1 THEN CAST(@P2 AS int) END), …`.
+pub(crate) fn numbered(types: &[&KeyType], size: usize) -> String {
+    listed(size, |n| {
+        let casts = types.iter().enumerate().map(|(column, key)| {
+            let place = 2 * ((n - 1) * types.len() + column) + 1;
+            key.cast_or_null(&format!("@P{place}"), &format!("@P{}", place + 1))
+        });
+        format!("({n}, {})", casts.collect::<Vec<_>>().join(", "))
+    })
+}
+
 /// The rows of a table constructor: `(CAST(@P1 AS int)), …`.
 pub(crate) fn keys(key: &KeyType, size: usize) -> String {
     listed(size, |n| format!("({})", key.cast(&format!("@P{n}"))))
@@ -46,6 +58,14 @@ pub(crate) fn changes(key: &KeyType, size: usize) -> String {
     listed(size, |n| {
         let (change, id) = (2 * n - 1, key.cast(&format!("@P{}", 2 * n)));
         format!("(CAST(CAST(@P{change} AS bigint) AS binary(8)), {id})")
+    })
+}
+
+/// The same with the tables that the changes are of.
+pub(crate) fn records(key: &KeyType, size: usize) -> String {
+    listed(size, |n| {
+        let (change, source, id) = (3 * n - 2, 3 * n - 1, key.cast(&format!("@P{}", 3 * n)));
+        format!("(CAST(CAST(@P{change} AS bigint) AS binary(8)), CAST(@P{source} AS int), {id})")
     })
 }
 

@@ -5,12 +5,9 @@ use shopmaster_catalog::{Change, ChangeIdentity, ChangeKind, Owner};
 use shopmaster_product::ProductId;
 use tiberius::{ColumnData, Row, ToSql};
 
-use super::{
-    batches,
-    products::{log_key, top},
-    statements,
-};
+use super::{batches, products::top, statements};
 use crate::{
+    change_log::LogForm,
     error::QueryResult,
     key::{KeyParameter, KeyType},
     pool::Pool,
@@ -33,7 +30,7 @@ pub(crate) async fn page(
     after: Option<&ChangeIdentity>,
     limit: usize,
 ) -> QueryResult<Vec<Change>> {
-    let key = log_key(&pool.options, &*pool.table(session).await?)?;
+    let key = log_key(pool, session).await?;
     // No change has the ChangeID 0.
     let change = after.map_or(0, |after| after.change);
     let behind = after
@@ -50,7 +47,7 @@ pub(crate) async fn of_keys(
     session: &mut Session,
     keys: &[ProductId],
 ) -> QueryResult<Vec<Change>> {
-    let key = log_key(&pool.options, &*pool.table(session).await?)?;
+    let key = log_key(pool, session).await?;
     let asked = keys
         .iter()
         .filter_map(|id| key.parameter(id))
@@ -78,7 +75,7 @@ pub(crate) async fn acknowledge(
     session: &mut Session,
     changes: &[ChangeIdentity],
 ) -> QueryResult<u64> {
-    let key = log_key(&pool.options, &*pool.table(session).await?)?;
+    let key = log_key(pool, session).await?;
     let asked = changes
         .iter()
         .filter_map(|identity| Some((identity.change, key.parameter(&identity.key)?)))
@@ -92,6 +89,12 @@ pub(crate) async fn acknowledge(
         deleted += session.write(&text, &parameters).await?;
     }
     Ok(deleted)
+}
+
+/// The type of the keys in the ChangeLog.
+async fn log_key(pool: &Pool, session: &mut Session) -> QueryResult<KeyType> {
+    let table = pool.table(session).await?;
+    Ok(LogForm::of(&pool.options.mapping, &table)?.key)
 }
 
 pub(crate) async fn owner(session: &mut Session) -> QueryResult<Option<Owner>> {
@@ -137,7 +140,7 @@ fn changes(key: &KeyType, rows: &[Row]) -> QueryResult<Vec<Change>> {
 }
 
 /// Converts a rowversion, which is eight bytes, the highest first.
-fn change_id(row: &Row, index: usize) -> QueryResult<i64> {
+pub(crate) fn change_id(row: &Row, index: usize) -> QueryResult<i64> {
     let bytes: Option<&[u8]> = row.try_get(index)?;
     Ok(bytes
         .and_then(|bytes| bytes.try_into().ok())

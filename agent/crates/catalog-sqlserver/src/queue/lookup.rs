@@ -190,15 +190,18 @@ impl Products<'_> {
         locked: Locked,
         fault: &QueryError,
     ) -> QueryResult<Answer> {
+        self.check_without_rows(session).await?;
         let problem = not_computed(fault);
-        let key_alone = self.ask(session, std::slice::from_ref(key), locked, Some(&problem));
-        match key_alone.await {
-            Err(fault) if fault.is_of_a_row() => {
-                let (id, _) = self.key.shown(key);
-                Ok(Some(Lookup::Found(without_values(id, problem))))
-            }
-            answer => Ok(answer?.pop().flatten()),
-        }
+        let key = std::slice::from_ref(key);
+        // If not even the key can be read, it is not the row that fails.
+        let mut answers = self.ask(session, key, locked, Some(&problem)).await?;
+        Ok(answers.pop().flatten())
+    }
+
+    /// Fails for what fails without any row: then no row is to blame.
+    async fn check_without_rows(&self, session: &mut Session) -> QueryResult<()> {
+        let text = self.statements.read_nothing();
+        session.rows(&text, &[]).await.map(drop)
     }
 
     /// The answers for the keys of one statement, which have no NULL. `failed`: name and price cannot be computed, and
@@ -237,6 +240,7 @@ impl Products<'_> {
         match session.rows(&text, &parameters).await {
             Err(fault) if fault.is_lock_timeout() => Ok(Some(Lookup::Locked)),
             Err(fault) if fault.is_of_a_row() => {
+                self.check_without_rows(session).await?;
                 let problem = not_computed(&fault);
                 let text = self.statements.read_odd(key, Content::Key);
                 let rows = session.rows(&text, &parameters).await?;
@@ -267,9 +271,7 @@ impl Products<'_> {
                 sold.push(row);
             }
         }
-        let id = |row: &Found| -> QueryResult<ProductId> {
-            Ok(self.key.shown(&self.key.read(row, 1)?).0)
-        };
+        let id = |row: &Found| self.id(row, 1);
         Ok(Some(match (sold.as_slice(), failed) {
             ([], _) => Lookup::LeftOut(id(first)?),
             ([row], None) => Lookup::Found(self.row(row, 1)?),

@@ -10,3 +10,4 @@ pub(crate) mod products;
 pub(crate) mod seeking;
 pub(crate) mod statements;
 pub(crate) mod walk;
+pub(crate) mod watched;

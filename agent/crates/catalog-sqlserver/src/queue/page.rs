@@ -113,9 +113,7 @@ impl Products<'_> {
         if let [row] = group {
             return self.row(row, 0);
         }
-        let ids = group
-            .iter()
-            .map(|row| -> QueryResult<_> { Ok(self.key.shown(&self.key.read(row, 0)?).0) });
+        let ids = group.iter().map(|row| self.id(row, 0));
         let ids = ids.collect::<QueryResult<Vec<_>>>()?;
         Ok(repeated(ids, self.key.shown(key).1))
     }

@@ -7,7 +7,7 @@ use shopmaster_catalog::{
     decimal::Digits,
     price_column::{SAMPLE, Sample},
 };
-use shopmaster_product::{Price, Problem, Row};
+use shopmaster_product::{Price, Problem, ProductId, Row};
 use tiberius::Row as Found;
 
 use super::{
@@ -19,7 +19,6 @@ use crate::{
     SqlServerOptions,
     error::QueryResult,
     filter::Filter,
-    key::KeyType,
     pool::Pool,
     product_key::ProductKey,
     schema::{Kind, TableSchema},
@@ -98,6 +97,11 @@ impl<'a> Products<'a> {
         })
     }
 
+    /// Reads the id of a row whose key begins at `first`.
+    pub(super) fn id(&self, found: &Found, first: usize) -> QueryResult<ProductId> {
+        Ok(self.key.shown(&self.key.read(found, first)?).0)
+    }
+
     /// Reads the price of a row whose key begins at `first`.
     fn price(
         &self,
@@ -145,6 +149,25 @@ impl ViewKeys {
     /// How many rows have a key that an earlier row has.
     pub(crate) fn repeated(self) -> u64 {
         self.not_null.saturating_sub(self.distinct)
+    }
+}
+
+/// How many rows have a key whose parts contain the separator: they cannot be sent. None when another session has locked a
+/// row, and for a key of one column.
+pub(crate) async fn ambiguous_keys(
+    session: &mut Session,
+    options: &SqlServerOptions,
+    table: &TableSchema,
+) -> QueryResult<Option<u64>> {
+    let Ok(products) = Products::new(options, Arc::new(table.clone())) else {
+        return Ok(None);
+    };
+    let Some(text) = products.statements.ambiguous_keys() else {
+        return Ok(None);
+    };
+    match session.rows(&text, &[]).await {
+        Err(fault) if fault.is_lock_timeout() => Ok(None),
+        counted => Ok(Some(whole_number(&counted?)?)),
     }
 }
 
@@ -256,12 +279,6 @@ fn whole_number(rows: &[Found]) -> QueryResult<u64> {
 /// The table's key, which decides how rows are compared and sent.
 pub(crate) fn key(options: &SqlServerOptions, table: &TableSchema) -> QueryResult<ProductKey> {
     let key = ProductKey::of(&options.mapping.columns.id, table);
-    Ok(key.map_err(|reason| unfit_key(options, reason))?)
-}
-
-/// The type of the keys in the ChangeLog.
-pub(crate) fn log_key(options: &SqlServerOptions, table: &TableSchema) -> QueryResult<KeyType> {
-    let key = KeyType::of(&table.id.data_type);
     Ok(key.map_err(|reason| unfit_key(options, reason))?)
 }
 

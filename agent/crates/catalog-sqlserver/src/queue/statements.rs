@@ -13,6 +13,7 @@ use crate::{
     product_key::{KeyValues, Part, ProductKey, Side},
     quote::identifier,
     schema::{Kind, TableSchema},
+    watches::ViewColumn,
 };
 
 /// How the rows of locked keys are treated.
@@ -92,10 +93,7 @@ impl Statements {
                 ("sold", &self.filter.column()),
             ],
         );
-        match locked {
-            Locked::Fail => text.replacen('\n', "\nSET LOCK_TIMEOUT 0;\n", 1),
-            Locked::Wait | Locked::Skip => text,
-        }
+        at_once(text, locked)
     }
 
     /// Reads the row of a key that cannot be sent, or two of them; parameters: its values that are not NULL.
@@ -110,6 +108,11 @@ impl Statements {
                 ("sold", &self.filter.column()),
             ],
         )
+    }
+
+    /// Reads no row, as [`read`](Self::read) does: fails for what fails without one.
+    pub(crate) fn read_nothing(&self) -> String {
+        self.over(include_str!("../sql/read_nothing.sql"), &[])
     }
 
     /// Reads the first page; parameter: its length. Of a view, each row also has the rank of its key.
@@ -255,6 +258,82 @@ impl Statements {
         self.over_owned(include_str!("../sql/view_keys_together.sql"), &places)
     }
 
+    /// Finds the keys of the rows that have a value in one of these columns, whether or not they meet the conditions: of
+    /// this many rows of values, one for each column. Parameters: the values, and how many keys each may have.
+    pub(crate) fn concerned(&self, columns: &[ViewColumn], size: usize, locked: Locked) -> String {
+        let types: Vec<_> = columns.iter().map(|column| &column.key).collect();
+        let values = |n: usize| format!("value{}", n + 1);
+        let names: Vec<_> = (0..columns.len()).map(values).collect();
+        let concerned = columns.iter().zip(&names);
+        let concerned = concerned
+            .map(|(column, value)| format!("{ROW}.{} = k.{value}", identifier(&column.name)));
+        let numbered = format!("n, {}", names.join(", "));
+        let places = [
+            ("values", batches::numbered(&types, size)),
+            ("numbered", numbered),
+            ("limit", (2 * size * columns.len() + 1).to_string()),
+            ("concerned", concerned.collect::<Vec<_>>().join(" OR ")),
+        ];
+        at_once(
+            self.of_keys(include_str!("../sql/concerned.sql"), &places),
+            locked,
+        )
+    }
+
+    /// Finds more keys of one value, behind a key; parameters: the key's values that are not NULL, the value for each
+    /// column, two for each, and how many keys.
+    pub(crate) fn concerned_behind(&self, columns: &[ViewColumn], after: &KeyValues) -> String {
+        let first = after.count() + 1;
+        let places = (first..).step_by(2);
+        let concerned = columns.iter().zip(places).map(|(column, place)| {
+            let (is_there, value) = (format!("@P{place}"), format!("@P{}", place + 1));
+            let value = column.key.cast_or_null(&is_there, &value);
+            format!("{ROW}.{} = {value}", identifier(&column.name))
+        });
+        let places = [
+            ("limit", (first + 2 * columns.len()).to_string()),
+            ("concerned", concerned.collect::<Vec<_>>().join(" OR ")),
+            ("behind", self.behind(after)),
+        ];
+        self.of_keys(include_str!("../sql/concerned_behind.sql"), &places)
+    }
+
+    /// Fills a text that finds distinct keys.
+    fn of_keys(&self, template: &str, more: &[(&str, String)]) -> String {
+        let columns = self.key.parts(|part| part.column(ROW));
+        let names: Vec<_> = (1..=columns.len()).map(|n| format!("id{n}")).collect();
+        let ranks: Vec<_> = names.iter().map(|name| format!("r.{name}")).collect();
+        let mut places = vec![
+            ("aliased", aliased(&columns, &names).join(",\n        ")),
+            ("selected", self.key.selected_of(&ranks)),
+            ("ranks", ranks.join(", ")),
+        ];
+        places.extend(more.iter().cloned());
+        self.over_owned(template, &places)
+    }
+
+    /// Reads these columns' values of this many keys; parameters: the keys.
+    pub(crate) fn watched_values(&self, columns: &[&ViewColumn], size: usize) -> String {
+        let values = columns.iter().map(|column| {
+            let value = format!("{ROW}.{}", identifier(&column.name));
+            column.key.selected(&value)
+        });
+        let places = [
+            ("values", values.collect::<Vec<_>>().join(",\n    ")),
+            ("keys", self.key.numbered(size)),
+            ("numbered", self.key.numbered_columns()),
+            ("same", self.key.same(ROW)),
+        ];
+        self.over_owned(include_str!("../sql/watched_values.sql"), &places)
+    }
+
+    /// Counts the rows whose key would be split elsewhere than where it is joined; none for a key of one column.
+    pub(crate) fn ambiguous_keys(&self) -> Option<String> {
+        let is_unclear = self.key.is_unclear(ROW)?;
+        let template = include_str!("../sql/ambiguous_keys.sql");
+        Some(self.over(template, &[("is_unclear", &is_unclear)]))
+    }
+
     /// Counts the rows that meet the conditions.
     pub(crate) fn count(&self) -> String {
         let clause = self.filter.clause();
@@ -305,6 +384,14 @@ fn aliased(values: &[String], names: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// The text, which fails at once where another session has locked a row, if it should.
+fn at_once(text: String, locked: Locked) -> String {
+    match locked {
+        Locked::Fail => text.replacen('\n', "\nSET LOCK_TIMEOUT 0;\n", 1),
+        Locked::Wait | Locked::Skip => text,
+    }
+}
+
 /// A clause inside of parentheses.
 fn indented(clause: &str) -> String {
     clause.replacen('\n', "\n    ", 1)
@@ -318,6 +405,45 @@ pub(crate) fn pending(key: &KeyType) -> String {
         &[
             ("selected_key", &key.selected("u.ProductID")),
             ("key", &key.cast("@P2")),
+        ],
+    )
+}
+
+/// Reads a page of records of watched tables; parameters: the `ChangeID`, the table and the key after which to continue,
+/// and the page's length.
+pub(crate) fn pending_of_watched(key: &KeyType) -> String {
+    let template = include_str!("../sql/pending_of_watched.sql");
+    fill(template, &[("key", &key.cast("@P3"))])
+}
+
+/// Deletes this many records of watched tables; parameters: the `ChangeID`, the table and the key of each.
+pub(crate) fn acknowledge_watched(key: &KeyType, size: usize) -> String {
+    fill(
+        include_str!("../sql/acknowledge_watched.sql"),
+        &[
+            ("records", &batches::records(key, size)),
+            ("exact_record", &key.exact("c.ProductID")),
+            ("exact_key", &key.exact("k.id")),
+        ],
+    )
+}
+
+/// Finds the records of a watched table that have one of this many values; parameters: the values, which are compared
+/// as this column compares.
+pub(crate) fn records_of(source: i32, column: &KeyType, log: &KeyType, size: usize) -> String {
+    let (values, collate) = match column.is_text() {
+        true => {
+            let text = log.collated_as(column);
+            (batches::numbered(&[&text], size), column.collate())
+        }
+        false => (batches::numbered(&[log], size), String::new()),
+    };
+    fill(
+        include_str!("../sql/records_of.sql"),
+        &[
+            ("values", values.as_str()),
+            ("collate", &collate),
+            ("source", &source.to_string()),
         ],
     )
 }
@@ -381,7 +507,9 @@ mod tests {
             names: column("{table}", "nvarchar"),
             price: column("Price", "money"),
             more_ids: Vec::new(),
+            is_unique_together: false,
             only: Vec::new(),
+            watches: Vec::new(),
             key_parts: Vec::new(),
         }
     }

@@ -14,25 +14,12 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM inserted) AND NOT EXISTS (SELECT 1 FROM deleted) RETURN;
     BEGIN TRY
         IF NOT EXISTS (SELECT 1 FROM deleted)
-            INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
-            SELECT N'INSERT', i.{id}, GETUTCDATE() FROM inserted AS i WHERE i.{id} IS NOT NULL;
+            INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime]{source_column})
+            SELECT {distinct}N'INSERT', {new}, GETUTCDATE(){source} FROM inserted AS i WHERE {has_new};
         ELSE IF NOT EXISTS (SELECT 1 FROM inserted)
-            INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
-            SELECT N'DELETE', d.{id}, GETUTCDATE() FROM deleted AS d WHERE d.{id} IS NOT NULL;
-        ELSE{if_key_set}
-            INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
-            SELECT
-                CASE
-                    WHEN d.{id} IS NULL THEN N'INSERT'
-                    WHEN i.{id} IS NULL THEN N'DELETE'
-                    ELSE N'UPDATE'
-                END,
-                COALESCE(i.{id}, d.{id}),
-                GETUTCDATE()
-            FROM inserted AS i
-            FULL JOIN deleted AS d ON {same}
-            WHERE COALESCE(i.{id}, d.{id}) IS NOT NULL;
-{key_kept}    END TRY
+            INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime]{source_column})
+            SELECT {distinct}N'DELETE', {old}, GETUTCDATE(){source} FROM deleted AS d WHERE {has_old};
+        ELSE{changed}    END TRY
     BEGIN CATCH
         -- A sale is worth more than a change: an upload sends what is missing here.
         RETURN;

@@ -6,7 +6,7 @@
 SET NOCOUNT ON;
 SET XACT_ABORT OFF;
 SET LOCK_TIMEOUT 2000;
-DECLARE @key {type}, @before binary(8), @written int, @seen int;
+DECLARE {declared}, @before binary(8), @written int, @seen int;
 BEGIN TRANSACTION;
 CREATE USER [shopmaster_proof] WITHOUT LOGIN;
 DENY INSERT ON SCHEMA::[shopmaster] TO [shopmaster_proof];
@@ -21,16 +21,16 @@ BEGIN
     EXEC sp_addrolemember @rolename = N'db_datareader', @membername = N'shopmaster_proof';
     EXEC sp_addrolemember @rolename = N'db_datawriter', @membername = N'shopmaster_proof';
 END;
-SELECT TOP (1) @key = p.{id}
+SELECT TOP (1) {taken}
 FROM {table} AS p WITH (UPDLOCK, ROWLOCK, READPAST, READCOMMITTEDLOCK);
 SELECT @before = MAX(c.[ChangeID])
 FROM [shopmaster].[ChangeLog] AS c WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK);
 EXECUTE AS USER = N'shopmaster_proof';
-UPDATE {table} SET {column} = {column} WHERE {id} = {key};
+UPDATE {top}{table} SET {column} = {column} WHERE {own};
 SET @written = @@ROWCOUNT;
 REVERT;
 SELECT @seen = COUNT(*)
 FROM [shopmaster].[ChangeLog] AS c WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK)
-WHERE c.[ChangeID] > COALESCE(@before, 0x0000000000000000) AND c.[ProductID] = {key};
+WHERE c.[ChangeID] > COALESCE(@before, 0x0000000000000000) AND {logged};
 ROLLBACK TRANSACTION;
 SELECT CAST(@written AS int), CAST(@seen AS int);

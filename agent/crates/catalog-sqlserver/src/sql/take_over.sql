@@ -1,4 +1,4 @@
 /* shopmaster take_over */
-INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime])
-SELECT k.[change], k.[id], GETUTCDATE()
+INSERT INTO [shopmaster].[ChangeLog] ([ChangeType], [ProductID], [ChangeDateTime]{source_column})
+SELECT k.[change], k.[id], GETUTCDATE(){source}
 FROM (VALUES {changes}) AS k ([change], [id])

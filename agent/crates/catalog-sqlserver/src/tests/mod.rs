@@ -28,6 +28,8 @@ mod views;
 mod volume;
 mod waiting;
 mod walking;
+mod watched;
+mod watched_rows;
 
 use shop::Shop;
 

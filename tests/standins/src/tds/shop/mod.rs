@@ -98,9 +98,8 @@ impl Model for SqliteShop {
             | "masks" | "sight" | "synonyms" | "views" | "encrypted_modules" | "plan_cache"
             | "query_store_state" | "query_store" | "connected" => surroundings::answer(statement),
             "count" | "row_count" | "hidden_rows" | "view_keys" | "read" | "scan_start"
-            | "scan_behind" | "scan_keys" | "read_odd" | "keys_start" | "keys_behind" | "gap" => {
-                rows::answer(state, statement)
-            }
+            | "scan_behind" | "scan_keys" | "read_odd" | "read_nothing" | "keys_start"
+            | "keys_behind" | "gap" => rows::answer(state, statement),
             "installed" | "owner" | "set_owner" | "newest_change" | "backlog"
             | "change_log_size" | "pending" | "changes_of" | "acknowledge" => {
                 changes::answer(state, statement)
