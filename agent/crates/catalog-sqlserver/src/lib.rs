@@ -10,7 +10,7 @@ use shopmaster_catalog::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
     Check, InstallOptions, Lookup, Mapping, Owner, Result, Scanned, watched::Watched,
 };
-use shopmaster_product::{ProductId, Row};
+use shopmaster_product::{Price, ProductId, Row};
 
 use capture::{adopt, preflight, report};
 use error::Target;
@@ -291,6 +291,14 @@ impl Catalog for SqlServerCatalog {
         self.pool
             .call("read products", Target::Products, async |session| {
                 lookup::read(&self.pool, session, keys).await
+            })
+            .await
+    }
+
+    async fn unrounded_price(&self, key: &ProductId) -> Result<Option<Price>> {
+        self.pool
+            .call("read the price", Target::Products, async |session| {
+                lookup::unrounded_price(&self.pool, session, key).await
             })
             .await
     }

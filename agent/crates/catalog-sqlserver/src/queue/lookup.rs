@@ -5,7 +5,7 @@
 //! the row that fails is alone.
 
 use shopmaster_catalog::Lookup;
-use shopmaster_product::{Problem, ProductId, Row};
+use shopmaster_product::{Price, Problem, ProductId, Row};
 use tiberius::{Row as Found, ToSql};
 
 use super::{
@@ -52,6 +52,26 @@ pub(crate) async fn read(
     }
     let products = Products::new(&pool.options, table)?;
     Ok(whole(products.by_ids(session, keys).await?))
+}
+
+/// The price of a row as its column has it; none without digits that the shop asks for, without a row or a price.
+pub(crate) async fn unrounded_price(
+    pool: &Pool,
+    session: &mut Session,
+    key: &ProductId,
+) -> QueryResult<Option<Price>> {
+    if pool.options.mapping.price_digits.is_none() {
+        return Ok(None);
+    }
+    let products = Products::new(&pool.options, pool.table(session).await?)?.unrounded();
+    let answers = products.by_ids(session, std::slice::from_ref(key)).await?;
+    Ok(answers
+        .into_iter()
+        .flatten()
+        .find_map(|lookup| match lookup {
+            Lookup::Found(row) => row.price.ok(),
+            Lookup::Gone | Lookup::LeftOut(_) | Lookup::Locked => None,
+        }))
 }
 
 /// A key that no value of the columns can equal has no row.

@@ -71,6 +71,12 @@ impl<'a> Products<'a> {
         })
     }
 
+    /// Reads prices as their column has them, from now on.
+    pub(super) fn unrounded(mut self) -> Self {
+        self.digits = Digits::default();
+        self
+    }
+
     pub(super) fn unfit_key(&self, reason: String) -> CatalogError {
         unfit_key(self.options, reason)
     }
