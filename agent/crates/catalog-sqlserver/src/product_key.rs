@@ -51,7 +51,8 @@ impl ProductKey {
         let part = |column: &Column| {
             Ok(Part {
                 name: column.name.clone(),
-                key: KeyType::of(&column.data_type)?,
+                key: KeyType::of(&column.data_type)
+                    .map_err(|reason| table.of_one(column, &reason))?,
             })
         };
         Ok(Self {
@@ -325,7 +326,8 @@ impl ProductKey {
         let separator = literal_text(self.columns.separator());
         let each = before.iter().map(|part| {
             let text = part.key.as_text(&part.column(row));
-            format!("CHARINDEX({separator}, {text} + {separator}) <= DATALENGTH({text}) / 2")
+            // Behind the text: spaces at its end would not count.
+            format!("CHARINDEX({separator}, {text} + {separator}) < LEN({text} + N'.')")
         });
         let each: Vec<_> = each.collect();
         (!each.is_empty()).then(|| each.join(" OR "))

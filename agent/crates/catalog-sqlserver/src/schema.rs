@@ -193,7 +193,7 @@ impl TableSchema {
     }
 
     /// What is said of one column of the key: of several, with its name.
-    fn of_one(&self, column: &Column, reason: &str) -> String {
+    pub(crate) fn of_one(&self, column: &Column, reason: &str) -> String {
         match self.more_ids.is_empty() {
             true => reason.to_owned(),
             false => format!("`{}`: {reason}", column.name),

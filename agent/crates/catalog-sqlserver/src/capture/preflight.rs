@@ -406,7 +406,7 @@ async fn unambiguous(
     let separator = options.mapping.columns.id.separator();
     let odd = warning(
         format!(
-            "{} have a key in which the separator `{separator}` is not clear: a column before the last contains it, or ends like it begins",
+            "the separator `{separator}` is not clear in the keys of {}: a column before the last contains it, or ends like it begins",
             words::noun(rows, "row")
         ),
         "These products are refused, and hold up no others. Set a separator that no such value contains with `shopmasterctl configure --column-separator` before the first upload",
@@ -426,32 +426,7 @@ async fn keys_of_view(
             "the view's keys (`{columns}`) were not counted"
         )));
     };
-    let mut odd = Vec::new();
-    if keys.nulls() > 0 {
-        odd.push(format!(
-            "{} of its rows have NULL as their key",
-            words::grouped(keys.nulls())
-        ));
-    }
-    if keys.repeated() > 0 {
-        odd.push(format!(
-            "{} of its rows have a key that another row has",
-            words::grouped(keys.repeated())
-        ));
-    }
-    if odd.is_empty() {
-        return Ok(good(format!(
-            "`{columns}` is different in each of the view's {}",
-            words::noun(keys.rows, "row")
-        )));
-    }
-    Ok(warning(
-        format!(
-            "`{columns}` does not tell all rows of the view apart: {}",
-            odd.join("; ")
-        ),
-        "These products are refused, and hold up no others. Change the view so that it has one row per product: docs/your-table.md has examples",
-    ))
+    Ok(keys.judge(columns))
 }
 
 fn key_type(table: &TableSchema) -> QueryResult<Finding> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shopmaster_catalog::{
-    CatalogError,
+    CatalogError, ViewKeys,
     decimal::Digits,
     price_column::{SAMPLE, Sample},
 };
@@ -135,26 +135,6 @@ impl<'a> Products<'a> {
             }
             kept => Ok(Some(kept)),
         }
-    }
-}
-
-/// The keys of a view.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ViewKeys {
-    pub(crate) rows: u64,
-    not_null: u64,
-    distinct: u64,
-}
-
-impl ViewKeys {
-    /// How many rows have no key.
-    pub(crate) fn nulls(self) -> u64 {
-        self.rows.saturating_sub(self.not_null)
-    }
-
-    /// How many rows have a key that an earlier row has.
-    pub(crate) fn repeated(self) -> u64 {
-        self.not_null.saturating_sub(self.distinct)
     }
 }
 

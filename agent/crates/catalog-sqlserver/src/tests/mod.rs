@@ -3,6 +3,7 @@
 mod adopt;
 mod batches;
 mod claiming;
+mod composite;
 mod computed;
 mod conforming;
 mod entering;

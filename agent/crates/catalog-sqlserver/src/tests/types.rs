@@ -340,3 +340,23 @@ async fn columns_of_the_wrong_type_are_named() {
         "{error}"
     );
 }
+
+#[tokio::test]
+#[ignore = "needs a SQL Server: set `SHOPMASTER_TEST_SQLSERVER` to a connection string"]
+async fn a_price_is_told_as_its_column_has_it() {
+    let shop = Shop::new(
+        "CREATE TABLE Products (ProductID int NOT NULL PRIMARY KEY, ProductName nvarchar(9), SellPrice money)",
+    )
+    .await;
+    shop.run("INSERT INTO Products VALUES (1, N'Soap', 1.2399), (2, N'Tea', NULL)")
+        .await;
+    let cents = shop.with_digits("Products", 2);
+    let price = async |catalog: &crate::SqlServerCatalog, id| {
+        let price = catalog.unrounded_price(&ProductId::Integer(id)).await;
+        price.unwrap().map(|price| price.to_string())
+    };
+    assert_eq!(price(&cents, 1).await.as_deref(), Some("1.2399"));
+    assert_eq!(price(&cents, 2).await, None);
+    assert_eq!(price(&cents, 3).await, None);
+    assert_eq!(price(shop.catalog(), 1).await, None);
+}
