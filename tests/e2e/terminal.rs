@@ -69,7 +69,12 @@ impl Terminal {
 
     /// Waits for its end; gives how it ended and all that it showed.
     pub async fn end(mut self) -> (ExitStatus, String) {
-        while timeout(SECONDS, self.more()).await.unwrap() {}
+        loop {
+            let more = timeout(SECONDS, self.more()).await;
+            if !more.unwrap_or_else(|_| panic!("it does not end: `{}`", self.shown)) {
+                break;
+            }
+        }
         drop(self.keyboard);
         let status = timeout(SECONDS, self.child.wait()).await.unwrap().unwrap();
         (status, self.shown)

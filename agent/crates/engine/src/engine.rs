@@ -211,6 +211,7 @@ impl Engine {
             tracing::info!("capture installed");
         }
         self.refresh().await;
+        core.verify_due.notify_one();
         Ok(changed)
     }
 

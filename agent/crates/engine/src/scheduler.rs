@@ -47,6 +47,8 @@ struct Next {
 pub(super) async fn run(engine: &Arc<Engine>, wake: &Notify) {
     let stop = &engine.core.stop;
     engine.refresh().await;
+    // Only now is it known whether the table is captured: a verify that is due need not wait for the next check.
+    engine.core.verify_due.notify_one();
     let mut resumed = false;
     let mut schedule = Schedule::new(engine.core.options.probe);
     let mut next = Next::default();
