@@ -21,6 +21,8 @@ use super::{Change, ChangeIdentity, ChangeKind, Result, watch::Via};
 
 /// How many products of one record are looked up together with those of other records.
 pub const FEW: usize = 100;
+/// How many products of one record are read at once, at most. Each reading may cost as much as finding all of them.
+const MANY: usize = 10_000;
 
 /// One record of a watched table's change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +196,12 @@ impl Page<'_> {
         self.limit.saturating_sub(self.changes.len())
     }
 
+    /// How many products of one record to read at once: one more than there is room for, which shows whether the record
+    /// ends here.
+    fn few_or_more(&self) -> usize {
+        self.room().saturating_add(1).clamp(FEW, MANY)
+    }
+
     /// The changes of these records, as many as there is room for.
     async fn all(&mut self, found: Vec<Record>) -> Result<()> {
         let vias: Vec<_> = found
@@ -212,7 +220,7 @@ impl Page<'_> {
                 Some(own) => self.add(&record, own),
                 None => self.add_unlocated(&record),
             }
-            self.products(&record, products, true).await?;
+            self.products(&record, products, FEW, true).await?;
         }
         Ok(())
     }
@@ -228,12 +236,13 @@ impl Page<'_> {
         };
         let via = &record.id.via;
         let is_first = after.is_unlocated() || self.records.own(via).as_ref() == Some(&after.key);
+        let asked = self.few_or_more();
         let products = match is_first {
             true => {
-                let first = self.records.first(std::slice::from_ref(via), FEW).await?;
+                let first = self.records.first(std::slice::from_ref(via), asked).await?;
                 first.into_iter().next().unwrap_or_default()
             }
-            false => self.records.next(via, &after.key, FEW).await?,
+            false => self.records.next(via, &after.key, asked).await?,
         };
         // Another reading may have begun again, and not come so far: then it is the one that counts.
         let is_noted = self
@@ -241,20 +250,21 @@ impl Page<'_> {
             .lock()
             .get(&record.id)
             .is_some_and(|open| after.is_unlocated() || open.returned.contains(&after.key));
-        self.products(&record, products, is_noted).await
+        self.products(&record, products, asked, is_noted).await
     }
 
-    /// The changes of a record from these products on, up to [`FEW`], as many as there is room for. `is_noted`: all
-    /// products before them were returned, so that the record is whole once these are.
+    /// The changes of a record from these products on, as many as there is room for. `asked`: of how many these are what
+    /// there was. `is_noted`: all products before them were returned, so that the record is whole once these are.
     async fn products(
         &mut self,
         record: &Record,
         mut products: Vec<ProductId>,
+        mut asked: usize,
         is_noted: bool,
     ) -> Result<()> {
         let own = self.records.own(&record.id.via);
         loop {
-            let is_end = products.len() < FEW;
+            let is_end = products.len() < asked;
             let last = products.last().cloned();
             for product in products {
                 if own.as_ref() == Some(&product) {
@@ -271,7 +281,8 @@ impl Page<'_> {
             let Some(last) = last.filter(|_| !is_end) else {
                 break;
             };
-            products = self.records.next(&record.id.via, &last, FEW).await?;
+            asked = self.few_or_more();
+            products = self.records.next(&record.id.via, &last, asked).await?;
         }
         if is_noted && let Some(open) = self.watched.lock().get_mut(&record.id) {
             open.is_whole = true;
@@ -365,6 +376,8 @@ impl ChangeIdentity {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -374,6 +387,8 @@ mod tests {
     struct Shop {
         records: Mutex<Vec<RecordId>>,
         rates: HashMap<String, Vec<i64>>,
+        /// How often products were read.
+        readings: AtomicUsize,
     }
 
     fn number(id: &ProductId) -> i64 {
@@ -435,6 +450,7 @@ mod tests {
         }
 
         async fn next(&self, of: &Via, after: &ProductId, limit: usize) -> Result<Vec<ProductId>> {
+            self.readings.fetch_add(1, Ordering::SeqCst);
             let after = number(after);
             let behind = self.of(of).into_iter().filter(|id| number(id) > after);
             Ok(behind.take(limit).collect())
@@ -481,6 +497,7 @@ mod tests {
         Shop {
             records: Mutex::new(records),
             rates: rates.collect(),
+            readings: AtomicUsize::default(),
         }
     }
 
@@ -550,6 +567,14 @@ mod tests {
         let ids: Vec<_> = page.into_iter().map(|change| change.identity).collect();
         assert_eq!(run(watched.acknowledge(&shop, &ids)).unwrap(), 100);
         assert_eq!(shop.left(), [1]);
+    }
+
+    #[test]
+    fn the_products_of_one_record_are_read_in_pages_as_large_as_asked_for() {
+        let shop = shop(vec![record(1, "Rates", "5")], &[("5", 9_000)]);
+        assert_eq!(walk(&Watched::default(), &shop, 1_000).len(), 9_001);
+        let readings = shop.readings.load(Ordering::SeqCst);
+        assert!(readings <= 10, "{readings}");
     }
 
     /// Two runs read the same changes page by page, such as a verify and a sync.
