@@ -230,12 +230,16 @@ fn last_outside_quotes(text: &str, wanted: char) -> Option<usize> {
     found.find(|(_, c)| *c == wanted).map(|(at, _)| at)
 }
 
-/// The characters that are in no quotes, with their places. A quote that does not end stands for itself.
+/// The characters that are in no quotes, with their places. A quote begins a name or a value; inside of one, as in
+/// `l'eau`, and where it does not end, it stands for itself.
 fn outside_quotes(text: &str) -> Vec<(usize, char)> {
-    let (mut found, mut at) = (Vec::new(), 0);
+    let (mut found, mut at) = (Vec::<(usize, char)>::new(), 0);
     while let Some(c) = text[at..].chars().next() {
         let behind = at + c.len_utf8();
+        let before = found.iter().rev().find(|(_, c)| !c.is_whitespace());
+        let is_begin = before.is_none_or(|(_, c)| matches!(c, '=' | '>' | ',' | ';' | '.'));
         let closes = match c {
+            _ if !is_begin => None,
             '\'' => Some('\''),
             c => closing(c),
         };
@@ -352,6 +356,9 @@ mod tests {
             assert_eq!(read, [expected], "{written}");
         }
         assert_eq!(conditions("a = 1; b is null; ").unwrap().len(), 2);
+        let both = conditions("Name != l'eau; Other != l'air").unwrap();
+        assert_eq!(both[0].test, Some(Test::IsNot(all(&[text("l'eau")]))));
+        assert_eq!(both.len(), 2, "{both:?}");
         assert_eq!(conditions("  ").unwrap(), []);
     }
 
