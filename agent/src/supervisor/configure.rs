@@ -107,7 +107,9 @@ impl Supervisor {
         if changed.is_empty() && new.is_empty() && !invalid {
             return Ok(changed);
         }
-        self.write(|current| current.catalog_confirmed = agreed.catalog);
+        // A yes to something else says nothing of a table that was changed before.
+        let is_of_catalog = changed.iter().any(|key| key.starts_with("catalog."));
+        self.write(|current| current.catalog_confirmed = agreed.catalog && is_of_catalog);
         let mut vacancy = Vacancy::begin(self, changing);
         // First, because a login of the old engine may store a token until then.
         vacancy.emptied().await;

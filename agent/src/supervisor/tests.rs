@@ -5,15 +5,16 @@ use std::{sync::Arc, time::Duration};
 use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_engine::Engine;
 use shopmaster_health::{Facts, State};
+use shopmaster_product::ProductId;
 use shopmaster_proto::{Endpoint, Folders, InstanceName};
 use tokio::time::timeout;
 
 use super::super::{
-    config::{self, LogLevel},
+    config::{self, Edit, LogLevel},
     logging,
     paths::Paths,
 };
-use super::{Supervisor, Vacancy};
+use super::{Agreed, NewSecrets, Supervisor, Vacancy};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -84,6 +85,34 @@ async fn a_vacancy_that_is_left_in_the_middle_ends_with_an_engine() {
     assert!(!Arc::ptr_eq(&after, &last));
     fixture.supervisor.stop().await;
     assert!(fixture.engine().await.is_none());
+}
+
+#[tokio::test]
+async fn a_yes_to_something_else_is_no_yes_to_another_table() {
+    let fixture = Fixture::new("secret");
+    fixture.supervisor.start().await;
+    let journal = fixture.engine().await.unwrap().journal().clone();
+    let sent = vec![ProductId::Integer(1)];
+    journal.remove(sent).await.unwrap();
+    let change = async |path: &str, value: &str, is_agreed| {
+        let edit = Edit {
+            path: path.to_owned(),
+            value: value.into(),
+        };
+        let agreed = Agreed {
+            catalog: is_agreed,
+            ..Agreed::default()
+        };
+        let new = NewSecrets::default();
+        let done = fixture.supervisor.configure(vec![edit], new, agreed).await;
+        done.unwrap();
+        let engine = fixture.engine().await.unwrap();
+        engine.journal().is_catalog_confirmed().await.unwrap()
+    };
+    assert!(!change("catalog.table", "Goods", false).await);
+    assert!(!change("log.level", "debug", true).await);
+    assert!(change("catalog.table", "Items", true).await);
+    fixture.supervisor.stop().await;
 }
 
 #[tokio::test]
