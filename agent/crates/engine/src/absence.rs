@@ -7,12 +7,13 @@ use std::{collections::HashSet, time::Duration};
 
 use shopmaster_catalog::Lookup;
 use shopmaster_health::run::Count;
-use shopmaster_journal::Shrank;
+use shopmaster_journal::{Finding, Shrank};
 use shopmaster_product::ProductId;
 
 use super::{
     core::Core,
-    lookup::without_row,
+    decide,
+    lookup::{Absent, without_row},
     run_handle::RunHandle,
     seen_set::SeenSet,
     stop_reason::{StepError, StopReason},
@@ -194,7 +195,11 @@ async fn look_up(
             Lookup::Found(_) | Lookup::Locked => {}
         }
     }
-    record(core, handle, respelled).await?;
+    let respelled = respelled.into_iter().map(|key| Absent {
+        key,
+        is_left_out: false,
+    });
+    record(core, handle, respelled.collect()).await?;
     match core.scans() {
         true => Ok(gone),
         false => without_changes(core, gone).await,
@@ -225,19 +230,31 @@ async fn remove(core: &Core, handle: &RunHandle, keys: &[ProductId]) -> Result<(
     record(core, handle, gone).await
 }
 
-/// Records products as gone. The step lock must be held. Products that a sync has recorded meanwhile are left out.
-async fn record(core: &Core, handle: &RunHandle, removed: Vec<ProductId>) -> Result<(), StepError> {
-    let known = core.journal.known(removed.clone()).await?;
-    let with_known = removed.into_iter().zip(known);
-    let removed: Vec<_> = with_known
+/// Records products as gone, and those that Digible never had as no longer refused. The step lock must be held. Products
+/// that a sync has recorded meanwhile are left out.
+pub(super) async fn record(
+    core: &Core,
+    handle: &RunHandle,
+    absent: Vec<Absent>,
+) -> Result<(), StepError> {
+    let keys = absent.iter().map(|absent| absent.key.clone()).collect();
+    let known = core.journal.known(keys).await?;
+    let with_known = absent.into_iter().zip(known);
+    let found: Vec<_> = with_known
         .filter(|(_, known)| !known.removed())
-        .map(|(id, _)| id)
+        .map(
+            |(Absent { key, is_left_out }, known)| match decide::is_gone(&known, is_left_out) {
+                true => (key, Finding::Gone),
+                false => (key, Finding::Unparked),
+            },
+        )
         .collect();
-    let count = removed.len() as u64;
-    for id in &removed {
+    for (id, _) in &found {
         core.retry_queue.clear(id);
     }
-    core.journal.remove(removed).await?;
+    let is_gone = |(_, finding): &&(_, Finding)| matches!(finding, Finding::Gone);
+    let count = found.iter().filter(is_gone).count() as u64;
+    core.journal.record(found).await?;
     handle.update(|run| run.count(Count::Removed, count));
     Ok(())
 }

@@ -88,7 +88,12 @@ impl Engine {
             let Some(last) = ids.last().cloned() else {
                 return Ok(());
             };
-            for id in ids.into_iter().filter(|id| !seen.has(id)) {
+            let unseen: Vec<_> = ids.into_iter().filter(|id| !seen.has(id)).collect();
+            let known = self.core.journal.known(unseen.clone()).await?;
+            // What was only ever refused is not there.
+            let is_sent = unseen.into_iter().zip(known);
+            let is_sent = is_sent.filter(|(_, known)| known.may_be_at_digible());
+            for (id, _) in is_sent {
                 effect.gone += 1;
                 if effect.gone_ids.len() < NAMED {
                     effect.gone_ids.push(id);

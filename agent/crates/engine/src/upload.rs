@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, ops::ControlFlow};
 
-use shopmaster_health::run::{Count, Outcome, Run};
+use shopmaster_health::run::{Outcome, Run};
 use shopmaster_product::ProductId;
 use tokio::time::Instant;
 
@@ -362,13 +362,9 @@ async fn find_gone(core: &Core, handle: &RunHandle, number: i64) -> Result<(), S
         && let Some(keys) = unseen(core, number, &mut after).await?
     {
         let _step = core.lock_step().await?;
-        let gone = without_row(core, without_row(core, keys).await?).await?;
-        for id in &gone {
-            core.retry_queue.clear(id);
-        }
-        let removed = gone.len() as u64;
-        core.journal.remove(gone).await?;
-        handle.update(|run| run.count(Count::Removed, removed));
+        let once = without_row(core, keys).await?;
+        let keys = once.into_iter().map(|absent| absent.key).collect();
+        absence::record(core, handle, without_row(core, keys).await?).await?;
     }
     Ok(())
 }

@@ -205,3 +205,31 @@ async fn where_the_table_is_scanned_too_one_look_does_not_make_a_product_gone() 
     sleep(Duration::from_secs(600)).await;
     assert_eq!(world.run(Kind::Verify).await.removed, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_product_that_is_left_out_was_never_at_digible() {
+    for kind in [Kind::Verify, Kind::Upload] {
+        is_no_longer_refused_after(kind).await;
+    }
+}
+
+async fn is_no_longer_refused_after(kind: Kind) {
+    let world = uploaded().await;
+    world.shop.put("x", 1);
+    world.shop.spoil("x");
+    world.sync().await;
+    let counts = world.engine.journal().counts().await.unwrap();
+    assert_eq!(counts.parked, 1);
+    let other = super::shop::FakeShop::default();
+    for key in ["a", "b", "c"] {
+        other.stock([key.to_owned()], 1);
+    }
+    let effect = world.engine.preview(&other).await.unwrap();
+    assert_eq!((effect.equal, effect.gone), (3, 0));
+    world.shop.sells("x", false);
+    let run = world.run(kind).await;
+    assert_eq!((run.outcome, run.removed), (Some(Outcome::Completed), 0));
+    assert!(!world.is_removed("x").await);
+    let counts = world.engine.journal().counts().await.unwrap();
+    assert_eq!(counts.parked, 0);
+}
