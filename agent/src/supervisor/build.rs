@@ -276,10 +276,6 @@ fn options(config: &Config) -> Options {
             Verify::Off => None,
             Verify::At(time) => Some(time),
         },
-        // A walk beside capture expects differences, like every scan: it does not ask.
-        verify_limit: match config.catalog.capture {
-            CaptureMode::Both => 100,
-            CaptureMode::Trigger | CaptureMode::Scan => config.sync.verify_limit.into(),
-        },
+        verify_limit: config.sync.verify_limit.into(),
     }
 }

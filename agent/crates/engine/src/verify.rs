@@ -216,10 +216,13 @@ async fn inspect(
     before: &Before,
 ) -> Result<(Inspection, bool), StepError> {
     let has_question = core.journal.verified().await?.asks.is_some();
+    // A walk beside capture expects differences, like every scan. Those of another catalog may be a mistake.
+    let asks = !before.scans_too || core.journal.has_another_catalog().await?;
+    let limit = if asks { core.options.verify_limit } else { 100 };
     let mut mode = Mode::Inspected(Inspection::new(
         before.products,
         before.is_captured,
-        core.options.verify_limit,
+        limit,
         handle.is_confirmed(),
         has_question,
     ));

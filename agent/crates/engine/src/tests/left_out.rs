@@ -108,7 +108,6 @@ async fn where_the_table_is_scanned_too_what_fires_no_trigger_is_found_at_each_i
     let mut world = uploaded().await;
     let both = super::Options {
         scans_too: true,
-        verify_limit: 100,
         ..options()
     };
     let interval = both.interval;
@@ -190,7 +189,6 @@ async fn where_the_table_is_scanned_too_one_look_does_not_make_a_product_gone() 
     let mut world = uploaded().await;
     let both = super::Options {
         scans_too: true,
-        verify_limit: 100,
         ..options()
     };
     world.restart(both).await;
@@ -232,4 +230,27 @@ async fn is_no_longer_refused_after(kind: Kind) {
     assert!(!world.is_removed("x").await);
     let counts = world.engine.journal().counts().await.unwrap();
     assert_eq!(counts.parked, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_table_is_scanned_too_another_catalog_is_asked_about() {
+    let mut world = uploaded().await;
+    for key in 'd'..='z' {
+        world.shop.put(&key.to_string(), 1);
+    }
+    world.sync().await;
+    for key in 'a'..='z' {
+        world.shop.stock([key.to_string()], 9);
+    }
+    let both = super::Options {
+        scans_too: true,
+        ..options()
+    };
+    world.restart_elsewhere(both).await;
+    world.engine.start();
+    sleep(Duration::from_secs(60)).await;
+    assert!(world.cloud.has("a", 1));
+    let codes = world.codes();
+    assert!(codes.contains(&"VERIFY_ASKS"), "{codes:?}");
+    world.engine.stop().await;
 }
