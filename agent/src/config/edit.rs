@@ -231,6 +231,11 @@ mod tests {
             ("catalog.price_digits", "2.0".into()),
             ("catalog.price_digits", " ".into()),
             ("catalog.price_digits", true.into()),
+            (
+                "catalog.sold_when",
+                Value::List(vec![Value::List(Vec::new())]),
+            ),
+            ("catalog.sold_when", Value::List(vec![1_i64.into(); 1_001])),
             ("digible.base_url", "ftp://x".into()),
             ("digible.base_url", "https://".into()),
             ("digible.base_url", "https://x/?a=b".into()),

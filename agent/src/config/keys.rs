@@ -29,10 +29,13 @@ pub(super) const KEYS: [(&str, &str); 38] = [
         "catalog.price_text",
         "an example of how prices are written, such as `1234.50`, `1.234,50` or `1 234,50`, or an empty string for a decimal point",
     ),
-    ("catalog.sold_when", "a list of values such as `[1]`"),
+    (
+        "catalog.sold_when",
+        "a list of at most 1,000 values such as `[1]`, with `catalog.columns.status` set",
+    ),
     (
         "catalog.only",
-        "tables such as `{ column = \"Discontinued\", is = [0] }`, each with one of `is`, `is_not`, `is_null = true` and `not_null = true`",
+        "tables such as `{ column = \"Discontinued\", is = [0] }`, each with one of `is`, `is_not`, `is_null = true` and `not_null = true`, and at most 1,000 values",
     ),
     (
         "catalog.watch",
@@ -49,7 +52,10 @@ pub(super) const KEYS: [(&str, &str); 38] = [
     ("catalog.columns.name", "a column's name"),
     ("catalog.columns.price", "a column's name"),
     ("catalog.columns.qr_code", "a column's name"),
-    ("catalog.columns.status", "a column's name"),
+    (
+        "catalog.columns.status",
+        "a column's name, as long as `catalog.sold_when` has values",
+    ),
     (
         "digible.base_url",
         "an address that starts with `https://` or `http://`, without `?` and `#`",

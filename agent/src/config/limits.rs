@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{Config, KeyConfig, WatchConfig};
+use super::{ConditionConfig, Config, KeyConfig, TestConfig, WatchConfig};
 
 /// The longest interval: longer ones are of no use, and much longer ones can overflow when added to a time.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -10,6 +10,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const LONGEST_REQUEST: Duration = Duration::from_secs(60 * 60);
 /// Decimal places of a price: no currency has more than four, and prices add a few at most.
 const MOST_PRICE_DIGITS: u8 = 10;
+/// Values of a condition: the database compares every row with each of them.
+const MOST_VALUES: usize = 1_000;
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
 
@@ -23,6 +25,11 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
     } = config;
     match path {
         "catalog.price_digits" => catalog.price_digits.is_none_or(|n| n <= MOST_PRICE_DIGITS),
+        "catalog.sold_when" | "catalog.columns.status" => {
+            catalog.sold_when.is_empty()
+                || (!catalog.columns.status.is_empty() && catalog.sold_when.len() <= MOST_VALUES)
+        }
+        "catalog.only" => catalog.only.iter().all(is_short),
         "catalog.columns.separator" => is_separator(&catalog.columns.separator),
         "catalog.columns.id" => are_different(&catalog.columns.id),
         "catalog.watch" => catalog.watch.iter().all(is_named),
@@ -39,6 +46,14 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
         "sync.interval" => (SECOND..=LONGEST).contains(&sync.interval),
         "sync.probe" => (TENTH..=LONGEST).contains(&sync.probe),
         _ => true,
+    }
+}
+
+/// A condition with as many values as one statement can compare with quickly.
+fn is_short(condition: &ConditionConfig) -> bool {
+    match &condition.test {
+        TestConfig::Is(values) | TestConfig::IsNot(values) => values.len() <= MOST_VALUES,
+        TestConfig::IsNull | TestConfig::NotNull => true,
     }
 }
 

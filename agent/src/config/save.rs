@@ -283,6 +283,8 @@ mod tests {
                     Just(Value::List(vec!["CompanyID".into(), "Item, No".into()])),
                 ]
                 .boxed(),
+                // It must be there while `sold_when` has values.
+                "catalog.columns.status" => ".{1,9}".prop_map(Value::from).boxed(),
                 "catalog.columns.separator" => one_of(&["-", "|", " / "]),
                 "catalog.price_digits" => {
                     prop_oneof![Just(Value::from("")), (0..=10_u32).prop_map(Value::from),].boxed()

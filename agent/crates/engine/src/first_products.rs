@@ -142,13 +142,13 @@ fn text(suggestion: &Suggestion) -> String {
             left_out,
             rows,
         } => format!(
-            "`--only '{}'` would leave out {} of {}",
+            "`--only \"{}\"` would leave out {} of {}",
             flag(condition),
             grouped(*left_out),
             products(*rows)
         ),
         Suggestion::Watch(watch) => format!(
-            "`--watch '{}.{} = {}'` would capture changes of a table that the view reads",
+            "`--watch \"{}.{} = {}\"` would capture changes of a table that the view reads",
             watch.table, watch.key, watch.column
         ),
         Suggestion::Unwatchable { table, reason } => {
@@ -157,7 +157,7 @@ fn text(suggestion: &Suggestion) -> String {
             )
         }
         Suggestion::Key { column, example } => {
-            format!("`--column-id '{column}'` would make `{example}` a product's id at Digible")
+            format!("`--column-id \"{column}\"` would make `{example}` a product's id at Digible")
         }
     }
 }
@@ -169,7 +169,11 @@ fn flag(condition: &shopmaster_catalog::Condition) -> String {
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         values.join(", ")
     };
-    let column = &condition.column;
+    let is_word = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let column = match is_word(&condition.column) {
+        true => condition.column.clone(),
+        false => format!("[{}]", condition.column.replace(']', "]]")),
+    };
     match &condition.test {
         Test::Is(list) => format!("{column} = {}", values(list)),
         Test::IsNot(list) => format!("{column} != {}", values(list)),

@@ -52,14 +52,14 @@ pub(super) fn watches(watches: &[WatchConfig]) -> Vec<v1::Watch> {
     watches.iter().map(watch).collect()
 }
 
-/// A list of scalars as the configuration has it. One without a value becomes an empty text.
+/// A list of scalars as the configuration has it. One without a value becomes what no key takes.
 pub(super) fn scalar_list(values: Vec<v1::Scalar>) -> Value {
     use v1::scalar::Value::{Flag, Integer, Text};
     let scalar = |scalar: v1::Scalar| match scalar.value {
         Some(Integer(number)) => Value::Integer(number),
         Some(Flag(flag)) => Value::Flag(flag),
         Some(Text(text)) => Value::Text(text),
-        None => Value::Text(String::new()),
+        None => Value::List(Vec::new()),
     };
     Value::List(values.into_iter().map(scalar).collect())
 }
