@@ -11,7 +11,6 @@ use super::{SqliteOptions, error::QueryResult, schema::TableSchema};
 mod data;
 mod flags;
 mod ids;
-mod names;
 mod resolve;
 mod select;
 mod tokens;

@@ -9,6 +9,7 @@ mod capture;
 mod change;
 mod check;
 mod closed;
+pub mod column_names;
 mod condition;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -16,6 +17,7 @@ mod connect_failure;
 pub mod decimal;
 mod error;
 pub mod finding;
+pub mod flags;
 mod key_columns;
 mod mapping;
 pub mod price_column;

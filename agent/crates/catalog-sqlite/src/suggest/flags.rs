@@ -1,7 +1,11 @@
 //! Columns that say whether a product is sold.
 
 use rusqlite::{Connection, types::ValueRef};
-use shopmaster_catalog::{Condition, Scalar, Suggestion, Test};
+use shopmaster_catalog::{
+    Condition, Scalar, Suggestion, Test,
+    column_names::{Meaning, meaning},
+    flags::unsold,
+};
 
 use super::{
     super::{
@@ -11,35 +15,12 @@ use super::{
         schema::{Column, TableSchema},
     },
     data,
-    names::{Meaning, meaning},
 };
 
 /// How many columns are looked at, those with a telling name first.
 const MAX_COLUMNS: usize = 8;
 /// How many values a flag has at most, with NULL.
 const MAX_VALUES: i64 = 8;
-const NO: [&str; 6] = ["0", "n", "no", "f", "false", "off"];
-const YES: [&str; 6] = ["1", "y", "yes", "t", "true", "on"];
-const ENDED: [&str; 15] = [
-    "inactive",
-    "discontinued",
-    "deleted",
-    "disabled",
-    "obsolete",
-    "blocked",
-    "hidden",
-    "archived",
-    "gone",
-    "closed",
-    "retired",
-    "suspended",
-    "removed",
-    "delisted",
-    "deactivated",
-];
-/// What these words are shortened to, beside an `A` for active.
-const SHORTENED: [&str; 3] = ["i", "d", "x"];
-
 /// A column that may say whether a product is sold.
 struct Flag<'t> {
     column: &'t Column,
@@ -168,33 +149,4 @@ fn values(
         values.push((value, row.get::<_, i64>(1)?.unsigned_abs()));
     }
     Ok(values)
-}
-
-/// The values of products that are not sold, and how many rows have them.
-fn unsold(meaning: Option<Meaning>, values: &[(Scalar, u64)]) -> (Vec<Scalar>, u64) {
-    let text = |value: &Scalar| match value {
-        Scalar::Text(text) => text.trim().to_lowercase(),
-        other => other.to_string(),
-    };
-    let all: Vec<_> = values.iter().map(|(value, _)| text(value)).collect();
-    let is_yes_or_no = all.iter().all(|value| value == "0" || value == "1");
-    let is_shortened = all.iter().any(|value| value == "a" || value == "active");
-    let is_unsold = |value: &Scalar| {
-        let text = text(value);
-        let text = text.as_str();
-        match meaning {
-            Some(Meaning::Sold) | None => NO.contains(&text),
-            // Some programs write -1 for yes.
-            Some(Meaning::NotSold) => YES.contains(&text) || text == "-1",
-            Some(Meaning::Status) => {
-                ENDED.contains(&text)
-                    || (is_yes_or_no && text == "0")
-                    || (is_shortened && SHORTENED.contains(&text))
-            }
-            Some(Meaning::Ended) => false,
-        }
-    };
-    let unsold = values.iter().filter(|(value, _)| is_unsold(value));
-    let left_out = unsold.clone().map(|(_, rows)| rows).sum();
-    (unsold.map(|(value, _)| value.clone()).collect(), left_out)
 }

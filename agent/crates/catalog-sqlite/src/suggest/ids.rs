@@ -1,7 +1,10 @@
 //! Other columns that customers may know a product by.
 
 use rusqlite::Connection;
-use shopmaster_catalog::Suggestion;
+use shopmaster_catalog::{
+    Suggestion,
+    column_names::{is_printed, rank_of_id},
+};
 
 use super::{
     super::{
@@ -12,7 +15,6 @@ use super::{
         schema::{Column, TableSchema},
     },
     data,
-    names::{is_printed, rank_of_id},
 };
 
 /// How many columns are looked at, the likeliest first.

@@ -2,7 +2,7 @@
 
 /// What a column may say about whether a product is sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub enum Meaning {
     /// Yes means that it is sold: `Active`.
     Sold,
     /// Yes means that it is not sold: `Discontinued`.
@@ -73,7 +73,8 @@ const IDS: [&str; 12] = [
 const PRINTED: usize = 8;
 
 /// What a column of this name may say about whether a product is sold.
-pub(super) fn meaning(column: &str) -> Option<Meaning> {
+#[must_use]
+pub fn meaning(column: &str) -> Option<Meaning> {
     let name = core(column);
     let name = name.as_str();
     if SOLD.contains(&name) {
@@ -94,13 +95,15 @@ pub(super) fn meaning(column: &str) -> Option<Meaning> {
 }
 
 /// How likely a column of this name is what customers know a product by: 0 is the likeliest.
-pub(super) fn rank_of_id(column: &str) -> Option<usize> {
+#[must_use]
+pub fn rank_of_id(column: &str) -> Option<usize> {
     let name = core(column);
     IDS.iter().position(|id| *id == name)
 }
 
 /// Whether a column of this name has what is printed on the product.
-pub(super) fn is_printed(column: &str) -> bool {
+#[must_use]
+pub fn is_printed(column: &str) -> bool {
     rank_of_id(column).is_some_and(|rank| rank < PRINTED)
 }
 
