@@ -81,6 +81,10 @@ pub(crate) fn mapped_text() -> String {
 }
 
 fn with_facts(template: &str, names: &str) -> String {
-    let facts = include_str!("sql/column_facts.sql").trim_end();
-    fill(template, &[("facts", facts), ("names", names)])
+    fill(template, &[("facts", facts_text()), ("names", names)])
+}
+
+/// The facts of a column `c`, for [`Column::read`].
+pub(crate) fn facts_text() -> &'static str {
+    include_str!("sql/column_facts.sql").trim_end()
 }

@@ -246,6 +246,11 @@ impl Comparable {
     }
 }
 
+/// Whether values of the type can be compared with values of a condition.
+pub(crate) fn is_comparable(column: &DataType) -> bool {
+    Comparable::of(column).is_ok()
+}
+
 fn unfit(data_type: &str) -> String {
     format!("its type is {data_type}, which can only be compared with NULL")
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shopmaster_catalog::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    Check, InstallOptions, Lookup, Mapping, Owner, Result, Scanned, watched::Watched,
+    Check, InstallOptions, Lookup, Mapping, Owner, Result, Scanned, Suggestion, watched::Watched,
 };
 use shopmaster_product::{Price, ProductId, Row};
 
@@ -43,6 +43,7 @@ mod schema;
 mod session;
 mod sight;
 mod state;
+mod suggest;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -154,6 +155,15 @@ impl Catalog for SqlServerCatalog {
                     preflight::price(session, &self.pool.options, &table).await
                 },
             )
+            .await
+    }
+
+    async fn suggestions(&self) -> Result<Vec<Suggestion>> {
+        self.pool
+            .call("look for suggestions", Target::Products, async |session| {
+                let table = self.pool.look(session).await?;
+                suggest::suggestions(session, &self.pool.options, &table).await
+            })
             .await
     }
 

@@ -19,6 +19,7 @@ use super::{
     queue::statements,
     quote,
     schema::{Kind, TableSchema},
+    suggest,
 };
 
 mod composite;
@@ -159,6 +160,7 @@ fn of_table(table: &TableSchema) -> Option<Vec<(&'static str, String)>> {
         ),
     ];
     texts.extend(reading::texts(table)?);
+    texts.extend(suggest::texts(table));
     texts.extend(planned.inner());
     texts.extend(
         planned

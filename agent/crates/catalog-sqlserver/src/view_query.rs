@@ -56,6 +56,11 @@ impl Query {
         self.tokens.extend(tokens);
     }
 
+    /// All words.
+    pub(crate) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
     /// Whether it has this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.tokens.iter().any(|token| token.names(name))

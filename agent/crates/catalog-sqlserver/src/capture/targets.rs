@@ -46,6 +46,11 @@ impl Dotted {
         Some(Self(vec![token.name()?]))
     }
 
+    /// The parts, in their order.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// The name, if it has only one part.
     pub(crate) fn single(&self) -> Option<&str> {
         match self.0.as_slice() {

@@ -78,19 +78,26 @@ async fn is_strange(
     table: &TableSchema,
     watched: &WatchedTable,
 ) -> QueryResult<bool> {
-    let sql = first_keys_text(watched);
-    let parameters: [&dyn ToSql; 1] = [&SAMPLE];
-    let Look::Seen(rows) = Look::at(session, &sql, &parameters).await? else {
-        return Ok(false);
-    };
-    let keys = rows.iter().map(|row| text(row, 0));
-    let keys = keys.collect::<QueryResult<Vec<_>>>()?;
+    let keys = first_keys(session, watched).await?;
     let table = Arc::new(table.clone());
     let found = watched::found_in_view(options, session, table, watched, &keys).await;
     match found {
         Err(fault) if fault.is_lock_timeout() || fault.is_of_a_row() => Ok(false),
         found => Ok(found? == 0 && !keys.is_empty()),
     }
+}
+
+/// The first keys of a watched table, as text; empty when this login may not read it.
+pub(crate) async fn first_keys(
+    session: &mut Session,
+    watched: &WatchedTable,
+) -> QueryResult<Vec<String>> {
+    let sql = first_keys_text(watched);
+    let parameters: [&dyn ToSql; 1] = [&SAMPLE];
+    let Look::Seen(rows) = Look::at(session, &sql, &parameters).await? else {
+        return Ok(Vec::new());
+    };
+    rows.iter().map(|row| text(row, 0)).collect()
 }
 
 /// The columns of the view by which tables are watched, and that no index begins with in any table that the view reads.
