@@ -329,7 +329,7 @@ async fn a_table_that_a_captured_view_reads_unwatched_is_warned_of() {
         .step(&configure("V", &["--watch", "Goods.Code = Code"]))
         .await;
     let warned = suggested(&example).await;
-    let missing = "--watch 'Prices.Code = Code'";
+    let missing = "--watch \"Prices.Code = Code\"";
     assert!(
         warned.starts_with("warn") && warned.contains(missing),
         "{warned}"
