@@ -49,8 +49,14 @@ async fn asked(
     sql: &str,
     parameters: &[&dyn ToSql],
 ) -> QueryResult<Option<Vec<Row>>> {
-    match session.rows_within(TIMEOUT, sql, parameters).await {
-        Ok(rows) => Ok(Some(rows)),
+    let rows = session.rows_within(TIMEOUT, sql, parameters).await;
+    told(session, rows)
+}
+
+/// An answer that only suggestions need; none where the server did not give it.
+fn told<T>(session: &Session, answer: QueryResult<T>) -> QueryResult<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
         Err(fault) if session.is_spoiled() => Err(fault),
         Err(fault) => {
             tracing::debug!(

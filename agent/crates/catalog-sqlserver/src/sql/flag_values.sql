@@ -3,4 +3,4 @@
 SELECT TOP ({most}) CAST(p.{column} AS nvarchar(100)), COUNT_BIG(*)
 FROM (SELECT TOP ({rows}) t.{column} FROM {table} AS t) AS p
 GROUP BY p.{column}
-ORDER BY COUNT_BIG(*) DESC
+ORDER BY 2 DESC, 1

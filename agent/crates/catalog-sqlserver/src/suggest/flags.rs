@@ -31,7 +31,11 @@ pub(super) async fn suggested(
         .filter(|column| !is_used(options, column))
         .filter_map(|column| {
             let meaning = meaning(&column.name);
-            let is_flag = meaning.is_some() || column.data_type.name == "bit";
+            let is_flag = match meaning {
+                Some(Meaning::Ended) => true,
+                Some(_) => is_comparable(&column.data_type),
+                None => column.data_type.name == "bit",
+            };
             is_flag.then_some((column, meaning))
         })
         .collect();
@@ -95,9 +99,6 @@ async fn valued(
     column: &Column,
     meaning: Option<Meaning>,
 ) -> QueryResult<Option<(Test, u64, u64)>> {
-    if !is_comparable(&column.data_type) {
-        return Ok(None);
-    }
     let sql = values_text(table, &column.name);
     let Some(rows) = asked(session, &sql, &[]).await? else {
         return Ok(None);

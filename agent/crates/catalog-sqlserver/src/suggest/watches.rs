@@ -7,6 +7,7 @@ use shopmaster_catalog::{Suggestion, Watch, template::fill};
 use super::{
     asked,
     sources::{self, BaseTable, ColumnId, FoundColumn, Sources},
+    told,
 };
 use crate::{
     SqlServerOptions,
@@ -31,7 +32,6 @@ const GENERIC: [&str; 10] = [
 
 /// The view, and where its columns come from.
 struct View<'v> {
-    options: &'v SqlServerOptions,
     table: &'v Arc<TableSchema>,
     columns: Vec<FoundColumn>,
     /// For each column, the table's column that it comes from, and that column's name; none where it is not known.
@@ -77,11 +77,11 @@ pub(super) async fn suggested(
     let sources = Sources::of(session, options, table).await?;
     // A watch that does not fit is said elsewhere.
     let watches = Watches::of(&options.mapping, table).unwrap_or_default();
-    let view = View::of(session, options, table, &sources).await?;
+    let view = View::of(session, table, &sources).await?;
     let mut suggestions = Vec::new();
     for base in sources.tables.values() {
         if watches.get(base.object_id).is_none() {
-            suggestions.push(view.suggestion(session, &sources, base).await?);
+            suggestions.push(view.suggestion(session, options, &sources, base).await?);
         }
     }
     let unwatchable = sources.unwatchable.into_iter();
@@ -93,43 +93,50 @@ pub(super) async fn suggested(
 impl<'v> View<'v> {
     async fn of(
         session: &mut Session,
-        options: &'v SqlServerOptions,
         table: &'v Arc<TableSchema>,
         sources: &Sources,
     ) -> QueryResult<Self> {
         let columns = sources::columns(session, table.object_id).await?;
         let told = sources::column_sources(session, table).await?;
+        Ok(Self::new(table, columns, &told, sources))
+    }
+
+    /// `told`: for columns of the view, the schema, table and column that each comes from.
+    fn new(
+        table: &'v Arc<TableSchema>,
+        columns: Vec<FoundColumn>,
+        told: &[[String; 4]],
+        sources: &Sources,
+    ) -> Self {
         let source = |found: &FoundColumn| {
-            let [_, schema, name, column] =
-                told.iter().find(|[view, ..]| *view == found.column.name)?;
+            let is_it = |[view, ..]: &&[String; 4]| *view == found.column.name;
+            let [_, schema, name, column] = told.iter().find(is_it)?;
             let is_it = |base: &&BaseTable| {
                 base.name == *name && (schema.is_empty() || base.schema == *schema)
             };
             let base = sources.tables.values().find(is_it)?;
             let column = base.columns.iter().find(|it| it.column.name == *column)?;
-            Some((
-                (base.object_id, column.column.column_id),
-                column.column.name.clone(),
-            ))
+            let column = &column.column;
+            Some(((base.object_id, column.column_id), column.name.clone()))
         };
-        Ok(Self {
-            options,
+        Self {
             table,
             sources: columns.iter().map(source).collect(),
             columns,
-        })
+        }
     }
 
     async fn suggestion(
         &self,
         session: &mut Session,
+        options: &SqlServerOptions,
         sources: &Sources,
         base: &BaseTable,
     ) -> QueryResult<Suggestion> {
         let table = base.label();
         let candidates = self.candidates(sources, base);
         for candidate in candidates.iter().take(MAX_TRIED) {
-            if self.fits_data(session, base, candidate).await? {
+            if self.fits_data(session, options, base, candidate).await? {
                 return Ok(Suggestion::Watch(Watch {
                     table,
                     key: candidate.key.name.clone(),
@@ -221,16 +228,21 @@ impl<'v> View<'v> {
         self.table.more_ids.is_empty() && self.table.id.column_id == column.column_id
     }
 
-    /// Whether the table's first keys are in the view, as far as there are any, and this login may read them.
+    /// Whether the two columns have values in common, as far as there are any, and this login may read them.
     async fn fits_data(
         &self,
         session: &mut Session,
+        options: &SqlServerOptions,
         base: &BaseTable,
         candidate: &Candidate<'_>,
     ) -> QueryResult<bool> {
+        let link = candidate.fitness.link;
         let (Some(key), Some(of_view)) = (key_of(candidate.key), key_of(candidate.column)) else {
             return Ok(false);
         };
+        if link == Link::Same {
+            return Ok(true);
+        }
         let watched = WatchedTable {
             configured: base.label(),
             table: Captured {
@@ -250,22 +262,20 @@ impl<'v> View<'v> {
                 is_own: self.is_key(candidate.column),
             }],
         };
-        let keys = first_keys(session, &watched).await?;
+        let keys = first_keys(session, &watched).await;
+        let keys = told(session, keys)?.unwrap_or_default();
         if keys.is_empty() {
-            return Ok(true);
+            return Ok(link != Link::GenericName);
         }
-        let table = Arc::clone(self.table);
-        let found = found_in_view(self.options, session, table, &watched, &keys).await;
-        match found {
-            Err(fault) if session.is_spoiled() => return Err(fault),
-            Err(_) => return Ok(false),
-            Ok(0) => return Ok(false),
-            Ok(_) => {}
+        if link != Link::GenericName {
+            let table = Arc::clone(self.table);
+            let found = found_in_view(options, session, table, &watched, &keys).await;
+            // The first ones may be those that are sold no more.
+            if told(session, found)?.is_some_and(|found| found > 0) {
+                return Ok(true);
+            }
         }
-        match candidate.fitness.link {
-            Link::GenericName => self.shares_values(session, &watched, candidate).await,
-            Link::Same | Link::Foreign | Link::Name => Ok(true),
-        }
+        self.shares_values(session, &watched, candidate).await
     }
 
     /// Whether the table has most of the view's first values.
@@ -294,7 +304,7 @@ impl<'v> View<'v> {
             return Ok(false);
         };
         let (all, shared) = (count(row, 0)?, count(row, 1)?);
-        Ok(shared * 2 >= all)
+        Ok(shared > 0 && shared * 2 >= all)
     }
 }
 
@@ -337,5 +347,161 @@ pub(super) fn shared_text(table: &TableSchema, column: &str) -> String {
     match key_of(&table.names) {
         Some(of_view) => shared_values(&table.quoted(), &key, &table.quoted(), &of_view, column),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{data_type::DataType, schema::Kind};
+
+    fn found(column_id: i32, name: &str, data_type: &str, is_key: bool) -> FoundColumn {
+        let column = Column {
+            column_id,
+            name: name.to_owned(),
+            data_type: DataType {
+                name: data_type.to_owned(),
+                max_length: 20,
+                precision: 18,
+                scale: 2,
+                collation: Some("Latin1_General_CI_AS".to_owned()),
+            },
+            is_nullable: false,
+            is_computed: false,
+            is_identity: false,
+            is_unique: is_key,
+        };
+        FoundColumn {
+            column,
+            is_in_key: is_key,
+        }
+    }
+
+    fn base(
+        object_id: i32,
+        name: &str,
+        columns: Vec<FoundColumn>,
+        foreign: &[(ColumnId, ColumnId)],
+    ) -> BaseTable {
+        BaseTable {
+            object_id,
+            schema: "dbo".to_owned(),
+            name: name.to_owned(),
+            columns,
+            foreign: foreign.to_vec(),
+        }
+    }
+
+    /// Goods with a rate, prices by the goods' code under another name, and rates.
+    fn sources() -> Sources {
+        let goods = [
+            found(1, "Code", "varchar", true),
+            found(2, "Title", "varchar", false),
+            found(3, "RateID", "int", false),
+        ];
+        let prices = [
+            found(1, "Item", "varchar", true),
+            found(2, "List", "smallint", true),
+            found(3, "Price", "decimal", false),
+        ];
+        let rates = [
+            found(1, "ID", "int", true),
+            found(2, "Rate", "decimal", false),
+        ];
+        let to_rates = ((10, 3), (30, 1));
+        let to_goods = ((20, 1), (10, 1));
+        let tables = [
+            base(10, "Goods", goods.to_vec(), &[to_rates, to_goods]),
+            base(20, "Prices", prices.to_vec(), &[to_goods]),
+            base(30, "Rates", rates.to_vec(), &[to_rates]),
+        ];
+        Sources {
+            tables: tables.map(|table| (table.object_id, table)).into(),
+            ..Sources::default()
+        }
+    }
+
+    /// What fits, the best first, as `Goods.Code = No: Same`.
+    fn fitting(columns: &[FoundColumn], told: &[[&str; 3]]) -> Vec<String> {
+        let sources = sources();
+        let table = Arc::new(TableSchema {
+            object_id: 1,
+            schema: "dbo".to_owned(),
+            name: "Served".to_owned(),
+            kind: Kind::View,
+            owner_id: None,
+            owner: None,
+            id: columns[0].column.clone(),
+            names: columns[1].column.clone(),
+            price: columns[1].column.clone(),
+            more_ids: Vec::new(),
+            is_unique_together: false,
+            only: Vec::new(),
+            watches: Vec::new(),
+            key_parts: Vec::new(),
+        });
+        let told: Vec<_> = told
+            .iter()
+            .map(|[view, table, column]| [view, "", table, column].map(|name| name.to_owned()))
+            .collect();
+        let view = View::new(&table, columns.to_vec(), &told, &sources);
+        let mut all = Vec::new();
+        for base in sources.tables.values() {
+            let first = view.candidates(&sources, base).into_iter().next();
+            all.extend(first.map(|candidate| {
+                format!(
+                    "{}.{} = {}: {:?}",
+                    base.name, candidate.key.name, candidate.column.name, candidate.fitness.link
+                )
+            }));
+        }
+        all
+    }
+
+    #[test]
+    fn columns_belong_together_that_come_from_each_other() {
+        let columns = [
+            found(1, "No", "varchar", false),
+            found(2, "Title", "varchar", false),
+            found(3, "Tax", "int", false),
+            found(4, "ID", "int", false),
+        ];
+        let told = [
+            ["No", "Goods", "Code"],
+            ["Title", "Goods", "Title"],
+            ["Tax", "Goods", "RateID"],
+            ["ID", "Goods", "RateID"],
+        ];
+        assert_eq!(
+            fitting(&columns, &told),
+            [
+                "Goods.Code = No: Same",
+                "Prices.Item = No: Foreign",
+                "Rates.ID = Tax: Foreign",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_say_it_where_the_server_does_not() {
+        let columns = [
+            found(1, "code", "varchar", false),
+            found(2, "Title", "varchar", false),
+            found(3, "ID", "int", false),
+        ];
+        assert_eq!(
+            fitting(&columns, &[]),
+            [
+                "Goods.Code = code: GenericName",
+                "Prices.Item = code: Foreign",
+                "Rates.ID = ID: GenericName",
+            ]
+        );
+        // Not every name is another's.
+        let columns = [
+            found(1, "Article", "varchar", false),
+            found(2, "Title", "varchar", false),
+        ];
+        assert_eq!(fitting(&columns, &[]), [""; 0]);
     }
 }

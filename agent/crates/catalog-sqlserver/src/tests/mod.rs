@@ -22,6 +22,7 @@ pub(crate) mod server;
 mod shop;
 mod staged;
 mod stand_in;
+mod suggest;
 mod text_prices;
 mod triggers;
 mod types;
