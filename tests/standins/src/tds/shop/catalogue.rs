@@ -45,6 +45,7 @@ pub(super) fn answer(state: &State, statement: &Statement) -> Result<Answer, Sql
     match statement.name.as_deref() {
         Some("table") => table(&state.connection, statement),
         Some("named_columns") => named_columns(&state.connection, statement),
+        Some("table_columns") => table_columns(&state.connection, statement),
         Some("columns") => columns(&state.connection, statement),
         Some("table_identity") => identity(state, statement),
         Some("migrations") => migrations(&state.connection),
@@ -162,6 +163,17 @@ fn named_columns(connection: &Connection, statement: &Statement) -> Result<Answe
             continue;
         };
         let mut row = vec![Value::Int(n)];
+        row.extend(column.facts());
+        result.rows.push(row);
+    }
+    Ok(result.into())
+}
+
+/// All columns of a table, each with whether it is in a key: one of several columns is not told apart.
+fn table_columns(connection: &Connection, statement: &Statement) -> Result<Answer, SqlError> {
+    let mut result = described::<1>();
+    for column in columns_of(connection, statement)? {
+        let mut row = vec![flag(column.is_unique)];
         row.extend(column.facts());
         result.rows.push(row);
     }

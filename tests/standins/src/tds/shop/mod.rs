@@ -5,6 +5,7 @@
 //! a ChangeLog. What a SQLite column holds and its declared type could not hold in SQL Server (a text in a
 //! numeric column) is NULL.
 
+mod advice;
 mod capture;
 mod catalogue;
 mod changes;
@@ -91,15 +92,17 @@ impl Model for SqliteShop {
             // Statements that only print or set something.
             "install_nothing" | "take_back" => Ok(Answer::default()),
             "claim" | "claimed" => claims::answer(state, session, statement),
-            "table" | "columns" | "named_columns" | "look" | "table_identity" | "migrations"
-            | "newest_migration" => catalogue::answer(state, statement),
+            "table" | "columns" | "named_columns" | "table_columns" | "look" | "table_identity"
+            | "migrations" | "newest_migration" => catalogue::answer(state, statement),
             "server" | "encryption" | "triggers" | "modules" | "table_options" | "rights"
             | "can_impersonate" | "old_found" | "column_options" | "key_parts" | "predicates"
             | "masks" | "sight" | "synonyms" | "views" | "encrypted_modules" | "plan_cache"
-            | "query_store_state" | "query_store" | "connected" => surroundings::answer(statement),
+            | "query_store_state" | "query_store" | "connected" | "dependencies"
+            | "base_tables" | "foreign_keys" | "column_sources" => surroundings::answer(statement),
             "count" | "row_count" | "hidden_rows" | "view_keys" | "read" | "scan_start"
             | "scan_behind" | "scan_keys" | "read_odd" | "read_nothing" | "keys_start"
             | "keys_behind" | "gap" => rows::answer(state, statement),
+            "flag_values" | "filled_rows" | "other_key" => advice::answer(state, statement),
             "installed" | "owner" | "set_owner" | "newest_change" | "backlog"
             | "change_log_size" | "pending" | "changes_of" | "acknowledge" => {
                 changes::answer(state, statement)

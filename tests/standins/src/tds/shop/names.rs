@@ -32,6 +32,13 @@ impl Names {
     }
 }
 
+/// The first column that a statement takes of `p`.
+pub(super) fn column_of(text: &str) -> Option<String> {
+    let mut names = bracketed(text).into_iter();
+    let found = names.find(|name| text[..name.start].ends_with("p."));
+    Some(found?.name)
+}
+
 /// The last name in brackets behind a mark: `[Products]` behind ` ON ` in `ON [dbo].[Products] AFTER`.
 pub(super) fn name_behind(text: &str, mark: &str) -> Option<String> {
     let start = text.find(mark)? + mark.len();

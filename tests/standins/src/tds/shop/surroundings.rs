@@ -52,7 +52,8 @@ pub(super) fn answer(statement: &Statement) -> Result<Answer, SqlError> {
         "query_store_state" => ResultSet::new([("", ColumnType::Int)]).row([Value::Int(0)]),
         // Nothing of the kind. The columns of results without rows are nobody's.
         "triggers" | "modules" | "views" | "synonyms" | "encrypted_modules" | "plan_cache"
-        | "query_store" | "connected" | "column_options" | "key_parts" | "predicates" | "masks" => {
+        | "query_store" | "connected" | "column_options" | "key_parts" | "predicates" | "masks"
+        | "dependencies" | "base_tables" | "foreign_keys" | "column_sources" => {
             ResultSet::new([("", ColumnType::Int)])
         }
         "table_options" => {

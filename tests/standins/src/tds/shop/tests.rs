@@ -176,3 +176,38 @@ fn what_is_not_known_is_refused_with_its_text() {
     let look = "/* shopmaster look */\nSELECT TOP (0) 1 FROM [dbo].[Nothing]";
     assert_eq!(ask(&model, look, &[]).unwrap_err().number, 208);
 }
+
+#[test]
+fn a_column_is_advised_on() {
+    let (_folder, shop, model) = shop(3);
+    shop.set_price("P0000002", "12.50").unwrap();
+    let asked = |name: &str, columns: &str| {
+        let sql = format!(
+            "/* shopmaster {name} */ SELECT {columns}
+            FROM (SELECT TOP (9) t.[ProductID] FROM [dbo].[Products] AS t) AS p"
+        );
+        ask(&model, &sql, &[]).unwrap().results.remove(0).rows
+    };
+    let rows = asked("flag_values", "p.[ProductID]");
+    assert_eq!(rows[0], [text("P0000001"), Value::BigInt(1)]);
+    let counts = [Value::BigInt(3), Value::BigInt(3)];
+    assert_eq!(
+        asked("filled_rows", "p.[SellPrice]"),
+        std::slice::from_ref(&counts)
+    );
+    let [rows, values] = counts;
+    let key = [rows, values, text("P0000003")];
+    assert_eq!(asked("other_key", "p.[ProductID]"), [key]);
+    let table = rows_of_products(&model);
+    let facts = &table[0];
+    assert_eq!(
+        (facts.len(), &facts[0], &facts[2]),
+        (12, &Value::Int(1), &text("ProductID"))
+    );
+}
+
+/// What all columns of the product table are.
+fn rows_of_products(model: &SqliteShop) -> Vec<Vec<Value>> {
+    let found = rows(model, "table", &[text("dbo"), text("Products")]);
+    rows(model, "table_columns", &found[0][..1])
+}
