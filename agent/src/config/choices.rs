@@ -78,6 +78,17 @@ pub enum Verify {
     At(Time),
 }
 
+/// What products that are gone from the shop, and may still be at Digible, mean for the state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RemovedProducts {
+    /// They need attention until they are forgotten.
+    #[default]
+    Attention,
+    /// The headline names them.
+    Note,
+}
+
 /// Where secrets are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -254,6 +254,7 @@ mod tests {
             ("sync.probe", Value::Integer(2)),
             ("sync.verify", "3 o'clock".into()),
             ("remote.listen", "7443".into()),
+            ("sync.removed", "quiet".into()),
             ("secrets.store", "".into()),
             ("log.level", "verbose".into()),
         ] {

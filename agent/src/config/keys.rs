@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// Every key with its allowed values, in the order of the documentation.
-pub(super) const KEYS: [(&str, &str); 38] = [
+pub(super) const KEYS: [(&str, &str); 39] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
     ("catalog.server", r"`host`, `host\instance` or `host,port`"),
     ("catalog.database", "the database's name"),
@@ -87,6 +87,7 @@ pub(super) const KEYS: [(&str, &str); 38] = [
     ),
     ("sync.verify", "a local time such as `03:00`, or `off`"),
     ("sync.verify_limit", "a whole number from 1 to 100"),
+    ("sync.removed", "`attention` or `note`"),
     (
         "remote.listen",
         "an address and port such as `0.0.0.0:7443`, or an empty string for off",

@@ -25,7 +25,8 @@ mod selection;
 
 pub use change::Before;
 pub use choices::{
-    Auth, CaptureMode, CatalogKind, Encryption, LogLevel, StoreChoice, Trust, Verify, WordError,
+    Auth, CaptureMode, CatalogKind, Encryption, LogLevel, RemovedProducts, StoreChoice, Trust,
+    Verify, WordError,
 };
 pub use edit::{Edit, Value};
 pub use environment::environment;
@@ -162,6 +163,8 @@ pub struct SyncConfig {
     pub verify: Verify,
     /// A verify asks before it sends more of the shop than this, in percent; at 100 it never asks.
     pub verify_limit: u32,
+    /// What products that are gone from the shop mean for the state.
+    pub removed: RemovedProducts,
 }
 
 /// Remote management.
@@ -271,6 +274,7 @@ impl Default for SyncConfig {
             probe: Duration::from_secs(2),
             verify: Verify::default(),
             verify_limit: 10,
+            removed: RemovedProducts::default(),
         }
     }
 }

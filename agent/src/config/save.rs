@@ -318,6 +318,7 @@ mod tests {
                     any::<std::net::SocketAddr>().prop_map(|at| Value::from(at.to_string())),
                 ]
                 .boxed(),
+                "sync.removed" => one_of(&["attention", "note"]),
                 "secrets.store" => one_of(&["auto", "os", "file"]),
                 "log.level" => one_of(&["error", "warn", "info", "debug", "trace"]),
                 _ => any::<String>().prop_map(Value::from).boxed(),

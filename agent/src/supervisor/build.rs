@@ -22,7 +22,7 @@ use super::{
     vacancy::Vacancy,
 };
 use crate::{
-    config::{CaptureMode, CatalogKind, Config, Verify},
+    config::{CaptureMode, CatalogKind, Config, RemovedProducts, Verify},
     secrets::{SecretError, SecretName},
 };
 
@@ -56,6 +56,7 @@ impl Supervisor {
                 paused: pause,
                 since: facts.since.clone(),
                 starting: missing.is_empty(),
+                notes_removed: config.sync.removed == RemovedProducts::Note,
                 ..Facts::new()
             };
             let config_trouble = facts.troubles.remove(&Area::Config);

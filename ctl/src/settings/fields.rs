@@ -57,7 +57,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 37] = [
+pub const FIELDS: [Field; 38] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -295,6 +295,13 @@ pub const FIELDS: [Field; 37] = [
         value: "PERCENT",
         help: "A verify asks before it sends more than this part of the shop, 1 to 100; 100 never asks",
         slot: Slot::Number(|s| &mut sync(s).verify_limit),
+    },
+    Field {
+        path: "sync.removed",
+        flag: "removed",
+        value: "HOW",
+        help: "Whether products gone from the shop need attention until they are forgotten, or are only named",
+        slot: Slot::Word(|s| &mut sync(s).removed, &["attention", "note"]),
     },
     Field {
         path: "secrets.store",
@@ -639,6 +646,7 @@ mod tests {
                     "probe": "",
                     "verify": "",
                     "verify_limit": 0,
+                    "removed": "",
                 },
                 "secrets": {"store": ""},
                 "log": {"level": ""},

@@ -38,6 +38,8 @@ pub struct Facts {
     pub oldest_age: Option<(Duration, Timestamp)>,
     /// The numbers that the journal keeps.
     pub counts: Counts,
+    /// Products that are gone from the shop are named in the headline and need no attention.
+    pub notes_removed: bool,
     /// The runs that have not ended, in the order in which they began.
     pub runs: Vec<Run>,
     /// The last sync that ended.
@@ -246,6 +248,7 @@ impl Facts {
             oldest_pending_at: None,
             oldest_age: None,
             counts: Counts::default(),
+            notes_removed: false,
             runs: Vec::new(),
             last_sync: None,
             next_sync_at: None,

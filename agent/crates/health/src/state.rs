@@ -38,7 +38,11 @@ pub(super) fn state(facts: &Facts, issues: &[Issue]) -> State {
     if waits(facts) {
         return State::Pending;
     }
-    if facts.counts.parked + facts.counts.discarded + facts.counts.removed > 0 {
+    let removed = match facts.notes_removed {
+        true => 0,
+        false => facts.counts.removed,
+    };
+    if facts.counts.parked + facts.counts.discarded + removed > 0 {
         return State::Attention;
     }
     if facts.counts.in_doubt > 0 {

@@ -131,6 +131,11 @@ fn green_is_for_nothing_open_and_the_sentence_says_what_is() {
             "12,431 up to date, 2 gone from the shop and still at Digible",
         ),
         (
+            |facts| (facts.counts.removed, facts.notes_removed) = (2, true),
+            State::UpToDate,
+            "12,431 up to date, 2 gone from the shop and still at Digible",
+        ),
+        (
             |facts| {
                 (facts.counts.discarded, facts.counts.outdated) = (1, 1);
                 facts.counts.removed = 2;

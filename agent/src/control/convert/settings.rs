@@ -58,6 +58,7 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
             probe: Some(time::length(config.sync.probe)),
             verify: text("sync.verify"),
             verify_limit: config.sync.verify_limit,
+            removed: text("sync.removed"),
         }),
         remote: Some(v1::RemoteSettings {
             listen: text("remote.listen"),
@@ -205,6 +206,7 @@ fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
         "sync.probe" => length(sync.probe),
         "sync.verify" => Value::Text(sync.verify),
         "sync.verify_limit" => Value::Integer(sync.verify_limit.into()),
+        "sync.removed" => Value::Text(sync.removed),
         "remote.listen" => Value::Text(settings.remote.unwrap_or_default().listen),
         "secrets.store" => Value::Text(settings.secrets.unwrap_or_default().store),
         "log.level" => Value::Text(settings.log.unwrap_or_default().level),
