@@ -4,10 +4,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "shopmaster/v1/agent.proto",
     "shopmaster/v1/config.proto",
     "shopmaster/v1/products.proto",
+    "shopmaster/v1/remote.proto",
     "shopmaster/v1/run.proto",
     "shopmaster/v1/status.proto",
 ];

@@ -9,6 +9,7 @@ mod failure;
 mod folders;
 mod liveness;
 mod peer;
+pub mod remote;
 #[cfg(windows)]
 mod windows;
 

@@ -55,6 +55,7 @@ impl Supervisor {
                 missing: missing.clone(),
                 paused: pause,
                 since: facts.since.clone(),
+                last_remote_change: facts.last_remote_change.clone(),
                 starting: missing.is_empty(),
                 notes_removed: config.sync.removed == RemovedProducts::Note,
                 ..Facts::new()

@@ -83,10 +83,23 @@ pub struct Facts {
     pub next_try_at: Option<Timestamp>,
     /// How many requests at once are allowed now, while Digible's answers have lowered that number.
     pub slowed: Option<usize>,
+    /// The last change that a remote client asked for; none when none did.
+    pub last_remote_change: Option<RemoteChange>,
     /// What fails, by area: at most one trouble for each.
     pub troubles: BTreeMap<Area, Trouble>,
     /// Since when each issue exists, by its code.
     pub since: BTreeMap<&'static str, Timestamp>,
+}
+
+/// A change that a remote client asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteChange {
+    /// The client's name.
+    pub client: String,
+    /// What it did, for people: `started an upload`.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Where something can fail.
@@ -266,6 +279,7 @@ impl Facts {
             config_replaced: None,
             journal_replaced: None,
             catalog_changed: false,
+            last_remote_change: None,
             journal_damaged: None,
             blocked_until: None,
             next_try_at: None,

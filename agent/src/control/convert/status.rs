@@ -48,6 +48,14 @@ pub(in crate::control) fn status(facts: &Facts, secrets_store: &str) -> v1::Stat
             bytes: log.bytes,
             oldest_at: log.oldest_at.map(timestamp),
         }),
+        last_remote_change: facts
+            .last_remote_change
+            .as_ref()
+            .map(|change| v1::RemoteChange {
+                client: change.client.clone(),
+                text: change.text.clone(),
+                at: Some(timestamp(change.at)),
+            }),
     }
 }
 

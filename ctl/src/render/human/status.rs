@@ -1,6 +1,6 @@
 //! The status as text for people.
 
-use shopmaster_proto::v1::{CaptureState, Issue, Run, Severity, Status};
+use shopmaster_proto::v1::{CaptureState, Issue, RemoteChange, Run, Severity, Status};
 use shopmaster_view::{grouped, products};
 
 use super::{Clock, capture, plain, run, table};
@@ -40,6 +40,9 @@ fn facts(status: &Status, clock: &Clock) -> String {
     }
     if let Some(until) = clock.at(status.blocked_until) {
         lines.push(("on hold", format!("until {until}, as Digible asked")));
+    }
+    if let Some(change) = &status.last_remote_change {
+        lines.push(("from afar", remote_change(change, clock)));
     }
     lines.extend([
         ("waiting", pending(status, clock)),
@@ -139,6 +142,16 @@ fn next_sync(status: &Status, clock: &Clock) -> String {
         (Some(wait), Some(at)) => format!("in {wait} ({at})"),
         _ => "not scheduled".to_owned(),
     }
+}
+
+/// `support-7 started an upload at 10:02`.
+fn remote_change(change: &RemoteChange, clock: &Clock) -> String {
+    let text = format!("{} {}", change.client, change.text);
+    let text = match clock.at(change.at) {
+        Some(at) => format!("{text} at {at}"),
+        None => text,
+    };
+    plain(&text)
 }
 
 fn session(status: &Status, clock: &Clock) -> String {

@@ -55,6 +55,8 @@ pub struct StatusJson {
     capture: CaptureJson,
     /// The ChangeLog in the shop's database; null where there is none.
     change_log: Option<ChangeLogJson>,
+    /// The last change that a remote client asked for; null when none did.
+    last_remote_change: Option<RemoteChangeJson>,
     /// The shop's database.
     catalog: CatalogJson,
     /// What is wrong now, worst first.
@@ -75,6 +77,17 @@ pub struct WatchedStatusJson {
     /// The whole state.
     #[serde(flatten)]
     status: StatusJson,
+}
+
+/// A change that a remote client asked for.
+#[derive(Debug, Serialize)]
+struct RemoteChangeJson {
+    /// The client's name.
+    client: String,
+    /// What it did, for people.
+    text: String,
+    /// When.
+    at: Option<String>,
 }
 
 /// The Digible login.
@@ -167,6 +180,11 @@ impl From<Status> for StatusJson {
                 bytes: log.bytes,
                 oldest_at: rfc3339(log.oldest_at),
             }),
+            last_remote_change: status.last_remote_change.map(|change| RemoteChangeJson {
+                client: change.client,
+                text: change.text,
+                at: rfc3339(change.at),
+            }),
             catalog: status.catalog.unwrap_or_default().into(),
             issues: status.issues.into_iter().map(IssueJson::from).collect(),
             secrets_store: status.secrets_store,
@@ -230,7 +248,8 @@ impl From<Issue> for IssueJson {
 mod tests {
     use serde_json::json;
     use shopmaster_proto::v1::{
-        CaptureMode, CaptureState, CatalogReach, ChangeLog, Icon, SessionState, Severity, State,
+        CaptureMode, CaptureState, CatalogReach, ChangeLog, Icon, RemoteChange, SessionState,
+        Severity, State,
     };
 
     use super::*;
@@ -288,6 +307,11 @@ mod tests {
                 bytes: Some(16_384),
                 oldest_at: time(10),
             }),
+            last_remote_change: Some(RemoteChange {
+                client: "support-7".to_owned(),
+                text: "started an upload".to_owned(),
+                at: time(11),
+            }),
         };
         let watched = WatchedStatusJson::from(WatchStatusResponse {
             sequence: 7,
@@ -330,6 +354,11 @@ mod tests {
                     "changes": 12,
                     "bytes": 16384,
                     "oldest_at": "1970-01-01T00:00:10Z",
+                },
+                "last_remote_change": {
+                    "client": "support-7",
+                    "text": "started an upload",
+                    "at": "1970-01-01T00:00:11Z",
                 },
                 "catalog": {"kind": "sqlite", "state": "reachable"},
                 "issues": [{

@@ -1,0 +1,16 @@
+//! Who may use an agent over the network: the clients with their roles, what slows failed logins down, and the log of what
+//! clients changed.
+//!
+//! Nothing here knows gRPC or TLS: the control plane asks who a caller is, and decides.
+
+mod client;
+mod clients;
+mod remote_log;
+mod role;
+mod throttle;
+
+pub use client::{Client, ClientName, ClientNameError, Credential};
+pub use clients::{Caller, Clients, ClientsError, Refusal};
+pub use remote_log::{Entry, Outcome, RemoteLog};
+pub use role::Role;
+pub use throttle::{Throttle, Throttled};
