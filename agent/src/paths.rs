@@ -20,6 +20,8 @@ pub struct Paths {
     pub state: PathBuf,
     /// The notifications that the tray has shown.
     pub notices: PathBuf,
+    /// The folder of remote management: its clients, certificate and log.
+    pub remote: PathBuf,
     /// The log file's folder.
     pub log_dir: PathBuf,
     /// The lock file, which ensures that an instance has only one agent.
@@ -49,6 +51,7 @@ impl Paths {
             secrets: folders.data.join("secrets.json"),
             state: folders.data.join("state.json"),
             notices: folders.data.join("notices.json"),
+            remote: folders.data.join("remote"),
             log_dir: folders.log.clone(),
             lock: folders.run.join("agent.lock"),
             folders: [folders.config, folders.data, folders.log, folders.run],

@@ -50,20 +50,6 @@ async fn an_unknown_key_is_named_with_the_one_that_was_meant() {
 }
 
 #[tokio::test]
-async fn what_a_later_version_brings_is_named() {
-    let text = "[catalog]\nkind = \"sqlite\"\npath = \"/shop.db\"\ntable = \"Products\"\n[remote]\nlisten = \"127.0.0.1:7443\"\n[digible]\nemail = \"shop@example.com\"\n";
-    let world = with_file(text).await;
-    wait_issue(&world, "NOT_SUPPORTED").await;
-    let refused = world.ctl(&["sync", "--json"]).await.unwrap();
-    for part in [
-        "\"UNIMPLEMENTED\"",
-        "the remote listener is not supported by this version",
-    ] {
-        assert!(refused.stderr.contains(part), "{refused:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_sql_login_without_a_password_is_an_issue_with_its_remedy() {
     let text = "[catalog]\nkind = \"sqlserver\"\nserver = \"127.0.0.1,1\"\ndatabase = \"Shop\"\ntable = \"dbo.Products\"\nauth = \"sql\"\nusername = \"shop\"\n[digible]\nemail = \"shop@example.com\"\n";
     let mut world = World::builder().products(3).prepare().await.unwrap();

@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// Every key with its allowed values, in the order of the documentation.
-pub(super) const KEYS: [(&str, &str); 39] = [
+pub(super) const KEYS: [(&str, &str); 41] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
     ("catalog.server", r"`host`, `host\instance` or `host,port`"),
     ("catalog.database", "the database's name"),
@@ -91,6 +91,14 @@ pub(super) const KEYS: [(&str, &str); 39] = [
     (
         "remote.listen",
         "an address and port such as `0.0.0.0:7443`, or an empty string for off",
+    ),
+    (
+        "remote.certificate",
+        "the absolute path of a PEM file, or an empty string for a certificate that the agent makes",
+    ),
+    (
+        "remote.key",
+        "the absolute path of a PEM file, or an empty string",
     ),
     ("secrets.store", "`auto`, `os` or `file`"),
     ("log.level", "`error`, `warn`, `info`, `debug` or `trace`"),

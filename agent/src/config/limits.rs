@@ -39,6 +39,8 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
         "sync.verify_limit" => (1..=100).contains(&config.sync.verify_limit),
         "digible.max_in_flight" => (1..=64).contains(&digible.max_in_flight),
         "digible.ca_file" => absolute_or_empty(&digible.ca_file),
+        "remote.certificate" => absolute_or_empty(&config.remote.certificate),
+        "remote.key" => absolute_or_empty(&config.remote.key),
         "digible.timeout" => (TENTH..=LONGEST_REQUEST).contains(&digible.timeout),
         "digible.late_window" => digible
             .late_window

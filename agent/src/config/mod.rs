@@ -174,6 +174,10 @@ pub struct RemoteConfig {
     /// The address to listen at; none turns it off.
     #[serde(with = "optional")]
     pub listen: Option<SocketAddr>,
+    /// A file with the certificate to serve, as PEM, and what leads to its authority; empty for one that the agent makes.
+    pub certificate: String,
+    /// The private key of [`certificate`](Self::certificate), as PEM.
+    pub key: String,
 }
 
 /// Where secrets are kept.

@@ -289,9 +289,11 @@ mod tests {
                 "catalog.price_digits" => {
                     prop_oneof![Just(Value::from("")), (0..=10_u32).prop_map(Value::from),].boxed()
                 }
-                "catalog.path" | "digible.ca_file" => any::<String>()
-                    .prop_map(move |text| Value::from(format!("{absolute}{text}")))
-                    .boxed(),
+                "catalog.path" | "digible.ca_file" | "remote.certificate" | "remote.key" => {
+                    any::<String>()
+                        .prop_map(move |text| Value::from(format!("{absolute}{text}")))
+                        .boxed()
+                }
                 "digible.base_url" => "https?://[a-z]{1,9}(:[1-9][0-9]{0,3})?(/[a-z]{0,9}){0,2}"
                     .prop_map(Value::from)
                     .boxed(),

@@ -79,12 +79,12 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let path: Arc<str> = request.uri().path().into();
-        let kind = rpcs::kind(&path);
+        let kind = rpcs::find(&path).map(|rpc| rpc.kind);
         let call = self.inner.call(request);
         match kind {
             Some(Kind::Changes) => Box::pin(detached(&self.around.tasks, path, call)),
             Some(Kind::Reads | Kind::Streams) => Box::pin(call),
-            None => Box::pin(foreign(self.around.ending.clone(), call)),
+            Some(Kind::Foreign) | None => Box::pin(foreign(self.around.ending.clone(), call)),
         }
     }
 }
@@ -95,7 +95,11 @@ async fn foreign(
     call: impl Future<Output = Result<Response<Body>, Infallible>>,
 ) -> Result<Response<Body>, Infallible> {
     let answer = call.await?;
-    Ok(answer.map(|body| until(ending, body)))
+    let end = async move {
+        ending.cancelled().await;
+        Status::ok("")
+    };
+    Ok(answer.map(|body| until(end, body)))
 }
 
 /// Runs `call` in a task of its own. A panic in it fails this call only.

@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 
 use crate::{
     config::{KeyError, SaveError},
-    supervisor::{ConfigureError, Supervisor, unsupported},
+    supervisor::{ConfigureError, Supervisor},
 };
 
 /// A failed call.
@@ -52,9 +52,6 @@ pub(super) async fn engine(supervisor: &Supervisor) -> Result<Arc<Engine>, Statu
 }
 
 fn no_engine(supervisor: &Supervisor) -> Status {
-    if let Some(what) = unsupported(&supervisor.config().0) {
-        return unimplemented(what);
-    }
     let facts = supervisor.status_store.facts();
     if let Some(trouble) = facts.troubles.into_values().next() {
         return failure(
@@ -149,7 +146,6 @@ pub(super) fn key(error: &KeyError) -> Status {
 pub(super) fn configure(error: &ConfigureError) -> Status {
     match error {
         ConfigureError::Key(error) => key(error),
-        ConfigureError::Unsupported(what) => unimplemented(what),
         ConfigureError::StartsOver => failure(
             Code::FailedPrecondition,
             "JOURNAL_STARTS_OVER",

@@ -2,13 +2,17 @@
 
 use std::{future::Future, sync::Arc};
 
+use shopmaster_engine::tasks::guarded;
 use shopmaster_proto::v1::{
     agent_server::AgentServer, config_server::ConfigServer, products_server::ProductsServer,
-    runs_server::RunsServer,
+    remote_server::RemoteServer, runs_server::RunsServer,
 };
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{self, Server};
+use tonic::{
+    service::Routes,
+    transport::{self, Server},
+};
 
 mod agent;
 mod config;
@@ -18,6 +22,7 @@ mod failure;
 pub mod listener;
 mod page_token;
 mod products;
+mod remote;
 mod rpcs;
 mod runs;
 mod serving;
@@ -27,6 +32,7 @@ mod until;
 use super::supervisor::Supervisor;
 use detached::Detached;
 use listener::{AnyAuthority, Incoming};
+use remote::Remote;
 
 /// The largest message that a client may send, in bytes: the largest configuration is much smaller.
 const LARGEST_REQUEST: usize = 1 << 20;
@@ -72,9 +78,10 @@ pub async fn serve(
     // Health reports `NOT_SERVING` before its streams end.
     let over = CancellationToken::new();
     let detached = Detached::new(over.clone());
-    let server = Server::builder()
-        .layer(detached.clone())
-        .max_concurrent_streams(MOST_STREAMS)
+    let remote = Remote::open(Arc::clone(&supervisor)).await;
+    let crashed = supervisor.crashed.clone();
+    let mut routes = Routes::builder();
+    routes
         .add_service(
             AgentServer::new(agent::Service::new(Arc::clone(&supervisor)))
                 .max_decoding_message_size(LARGEST_REQUEST),
@@ -91,9 +98,21 @@ pub async fn serve(
             ProductsServer::new(products::Service::new(supervisor))
                 .max_decoding_message_size(LARGEST_REQUEST),
         )
+        .add_service(
+            RemoteServer::new(remote::Service::new(Arc::clone(&remote)))
+                .max_decoding_message_size(LARGEST_REQUEST),
+        )
         .add_service(health)
         .add_service(new_reflection)
-        .add_service(older_reflection)
+        .add_service(older_reflection);
+    let routes = routes.routes().prepare();
+    // On the network, the same services are behind a gate.
+    let network = remote.run(routes.clone(), detached.clone());
+    let network = tokio::spawn(guarded("the remote listener", crashed, network));
+    let server = Server::builder()
+        .layer(detached.clone())
+        .max_concurrent_streams(MOST_STREAMS)
+        .add_routes(routes)
         .serve_with_incoming_shutdown(connections, end);
     tokio::pin!(server);
     let served = tokio::select! {
@@ -103,6 +122,8 @@ pub async fn serve(
             server.await
         }
     };
+    // It ends with the agent, and its guard reports a panic.
+    let _ended = network.await;
     detached.ended().await;
     served.map_err(ServeError::Transport)
 }

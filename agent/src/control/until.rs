@@ -1,28 +1,27 @@
-//! Ends the answers of health and reflection when the agent stops: they would last as long as their clients are
-//! connected, and the transport waits for all of them.
+//! Ends an answer from outside: when the agent stops, because the transport waits for all answers, or when a remote client
+//! loses its access.
 
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use http_body::Frame;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::{Status, body::Body};
 
-/// The same answer, which ends with status OK once `ending` is canceled and no more of it is ready.
-pub(super) fn until(ending: CancellationToken, answer: Body) -> Body {
+/// The same answer, which ends with the status of `end` once that is ready and no more of the answer is.
+pub(super) fn until(end: impl Future<Output = Status> + Send + 'static, answer: Body) -> Body {
     Body::new(Until {
         answer,
-        ending: Box::pin(ending.cancelled_owned()),
+        end: Box::pin(end),
         is_over: false,
     })
 }
 
 struct Until {
     answer: Body,
-    ending: Pin<Box<WaitForCancellationFutureOwned>>,
+    end: Pin<Box<dyn Future<Output = Status> + Send>>,
     is_over: bool,
 }
 
@@ -41,13 +40,13 @@ impl http_body::Body for Until {
         if let Poll::Ready(frame) = Pin::new(&mut this.answer).poll_frame(context) {
             return Poll::Ready(frame);
         }
-        ready!(this.ending.as_mut().poll(context));
+        let status = ready!(this.end.as_mut().poll(context));
         this.is_over = true;
-        let well = HeaderMap::from_iter([(
-            HeaderName::from_static("grpc-status"),
-            HeaderValue::from_static("0"),
-        )]);
-        Poll::Ready(Some(Ok(Frame::trailers(well))))
+        let mut trailers = HeaderMap::new();
+        Poll::Ready(Some(match status.add_header(&mut trailers) {
+            Ok(()) => Ok(Frame::trailers(trailers)),
+            Err(status) => Err(status),
+        }))
     }
 
     fn is_end_stream(&self) -> bool {

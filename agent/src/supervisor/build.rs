@@ -18,7 +18,6 @@ use super::{
     claimant::claimant,
     positions::InJournal,
     secrets::{keep_token, token_of},
-    unsupported,
     vacancy::Vacancy,
 };
 use crate::{
@@ -31,8 +30,6 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
-    #[error("{0} is not supported by this version")]
-    Unsupported(&'static str),
     #[error("secrets cannot be read")]
     Secrets(#[from] SecretError),
     #[error(transparent)]
@@ -60,12 +57,15 @@ impl Supervisor {
                 notes_removed: config.sync.removed == RemovedProducts::Note,
                 ..Facts::new()
             };
-            let config_trouble = facts.troubles.remove(&Area::Config);
+            // What does not depend on the engine.
+            let others =
+                [Area::Config, Area::Remote].map(|area| (area, facts.troubles.remove(&area)));
             *facts = kept;
             facts.catalog.kind = config.catalog.kind.map_or("", kind_word);
-            if let Some(trouble) = config_trouble {
-                facts.troubles.insert(Area::Config, trouble);
-            }
+            let others = others
+                .into_iter()
+                .filter_map(|(area, trouble)| Some((area, trouble?)));
+            facts.troubles.extend(others);
         });
         if !missing.is_empty() {
             return;
@@ -96,9 +96,6 @@ impl Supervisor {
     async fn engine_of(&self, config: &Config) -> Result<(Arc<Engine>, bool), BuildError> {
         if self.ending.is_cancelled() {
             return Err(BuildError::Ending);
-        }
-        if let Some(what) = unsupported(config) {
-            return Err(BuildError::Unsupported(what));
         }
         let secrets = self.secrets(config)?;
         let password = secrets.get(SecretName::DigiblePassword).await?;
@@ -191,12 +188,6 @@ impl Supervisor {
                 });
                 return;
             }
-            BuildError::Unsupported(_) => (
-                Area::Config,
-                "NOT_SUPPORTED",
-                "Choose a supported setting with `shopmasterctl configure`",
-                false,
-            ),
             BuildError::Secrets(error) => {
                 (Area::Secrets, "SECRETS_UNAVAILABLE", error.remedy(), true)
             }

@@ -6,7 +6,7 @@ use shopmaster_base::causes::with_causes;
 use shopmaster_health::Area;
 use shopmaster_journal as journal;
 
-use super::{NewSecrets, Supervisor, build::account, note_invalid, unsupported, vacancy::Vacancy};
+use super::{NewSecrets, Supervisor, build::account, note_invalid, vacancy::Vacancy};
 use crate::{
     config::{self, Before, Config, ConfigError, Edit, KeyError, SaveError},
     secrets::SecretError,
@@ -18,9 +18,6 @@ pub enum ConfigureError {
     /// A key or a value is refused.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Not part of this version.
-    #[error("{0} is not supported by this version")]
-    Unsupported(&'static str),
     /// The change requires a new journal, and the caller has not allowed that.
     #[error(
         "Another Digible account or address requires a new journal: the current journal is set aside, and an upload is due"
@@ -63,9 +60,6 @@ impl Supervisor {
         let (before, _) = self.config();
         let mut config = before.clone();
         let changed = config.edit(edits)?;
-        if let Some(what) = unsupported(&config) {
-            return Err(ConfigureError::Unsupported(what));
-        }
         if !agreed.starts_over && self.starts_over(&before, edits).await? {
             return Err(ConfigureError::StartsOver);
         }
@@ -89,9 +83,6 @@ impl Supervisor {
         let (before, invalid) = self.read(|current| (current.config.clone(), current.invalid));
         let mut config = before.clone();
         let changed = config.edit(&edits)?;
-        if let Some(what) = unsupported(&config) {
-            return Err(ConfigureError::Unsupported(what));
-        }
         if !agreed.starts_over && self.starts_over(&before, &edits).await? {
             return Err(ConfigureError::StartsOver);
         }
@@ -180,6 +171,7 @@ impl Supervisor {
                     current.invalid = false;
                 });
                 self.status_store.update(|facts| facts.works(Area::Config));
+                self.reloaded.send_replace(());
             }
             Err(error) => {
                 self.write(|current| current.invalid = true);

@@ -55,6 +55,8 @@ pub struct Supervisor {
     pub status_store: Arc<StatusStore>,
     /// The log.
     pub logging: Logging,
+    /// Sends whenever the configuration was read again.
+    pub reloaded: watch::Sender<()>,
     /// Canceled when the agent must stop.
     pub ending: CancellationToken,
     /// Canceled when one of its tasks panicked: the process must end with a failure code.
@@ -116,6 +118,7 @@ impl Supervisor {
             started_at: Timestamp::now(),
             status_store,
             logging,
+            reloaded: watch::Sender::new(()),
             ending: CancellationToken::new(),
             crashed: CancellationToken::new(),
             environment,
@@ -194,12 +197,4 @@ fn note_invalid(facts: &mut Facts, error: &ConfigError) {
         remedy,
     );
     facts.fails(Area::Config, trouble.lasting());
-}
-
-/// The setting that this version does not support; none when it supports all of them.
-pub(crate) fn unsupported(config: &Config) -> Option<&'static str> {
-    if config.remote.listen.is_some() {
-        return Some("the remote listener");
-    }
-    None
 }

@@ -13,4 +13,4 @@ pub use client::{Client, ClientName, ClientNameError, Credential};
 pub use clients::{Caller, Clients, ClientsError, Refusal};
 pub use remote_log::{Entry, Outcome, RemoteLog};
 pub use role::Role;
-pub use throttle::{Throttle, Throttled};
+pub use throttle::{Throttle, Throttled, network};

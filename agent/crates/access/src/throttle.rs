@@ -95,8 +95,9 @@ impl Failures {
     }
 }
 
-/// The network that an address belongs to.
-fn network(address: IpAddr) -> IpAddr {
+/// The network that an address belongs to: itself, or the /64 of an IPv6 address.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {

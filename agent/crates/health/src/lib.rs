@@ -117,6 +117,8 @@ pub enum Area {
     Catalog,
     /// Digible and the connection to it.
     Digible,
+    /// The listener on the network.
+    Remote,
 }
 
 /// Something that failed at the last attempt.

@@ -62,6 +62,8 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
         }),
         remote: Some(v1::RemoteSettings {
             listen: text("remote.listen"),
+            certificate: text("remote.certificate"),
+            key: text("remote.key"),
         }),
         secrets: Some(v1::SecretsSettings {
             store: text("secrets.store"),
@@ -208,6 +210,8 @@ fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
         "sync.verify_limit" => Value::Integer(sync.verify_limit.into()),
         "sync.removed" => Value::Text(sync.removed),
         "remote.listen" => Value::Text(settings.remote.unwrap_or_default().listen),
+        "remote.certificate" => Value::Text(settings.remote.unwrap_or_default().certificate),
+        "remote.key" => Value::Text(settings.remote.unwrap_or_default().key),
         "secrets.store" => Value::Text(settings.secrets.unwrap_or_default().store),
         "log.level" => Value::Text(settings.log.unwrap_or_default().level),
         "tray.notifications" => Value::Flag(settings.tray.unwrap_or_default().notifications),

@@ -1,0 +1,122 @@
+//! Accepts connections on the network: each has a seat, and a deadline until its handshake is done.
+//!
+//! tonic's own TLS offers version 1.2 as well, has one certificate for life, and does not limit how many handshakes go on at
+//! once, so the connections are accepted here, and tonic gets those whose handshake is done.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{certificate::key_of, connection::Connection, counters::Counters, seats::Seats};
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long to wait after the operating system refused a connection, for example because no file handle is left.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+/// Connections whose handshake is done and that tonic has not taken yet.
+const AHEAD: usize = 16;
+
+/// What a listener has to know.
+pub(super) struct Acceptor {
+    /// The settings of TLS, replaced when the certificate is.
+    pub(super) tls: Arc<ArcSwap<ServerConfig>>,
+    /// The connections that there are.
+    pub(super) seats: Seats,
+    /// What was refused.
+    pub(super) counters: Arc<Counters>,
+    /// Canceled when no connection is accepted any more.
+    pub(super) end: CancellationToken,
+}
+
+impl Acceptor {
+    /// Accepts connections until the end, and returns those whose handshake is done.
+    pub(super) fn start(self, listener: TcpListener) -> mpsc::Receiver<Connection> {
+        let (ready, connections) = mpsc::channel(AHEAD);
+        tokio::spawn(async move {
+            let end = self.end.clone();
+            let handshakes = TaskTracker::new();
+            tokio::select! {
+                () = self.accept(listener, &handshakes, ready) => {}
+                () = end.cancelled() => {}
+            }
+        });
+        connections
+    }
+
+    async fn accept(
+        &self,
+        listener: TcpListener,
+        handshakes: &TaskTracker,
+        ready: mpsc::Sender<Connection>,
+    ) {
+        let mut is_failing = false;
+        loop {
+            let (stream, address) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    if !is_failing {
+                        tracing::warn!(%error, "cannot accept remote connections");
+                    }
+                    is_failing = true;
+                    sleep(RETRY_INTERVAL).await;
+                    continue;
+                }
+            };
+            is_failing = false;
+            self.begin(stream, address, handshakes, &ready);
+        }
+    }
+
+    /// Begins a handshake in a task of its own.
+    fn begin(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        handshakes: &TaskTracker,
+        ready: &mpsc::Sender<Connection>,
+    ) {
+        let Some(seat) = self.seats.take(address.ip()) else {
+            self.counters.refuse();
+            tracing::debug!(%address, "refused a remote connection: there are too many");
+            return;
+        };
+        // Otherwise each call would wait for an acknowledgement that the other end delays.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%address, %error, "cannot turn off the delay of small packets");
+        }
+        let acceptor = TlsAcceptor::from(self.tls.load_full());
+        let (counters, ready, end) = (Arc::clone(&self.counters), ready.clone(), self.end.clone());
+        handshakes.spawn(async move {
+            let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
+            let stream = tokio::select! {
+                () = end.cancelled() => return,
+                done = handshake => match done {
+                    Ok(Ok(stream)) => stream,
+                    Ok(Err(error)) => {
+                        counters.refuse();
+                        tracing::debug!(%address, %error, "a remote connection failed its handshake");
+                        return;
+                    }
+                    Err(_) => {
+                        counters.refuse();
+                        tracing::debug!(%address, "a remote connection took too long for its handshake");
+                        return;
+                    }
+                },
+            };
+            let (_, session) = stream.get_ref();
+            let certificate = session.peer_certificates().and_then(|chain| chain.first());
+            // The handshake has looked at it before.
+            let key = certificate.and_then(|certificate| key_of(certificate).ok());
+            let connection = Connection::new(stream, address, key, seat);
+            let _taken = ready.send(connection).await;
+        });
+    }
+}

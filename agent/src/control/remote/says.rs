@@ -1,0 +1,129 @@
+//! What a remote client did, in words, from the request itself: for the log, the status and the tray.
+//!
+//! The gate asks here before it lets a change through, so no handler can forget to say it.
+
+use prost::Message as _;
+use shopmaster_proto::v1;
+
+/// What the request of a change at `path` asks for: `started an upload`. `body` is the request as it is on the wire.
+pub(super) fn says(path: &str, body: &[u8]) -> String {
+    let message = message(body).unwrap_or_default();
+    let found = SAYS.iter().find(|(known, _)| *known == path);
+    match found {
+        Some((_, says)) => says(message),
+        None => format!("called `{path}`"),
+    }
+}
+
+/// The message in a request: behind one byte for compression, which is off, and four for the length.
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+fn message(body: &[u8]) -> Option<&[u8]> {
+    body.get(5..)
+}
+
+type Says = fn(&[u8]) -> String;
+
+/// Every rpc that changes something, and what to say of it.
+const SAYS: [(&str, Says); 17] = [
+    ("/shopmaster.v1.Agent/Pause", |_| {
+        "paused sending".to_owned()
+    }),
+    ("/shopmaster.v1.Agent/Resume", |_| {
+        "resumed sending".to_owned()
+    }),
+    ("/shopmaster.v1.Agent/Shutdown", |_| {
+        "stopped the agent".to_owned()
+    }),
+    ("/shopmaster.v1.Runs/StartRun", start_run),
+    ("/shopmaster.v1.Runs/CancelRun", cancel_run),
+    ("/shopmaster.v1.Config/Configure", configure),
+    ("/shopmaster.v1.Config/InstallCapture", |_| {
+        "installed change capture".to_owned()
+    }),
+    ("/shopmaster.v1.Config/RemoveCapture", |_| {
+        "removed change capture".to_owned()
+    }),
+    ("/shopmaster.v1.Config/Adopt", |_| {
+        "took over the old program's capture".to_owned()
+    }),
+    ("/shopmaster.v1.Products/RetryParked", |_| {
+        "retried refused products".to_owned()
+    }),
+    ("/shopmaster.v1.Products/DiscardParked", |_| {
+        "dismissed refused products".to_owned()
+    }),
+    ("/shopmaster.v1.Products/ForgetRemoved", |_| {
+        "forgot products that are gone from the shop".to_owned()
+    }),
+    ("/shopmaster.v1.Remote/Invite", invite),
+    ("/shopmaster.v1.Remote/CreateToken", create_token),
+    ("/shopmaster.v1.Remote/AddCertificate", add_certificate),
+    ("/shopmaster.v1.Remote/Redeem", |_| {
+        "redeemed the invitation".to_owned()
+    }),
+    ("/shopmaster.v1.Remote/RevokeClient", revoke),
+];
+
+fn start_run(message: &[u8]) -> String {
+    let request = v1::StartRunRequest::decode(message).unwrap_or_default();
+    match request.kind() {
+        v1::RunKind::Sync => "started a sync",
+        v1::RunKind::Upload => "started an upload",
+        v1::RunKind::Verify => "started a verify",
+        v1::RunKind::Unspecified => "asked for a run",
+    }
+    .to_owned()
+}
+
+fn cancel_run(message: &[u8]) -> String {
+    let request = v1::CancelRunRequest::decode(message).unwrap_or_default();
+    format!("canceled `{}`", request.id)
+}
+
+/// The keys, never the values: an address may have a password in it.
+fn configure(message: &[u8]) -> String {
+    let request = v1::ConfigureRequest::decode(message).unwrap_or_default();
+    let keys = request.update_mask.unwrap_or_default().paths;
+    match (request.dry_run, keys.is_empty()) {
+        (true, _) => "tried a configuration without changing it".to_owned(),
+        (false, true) => "changed passwords".to_owned(),
+        (false, false) => format!("configured {}", keys.join(", ")),
+    }
+}
+
+fn invite(message: &[u8]) -> String {
+    let request = v1::InviteRequest::decode(message).unwrap_or_default();
+    format!("invited `{}` as {}", request.name, role(request.role()))
+}
+
+fn create_token(message: &[u8]) -> String {
+    let request = v1::CreateTokenRequest::decode(message).unwrap_or_default();
+    format!(
+        "created a token for `{}` as {}",
+        request.name,
+        role(request.role())
+    )
+}
+
+fn add_certificate(message: &[u8]) -> String {
+    let request = v1::AddCertificateRequest::decode(message).unwrap_or_default();
+    format!(
+        "added `{}` as {} by its certificate",
+        request.name,
+        role(request.role())
+    )
+}
+
+fn revoke(message: &[u8]) -> String {
+    let request = v1::RevokeClientRequest::decode(message).unwrap_or_default();
+    format!("withdrew the access of `{}`", request.name)
+}
+
+fn role(role: v1::Role) -> &'static str {
+    match role {
+        v1::Role::Viewer => "viewer",
+        v1::Role::Operator => "operator",
+        v1::Role::Admin => "admin",
+        v1::Role::Unspecified => "nothing",
+    }
+}
