@@ -17,7 +17,7 @@ pub use client::{
 };
 pub use endpoint::{Endpoint, EndpointError};
 pub use failure::{DOMAIN, Failure};
-pub use folders::{Folders, FoldersError, InstanceName, InstanceNameError};
+pub use folders::{ClientFolders, Folders, FoldersError, InstanceName, InstanceNameError};
 #[cfg(windows)]
 pub use windows::user_sid;
 

@@ -9,6 +9,7 @@ mod follow;
 mod logs;
 mod parked;
 mod pause;
+mod proxy;
 mod removed;
 mod resume;
 mod runs;
@@ -24,7 +25,9 @@ use std::future::Future;
 use clap::Subcommand;
 use shopmaster_proto::{Client, Failure};
 
-use crate::{error::Error, exit::Exit, output::Output, target::Target};
+use crate::{
+    connect::connect, error::Error, exit::Exit, output::Output, ssh::Login, target::Target,
+};
 
 /// The command to run.
 #[derive(Subcommand)]
@@ -61,6 +64,9 @@ pub enum Command {
     Autostart(autostart::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Join the standard streams to the agent on this computer: `--agent ssh://…` runs this at the other end
+    #[command(hide = true)]
+    Proxy,
 }
 
 /// What every command needs: an agent to talk to, and a way to print.
@@ -92,6 +98,7 @@ impl Command {
             Self::Logs(args) => logs::run(ctl, args).await,
             Self::Autostart(args) => autostart::run(ctl, &args).await,
             Self::Completions(args) => completions::run(ctl, command_line, &args),
+            Self::Proxy => proxy::run(ctl).await,
         }
     }
 }
@@ -104,8 +111,7 @@ impl Ctl {
 
     /// Connects to the agent.
     pub async fn connect(&self) -> Result<Client, Error> {
-        let endpoint = self.target.endpoint()?;
-        Client::connect(&endpoint).await.map_err(Error::NoAgent)
+        connect(&self.target.address()?, Login::MayAsk).await
     }
 }
 
