@@ -56,6 +56,9 @@ pub enum AgentsError {
     /// The thread for the credential store cannot be started.
     #[error("the operating system refuses a thread for the credential store")]
     Thread(#[source] io::Error),
+    /// No token can be made.
+    #[error(transparent)]
+    NoRandomness(shopmaster_proto::remote::SecretError),
     /// `SHOPMASTER_SECRETS__STORE` has another value.
     #[error("`SHOPMASTER_SECRETS__STORE` is `{0}`")]
     Store(String),
@@ -70,14 +73,16 @@ impl AgentsError {
             Self::Taken(_) => "NAME_TAKEN",
             Self::NoToken(_) => "NO_TOKEN",
             Self::File { .. } | Self::Damaged { .. } => "BAD_AGENTS_FILE",
-            Self::Token { .. } | Self::Thread(_) | Self::Store(_) => "SECRETS",
+            Self::Token { .. } | Self::Thread(_) | Self::NoRandomness(_) | Self::Store(_) => {
+                "SECRETS"
+            }
         }
     }
 
     /// What to do about it, for people.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
-            Self::Folders(_) => return None,
+            Self::Folders(_) | Self::NoRandomness(_) => return None,
             Self::Unknown { name, .. } => format!(
                 "run `shopmasterctl remote add {name} INVITATION` to add it, or `shopmasterctl remote agents` to list the known ones"
             ),

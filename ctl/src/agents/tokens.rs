@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf};
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use shopmaster_proto::{
     ClientFolders,
     remote::{AgentName, Secret, SecretKind},
@@ -53,25 +53,78 @@ impl Tokens {
 
     /// Stores the token for an agent.
     pub async fn set(&self, agent: &AgentName, token: &Secret) -> Result<(), AgentsError> {
+        let name = SecretName::AgentToken(agent.clone());
+        self.store_as(agent, name, token.expose().into()).await
+    }
+
+    /// Removes the token for an invitation: the agent is added, so redeeming needs no repetition.
+    pub async fn settle(&self, agent: &AgentName) -> Result<(), AgentsError> {
+        self.remove_as(agent, SecretName::InvitedToken(agent.clone()))
+            .await
+    }
+
+    /// The token that is sent to redeem `invitation`: the one that was made for it before, so that redeeming can be
+    /// repeated, or a new one, which is stored before it is used.
+    pub async fn invited(
+        &self,
+        agent: &AgentName,
+        invitation: &Secret,
+    ) -> Result<Secret, AgentsError> {
+        let name = SecretName::InvitedToken(agent.clone());
+        let stored = self.store.get(name.clone()).await;
+        let stored = stored.map_err(|source| failed(agent, source))?;
+        let mark = mark(invitation);
+        let kept = stored.as_ref().and_then(|text| {
+            let token = text.expose_secret().strip_prefix(&mark)?;
+            token.parse::<Secret>().ok()
+        });
+        if let Some(token) = kept {
+            return Ok(token);
+        }
+        let token = Secret::generate(SecretKind::Token).map_err(AgentsError::NoRandomness)?;
+        let text = format!("{mark}{}", token.expose());
+        self.store_as(agent, name, text.into()).await?;
+        Ok(token)
+    }
+
+    /// Removes the tokens for an agent.
+    pub async fn remove(&self, agent: &AgentName) -> Result<(), AgentsError> {
+        self.remove_as(agent, SecretName::AgentToken(agent.clone()))
+            .await?;
+        self.settle(agent).await
+    }
+
+    async fn store_as(
+        &self,
+        agent: &AgentName,
+        name: SecretName,
+        text: SecretString,
+    ) -> Result<(), AgentsError> {
         create_folder(&self.folder).map_err(|source| AgentsError::File {
             path: self.folder.clone(),
             source,
         })?;
-        let name = SecretName::AgentToken(agent.clone());
-        let stored = self.store.set(name, token.expose().into()).await;
+        let stored = self.store.set(name, text).await;
         stored.map_err(|source| failed(agent, source))
     }
 
-    /// Removes the token for an agent.
-    pub async fn remove(&self, agent: &AgentName) -> Result<(), AgentsError> {
-        let removed = self.store.remove(SecretName::AgentToken(agent.clone()));
-        removed.await.map_err(|source| failed(agent, source))
+    async fn remove_as(&self, agent: &AgentName, name: SecretName) -> Result<(), AgentsError> {
+        let removed = self.store.remove(name).await;
+        removed.map_err(|source| failed(agent, source))
     }
 
     /// Where they are: `os` or `file`.
     pub fn store(&self) -> &'static str {
         self.store.name()
     }
+}
+
+/// What stands before a token that was made for an invitation: which one. A digest is no secret.
+fn mark(invitation: &Secret) -> String {
+    let digest = invitation.digest();
+    let bytes = digest.as_bytes().iter();
+    let digits: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+    format!("{digits} ")
 }
 
 fn choice(variable: Option<String>) -> Result<StoreChoice, AgentsError> {
@@ -122,6 +175,32 @@ mod tests {
         let invitation = Secret::generate(SecretKind::Invitation).unwrap();
         tokens.set(&name, &invitation).await.unwrap();
         assert!(tokens.get(&name).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn an_invitation_keeps_its_token_until_it_is_redeemed() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = ClientFolders::below(home.path().to_owned());
+        let tokens = Tokens::with(StoreChoice::File, folders).unwrap();
+        let name: AgentName = "shop-7".parse().unwrap();
+        let old = Secret::generate(SecretKind::Token).unwrap();
+        tokens.set(&name, &old).await.unwrap();
+        let invitations = [(), ()].map(|()| Secret::generate(SecretKind::Invitation).unwrap());
+        let invited = async |invitation| {
+            let token = tokens.invited(&name, invitation).await.unwrap();
+            token.digest()
+        };
+        let first = invited(&invitations[0]).await;
+        assert!(invited(&invitations[0]).await == first, "a repetition");
+        let second = invited(&invitations[1]).await;
+        assert!(second != first);
+        let kept = tokens.get(&name).await.unwrap().unwrap();
+        assert!(kept.digest() == old.digest(), "it still works");
+        let token = tokens.invited(&name, &invitations[1]).await.unwrap();
+        tokens.set(&name, &token).await.unwrap();
+        assert!(invited(&invitations[1]).await == second, "not settled yet");
+        tokens.settle(&name).await.unwrap();
+        assert!(invited(&invitations[1]).await != second, "it is redeemed");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod logs;
 mod parked;
 mod pause;
 mod proxy;
+mod remote;
 mod removed;
 mod resume;
 mod runs;
@@ -62,6 +63,8 @@ pub enum Command {
     Logs(logs::Args),
     /// Start the agent on this machine automatically, or stop doing so
     Autostart(autostart::Args),
+    /// Let other computers reach this agent, or add agents of other computers
+    Remote(remote::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Join the standard streams to the agent on this computer: `--agent ssh://…` runs this at the other end
@@ -98,6 +101,7 @@ impl Command {
             Self::Logs(args) => logs::run(ctl, args).await,
             Self::Autostart(args) => autostart::run(ctl, &args).await,
             Self::Completions(args) => completions::run(ctl, command_line, &args),
+            Self::Remote(args) => remote::run(ctl, args).await,
             Self::Proxy => proxy::run(ctl).await,
         }
     }

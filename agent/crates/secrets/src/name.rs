@@ -27,6 +27,8 @@ pub enum SecretName {
     SqlPassword,
     /// The token with which a client calls this remote agent.
     AgentToken(AgentName),
+    /// A token that a client has made for an invitation of this remote agent, which may not be redeemed yet.
+    InvitedToken(AgentName),
 }
 
 impl SecretName {
@@ -42,6 +44,7 @@ impl SecretName {
             Self::DigibleToken => "digible-token".into(),
             Self::SqlPassword => "sql-password".into(),
             Self::AgentToken(agent) => format!("agent-token/{agent}").into(),
+            Self::InvitedToken(agent) => format!("invited-token/{agent}").into(),
         }
     }
 
@@ -80,6 +83,8 @@ mod tests {
         assert_eq!(agent.to_string(), "till-2");
         let token = SecretName::AgentToken("shop-7".parse().unwrap());
         assert_eq!(token.key(), "agent-token/shop-7");
+        let invited = SecretName::InvitedToken("shop-7".parse().unwrap());
+        assert_eq!(invited.key(), "invited-token/shop-7");
         assert_eq!(Owner::Client { home: None }.to_string(), "client:");
         let home = Some("/srv/fleet".into());
         assert_eq!(Owner::Client { home }.to_string(), "client:/srv/fleet");
