@@ -28,9 +28,9 @@ pub enum EndpointError {
     /// It does not start with a known scheme.
     #[error("`{0}` is not an agent's address: use `unix:PATH` or `pipe:NAME`")]
     Scheme(String),
-    /// It is for remote management, which is not supported by this version.
+    /// It is an address on the network, which alone does not say how to recognize the agent.
     #[error(
-        "`{0}`: this version has no remote management; run `shopmasterctl` on the agent's own machine"
+        "`{0}` does not say which key the agent has; run `shopmasterctl remote add NAME INVITATION`, and use `--agent NAME`"
     )]
     Remote(String),
     /// The pipe is, or may be, on another computer, where the listening program cannot be checked.

@@ -22,6 +22,13 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether a status carries a code of the agent's own: then it is not one of the transport.
+    pub(crate) fn is_in(status: &Status) -> bool {
+        let details = status.get_error_details();
+        let info = details.error_info();
+        info.is_some_and(|info| info.domain == DOMAIN)
+    }
+
     /// The gRPC status that carries this failure.
     #[must_use]
     pub fn into_status(self, code: Code) -> Status {

@@ -28,6 +28,17 @@ pub struct Folders {
     pub run: PathBuf,
 }
 
+/// The folders of this user's clients of remote agents. Making this value creates no folder.
+#[derive(Debug, Clone)]
+pub struct ClientFolders {
+    /// The folder of the list of agents. The folders of the instances' configurations are in it, too.
+    pub config: PathBuf,
+    /// The folder of the tokens, where there is no credential store.
+    pub data: PathBuf,
+    /// The folder that `SHOPMASTER_HOME` names; none for the user's own folders.
+    pub home: Option<PathBuf>,
+}
+
 /// Why a string is not an instance name.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -59,14 +70,10 @@ impl Folders {
     /// When there is no home folder, or `SHOPMASTER_HOME` is relative.
     pub fn of(instance: &InstanceName) -> Result<Self, FoldersError> {
         let name = instance.as_str();
-        if let Some(home) = env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
-            let home = PathBuf::from(home);
-            if !home.is_absolute() {
-                return Err(FoldersError::RelativeHome(home));
-            }
+        if let Some(home) = home()? {
             return Ok(Self::below(&home, instance));
         }
-        let dirs = ProjectDirs::from("one", "Digible", "shopmaster").ok_or(FoldersError::NoHome)?;
+        let dirs = dirs()?;
         let local = dirs.data_local_dir();
         Ok(Self {
             config: dirs.config_dir().join(name),
@@ -87,6 +94,48 @@ impl Folders {
             run: home.join("run").join(name),
         }
     }
+}
+
+impl ClientFolders {
+    /// The folders for this user.
+    ///
+    /// # Errors
+    ///
+    /// When there is no home folder, or `SHOPMASTER_HOME` is relative.
+    pub fn find() -> Result<Self, FoldersError> {
+        if let Some(home) = home()? {
+            return Ok(Self::below(home));
+        }
+        let dirs = dirs()?;
+        Ok(Self {
+            config: dirs.config_dir().to_owned(),
+            data: dirs.data_local_dir().join("data"),
+            home: None,
+        })
+    }
+
+    /// The folders when `home`, an absolute path, is `SHOPMASTER_HOME`.
+    #[must_use]
+    pub fn below(home: PathBuf) -> Self {
+        Self {
+            config: home.join("config"),
+            data: home.join("data"),
+            home: Some(home),
+        }
+    }
+}
+
+/// The folder that the environment names for all files.
+fn home() -> Result<Option<PathBuf>, FoldersError> {
+    let named = env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty());
+    match named.map(PathBuf::from) {
+        Some(home) if !home.is_absolute() => Err(FoldersError::RelativeHome(home)),
+        home => Ok(home),
+    }
+}
+
+fn dirs() -> Result<ProjectDirs, FoldersError> {
+    ProjectDirs::from("one", "Digible", "shopmaster").ok_or(FoldersError::NoHome)
 }
 
 impl InstanceName {

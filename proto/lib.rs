@@ -7,16 +7,17 @@ mod client;
 mod endpoint;
 mod failure;
 mod folders;
-mod liveness;
-mod peer;
 pub mod remote;
 #[cfg(windows)]
 mod windows;
 
-pub use client::{Client, ConnectError};
+pub use client::{
+    Address, Attempt, AttemptFailure, Client, ConnectError, Connection, LocalStream, NetworkAgent,
+    open_local,
+};
 pub use endpoint::{Endpoint, EndpointError};
 pub use failure::{DOMAIN, Failure};
-pub use folders::{Folders, FoldersError, InstanceName, InstanceNameError};
+pub use folders::{ClientFolders, Folders, FoldersError, InstanceName, InstanceNameError};
 #[cfg(windows)]
 pub use windows::user_sid;
 

@@ -1,6 +1,6 @@
 //! The shopMaster agent, which keeps a Digible catalog in sync with a shop's database.
 //!
-//! This package has the process, its configuration and secrets, the control plane and the tray. The work is done by the
+//! This package has the process, its configuration, the control plane and the tray. The work is done by the
 //! crates below `agent/crates/`.
 //!
 //! Imports point one way: `main -> service -> supervisor, control -> engine -> catalog, digible, journal`. The last
@@ -16,7 +16,6 @@ pub mod notices;
 pub mod paths;
 #[cfg(target_os = "linux")]
 mod readiness;
-pub mod secrets;
 pub mod service;
 pub mod signals;
 pub mod supervisor;

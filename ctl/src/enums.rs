@@ -1,8 +1,9 @@
 //! The contract's enums as words: `up_to_date` for programs, `up to date` for people.
 
 use shopmaster_proto::v1::{
-    CaptureMode, CaptureState, CatalogReach, Icon, ProductState, RunCause, RunKind, RunOutcome,
-    RunState, SessionState, Severity, State, Verdict,
+    CaptureMode, CaptureState, CatalogReach, Icon, ProductState, RemoteCredential,
+    RemoteLogOutcome, Role, RunCause, RunKind, RunOutcome, RunState, SessionState, Severity, State,
+    Verdict,
 };
 
 /// An enum of the contract that has a word for each value.
@@ -49,6 +50,9 @@ words! {
     CatalogReach: "CATALOG_REACH_",
     Icon: "ICON_",
     ProductState: "PRODUCT_STATE_",
+    RemoteCredential: "REMOTE_CREDENTIAL_",
+    RemoteLogOutcome: "REMOTE_LOG_OUTCOME_",
+    Role: "ROLE_",
     RunCause: "RUN_CAUSE_",
     RunKind: "RUN_KIND_",
     RunOutcome: "RUN_OUTCOME_",
@@ -70,6 +74,9 @@ mod tests {
         assert_eq!(CatalogReach::Reachable.word().unwrap(), "reachable");
         assert_eq!(Icon::Green.word().unwrap(), "green");
         assert_eq!(ProductState::NeverSent.word().unwrap(), "never_sent");
+        assert_eq!(RemoteCredential::Token.word().unwrap(), "token");
+        assert_eq!(RemoteLogOutcome::Began.word().unwrap(), "began");
+        assert_eq!(Role::Viewer.word().unwrap(), "viewer");
         assert_eq!(RunCause::Scheduled.word().unwrap(), "scheduled");
         assert_eq!(RunKind::Sync.word().unwrap(), "sync");
         assert_eq!(RunOutcome::Completed.word().unwrap(), "completed");

@@ -2,9 +2,10 @@
 
 use std::{error::Error as _, io, path::PathBuf};
 
-use shopmaster_proto::{ConnectError, Failure};
+use shopmaster_proto::{Address, ConnectError, Failure};
 
 use crate::{
+    agents::AgentsError,
     exit::Exit,
     target::{Target, TargetError},
 };
@@ -52,6 +53,18 @@ pub enum Error {
     /// The agent's address cannot be determined.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// A known agent is unknown, or its token is not there.
+    #[error(transparent)]
+    Agents(AgentsError),
+    /// `ssh` cannot be run.
+    #[error("cannot run `{}`", program.display())]
+    Ssh {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The agent's program cannot be run.
     #[error("cannot run `{path}`")]
     Program {
@@ -96,6 +109,9 @@ impl Error {
         match self {
             Self::NoAgent(ConnectError::Silent { .. }) => "AGENT_SILENT",
             Self::NoAgent(ConnectError::Stranger { .. }) => "NOT_THIS_USERS_AGENT",
+            Self::NoAgent(ConnectError::WrongKey { .. }) => "WRONG_KEY",
+            Self::NoAgent(ConnectError::NotAnAgent { .. }) => "NOT_AN_AGENT",
+            Self::NoAgent(ConnectError::Refused { failure, .. }) => &failure.code,
             Self::NoAgent(_) => "NO_AGENT",
             Self::AgentLeft | Self::AgentLeftRun { .. } => "AGENT_LEFT",
             Self::Refused(failure) => &failure.code,
@@ -104,7 +120,8 @@ impl Error {
             Self::Declined(_) => "DECLINED",
             Self::Usage { .. } => "USAGE",
             Self::Target(_) => "BAD_ADDRESS",
-            Self::Program { .. } => "NO_PROGRAM",
+            Self::Agents(error) => error.code(),
+            Self::Ssh { .. } | Self::Program { .. } => "NO_PROGRAM",
             Self::ReadFile { .. } | Self::Input(_) => "INPUT",
             Self::WriteFile { .. } | Self::Output(_) | Self::Encode(_) => "OUTPUT",
         }
@@ -126,14 +143,31 @@ impl Error {
                 Some(end_and_start(*process, target))
             }
             Self::NoAgent(ConnectError::Stranger { .. }) => Some(format!(
-                "find the program that listens there and end it, or ask an administrator; then start the agent with {}",
+                "find the program that listens there and end it, or ask an administrator; then {}",
                 target.start()
             )),
-            Self::NoAgent(_) => Some(format!("start the agent with {}", target.start())),
+            Self::NoAgent(ConnectError::WrongKey { .. }) => Some(
+                "ask whoever runs the agent for its key (`shopmasterctl remote enable` shows it): if the key is new, run `shopmasterctl remote forget` and add the agent again with a new invitation; if it is not, another computer stands in for the agent".to_owned(),
+            ),
+            Self::NoAgent(ConnectError::NotAnAgent { .. }) => Some(
+                "check the address and the port, and that the agent's computer listens there: `shopmasterctl remote enable` on it shows where".to_owned(),
+            ),
+            Self::NoAgent(ConnectError::Refused { failure, .. }) => Some(failure.remedy.clone()),
+            Self::NoAgent(ConnectError::Unreachable { .. }) => Some(
+                "check that the agent runs and listens (`shopmasterctl remote enable` on its computer shows where), and that no firewall is in between".to_owned(),
+            ),
+            Self::NoAgent(ConnectError::Left { address: Address::Stream(_) }) => Some(
+                "`ssh` says above what happened; `shopmasterctl` must be installed on the agent's computer, and the agent must run there as the user that you log in as".to_owned(),
+            ),
+            Self::NoAgent(_) => Some(target.start()),
             Self::AgentLeft | Self::AgentLeftRun { .. } => Some(format!(
-                "if the agent was not stopped on purpose, start it with {}",
+                "if the agent was not stopped on purpose, {}",
                 target.start()
             )),
+            Self::Agents(error) => error.remedy(),
+            Self::Ssh { .. } => Some(
+                "install an OpenSSH client, or name the program in `SHOPMASTER_SSH`".to_owned(),
+            ),
             Self::Refused(failure) => Some(failure.remedy.clone()),
             Self::Detached { id } => Some(format!(
                 "run {} to cancel it",
@@ -164,7 +198,12 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             // A script that starts an agent when there is none would only find the other program again.
-            Self::NoAgent(ConnectError::Stranger { .. }) => Exit::Failed,
+            Self::NoAgent(
+                ConnectError::Stranger { .. }
+                | ConnectError::WrongKey { .. }
+                | ConnectError::Refused { .. },
+            ) => Exit::Failed,
+            Self::Agents(error) if error.is_usage() => Exit::Usage,
             Self::NoAgent(_) | Self::AgentLeft | Self::AgentLeftRun { .. } => Exit::NoAgent,
             Self::Usage { .. } => Exit::Usage,
             _ => Exit::Failed,
@@ -185,7 +224,7 @@ fn end_and_start(process: Option<u32>, target: &Target) -> String {
         None => "end the process `shopmaster-agent`".to_owned(),
     };
     format!(
-        "if it still does not answer, {end} and start it again with {}; its work is safe",
+        "if it still does not answer, {end}, then {}; its work is safe",
         target.start()
     )
 }

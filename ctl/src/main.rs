@@ -1,8 +1,10 @@
 //! `shopmasterctl` controls a shopMaster agent from a terminal or a script. It is a client of the agent's gRPC
 //! services and nothing else.
 
+mod agents;
 mod args;
 mod commands;
+mod connect;
 mod enums;
 mod error;
 mod exit;
@@ -10,6 +12,7 @@ mod output;
 mod prompt;
 mod render;
 mod settings;
+mod ssh;
 mod target;
 mod time;
 

@@ -1,7 +1,14 @@
 //! Which agent a command is for, and how to name that agent in a command.
 
+use std::{fmt, str::FromStr};
+
 use clap::Args;
-use shopmaster_proto::{Endpoint, EndpointError, Folders, FoldersError, InstanceName};
+use shopmaster_proto::{
+    Endpoint, EndpointError, Folders, FoldersError, InstanceName,
+    remote::{AgentName, AgentNameError},
+};
+
+use crate::ssh::{SshAddress, SshAddressError};
 
 /// Why the address of an agent cannot be determined.
 #[derive(Debug, thiserror::Error)]
@@ -14,8 +21,38 @@ pub enum TargetError {
     Endpoint(#[from] EndpointError),
 }
 
+/// What `--agent` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentAddress {
+    /// A socket or pipe on this computer.
+    Local(Endpoint),
+    /// Another computer, through the user's own `ssh`.
+    Ssh(SshAddress),
+    /// An agent that was added with `remote add`.
+    Known(AgentName),
+}
+
+/// Why a text names no agent.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentAddressError {
+    /// It starts like a socket or pipe.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// It starts like an address for `ssh`.
+    #[error(transparent)]
+    Ssh(#[from] SshAddressError),
+    /// It has the form of an address, but none that is known.
+    #[error(
+        "`{0}` is not an agent's address: use `unix:PATH`, `pipe:NAME`, `ssh://[USER@]HOST[:PORT][/INSTANCE]`, or the name of an agent that was added with `shopmasterctl remote add`"
+    )]
+    Scheme(String),
+    /// It is no name.
+    #[error(transparent)]
+    Name(#[from] AgentNameError),
+}
+
 /// The agent that a command is for.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Target {
     /// Name of the agent on this machine
     #[arg(
@@ -26,38 +63,50 @@ pub struct Target {
         help_heading = "For every command"
     )]
     pub instance: InstanceName,
-    /// Address of the agent: unix:PATH or pipe:NAME
+    /// Another agent: unix:PATH, pipe:NAME, ssh://[USER@]HOST[:PORT][/INSTANCE], or the name of a known agent
     #[arg(
         long,
-        value_name = "ADDRESS",
+        value_name = "AGENT",
         global = true,
         conflicts_with = "instance",
         help_heading = "For every command"
     )]
-    pub agent: Option<Endpoint>,
+    pub agent: Option<AgentAddress>,
 }
 
 impl Target {
-    /// Where the agent listens.
-    pub fn endpoint(&self) -> Result<Endpoint, TargetError> {
-        if let Some(endpoint) = &self.agent {
-            return Ok(endpoint.clone());
+    /// The agent that is named, or where the agent of the instance listens.
+    pub fn address(&self) -> Result<AgentAddress, TargetError> {
+        if let Some(address) = &self.agent {
+            return Ok(address.clone());
         }
         let folders = Folders::of(&self.instance)?;
-        Ok(Endpoint::local(&self.instance, &folders)?)
+        let endpoint = Endpoint::local(&self.instance, &folders)?;
+        Ok(AgentAddress::Local(endpoint))
+    }
+
+    /// Whether the agent may run on another computer: then its files are not here.
+    pub fn is_remote(&self) -> bool {
+        self.agent.as_ref().is_some_and(AgentAddress::is_remote)
     }
 
     /// The `shopmasterctl` command that reaches the same agent, in backticks.
     pub fn ctl(&self, rest: &str) -> String {
         match &self.agent {
-            Some(endpoint) => format!("`shopmasterctl --agent {endpoint} {rest}`"),
+            Some(address) => format!("`shopmasterctl --agent {address} {rest}`"),
             None => format!("`shopmasterctl{} {rest}`", self.instance_flag()),
         }
     }
 
-    /// The command that starts this agent, in backticks.
+    /// How to start this agent: `start the agent with …`.
     pub fn start(&self) -> String {
-        format!("`shopmaster-agent{}`", self.instance_flag())
+        match self.is_remote() {
+            true => "start the agent on its own computer".to_owned(),
+            false => format!(
+                "start the agent with `shopmaster-agent{}`",
+                self.instance_flag()
+            ),
+        }
     }
 
     fn instance_flag(&self) -> String {
@@ -65,6 +114,46 @@ impl Target {
             return String::new();
         }
         format!(" --instance {}", self.instance)
+    }
+}
+
+impl AgentAddress {
+    /// Whether it may lead to another computer.
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Ssh(_) | Self::Known(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for AgentAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(endpoint) => endpoint.fmt(f),
+            Self::Ssh(address) => address.fmt(f),
+            Self::Known(name) => name.fmt(f),
+        }
+    }
+}
+
+impl FromStr for AgentAddress {
+    type Err = AgentAddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("ssh://") {
+            return Ok(Self::Ssh(text.parse()?));
+        }
+        if ["unix:", "pipe:", "https://"]
+            .iter()
+            .any(|it| text.starts_with(it))
+        {
+            return Ok(Self::Local(text.parse()?));
+        }
+        if text.contains([':', '/', '\\']) {
+            return Err(AgentAddressError::Scheme(text.to_owned()));
+        }
+        Ok(Self::Known(text.parse()?))
     }
 }
 
@@ -79,6 +168,13 @@ mod tests {
         }
     }
 
+    fn at(address: &str) -> Target {
+        Target {
+            agent: Some(address.parse().unwrap()),
+            ..target("default")
+        }
+    }
+
     #[test]
     fn commands_name_the_instance_only_when_needed() {
         assert_eq!(target("default").ctl("status"), "`shopmasterctl status`");
@@ -86,19 +182,47 @@ mod tests {
             target("demo").ctl("status"),
             "`shopmasterctl --instance demo status`"
         );
-        assert_eq!(target("demo").start(), "`shopmaster-agent --instance demo`");
+        assert_eq!(
+            target("demo").start(),
+            "start the agent with `shopmaster-agent --instance demo`"
+        );
+    }
+
+    #[test]
+    fn commands_name_the_address_when_one_was_given() {
+        for address in ["shop-7", "ssh://ben@shop-7/till-2"] {
+            let target = at(address);
+            assert_eq!(
+                target.ctl("status"),
+                format!("`shopmasterctl --agent {address} status`")
+            );
+            assert_eq!(target.start(), "start the agent on its own computer");
+        }
     }
 
     #[cfg(unix)]
     #[test]
-    fn commands_name_the_address_when_one_was_given() {
-        let target = Target {
-            agent: Some("unix:/tmp/a.sock".parse().unwrap()),
-            ..target("default")
-        };
+    fn a_socket_is_on_this_computer() {
+        let target = at("unix:/tmp/a.sock");
+        assert!(!target.is_remote());
         assert_eq!(
             target.ctl("status"),
             "`shopmasterctl --agent unix:/tmp/a.sock status`"
         );
+    }
+
+    #[test]
+    fn what_names_no_agent_is_said_so() {
+        let error = |text: &str| text.parse::<AgentAddress>().unwrap_err().to_string();
+        for (text, expected) in [
+            ("shop-7:7443", "use `unix:PATH`"),
+            ("http://shop", "use `unix:PATH`"),
+            ("https://shop:7443", "remote add NAME INVITATION"),
+            ("ssh://-x", "ssh://[USER@]HOST"),
+            ("", "cannot be an agent's name"),
+            ("-x", "cannot be an agent's name"),
+        ] {
+            assert!(error(text).contains(expected), "{text}: {}", error(text));
+        }
     }
 }

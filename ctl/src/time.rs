@@ -55,6 +55,19 @@ pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     Ok(duration)
 }
 
+/// Reads what [`parse_duration`] reads, and whole days: `30d`.
+pub fn parse_lifetime(text: &str) -> Result<SignedDuration, String> {
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<u16>().ok());
+    match days {
+        Some(days @ 1..) => Ok(SignedDuration::from_hours(24 * i64::from(days))),
+        Some(0) => Err("too short: use more than zero".to_owned()),
+        None => parse_duration(text)
+            .map_err(|_| "not a duration: use `30d`, `12h`, `30m` or `90s`".to_owned()),
+    }
+}
+
 /// Reads `14:30` (local time, tomorrow if that has passed today) or an RFC 3339 time in the future.
 pub fn parse_until(text: &str) -> Result<Timestamp, String> {
     until(text, &Zoned::now())
@@ -138,6 +151,21 @@ mod tests {
         );
         for bad in ["", "30", "0s", "-5m", "soon", "5m ago"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_lifetime_may_be_days() {
+        assert_eq!(
+            parse_lifetime("30d").unwrap(),
+            SignedDuration::from_hours(720)
+        );
+        assert_eq!(
+            parse_lifetime("12h").unwrap(),
+            SignedDuration::from_hours(12)
+        );
+        for bad in ["0d", "-1d", "1.5d", "d", "30", "99999d", "0s"] {
+            assert!(parse_lifetime(bad).is_err(), "{bad}");
         }
     }
 

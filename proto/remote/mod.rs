@@ -2,10 +2,14 @@
 //!
 //! Nothing here decides who may do what: that is the agent's.
 
+mod address;
+mod agent_name;
 mod invitation;
 mod pin;
 mod token;
 
+pub use address::{NetworkAddress, NetworkAddressError};
+pub use agent_name::{AgentName, AgentNameError};
 pub use invitation::{Invitation, InvitationError};
 pub use pin::{Pin, PinError};
 pub use token::{Secret, SecretError, SecretKind, TokenDigest};

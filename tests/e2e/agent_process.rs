@@ -389,6 +389,7 @@ async fn without_a_configuration_it_runs_and_says_what_is_missing() {
         mut runs,
         mut config,
         mut products,
+        remote: _,
     } = client;
     let id = || "x".to_owned();
     let ids = || vec![id()];

@@ -664,6 +664,7 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
         mut runs,
         config: _,
         mut products,
+        remote: _,
     } = world.client().unwrap();
     let id = || "sync-none".to_owned();
     for failure in [

@@ -8,6 +8,7 @@ use std::{net::SocketAddr, time::Duration};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration_text;
 use serde::{Deserialize, Serialize};
 use shopmaster_catalog::SEPARATOR;
+use shopmaster_secrets::StoreChoice;
 
 mod change;
 mod choices;
@@ -25,8 +26,7 @@ mod selection;
 
 pub use change::Before;
 pub use choices::{
-    Auth, CaptureMode, CatalogKind, Encryption, LogLevel, RemovedProducts, StoreChoice, Trust,
-    Verify, WordError,
+    Auth, CaptureMode, CatalogKind, Encryption, LogLevel, RemovedProducts, Trust, Verify, WordError,
 };
 pub use edit::{Edit, Value};
 pub use environment::environment;

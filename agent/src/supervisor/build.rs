@@ -11,6 +11,7 @@ use shopmaster_digible::{Digible, DigibleOptions};
 use shopmaster_engine::{Engine, GONE_AFTER, Options, tasks::guarded};
 use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::{Binding, Journal, JournalError, Opened};
+use shopmaster_secrets::{SecretError, SecretName};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -20,10 +21,7 @@ use super::{
     secrets::{keep_token, token_of},
     vacancy::Vacancy,
 };
-use crate::{
-    config::{CaptureMode, CatalogKind, Config, RemovedProducts, Verify},
-    secrets::{SecretError, SecretName},
-};
+use crate::config::{CaptureMode, CatalogKind, Config, RemovedProducts, Verify};
 
 /// How long to wait before the next attempt to build an engine.
 const RETRY_INTERVAL: Duration = Duration::from_secs(30);

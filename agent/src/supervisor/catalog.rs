@@ -7,13 +7,11 @@ use shopmaster_catalog::{Catalog, Columns, Condition, Mapping, Scalar, Test, Wat
 use shopmaster_catalog_sqlite::{SqliteCatalog, SqliteOptions};
 use shopmaster_catalog_sqlserver::{Encryption, Login, SqlServerCatalog, SqlServerOptions, Trust};
 use shopmaster_product::position::Positions;
+use shopmaster_secrets::{SecretError, SecretName, SecretStore};
 
-use crate::{
-    config::{
-        self, CaptureMode, CatalogConfig, CatalogKind, ConditionConfig, ScalarConfig, TestConfig,
-        WatchConfig,
-    },
-    secrets::{SecretError, SecretName, SecretStore},
+use crate::config::{
+    self, CaptureMode, CatalogConfig, CatalogKind, ConditionConfig, ScalarConfig, TestConfig,
+    WatchConfig,
 };
 
 /// The catalog. It does not connect yet: a database that cannot be reached, or a password that is not set, becomes an

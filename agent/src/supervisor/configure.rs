@@ -5,12 +5,10 @@ use std::{path::Path, sync::Arc};
 use shopmaster_base::causes::with_causes;
 use shopmaster_health::Area;
 use shopmaster_journal as journal;
+use shopmaster_secrets::SecretError;
 
 use super::{NewSecrets, Supervisor, build::account, note_invalid, vacancy::Vacancy};
-use crate::{
-    config::{self, Before, Config, ConfigError, Edit, KeyError, SaveError},
-    secrets::SecretError,
-};
+use crate::config::{self, Before, Config, ConfigError, Edit, KeyError, SaveError};
 
 /// Why the configuration was not changed.
 #[derive(Debug, thiserror::Error)]

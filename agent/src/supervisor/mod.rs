@@ -11,6 +11,7 @@ use shopmaster_engine::{Engine, status_store::StatusStore};
 use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::AgentState;
 use shopmaster_proto::{Endpoint, InstanceName};
+use shopmaster_secrets::SecretStore;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +31,6 @@ use super::{
     config::{self, Config, ConfigError},
     logging::Logging,
     paths::Paths,
-    secrets::SecretStore,
 };
 
 pub use configure::{Agreed, ConfigureError};

@@ -7,12 +7,12 @@ use std::sync::{
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shopmaster_base::causes::with_causes;
+use shopmaster_secrets::{
+    Owner, SecretChange, SecretError, SecretName, SecretStore, StoreChoice, change, move_all,
+};
 
 use super::Supervisor;
-use crate::{
-    config::{Config, StoreChoice},
-    secrets::{self, SecretChange, SecretError, SecretName, SecretStore},
-};
+use crate::config::Config;
 
 /// New passwords. An empty one removes the stored one; none leaves it as it is.
 #[derive(Debug, Clone, Default)]
@@ -69,13 +69,13 @@ impl Supervisor {
         self.logins.end();
         let old = self.secrets(before)?;
         if !moves {
-            return secrets::change(&old, new.into_changes()).await;
+            return change(&old, new.into_changes()).await;
         }
         let secrets = self.open_secrets(after)?;
         // No store was used yet: what the credential store has under this name belongs to another agent.
         match before.missing().is_empty() || before.secrets.store == StoreChoice::File {
-            true => secrets::move_all(&old, &secrets, new.into_changes()).await?,
-            false => secrets::change(&secrets, new.into_changes()).await?,
+            true => move_all(&old, &secrets, new.into_changes()).await?,
+            false => change(&secrets, new.into_changes()).await?,
         }
         self.write(|current| current.secrets = Some(secrets));
         Ok(())
@@ -93,7 +93,7 @@ impl Supervisor {
     fn open_secrets(&self, config: &Config) -> Result<SecretStore, SecretError> {
         SecretStore::new(
             config.secrets.store,
-            &self.instance,
+            &Owner::Agent(self.instance.clone()),
             self.paths.secrets.clone(),
             self.environment.clone(),
         )
@@ -196,8 +196,8 @@ mod tests {
     async fn a_token_that_comes_after_a_new_password_is_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secrets.json");
-        let store =
-            SecretStore::new(StoreChoice::File, &InstanceName::default(), file, []).unwrap();
+        let owner = Owner::Agent(InstanceName::default());
+        let store = SecretStore::new(StoreChoice::File, &owner, file, []).unwrap();
         let kept = async |store: &SecretStore| {
             let token = store.get(SecretName::DigibleToken).await.unwrap();
             token.map(|token| token.expose_secret().to_owned())

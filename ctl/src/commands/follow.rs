@@ -54,8 +54,10 @@ async fn watch(ctl: &Ctl, client: &mut Client, id: String) -> Result<Run, Error>
     let progress = Progress::new(ctl.output.shows_progress());
     let mut leave = pin!(ctrl_c());
     let watched = tokio::select! {
-        run = to_the_end(client, &id, &progress) => run,
+        // First: Ctrl-C also ends `ssh`, and so the connection.
+        biased;
         _ = &mut leave => Err(Error::Detached { id: id.clone() }),
+        run = to_the_end(client, &id, &progress) => run,
     };
     progress.clear();
     watched.map_err(|error| match error {

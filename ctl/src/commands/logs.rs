@@ -23,8 +23,10 @@ pub struct Args {
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let mut leave = pin!(ctrl_c());
     tokio::select! {
-        end = tail(ctl, &args) => end,
+        // First: Ctrl-C also ends `ssh`, and so the connection.
+        biased;
         _ = &mut leave => Ok(Exit::Done),
+        end = tail(ctl, &args) => end,
     }
 }
 

@@ -9,6 +9,8 @@ mod follow;
 mod logs;
 mod parked;
 mod pause;
+mod proxy;
+mod remote;
 mod removed;
 mod resume;
 mod runs;
@@ -24,7 +26,9 @@ use std::future::Future;
 use clap::Subcommand;
 use shopmaster_proto::{Client, Failure};
 
-use crate::{error::Error, exit::Exit, output::Output, target::Target};
+use crate::{
+    connect::connect, error::Error, exit::Exit, output::Output, ssh::Login, target::Target,
+};
 
 /// The command to run.
 #[derive(Subcommand)]
@@ -59,8 +63,13 @@ pub enum Command {
     Logs(logs::Args),
     /// Start the agent on this machine automatically, or stop doing so
     Autostart(autostart::Args),
+    /// Let other computers reach this agent, or add agents of other computers
+    Remote(remote::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Join the standard streams to the agent on this computer: `--agent ssh://…` runs this at the other end
+    #[command(hide = true)]
+    Proxy,
 }
 
 /// What every command needs: an agent to talk to, and a way to print.
@@ -92,6 +101,8 @@ impl Command {
             Self::Logs(args) => logs::run(ctl, args).await,
             Self::Autostart(args) => autostart::run(ctl, &args).await,
             Self::Completions(args) => completions::run(ctl, command_line, &args),
+            Self::Remote(args) => remote::run(ctl, args).await,
+            Self::Proxy => proxy::run(ctl).await,
         }
     }
 }
@@ -104,8 +115,7 @@ impl Ctl {
 
     /// Connects to the agent.
     pub async fn connect(&self) -> Result<Client, Error> {
-        let endpoint = self.target.endpoint()?;
-        Client::connect(&endpoint).await.map_err(Error::NoAgent)
+        connect(&self.target.address()?, Login::MayAsk).await
     }
 }
 

@@ -64,8 +64,10 @@ fn needs_attention(status: &Status) -> bool {
 async fn watch(ctl: &Ctl) -> Result<Exit, Error> {
     let mut leave = pin!(ctrl_c());
     tokio::select! {
-        end = changes(ctl) => end,
+        // First: Ctrl-C also ends `ssh`, and so the connection.
+        biased;
         _ = &mut leave => Ok(Exit::Done),
+        end = changes(ctl) => end,
     }
 }
 

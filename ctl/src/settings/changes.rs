@@ -69,6 +69,20 @@ impl Changes {
         }
     }
 
+    /// Makes relative paths absolute, for an agent on this computer.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such path.
+    pub fn make_paths_absolute(&mut self) -> Result<(), String> {
+        for field in &super::FIELDS {
+            if self.paths.iter().any(|path| path == field.path) {
+                field.make_absolute(&mut self.settings)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a field of the shop's database is among them.
     pub fn names_shop(&self) -> bool {
         self.paths.iter().any(|path| path.starts_with("catalog."))
@@ -114,6 +128,22 @@ mod tests {
         let settings = request.settings.unwrap();
         assert_eq!(settings.catalog.unwrap().kind, "sqlite");
         assert_eq!(settings.digible.unwrap().email, "c@d");
+    }
+
+    #[test]
+    fn a_relative_path_is_one_of_this_folder() {
+        let mut changes = Changes::default();
+        changes.set(field("catalog.path"), "pos.db").unwrap();
+        changes.set(field("catalog.table"), "Products").unwrap();
+        assert_eq!(changes.get(field("catalog.path")).unwrap(), "pos.db");
+        changes.make_paths_absolute().unwrap();
+        let expected = std::env::current_dir().unwrap().join("pos.db");
+        let path = changes.get(field("catalog.path")).unwrap();
+        assert_eq!(std::path::Path::new(&path), expected);
+        assert_eq!(changes.get(field("catalog.table")).unwrap(), "Products");
+        changes.set(field("catalog.path"), "").unwrap();
+        changes.make_paths_absolute().unwrap();
+        assert_eq!(changes.get(field("catalog.path")).unwrap(), "");
     }
 
     #[test]

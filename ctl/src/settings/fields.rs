@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, path};
 
 use serde_json::{Map, Value, json};
 use shopmaster_proto::v1::{
-    CatalogSettings, ColumnSettings, Condition, DigibleSettings, LogSettings, Scalar, Scalars,
-    SecretsSettings, Settings, SyncSettings, TraySettings, Watch, condition, scalar,
+    CatalogSettings, ColumnSettings, Condition, DigibleSettings, LogSettings, RemoteSettings,
+    Scalar, Scalars, SecretsSettings, Settings, SyncSettings, TraySettings, Watch, condition,
+    scalar,
 };
 
 use super::lists;
@@ -33,7 +34,7 @@ pub enum Slot {
     Text(fn(&mut Settings) -> &mut String),
     /// One of a few words.
     Word(fn(&mut Settings) -> &mut String, &'static [&'static str]),
-    /// A file. The agent runs in another folder, so a relative path is made absolute here.
+    /// A file on the agent's computer. [`Field::make_absolute`] makes a relative path absolute.
     File(fn(&mut Settings) -> &mut String),
     /// A whole number; the agent checks its limits.
     Number(fn(&mut Settings) -> &mut u32),
@@ -57,7 +58,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 38] = [
+pub const FIELDS: [Field; 39] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -304,6 +305,13 @@ pub const FIELDS: [Field; 38] = [
         slot: Slot::Word(|s| &mut sync(s).removed, &["attention", "note"]),
     },
     Field {
+        path: "remote.listen",
+        flag: "remote-listen",
+        value: "ADDRESS:PORT",
+        help: "Where the agent listens for remote clients; empty for nowhere. `shopmasterctl remote enable` sets it, too",
+        slot: Slot::Text(|s| &mut remote(s).listen),
+    },
+    Field {
         path: "secrets.store",
         flag: "secrets-store",
         value: "STORE",
@@ -350,6 +358,19 @@ impl Field {
         }
     }
 
+    /// Makes a relative path absolute, as seen from this folder: the agent runs in another one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such path.
+    pub fn make_absolute(&self, settings: &mut Settings) -> Result<(), String> {
+        if let Slot::File(at) = &self.slot {
+            let path = at(settings);
+            *path = absolute(path)?;
+        }
+        Ok(())
+    }
+
     /// Puts a value as the user typed it into `settings`.
     ///
     /// # Errors
@@ -357,10 +378,9 @@ impl Field {
     /// If the value is not valid: what is wrong with it, for people.
     pub fn set(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
         match &self.slot {
-            Slot::Text(at) => text.clone_into(at(settings)),
+            Slot::Text(at) | Slot::File(at) => text.clone_into(at(settings)),
             Slot::Word(at, words) if words.contains(&text) => text.clone_into(at(settings)),
             Slot::Word(..) => return Err(format!("use one of `{}`", self.words().join("`, `"))),
-            Slot::File(at) => *at(settings) = absolute(text)?,
             Slot::Number(at) => {
                 *at(settings) = number(text)?;
             }
@@ -522,6 +542,10 @@ fn sync(settings: &mut Settings) -> &mut SyncSettings {
     settings.sync.get_or_insert_default()
 }
 
+fn remote(settings: &mut Settings) -> &mut RemoteSettings {
+    settings.remote.get_or_insert_default()
+}
+
 fn secrets(settings: &mut Settings) -> &mut SecretsSettings {
     settings.secrets.get_or_insert_default()
 }
@@ -547,7 +571,7 @@ mod tests {
             Slot::Watches(_) => format!("t.k = c{index}"),
             Slot::Names(..) => format!("c{index}, d"),
             Slot::Word(_, words) => words[0].to_owned(),
-            Slot::File(_) => absolute(&format!("file {index}")).unwrap(),
+            Slot::File(_) => format!("file {index}"),
             Slot::Number(_) | Slot::OptionalNumber(_) => index.to_string(),
             Slot::Switch(_) => "true".to_owned(),
             Slot::Duration(_) => format!("{}s", index + 1),
@@ -648,6 +672,7 @@ mod tests {
                     "verify_limit": 0,
                     "removed": "",
                 },
+                "remote": {"listen": ""},
                 "secrets": {"store": ""},
                 "log": {"level": ""},
                 "tray": {"notifications": false},

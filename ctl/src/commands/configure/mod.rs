@@ -155,10 +155,18 @@ async fn current(client: &mut Client) -> Result<GetConfigResponse, Error> {
 async fn change(
     ctl: &Ctl,
     client: &mut Client,
-    changes: Changes,
+    mut changes: Changes,
     notes: Vec<String>,
     how: How,
 ) -> Result<(), Error> {
+    // Elsewhere, a path is one of the agent's computer: the agent refuses a relative one.
+    if !ctl.target.is_remote() {
+        let absolute = changes.make_paths_absolute();
+        absolute.map_err(|problem| Error::Usage {
+            message: problem,
+            remedy: "give the whole path".to_owned(),
+        })?;
+    }
     let done = if changes.is_empty() {
         let now = current(client).await?;
         ConfigureResponse {

@@ -5,6 +5,7 @@ pub mod check;
 pub mod clock;
 pub mod config;
 pub mod product;
+pub mod remote;
 pub mod run;
 pub mod status;
 mod table;

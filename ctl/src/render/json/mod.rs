@@ -4,6 +4,7 @@
 
 mod config;
 mod product;
+mod remote;
 mod run;
 mod status;
 
@@ -15,6 +16,10 @@ pub use config::{
 };
 pub use product::{
     CountJson, ExplainJson, ParkedJson, ParkedListJson, RemovedJson, RemovedListJson,
+};
+pub use remote::{
+    CertificateJson, InvitationJson, KnownAgentJson, KnownAgentsJson, ListenerJson,
+    RemoteClientJson, RemoteClientsJson, RemoteLogJson, TokenJson,
 };
 pub use run::{RunJson, RunsJson, StartedRunJson};
 pub use status::{StatusJson, WatchedStatusJson};

@@ -19,7 +19,7 @@ pub struct SecretChange {
 ///
 /// When the store fails; then the old values are restored, as far as the store accepts them.
 pub async fn change(store: &SecretStore, changes: Vec<SecretChange>) -> Result<(), SecretError> {
-    let names: Vec<_> = changes.iter().map(|change| change.name).collect();
+    let names: Vec<_> = changes.iter().map(|change| change.name.clone()).collect();
     let before = kept(store, &names).await?;
     let done = put(store, &changes).await;
     if done.is_err() {
@@ -38,12 +38,12 @@ pub async fn move_all(
     to: &SecretStore,
     changes: Vec<SecretChange>,
 ) -> Result<(), SecretError> {
-    let before = match kept(from, &SecretName::ALL).await {
+    let before = match kept(from, &SecretName::OF_AGENT).await {
         // There is nothing to move, and the change of the store is the solution.
         Err(SecretError::NoStore(_)) => return change(to, changes).await,
         before => before?,
     };
-    let overwritten = kept(to, &SecretName::ALL).await?;
+    let overwritten = kept(to, &SecretName::OF_AGENT).await?;
     let mut after = before.clone();
     after.retain(|old| changes.iter().all(|new| new.name != old.name));
     after.extend(changes);
@@ -60,8 +60,9 @@ pub async fn move_all(
 
 async fn kept(store: &SecretStore, names: &[SecretName]) -> Result<Vec<SecretChange>, SecretError> {
     let mut all = Vec::new();
-    for &name in names {
-        let secret = store.kept(name).await?;
+    for name in names {
+        let secret = store.kept(name.clone()).await?;
+        let name = name.clone();
         all.push(SecretChange { name, secret });
     }
     Ok(all)
@@ -70,8 +71,8 @@ async fn kept(store: &SecretStore, names: &[SecretName]) -> Result<Vec<SecretCha
 async fn put(store: &SecretStore, changes: &[SecretChange]) -> Result<(), SecretError> {
     for SecretChange { name, secret } in changes {
         match secret {
-            Some(secret) => store.set(*name, secret.clone()).await?,
-            None => store.remove(*name).await?,
+            Some(secret) => store.set(name.clone(), secret.clone()).await?,
+            None => store.remove(name.clone()).await?,
         }
     }
     Ok(())

@@ -121,7 +121,7 @@ pub(super) mod fake {
     use super::*;
 
     #[derive(Clone, Default)]
-    pub(in crate::secrets) struct FakeVault {
+    pub(crate) struct FakeVault {
         state: Arc<Mutex<State>>,
     }
 
@@ -135,7 +135,7 @@ pub(super) mod fake {
     }
 
     impl FakeVault {
-        pub(in crate::secrets) fn opener(&self) -> Opener {
+        pub(crate) fn opener(&self) -> Opener {
             let vault = self.clone();
             Box::new(move || {
                 vault.call("open")?;
@@ -146,27 +146,27 @@ pub(super) mod fake {
             })
         }
 
-        pub(in crate::secrets) fn fail_to_open(&self, with: fn(Error) -> VaultError) {
+        pub(crate) fn fail_to_open(&self, with: fn(Error) -> VaultError) {
             self.state().opening_fails = Some(with);
         }
 
-        pub(in crate::secrets) fn break_connection(&self) {
+        pub(crate) fn break_connection(&self) {
             self.state().broken = true;
         }
 
-        pub(in crate::secrets) fn fail_to_set(&self, user: &'static str) {
+        pub(crate) fn fail_to_set(&self, user: &'static str) {
             self.state().refused = Some(user);
         }
 
-        pub(in crate::secrets) fn mend(&self) {
+        pub(crate) fn mend(&self) {
             self.state().opening_fails = None;
         }
 
-        pub(in crate::secrets) fn users(&self) -> Vec<String> {
+        pub(crate) fn users(&self) -> Vec<String> {
             self.state().entries.keys().cloned().collect()
         }
 
-        pub(in crate::secrets) fn calls(&self) -> Vec<&'static str> {
+        pub(crate) fn calls(&self) -> Vec<&'static str> {
             self.state().calls.clone()
         }
 

@@ -13,25 +13,26 @@ use std::{
 };
 
 use secrecy::SecretString;
-use shopmaster_proto::InstanceName;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::config::StoreChoice;
-
 mod backends;
+mod choice;
 mod file;
+mod name;
 mod transfer;
 mod vault;
 
 use backends::{Backends, Location};
+pub use choice::StoreChoice;
 use file::FileStore;
+pub use name::{Owner, SecretName};
 pub use transfer::{SecretChange, change, move_all};
 use vault::{Opener, VaultError};
 
 /// How long a caller waits for the store.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The agent's secrets. Cheap to clone; all clones are the same store.
+/// The secrets of one owner. Cheap to clone; all clones are the same store.
 #[derive(Debug, Clone)]
 pub struct SecretStore {
     jobs: mpsc::Sender<Job>,
@@ -41,17 +42,6 @@ pub struct SecretStore {
     overrides: Arc<[(SecretName, SecretString)]>,
     /// How long a caller waits.
     timeout: Duration,
-}
-
-/// What a secret is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretName {
-    /// Password of the Digible account.
-    DigiblePassword,
-    /// The Digible session's token.
-    DigibleToken,
-    /// Password of the SQL Server login.
-    SqlPassword,
 }
 
 /// Why a secret cannot be read or kept.
@@ -95,7 +85,7 @@ pub enum SecretError {
 type Job = Box<dyn FnOnce(&mut Backends) + Send>;
 
 impl SecretStore {
-    /// The secrets of `instance`, in the store that `choice` selects; `file` is used where `choice` allows it. These
+    /// The secrets of `owner`, in the store that `choice` selects; `file` is used where `choice` allows it. These
     /// variables of `environment` override what is stored: `SHOPMASTER_DIGIBLE_PASSWORD`, `SHOPMASTER_SQL_PASSWORD`.
     ///
     /// Nothing is opened before the first call.
@@ -105,7 +95,7 @@ impl SecretStore {
     /// When the operating system refuses a new thread.
     pub fn new(
         choice: StoreChoice,
-        instance: &InstanceName,
+        owner: &Owner,
         file: PathBuf,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> io::Result<Self> {
@@ -117,12 +107,12 @@ impl SecretStore {
                 Some((name, SecretString::from(value)))
             })
             .collect();
-        Self::with_vault(choice, instance, file, overrides, Box::new(vault::open))
+        Self::with_vault(choice, owner, file, overrides, Box::new(vault::open))
     }
 
     fn with_vault(
         choice: StoreChoice,
-        instance: &InstanceName,
+        owner: &Owner,
         file: PathBuf,
         overrides: Arc<[(SecretName, SecretString)]>,
         open: Opener,
@@ -130,7 +120,7 @@ impl SecretStore {
         let location = Arc::new(OnceLock::new());
         let mut backends = Backends {
             choice,
-            instance: instance.to_string(),
+            owner: owner.to_string(),
             file: FileStore::new(file),
             open,
             vault: None,
@@ -172,7 +162,7 @@ impl SecretStore {
 
     /// The stored secret, without the environment.
     async fn kept(&self, name: SecretName) -> Result<Option<SecretString>, SecretError> {
-        self.call(move |backends| backends.get(name)).await
+        self.call(move |backends| backends.get(&name)).await
     }
 
     /// Stores a secret.
@@ -181,7 +171,8 @@ impl SecretStore {
     ///
     /// As [`get`](Self::get). After a [`SecretError::Timeout`] it may still be stored later.
     pub async fn set(&self, name: SecretName, secret: SecretString) -> Result<(), SecretError> {
-        self.call(move |backends| backends.set(name, &secret)).await
+        self.call(move |backends| backends.set(&name, &secret))
+            .await
     }
 
     /// Stores a secret if `is_wanted` returns true when its turn comes: something may have changed until then.
@@ -196,7 +187,7 @@ impl SecretStore {
         is_wanted: impl FnOnce() -> bool + Send + 'static,
     ) -> Result<(), SecretError> {
         self.call(move |backends| match is_wanted() {
-            true => backends.set(name, &secret),
+            true => backends.set(&name, &secret),
             false => Ok(()),
         })
         .await
@@ -208,14 +199,14 @@ impl SecretStore {
     ///
     /// As [`set`](Self::set).
     pub async fn remove(&self, name: SecretName) -> Result<(), SecretError> {
-        self.call(move |backends| backends.remove(name)).await
+        self.call(move |backends| backends.remove(&name)).await
     }
 
     /// Removes all secrets from the store that `other` does not use.
     async fn leave_to(&self, other: &Self) -> Result<(), SecretError> {
         let stays = other.call(Backends::location).await?;
         self.call(move |backends| {
-            let mut names = SecretName::ALL.into_iter();
+            let mut names = SecretName::OF_AGENT.iter();
             names.try_for_each(|name| backends.remove_unless_in(stays, name))
         })
         .await
@@ -237,28 +228,6 @@ impl SecretStore {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(SecretError::Stopped),
             Err(_) => Err(SecretError::Timeout),
-        }
-    }
-}
-
-impl SecretName {
-    const ALL: [Self; 3] = [Self::DigiblePassword, Self::DigibleToken, Self::SqlPassword];
-
-    /// The name under which it is stored.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DigiblePassword => "digible-password",
-            Self::DigibleToken => "digible-token",
-            Self::SqlPassword => "sql-password",
-        }
-    }
-
-    fn of_variable(variable: &str) -> Option<Self> {
-        match variable {
-            "SHOPMASTER_DIGIBLE_PASSWORD" => Some(Self::DigiblePassword),
-            "SHOPMASTER_SQL_PASSWORD" => Some(Self::SqlPassword),
-            _ => None,
         }
     }
 }
@@ -309,6 +278,10 @@ mod tests {
 
     const NAME: SecretName = SecretName::DigiblePassword;
 
+    fn owner(instance: &str) -> Owner {
+        Owner::Agent(instance.parse().unwrap())
+    }
+
     struct Fixture {
         folder: tempfile::TempDir,
         vault: FakeVault,
@@ -327,9 +300,9 @@ mod tests {
         }
 
         fn store(&self, choice: StoreChoice) -> SecretStore {
-            let (file, instance) = (self.file(), InstanceName::default());
+            let (file, owner) = (self.file(), owner("default"));
             let open = self.vault.opener();
-            SecretStore::with_vault(choice, &instance, file, Arc::new([]), open).unwrap()
+            SecretStore::with_vault(choice, &owner, file, Arc::new([]), open).unwrap()
         }
     }
 
@@ -554,9 +527,8 @@ mod tests {
             ("SHOPMASTER_DIGIBLE_TOKEN", "x"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let instance = InstanceName::default();
-        let store =
-            SecretStore::new(StoreChoice::File, &instance, file.clone(), variables).unwrap();
+        let owner = owner("default");
+        let store = SecretStore::new(StoreChoice::File, &owner, file.clone(), variables).unwrap();
         assert_eq!(got(&store).await.as_deref(), Some("from outside"));
         for name in [SecretName::SqlPassword, SecretName::DigibleToken] {
             assert!(store.get(name).await.unwrap().is_none());
@@ -572,7 +544,7 @@ mod tests {
         first.set(NAME, "a".into()).await.unwrap();
         let second = SecretStore::with_vault(
             StoreChoice::Os,
-            &"second".parse().unwrap(),
+            &owner("second"),
             fixture.file(),
             Arc::new([]),
             fixture.vault.opener(),
@@ -586,7 +558,7 @@ mod tests {
         let fixture = Fixture::new();
         let store = SecretStore::with_vault(
             StoreChoice::Auto,
-            &InstanceName::default(),
+            &owner("default"),
             fixture.file(),
             Arc::new([]),
             Box::new(|| panic!("a fault of the store's own")),

@@ -5,11 +5,10 @@ use std::sync::{Arc, OnceLock};
 use secrecy::SecretString;
 
 use super::{
-    SecretError, SecretName,
+    SecretError, SecretName, StoreChoice,
     file::FileStore,
     vault::{Opener, Vault, VaultError},
 };
-use crate::config::StoreChoice;
 
 /// The store that holds the secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,8 @@ pub(super) enum Location {
 /// Both stores, and the choice between them.
 pub(super) struct Backends {
     pub(super) choice: StoreChoice,
-    pub(super) instance: String,
+    /// Whose secrets they are, as in the names of entries.
+    pub(super) owner: String,
     pub(super) file: FileStore,
     pub(super) open: Opener,
     /// The open credential store; none before it was opened, and after a failure.
@@ -33,31 +33,31 @@ pub(super) struct Backends {
 }
 
 impl Backends {
-    pub(super) fn get(&mut self, name: SecretName) -> Result<Option<SecretString>, SecretError> {
+    pub(super) fn get(&mut self, name: &SecretName) -> Result<Option<SecretString>, SecretError> {
         let kept = match self.location()? {
             Location::File => None,
             Location::Os => self.ask(name, |vault, user| vault.get(user))?,
         };
         // It may have been stored in the file when there was no credential store.
         match kept {
-            None if self.uses_file() => self.file.get(name.as_str()),
+            None if self.uses_file() => self.file.get(&name.key()),
             kept => Ok(kept),
         }
     }
 
     pub(super) fn set(
         &mut self,
-        name: SecretName,
+        name: &SecretName,
         secret: &SecretString,
     ) -> Result<(), SecretError> {
         if self.location()? == Location::File {
-            return self.file.set(name.as_str(), secret);
+            return self.file.set(&name.key(), secret);
         }
         self.ask(name, |vault, user| vault.set(user, secret))?;
         self.remove_from_file(name)
     }
 
-    pub(super) fn remove(&mut self, name: SecretName) -> Result<(), SecretError> {
+    pub(super) fn remove(&mut self, name: &SecretName) -> Result<(), SecretError> {
         if self.location()? == Location::Os {
             self.ask(name, |vault, user| vault.remove(user))?;
         }
@@ -68,10 +68,10 @@ impl Backends {
     pub(super) fn remove_unless_in(
         &mut self,
         stays: Location,
-        name: SecretName,
+        name: &SecretName,
     ) -> Result<(), SecretError> {
         match stays {
-            Location::Os => self.file.remove(name.as_str()),
+            Location::Os => self.file.remove(&name.key()),
             Location::File if self.location()? == Location::Os => {
                 self.ask(name, |vault, user| vault.remove(user))
             }
@@ -104,10 +104,10 @@ impl Backends {
 
     fn ask<T>(
         &mut self,
-        name: SecretName,
+        name: &SecretName,
         question: impl FnOnce(&dyn Vault, &str) -> Result<T, VaultError>,
     ) -> Result<T, SecretError> {
-        let user = format!("{}/{}", self.instance, name.as_str());
+        let user = format!("{}/{}", self.owner, name.key());
         let Some(vault) = &self.vault else {
             return Err(SecretError::Stopped);
         };
@@ -123,10 +123,10 @@ impl Backends {
         self.choice != StoreChoice::Os
     }
 
-    fn remove_from_file(&self, name: SecretName) -> Result<(), SecretError> {
+    fn remove_from_file(&self, name: &SecretName) -> Result<(), SecretError> {
         if !self.uses_file() {
             return Ok(());
         }
-        self.file.remove(name.as_str())
+        self.file.remove(&name.key())
     }
 }
