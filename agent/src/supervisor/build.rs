@@ -8,7 +8,7 @@ use std::{
 
 use shopmaster_base::{blocking, causes::with_causes};
 use shopmaster_digible::{Digible, DigibleOptions};
-use shopmaster_engine::{Engine, GONE_AFTER, Options, tasks::guarded};
+use shopmaster_engine::{Engine, GONE_AFTER, Options, Reporting, tasks::guarded};
 use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::{Binding, Journal, JournalError, Opened};
 use tokio_util::sync::CancellationToken;
@@ -140,12 +140,16 @@ impl Supervisor {
                     .map(PathBuf::from),
             },
             Box::new(move |token| keep_token(&secrets, &account, &logins, token)),
+            Arc::clone(&self.metrics) as _,
         );
         let engine = Engine::new(
             catalog,
             Arc::new(cloud),
             opened.journal,
-            Arc::clone(&self.status_store),
+            Reporting {
+                status_store: Arc::clone(&self.status_store),
+                observer: Arc::clone(&self.metrics) as _,
+            },
             Arc::clone(&self.state),
             options(config),
             self.crashed.clone(),

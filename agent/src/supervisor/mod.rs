@@ -10,6 +10,7 @@ use shopmaster_base::causes::with_causes;
 use shopmaster_engine::{Engine, status_store::StatusStore};
 use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::AgentState;
+use shopmaster_metrics::Metrics;
 use shopmaster_proto::{Endpoint, InstanceName};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,8 @@ pub struct Supervisor {
     pub started_at: Timestamp,
     /// The status that clients see.
     pub status_store: Arc<StatusStore>,
+    /// What is measured; it outlives every engine.
+    pub metrics: Arc<Metrics>,
     /// The log.
     pub logging: Logging,
     /// Canceled when the agent must stop.
@@ -97,6 +100,8 @@ impl Supervisor {
         environment: Vec<(String, String)>,
     ) -> Arc<Self> {
         let status_store = Arc::new(StatusStore::new());
+        let started_at = Timestamp::now();
+        let metrics = Metrics::new(Arc::clone(&status_store), started_at);
         let state = Arc::new(AgentState::open(&paths.state));
         status_store.update(|facts| {
             facts.starting = true;
@@ -113,8 +118,9 @@ impl Supervisor {
             paths,
             instance,
             endpoint,
-            started_at: Timestamp::now(),
+            started_at,
             status_store,
+            metrics: Arc::new(metrics),
             logging,
             ending: CancellationToken::new(),
             crashed: CancellationToken::new(),
