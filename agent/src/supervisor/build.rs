@@ -28,6 +28,9 @@ use crate::{
 
 /// How long to wait before the next attempt to build an engine.
 const RETRY_INTERVAL: Duration = Duration::from_secs(30);
+/// What fails there does not end with an engine.
+const OUTSIDE: [Area; 2] = [Area::Config, Area::Metrics];
+
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
@@ -48,10 +51,14 @@ impl Supervisor {
     pub(super) async fn build(self: &Arc<Self>) {
         let attempt = self.next_attempt();
         let config = self.config().0;
+        self.metrics_port.follow(config.metrics.listen).await;
         let missing = config.missing();
         let pause = *self.state.borrow();
         self.status_store.update(|facts| {
+            let mut troubles = std::mem::take(&mut facts.troubles);
+            troubles.retain(|area, _| OUTSIDE.contains(area));
             let kept = Facts {
+                troubles,
                 missing: missing.clone(),
                 paused: pause,
                 since: facts.since.clone(),
@@ -60,12 +67,8 @@ impl Supervisor {
                 notes_removed: config.sync.removed == RemovedProducts::Note,
                 ..Facts::new()
             };
-            let config_trouble = facts.troubles.remove(&Area::Config);
             *facts = kept;
             facts.catalog.kind = config.catalog.kind.map_or("", kind_word);
-            if let Some(trouble) = config_trouble {
-                facts.troubles.insert(Area::Config, trouble);
-            }
         });
         if !missing.is_empty() {
             return;

@@ -30,6 +30,7 @@ mod vacancy;
 use super::{
     config::{self, Config, ConfigError},
     logging::Logging,
+    metrics_port::MetricsPort,
     paths::Paths,
     secrets::SecretStore,
 };
@@ -63,6 +64,8 @@ pub struct Supervisor {
     /// Canceled when one of its tasks panicked: the process must end with a failure code.
     pub crashed: CancellationToken,
     environment: Vec<(String, String)>,
+    /// Where Prometheus reads the metrics on this computer.
+    metrics_port: MetricsPort,
     current: RwLock<Current>,
     /// Whether building has ended, with an engine or without.
     built: watch::Sender<bool>,
@@ -101,7 +104,14 @@ impl Supervisor {
     ) -> Arc<Self> {
         let status_store = Arc::new(StatusStore::new());
         let started_at = Timestamp::now();
-        let metrics = Metrics::new(Arc::clone(&status_store), started_at);
+        let metrics = Arc::new(Metrics::new(Arc::clone(&status_store), started_at));
+        let (ending, crashed) = (CancellationToken::new(), CancellationToken::new());
+        let metrics_port = MetricsPort::new(
+            Arc::clone(&metrics),
+            Arc::clone(&status_store),
+            ending.clone(),
+            crashed.clone(),
+        );
         let state = Arc::new(AgentState::open(&paths.state));
         status_store.update(|facts| {
             facts.starting = true;
@@ -120,11 +130,12 @@ impl Supervisor {
             endpoint,
             started_at,
             status_store,
-            metrics: Arc::new(metrics),
+            metrics,
             logging,
-            ending: CancellationToken::new(),
-            crashed: CancellationToken::new(),
+            ending,
+            crashed,
             environment,
+            metrics_port,
             current: RwLock::new(Current {
                 config,
                 overridden,

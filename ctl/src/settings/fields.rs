@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, path};
 
 use serde_json::{Map, Value, json};
 use shopmaster_proto::v1::{
-    CatalogSettings, ColumnSettings, Condition, DigibleSettings, LogSettings, Scalar, Scalars,
-    SecretsSettings, Settings, SyncSettings, TraySettings, Watch, condition, scalar,
+    CatalogSettings, ColumnSettings, Condition, DigibleSettings, LogSettings, MetricsSettings,
+    Scalar, Scalars, SecretsSettings, Settings, SyncSettings, TraySettings, Watch, condition,
+    scalar,
 };
 
 use super::lists;
@@ -57,7 +58,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 38] = [
+pub const FIELDS: [Field; 39] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -327,6 +328,13 @@ pub const FIELDS: [Field; 38] = [
         help: "Whether notifications appear when something needs attention",
         slot: Slot::Switch(|s| &mut tray(s).notifications),
     },
+    Field {
+        path: "metrics.listen",
+        flag: "metrics-listen",
+        value: "ADDRESS",
+        help: "Loopback address and port at which Prometheus reads the metrics, such as 127.0.0.1:9464; empty for off",
+        slot: Slot::Text(|s| &mut metrics(s).listen),
+    },
 ];
 
 impl Field {
@@ -530,6 +538,10 @@ fn log(settings: &mut Settings) -> &mut LogSettings {
     settings.log.get_or_insert_default()
 }
 
+fn metrics(settings: &mut Settings) -> &mut MetricsSettings {
+    settings.metrics.get_or_insert_default()
+}
+
 fn tray(settings: &mut Settings) -> &mut TraySettings {
     settings.tray.get_or_insert_default()
 }
@@ -651,6 +663,7 @@ mod tests {
                 "secrets": {"store": ""},
                 "log": {"level": ""},
                 "tray": {"notifications": false},
+                "metrics": {"listen": ""},
             })
         );
     }

@@ -117,6 +117,8 @@ pub enum Area {
     Catalog,
     /// Digible and the connection to it.
     Digible,
+    /// The port for the metrics.
+    Metrics,
 }
 
 /// Something that failed at the last attempt.

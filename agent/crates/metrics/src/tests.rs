@@ -299,3 +299,52 @@ fn no_sample_is_there_twice() {
     let busy = "shopmaster_issues{code=\"DIGIBLE_BUSY\",severity=\"info\"} 3.0";
     assert!(text.contains(busy), "{text}");
 }
+
+/// The metrics of the page, each with its labels.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let page = include_str!("../../../../docs/metrics.md");
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| `shopmaster_"));
+    rows.map(|row| {
+        let cells: Vec<_> = row.split('|').collect();
+        let words = |cell: &str| code_in(cell).into_iter().map(str::to_owned).collect();
+        let names: BTreeSet<String> = words(cells[1]);
+        (names.into_iter().next().unwrap(), words(cells[2]))
+    })
+    .collect()
+}
+
+#[test]
+fn the_page_has_every_metric_with_its_labels_and_no_other() {
+    let text = metrics(facts()).text();
+    let mut metrics: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in text.lines() {
+        let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split_once(' '))
+        else {
+            continue;
+        };
+        let end = if kind == "counter" { "_total" } else { "" };
+        let samples = text.lines().filter(|line| line.starts_with(name));
+        let labels = samples
+            .flat_map(|sample| labels_in(sample).into_keys())
+            .filter(|label| *label != "le");
+        let labels = labels.map(str::to_owned).collect();
+        metrics.insert(format!("{name}{end}"), labels);
+    }
+    assert_eq!(metrics, documented());
+}
+
+#[test]
+fn the_page_has_every_word_of_a_label() {
+    let page = code_in(include_str!("../../../../docs/metrics.md"));
+    let text = metrics(Facts::new()).text();
+    let found = labels_in(&text);
+    for label in ["state", "kind", "outcome", "endpoint"] {
+        for word in &found[label] {
+            assert!(page.contains(word), "{label}: {word}");
+        }
+    }
+}
