@@ -233,6 +233,9 @@ def scrape_of_the_demo():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    # First, because it may take long. It is ended with this program, too.
+    build = ["cargo", "build", "--quiet", "--locked", "-p", "shopmaster-harness", "--bin", "demo"]
+    subprocess.run(build, check=True)
     environment = dict(os.environ, SHOPMASTER_METRICS__LISTEN=f"127.0.0.1:{port}")
     with tempfile.TemporaryFile() as output, running(
         ["cargo", "demo", "--headless"], environment, output
