@@ -12,6 +12,7 @@ pub mod config;
 pub mod console;
 pub mod control;
 pub mod logging;
+mod metrics_port;
 pub mod notices;
 pub mod paths;
 #[cfg(target_os = "linux")]

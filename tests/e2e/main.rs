@@ -26,6 +26,7 @@ mod help;
 mod journal_file;
 mod kill;
 mod leaving;
+mod metrics;
 mod parking;
 mod pauses;
 mod postponed;

@@ -19,6 +19,7 @@ mod ctl;
 mod full_disk;
 mod help;
 mod kill;
+mod metrics;
 #[cfg(target_os = "linux")]
 mod offers;
 mod parking;

@@ -221,6 +221,10 @@ mod tests {
             error,
             "`catalog.kind` cannot be `mysql`; use `sqlserver` or `sqlite`"
         );
+        let error = config.set("metrics.listen", &"0.0.0.0:9464".into());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("a loopback address"), "{error}");
+        assert!(error.contains("`remote.listen`"), "{error}");
         for (path, value) in [
             ("catalog.server", Value::Integer(1)),
             ("catalog.path", "shop.db".into()),
@@ -254,6 +258,12 @@ mod tests {
             ("sync.probe", Value::Integer(2)),
             ("sync.verify", "3 o'clock".into()),
             ("remote.listen", "7443".into()),
+            ("metrics.listen", "9464".into()),
+            ("metrics.listen", "0.0.0.0:9464".into()),
+            ("metrics.listen", "[::]:9464".into()),
+            ("metrics.listen", "192.168.1.2:9464".into()),
+            ("metrics.listen", "127.0.0.1:0".into()),
+            ("metrics.listen", "localhost:9464".into()),
             ("sync.removed", "quiet".into()),
             ("secrets.store", "".into()),
             ("log.level", "verbose".into()),
@@ -279,6 +289,9 @@ mod tests {
             ("sync.interval", "1h 30m".into()),
             ("sync.verify", "off".into()),
             ("remote.listen", "0.0.0.0:7443".into()),
+            ("metrics.listen", "127.0.0.1:9464".into()),
+            ("metrics.listen", "[::1]:9464".into()),
+            ("metrics.listen", "".into()),
             ("catalog.kind", "".into()),
         ] {
             config.set(path, &value).unwrap();

@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// Every key with its allowed values, in the order of the documentation.
-pub(super) const KEYS: [(&str, &str); 41] = [
+pub(super) const KEYS: [(&str, &str); 42] = [
     ("catalog.kind", "`sqlserver` or `sqlite`"),
     ("catalog.server", r"`host`, `host\instance` or `host,port`"),
     ("catalog.database", "the database's name"),
@@ -103,6 +103,10 @@ pub(super) const KEYS: [(&str, &str); 41] = [
     ("secrets.store", "`auto`, `os` or `file`"),
     ("log.level", "`error`, `warn`, `info`, `debug` or `trace`"),
     ("tray.notifications", "`true` or `false`"),
+    (
+        "metrics.listen",
+        "a loopback address and port such as `127.0.0.1:9464`, because everyone who reaches the port may read the metrics, or an empty string for off; other computers read them with a token from the remote listener (`remote.listen`)",
+    ),
 ];
 
 /// Why a key cannot be set.

@@ -46,6 +46,10 @@ pub(super) fn allow(config: &Config, path: &str) -> bool {
             .late_window
             .is_none_or(|window| (TENTH..=LONGEST).contains(&window)),
         "sync.interval" => (SECOND..=LONGEST).contains(&sync.interval),
+        "metrics.listen" => config
+            .metrics
+            .listen
+            .is_none_or(|at| at.ip().is_loopback() && at.port() != 0),
         "sync.probe" => (TENTH..=LONGEST).contains(&sync.probe),
         _ => true,
     }

@@ -59,6 +59,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The tray icon.
     pub tray: TrayConfig,
+    /// The metrics.
+    pub metrics: MetricsConfig,
 }
 
 /// The shop's database. Empty strings are not set.
@@ -202,6 +204,15 @@ pub struct LogConfig {
 pub struct TrayConfig {
     /// Whether a notification appears when something needs attention.
     pub notifications: bool,
+}
+
+/// The metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// The loopback address to serve them at; none turns it off.
+    #[serde(with = "optional")]
+    pub listen: Option<SocketAddr>,
 }
 
 impl Config {

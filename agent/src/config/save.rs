@@ -320,6 +320,11 @@ mod tests {
                     any::<std::net::SocketAddr>().prop_map(|at| Value::from(at.to_string())),
                 ]
                 .boxed(),
+                "metrics.listen" => prop_oneof![
+                    Just(Value::from("")),
+                    (1..=u16::MAX).prop_map(|port| Value::from(format!("127.0.0.1:{port}"))),
+                ]
+                .boxed(),
                 "sync.removed" => one_of(&["attention", "note"]),
                 "secrets.store" => one_of(&["auto", "os", "file"]),
                 "log.level" => one_of(&["error", "warn", "info", "debug", "trace"]),

@@ -8,7 +8,7 @@ use std::{
 
 use shopmaster_base::{blocking, causes::with_causes};
 use shopmaster_digible::{Digible, DigibleOptions};
-use shopmaster_engine::{Engine, GONE_AFTER, Options, tasks::guarded};
+use shopmaster_engine::{Engine, GONE_AFTER, Options, Reporting, tasks::guarded};
 use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::{Binding, Journal, JournalError, Opened};
 use shopmaster_secrets::{SecretError, SecretName};
@@ -25,6 +25,9 @@ use crate::config::{CaptureMode, CatalogKind, Config, RemovedProducts, Verify};
 
 /// How long to wait before the next attempt to build an engine.
 const RETRY_INTERVAL: Duration = Duration::from_secs(30);
+/// What fails there does not end with an engine.
+const OUTSIDE: [Area; 3] = [Area::Config, Area::Metrics, Area::Remote];
+
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
@@ -43,10 +46,14 @@ impl Supervisor {
     pub(super) async fn build(self: &Arc<Self>) {
         let attempt = self.next_attempt();
         let config = self.config().0;
+        self.metrics_port.follow(config.metrics.listen).await;
         let missing = config.missing();
         let pause = *self.state.borrow();
         self.status_store.update(|facts| {
+            let mut troubles = std::mem::take(&mut facts.troubles);
+            troubles.retain(|area, _| OUTSIDE.contains(area));
             let kept = Facts {
+                troubles,
                 missing: missing.clone(),
                 paused: pause,
                 since: facts.since.clone(),
@@ -55,15 +62,8 @@ impl Supervisor {
                 notes_removed: config.sync.removed == RemovedProducts::Note,
                 ..Facts::new()
             };
-            // What does not depend on the engine.
-            let others =
-                [Area::Config, Area::Remote].map(|area| (area, facts.troubles.remove(&area)));
             *facts = kept;
             facts.catalog.kind = config.catalog.kind.map_or("", kind_word);
-            let others = others
-                .into_iter()
-                .filter_map(|(area, trouble)| Some((area, trouble?)));
-            facts.troubles.extend(others);
         });
         if !missing.is_empty() {
             return;
@@ -135,12 +135,16 @@ impl Supervisor {
                     .map(PathBuf::from),
             },
             Box::new(move |token| keep_token(&secrets, &account, &logins, token)),
+            Arc::clone(&self.metrics) as _,
         );
         let engine = Engine::new(
             catalog,
             Arc::new(cloud),
             opened.journal,
-            Arc::clone(&self.status_store),
+            Reporting {
+                status_store: Arc::clone(&self.status_store),
+                observer: Arc::clone(&self.metrics) as _,
+            },
             Arc::clone(&self.state),
             options(config),
             self.crashed.clone(),

@@ -10,6 +10,7 @@ use shopmaster_base::causes::with_causes;
 use shopmaster_engine::{Engine, status_store::StatusStore};
 use shopmaster_health::{Area, Facts, Trouble};
 use shopmaster_journal::AgentState;
+use shopmaster_metrics::Metrics;
 use shopmaster_proto::{Endpoint, InstanceName};
 use shopmaster_secrets::SecretStore;
 use tokio::sync::{Mutex, watch};
@@ -30,6 +31,7 @@ mod vacancy;
 use super::{
     config::{self, Config, ConfigError},
     logging::Logging,
+    metrics_port::MetricsPort,
     paths::Paths,
 };
 
@@ -53,6 +55,8 @@ pub struct Supervisor {
     pub started_at: Timestamp,
     /// The status that clients see.
     pub status_store: Arc<StatusStore>,
+    /// What is measured; it outlives every engine.
+    pub metrics: Arc<Metrics>,
     /// The log.
     pub logging: Logging,
     /// Sends whenever the configuration was read again.
@@ -62,6 +66,8 @@ pub struct Supervisor {
     /// Canceled when one of its tasks panicked: the process must end with a failure code.
     pub crashed: CancellationToken,
     environment: Vec<(String, String)>,
+    /// Where Prometheus reads the metrics on this computer.
+    metrics_port: MetricsPort,
     current: RwLock<Current>,
     /// Whether building has ended, with an engine or without.
     built: watch::Sender<bool>,
@@ -99,6 +105,15 @@ impl Supervisor {
         environment: Vec<(String, String)>,
     ) -> Arc<Self> {
         let status_store = Arc::new(StatusStore::new());
+        let started_at = Timestamp::now();
+        let metrics = Arc::new(Metrics::new(Arc::clone(&status_store), started_at));
+        let (ending, crashed) = (CancellationToken::new(), CancellationToken::new());
+        let metrics_port = MetricsPort::new(
+            Arc::clone(&metrics),
+            Arc::clone(&status_store),
+            ending.clone(),
+            crashed.clone(),
+        );
         let state = Arc::new(AgentState::open(&paths.state));
         status_store.update(|facts| {
             facts.starting = true;
@@ -115,13 +130,15 @@ impl Supervisor {
             paths,
             instance,
             endpoint,
-            started_at: Timestamp::now(),
+            started_at,
             status_store,
+            metrics,
             logging,
             reloaded: watch::Sender::new(()),
-            ending: CancellationToken::new(),
-            crashed: CancellationToken::new(),
+            ending,
+            crashed,
             environment,
+            metrics_port,
             current: RwLock::new(Current {
                 config,
                 overridden,

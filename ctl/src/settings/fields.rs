@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, path};
 
 use serde_json::{Map, Value, json};
 use shopmaster_proto::v1::{
-    CatalogSettings, ColumnSettings, Condition, DigibleSettings, LogSettings, RemoteSettings,
-    Scalar, Scalars, SecretsSettings, Settings, SyncSettings, TraySettings, Watch, condition,
-    scalar,
+    CatalogSettings, ColumnSettings, Condition, DigibleSettings, LogSettings, MetricsSettings,
+    RemoteSettings, Scalar, Scalars, SecretsSettings, Settings, SyncSettings, TraySettings, Watch,
+    condition, scalar,
 };
 
 use super::lists;
@@ -58,7 +58,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 39] = [
+pub const FIELDS: [Field; 40] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -335,6 +335,13 @@ pub const FIELDS: [Field; 39] = [
         help: "Whether notifications appear when something needs attention",
         slot: Slot::Switch(|s| &mut tray(s).notifications),
     },
+    Field {
+        path: "metrics.listen",
+        flag: "metrics-listen",
+        value: "ADDRESS",
+        help: "Loopback address and port at which Prometheus reads the metrics, such as 127.0.0.1:9464; empty for off",
+        slot: Slot::Text(|s| &mut metrics(s).listen),
+    },
 ];
 
 impl Field {
@@ -554,6 +561,10 @@ fn log(settings: &mut Settings) -> &mut LogSettings {
     settings.log.get_or_insert_default()
 }
 
+fn metrics(settings: &mut Settings) -> &mut MetricsSettings {
+    settings.metrics.get_or_insert_default()
+}
+
 fn tray(settings: &mut Settings) -> &mut TraySettings {
     settings.tray.get_or_insert_default()
 }
@@ -676,6 +687,7 @@ mod tests {
                 "secrets": {"store": ""},
                 "log": {"level": ""},
                 "tray": {"notifications": false},
+                "metrics": {"listen": ""},
             })
         );
     }

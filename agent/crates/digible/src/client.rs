@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::judge::{Reply, Verdict, is_about_sessions, judge};
 use super::login::{self, Credentials, LoginError};
+use super::observer::{RequestObserver, RequestOutcome};
 use super::session::{Doubt, Moment, Next, Pass, SharedSession, Suspicion};
 use super::token::Token;
 use super::transport::Transport;
@@ -44,6 +45,7 @@ struct Inner {
     session: SharedSession,
     credentials: Option<Credentials>,
     keep_token: KeepToken,
+    observer: Arc<dyn RequestObserver>,
     shapes: Mutex<HashSet<String>>,
 }
 
@@ -78,11 +80,15 @@ enum Remedy {
 
 impl Digible {
     /// Creates a client with these options. This never fails: when the options cannot be used, every call
-    /// returns [`Answer::Misconfigured`].
+    /// returns [`Answer::Misconfigured`]. `observer` counts its requests.
     #[must_use]
-    pub fn new(options: DigibleOptions, keep_token: KeepToken) -> Self {
+    pub fn new(
+        options: DigibleOptions,
+        keep_token: KeepToken,
+        observer: Arc<dyn RequestObserver>,
+    ) -> Self {
         let inner = Transport::new(&options)
-            .map(|transport| Inner::new(transport, options, keep_token))
+            .map(|transport| Inner::new(transport, options, keep_token, observer))
             .map_err(|error| with_causes(&error));
         if let Err(reason) = &inner {
             warn!(reason, "Digible cannot be used");
@@ -132,7 +138,12 @@ impl Cloud for Digible {
 }
 
 impl Inner {
-    fn new(transport: Transport, options: DigibleOptions, keep_token: KeepToken) -> Self {
+    fn new(
+        transport: Transport,
+        options: DigibleOptions,
+        keep_token: KeepToken,
+        observer: Arc<dyn RequestObserver>,
+    ) -> Self {
         let kept = options
             .token
             .and_then(|token| Token::kept(token.expose_secret()));
@@ -141,6 +152,7 @@ impl Inner {
             session: SharedSession::new(kept),
             credentials: Credentials::new(options.email, options.password),
             keep_token,
+            observer,
             shapes: Mutex::default(),
         }
     }
@@ -237,15 +249,21 @@ impl Inner {
         let token = &pass.token;
         let products = request.ids.len();
         let endpoint = request.endpoint;
+        let began = Instant::now();
         let exchanged =
             self.transport
                 .exchange(endpoint, Some(token.header()), request.body(), products);
         let reply = match exchanged.await {
             Ok(reply) => reply,
-            Err(answer) => return Heard::Nothing(answer),
+            Err(answer) => {
+                self.count(endpoint, RequestOutcome::NoAnswer, began);
+                return Heard::Nothing(answer);
+            }
         };
         self.heard(endpoint, &reply);
-        match judge(endpoint, &request.ids, &reply, &[token.text()]) {
+        let verdict = judge(endpoint, &request.ids, &reply, &[token.text()]);
+        self.count(endpoint, RequestOutcome::of_verdict(&verdict), began);
+        match verdict {
             Verdict::Said(answer) => {
                 if has_passed(&answer) {
                     self.session.accepted(pass.generation, Moment::now());
@@ -324,16 +342,30 @@ impl Inner {
     async fn ask_for_token(&self, credentials: &Credentials) -> Result<Token, LoginError> {
         let password = &credentials.password;
         let body = wire::login_body(&credentials.email, password);
-        let reply = self
-            .transport
-            .exchange(Endpoint::Login, None, body, 0)
-            .await
-            .map_err(LoginError::new)?;
+        let began = Instant::now();
+        let exchanged = self.transport.exchange(Endpoint::Login, None, body, 0);
+        let reply = exchanged.await.map_err(|answer| {
+            self.count(Endpoint::Login, RequestOutcome::NoAnswer, began);
+            LoginError::new(answer)
+        })?;
         self.heard(Endpoint::Login, &reply);
-        let text = login::token(&reply, password)?;
+        let text = login::token(&reply, password);
+        let outcome = match &text {
+            Ok(_) => RequestOutcome::Accepted,
+            Err(LoginError::Refused { .. }) => RequestOutcome::Unauthorized,
+            Err(LoginError::Failed(answer)) => RequestOutcome::of_answer(answer),
+        };
+        self.count(Endpoint::Login, outcome, began);
+        let text = text?;
         let now = Moment::now();
         Token::obtained(text, self.session.server_time(now), now.steady)
             .ok_or_else(|| LoginError::no_token(&reply, &[password.expose_secret()]))
+    }
+
+    /// Counts a request that began at `began`.
+    fn count(&self, endpoint: Endpoint, outcome: RequestOutcome, began: Instant) {
+        self.observer
+            .request_ended(endpoint, outcome, began.elapsed());
     }
 
     /// Records what else an answer shows: the server's time, and the shape of its body.

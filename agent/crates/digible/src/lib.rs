@@ -15,6 +15,7 @@ mod item;
 mod judge;
 mod login;
 mod node;
+mod observer;
 mod options;
 mod retry_after;
 mod session;
@@ -28,7 +29,9 @@ mod wire;
 
 pub use client::{Digible, KeepToken};
 pub use item::{Digest, Item};
+pub use observer::{RequestObserver, RequestOutcome};
 pub use options::DigibleOptions;
+pub use wire::Endpoint;
 
 /// The two calls that carry products, and the login.
 #[async_trait]

@@ -14,8 +14,8 @@ use super::node::Node;
 pub(super) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-access-token");
 
 /// Digible's three calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Endpoint {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
     /// Exchanges an email and a password for a token.
     Login,
     /// Sends products, new or existing, as an array.
@@ -25,6 +25,9 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Login, Self::Batch, Self::Update];
+
     /// The method of the call's requests.
     pub(super) fn method(self) -> Method {
         match self {
@@ -42,8 +45,9 @@ impl Endpoint {
         }
     }
 
-    /// The call's name in the log.
-    pub(super) fn name(self) -> &'static str {
+    /// The call's name, for the log and for programs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::Batch => "batch",

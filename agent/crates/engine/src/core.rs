@@ -15,9 +15,11 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    database_clock::DatabaseClock,
     failed_canaries::FailedCanaries,
     flow::Flow,
     missing_since::MissingSince,
+    observer::Observer,
     outage::Outage,
     rebuilt::Rebuilt,
     retry_queue::RetryQueue,
@@ -56,6 +58,15 @@ pub struct Options {
     pub verify_limit: u64,
 }
 
+/// Where the engine reports what it does.
+#[derive(Clone)]
+pub struct Reporting {
+    /// Has the facts that are shown.
+    pub status_store: Arc<StatusStore>,
+    /// Counts what is done.
+    pub observer: Arc<dyn Observer>,
+}
+
 /// What an earlier process recorded in the journal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LastKnown {
@@ -71,11 +82,13 @@ pub(super) struct Core {
     pub(super) cloud: Arc<dyn Cloud>,
     pub(super) journal: Journal,
     pub(super) status_store: Arc<StatusStore>,
+    pub(super) observer: Arc<dyn Observer>,
     pub(super) options: Options,
     pub(super) state: State,
     pub(super) retry_queue: RetryQueue,
     pub(super) step_lock: StepLock,
     pub(super) missing: MissingSince,
+    pub(super) database_clock: DatabaseClock,
     pub(super) rebuilt: Rebuilt,
     pub(super) outage: Outage,
     pub(super) failed_canaries: FailedCanaries,
@@ -120,7 +133,7 @@ impl Core {
         catalog: Arc<dyn Catalog>,
         cloud: Arc<dyn Cloud>,
         journal: Journal,
-        status_store: Arc<StatusStore>,
+        reporting: Reporting,
         options: Options,
         pause: Arc<AgentState>,
         last_known: LastKnown,
@@ -129,13 +142,15 @@ impl Core {
             catalog,
             cloud,
             journal,
-            status_store,
+            status_store: reporting.status_store,
+            observer: reporting.observer,
             state: State::new(options.scan, last_known.sent_at),
             flow: Flow::new(options.max_in_flight),
             options,
             retry_queue: RetryQueue::default(),
             step_lock: StepLock::default(),
             missing: MissingSince::new(last_known.shrank),
+            database_clock: DatabaseClock::default(),
             rebuilt: Rebuilt::default(),
             outage: Outage::default(),
             failed_canaries: FailedCanaries::default(),

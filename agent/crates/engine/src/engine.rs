@@ -15,9 +15,8 @@ use shopmaster_journal::{AgentState, Journal, JournalError, Pause};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    core::{Core, LastKnown, Options},
+    core::{Core, LastKnown, Options, Reporting},
     first_products, preflight, registry, status,
-    status_store::StatusStore,
     stop_reason::StepError,
     tasks::Tasks,
 };
@@ -53,7 +52,7 @@ impl Engine {
         catalog: Arc<dyn Catalog>,
         cloud: Arc<dyn Cloud>,
         journal: Journal,
-        status_store: Arc<StatusStore>,
+        reporting: Reporting,
         state: Arc<AgentState>,
         options: Options,
         crashed: CancellationToken,
@@ -71,7 +70,7 @@ impl Engine {
         let (shrank, verified) = (journal.shrank().await?, journal.verified().await?);
         let session = cloud.session();
         let scan = options.scan.then(ScanFacts::default);
-        status_store.update(|facts| {
+        reporting.status_store.update(|facts| {
             facts.scan = scan;
             facts.paused = pause;
             facts.counts = counts;
@@ -85,13 +84,7 @@ impl Engine {
         });
         let last_known = LastKnown { sent_at, shrank };
         let core = Core::new(
-            catalog,
-            cloud,
-            journal,
-            status_store,
-            options,
-            state,
-            last_known,
+            catalog, cloud, journal, reporting, options, state, last_known,
         );
         let core = Arc::new(core);
         core.rebuilt

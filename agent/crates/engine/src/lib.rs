@@ -17,7 +17,7 @@
 //! - `absence` finds products that are gone from the shop; `table_check` and `owner` notice that capture has missed
 //!   changes.
 //! - `core` is what all of them share. `status` asks the database and the journal how they are, and `status_store`
-//!   holds what is shown.
+//!   holds what is shown; an `observer` counts what is done.
 
 mod absence;
 mod ack_queue;
@@ -26,6 +26,7 @@ mod backoff;
 mod canary;
 mod compact;
 mod core;
+mod database_clock;
 mod decide;
 mod dispatch;
 mod doubt;
@@ -40,6 +41,7 @@ mod integrity;
 mod lookup;
 mod missing_since;
 mod mode;
+mod observer;
 mod outage;
 mod owner;
 mod page;
@@ -73,9 +75,10 @@ mod wait;
 mod walk;
 mod watch;
 
-pub use core::{GONE_AFTER, Options};
+pub use core::{GONE_AFTER, Options, Reporting};
 pub use engine::{Adopted, Engine};
 pub use explain::{Explained, ProductState};
+pub use observer::Observer;
 pub use preview::CatalogEffect;
 pub use registry::{StartError, Started};
 pub use stop_reason::StepError;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
 use shopmaster_catalog::{Change, ChangeIdentity, ChangeKind, Lookup, Scanned};
 use shopmaster_product::{Problem, ProductId, Row};
 
@@ -58,6 +59,8 @@ pub(super) struct Candidate {
     pub(super) row: Row,
     /// The changes to delete once the product is dealt with.
     pub(super) changes: Vec<ChangeIdentity>,
+    /// When the oldest of them was made, by the database's clock; none where there are none.
+    pub(super) changed_at: Option<Timestamp>,
 }
 
 /// One key that had no row at the first lookup.
@@ -111,6 +114,7 @@ impl Page {
                 Scanned::Row(row) => page.candidates.push(Candidate {
                     row,
                     changes: Vec::new(),
+                    changed_at: None,
                 }),
                 Scanned::Locked(key) => page.locked.push(key),
             }
@@ -145,7 +149,7 @@ impl Page {
             .partition(|change| change.kind == ChangeKind::Unlocated);
         let (keys, by_key) = by_key(changes);
         let mut page = Self::of_keys(core, keys, by_key).await?;
-        page.unlocated = identities(Some(unlocated));
+        page.unlocated = identities(unlocated);
         page.next = next;
         Ok(page)
     }
@@ -161,14 +165,14 @@ impl Page {
         let mut places: HashMap<ProductId, usize> = HashMap::with_capacity(keys.len());
         let lookups = core.catalog.read(&keys).await?;
         for (key, lookup) in keys.into_iter().zip(lookups) {
-            let identities = identities(changes.remove(&key));
+            let changes = changes.remove(&key).unwrap_or_default();
             match lookup {
-                Lookup::Found(row) => page.add(row, key, identities, &mut places),
-                Lookup::LeftOut(id) => page.leave_out(id, key, identities),
+                Lookup::Found(row) => page.add(row, key, changes, &mut places),
+                Lookup::LeftOut(id) => page.leave_out(id, key, identities(changes)),
                 Lookup::Locked => page.locked.push(key),
                 Lookup::Gone => page.missing.push(Unfound {
                     key,
-                    has_changes: !identities.is_empty(),
+                    has_changes: !changes.is_empty(),
                 }),
             }
         }
@@ -200,8 +204,8 @@ impl Page {
         for (Unfound { key, has_changes }, lookup) in missing.into_iter().zip(lookups) {
             let changes = all.remove(&key).unwrap_or_default();
             match lookup {
-                Lookup::Found(row) => self.add(row, key, identities(Some(changes)), &mut places),
-                Lookup::LeftOut(id) => self.leave_out(id, key, identities(Some(changes))),
+                Lookup::Found(row) => self.add(row, key, changes, &mut places),
+                Lookup::LeftOut(id) => self.leave_out(id, key, identities(changes)),
                 Lookup::Locked => self.locked.push(key),
                 // The previous step has dealt with it.
                 Lookup::Gone if has_changes && changes.is_empty() => {}
@@ -210,7 +214,7 @@ impl Page {
                     // Where rows are left out, the journal knows every product that was sent since an upload
                     // finished.
                     is_unsent: is_whole || is_new(&changes),
-                    changes: identities(Some(changes)),
+                    changes: identities(changes),
                 }),
             }
         }
@@ -257,23 +261,30 @@ impl Page {
         &mut self,
         row: Row,
         key: ProductId,
-        changes: Vec<ChangeIdentity>,
+        changes: Vec<Change>,
         places: &mut HashMap<ProductId, usize>,
     ) {
         if key != row.id {
             self.respelled.push(key);
         }
+        let changed_at = changes.iter().map(|change| change.changed_at).min();
+        let changes = identities(changes);
         if let Some(candidate) = places
             .get(&row.id)
             .and_then(|place| self.candidates.get_mut(*place))
         {
             candidate.changes.extend(changes);
+            candidate.changed_at = candidate.changed_at.into_iter().chain(changed_at).min();
             // This row was read later, so it is newer.
             candidate.row = row;
             return;
         }
         places.insert(row.id.clone(), self.candidates.len());
-        self.candidates.push(Candidate { row, changes });
+        self.candidates.push(Candidate {
+            row,
+            changes,
+            changed_at,
+        });
     }
 
     /// Adds a product whose row is not sold. `id`: as its row spells it.
@@ -356,10 +367,6 @@ fn by_key(changes: Vec<Change>) -> (Vec<ProductId>, HashMap<ProductId, Vec<Chang
     (keys, by_key)
 }
 
-fn identities(changes: Option<Vec<Change>>) -> Vec<ChangeIdentity> {
-    changes
-        .unwrap_or_default()
-        .into_iter()
-        .map(|change| change.identity)
-        .collect()
+fn identities(changes: Vec<Change>) -> Vec<ChangeIdentity> {
+    changes.into_iter().map(|change| change.identity).collect()
 }

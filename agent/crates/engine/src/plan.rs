@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::{Digest, Item};
 use shopmaster_health::run::shortened;
@@ -28,6 +29,8 @@ pub(super) struct Plan {
     pub(super) outgoing: Vec<Outgoing>,
     /// For each product of `outgoing`, the changes that led to it.
     pub(super) changes: Vec<Vec<ChangeIdentity>>,
+    /// For each product of `outgoing`, when the oldest of those changes was made, by the database's clock.
+    pub(super) changed_at: Vec<Option<Timestamp>>,
     /// What was found out without asking Digible.
     pub(super) found: Vec<(ProductId, Finding)>,
     /// Changes that are dealt with as soon as `found` is recorded.
@@ -126,7 +129,11 @@ impl Planner<'_> {
     }
 
     fn candidate(&self, candidate: Candidate, known: &Known, plan: &mut Plan) {
-        let Candidate { row, changes } = candidate;
+        let Candidate {
+            row,
+            changes,
+            changed_at,
+        } = candidate;
         let retry_queue = &self.core.retry_queue;
         let made = Item::new(&row).map_err(|problem| problem.0);
         let view = View {
@@ -168,6 +175,7 @@ impl Planner<'_> {
                     strikes: view.strikes,
                 });
                 plan.changes.push(changes);
+                plan.changed_at.push(changed_at);
                 return;
             }
             (Decision::Refuse, Err(problem)) => {

@@ -1,6 +1,7 @@
 //! Records acknowledgements while the step's other requests are under way, and only then has the changes of these
 //! products deleted.
 
+use jiff::Timestamp;
 use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::Fate;
 use shopmaster_journal::{Acknowledged, InFlight};
@@ -19,6 +20,8 @@ pub(super) struct Recorder<'a> {
     pub(super) outgoing: &'a [Outgoing],
     /// The changes of each product; emptied for products that are recorded.
     pub(super) changes: &'a mut [Vec<ChangeIdentity>],
+    /// When the oldest change of each product was made, by the database's clock.
+    pub(super) changed_at: &'a [Option<Timestamp>],
     pub(super) in_flight: &'a mut InFlight,
     pub(super) ack_queue: &'a mut AckQueue,
 }
@@ -56,6 +59,7 @@ impl Recorder<'_> {
             .journal
             .acknowledge(self.in_flight, acknowledged)
             .await?;
+        self.measure(accepted);
         let mut settled = Vec::with_capacity(accepted.len());
         for accepted in accepted {
             if let Some(changes) = self.changes.get_mut(accepted.index) {
@@ -64,5 +68,17 @@ impl Recorder<'_> {
         }
         self.ack_queue.begin(settled).await;
         Ok(())
+    }
+
+    /// Reports how long the changes of these products took to reach Digible.
+    fn measure(&self, accepted: &[Accepted]) {
+        let now = Timestamp::now();
+        for accepted in accepted {
+            let changed_at = self.changed_at.get(accepted.index).copied().flatten();
+            let age = changed_at.and_then(|at| self.core.database_clock.age(at, now));
+            if let Some(age) = age {
+                self.core.observer.change_sent(age);
+            }
+        }
     }
 }

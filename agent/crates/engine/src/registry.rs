@@ -257,6 +257,9 @@ impl Shared {
             .status_store
             .update(|facts| facts.runs.retain(|other| other.id != run.id));
         self.note_last_sync(&run);
+        if let Some(outcome) = run.outcome {
+            self.core.observer.run_ended(run.kind, outcome);
+        }
         // This comes last, so that callers that wait for the end find everything else done.
         handle.end(run);
     }

@@ -38,6 +38,7 @@ pub(super) async fn count(core: &Core) -> Result<(), StepError> {
         // Syncs do not read it, so it does not matter if it is broken.
         (true, true) => core.catalog.backlog().await.ok(),
     };
+    let asked_at = Timestamp::now();
     let backlog = change_log.clone().filter(|_| !scans).unwrap_or_default();
     core.journal.check_in_place().await?;
     let counts = core.journal.counts().await?;
@@ -45,7 +46,9 @@ pub(super) async fn count(core: &Core) -> Result<(), StepError> {
     let compared_at = core.journal.compared_at().await?;
     let catalog_changed = core.journal.has_another_catalog().await?;
     let session = core.cloud.session();
-    let now = Timestamp::now();
+    for age in core.database_clock.compare(&backlog, asked_at) {
+        core.observer.change_sent(age);
+    }
     // In scan mode, `pending` is what the last walk found, until the next one.
     core.status_store.update(|facts| {
         if !scans {
@@ -58,7 +61,7 @@ pub(super) async fn count(core: &Core) -> Result<(), StepError> {
             oldest_at: log.oldest_at,
         });
         facts.oldest_pending_at = backlog.oldest_at;
-        facts.oldest_age = backlog.oldest_age.map(|age| (age, now));
+        facts.oldest_age = backlog.oldest_age.map(|age| (age, asked_at));
         facts.counts = counts;
         facts.uploaded_at = uploaded_at;
         facts.last_compared_at = compared_at;

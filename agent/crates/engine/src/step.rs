@@ -252,6 +252,7 @@ impl Step<'_> {
             core: self.core,
             outgoing: &plan.outgoing,
             changes: &mut plan.changes,
+            changed_at: &plan.changed_at,
             in_flight,
             ack_queue,
         };

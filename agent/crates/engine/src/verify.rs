@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 use shopmaster_catalog::CatalogError;
 use shopmaster_health::run::{Outcome, Run};
-use shopmaster_journal::{Asks, Shrank, Verified};
+use shopmaster_journal::{Asks, LastVerify, Shrank, Verified};
 use shopmaster_product::ProductId;
 use shopmaster_view::{grouped, products};
 use tokio::time::Instant;
@@ -65,6 +65,14 @@ impl Before {
     /// Whether a change should have been recorded for what differs.
     fn expects_changes(&self) -> bool {
         self.is_captured && self.is_complete && self.unlocated.is_none() && !self.scans_too
+    }
+
+    /// The comparison as it is recorded, once it has seen all products.
+    fn compared(&self, differing: u64) -> LastVerify {
+        LastVerify {
+            began: self.began,
+            differing,
+        }
     }
 }
 
@@ -282,6 +290,7 @@ async fn ask(
     };
     let verified = Verified {
         asks: Some(asks),
+        last: Some(before.compared(inspection.count)),
         ..core.journal.verified().await?
     };
     record(core, verified).await?;
@@ -369,6 +378,7 @@ async fn remember(core: &Core, before: &Before, differing: u64) -> Result<(), St
         cause: before.cause.to_owned(),
         asks: None,
         is_open: true,
+        last: core.journal.verified().await?.last,
     };
     Ok(core.journal.note_verified(&verified).await?)
 }
@@ -399,6 +409,7 @@ async fn note(core: &Core, before: &Before, found: u64, is_open: bool) -> Result
         cause: before.cause.to_owned(),
         asks: None,
         is_open,
+        last: Some(before.compared(found)),
     };
     record(core, verified).await?;
     core.journal.note_compared(before.began).await?;

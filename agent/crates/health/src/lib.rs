@@ -119,6 +119,8 @@ pub enum Area {
     Digible,
     /// The listener on the network.
     Remote,
+    /// The port for the metrics.
+    Metrics,
 }
 
 /// Something that failed at the last attempt.

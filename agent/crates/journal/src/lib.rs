@@ -52,7 +52,7 @@ pub use runs::StoredRun;
 pub use settle::{Acknowledged, Finding, InFlight, Landing, Settled, UploadProgress};
 pub use state::AgentState;
 pub use uploads::Checkpoint;
-pub use verified::{Asks, Shrank, Verified};
+pub use verified::{Asks, LastVerify, Shrank, Verified};
 
 /// The SHA-256 digest of a body.
 pub type DigestBytes = [u8; 32];

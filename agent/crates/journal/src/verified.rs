@@ -22,6 +22,18 @@ pub struct Verified {
     /// Whether it was recorded before what differed was sent, by a verify that has not finished.
     #[serde(default)]
     pub is_open: bool,
+    /// The last verify that compared all products; none when there was none.
+    #[serde(default)]
+    pub last: Option<LastVerify>,
+}
+
+/// The last verify that compared all products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastVerify {
+    /// When it began.
+    pub began: Timestamp,
+    /// Products that differed from what Digible had acknowledged, those that were gone from the shop included.
+    pub differing: u64,
 }
 
 /// What a verify asks the user about.

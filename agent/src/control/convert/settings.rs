@@ -74,6 +74,9 @@ pub(in crate::control) fn settings(config: &Config) -> v1::Settings {
         tray: Some(v1::TraySettings {
             notifications: config.tray.notifications,
         }),
+        metrics: Some(v1::MetricsSettings {
+            listen: text("metrics.listen"),
+        }),
     }
 }
 
@@ -215,6 +218,7 @@ fn value(settings: &v1::Settings, path: &str) -> Option<Value> {
         "secrets.store" => Value::Text(settings.secrets.unwrap_or_default().store),
         "log.level" => Value::Text(settings.log.unwrap_or_default().level),
         "tray.notifications" => Value::Flag(settings.tray.unwrap_or_default().notifications),
+        "metrics.listen" => Value::Text(settings.metrics.unwrap_or_default().listen),
         _ => return None,
     })
 }

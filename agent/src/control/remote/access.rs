@@ -7,6 +7,7 @@ use shopmaster_access::{Caller, Clients, Entry, RemoteLog, Throttle};
 use shopmaster_base::blocking;
 use shopmaster_engine::status_store::StatusStore;
 use shopmaster_health::RemoteChange;
+use shopmaster_metrics::Metrics;
 
 use super::counters::Counters;
 
@@ -18,6 +19,7 @@ pub(super) struct Access {
     pub(super) log: Arc<RemoteLog>,
     pub(super) counters: Arc<Counters>,
     pub(super) status_store: Arc<StatusStore>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Access {

@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE},
+};
 use http_body_util::{BodyExt as _, Full, Limited};
 use jiff::Timestamp;
 use shopmaster_access::{Caller, Entry, Outcome, Refusal, Role};
@@ -32,6 +35,9 @@ use crate::control::{
     until::until,
 };
 
+/// Where a scraper reads the metrics.
+const METRICS: &str = "/metrics";
+const PLAIN: &str = "text/plain; charset=utf-8";
 /// The scheme of a token (RFC 6750).
 const SCHEME: &str = "Bearer";
 /// What a message has in front of it on the wire, in bytes.
@@ -64,10 +70,64 @@ impl Gate {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
         S::Future: Send,
     {
+        if request.uri().path() == METRICS {
+            return self
+                .metrics(request)
+                .await
+                .unwrap_or_else(Status::into_http);
+        }
         match self.admitted(request).await {
             Ok(admitted) => self.call(admitted, inner).await,
             Err(status) => status.into_http(),
         }
+    }
+
+    /// The metrics, for a scraper with a viewer's token. It reads a page and calls no rpc, so it is told in HTTP's own words
+    /// what is wrong.
+    async fn metrics(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let (head, _) = request.into_parts();
+        let Some(peer) = head.extensions.get::<Peer>() else {
+            return Err(Status::internal(
+                "the connection says nothing of its other end",
+            ));
+        };
+        let answer = |status: StatusCode, kind: &'static str, text: String| {
+            let mut answer = Response::new(Body::new(Full::from(text).map_err(|e| match e {})));
+            *answer.status_mut() = status;
+            let headers = answer.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            answer
+        };
+        if head.method != Method::GET {
+            self.access.counters.refuse();
+            let text = "only GET is answered here\n".to_owned();
+            return Ok(answer(StatusCode::METHOD_NOT_ALLOWED, PLAIN, text));
+        }
+        let caller = match self.identify(peer, &head.headers).await {
+            Ok(caller) if caller.role >= Role::Viewer => caller,
+            Ok(_) => {
+                return Ok(answer(
+                    StatusCode::FORBIDDEN,
+                    PLAIN,
+                    "this takes a viewer\n".to_owned(),
+                ));
+            }
+            Err(status) => {
+                let code = match status.code() {
+                    Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+                    _ => StatusCode::UNAUTHORIZED,
+                };
+                return Ok(answer(code, PLAIN, format!("{}\n", status.message())));
+            }
+        };
+        peer.admit();
+        self.access.saw(&caller).await;
+        Ok(answer(
+            StatusCode::OK,
+            shopmaster_metrics::CONTENT_TYPE,
+            self.access.metrics.text(),
+        ))
     }
 
     /// The call, if it may go on.

@@ -113,6 +113,7 @@ impl Remote {
                 log: Arc::new(RemoteLog::new(&folder)),
                 counters: Arc::default(),
                 status_store,
+                metrics: Arc::clone(&supervisor.metrics),
             })),
             Some(Err(error)) => Err(with_causes(&error)),
             None => Err("the agent is stopping".to_owned()),

@@ -15,6 +15,7 @@ use crate::token::tests::jwt;
 use crate::{Digest, Fate};
 
 mod dead_tokens;
+mod observed;
 
 const BODY: &str = r#"{"productName":"Soap","productPrice":"1.00","productId":"P1"}"#;
 
@@ -46,7 +47,7 @@ fn with_token(server: &TestServer, token: &str) -> DigibleOptions {
 }
 
 fn client(options: DigibleOptions) -> Digible {
-    Digible::new(options, Box::new(|_| {}))
+    Digible::new(options, Box::new(|_| {}), Arc::new(()))
 }
 
 fn ok() -> Response {
@@ -116,6 +117,7 @@ async fn requests_are_the_documented_ones() {
             let kept = kept.clone();
             move |token| kept.lock().unwrap().push(token.expose_secret().to_owned())
         }),
+        Arc::new(()),
     );
     let item = item();
     assert_eq!(digible.session().state, SessionState::Unknown);

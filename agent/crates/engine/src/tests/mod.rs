@@ -8,8 +8,11 @@ use shopmaster_product::ProductId;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Options, run_handle::RunHandle, status_store::StatusStore};
+use super::{
+    Engine, Observer, Options, Reporting, run_handle::RunHandle, status_store::StatusStore,
+};
 use cloud::FakeCloud;
+use observed::Observed;
 use shop::FakeShop;
 
 mod cloud;
@@ -20,6 +23,7 @@ mod flow;
 mod gaps;
 mod late;
 mod left_out;
+mod observed;
 mod outages;
 mod poison;
 mod rebuilt;
@@ -41,6 +45,7 @@ struct World {
     shop: Arc<FakeShop>,
     cloud: Arc<FakeCloud>,
     status_store: Arc<StatusStore>,
+    observed: Arc<Observed>,
     engine: Arc<Engine>,
     late_window: Duration,
     /// Cancelled when a task of the engine panicked.
@@ -62,12 +67,13 @@ impl World {
         let shop = Arc::new(FakeShop::default());
         let cloud = Arc::new(FakeCloud::default());
         let status_store = Arc::new(StatusStore::new());
+        let observed = Arc::new(Observed::default());
         let crashed = CancellationToken::new();
         let engine = watched(
             &folder,
             &shop,
             &cloud,
-            &status_store,
+            reporting(&status_store, &observed),
             options,
             late_window,
             &crashed,
@@ -78,6 +84,7 @@ impl World {
             shop,
             cloud,
             status_store,
+            observed,
             engine,
             late_window,
             crashed,
@@ -191,7 +198,7 @@ async fn engine(
         folder,
         shop,
         cloud,
-        status_store,
+        reporting(status_store, &Arc::default()),
         options,
         late_window,
         &crashed,
@@ -203,7 +210,7 @@ async fn watched(
     folder: &TempDir,
     shop: &Arc<FakeShop>,
     cloud: &Arc<FakeCloud>,
-    status_store: &Arc<StatusStore>,
+    reporting: Reporting,
     options: Options,
     late_window: Duration,
     crashed: &CancellationToken,
@@ -219,13 +226,20 @@ async fn watched(
         Arc::clone(shop) as _,
         Arc::clone(cloud) as _,
         opened.journal,
-        Arc::clone(status_store),
+        reporting,
         Arc::new(AgentState::open(&folder.path().join("state.json"))),
         options,
         crashed.clone(),
     )
     .await
     .unwrap()
+}
+
+fn reporting(status_store: &Arc<StatusStore>, observed: &Arc<Observed>) -> Reporting {
+    Reporting {
+        status_store: Arc::clone(status_store),
+        observer: Arc::clone(observed) as Arc<dyn Observer>,
+    }
 }
 
 /// Pages of 80 products.

@@ -259,6 +259,13 @@ impl FakeShop {
         self.table().is_hidden = is_hidden;
     }
 
+    /// As if the waiting changes had been made so much earlier.
+    pub(super) fn make_older(&self, by: Duration) {
+        for change in &mut self.table().log {
+            change.changed_at -= by;
+        }
+    }
+
     pub(super) fn rows(&self) -> Vec<Row> {
         self.table().rows.values().cloned().collect()
     }
@@ -543,7 +550,7 @@ impl Catalog for FakeShop {
             changes: table.log.len() as u64,
             products: keys.len() as u64,
             oldest_at: table.log.first().map(|change| change.changed_at),
-            oldest_age: None,
+            oldest_age: table.log.first().map(|change| age(change.changed_at)),
             bytes: Some(table.log.len() as u64 * 100),
         })
     }
@@ -655,4 +662,9 @@ fn row(id: ProductId, price: i128) -> Row {
 
 fn fold(key: &str) -> String {
     key.to_lowercase()
+}
+
+/// How long ago that was, by the clock of this computer, which is the shop's, too.
+fn age(at: Timestamp) -> Duration {
+    Timestamp::now().duration_since(at).unsigned_abs()
 }
