@@ -29,7 +29,7 @@ pub use network::NetworkAgent;
 
 use crate::{
     Endpoint,
-    remote::Secret,
+    remote::{Secret, SecretKind},
     v1::{
         agent_client::AgentClient, config_client::ConfigClient, products_client::ProductsClient,
         remote_client::RemoteClient, runs_client::RunsClient,
@@ -105,7 +105,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When no address leads to a program that has the key, or when it does not answer or refuses the secret.
+    /// When no address leads to a program that has the key, or when it does not answer or refuses the secret. With an invitation, only the connection is
+    /// made: that can only be redeemed.
     pub async fn connect_network(
         agent: &NetworkAgent,
         secret: &Secret,
@@ -116,7 +117,11 @@ impl Client {
         else {
             return Err(ConnectError::Left { address });
         };
-        Self::checked(connection, address, None, Patience::OPEN).await
+        match secret.kind() {
+            SecretKind::Token => Self::checked(connection, address, None, Patience::OPEN).await,
+            // An invitation can only be redeemed: whether the agent answers, that call shows.
+            SecretKind::Invitation => Ok(Self::new(connection)),
+        }
     }
 
     /// Uses a stream that leads to an agent, such as a program's standard streams, and makes sure that the agent
@@ -137,19 +142,23 @@ impl Client {
         Self::checked(Connection::plain(channel), address, None, Patience::LOGIN).await
     }
 
+    fn new(connection: Connection) -> Self {
+        Self {
+            agent: AgentClient::new(connection.clone()),
+            runs: RunsClient::new(connection.clone()),
+            config: ConfigClient::new(connection.clone()),
+            products: ProductsClient::new(connection.clone()),
+            remote: RemoteClient::new(connection),
+        }
+    }
+
     async fn checked(
         connection: Connection,
         address: Address,
         process: Option<u32>,
         patience: Patience,
     ) -> Result<Self, ConnectError> {
-        let mut client = Self {
-            agent: AgentClient::new(connection.clone()),
-            runs: RunsClient::new(connection.clone()),
-            config: ConfigClient::new(connection.clone()),
-            products: ProductsClient::new(connection.clone()),
-            remote: RemoteClient::new(connection),
-        };
+        let mut client = Self::new(connection);
         match liveness::first_answer(&mut client.agent, patience.first_answer).await {
             Answer::Given => Ok(client),
             Answer::Refused(failure) => {

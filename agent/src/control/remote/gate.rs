@@ -364,7 +364,7 @@ fn forbidden(caller: &Caller, rpc: &Rpc) -> Status {
     let message = match caller.role {
         Role::Invited => "An invitation can only be redeemed".to_owned(),
         role => format!(
-            "The client `{}` is a {}, and this takes an {}",
+            "The client `{}` has the role {}, and this takes the role {}",
             caller.name,
             role.as_str(),
             rpc.role.as_str()

@@ -42,7 +42,7 @@ fn facts(status: &Status, clock: &Clock) -> String {
         lines.push(("on hold", format!("until {until}, as Digible asked")));
     }
     if let Some(change) = &status.last_remote_change {
-        lines.push(("from afar", remote_change(change, clock)));
+        lines.push(("remote", remote_change(change, clock)));
     }
     lines.extend([
         ("waiting", pending(status, clock)),
@@ -144,11 +144,11 @@ fn next_sync(status: &Status, clock: &Clock) -> String {
     }
 }
 
-/// `support-7 started an upload at 10:02`.
+/// `support-7 started an upload, today 10:02`.
 fn remote_change(change: &RemoteChange, clock: &Clock) -> String {
     let text = format!("{} {}", change.client, change.text);
     let text = match clock.at(change.at) {
-        Some(at) => format!("{text} at {at}"),
+        Some(at) => format!("{text}, {at}"),
         None => text,
     };
     plain(&text)
