@@ -11,7 +11,7 @@ use crate::{commands::Command, exit::Exit, output::Output, target::Target};
 #[command(
     name = "shopmasterctl",
     version,
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage error, 3 no agent, 4 `status --check` found an issue"
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage error, 3 no agent, 4 `status --check` or `fleet` found an issue"
 )]
 pub struct Cli {
     #[command(flatten)]

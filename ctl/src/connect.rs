@@ -3,14 +3,18 @@
 use shopmaster_proto::Client;
 
 use crate::{
-    agents::{self, AgentsError},
+    agents::{AgentsError, Directory},
     error::Error,
     ssh::{self, Login},
     target::AgentAddress,
 };
 
 /// Connects to the agent at `address`, and makes sure that it answers.
-pub async fn connect(address: &AgentAddress, login: Login) -> Result<Client, Error> {
+pub async fn connect(
+    address: &AgentAddress,
+    login: Login,
+    agents: &Directory,
+) -> Result<Client, Error> {
     match address {
         AgentAddress::Local(endpoint) => Client::connect(endpoint).await.map_err(Error::NoAgent),
         AgentAddress::Ssh(at) => {
@@ -22,7 +26,7 @@ pub async fn connect(address: &AgentAddress, login: Login) -> Result<Client, Err
             client.map_err(Error::NoAgent)
         }
         AgentAddress::Known(name) => {
-            let access = agents::access(name).await?;
+            let access = agents.access(name).await?;
             let client = Client::connect_network(&access.agent, &access.token).await;
             client.map_err(Error::NoAgent)
         }

@@ -1,12 +1,13 @@
 //! Why a command failed, with a stable code, a remedy and an exit code.
 
-use std::{error::Error as _, io, path::PathBuf};
+use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
 use shopmaster_proto::{Address, ConnectError, Failure};
 
 use crate::{
     agents::AgentsError,
     exit::Exit,
+    fleet::FleetError,
     target::{Target, TargetError},
 };
 
@@ -56,6 +57,12 @@ pub enum Error {
     /// A known agent is unknown, or its token is not there.
     #[error(transparent)]
     Agents(AgentsError),
+    /// The list of shops cannot be used.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// A shop did not answer in the time that it was given.
+    #[error("no answer within {} s", .0.as_secs_f64())]
+    Late(Duration),
     /// `ssh` cannot be run.
     #[error("cannot run `{}`", program.display())]
     Ssh {
@@ -107,7 +114,8 @@ impl Error {
     /// The stable code for programs, in upper case.
     pub fn code(&self) -> &str {
         match self {
-            Self::NoAgent(ConnectError::Silent { .. }) => "AGENT_SILENT",
+            Self::Late(_) | Self::NoAgent(ConnectError::Silent { .. }) => "AGENT_SILENT",
+            Self::Fleet(error) => error.code(),
             Self::NoAgent(ConnectError::Stranger { .. }) => "NOT_THIS_USERS_AGENT",
             Self::NoAgent(ConnectError::WrongKey { .. }) => "WRONG_KEY",
             Self::NoAgent(ConnectError::NotAnAgent { .. }) => "NOT_AN_AGENT",
@@ -165,6 +173,10 @@ impl Error {
                 target.start()
             )),
             Self::Agents(error) => error.remedy(),
+            Self::Fleet(error) => error.remedy(),
+            Self::Late(_) => Some(
+                "check the connection and the agent, or give it more time with `--timeout`".to_owned(),
+            ),
             Self::Ssh { .. } => Some(
                 "install an OpenSSH client, or name the program in `SHOPMASTER_SSH`".to_owned(),
             ),
@@ -204,7 +216,10 @@ impl Error {
                 | ConnectError::Refused { .. },
             ) => Exit::Failed,
             Self::Agents(error) if error.is_usage() => Exit::Usage,
-            Self::NoAgent(_) | Self::AgentLeft | Self::AgentLeftRun { .. } => Exit::NoAgent,
+            Self::Fleet(_) => Exit::Usage,
+            Self::Late(_) | Self::NoAgent(_) | Self::AgentLeft | Self::AgentLeftRun { .. } => {
+                Exit::NoAgent
+            }
             Self::Usage { .. } => Exit::Usage,
             _ => Exit::Failed,
         }

@@ -8,6 +8,7 @@ mod connect;
 mod enums;
 mod error;
 mod exit;
+mod fleet;
 mod output;
 mod prompt;
 mod render;

@@ -1,5 +1,5 @@
 //! `remote add` and the commands for an agent that it added, against a stand-in for an agent on the network.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{
     fs,

@@ -1,6 +1,6 @@
 //! `--agent ssh://…` and `proxy`, with a program in the place of `ssh` that runs `proxy` on this computer.
 #![cfg(unix)]
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Stdio};
 

@@ -5,6 +5,7 @@ mod capture;
 mod completions;
 mod configure;
 mod explain;
+mod fleet;
 mod follow;
 mod logs;
 mod parked;
@@ -27,7 +28,8 @@ use clap::Subcommand;
 use shopmaster_proto::{Client, Failure};
 
 use crate::{
-    connect::connect, error::Error, exit::Exit, output::Output, ssh::Login, target::Target,
+    agents::Directory, connect::connect, error::Error, exit::Exit, output::Output, ssh::Login,
+    target::Target,
 };
 
 /// The command to run.
@@ -65,6 +67,8 @@ pub enum Command {
     Autostart(autostart::Args),
     /// Let other computers reach this agent, or add agents of other computers
     Remote(remote::Args),
+    /// Ask many shops at once, as listed in `fleet.toml`
+    Fleet(fleet::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Join the standard streams to the agent on this computer: `--agent ssh://…` runs this at the other end
@@ -102,6 +106,7 @@ impl Command {
             Self::Autostart(args) => autostart::run(ctl, &args).await,
             Self::Completions(args) => completions::run(ctl, command_line, &args),
             Self::Remote(args) => remote::run(ctl, args).await,
+            Self::Fleet(args) => fleet::run(ctl, args).await,
             Self::Proxy => proxy::run(ctl).await,
         }
     }
@@ -115,12 +120,17 @@ impl Ctl {
 
     /// Connects to the agent.
     pub async fn connect(&self) -> Result<Client, Error> {
-        connect(&self.target.address()?, Login::MayAsk).await
+        connect(
+            &self.target.address()?,
+            Login::MayAsk,
+            &Directory::default(),
+        )
+        .await
     }
 }
 
 /// Waits for the agent's answer, and turns its status into an error with a code and a remedy.
-async fn answer<T, E>(call: impl Future<Output = Result<T, E>>) -> Result<T, Error>
+pub async fn answer<T, E>(call: impl Future<Output = Result<T, E>>) -> Result<T, Error>
 where
     Failure: From<E>,
 {

@@ -31,7 +31,8 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
 }
 
 impl Args {
-    fn end(&self) -> Option<End> {
+    /// The end that was given.
+    pub fn end(&self) -> Option<End> {
         let until = self.until.map(|time| End::Until(time::to_proto(time)));
         let duration = self
             .duration

@@ -2,15 +2,14 @@
 
 use std::pin::pin;
 
-use shopmaster_proto::v1::{
-    GetStatusRequest, Severity, State, Status, WatchStatusRequest, WatchStatusResponse,
-};
+use shopmaster_proto::v1::{GetStatusRequest, Status, WatchStatusRequest, WatchStatusResponse};
 use tokio::signal::ctrl_c;
 
 use super::{Ctl, answer};
 use crate::{
     error::Error,
     exit::Exit,
+    fleet::report::needs_attention,
     render::{
         human::{self, Clock},
         json::{StatusJson, WatchedStatusJson},
@@ -50,15 +49,6 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
 pub fn show(ctl: &Ctl, status: Status) -> Result<(), Error> {
     let text = human::status::status(&status, &Clock::local());
     ctl.output.show(&StatusJson::from(status), || text)
-}
-
-fn needs_attention(status: &Status) -> bool {
-    let state = matches!(status.state(), State::Unconfigured | State::Broken);
-    let issue = status
-        .issues
-        .iter()
-        .any(|issue| matches!(issue.severity(), Severity::Warning | Severity::Error));
-    state || issue
 }
 
 async fn watch(ctl: &Ctl) -> Result<Exit, Error> {
@@ -120,7 +110,7 @@ fn news(
 
 #[cfg(test)]
 mod tests {
-    use shopmaster_proto::v1::Issue;
+    use shopmaster_proto::v1::{Issue, Severity, State};
 
     use super::*;
 

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod check;
 pub mod clock;
 pub mod config;
+pub mod fleet;
 pub mod product;
 pub mod remote;
 pub mod run;

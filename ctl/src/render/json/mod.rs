@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC, or null. Enums are words in snake case, or null when unspecified.
 
 mod config;
+mod fleet;
 mod product;
 mod remote;
 mod run;
@@ -14,6 +15,7 @@ pub use config::{
     AdoptionJson, CaptureChangeJson, CaptureNowJson, ChecksJson, ConfigJson, ConfiguredJson,
     PlanJson,
 };
+pub use fleet::{FleetSummaryJson, ShopJson};
 pub use product::{
     CountJson, ExplainJson, ParkedJson, ParkedListJson, RemovedJson, RemovedListJson,
 };

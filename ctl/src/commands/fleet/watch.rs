@@ -1,0 +1,135 @@
+//! `fleet watch`: the status of all shops as it changes.
+
+use std::{pin::pin, time::Duration};
+
+use console::Term;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::{
+    signal::ctrl_c,
+    sync::{Semaphore, mpsc},
+    time::{Instant, sleep_until},
+};
+
+use super::Ctl;
+use crate::{
+    agents::Directory,
+    error::Error,
+    exit::Exit,
+    fleet::{
+        Shop,
+        ask::Limits,
+        watch::{Board, News, follow},
+    },
+    render::{
+        human::{self, Clock},
+        json::ShopJson,
+    },
+};
+
+/// The shortest time between two drawings.
+const DRAW_INTERVAL: Duration = Duration::from_millis(200);
+/// Lines of the terminal that the table leaves free: its head, the line for the rest, an empty one, the summary, and the
+/// line of the cursor.
+const FREE_LINES: usize = 5;
+/// What the summary calls a shop that stands well.
+const GOOD: &str = "up to date";
+
+/// Follows all shops until Ctrl-C.
+pub async fn run(ctl: &Ctl, shops: Vec<Shop>, limits: Limits) -> Result<Exit, Error> {
+    let (news, arriving) = mpsc::unbounded_channel();
+    let agents = Directory::default();
+    let connecting = Semaphore::new(limits.jobs.get());
+    let followers: FuturesUnordered<_> = shops
+        .iter()
+        .enumerate()
+        .map(|(place, shop)| {
+            let (shop, news) = (shop.clone(), news.clone());
+            follow(place, shop, limits, &agents, &connecting, news)
+        })
+        .collect();
+    drop(news);
+    let board = Board::new(&shops);
+    let terminal = Term::stdout();
+    let is_drawn = terminal.is_term() && !ctl.output.json;
+    let mut following = pin!(followers.for_each(|()| async {}));
+    let mut leave = pin!(ctrl_c());
+    let mut shown = pin!(async {
+        match is_drawn {
+            true => draw(&terminal, board, arriving).await,
+            false => list(ctl, board, arriving).await,
+        }
+    });
+    tokio::select! {
+        biased;
+        _ = &mut leave => Ok(Exit::Done),
+        end = &mut shown => end.map(|()| Exit::Done),
+        // Followers end only when nothing is shown any more.
+        () = &mut following => Ok(Exit::Done),
+    }
+}
+
+/// Prints a line for each change.
+async fn list(
+    ctl: &Ctl,
+    mut board: Board,
+    mut arriving: mpsc::UnboundedReceiver<News>,
+) -> Result<(), Error> {
+    while let Some(news) = arriving.recv().await {
+        let place = news.0;
+        if !board.take(news) {
+            continue;
+        }
+        if let Some(report) = board.report(place) {
+            ctl.output.show(&ShopJson::from(report), || {
+                human::fleet::change(report, &Clock::local())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Draws the table in place.
+async fn draw(
+    terminal: &Term,
+    mut board: Board,
+    mut arriving: mpsc::UnboundedReceiver<News>,
+) -> Result<(), Error> {
+    let mut drawn = 0;
+    loop {
+        let next = Instant::now() + DRAW_INTERVAL;
+        drawn = redraw(terminal, &board, drawn).map_err(Error::Output)?;
+        let mut is_new = false;
+        while !is_new {
+            let Some(news) = arriving.recv().await else {
+                return Ok(());
+            };
+            is_new = board.take(news);
+        }
+        // Many shops may change at once: what else arrives until the next drawing is part of it.
+        let mut due = pin!(sleep_until(next));
+        loop {
+            tokio::select! {
+                () = &mut due => break,
+                news = arriving.recv() => match news {
+                    Some(news) => {
+                        board.take(news);
+                    }
+                    None => break,
+                },
+            }
+        }
+    }
+}
+
+/// Replaces the lines that were drawn, and returns how many there are now.
+fn redraw(terminal: &Term, board: &Board, drawn: usize) -> std::io::Result<usize> {
+    let (height, width) = terminal.size();
+    let rows = usize::from(height).saturating_sub(FREE_LINES).max(1);
+    let table = human::fleet::table(&board.sorted(), Some(usize::from(width)), Some(rows));
+    let text = format!("{table}\n{}", board.tally().summary(GOOD));
+    terminal.clear_last_lines(drawn)?;
+    for line in text.lines() {
+        terminal.write_line(line)?;
+    }
+    Ok(text.lines().count())
+}

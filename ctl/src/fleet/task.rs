@@ -1,0 +1,143 @@
+//! What is asked of each shop.
+
+use shopmaster_proto::{
+    Client,
+    v1::{
+        GetStatusRequest, PauseRequest, ResumeRequest, Run, RunState, StartRunRequest,
+        TestConnectionRequest, WatchRunRequest,
+    },
+};
+use tokio::time::timeout;
+
+use super::{Report, Shop, ask::Limits, report::Answer};
+use crate::{
+    agents::Directory, commands::answer, connect::connect, error::Error, ssh::Login, target::Target,
+};
+
+/// What is asked of each shop.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Its status.
+    Status,
+    /// A pause.
+    Pause(PauseRequest),
+    /// The end of a pause.
+    Resume,
+    /// A run.
+    Run {
+        /// What to start.
+        request: StartRunRequest,
+        /// Whether to wait for its end.
+        wait: bool,
+    },
+    /// The checks of `test`.
+    Test,
+}
+
+impl Task {
+    /// The word for the shops that did it.
+    pub fn good(&self) -> &'static str {
+        match self {
+            Self::Status => "up to date",
+            Self::Pause(_) => "paused",
+            Self::Resume => "resumed",
+            Self::Run { wait: false, .. } => "started",
+            Self::Run { wait: true, .. } => "completed",
+            Self::Test => "passed",
+        }
+    }
+
+    /// Asks one shop. The time limit ends with the answer; with `wait`, when the run has started.
+    pub async fn ask(&self, shop: Shop, limits: Limits, agents: &Directory) -> Report {
+        match self.answer(&shop, limits, agents).await {
+            Ok(answer) => Report::of(shop, answer),
+            Err(error) => {
+                let remedy = error.remedy(&Target {
+                    instance: Default::default(),
+                    agent: Some(shop.agent.clone()),
+                });
+                Report::failed(shop, &error, remedy)
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        shop: &Shop,
+        limits: Limits,
+        agents: &Directory,
+    ) -> Result<Answer, Error> {
+        let asked = async {
+            let mut client = connect(&shop.agent, Login::Unattended, agents).await?;
+            let answer = self.first(&mut client).await?;
+            Ok::<_, Error>((client, answer))
+        };
+        let late = |_| Error::Late(limits.timeout);
+        let (mut client, answer) = timeout(limits.timeout, asked).await.map_err(late)??;
+        match (self, answer) {
+            (Self::Run { wait: true, .. }, Answer::Run { run, joined }) => {
+                let run = Box::new(to_the_end(&mut client, *run).await?);
+                Ok(Answer::Run { run, joined })
+            }
+            (_, answer) => Ok(answer),
+        }
+    }
+
+    async fn first(&self, client: &mut Client) -> Result<Answer, Error> {
+        let status = match self {
+            Self::Run { request, .. } => {
+                let started = answer(client.runs.start_run(*request)).await?.into_inner();
+                let run = Box::new(started.run.ok_or(Error::Incomplete("run"))?);
+                let joined = started.joined;
+                return Ok(Answer::Run { run, joined });
+            }
+            Self::Test => return checks(client).await,
+            Self::Status => {
+                let now = answer(client.agent.get_status(GetStatusRequest {})).await?;
+                now.into_inner().status
+            }
+            Self::Pause(request) => {
+                let paused = answer(client.agent.pause(*request)).await?;
+                paused.into_inner().status
+            }
+            Self::Resume => {
+                let resumed = answer(client.agent.resume(ResumeRequest {})).await?;
+                resumed.into_inner().status
+            }
+        };
+        let status = Box::new(status.ok_or(Error::Incomplete("status"))?);
+        Ok(match self {
+            Self::Status => Answer::Status(status),
+            _ => Answer::Changed(status),
+        })
+    }
+}
+
+async fn checks(client: &mut Client) -> Result<Answer, Error> {
+    let request = TestConnectionRequest {};
+    let stream = answer(client.config.test_connection(request)).await?;
+    let mut stream = stream.into_inner();
+    let mut checks = Vec::new();
+    while let Some(message) = answer(stream.message()).await? {
+        checks.push(message.check.ok_or(Error::Incomplete("check"))?);
+    }
+    Ok(Answer::Checks(checks))
+}
+
+async fn to_the_end(client: &mut Client, run: Run) -> Result<Run, Error> {
+    let id = run.id;
+    let left = |error| match error {
+        Error::AgentLeft => Error::AgentLeftRun { id: id.clone() },
+        other => other,
+    };
+    let request = WatchRunRequest { id: id.clone() };
+    let stream = answer(client.runs.watch_run(request)).await;
+    let mut stream = stream.map_err(left)?.into_inner();
+    while let Some(message) = answer(stream.message()).await.map_err(left)? {
+        let run = message.run.ok_or(Error::Incomplete("run"))?;
+        if run.state() == RunState::Finished {
+            return Ok(run);
+        }
+    }
+    Err(Error::AgentLeftRun { id: id.clone() })
+}
