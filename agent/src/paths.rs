@@ -27,7 +27,7 @@ pub struct Paths {
     /// The lock file, which ensures that an instance has only one agent.
     pub lock: PathBuf,
     /// The folders that are the agent's own.
-    folders: [PathBuf; 4],
+    folders: [PathBuf; 5],
 }
 
 /// A folder cannot be created, or cannot be made private to this user.
@@ -54,7 +54,13 @@ impl Paths {
             remote: folders.data.join("remote"),
             log_dir: folders.log.clone(),
             lock: folders.run.join("agent.lock"),
-            folders: [folders.config, folders.data, folders.log, folders.run],
+            folders: [
+                folders.data.join("remote"),
+                folders.config,
+                folders.data,
+                folders.log,
+                folders.run,
+            ],
         }
     }
 

@@ -32,6 +32,7 @@ mod pauses;
 mod postponed;
 #[cfg(unix)]
 mod python;
+mod remote;
 mod scan;
 mod session;
 mod shop_file;

@@ -117,6 +117,11 @@ impl v1::remote_server::Remote for Service {
             server_name: SERVER_NAME.to_owned(),
             connections: u32::try_from(self.0.seats.count()).unwrap_or(u32::MAX),
             refused,
+            has_clients: self
+                .0
+                .access
+                .as_ref()
+                .is_ok_and(|access| access.clients.admits_anybody(Timestamp::now())),
         }))
     }
 

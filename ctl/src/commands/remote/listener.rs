@@ -45,7 +45,7 @@ pub struct Disable {
     yes: bool,
 }
 
-/// Sets where the agent listens, and shows it. Fails when it does not listen.
+/// Sets where the agent listens, and shows it. Fails when it does not listen, unless nobody may use it yet.
 pub async fn enable(ctl: &Ctl, args: Enable) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let before = get(&mut client).await?;
@@ -58,22 +58,29 @@ pub async fn enable(ctl: &Ctl, args: Enable) -> Result<Exit, Error> {
         set(&mut client, &wanted).await?;
     }
     let now = listening(&mut client).await?;
-    let exit = match now.listening.is_empty() {
-        true => Exit::Failed,
-        false => Exit::Done,
-    };
+    let (is_open, has_clients) = (!now.listening.is_empty(), now.has_clients);
     let text = human::remote::listener(&now);
     ctl.output.show(&ListenerJson::from(now), || text)?;
-    ctl.output.hint(&match exit {
-        Exit::Done => format!(
-            "run {} to let a client in; the firewall must let the port through",
-            ctl.target.ctl("remote invite --role operator --name NAME")
-        ),
-        _ => format!(
-            "the agent does not listen; {} says why",
-            ctl.target.ctl("status")
-        ),
-    });
+    let invite = ctl.target.ctl("remote invite --role operator --name NAME");
+    let (hint, exit) = match (is_open, has_clients) {
+        (true, _) => {
+            let hint =
+                format!("run {invite} to let a client in; the firewall must let the port through");
+            (hint, Exit::Done)
+        }
+        (false, false) => {
+            let hint = format!("the agent listens as soon as somebody may use it: run {invite}");
+            (hint, Exit::Done)
+        }
+        (false, true) => {
+            let status = ctl.target.ctl("status");
+            (
+                format!("the agent does not listen; {status} says why"),
+                Exit::Failed,
+            )
+        }
+    };
+    ctl.output.hint(&hint);
     Ok(exit)
 }
 
@@ -126,7 +133,7 @@ async fn listening(client: &mut Client) -> Result<GetListenerResponse, Error> {
     let deadline = Instant::now() + START_TIMEOUT;
     loop {
         let now = get(client).await?;
-        if !now.listening.is_empty() || Instant::now() >= deadline {
+        if !now.listening.is_empty() || !now.has_clients || Instant::now() >= deadline {
             return Ok(now);
         }
         sleep(ASK_INTERVAL).await;

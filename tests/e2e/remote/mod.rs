@@ -1,0 +1,262 @@
+//! Remote management: the listener, its clients, and what they may do.
+
+mod abuse;
+mod office;
+mod raw;
+
+use std::{fs, net::TcpListener};
+
+use shopmaster_harness::world::World;
+use shopmaster_proto::{
+    Failure,
+    remote::{Secret, SecretKind},
+    v1::{
+        ConfigureRequest, GetStatusRequest, PauseRequest, RunKind, StartRunRequest,
+        WatchStatusRequest,
+    },
+};
+use tokio_stream::StreamExt as _;
+use tonic::Code;
+
+use crate::support::{issue, wait_issue};
+use office::{Office, free};
+
+#[tokio::test]
+async fn an_invited_client_does_what_its_role_allows_and_it_is_written_down() {
+    let office = Office::open().await;
+    let invitation = office.invite("operator", "support-7").await;
+    let world = &office.world;
+    let added = office.ctl(&["remote", "add", "shop-7", &invitation]).await;
+    assert_eq!(added.code, 0, "{added:?}");
+
+    let status = office.ctl(&["--agent", "shop-7", "status", "--json"]).await;
+    assert_eq!(status.json().unwrap()["state"], "up_to_date", "{status:?}");
+    let upload = office.ctl(&["--agent", "shop-7", "upload", "--json"]).await;
+    assert_eq!(upload.code, 0, "{upload:?}");
+    let refused = office
+        .ctl(&[
+            "--agent",
+            "shop-7",
+            "configure",
+            "--log-level",
+            "debug",
+            "--json",
+        ])
+        .await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("ROLE_TOO_LOW"), "{refused:?}");
+
+    let change = world
+        .wait_status(|_| true)
+        .await
+        .unwrap()
+        .last_remote_change;
+    let change = change.unwrap();
+    assert_eq!(
+        (&*change.client, &*change.text),
+        ("support-7", "started an upload")
+    );
+    let log = office
+        .ctl(&["remote", "log", "--json"])
+        .await
+        .json()
+        .unwrap();
+    let entries = log["entries"].as_array().unwrap();
+    let texts: Vec<_> = entries
+        .iter()
+        .map(|entry| entry["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "its role does not allow it",
+            "started an upload",
+            "redeemed the invitation"
+        ]
+    );
+    assert_eq!(entries[0]["outcome"], "refused");
+    assert_eq!(entries[0]["call"], "/shopmaster.v1.Config/Configure");
+
+    // It works once.
+    let stolen = office
+        .ctl(&["remote", "add", "other", &invitation, "--json"])
+        .await;
+    assert!(stolen.stderr.contains("INVITATION_REDEEMED"), "{stolen:?}");
+}
+
+#[tokio::test]
+async fn what_is_written_down_outlives_the_agent() {
+    let mut office = Office::open().await;
+    let mut client = office.client("operator").await;
+    client.agent.pause(PauseRequest::default()).await.unwrap();
+    office.world.restart().await.unwrap();
+    let status = office.world.wait_status(|_| true).await.unwrap();
+    assert_eq!(status.last_remote_change.unwrap().text, "paused sending");
+    // The client is still known.
+    client.agent.get_status(GetStatusRequest {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_withdrawn_access_ends_at_once() {
+    let office = Office::open().await;
+    let mut client = office.client("viewer").await;
+    let watch = client.agent.watch_status(WatchStatusRequest {}).await;
+    let mut watch = watch.unwrap().into_inner();
+    watch.next().await.unwrap().unwrap();
+    let revoked = office.ctl(&["remote", "revoke", "viewer", "--yes"]).await;
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    let end = loop {
+        if let Err(status) = watch.next().await.unwrap() {
+            break status;
+        }
+    };
+    assert_eq!(end.code(), Code::Unauthenticated, "{end:?}");
+    let again = client
+        .agent
+        .get_status(GetStatusRequest {})
+        .await
+        .unwrap_err();
+    assert_eq!(Failure::from(again).code, "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn each_role_may_do_what_the_one_before_it_may_and_more() {
+    let office = Office::open().await;
+    let start = StartRunRequest {
+        kind: RunKind::Sync.into(),
+        ..Default::default()
+    };
+    for (role, expected) in [
+        (
+            "viewer",
+            [
+                None,
+                Some(Code::PermissionDenied),
+                Some(Code::PermissionDenied),
+            ],
+        ),
+        ("operator", [None, None, Some(Code::PermissionDenied)]),
+        // It is looked at, and asks for nothing.
+        ("admin", [None, None, Some(Code::InvalidArgument)]),
+    ] {
+        let mut client = office.client(role).await;
+        let status = client.agent.get_status(GetStatusRequest {}).await;
+        let run = client.runs.start_run(start).await;
+        let configure = client.config.configure(ConfigureRequest::default()).await;
+        let found =
+            [status.err(), run.err(), configure.err()].map(|error| error.map(|it| it.code()));
+        assert_eq!(found, expected, "{role}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_known_is_told_so_and_slowed_down() {
+    let office = Office::open().await;
+    let forged = Secret::generate(SecretKind::Token).unwrap();
+    let mut words = Vec::new();
+    for _ in 0..6 {
+        let error = office.connect(&forged).await.unwrap_err();
+        words.push(office.word(error));
+    }
+    assert_eq!(words[..4], ["UNAUTHENTICATED"; 4]);
+    assert_eq!(words[5], "TOO_MANY_FAILURES");
+    // On this computer nothing has changed.
+    assert_eq!(office.ctl(&["status"]).await.code, 0);
+    let log = office
+        .ctl(&["remote", "log", "--json"])
+        .await
+        .json()
+        .unwrap();
+    let refused = log["entries"].as_array().unwrap();
+    assert!(!refused.is_empty() && refused.len() <= 3, "{log}");
+}
+
+#[tokio::test]
+async fn the_listener_stays_closed_when_it_would_not_be_safe_and_the_rest_goes_on() {
+    let at = free();
+    let world = World::builder().set("remote.listen", at.to_string());
+    let mut world = world.start().await.unwrap();
+    wait_issue(&world, "REMOTE_NO_CLIENTS").await;
+    assert!(std::net::TcpStream::connect(at).is_err());
+
+    let invited = ["remote", "invite", "--role", "viewer", "--name", "a"];
+    assert_eq!(world.ctl(&invited).await.unwrap().code, 0);
+    world
+        .wait_status(|status| issue(status, "REMOTE_NO_CLIENTS").is_none())
+        .await
+        .unwrap();
+    assert!(std::net::TcpStream::connect(at).is_ok());
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let key = world.folders().data.join("remote/key.pem");
+        world.stop().await.unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        world.launch().await.unwrap();
+        wait_issue(&world, "REMOTE_KEY_EXPOSED").await;
+        assert!(std::net::TcpStream::connect(at).is_err());
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    world.stop().await.unwrap();
+    let taken = TcpListener::bind(at).unwrap();
+    world.launch().await.unwrap();
+    wait_issue(&world, "REMOTE_NOT_LISTENING").await;
+    let run = world.upload().await.unwrap();
+    assert_eq!(run.sent, 100, "{run:?}");
+    drop(taken);
+
+    world.stop().await.unwrap();
+    fs::write(world.folders().data.join("remote/clients.json"), "{").unwrap();
+    world.launch().await.unwrap();
+    wait_issue(&world, "REMOTE_CLIENTS_UNREADABLE").await;
+    assert!(std::net::TcpStream::connect(at).is_err());
+}
+
+#[tokio::test]
+async fn it_is_switched_on_and_off_without_a_restart() {
+    let at = free();
+    let world = World::builder().start().await.unwrap();
+    let listen = at.to_string();
+    let enabled = world.ctl(&["remote", "enable", "--listen", &listen]).await;
+    assert_eq!(enabled.unwrap().code, 0);
+    let invited = ["remote", "invite", "--role", "viewer", "--name", "a"];
+    assert_eq!(world.ctl(&invited).await.unwrap().code, 0);
+    world
+        .wait_status(|status| issue(status, "REMOTE_NO_CLIENTS").is_none())
+        .await
+        .unwrap();
+    assert!(std::net::TcpStream::connect(at).is_ok());
+    assert_eq!(world.ctl(&["remote", "disable"]).await.unwrap().code, 0);
+    office::wait_closed(at).await;
+}
+
+#[tokio::test]
+async fn no_secret_is_in_any_log() {
+    let mut office = Office::open().await;
+    let invitation = office.invite("admin", "support-7").await;
+    let added = office.ctl(&["remote", "add", "shop-7", &invitation]).await;
+    assert_eq!(added.code, 0, "{added:?}");
+    let token = office.token("operator", "tool").await;
+    office.connect(&token).await.unwrap();
+    let forged = Secret::generate(SecretKind::Token).unwrap();
+    drop(office.connect(&forged).await);
+    let shown = [
+        office.ctl(&["remote", "list"]).await,
+        office.ctl(&["remote", "log"]).await,
+    ];
+    office.world.stop().await.unwrap();
+    let mut texts = vec![office.world.stderr()];
+    texts.extend(
+        shown
+            .into_iter()
+            .flat_map(|output| [output.stdout, output.stderr]),
+    );
+    texts.extend(office.files());
+    for text in texts {
+        for secret in ["smt_", "smi_", "shopmaster-invitation-"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A hostile client: TLS and the frames of HTTP/2 by hand.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion,
+        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, ServerName, UnixTime},
+    },
+};
+
+/// Far longer than any deadline of the agent for a connection without a call.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The beginning of every connection of HTTP/2 (RFC 9113 section 3.4), and the client's settings: none.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// A frame (RFC 9113 section 4.1).
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap();
+    let mut bytes = length.to_be_bytes()[1..].to_vec();
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+pub const CONTINUATION: u8 = 9;
+pub const END_HEADERS: u8 = 4;
+
+/// The headers of a call (RFC 7541): POST, https, a path, an authority.
+pub fn headers(path: &str) -> Vec<u8> {
+    let mut block = vec![0x83, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
+    block.extend(path.as_bytes());
+    block.extend([0x01, 1, b'a']);
+    block
+}
+
+/// A connection behind its handshake.
+pub struct Raw(TlsStream<TcpStream>);
+
+impl Raw {
+    /// Connects with these protocols and versions of TLS.
+    pub async fn connect(
+        at: SocketAddr,
+        protocols: &[&[u8]],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> io::Result<Self> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anything))
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|it| it.to_vec()).collect();
+        let stream = TcpStream::connect(at).await?;
+        let name = ServerName::try_from("shopmaster").unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let mut stream = connector.connect(name, stream).await?;
+        // In TLS 1.3 a client learns of a refused handshake only when it reads.
+        stream.flush().await?;
+        Ok(Self(stream))
+    }
+
+    /// Connects as a client of the agent does, and begins HTTP/2.
+    pub async fn begin(at: SocketAddr) -> Self {
+        let mut raw = Self::silent(at).await;
+        raw.send(PREFACE).await.unwrap();
+        raw
+    }
+
+    /// Connects as a client of the agent does, and says nothing.
+    pub async fn silent(at: SocketAddr) -> Self {
+        let versions = [&tokio_rustls::rustls::version::TLS13];
+        Self::connect(at, &[b"h2"], &versions).await.unwrap()
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await?;
+        self.0.flush().await
+    }
+
+    /// Waits until the agent ends the connection. Gives how many bytes it sent before.
+    pub async fn ended(mut self) -> usize {
+        read_to_end(&mut self.0).await
+    }
+}
+
+/// Waits until a plain connection ends.
+pub async fn plain_ended(mut stream: TcpStream) -> usize {
+    read_to_end(&mut stream).await
+}
+
+async fn read_to_end(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> usize {
+    let mut buffer = vec![0; 4_096];
+    let mut read = 0;
+    let end = async {
+        while let Ok(more @ 1..) = stream.read(&mut buffer).await {
+            read += more;
+        }
+    };
+    timeout(PATIENCE, end)
+        .await
+        .expect("the agent ends the connection");
+    read
+}
+
+/// Trusts every certificate: it is the agent that is tested here.
+#[derive(Debug)]
+struct Anything;
+
+impl ServerCertVerifier for Anything {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        aws_lc_rs::default_provider()
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
