@@ -280,9 +280,7 @@ async fn exit_codes_tell_scripts_what_happened() {
     // Line for line, but for those with an age in them.
     let lines = |text: &str| -> Vec<String> {
         let lines = text.lines().map(str::to_owned);
-        lines
-            .filter(|line| !line.starts_with("last "))
-            .collect()
+        lines.filter(|line| !line.starts_with("last ")).collect()
     };
     let status = done(&world, &["status"]).await;
     assert_eq!(lines(&check.stdout), lines(&status.stdout));
