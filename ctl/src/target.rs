@@ -75,6 +75,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// The agent at this address.
+    pub fn of(address: AgentAddress) -> Self {
+        Self {
+            instance: InstanceName::default(),
+            agent: Some(address),
+        }
+    }
+
     /// The agent that is named, or where the agent of the instance listens.
     pub fn address(&self) -> Result<AgentAddress, TargetError> {
         if let Some(address) = &self.agent {

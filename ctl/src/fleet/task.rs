@@ -52,10 +52,7 @@ impl Task {
         match self.answer(&shop, limits, agents).await {
             Ok(answer) => Report::of(shop, answer),
             Err(error) => {
-                let remedy = error.remedy(&Target {
-                    instance: Default::default(),
-                    agent: Some(shop.agent.clone()),
-                });
+                let remedy = error.remedy(&Target::of(shop.agent.clone()));
                 Report::failed(shop, &error, remedy)
             }
         }

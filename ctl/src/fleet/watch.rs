@@ -94,10 +94,7 @@ pub async fn follow(
         if has_answered {
             failures = 0;
         }
-        let remedy = ended.remedy(&Target {
-            instance: Default::default(),
-            agent: Some(shop.agent.clone()),
-        });
+        let remedy = ended.remedy(&Target::of(shop.agent.clone()));
         let report = Report::failed(shop.clone(), &ended, remedy);
         if news.send((place, report)).is_err() {
             return;
