@@ -14,6 +14,8 @@ pub mod control;
 pub mod logging;
 mod metrics_port;
 pub mod notices;
+#[cfg(feature = "otlp")]
+mod otlp;
 pub mod paths;
 #[cfg(target_os = "linux")]
 mod readiness;

@@ -135,7 +135,15 @@ pub async fn run(launch: Launch, end: impl Future<Output = ()>) -> Result<(), Ru
         loaded,
         environment,
     );
+    #[cfg(feature = "otlp")]
+    if let Some(export) = crate::otlp::export() {
+        export.measure(&supervisor.metrics);
+    }
     let result = serve(&supervisor, incoming, end).await;
+    #[cfg(feature = "otlp")]
+    if let Some(export) = crate::otlp::export() {
+        export.stop().await;
+    }
     tracing::info!("agent stopped");
     logging::flush();
     result

@@ -174,10 +174,10 @@ fn build(
         file: file.clone(),
         tail: tail.clone(),
     };
-    let subscriber = Registry::default()
-        .with(filter)
-        .with(lines(move || sink.clone()))
-        .with(to_stderr.then(|| lines(stderr)));
+    let written = lines(move || sink.clone()).and_then(to_stderr.then(|| lines(stderr)));
+    let subscriber = Registry::default().with(written.with_filter(filter));
+    #[cfg(feature = "otlp")]
+    let subscriber = subscriber.with(crate::otlp::export().map(crate::otlp::Export::layer));
     let logging = Logging {
         tail,
         filter: handle,

@@ -63,7 +63,7 @@ pub struct Item {
 pub enum Id {
     /// The headline.
     Headline,
-    /// The remedy of the worst issue, the open question, or why the last action failed.
+    /// The remedy of the worst issue, the open question, why the last action failed, or what a remote client did.
     Notice,
     /// The last sync.
     LastSync,
@@ -159,7 +159,10 @@ pub fn menu(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> Menu {
         action(Id::Quit, quit(view.host), true),
     ];
     let question = question(view);
-    let second = failure(view).or(question.clone()).or_else(|| remedy(view));
+    let second = failure(view)
+        .or(question.clone())
+        .or_else(|| remedy(view))
+        .or_else(|| remote_change(view, now, zone));
     if let Some(second) = second {
         items.push(line(Id::Notice, &second));
     }
@@ -288,6 +291,23 @@ fn every_product(status: &Status) -> String {
         1 => "the only product".to_owned(),
         count => format!("all {}", products(count)),
     }
+}
+
+/// `support-7 started an upload at 10:02`, for a day: whoever sits here should know.
+fn remote_change(view: &View<'_>, now: Timestamp, zone: &TimeZone) -> Option<String> {
+    let Link::Up(status) = view.link else {
+        return None;
+    };
+    let change = status.last_remote_change.as_ref()?;
+    let at = change.at.and_then(instant)?;
+    let is_recent = now.duration_since(at).as_hours() < 24;
+    let text = format!(
+        "{} {}, {}",
+        change.client,
+        change.text,
+        day_and_clock(at, now, zone)
+    );
+    is_recent.then_some(text)
 }
 
 fn last_sync(status: &Status, now: Timestamp, zone: &TimeZone) -> String {

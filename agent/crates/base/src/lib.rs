@@ -8,3 +8,6 @@ pub mod blocking;
 pub mod causes;
 pub mod file_id;
 pub mod lock_file;
+
+/// The target of all spans. The log leaves it out; a build that exports spans takes it and nothing else.
+pub const SPAN_TARGET: &str = "span";

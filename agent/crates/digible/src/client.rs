@@ -10,9 +10,9 @@ use httpdate::parse_http_date;
 use jiff::Timestamp;
 use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
-use shopmaster_base::causes::with_causes;
+use shopmaster_base::{SPAN_TARGET, causes::with_causes};
 use shopmaster_product::ProductId;
-use tracing::{debug, info, warn};
+use tracing::{Instrument as _, Span, debug, field, info, info_span, warn};
 
 use super::judge::{Reply, Verdict, is_about_sessions, judge};
 use super::login::{self, Credentials, LoginError};
@@ -54,6 +54,13 @@ struct Outgoing<'a> {
     endpoint: Endpoint,
     items: Vec<&'a Item>,
     ids: Vec<&'a ProductId>,
+}
+
+/// A request that is in progress, as it is counted and traced.
+struct Timed {
+    endpoint: Endpoint,
+    began: Instant,
+    span: Span,
 }
 
 /// What came back from a request.
@@ -249,20 +256,20 @@ impl Inner {
         let token = &pass.token;
         let products = request.ids.len();
         let endpoint = request.endpoint;
-        let began = Instant::now();
+        let timed = Timed::begin(endpoint, products);
         let exchanged =
             self.transport
                 .exchange(endpoint, Some(token.header()), request.body(), products);
-        let reply = match exchanged.await {
+        let reply = match exchanged.instrument(timed.span.clone()).await {
             Ok(reply) => reply,
             Err(answer) => {
-                self.count(endpoint, RequestOutcome::NoAnswer, began);
+                self.count(&timed, RequestOutcome::NoAnswer);
                 return Heard::Nothing(answer);
             }
         };
         self.heard(endpoint, &reply);
         let verdict = judge(endpoint, &request.ids, &reply, &[token.text()]);
-        self.count(endpoint, RequestOutcome::of_verdict(&verdict), began);
+        self.count(&timed, RequestOutcome::of_verdict(&verdict));
         match verdict {
             Verdict::Said(answer) => {
                 if has_passed(&answer) {
@@ -322,7 +329,7 @@ impl Inner {
             Ok(token) => {
                 let kept = SecretString::from(token.text());
                 let pass = self.session.logged_in(token, Moment::now());
-                let expires_at = pass.token.end().map(tracing::field::display);
+                let expires_at = pass.token.end().map(field::display);
                 info!(expires_at, "logged in to Digible");
                 (self.keep_token)(&kept);
                 Ok(pass)
@@ -342,10 +349,11 @@ impl Inner {
     async fn ask_for_token(&self, credentials: &Credentials) -> Result<Token, LoginError> {
         let password = &credentials.password;
         let body = wire::login_body(&credentials.email, password);
-        let began = Instant::now();
+        let timed = Timed::begin(Endpoint::Login, 0);
         let exchanged = self.transport.exchange(Endpoint::Login, None, body, 0);
+        let exchanged = exchanged.instrument(timed.span.clone());
         let reply = exchanged.await.map_err(|answer| {
-            self.count(Endpoint::Login, RequestOutcome::NoAnswer, began);
+            self.count(&timed, RequestOutcome::NoAnswer);
             LoginError::new(answer)
         })?;
         self.heard(Endpoint::Login, &reply);
@@ -355,17 +363,18 @@ impl Inner {
             Err(LoginError::Refused { .. }) => RequestOutcome::Unauthorized,
             Err(LoginError::Failed(answer)) => RequestOutcome::of_answer(answer),
         };
-        self.count(Endpoint::Login, outcome, began);
+        self.count(&timed, outcome);
         let text = text?;
         let now = Moment::now();
         Token::obtained(text, self.session.server_time(now), now.steady)
             .ok_or_else(|| LoginError::no_token(&reply, &[password.expose_secret()]))
     }
 
-    /// Counts a request that began at `began`.
-    fn count(&self, endpoint: Endpoint, outcome: RequestOutcome, began: Instant) {
+    /// Counts a request that has ended.
+    fn count(&self, timed: &Timed, outcome: RequestOutcome) {
+        timed.span.record("outcome", outcome.word());
         self.observer
-            .request_ended(endpoint, outcome, began.elapsed());
+            .request_ended(timed.endpoint, outcome, timed.began.elapsed());
     }
 
     /// Records what else an answer shows: the server's time, and the shape of its body.
@@ -386,6 +395,22 @@ impl Inner {
     fn is_new(&self, shape: String) -> bool {
         let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
         shapes.len() < MOST_SHAPES && shapes.insert(shape)
+    }
+}
+
+impl Timed {
+    fn begin(endpoint: Endpoint, products: usize) -> Self {
+        Self {
+            endpoint,
+            began: Instant::now(),
+            span: info_span!(
+                target: SPAN_TARGET,
+                "request",
+                endpoint = endpoint.name(),
+                products,
+                outcome = field::Empty,
+            ),
+        }
     }
 }
 

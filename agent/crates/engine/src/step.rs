@@ -7,12 +7,14 @@
 
 use std::collections::HashSet;
 
+use shopmaster_base::SPAN_TARGET;
 use shopmaster_catalog::ChangeIdentity;
 use shopmaster_digible::Fate;
 use shopmaster_health::run::{Count, shortened};
 use shopmaster_journal::{InFlight, Landing, Settled, UploadProgress};
 use shopmaster_product::ProductId;
 use tokio::sync::mpsc;
+use tracing::{Instrument as _, info_span};
 
 use super::{
     ack_queue::AckQueue,
@@ -134,7 +136,9 @@ pub(super) async fn deliver(
             Plan::of(core, mode, page).await?
         }
     };
-    step.run(plan, prepared.last.take(), ack_queue).await
+    let span = info_span!(target: SPAN_TARGET, "step", products = plan.outgoing.len());
+    let stepping = step.run(plan, prepared.last.take(), ack_queue);
+    stepping.instrument(span).await
 }
 
 impl Step<'_> {

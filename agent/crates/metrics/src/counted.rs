@@ -9,7 +9,10 @@ use prometheus_client::{
 use shopmaster_digible::{Endpoint, RequestOutcome};
 use shopmaster_health::run::{Kind, Outcome};
 
-use crate::labels::{self, KINDS, OUTCOMES};
+use crate::{
+    Series,
+    labels::{self, KINDS, OUTCOMES},
+};
 
 /// From what nobody notices to what a shopkeeper calls about.
 const CHANGE_SECONDS: [f64; 13] = [
@@ -17,6 +20,9 @@ const CHANGE_SECONDS: [f64; 13] = [
 ];
 /// Up to twice the default timeout of a request.
 const REQUEST_SECONDS: [f64; 11] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+const RUNS: &str = "Runs that have ended, by kind and outcome";
+const REQUESTS: &str = "Requests to Digible, by endpoint and outcome";
 
 type Pair = [(&'static str, &'static str); 2];
 type One = [(&'static str, &'static str); 1];
@@ -51,16 +57,8 @@ impl Counted {
                 drop(counted.requests.get_or_create(&request(endpoint, outcome)));
             }
         }
-        registry.register(
-            "runs",
-            "Runs that have ended, by kind and outcome",
-            counted.runs.clone(),
-        );
-        registry.register(
-            "digible_requests",
-            "Requests to Digible, by endpoint and outcome",
-            counted.requests.clone(),
-        );
+        registry.register("runs", RUNS, counted.runs.clone());
+        registry.register("digible_requests", REQUESTS, counted.requests.clone());
         registry.register_with_unit(
             "digible_request",
             "How long requests to Digible took, with or without an answer",
@@ -74,6 +72,28 @@ impl Counted {
             counted.change_time.clone(),
         );
         counted
+    }
+
+    /// The counters.
+    pub(crate) fn series(&self, prefix: &str) -> [Series; 2] {
+        let runs = KINDS.into_iter().flat_map(|kind| {
+            let outcomes = OUTCOMES.into_iter();
+            outcomes.map(move |outcome| run(kind, outcome))
+        });
+        let requests = Endpoint::ALL.into_iter().flat_map(|endpoint| {
+            let outcomes = RequestOutcome::ALL.into_iter();
+            outcomes.map(move |outcome| request(endpoint, outcome))
+        });
+        [
+            counter(prefix, "runs", RUNS, &self.runs, runs),
+            counter(
+                prefix,
+                "digible_requests",
+                REQUESTS,
+                &self.requests,
+                requests,
+            ),
+        ]
     }
 
     pub(crate) fn run(&self, kind: Kind, outcome: Outcome) {
@@ -102,4 +122,24 @@ fn request(endpoint: Endpoint, outcome: RequestOutcome) -> Pair {
 
 fn at(endpoint: Endpoint) -> One {
     [("endpoint", endpoint.name())]
+}
+
+fn counter(
+    prefix: &str,
+    name: &str,
+    help: &'static str,
+    family: &Family<Pair, Counter>,
+    all: impl Iterator<Item = Pair>,
+) -> Series {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "2^53 requests take longer than anything runs"
+    )]
+    let value = |labels| family.get_or_create(&labels).get() as f64;
+    Series {
+        name: format!("{prefix}_{name}_total"),
+        help,
+        is_counter: true,
+        samples: all.map(|labels| (labels.to_vec(), value(labels))).collect(),
+    }
 }

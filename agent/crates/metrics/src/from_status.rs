@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder, metrics::MetricType};
 use shopmaster_engine::status_store::StatusStore;
 
-use crate::gauges::gauges;
+use crate::gauges::{Gauge, gauges};
 
 /// Makes the gauges from the facts that are shown: one snapshot for all of them.
 #[derive(Debug)]
@@ -15,10 +15,17 @@ pub(crate) struct FromStatus {
     pub(crate) started_at: Timestamp,
 }
 
+impl FromStatus {
+    /// All gauges now, from one snapshot.
+    pub(crate) fn gauges(&self) -> Vec<Gauge> {
+        let facts = self.status_store.facts();
+        gauges(&facts, self.started_at, Timestamp::now())
+    }
+}
+
 impl Collector for FromStatus {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let facts = self.status_store.facts();
-        for gauge in gauges(&facts, self.started_at, Timestamp::now()) {
+        for gauge in self.gauges() {
             let mut metric = encoder.encode_descriptor(
                 gauge.name,
                 gauge.help,

@@ -19,6 +19,15 @@ pub(crate) struct Gauge {
     pub(crate) samples: Vec<(Labels, f64)>,
 }
 
+impl Gauge {
+    pub(crate) fn full_name(&self, prefix: &str) -> String {
+        match &self.unit {
+            Some(unit) => format!("{prefix}_{}_{}", self.name, unit.as_str()),
+            None => format!("{prefix}_{}", self.name),
+        }
+    }
+}
+
 /// All gauges at the time `now`, of a process that started at `started_at`.
 pub(crate) fn gauges(facts: &Facts, started_at: Timestamp, now: Timestamp) -> Vec<Gauge> {
     // The zone matters only to the headline, which is not used.

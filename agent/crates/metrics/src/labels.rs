@@ -8,7 +8,7 @@ use shopmaster_health::{
 
 /// Labels of one sample. Names and values are part of the program, so none of them can name a product, a person or
 /// an address.
-pub(crate) type Labels = Vec<(&'static str, &'static str)>;
+pub type Labels = Vec<(&'static str, &'static str)>;
 
 pub(crate) const STATES: [State; 7] = [
     State::Unconfigured,

@@ -21,6 +21,7 @@ mod tests;
 
 use counted::Counted;
 use from_status::FromStatus;
+pub use labels::Labels;
 
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,6 +34,20 @@ const PREFIX: &str = "shopmaster";
 pub struct Metrics {
     registry: Registry,
     counted: Counted,
+    from_status: Arc<FromStatus>,
+}
+
+/// A gauge or a counter, for other formats than text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its whole name.
+    pub name: String,
+    /// What it says.
+    pub help: &'static str,
+    /// Whether it only grows.
+    pub is_counter: bool,
+    /// Its values.
+    pub samples: Vec<(Labels, f64)>,
 }
 
 impl Metrics {
@@ -41,11 +56,29 @@ impl Metrics {
     pub fn new(status_store: Arc<StatusStore>, started_at: Timestamp) -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let counted = Counted::register(&mut registry);
-        registry.register_collector(Box::new(FromStatus {
+        let from_status = Arc::new(FromStatus {
             status_store,
             started_at,
-        }));
-        Self { registry, counted }
+        });
+        registry.register_collector(Box::new(Arc::clone(&from_status)));
+        Self {
+            registry,
+            counted,
+            from_status,
+        }
+    }
+
+    /// All gauges and counters as they are now; histograms are only in the text.
+    #[must_use]
+    pub fn series(&self) -> Vec<Series> {
+        let gauges = self.from_status.gauges().into_iter();
+        let gauges = gauges.map(|gauge| Series {
+            name: gauge.full_name(PREFIX),
+            help: gauge.help,
+            is_counter: false,
+            samples: gauge.samples,
+        });
+        gauges.chain(self.counted.series(PREFIX)).collect()
     }
 
     /// The metrics as they are now, in the format that [`CONTENT_TYPE`] names.

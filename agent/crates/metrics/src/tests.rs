@@ -348,3 +348,36 @@ fn the_page_has_every_word_of_a_label() {
         }
     }
 }
+
+#[test]
+fn the_series_are_the_samples_of_the_text() {
+    // An age differs from one moment to the next.
+    let metrics = metrics(Facts {
+        oldest_age: None,
+        ..facts()
+    });
+    metrics.run_ended(Kind::Sync, Outcome::Failed);
+    let text = metrics.text();
+    let in_text = |series: &Series, labels: &Labels| {
+        let mut lines = text.lines().filter(|line| {
+            let rest = line.strip_prefix(&series.name);
+            rest.is_some_and(|rest| rest.starts_with([' ', '{']))
+                && labels
+                    .iter()
+                    .all(|(key, value)| line.contains(&format!("{key}=\"{value}\"")))
+        });
+        let line = lines.next().unwrap_or_else(|| panic!("{series:?}"));
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    let mut count = 0;
+    for series in metrics.series() {
+        for (labels, value) in &series.samples {
+            count += 1;
+            assert_eq!(in_text(&series, labels), *value, "{series:?}");
+        }
+    }
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let histograms = ["_seconds_bucket", "_seconds_sum", "_seconds_count"];
+    let other = samples.filter(|line| !histograms.iter().any(|part| line.contains(part)));
+    assert_eq!(count, other.count());
+}

@@ -1,5 +1,5 @@
 use prost_types::Timestamp as Time;
-use shopmaster_proto::v1::{Issue, RunState};
+use shopmaster_proto::v1::{Issue, RemoteChange, RunState};
 
 use super::*;
 
@@ -314,6 +314,29 @@ fn the_last_sync_says_what_came_of_it() {
         let shown = shown_status(&status);
         assert!(shown.contains(&format!("  Last sync: {said}\n")), "{shown}");
     }
+}
+
+#[test]
+fn what_a_remote_client_did_is_said_for_a_day() {
+    let mut status = status(State::UpToDate, "Up to date");
+    for (at, is_said) in [
+        ("2026-11-21T09:02:00Z", true),
+        ("2026-11-20T09:02:00Z", false),
+    ] {
+        status.last_remote_change = Some(RemoteChange {
+            client: "support-7".to_owned(),
+            text: "started an upload".to_owned(),
+            at: time(at),
+        });
+        let shown = shown_status(&status);
+        let said = "  support-7 started an upload, today 10:02\n";
+        assert_eq!(shown.contains(said), is_said, "{shown}");
+    }
+    // A remedy is more important.
+    status.issues = issue("X", "Do something");
+    status.last_remote_change.as_mut().unwrap().at = time("2026-11-21T09:02:00Z");
+    let shown = shown_status(&status);
+    assert!(!shown.contains("support-7"), "{shown}");
 }
 
 #[test]
