@@ -333,6 +333,7 @@ fn what_a_remote_client_did_is_said_for_a_day() {
         assert_eq!(shown.contains(said), is_said, "{shown}");
     }
     // A remedy is more important.
+    status.state = State::Attention.into();
     status.issues = issue("X", "Do something");
     status.last_remote_change.as_mut().unwrap().at = time("2026-11-21T09:02:00Z");
     let shown = shown_status(&status);
