@@ -15,13 +15,14 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::SECONDS;
+use crate::{remote::office::Office, support::SECONDS};
 
 /// A folder with the examples' stubs, and the interpreter that runs them.
 struct Python {
     interpreter: PathBuf,
     stubs: tempfile::TempDir,
     address: String,
+    environment: Vec<(&'static str, String)>,
 }
 
 fn repository() -> &'static Path {
@@ -50,6 +51,7 @@ impl Python {
             interpreter: interpreter.into(),
             stubs,
             address: world.endpoint().unwrap().to_string(),
+            environment: Vec::new(),
         }
     }
 
@@ -61,6 +63,7 @@ impl Python {
             .args(arguments)
             .env("PYTHONPATH", self.stubs.path())
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
@@ -149,4 +152,35 @@ async fn the_examples_work_over_the_socket() {
     until("The agent has stopped").await;
     let ended = timeout(SECONDS, watch.wait()).await.unwrap().unwrap();
     assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
+#[ignore = "needs Python with what the examples require: set `SHOPMASTER_TEST_PYTHON` to what `.ci/python` prints"]
+async fn the_examples_work_over_tls_with_a_token() {
+    let office = Office::open().await;
+    let mut python = Python::new(&office.world).await;
+    let certificate = office.ctl(&["remote", "certificate"]).await;
+    assert_eq!(certificate.code, 0, "{certificate:?}");
+    let file = python.stubs.path().join("shop.pem");
+    std::fs::write(&file, certificate.stdout).unwrap();
+    let token = office.token("viewer", "dashboard").await;
+    python.address = office.at.to_string();
+    python.environment = vec![
+        (
+            "SHOPMASTER_CERTIFICATE",
+            file.to_string_lossy().into_owned(),
+        ),
+        ("SHOPMASTER_TOKEN", token.expose().to_owned()),
+    ];
+    let status = python.prints("status.py", &[]).await;
+    assert!(
+        status.starts_with("STATE_UP_TO_DATE: All 3 products"),
+        "{status}"
+    );
+    let refused = python.run("sync.py", &[]).await;
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && text.contains("ROLE_TOO_LOW: "),
+        "{text}"
+    );
 }

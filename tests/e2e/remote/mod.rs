@@ -1,7 +1,7 @@
 //! Remote management: the listener, its clients, and what they may do.
 
 mod abuse;
-mod office;
+pub mod office;
 mod raw;
 
 use std::{fs, net::TcpListener};
