@@ -77,6 +77,8 @@ pub(super) struct Gone {
     pub(super) changes: Vec<ChangeIdentity>,
     /// Digible never had it, unless the journal knows of it: it was not in the shop before, or was not sold.
     pub(super) is_unsent: bool,
+    /// It has a row, which is not sold.
+    pub(super) is_left_out: bool,
 }
 
 impl Page {
@@ -210,6 +212,7 @@ impl Page {
                     // Where rows are left out, the journal knows every product that was sent since an upload
                     // finished.
                     is_unsent: is_whole || is_new(&changes),
+                    is_left_out: false,
                     changes: identities(Some(changes)),
                 }),
             }
@@ -236,6 +239,7 @@ impl Page {
                     key,
                     changes: Vec::new(),
                     is_unsent: false,
+                    is_left_out: matches!(lookup, Lookup::LeftOut(_)),
                 }),
                 Lookup::Gone | Lookup::LeftOut(_) => {}
             }
@@ -285,6 +289,7 @@ impl Page {
             key: id,
             changes,
             is_unsent: true,
+            is_left_out: true,
         });
     }
 
