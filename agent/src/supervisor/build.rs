@@ -111,6 +111,7 @@ impl Supervisor {
         let binding = Binding {
             account: account.clone(),
             catalog: catalog.identity(),
+            captured: catalog.captured(),
         };
         let path = self.paths.journal.clone();
         let late_window = config.digible.late_window();

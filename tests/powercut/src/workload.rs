@@ -67,6 +67,7 @@ impl Session {
         let binding = Binding {
             account: "https://digible.example shop@example.com".to_owned(),
             catalog: "sqlite:/shop.db:products".to_owned(),
+            captured: "sqlite:/shop.db:products".to_owned(),
         };
         match Journal::open(&folder.join(FILE), &binding, LATE_WINDOW) {
             Ok(Opened {

@@ -261,6 +261,14 @@ impl Catalog for SqliteCatalog {
         format!("sqlite:{}", serde_json::Value::from_iter(parts))
     }
 
+    fn captured(&self) -> String {
+        let options = &self.database.options;
+        // The path as configured: the target of a symbolic link may change.
+        let path = options.path.to_string_lossy().into_owned();
+        let parts = [path].into_iter().chain(options.mapping.captured());
+        format!("sqlite:{}", serde_json::Value::from_iter(parts))
+    }
+
     async fn claim(&self) -> Result<()> {
         let (database, claim) = (Arc::clone(&self.database), Arc::clone(&self.claim));
         blocking("claim the product table", move || {

@@ -116,6 +116,13 @@ impl Catalog for SqlServerCatalog {
         format!("sqlserver:{}", serde_json::Value::from_iter(parts))
     }
 
+    fn captured(&self) -> String {
+        let options = &self.pool.options;
+        let place = [one_spelling(&options.server), options.database.clone()];
+        let parts = place.into_iter().chain(options.mapping.captured());
+        format!("sqlserver:{}", serde_json::Value::from_iter(parts))
+    }
+
     async fn claim(&self) -> Result<()> {
         self.pool.claim().await
     }

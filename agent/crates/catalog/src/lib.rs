@@ -60,6 +60,10 @@ pub trait Catalog: Send + Sync {
     /// this string changes, no published product counts as confirmed any more.
     fn identity(&self) -> String;
 
+    /// The database, table and key, as one string: what the ChangeLog is about. While it stays the same, a change that was
+    /// dealt with stays so, whatever else is configured.
+    fn captured(&self) -> String;
+
     /// Makes this agent the only one that serves this table, or checks that it still is.
     ///
     /// # Errors

@@ -47,6 +47,13 @@ impl Mapping {
         (!conditions.is_empty()).then(|| conditions.join(" and "))
     }
 
+    /// What the ChangeLog is about, as parts of a text: the table and its key.
+    #[must_use]
+    pub fn captured(&self) -> Vec<String> {
+        let key = self.columns.id.identity();
+        std::iter::once(self.table.clone()).chain(key).collect()
+    }
+
     /// What decides which products are sent and how, as parts of a catalog's identity. How changes are noticed is
     /// not among them.
     #[must_use]

@@ -108,14 +108,13 @@ async fn suggestions(core: &Core) -> Check {
     // Another id would make every product a new one.
     suggestions.retain(|it| !is_sent || !matches!(it, Suggestion::Key { .. }));
     // What no trigger sees is found by scanning.
-    let scans_too = core.options.scans_too;
-    suggestions.retain(|it| !scans_too || !matches!(it, Suggestion::Unwatchable { .. }));
+    let scans = core.scans() || core.options.scans_too;
+    suggestions.retain(|it| !scans || !matches!(it, Suggestion::Unwatchable { .. }));
     let texts: Vec<_> = suggestions.iter().map(text).collect();
-    let is_captured = !core.scans() && !scans_too;
     let is_blind = |it: &Suggestion| match it {
         Suggestion::Unwatchable { .. } => true,
         // The other tables are captured, so that the view is not scanned either.
-        Suggestion::Watch(_) => is_captured,
+        Suggestion::Watch(_) => !scans,
         Suggestion::Only { .. } | Suggestion::Key { .. } => false,
     };
     let verdict = match suggestions.iter().any(is_blind) {

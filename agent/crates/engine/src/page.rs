@@ -80,6 +80,8 @@ pub(super) struct Gone {
     pub(super) changes: Vec<ChangeIdentity>,
     /// Digible never had it, unless the journal knows of it: it was not in the shop before, or was not sold.
     pub(super) is_unsent: bool,
+    /// It has a row, which is not sold.
+    pub(super) is_left_out: bool,
 }
 
 impl Page {
@@ -214,6 +216,7 @@ impl Page {
                     // Where rows are left out, the journal knows every product that was sent since an upload
                     // finished.
                     is_unsent: is_whole || is_new(&changes),
+                    is_left_out: false,
                     changes: identities(changes),
                 }),
             }
@@ -240,6 +243,7 @@ impl Page {
                     key,
                     changes: Vec::new(),
                     is_unsent: false,
+                    is_left_out: matches!(lookup, Lookup::LeftOut(_)),
                 }),
                 Lookup::Gone | Lookup::LeftOut(_) => {}
             }
@@ -296,6 +300,7 @@ impl Page {
             key: id,
             changes,
             is_unsent: true,
+            is_left_out: true,
         });
     }
 

@@ -161,7 +161,9 @@ impl Planner<'_> {
                 return;
             }
             (Decision::Send(_) | Decision::Refuse, _) if !self.mode.sends() => {
-                match known.is_in_doubt() || known.retry() {
+                // What is refused is sent only when it is to be tried again.
+                let is_due = known.retry() || (known.is_in_doubt() && known.parked().is_none());
+                match is_due {
                     // It is known to differ, and a sync will send it.
                     true => plan.waiting += 1,
                     false => plan.differing.push(row.id),
@@ -201,7 +203,6 @@ impl Planner<'_> {
         plan.processed.push(row.id);
     }
 
-    /// Records that all products have to be compared, before the changes that say so are deleted.
     async fn unlocated(
         &self,
         changes: Vec<ChangeIdentity>,
@@ -210,16 +211,29 @@ impl Planner<'_> {
         if changes.is_empty() {
             return Ok(());
         }
+        self.note_unlocated().await?;
+        plan.settled.extend(changes);
+        Ok(())
+    }
+
+    /// Records that all products have to be compared, before the changes that say so are deleted.
+    async fn note_unlocated(&self) -> Result<(), StepError> {
         self.core.journal.note_unlocated().await?;
         self.core.rebuilt.note_unlocated(true);
         self.core.verify_due.notify_one();
-        plan.settled.extend(changes);
         Ok(())
     }
 
     async fn gone(&self, gone: Vec<Gone>, plan: &mut Plan) -> Result<(), StepError> {
         let ids = gone.iter().map(|gone| gone.key.clone()).collect();
         let known = self.core.journal.known(ids).await?;
+        if gone
+            .iter()
+            .zip(&known)
+            .any(|(gone, known)| is_unexplained(gone, known))
+        {
+            self.note_unlocated().await?;
+        }
         for (gone, known) in gone.into_iter().zip(known) {
             self.core.retry_queue.clear(&gone.key);
             plan.settled.extend(gone.changes);
@@ -251,4 +265,11 @@ impl Planner<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a watched table changed, and nobody knows which product that concerns: the view has no row with the value, and
+/// no product is known by it. The view may compare the two in a way of its own, such as `1` with `01`.
+fn is_unexplained(gone: &Gone, known: &Known) -> bool {
+    let is_watched = gone.changes.iter().any(|change| change.via.is_some());
+    is_watched && !gone.is_left_out && !known.is_known()
 }

@@ -8,9 +8,13 @@ use std::{
 
 use tokio::time::Instant;
 
-/// A comparison starts automatically no earlier than this after the previous one began: some tills change their schema
-/// all day.
-const COMPARISON_SPACING: Duration = Duration::from_secs(600);
+/// A comparison starts automatically no earlier than so many times its length after the previous one began: some tills
+/// change their schema all day, and the shop's database has other work.
+const REST_FACTOR: u32 = 20;
+/// The shortest such time.
+const SHORTEST_REST: Duration = Duration::from_secs(30);
+/// The longest one, also after a comparison that did not come to its end.
+const LONGEST_REST: Duration = Duration::from_secs(600);
 /// How long the number of rows must be off before it counts: until then, a transaction may be about to commit.
 const ROW_COUNT_GRACE: Duration = Duration::from_secs(30);
 
@@ -37,6 +41,8 @@ struct Signs {
     is_off: Option<Instant>,
     /// When the last comparison of all products began.
     tried: Option<Instant>,
+    /// How long it took; none when it did not come to its end.
+    took: Option<Duration>,
 }
 
 impl Rebuilt {
@@ -47,7 +53,12 @@ impl Rebuilt {
 
     /// Whether the last comparison began long enough ago for the next one.
     pub(super) fn has_rested(&self) -> bool {
-        self.has_rested_for(COMPARISON_SPACING)
+        self.lock().remaining().is_zero()
+    }
+
+    /// How long until a comparison that is due may begin; none when none is due.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        self.sign().map(|_| self.lock().remaining())
     }
 
     /// Whether the last comparison of this process began at least so long ago.
@@ -96,7 +107,14 @@ impl Rebuilt {
 
     /// Notes that a comparison begins.
     pub(super) fn note_tried(&self) {
-        self.lock().tried = Some(Instant::now());
+        let mut signs = self.lock();
+        signs.tried = Some(Instant::now());
+        signs.took = None;
+    }
+
+    /// Notes that a comparison could not begin, because changes are not captured: the next one need not wait.
+    pub(super) fn note_not_begun(&self) {
+        self.lock().tried = None;
     }
 
     /// Notes that all products were compared, which answers all signs.
@@ -106,7 +124,60 @@ impl Rebuilt {
         signs.is_off = None;
     }
 
+    /// Notes that a comparison came to its end.
+    pub(super) fn note_ended(&self) {
+        let mut signs = self.lock();
+        signs.took = signs.tried.map(|began| began.elapsed());
+    }
+
     fn lock(&self) -> MutexGuard<'_, Signs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Signs {
+    /// How long the next comparison has to wait.
+    fn remaining(&self) -> Duration {
+        let Some(began) = self.tried else {
+            return Duration::ZERO;
+        };
+        let rest = self.took.map_or(LONGEST_REST, |took| {
+            (took * REST_FACTOR).clamp(SHORTEST_REST, LONGEST_REST)
+        });
+        rest.saturating_sub(began.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longer_a_comparison_takes_the_longer_is_the_rest() {
+        for (took, rest) in [(0, 30), (1, 30), (10, 200), (100, 600)] {
+            let rebuilt = Rebuilt::default();
+            rebuilt.note_unlocated(true);
+            assert_eq!(rebuilt.due_in(), Some(Duration::ZERO));
+            rebuilt.note_tried();
+            // While it has not come to its end, nobody knows how long it takes.
+            assert_eq!(rebuilt.due_in(), Some(LONGEST_REST));
+            tokio::time::advance(Duration::from_secs(took)).await;
+            rebuilt.note_ended();
+            let left = Duration::from_secs(rest - took);
+            assert_eq!(rebuilt.due_in(), Some(left), "{took}");
+            tokio::time::advance(left).await;
+            assert!(rebuilt.is_due(), "{took}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_could_not_begin_costs_no_rest() {
+        let rebuilt = Rebuilt::default();
+        rebuilt.note_unlocated(true);
+        rebuilt.note_tried();
+        rebuilt.note_not_begun();
+        assert!(rebuilt.is_due());
+        rebuilt.note_unlocated(false);
+        assert_eq!(rebuilt.due_in(), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use shopmaster_catalog::CaptureStatus;
-use shopmaster_health::{Area, ChangeLogFacts};
+use shopmaster_health::{Area, ChangeLogFacts, Comparison};
 
 use super::{core::Core, owner, stop_reason::StepError, table_check};
 
@@ -49,11 +49,20 @@ pub(super) async fn count(core: &Core) -> Result<(), StepError> {
     for age in core.database_clock.compare(&backlog, asked_at) {
         core.observer.change_sent(age);
     }
+    let now = Timestamp::now();
+    let comparison = match core.rebuilt.due_in() {
+        // Each scan is one.
+        None => Comparison::NotDue,
+        Some(_) if scans => Comparison::NotDue,
+        Some(_) if !core.options.automatic => Comparison::ByHand,
+        Some(wait) => Comparison::At(now.saturating_add(wait).unwrap_or(now)),
+    };
     // In scan mode, `pending` is what the last walk found, until the next one.
     core.status_store.update(|facts| {
         if !scans {
             facts.pending = backlog.products;
         }
+        facts.comparison = comparison;
         facts.changes = backlog.changes;
         facts.change_log = change_log.map(|log| ChangeLogFacts {
             changes: log.changes,

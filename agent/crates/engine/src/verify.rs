@@ -91,9 +91,12 @@ async fn to_its_end(core: &Core, handle: &RunHandle) -> Result<Ending, StepError
     handle.update(|run| run.walked = true);
     core.rebuilt.note_tried();
     core.confirm_if_agreed(handle).await?;
-    let Some(mut before) =
-        walk::retry_while_busy(core, handle, None, OnOutage::Wait, || prepare(core)).await?
-    else {
+    let prepared = walk::retry_while_busy(core, handle, None, OnOutage::Wait, || prepare(core));
+    let prepared = prepared.await;
+    if let Err(StepError::Catalog(CatalogError::NotInstalled)) = &prepared {
+        core.rebuilt.note_not_begun();
+    }
+    let Some(mut before) = prepared? else {
         return Ok(cancelled());
     };
     handle.update(|run| run.expect(before.products));
@@ -413,6 +416,7 @@ async fn note(core: &Core, before: &Before, found: u64, is_open: bool) -> Result
     };
     record(core, verified).await?;
     core.journal.note_compared(before.began).await?;
+    core.rebuilt.note_ended();
     if before.is_captured {
         table_check::note_compared(core, before.identity.clone()).await?;
     }

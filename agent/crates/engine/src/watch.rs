@@ -86,7 +86,7 @@ pub(super) async fn verifies(engine: &Engine) {
         tokio::select! {
             () = core.stop.cancelled() => return,
             () = core.verify_due.notified() => {}
-            () = tokio::time::sleep(VERIFY_CHECK_INTERVAL) => {}
+            () = tokio::time::sleep(until_check(core)) => {}
         }
         if core.pause.borrow().is_some() || core.outage.is_on() {
             continue;
@@ -105,6 +105,14 @@ pub(super) async fn verifies(engine: &Engine) {
             resumes = false;
             handle.ended().await;
         }
+    }
+}
+
+/// How long until it is checked again whether a verify is due: one that is announced begins at its time.
+fn until_check(core: &Core) -> Duration {
+    match core.rebuilt.due_in() {
+        Some(wait) if !wait.is_zero() => wait.min(VERIFY_CHECK_INTERVAL),
+        _ => VERIFY_CHECK_INTERVAL,
     }
 }
 

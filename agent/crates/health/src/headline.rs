@@ -5,7 +5,7 @@ use shopmaster_journal::Pause;
 use shopmaster_view::{age, clock, grouped, noun, products, upper_first};
 
 use super::run::{Kind, Run, State as RunState};
-use super::{Facts, Issue, Severity, State};
+use super::{Comparison, Facts, Issue, Severity, State};
 
 pub(super) fn headline(
     facts: &Facts,
@@ -164,6 +164,8 @@ fn pending(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> 
         return "Waiting for the shop's database to answer".to_owned();
     } else if facts.scan.is_some_and(|scan| scan.compared_at.is_none()) {
         return "Waiting for the next scan".to_owned();
+    } else if let Some(comparison) = comparison(facts, now, zone) {
+        comparison
     } else {
         return up_to_date(facts, now, zone);
     };
@@ -175,6 +177,21 @@ fn pending(facts: &Facts, issues: &[Issue], now: Timestamp, zone: &TimeZone) -> 
         )
     });
     joined([first].into_iter().chain(held).chain(open(facts)))
+}
+
+/// `All products will be compared at 12:41`.
+fn comparison(facts: &Facts, now: Timestamp, zone: &TimeZone) -> Option<String> {
+    match facts.comparison {
+        Comparison::NotDue => None,
+        Comparison::At(at) if at <= now => Some("All products are about to be compared".to_owned()),
+        Comparison::At(at) => Some(format!(
+            "All products will be compared at {}",
+            clock(at, now, zone)
+        )),
+        Comparison::ByHand => {
+            Some("All products have to be compared: run `shopmasterctl verify`".to_owned())
+        }
+    }
 }
 
 /// `3 changes waiting (oldest 40 s)`.

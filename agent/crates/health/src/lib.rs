@@ -56,6 +56,8 @@ pub struct Facts {
     pub shrank: Option<Shrank>,
     /// What the last verify found, as far as it needs a person's attention.
     pub verified: Verified,
+    /// Whether all products have to be compared.
+    pub comparison: Comparison,
     /// Rows of the ChangeLog that are waiting.
     pub changes: u64,
     /// The ChangeLog in the shop's database, also where nothing reads it; none where there is none, and before the
@@ -100,6 +102,19 @@ pub struct RemoteChange {
     pub text: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// Whether all products have to be compared, because some may have changed without a trigger, or a change of a watched table
+/// names none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Comparison {
+    /// Nothing calls for it.
+    #[default]
+    NotDue,
+    /// It begins by itself, at this time.
+    At(Timestamp),
+    /// A person has to start it, because syncs do not start automatically.
+    ByHand,
 }
 
 /// Where something can fail.
@@ -274,6 +289,7 @@ impl Facts {
             scan: None,
             shrank: None,
             verified: Verified::default(),
+            comparison: Comparison::NotDue,
             changes: 0,
             change_log: None,
             catalog: CatalogFacts::default(),

@@ -1,6 +1,6 @@
 //! From facts and issues to the state in one word.
 
-use super::{Facts, Issue, Severity, State};
+use super::{Comparison, Facts, Issue, Severity, State};
 
 /// Whether the agent, the shop's database and Digible allow products to be sent, apart from a pause: false exactly
 /// where the state would be unconfigured or broken. None while that is not known.
@@ -60,5 +60,6 @@ fn waits(facts: &Facts) -> bool {
         || counts.in_doubt > counts.confirming
         || unread
         || uncompared
+        || facts.comparison != Comparison::NotDue
         || facts.uploaded_at.is_none()
 }

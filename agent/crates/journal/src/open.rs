@@ -30,6 +30,8 @@ pub struct Binding {
     /// The shop's database, table, columns and digits of prices. When this changes, the journal stays: what was
     /// sent from the earlier catalog is still at Digible.
     pub catalog: String,
+    /// The shop's database, table and key: what the ChangeLog is about, and so its position in the journal.
+    pub captured: String,
 }
 
 /// An open journal, and what happened while it was opened.
@@ -313,6 +315,8 @@ fn set_up(connection: &Connection) -> rusqlite::Result<String> {
 fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content> {
     let account: Option<String> = meta::get(connection, "account")?;
     let catalog: Option<String> = meta::get(connection, "catalog")?;
+    let captured: Option<String> = meta::get(connection, "captured")?;
+    meta::set(connection, "captured", &binding.captured)?;
     let (Some(account), Some(catalog)) = (account, catalog) else {
         meta::set(connection, "account", &binding.account)?;
         meta::set(connection, "catalog", &binding.catalog)?;
@@ -326,7 +330,10 @@ fn bind(connection: &Connection, binding: &Binding) -> rusqlite::Result<Content>
     }
     if catalog != binding.catalog {
         meta::set(connection, "catalog", &binding.catalog)?;
-        position::forget(connection)?;
+        // Changes that were dealt with are not new ones because of another price column or condition.
+        if captured.as_ref() != Some(&binding.captured) {
+            position::forget(connection)?;
+        }
         meta::set(connection, meta::TABLE, &None::<String>)?;
         meta::set(connection, meta::EXCESS, &None::<i64>)?;
         meta::set(connection, verified::VERIFIED, &None::<String>)?;

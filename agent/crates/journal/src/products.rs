@@ -65,6 +65,12 @@ impl Known {
         !self.in_flight && self.entry.doubt.is_none_or(|doubt| doubt.due > now)
     }
 
+    /// Whether anything is recorded about the product.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.entry != Entry::default() || self.in_flight
+    }
+
     /// Whether Digible may have this product.
     #[must_use]
     pub fn may_be_at_digible(&self) -> bool {

@@ -44,12 +44,13 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
         let at = clock.at(change.changed_at).unwrap_or_default();
         ("change", format!("{} {at}", plain(&change.r#type)))
     }));
-    lines.push((
-        "acknowledged",
-        clock
-            .at(answer.acknowledged_at)
-            .unwrap_or_else(|| "never".to_owned()),
-    ));
+    // What Digible acknowledged is not recorded beyond the time when a product was listed as gone.
+    let acknowledged = match (clock.at(answer.acknowledged_at), &answer.removed) {
+        (Some(at), _) => Some(at),
+        (None, None) => Some("never".to_owned()),
+        (None, Some(_)) => None,
+    };
+    lines.extend(acknowledged.map(|at| ("acknowledged", at)));
     if let Some(at) = clock.at(answer.compared_at) {
         lines.push(("compared", at));
     }
@@ -159,6 +160,15 @@ digest now    ab12
 refused       since yesterday 09:00, name too long (dismissed)
 "
         );
+        let gone = ExplainResponse {
+            removed: Some(RemovedProduct {
+                product_id: "P1".to_owned(),
+                since: local("2026-11-21T14:20:00"),
+            }),
+            ..answer
+        };
+        let text = explanation(&gone, &clock());
+        assert!(!text.contains("acknowledged"), "{text}");
     }
 
     #[test]

@@ -98,6 +98,7 @@ fn journal_after_a_kill(world: &World) -> (tempfile::TempDir, Journal) {
     let binding = Binding {
         account: "account".to_owned(),
         catalog: "catalog".to_owned(),
+        captured: "catalog".to_owned(),
     };
     let path = copy.path().join("journal.sqlite");
     let opened = Journal::open(&path, &binding, WINDOW).unwrap();

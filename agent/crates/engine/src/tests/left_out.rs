@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use shopmaster_health::run::{Kind, Outcome};
+use shopmaster_health::{
+    State,
+    run::{Kind, Outcome},
+};
 use tokio::time::sleep;
 
 use super::{World, options};
@@ -101,6 +104,51 @@ async fn a_change_that_names_no_product_makes_a_comparison_due() {
     assert!(!codes.contains(&"CAPTURE_MISSED_CHANGES"), "{codes:?}");
     assert_eq!(world.engine.journal().unlocated().await.unwrap(), None);
     world.engine.stop().await;
+}
+
+/// As where a price table has `1` and the view `01`.
+#[tokio::test(start_paused = true)]
+async fn a_watched_value_that_no_product_has_makes_a_comparison_due_that_is_shown() {
+    let world = uploaded().await;
+    completed(&world).await;
+    world.shop.stock(["c".to_owned()], 9);
+    world.shop.note_watched("0c");
+    world.sync().await;
+    world.engine.refresh().await;
+    let report = world.report();
+    assert_eq!(report.state, State::Pending, "{}", report.headline);
+    assert!(
+        report
+            .headline
+            .starts_with("All products will be compared at"),
+        "{}",
+        report.headline
+    );
+    world.engine.start();
+    sleep(Duration::from_secs(40)).await;
+    assert!(world.cloud.has("c", 9));
+    assert_eq!(
+        world.report().state,
+        State::UpToDate,
+        "{}",
+        world.report().headline
+    );
+
+    // What is known, or has a row, explains itself.
+    for key in ["a", "b"] {
+        world.shop.note_watched(key);
+    }
+    world.shop.sells("x", false);
+    world.shop.stock(["x".to_owned()], 1);
+    world.shop.note_watched("x");
+    world.sync().await;
+    assert_eq!(world.engine.journal().unlocated().await.unwrap(), None);
+    world.engine.stop().await;
+}
+
+async fn completed(world: &World) {
+    let run = world.run(Kind::Verify).await;
+    assert_eq!(run.outcome, Some(Outcome::Completed), "{}", run.message);
 }
 
 #[tokio::test(start_paused = true)]

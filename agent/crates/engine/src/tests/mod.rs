@@ -111,6 +111,7 @@ impl World {
         let elsewhere = Binding {
             account: "account".to_owned(),
             catalog: "another".to_owned(),
+            captured: "another".to_owned(),
         };
         let file = self.folder.path().join("journal.sqlite");
         let opened = Journal::open(&file, &elsewhere, self.late_window).unwrap();
@@ -180,6 +181,12 @@ impl World {
     }
 
     /// The codes of the issues that are shown now.
+    /// The state and the headline.
+    fn report(&self) -> shopmaster_health::Report {
+        let zone = jiff::tz::TimeZone::UTC;
+        shopmaster_health::report(&self.status_store.facts(), jiff::Timestamp::now(), &zone)
+    }
+
     fn codes(&self) -> Vec<&'static str> {
         shopmaster_health::codes(&self.status_store.facts()).collect()
     }
@@ -218,6 +225,7 @@ async fn watched(
     let binding = Binding {
         account: "account".to_owned(),
         catalog: "catalog".to_owned(),
+        captured: "catalog".to_owned(),
     };
     let opened =
         Journal::open(&folder.path().join("journal.sqlite"), &binding, late_window).unwrap();

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::{
-        Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shopmaster_catalog::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned,
+    ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned, Via,
 };
 use shopmaster_digible::Item;
 use shopmaster_product::{Price, Problem, ProductId, Row};
@@ -152,11 +152,30 @@ impl FakeShop {
 
     /// Gives a product a price that cannot be sent.
     pub(super) fn spoil(&self, key: &str) {
+        self.spoil_unnoticed(key);
         let mut table = self.table();
-        if let Some(row) = table.rows.get_mut(&fold(key)) {
-            row.price = Err(Problem("the price is NULL".to_owned()));
-            let id = row.id.clone();
+        if let Some(id) = table.rows.get(&fold(key)).map(|row| row.id.clone()) {
             table.note(ChangeKind::Update, id);
+        }
+    }
+
+    /// The same without capturing the change.
+    pub(super) fn spoil_unnoticed(&self, key: &str) {
+        if let Some(row) = self.table().rows.get_mut(&fold(key)) {
+            row.price = Err(Problem("the price is NULL".to_owned()));
+        }
+    }
+
+    /// A watched table changes by a value that is the view's key, or is said to be.
+    pub(super) fn note_watched(&self, key: &str) {
+        let mut table = self.table();
+        table.note(ChangeKind::Update, id(key));
+        if let Some(change) = table.log.last_mut() {
+            change.identity.via = Some(Arc::new(Via {
+                table: "Prices".to_owned(),
+                key: key.to_owned(),
+                unlocated: false,
+            }));
         }
     }
 
@@ -389,6 +408,10 @@ impl Catalog for FakeShop {
 
     fn identity(&self) -> String {
         "catalog".to_owned()
+    }
+
+    fn captured(&self) -> String {
+        self.identity()
     }
 
     async fn claim(&self) -> Result<()> {

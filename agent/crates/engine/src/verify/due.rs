@@ -11,7 +11,7 @@ pub(crate) async fn is_due(core: &Core) -> Result<bool, StepError> {
     if core.scans() {
         return Ok(core.journal.has_another_catalog().await? && may_begin(core).await?);
     }
-    if core.rebuilt.is_due() || rings(core).await? {
+    if rings(core).await? || (core.rebuilt.is_due() && may_begin(core).await?) {
         return Ok(true);
     }
     if core.options.scans_too && core.state.is_captured() && is_scan_due(core).await? {
@@ -22,8 +22,8 @@ pub(crate) async fn is_due(core: &Core) -> Result<bool, StepError> {
     }
     let counts = core.journal.counts().await?;
     // If the shop was never sent as a whole, or much of it is in doubt, a verify would find too much to be believed.
-    let is_known =
-        core.journal.compared_at().await?.is_some() && counts.in_doubt * 10 < counts.in_shop();
+    let is_known = core.journal.compared_at().await?.is_some()
+        && counts.in_doubt * 10 < counts.in_shop().max(1);
     Ok(is_known
         && core.journal.uploaded_at().await?.is_none()
         && !core.journal.has_unfinished_upload().await?)

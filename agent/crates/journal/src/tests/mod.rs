@@ -137,6 +137,7 @@ fn binding(account: &str) -> Binding {
     Binding {
         account: account.to_owned(),
         catalog: "sqlite:/shop.db:products".to_owned(),
+        captured: "sqlite:/shop.db:products".to_owned(),
     }
 }
 

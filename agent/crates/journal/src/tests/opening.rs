@@ -7,6 +7,7 @@ use std::{
 };
 
 use rusqlite::Connection;
+use shopmaster_product::position::Position;
 
 use super::*;
 use crate::{JournalError, Kept, migrations, starts_over};
@@ -99,6 +100,7 @@ async fn assert_known(journal: &Journal, in_doubt: u64) {
 fn of_catalog(catalog: &str) -> Binding {
     Binding {
         catalog: catalog.to_owned(),
+        captured: catalog.to_owned(),
         ..binding("a")
     }
 }
@@ -122,6 +124,33 @@ async fn another_catalog_of_the_account_keeps_the_journal_and_is_to_be_compared(
     assert!(again.journal.has_another_catalog().await.unwrap());
     again.journal.note_uploaded().await.unwrap();
     assert!(!again.journal.has_another_catalog().await.unwrap());
+}
+
+/// Another price column, or another condition.
+#[tokio::test]
+async fn what_was_dealt_with_is_no_new_change_while_the_same_table_is_captured() {
+    let Fixture { folder, journal } = known().await;
+    let position = Position {
+        began: 7,
+        ..Position::default()
+    };
+    journal.keep_position(position.clone()).await.unwrap();
+    drop(journal);
+    for (binding, is_kept) in [
+        (
+            Binding {
+                catalog: "another".to_owned(),
+                ..binding("a")
+            },
+            true,
+        ),
+        (of_catalog("yet another"), false),
+    ] {
+        let opened = Journal::open(&file(&folder), &binding, WINDOW).unwrap();
+        assert!(opened.catalog_changed);
+        let found = opened.journal.position().await.unwrap();
+        assert_eq!(found.as_ref() == Some(&position), is_kept, "{found:?}");
+    }
 }
 
 #[test]
