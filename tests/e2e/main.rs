@@ -20,6 +20,7 @@ mod control;
 mod ctl;
 #[cfg(target_os = "linux")]
 mod dialogue;
+mod dry_run;
 mod full_disk;
 mod help;
 #[cfg(unix)]

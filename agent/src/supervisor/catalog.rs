@@ -16,14 +16,30 @@ use crate::{
     secrets::{SecretError, SecretName, SecretStore},
 };
 
-/// The catalog. It does not connect yet: a database that cannot be reached, or a password that is not set, becomes an
-/// issue at the first query. `claimant` is this agent's unique name among all agents.
-pub(super) async fn of(
+/// The password of the SQL login, where there is one and it needs one.
+pub(super) async fn password(
     config: &CatalogConfig,
     secrets: &SecretStore,
+) -> Result<Option<SecretString>, SecretError> {
+    match needs_password(config) {
+        true => secrets.get(SecretName::SqlPassword).await,
+        false => Ok(None),
+    }
+}
+
+/// Whether the database is entered with a password.
+pub(super) fn needs_password(config: &CatalogConfig) -> bool {
+    config.kind == Some(CatalogKind::SqlServer) && config.auth == config::Auth::Sql
+}
+
+/// The catalog. It does not connect yet: a database that cannot be reached, or a password that is not set, becomes an
+/// issue at the first query. `claimant` is this agent's unique name among all agents.
+pub(super) fn of(
+    config: &CatalogConfig,
+    password: Option<SecretString>,
     claimant: String,
     positions: Arc<dyn Positions>,
-) -> Result<Arc<dyn Catalog>, SecretError> {
+) -> Arc<dyn Catalog> {
     let mapping = mapping(config);
     if config.kind != Some(CatalogKind::SqlServer) {
         let options = SqliteOptions {
@@ -31,13 +47,9 @@ pub(super) async fn of(
             mapping,
             scan: config.capture == CaptureMode::Scan,
         };
-        return Ok(Arc::new(SqliteCatalog::new(options, positions)));
+        return Arc::new(SqliteCatalog::new(options, positions));
     }
-    let password = match config.auth {
-        config::Auth::Windows => None,
-        config::Auth::Sql => secrets.get(SecretName::SqlPassword).await?,
-    };
-    Ok(Arc::new(SqlServerCatalog::new(SqlServerOptions {
+    Arc::new(SqlServerCatalog::new(SqlServerOptions {
         server: config.server.clone(),
         database: config.database.clone(),
         mapping,
@@ -45,7 +57,7 @@ pub(super) async fn of(
         encryption: config.encryption.map(encryption),
         trust: config.trust.map(trust),
         claimant,
-    })))
+    }))
 }
 
 fn mapping(config: &CatalogConfig) -> Mapping {
