@@ -27,6 +27,7 @@ mod help;
 mod journal_file;
 mod kill;
 mod leaving;
+mod odd_names;
 mod parking;
 mod pauses;
 mod postponed;

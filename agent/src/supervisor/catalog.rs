@@ -7,6 +7,7 @@ use shopmaster_catalog::{Catalog, Columns, Condition, Mapping, Scalar, Test, Wat
 use shopmaster_catalog_sqlite::{SqliteCatalog, SqliteOptions};
 use shopmaster_catalog_sqlserver::{Encryption, Login, SqlServerCatalog, SqlServerOptions, Trust};
 use shopmaster_product::position::Positions;
+use shopmaster_view::names;
 
 use crate::{
     config::{
@@ -71,13 +72,17 @@ fn mapping(config: &CatalogConfig) -> Mapping {
         test: Test::Is(scalars(&config.sold_when)),
     });
     Mapping {
-        table: config.table.clone(),
+        table: table(config.kind, &config.table),
         columns,
         only: sold_when
             .into_iter()
             .chain(config.only.iter().map(condition))
             .collect(),
-        watches: config.watch.iter().map(watch).collect(),
+        watches: config
+            .watch
+            .iter()
+            .map(|it| watch(config.kind, it))
+            .collect(),
         price_digits: config.price_digits,
         price_text: config.price_text.map(|text| text.0),
     }
@@ -104,9 +109,24 @@ fn scalars(values: &[ScalarConfig]) -> Vec<Scalar> {
     values.iter().map(scalar).collect()
 }
 
-fn watch(watch: &WatchConfig) -> Watch {
+/// A table as its kind of catalog takes it. SQLite's tables have no schema: their name is what stands there, or what
+/// stands in quotes, behind `main` or alone.
+fn table(kind: Option<CatalogKind>, text: &str) -> String {
+    if kind == Some(CatalogKind::SqlServer) {
+        return text.to_owned();
+    }
+    let is_quoted =
+        |text: &str| names::quoted_at_start(text.trim()).is_some_and(|it| it.1.is_empty());
+    let name = text.strip_prefix("main.").unwrap_or(text);
+    match is_quoted(name) {
+        true => names::single(name),
+        false => text.to_owned(),
+    }
+}
+
+fn watch(kind: Option<CatalogKind>, watch: &WatchConfig) -> Watch {
     Watch {
-        table: watch.table.clone(),
+        table: table(kind, &watch.table),
         key: watch.key.clone(),
         column: watch.column.clone(),
     }
@@ -135,5 +155,26 @@ fn trust(trust: config::Trust) -> Trust {
         config::Trust::System => Trust::System,
         config::Trust::Pin(digest) => Trust::Pin(digest),
         config::Trust::Any => Trust::Any,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_sqlite_may_stand_in_quotes_and_one_of_sql_server_stays() {
+        for (text, name) in [
+            ("Products", "Products"),
+            ("my.tab", "my.tab"),
+            ("[my.tab]", "my.tab"),
+            ("\"my.tab\"", "my.tab"),
+            ("main.[a;b]", "a;b"),
+            ("main.Products", "main.Products"),
+            ("[a].[b]", "[a].[b]"),
+        ] {
+            assert_eq!(table(Some(CatalogKind::Sqlite), text), name, "{text}");
+            assert_eq!(table(Some(CatalogKind::SqlServer), text), text, "{text}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 use shopmaster_catalog::{Catalog, Check, Scanned, Suggestion, Verdict};
 use shopmaster_digible::Item;
 use shopmaster_product::{Problem, Row};
-use shopmaster_view::{grouped, products};
+use shopmaster_view::{grouped, names::quoted, products};
 
 use super::{core::Core, refused_rows::RefusedRows};
 
@@ -138,23 +138,37 @@ fn text(suggestion: &Suggestion) -> String {
             left_out,
             rows,
         } => format!(
-            "`--only \"{}\"` would leave out {} of {}",
-            flag(condition),
+            "`--only {}` would leave out {} of {}",
+            argument(&flag(condition)),
             grouped(*left_out),
             products(*rows)
         ),
-        Suggestion::Watch(watch) => format!(
-            "`--watch \"{}.{} = {}\"` would capture changes of a table that the view reads",
-            watch.table, watch.key, watch.column
-        ),
+        Suggestion::Watch(watch) => {
+            let (key, column) = (quoted(&watch.key), quoted(&watch.column));
+            format!(
+                "`--watch {}` would capture changes of a table that the view reads",
+                argument(&format!("{}.{key} = {column}", watch.table))
+            )
+        }
         Suggestion::Unwatchable { table, reason } => {
             format!(
                 "changes of `{table}` cannot be captured: {reason}; `--capture both` scans as well"
             )
         }
         Suggestion::Key { column, example } => {
-            format!("`--column-id \"{column}\"` would make `{example}` a product's id at Digible")
+            format!(
+                "`--column-id {}` would make `{example}` a product's id at Digible",
+                argument(&quoted(column))
+            )
         }
+    }
+}
+
+/// A flag's value in the quotes that every shell takes; in others where those would mean something to a shell.
+fn argument(value: &str) -> String {
+    match value.contains(['"', '$', '`', '\\']) && !value.contains('\'') {
+        true => format!("'{value}'"),
+        false => format!("\"{value}\""),
     }
 }
 
@@ -165,11 +179,7 @@ fn flag(condition: &shopmaster_catalog::Condition) -> String {
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         values.join(", ")
     };
-    let is_word = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let column = match is_word(&condition.column) {
-        true => condition.column.clone(),
-        false => format!("[{}]", condition.column.replace(']', "]]")),
-    };
+    let column = quoted(&condition.column);
     match &condition.test {
         Test::Is(list) => format!("{column} = {}", values(list)),
         Test::IsNot(list) => format!("{column} != {}", values(list)),
