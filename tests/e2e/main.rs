@@ -20,12 +20,14 @@ mod control;
 mod ctl;
 #[cfg(target_os = "linux")]
 mod dialogue;
+mod dry_run;
 mod full_disk;
 mod help;
 #[cfg(unix)]
 mod journal_file;
 mod kill;
 mod leaving;
+mod odd_names;
 mod parking;
 mod pauses;
 mod postponed;
