@@ -20,6 +20,7 @@ mod control;
 mod ctl;
 #[cfg(target_os = "linux")]
 mod dialogue;
+mod dry_run;
 mod full_disk;
 mod help;
 #[cfg(unix)]
@@ -27,6 +28,7 @@ mod journal_file;
 mod kill;
 mod leaving;
 mod metrics;
+mod odd_names;
 mod parking;
 mod pauses;
 mod postponed;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    supervisor::{Agreed, NewSecrets, Supervisor},
+    supervisor::{Agreed, ConfigureError, Judged, NewSecrets, Supervisor},
 };
 
 /// The keys that choose among the rows of one table, or say how they are sent.
@@ -52,15 +52,18 @@ impl Service {
     async fn configured(
         &self,
         changed: Vec<String>,
-        warning: Option<Check>,
-        effect: Option<v1::CatalogEffect>,
+        judged: Judged,
+        is_another_table: bool,
     ) -> v1::ConfigureResponse {
         v1::ConfigureResponse {
             settings: Some(settings::settings(&self.supervisor.config().0)),
             secrets: Some(self.secrets_set().await),
             changed,
-            warnings: warning.iter().map(|check| self.check(check)).collect(),
-            effect,
+            warnings: judged.warnings.iter().map(|it| self.check(it)).collect(),
+            effect: judged
+                .effect
+                .map(|effect| settings::effect(&effect, is_another_table)),
+            new_journal: None,
         }
     }
 
@@ -99,37 +102,41 @@ impl v1::config_server::Config for Service {
             catalog: request.confirmed,
         };
         let names_shop = |path: &String| path.starts_with("catalog.");
-        let effect = match edits.iter().any(|edit| names_shop(&edit.path)) {
-            true => self.supervisor.effect(&edits).await,
-            false => None,
-        };
         let is_choice = |path: &str| CHOICES.contains(&path);
         let is_another_table = edits
             .iter()
             .any(|edit| names_shop(&edit.path) && !is_choice(&edit.path));
-        let effect = effect.map(|effect| settings::effect(&effect, is_another_table));
-        if request.dry_run {
-            let changed = self.supervisor.would_change(&edits, agreed).await;
-            let changed = changed.map_err(|error| failure::configure(&error))?;
-            return Ok(Response::new(self.configured(changed, None, effect).await));
-        }
         let secrets = request.secrets.unwrap_or_default();
-        let has_new_login = secrets.sql_password.is_some();
         let new = NewSecrets {
             digible_password: secrets.digible_password.map(SecretString::from),
             sql_password: secrets.sql_password.map(SecretString::from),
         };
+        let would_change = self.supervisor.would_change(&edits).await;
+        let would_change = would_change.map_err(|error| failure::configure(&error))?;
+        if would_change.left_behind.is_some() && !request.dry_run && !agreed.starts_over {
+            return Err(failure::configure(&ConfigureError::StartsOver));
+        }
+        let judged = self
+            .supervisor
+            .judge(&edits, new.sql_password.as_ref())
+            .await;
+        if request.dry_run {
+            let new_journal = would_change.left_behind.map(settings::new_journal);
+            let answer = self
+                .configured(would_change.keys, judged, is_another_table)
+                .await;
+            return Ok(Response::new(v1::ConfigureResponse {
+                new_journal,
+                ..answer
+            }));
+        }
         let changed = self
             .supervisor
             .configure(edits, new, agreed)
             .await
             .map_err(|error| failure::configure(&error))?;
-        let warning = match has_new_login || changed.iter().any(names_shop) {
-            true => self.supervisor.table_warning().await,
-            false => None,
-        };
         Ok(Response::new(
-            self.configured(changed, warning, effect).await,
+            self.configured(changed, judged, is_another_table).await,
         ))
     }
 
@@ -359,7 +366,8 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
     if !reachable {
         return Check::skipped(name);
     }
-    let (verdict, code, text, remedy) = match engine.catalog().capture().await {
+    let status = engine.catalog().capture().await;
+    let (verdict, code, text, remedy) = match &status {
         Ok(Installed | Outdated(_) | Drifted(_)) if engine.scans() => (
             Verdict::Warning,
             "CAPTURE_UNUSED",
@@ -399,13 +407,13 @@ async fn capture_check(engine: &Engine, reachable: bool) -> Check {
             format!("the table is scanned: {reason}"),
             "",
         ),
-        Ok(Drifted(lines)) => (
+        Ok(Drifted(drift)) => (
             Verdict::Failed,
             "CAPTURE_DRIFTED",
-            lines.join("; "),
-            "Run `shopmasterctl capture install`, then `shopmasterctl upload`",
+            drift.text(),
+            drift.remedy(),
         ),
-        Err(error) => return Check::failed(name, &error),
+        Err(error) => return Check::failed(name, error),
     };
     Check {
         code,

@@ -107,7 +107,8 @@ impl Supervisor {
         let data = self.paths.journal.parent().unwrap_or(&self.paths.journal);
         let positions = Arc::new(InJournal::default());
         let kept = Arc::clone(&positions);
-        let catalog = catalog::of(&config.catalog, &secrets, claimant(data), kept).await?;
+        let login = catalog::password(&config.catalog, &secrets).await?;
+        let catalog = catalog::of(&config.catalog, login, claimant(data), kept);
         let binding = Binding {
             account: account.clone(),
             catalog: catalog.identity(),

@@ -8,20 +8,37 @@ use shopmaster_catalog_sqlite::{SqliteCatalog, SqliteOptions};
 use shopmaster_catalog_sqlserver::{Encryption, Login, SqlServerCatalog, SqlServerOptions, Trust};
 use shopmaster_product::position::Positions;
 use shopmaster_secrets::{SecretError, SecretName, SecretStore};
+use shopmaster_view::names;
 
 use crate::config::{
     self, CaptureMode, CatalogConfig, CatalogKind, ConditionConfig, ScalarConfig, TestConfig,
     WatchConfig,
 };
 
-/// The catalog. It does not connect yet: a database that cannot be reached, or a password that is not set, becomes an
-/// issue at the first query. `claimant` is this agent's unique name among all agents.
-pub(super) async fn of(
+/// The password of the SQL login, where there is one and it needs one.
+pub(super) async fn password(
     config: &CatalogConfig,
     secrets: &SecretStore,
+) -> Result<Option<SecretString>, SecretError> {
+    match needs_password(config) {
+        true => secrets.get(SecretName::SqlPassword).await,
+        false => Ok(None),
+    }
+}
+
+/// Whether the database is entered with a password.
+pub(super) fn needs_password(config: &CatalogConfig) -> bool {
+    config.kind == Some(CatalogKind::SqlServer) && config.auth == config::Auth::Sql
+}
+
+/// The catalog. It does not connect yet: a database that cannot be reached, or a password that is not set, becomes an
+/// issue at the first query. `claimant` is this agent's unique name among all agents.
+pub(super) fn of(
+    config: &CatalogConfig,
+    password: Option<SecretString>,
     claimant: String,
     positions: Arc<dyn Positions>,
-) -> Result<Arc<dyn Catalog>, SecretError> {
+) -> Arc<dyn Catalog> {
     let mapping = mapping(config);
     if config.kind != Some(CatalogKind::SqlServer) {
         let options = SqliteOptions {
@@ -29,13 +46,9 @@ pub(super) async fn of(
             mapping,
             scan: config.capture == CaptureMode::Scan,
         };
-        return Ok(Arc::new(SqliteCatalog::new(options, positions)));
+        return Arc::new(SqliteCatalog::new(options, positions));
     }
-    let password = match config.auth {
-        config::Auth::Windows => None,
-        config::Auth::Sql => secrets.get(SecretName::SqlPassword).await?,
-    };
-    Ok(Arc::new(SqlServerCatalog::new(SqlServerOptions {
+    Arc::new(SqlServerCatalog::new(SqlServerOptions {
         server: config.server.clone(),
         database: config.database.clone(),
         mapping,
@@ -43,7 +56,7 @@ pub(super) async fn of(
         encryption: config.encryption.map(encryption),
         trust: config.trust.map(trust),
         claimant,
-    })))
+    }))
 }
 
 fn mapping(config: &CatalogConfig) -> Mapping {
@@ -57,13 +70,17 @@ fn mapping(config: &CatalogConfig) -> Mapping {
         test: Test::Is(scalars(&config.sold_when)),
     });
     Mapping {
-        table: config.table.clone(),
+        table: table(config.kind, &config.table),
         columns,
         only: sold_when
             .into_iter()
             .chain(config.only.iter().map(condition))
             .collect(),
-        watches: config.watch.iter().map(watch).collect(),
+        watches: config
+            .watch
+            .iter()
+            .map(|it| watch(config.kind, it))
+            .collect(),
         price_digits: config.price_digits,
         price_text: config.price_text.map(|text| text.0),
     }
@@ -90,9 +107,24 @@ fn scalars(values: &[ScalarConfig]) -> Vec<Scalar> {
     values.iter().map(scalar).collect()
 }
 
-fn watch(watch: &WatchConfig) -> Watch {
+/// A table as its kind of catalog takes it. SQLite's tables have no schema: their name is what stands there, or what
+/// stands in quotes, behind `main` or alone.
+fn table(kind: Option<CatalogKind>, text: &str) -> String {
+    if kind == Some(CatalogKind::SqlServer) {
+        return text.to_owned();
+    }
+    let is_quoted =
+        |text: &str| names::quoted_at_start(text.trim()).is_some_and(|it| it.1.is_empty());
+    let name = text.strip_prefix("main.").unwrap_or(text);
+    match is_quoted(name) {
+        true => names::single(name),
+        false => text.to_owned(),
+    }
+}
+
+fn watch(kind: Option<CatalogKind>, watch: &WatchConfig) -> Watch {
     Watch {
-        table: watch.table.clone(),
+        table: table(kind, &watch.table),
         key: watch.key.clone(),
         column: watch.column.clone(),
     }
@@ -121,5 +153,26 @@ fn trust(trust: config::Trust) -> Trust {
         config::Trust::System => Trust::System,
         config::Trust::Pin(digest) => Trust::Pin(digest),
         config::Trust::Any => Trust::Any,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_sqlite_may_stand_in_quotes_and_one_of_sql_server_stays() {
+        for (text, name) in [
+            ("Products", "Products"),
+            ("my.tab", "my.tab"),
+            ("[my.tab]", "my.tab"),
+            ("\"my.tab\"", "my.tab"),
+            ("main.[a;b]", "a;b"),
+            ("main.Products", "main.Products"),
+            ("[a].[b]", "[a].[b]"),
+        ] {
+            assert_eq!(table(Some(CatalogKind::Sqlite), text), name, "{text}");
+            assert_eq!(table(Some(CatalogKind::SqlServer), text), text, "{text}");
+        }
     }
 }

@@ -44,24 +44,39 @@ pub struct Agreed {
     pub catalog: bool,
 }
 
+/// What a change would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WouldChange {
+    /// The keys whose value it would change.
+    pub keys: Vec<String>,
+    /// How many products stay at the account that is left; none when the journal is kept.
+    pub left_behind: Option<u64>,
+}
+
 impl Supervisor {
-    /// The keys whose value a change would change. Changes nothing.
+    /// What a change would change. Changes nothing.
     ///
     /// # Errors
     ///
-    /// As [`configure`](Self::configure), except for what only storing shows.
-    pub async fn would_change(
-        &self,
-        edits: &[Edit],
-        agreed: Agreed,
-    ) -> Result<Vec<String>, ConfigureError> {
+    /// As [`configure`](Self::configure), except for what only storing shows, and for a new journal.
+    pub async fn would_change(&self, edits: &[Edit]) -> Result<WouldChange, ConfigureError> {
         let (before, _) = self.config();
         let mut config = before.clone();
-        let changed = config.edit(edits)?;
-        if !agreed.starts_over && self.starts_over(&before, edits).await? {
-            return Err(ConfigureError::StartsOver);
-        }
-        Ok(changed)
+        let keys = config.edit(edits)?;
+        let left_behind = match self.starts_over(&before, edits).await? {
+            true => Some(self.listed().await),
+            false => None,
+        };
+        Ok(WouldChange { keys, left_behind })
+    }
+
+    /// How many products the journal in use knows at Digible.
+    async fn listed(&self) -> u64 {
+        let Some(engine) = self.engine().await else {
+            return 0;
+        };
+        let counts = engine.journal().counts().await;
+        counts.map_or(0, |counts| counts.published + counts.removed)
     }
 
     /// Changes keys and passwords, all or nothing, and applies them. Returns the keys whose value changed.
@@ -137,11 +152,9 @@ impl Supervisor {
     /// Whether a change requires a new journal.
     async fn starts_over(&self, before: &Config, edits: &[Edit]) -> Result<bool, ConfigureError> {
         // Values of the environment still override the file.
-        let overridden = self.read(|current| current.overridden.clone());
-        let free = |edit: &&Edit| !overridden.contains(&edit.path);
-        let edits: Vec<_> = edits.iter().filter(free).cloned().collect();
-        let mut after = before.clone();
-        after.edit(&edits)?;
+        let Some(after) = self.after(before, edits) else {
+            return Ok(false);
+        };
         if !after.missing().is_empty() || account(&after) == account(before) {
             return Ok(false);
         }

@@ -20,10 +20,9 @@ mod build;
 mod catalog;
 mod claimant;
 mod configure;
-mod effect;
+mod judge;
 mod positions;
 mod secrets;
-mod table;
 #[cfg(test)]
 mod tests;
 mod vacancy;
@@ -35,7 +34,8 @@ use super::{
     paths::Paths,
 };
 
-pub use configure::{Agreed, ConfigureError};
+pub use configure::{Agreed, ConfigureError, WouldChange};
+pub use judge::Judged;
 use secrets::Logins;
 pub use secrets::{NewSecrets, SecretsSet};
 use vacancy::Vacancy;

@@ -50,6 +50,8 @@ pub enum Slot {
     Conditions(fn(&mut Settings) -> &mut Vec<Condition>),
     /// Watched tables, separated by semicolons.
     Watches(fn(&mut Settings) -> &mut Vec<Watch>),
+    /// A column's name.
+    Name(fn(&mut Settings) -> &mut String),
     /// One or more names, separated by commas: the first, and the others.
     Names(
         fn(&mut Settings) -> &mut String,
@@ -183,28 +185,28 @@ pub const FIELDS: [Field; 40] = [
         flag: "column-name",
         value: "COLUMN",
         help: "Column of the product's name",
-        slot: Slot::Text(|s| &mut columns(s).name),
+        slot: Slot::Name(|s| &mut columns(s).name),
     },
     Field {
         path: "catalog.columns.price",
         flag: "column-price",
         value: "COLUMN",
         help: "Column of the product's price",
-        slot: Slot::Text(|s| &mut columns(s).price),
+        slot: Slot::Name(|s| &mut columns(s).price),
     },
     Field {
         path: "catalog.columns.qr_code",
         flag: "column-qr-code",
         value: "COLUMN",
         help: "Column of the product's QR code; optional",
-        slot: Slot::Text(|s| &mut columns(s).qr_code),
+        slot: Slot::Name(|s| &mut columns(s).qr_code),
     },
     Field {
         path: "catalog.columns.status",
         flag: "column-status",
         value: "COLUMN",
         help: "Column of the product's status; optional",
-        slot: Slot::Text(|s| &mut columns(s).status),
+        slot: Slot::Name(|s| &mut columns(s).status),
     },
     Field {
         path: "digible.base_url",
@@ -386,6 +388,7 @@ impl Field {
     pub fn set(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
         match &self.slot {
             Slot::Text(at) | Slot::File(at) => text.clone_into(at(settings)),
+            Slot::Name(at) => *at(settings) = lists::name(text)?,
             Slot::Word(at, words) if words.contains(&text) => text.clone_into(at(settings)),
             Slot::Word(..) => return Err(format!("use one of `{}`", self.words().join("`, `"))),
             Slot::Number(at) => {
@@ -426,6 +429,7 @@ impl Field {
         let mut settings = settings.clone();
         match &self.slot {
             Slot::Text(at) | Slot::Word(at, _) | Slot::File(at) => at(&mut settings).clone(),
+            Slot::Name(at) => lists::name_text(at(&mut settings)),
             Slot::Number(at) => at(&mut settings).to_string(),
             Slot::OptionalNumber(at) => {
                 let number = *at(&mut settings);
@@ -576,7 +580,7 @@ mod tests {
     /// A value that the field takes, unlike that of any other field of its kind.
     fn sample(index: usize, field: &Field) -> String {
         match &field.slot {
-            Slot::Text(_) => format!("text {index}"),
+            Slot::Text(_) | Slot::Name(_) => format!("text {index}"),
             Slot::Scalars(_) => format!("{index}, 'text {index}'").replace("'", ""),
             Slot::Conditions(_) => format!("c{index} = 0; d is not null"),
             Slot::Watches(_) => format!("t.k = c{index}"),

@@ -5,12 +5,15 @@
 //! dbo.Prices.Code = Code; dbo.Taxes.ID = TaxID
 //! CompanyID, ItemNo
 //! ```
+//!
+//! Names follow the grammar of [`names`](shopmaster_view::names).
 
 use shopmaster_proto::v1::{
     Condition, Scalar, Scalars, Watch,
     condition::Test,
     scalar::Value::{self, Flag, Integer, Text},
 };
+use shopmaster_view::names::{closing, dotted, parts, quote_end, quoted, quoted_at_start};
 
 /// Conditions, separated by semicolons; empty for none.
 ///
@@ -18,7 +21,7 @@ use shopmaster_proto::v1::{
 ///
 /// What is wrong, for people.
 pub fn conditions(text: &str) -> Result<Vec<Condition>, String> {
-    parts(text, ';')?.into_iter().map(condition).collect()
+    split(text, ';')?.into_iter().map(condition).collect()
 }
 
 /// Watched tables, separated by semicolons; empty for none.
@@ -27,7 +30,7 @@ pub fn conditions(text: &str) -> Result<Vec<Condition>, String> {
 ///
 /// What is wrong, for people.
 pub fn watches(text: &str) -> Result<Vec<Watch>, String> {
-    parts(text, ';')?.into_iter().map(watch).collect()
+    split(text, ';')?.into_iter().map(watch).collect()
 }
 
 /// Values, separated by commas; empty for none.
@@ -36,7 +39,7 @@ pub fn watches(text: &str) -> Result<Vec<Watch>, String> {
 ///
 /// What is wrong, for people.
 pub fn scalars(text: &str) -> Result<Vec<Scalar>, String> {
-    parts(text, ',')?.into_iter().map(scalar).collect()
+    split(text, ',')?.into_iter().map(scalar).collect()
 }
 
 /// Names, separated by commas.
@@ -45,10 +48,32 @@ pub fn scalars(text: &str) -> Result<Vec<Scalar>, String> {
 ///
 /// What is wrong, for people.
 pub fn names(text: &str) -> Result<Vec<String>, String> {
-    parts(text, ',')?
-        .into_iter()
-        .map(|name| Ok(unquoted(name)))
-        .collect()
+    split(text, ',')?.into_iter().map(name).collect()
+}
+
+/// One name: in quotes, or as it stands.
+///
+/// # Errors
+///
+/// What is wrong, for people.
+pub fn name(text: &str) -> Result<String, String> {
+    if !text.starts_with(['[', '"']) {
+        return Ok(text.to_owned());
+    }
+    match quoted_at_start(text) {
+        Some((name, "")) => Ok(name),
+        Some((_, behind)) => Err(format!("`{behind}` follows the quoted name in `{text}`")),
+        None => Err(unclosed(text)),
+    }
+}
+
+/// A name as [`name`] reads it.
+pub fn name_text(name: &str) -> String {
+    match name.starts_with(['[', '"']) {
+        true => quoted(name),
+        // Whatever is in it.
+        false => name.to_owned(),
+    }
 }
 
 /// Conditions as [`conditions`] reads them.
@@ -69,12 +94,12 @@ pub fn conditions_text(conditions: &[Condition]) -> String {
 /// Watched tables as [`watches`] reads them.
 pub fn watches_text(watches: &[Watch]) -> String {
     let one = |watch: &Watch| {
-        format!(
-            "{}.{} = {}",
-            watch.table,
-            quoted(&watch.key),
-            quoted(&watch.column)
-        )
+        // What is no table's name is printed as one, so that it is read back.
+        let is_name = |parts: &Vec<String>| !parts.iter().any(String::is_empty);
+        let table = parts(&watch.table).filter(is_name);
+        let table = table.unwrap_or_else(|| vec![watch.table.clone()]);
+        let source = dotted(table.iter().chain([&watch.key]));
+        format!("{source} = {}", quoted(&watch.column))
     };
     joined(watches, "; ", one)
 }
@@ -92,8 +117,7 @@ pub fn scalars_text(scalars: &[Scalar]) -> String {
 /// Names as [`names`] reads them.
 pub fn names_text(names: &[String]) -> String {
     match names {
-        // A single name is a name, whatever is in it.
-        [one] if !one.contains(',') && !one.starts_with(['[', '"']) => one.clone(),
+        [one] if !one.contains(',') => name_text(one),
         names => joined(names, ", ", |name| quoted(name)),
     }
 }
@@ -104,19 +128,32 @@ fn condition(text: &str) -> Result<Condition, String> {
             "`{text}` is no condition: write `COLUMN = VALUE`, `COLUMN != VALUE`, `COLUMN is null` or `COLUMN is not null`"
         )
     };
+    if text.starts_with(['[', '"']) && quoted_at_start(text).is_none() {
+        return Err(unclosed(text));
+    }
     let (column, rest) = name_at_start(text).ok_or_else(what)?;
     let rest = rest.trim();
     let word = rest.to_ascii_lowercase();
     let test = match word.split_whitespace().collect::<Vec<_>>().as_slice() {
         ["is", "null"] => Test::IsNull(true),
         ["is", "not", "null"] | ["not", "null"] => Test::NotNull(true),
-        _ => match rest.strip_prefix('=') {
-            Some(values) => Test::Is(list(values).ok_or_else(what)?),
-            None => {
-                let values = rest.strip_prefix("!=").or_else(|| rest.strip_prefix("<>"));
-                Test::IsNot(values.and_then(list).ok_or_else(what)?)
+        _ => {
+            let (is_equal, values) = match rest.strip_prefix('=') {
+                Some(values) => (true, Some(values)),
+                None => {
+                    let values = rest.strip_prefix("!=").or_else(|| rest.strip_prefix("<>"));
+                    (false, values)
+                }
+            };
+            let values = scalars(values.ok_or_else(what)?)
+                .map_err(|problem| in_condition(&column, &problem))?;
+            let list = Scalars { values };
+            match (list.values.is_empty(), is_equal) {
+                (true, _) => return Err(what()),
+                (false, true) => Test::Is(list),
+                (false, false) => Test::IsNot(list),
             }
-        },
+        }
     };
     Ok(Condition {
         column,
@@ -124,40 +161,64 @@ fn condition(text: &str) -> Result<Condition, String> {
     })
 }
 
-fn list(text: &str) -> Option<Scalars> {
-    let values = scalars(text).ok()?;
-    (!values.is_empty()).then_some(Scalars { values })
+/// What is wrong with a value of a condition on `column`.
+fn in_condition(column: &str, problem: &str) -> String {
+    let column = quoted(column);
+    match problem == NULL {
+        true => format!(
+            "{NULL}: write `{column} is null` or `{column} is not null`, or `'null'` for the text"
+        ),
+        false => problem.to_owned(),
+    }
 }
 
+/// Why the word stands for no value.
+const NULL: &str = "NULL is not a value that a column can be compared with";
+
 fn watch(text: &str) -> Result<Watch, String> {
-    let what = || format!("`{text}` names no watched table: write `TABLE.KEY = COLUMN`");
+    let what = || {
+        format!(
+            "`{text}` names no watched table: write `TABLE.KEY = COLUMN`, and names with other signs than letters, digits and `_` in brackets"
+        )
+    };
     let at = last_outside_quotes(text, '=').ok_or_else(what)?;
     let (source, column) = (text[..at].trim(), text[at + 1..].trim());
-    let dot = last_outside_quotes(source, '.').ok_or_else(what)?;
-    let (table, key) = (source[..dot].trim(), source[dot + 1..].trim());
-    if [table, key, column].iter().any(|part| part.is_empty()) {
+    let mut names = parts(source).ok_or_else(what)?;
+    let key = names.pop().filter(|_| !names.is_empty()).ok_or_else(what)?;
+    let column = name(column)?;
+    if names.iter().chain([&key, &column]).any(String::is_empty) {
         return Err(what());
     }
     Ok(Watch {
-        table: table.to_owned(),
-        key: unquoted(key),
-        column: unquoted(column),
+        table: dotted(names),
+        key,
+        column,
     })
 }
 
 fn scalar(text: &str) -> Result<Scalar, String> {
-    Ok(Scalar {
-        value: Some(value(text)),
-    })
+    let value = match text.strip_prefix('\'') {
+        Some(inner) => Text(quoted_text(text, inner)?),
+        None if text.eq_ignore_ascii_case("null") => return Err(NULL.to_owned()),
+        None => value(text),
+    };
+    Ok(Scalar { value: Some(value) })
+}
+
+/// Text in single quotes. `inner`: what is behind the first one.
+fn quoted_text(text: &str, inner: &str) -> Result<String, String> {
+    let end = quote_end(inner, '\'').ok_or_else(|| unclosed(text))?;
+    match &inner[end..] {
+        "" => Ok(inner[..end - 1].replace("''", "'")),
+        behind => Err(format!("`{behind}` follows the quoted text in `{text}`")),
+    }
+}
+
+fn unclosed(text: &str) -> String {
+    format!("the quote that begins `{text}` is not closed")
 }
 
 fn value(text: &str) -> Value {
-    if let Some(inner) = text
-        .strip_prefix('\'')
-        .and_then(|text| text.strip_suffix('\''))
-    {
-        return Text(inner.replace("''", "'"));
-    }
     match (text.parse::<i64>(), text) {
         // `007` and `+1` are text.
         (Ok(number), text) if number.to_string() == text => Integer(number),
@@ -169,7 +230,7 @@ fn value(text: &str) -> Value {
 
 fn text_of(text: &str) -> String {
     let is_plain = !text.is_empty()
-        && value(text) == Text(text.to_owned())
+        && scalar(text).is_ok_and(|it| it.value == Some(Text(text.to_owned())))
         && text.trim() == text
         && !text.contains(['\'', '"', '[', ',', ';']);
     match is_plain {
@@ -180,20 +241,8 @@ fn text_of(text: &str) -> String {
 
 /// The name that a condition starts with, and the rest.
 fn name_at_start(text: &str) -> Option<(String, &str)> {
-    if let Some(end) = text.chars().next().and_then(closing) {
-        let mut rest = &text[1..];
-        let mut name = String::new();
-        loop {
-            let (before, behind) = rest.split_once(end)?;
-            name.push_str(before);
-            match behind.strip_prefix(end) {
-                Some(behind) => {
-                    name.push(end);
-                    rest = behind;
-                }
-                None => return Some((name, behind)),
-            }
-        }
+    if text.starts_with(['[', '"']) {
+        return quoted_at_start(text);
     }
     let lower = text.to_ascii_lowercase();
     let ends = ["!=", "<>", "=", " is ", " not null"];
@@ -203,7 +252,7 @@ fn name_at_start(text: &str) -> Option<(String, &str)> {
 }
 
 /// The parts between separators that are outside of quotes; empty for a text of spaces.
-fn parts(text: &str, separator: char) -> Result<Vec<&str>, String> {
+fn split(text: &str, separator: char) -> Result<Vec<&str>, String> {
     let (mut parts, mut start) = (Vec::new(), 0);
     if text.trim().is_empty() {
         return Ok(parts);
@@ -253,50 +302,6 @@ fn outside_quotes(text: &str) -> Vec<(usize, char)> {
         };
     }
     found
-}
-
-/// Where a quote ends, after its closing sign; a doubled one belongs to the text.
-fn quote_end(text: &str, closes: char) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        at += text[at..].find(closes)? + closes.len_utf8();
-        match text[at..].starts_with(closes) {
-            true => at += closes.len_utf8(),
-            false => return Some(at),
-        }
-    }
-}
-
-fn closing(c: char) -> Option<char> {
-    match c {
-        '[' => Some(']'),
-        '"' => Some('"'),
-        _ => None,
-    }
-}
-
-fn unquoted(name: &str) -> String {
-    match name_at_start(name) {
-        Some((inner, "")) if name.starts_with(['[', '"']) => inner,
-        _ => name.to_owned(),
-    }
-}
-
-/// A name that the syntax cannot mistake for anything else.
-fn quoted(name: &str) -> String {
-    let is_plain = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_' || c == ' ');
-    let lower = format!(" {} ", name.to_ascii_lowercase());
-    match is_plain
-        && name.trim() == name
-        && !lower.contains(" is ")
-        && !lower.contains(" not null ")
-    {
-        true => name.to_owned(),
-        false => format!("[{}]", name.replace(']', "]]")),
-    }
 }
 
 fn joined<T>(items: &[T], separator: &str, text: impl Fn(&T) -> String) -> String {
@@ -376,6 +381,23 @@ mod tests {
             let refused = conditions(written);
             assert!(refused.is_err(), "{written}: {refused:?}");
         }
+        for (written, parts) in [
+            ("N = null", ["`N is null`", "`N is not null`"]),
+            ("N != x, NULL", ["`N is null`", "`'null'`"]),
+            ("[a.b] = Null", ["`[a.b] is null`", "`[a.b] is not null`"]),
+            ("Qty = 'a", ["`'a`", "not closed"]),
+            ("Qty = 'a; b = 1", ["`'a`", "not closed"]),
+            ("Qty = 'a'b'", ["`b'`", "`'a'b'`"]),
+            ("[Qty = 1", ["`[Qty = 1`", "not closed"]),
+        ] {
+            let told = conditions(written).unwrap_err();
+            assert!(
+                parts.iter().all(|part| told.contains(part)),
+                "{written}: {told}"
+            );
+        }
+        assert!(scalars("1, null").is_err());
+        assert_eq!(scalars("'null'").unwrap(), all(&[text("null")]).values);
         // A value is a value, never SQL.
         let odd = conditions("a = 0 OR 1=1").unwrap();
         assert_eq!(odd[0].test, Some(is(&[text("0 OR 1=1")])));
@@ -387,6 +409,9 @@ mod tests {
             ("dbo.Prices.Code = Code", "dbo.Prices", "Code", "Code"),
             ("Prices.Code=Code", "Prices", "Code", "Code"),
             ("[a.b].[c.d].[e = f] = [g]", "[a.b].[c.d]", "e = f", "g"),
+            (r#""my.tab"."c.k" = Code"#, "[my.tab]", "c.k", "Code"),
+            ("main.[my.tab].[c;k]=[a b]", "main.[my.tab]", "c;k", "a b"),
+            ("[my tab].c.k = x", "my tab.c", "k", "x"),
         ] {
             let expected = Watch {
                 table: table.into(),
@@ -401,6 +426,10 @@ mod tests {
             "Prices.Code",
             ".Code = x",
             "a.b = ",
+            "[a.b = c",
+            "a.[b = c",
+            "a.b = [c",
+            "a.b = [c]d",
         ] {
             assert!(watches(written).is_err(), "{written}");
         }
@@ -428,6 +457,7 @@ mod tests {
             any::<i64>().prop_map(Integer),
             any::<bool>().prop_map(Flag),
             "[a0-9',;= \\[\"]{0,6}".prop_map(Text),
+            "(?i)null".prop_map(Text),
         ]
     }
 
@@ -455,9 +485,31 @@ mod tests {
         }
 
         #[test]
-        fn watches_are_read_back(key in any_name(), column in any_name()) {
-            let given = [Watch { table: "[d b].T".to_owned(), key, column }];
-            prop_assert_eq!(watches(&watches_text(&given)).unwrap(), given);
+        fn watches_are_read_back(
+            given in prop::collection::vec(
+                (prop::collection::vec(any_name(), 1..3), any_name(), any_name()),
+                0..3,
+            ),
+        ) {
+            let watch = |(table, key, column): (Vec<String>, String, String)| Watch {
+                table: dotted(table),
+                key,
+                column,
+            };
+            let given: Vec<_> = given.into_iter().map(watch).collect();
+            prop_assert_eq!(watches(&watches_text(&given)), Ok(given));
+        }
+
+        #[test]
+        fn a_table_that_was_written_in_the_file_is_printed_so_that_it_can_be_read(table in any_name()) {
+            let given = [Watch { table, key: "k".to_owned(), column: "c".to_owned() }];
+            let once = watches(&watches_text(&given));
+            prop_assert!(once.is_ok(), "{once:?}");
+        }
+
+        #[test]
+        fn one_name_is_read_back(given in any_name()) {
+            prop_assert_eq!(name(&name_text(&given)), Ok(given));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
-use shopmaster_catalog::{CapturePlan, CaptureStatus, template::fill};
+use shopmaster_catalog::{CapturePlan, CaptureStatus, Drift, template::fill};
 
 use super::{
     SqliteOptions,
@@ -89,14 +89,13 @@ pub(super) fn status(connection: &Connection, database: &Database) -> QueryResul
         true => Vec::new(),
         false => found.differences(options, &Planned::new(options, &Target::Product(key))),
     };
-    if let Some(reason) = unfit {
-        lines.push(format!(
-            "`{}` can no longer be the key: {reason}",
-            options.mapping.columns.id
-        ));
-    }
+    let first = unfit.map(|reason| {
+        let id = &options.mapping.columns.id;
+        lines.push(format!("`{id}` cannot be the key: {reason}"));
+        preflight::unfit_key(options, reason).remedy().into_owned()
+    });
     if !lines.is_empty() {
-        return Ok(CaptureStatus::Drifted(lines));
+        return Ok(CaptureStatus::Drifted(Drift { lines, first }));
     }
     Ok(match found.keeps_each_change() {
         true => CaptureStatus::Outdated(FIRST_VERSION.to_owned()),
@@ -117,7 +116,7 @@ fn status_of_watched(
     let lines = found.differences(options, &Planned::new(options, &target));
     Ok(match lines.is_empty() {
         true => CaptureStatus::Installed,
-        false => CaptureStatus::Drifted(lines),
+        false => CaptureStatus::Drifted(Drift::new(lines)),
     })
 }
 

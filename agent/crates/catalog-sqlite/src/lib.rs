@@ -285,7 +285,20 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
-        let claim = Arc::clone(&self.claim);
+        let mut checks = self.inspect_table().await?;
+        let claimed = match Check::allow_claim(&checks) {
+            true => {
+                let (database, claim) = (Arc::clone(&self.database), Arc::clone(&self.claim));
+                let check = move || claim.check(&database.place()?);
+                Some(blocking("look for another agent", check).await)
+            }
+            false => None,
+        };
+        checks.push(Check::of_claim(claimed));
+        Ok(checks)
+    }
+
+    async fn inspect_table(&self) -> Result<Vec<Check>> {
         let access = match self.database.options.scan {
             true => Access::Read,
             // Only a connection for writing shows whether the file may be written.
@@ -295,7 +308,7 @@ impl Catalog for SqliteCatalog {
             .with(
                 access,
                 "inspect the product table",
-                move |connection, database| Ok(preflight::inspect(connection, database, &claim)),
+                |connection, database| Ok(preflight::inspect(connection, database)),
             )
             .await;
         let options = &self.database.options;

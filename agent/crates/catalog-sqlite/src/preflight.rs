@@ -14,7 +14,6 @@ use shopmaster_view::{grouped, noun};
 use super::{
     SqliteOptions,
     affinity::Affinity,
-    claim::Claim,
     declared::is_padded,
     error::{QueryError, QueryResult},
     objects::Found,
@@ -52,7 +51,7 @@ pub(super) const VIEW: &str = "it is a view, which has no rows of its own to cap
 type Probe = fn(&Connection, &SqliteOptions) -> QueryResult<Finding>;
 
 /// Makes every check, on an open connection.
-pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Claim) -> Vec<Check> {
+pub(super) fn inspect(connection: &Connection, database: &Database) -> Vec<Check> {
     let options = &database.options;
     let mut checks =
         vec![good(format!("`{}` is open", options.path.display())).check("catalog.open")];
@@ -69,9 +68,6 @@ pub(super) fn inspect(connection: &Connection, database: &Database, claim: &Clai
             Err(fault) => Check::failed(name, &fault.into_error("be inspected", options)),
         });
     }
-    let claimed = || database.place().and_then(|place| claim.check(&place));
-    let claimed = Check::allow_claim(&checks).then(claimed);
-    checks.push(Check::of_claim(claimed));
     checks
 }
 
@@ -91,7 +87,6 @@ pub(super) fn unopened(options: &SqliteOptions, error: &CatalogError) -> Vec<Che
     [Check::failed("catalog.open", error)]
         .into_iter()
         .chain(skipped)
-        .chain([Check::of_claim(None)])
         .collect()
 }
 
@@ -383,12 +378,16 @@ fn rights(connection: &Connection, options: &SqliteOptions) -> QueryResult<Findi
 }
 
 fn unfit(options: &SqliteOptions, reason: String) -> QueryError {
+    unfit_key(options, reason).into()
+}
+
+/// The key cannot tell the products apart.
+pub(super) fn unfit_key(options: &SqliteOptions, reason: String) -> CatalogError {
     CatalogError::UnfitKey {
         table: options.mapping.table.clone(),
         column: options.mapping.columns.id.to_string(),
         reason,
     }
-    .into()
 }
 
 fn no_rights(

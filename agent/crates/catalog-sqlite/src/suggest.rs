@@ -5,6 +5,7 @@
 
 use rusqlite::Connection;
 use shopmaster_catalog::Suggestion;
+use shopmaster_view::names::quoted;
 
 use super::{SqliteOptions, error::QueryResult, schema::TableSchema};
 
@@ -39,5 +40,10 @@ pub(super) fn suggestions(
     suggestions.extend(ids::suggested(connection, options, &table)?);
     moment.commit()?;
     suggestions.retain(|suggestion| !suggestion.is_made(&options.mapping));
+    for suggestion in &mut suggestions {
+        if let Suggestion::Watch(watch) = suggestion {
+            watch.table = quoted(&watch.table);
+        }
+    }
     Ok(suggestions)
 }

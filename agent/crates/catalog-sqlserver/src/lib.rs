@@ -132,6 +132,16 @@ impl Catalog for SqlServerCatalog {
     }
 
     async fn inspect(&self) -> Result<Vec<Check>> {
+        let mut checks = self.inspect_table().await?;
+        let claimed = match Check::allow_claim(&checks) {
+            true => Some(self.claim().await),
+            false => None,
+        };
+        checks.push(Check::of_claim(claimed));
+        Ok(checks)
+    }
+
+    async fn inspect_table(&self) -> Result<Vec<Check>> {
         // The user who runs a test also wants to know whether connecting works.
         self.pool.begin_anew();
         let checks = self
@@ -143,13 +153,7 @@ impl Catalog for SqlServerCatalog {
             )
             .await;
         let mapping = &self.pool.options.mapping;
-        let mut checks = checks.unwrap_or_else(|error| report::unopened(mapping, &error));
-        let claimed = match Check::allow_claim(&checks) {
-            true => Some(self.claim().await),
-            false => None,
-        };
-        checks.push(Check::of_claim(claimed));
-        Ok(checks)
+        Ok(checks.unwrap_or_else(|error| report::unopened(mapping, &error)))
     }
 
     async fn inspect_price(&self) -> Result<Check> {

@@ -1,6 +1,7 @@
 //! Parses the configured names in the way that SQL Server does.
 
 use shopmaster_catalog::{CatalogError, Result};
+use shopmaster_view::names::parts;
 
 use super::quote::identifier;
 
@@ -52,49 +53,6 @@ impl TableName {
         match &self.schema {
             Some(schema) => format!("{}.{name}", identifier(schema)),
             None => name,
-        }
-    }
-}
-
-/// The parts between the dots; none when the quotes do not match.
-pub(crate) fn parts(text: &str) -> Option<Vec<String>> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    loop {
-        let (part, behind) = part(rest.trim_start())?;
-        parts.push(part);
-        match behind.trim_start().strip_prefix('.') {
-            Some(behind) => rest = behind,
-            None if behind.trim().is_empty() => return Some(parts),
-            None => return None,
-        }
-    }
-}
-
-fn part(text: &str) -> Option<(String, &str)> {
-    match text.chars().next() {
-        Some('[') => quoted(&text[1..], ']'),
-        Some('"') => quoted(&text[1..], '"'),
-        _ => {
-            let (name, behind) = text.split_at(text.find('.').unwrap_or(text.len()));
-            Some((name.trim_end().to_owned(), behind))
-        }
-    }
-}
-
-/// The name up to `end`, which is doubled inside it, and the rest after it.
-fn quoted(text: &str, end: char) -> Option<(String, &str)> {
-    let mut name = String::new();
-    let mut rest = text;
-    loop {
-        let (before, behind) = rest.split_once(end)?;
-        name.push_str(before);
-        match behind.strip_prefix(end) {
-            Some(behind) => {
-                name.push(end);
-                rest = behind;
-            }
-            None => return Some((name, behind)),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     column::{self, Column},
     error::{QueryError, QueryResult},
     key::KeyType,
-    names::{TableName, parts},
+    names::TableName,
     object::qualified,
     quote::identifier,
     row::{flag, number, text},
@@ -242,7 +242,7 @@ async fn synonym(
         .rows(include_str!("sql/synonym.sql"), &[&object_id])
         .await?;
     let base = rows.first().map_or(Ok(String::new()), |row| text(row, 0))?;
-    let parts = parts(&base).unwrap_or_default();
+    let parts = shopmaster_view::names::parts(&base).unwrap_or_default();
     let reason = match parts.as_slice() {
         [] => "it is a synonym; set the table that it stands for".to_owned(),
         [.., database, schema, name]

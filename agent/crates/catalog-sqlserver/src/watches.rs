@@ -9,7 +9,7 @@ use super::{
     column::{self, Column},
     error::QueryResult,
     key::KeyType,
-    names::{TableName, parts},
+    names::TableName,
     row::{number, text},
     schema::{Kind, SYNONYM, TableSchema},
     session::Session,
@@ -332,7 +332,7 @@ impl WatchedTable {
 
 /// The table's name, or why it is none, for people.
 fn name(watch: &Watch, options: &SqlServerOptions) -> Result<TableName, String> {
-    let all = parts(&watch.table).unwrap_or_default();
+    let all = shopmaster_view::names::parts(&watch.table).unwrap_or_default();
     if let [database, schema, name] = all.as_slice()
         && database.eq_ignore_ascii_case(&options.database)
     {

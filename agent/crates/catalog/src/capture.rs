@@ -42,8 +42,8 @@ pub enum CaptureStatus {
     /// Installed by an earlier version of shopMaster. It works; installing again brings it up to the current
     /// version and keeps waiting changes. Holds what is older, for people.
     Outdated(String),
-    /// Installed, but different from the plan. Holds what differs, one line each, for people.
-    Drifted(Vec<String>),
+    /// Installed, but different from the plan.
+    Drifted(Drift),
     /// The table cannot be captured, only scanned: it is a view.
     ScanOnly {
         /// Why, for people.
@@ -51,6 +51,36 @@ pub enum CaptureStatus {
         /// Whether capture of another table is still installed: it slows down the till, and nothing reads it.
         is_installed: bool,
     },
+}
+
+/// How capture differs from the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Drift {
+    /// What differs, one line each, for people.
+    pub lines: Vec<String>,
+    /// What to do before capture can be installed again; none when installing is enough.
+    pub first: Option<String>,
+}
+
+impl Drift {
+    /// What installing again repairs.
+    #[must_use]
+    pub fn new(lines: Vec<String>) -> Self {
+        Self { lines, first: None }
+    }
+
+    /// What differs, for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.lines.join("; ")
+    }
+
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        let install = "Run `shopmasterctl capture install`, then `shopmasterctl verify`";
+        self.first.as_deref().unwrap_or(install)
+    }
 }
 
 impl CaptureStatus {

@@ -29,7 +29,7 @@ mod view_keys;
 mod watch;
 pub mod watched;
 
-pub use capture::{Adoption, CapturePlan, CaptureStatus, InstallOptions, Owner};
+pub use capture::{Adoption, CapturePlan, CaptureStatus, Drift, InstallOptions, Owner};
 pub use change::{Backlog, Change, ChangeIdentity, ChangeKind};
 pub use check::{Check, Verdict};
 pub use closed::Closed;
@@ -77,6 +77,9 @@ pub trait Catalog: Send + Sync {
 
     /// The preflight: whether the table can be served and captured. Changes nothing.
     async fn inspect(&self) -> Result<Vec<Check>>;
+
+    /// The same without asking whether another agent serves the table, for a catalog that is only being chosen.
+    async fn inspect_table(&self) -> Result<Vec<Check>>;
 
     /// The preflight's verdict on the price column alone, for when the column is being chosen. Changes nothing.
     ///

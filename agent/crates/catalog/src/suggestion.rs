@@ -1,5 +1,7 @@
 //! What a shop's database suggests to configure.
 
+use shopmaster_view::names;
+
 use super::{Condition, Mapping, Watch};
 
 /// A setting that a catalog suggests.
@@ -14,7 +16,7 @@ pub enum Suggestion {
         /// How many rows there are.
         rows: u64,
     },
-    /// Watch a table that the view reads.
+    /// Watch a table that the view reads; the table as `catalog.watch` has it, with brackets where it needs them.
     Watch(Watch),
     /// A table that the view reads, whose changes no trigger can record.
     Unwatchable {
@@ -37,11 +39,12 @@ impl Suggestion {
     #[must_use]
     pub fn is_made(&self, mapping: &Mapping) -> bool {
         let same = |one: &str, two: &str| one.eq_ignore_ascii_case(two);
+        let parts = |text: &str| names::parts(&text.to_lowercase());
+        let same_table = |one: &str, two: &str| same(one, two) || parts(one) == parts(two);
         match self {
-            Self::Watch(watch) => mapping
-                .watches
-                .iter()
-                .any(|made| same(&made.table, &watch.table) && same(&made.column, &watch.column)),
+            Self::Watch(watch) => mapping.watches.iter().any(|made| {
+                same_table(&made.table, &watch.table) && same(&made.column, &watch.column)
+            }),
             Self::Only { condition, .. } => mapping
                 .only
                 .iter()

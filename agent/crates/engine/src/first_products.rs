@@ -1,19 +1,17 @@
 //! The checks that see what the work will see: the first products as they would be sent, and what the database suggests
 //! to configure.
 
-use shopmaster_catalog::{Check, Scanned, Suggestion, Verdict};
+use shopmaster_catalog::{Catalog, Check, Scanned, Suggestion, Verdict};
 use shopmaster_digible::Item;
 use shopmaster_product::{Problem, Row};
-use shopmaster_view::{grouped, products};
+use shopmaster_view::{grouped, names::quoted, products};
 
-use super::core::Core;
+use super::{core::Core, refused_rows::RefusedRows};
 
 /// Rows that are read.
 const PAGE: usize = 1_000;
 /// Products that are shown as they would be sent.
 const SAMPLES: usize = 3;
-/// Products that cannot be sent, and are named.
-const NAMED: usize = 3;
 const PRODUCTS: &str = "catalog.products";
 const SUGGESTIONS: &str = "catalog.suggestions";
 
@@ -22,12 +20,16 @@ pub(super) async fn checks(core: &Core, checks: &[Check]) -> Vec<Check> {
     if checks.iter().any(|check| check.verdict == Verdict::Failed) {
         return vec![Check::skipped(PRODUCTS), Check::skipped(SUGGESTIONS)];
     }
-    vec![first_page(core).await, suggestions(core).await]
+    vec![
+        first_page(core.catalog.as_ref()).await,
+        suggestions(core).await,
+    ]
 }
 
-async fn first_page(core: &Core) -> Check {
-    match core.catalog.scan_past_locks(None, PAGE).await {
-        Ok(page) => judged(&page, core.catalog.leaves_rows_out()),
+/// Whether the first products can be sent, and some of them as they would be sent.
+pub(super) async fn first_page(catalog: &dyn Catalog) -> Check {
+    match catalog.scan_past_locks(None, PAGE).await {
+        Ok(page) => judged(&page, catalog.leaves_rows_out()),
         Err(error) => Check::failed(PRODUCTS, &error),
     }
 }
@@ -51,30 +53,25 @@ fn judged(page: &[Scanned], leaves_rows_out: bool) -> Check {
         Scanned::Row(row) => Some(row),
         Scanned::Locked(_) => None,
     });
-    let (mut samples, mut refused, mut count) = (Vec::new(), Vec::new(), 0_u64);
+    let (mut samples, mut refused) = (Vec::new(), RefusedRows::default());
     let mut before: Option<&Row> = None;
     for row in rows {
         match problem(row, before) {
             Ok(body) if samples.len() < SAMPLES => samples.push(body),
             Ok(_) => {}
-            Err(problem) => {
-                count += 1;
-                if refused.len() < NAMED {
-                    refused.push(format!("`{}`: {problem}", row.id));
-                }
-            }
+            Err(problem) => refused.add(&row.id, &problem),
         }
         before = Some(row);
     }
     let read = format!("read the first {}", products(page.len() as u64));
-    let found = match count {
+    let found = match refused.count {
         0 => check(Verdict::Ok, format!("{read}; all of them can be sent"), ""),
         count => check(
             Verdict::Warning,
             format!(
                 "{read}; {} cannot be sent, such as {}",
                 grouped(count),
-                refused.join("; ")
+                refused.examples.join("; ")
             ),
             "Fix them in the shop, or leave them out with `shopmasterctl configure --only`; the others are sent",
         ),
@@ -141,23 +138,37 @@ fn text(suggestion: &Suggestion) -> String {
             left_out,
             rows,
         } => format!(
-            "`--only \"{}\"` would leave out {} of {}",
-            flag(condition),
+            "`--only {}` would leave out {} of {}",
+            argument(&flag(condition)),
             grouped(*left_out),
             products(*rows)
         ),
-        Suggestion::Watch(watch) => format!(
-            "`--watch \"{}.{} = {}\"` would capture changes of a table that the view reads",
-            watch.table, watch.key, watch.column
-        ),
+        Suggestion::Watch(watch) => {
+            let (key, column) = (quoted(&watch.key), quoted(&watch.column));
+            format!(
+                "`--watch {}` would capture changes of a table that the view reads",
+                argument(&format!("{}.{key} = {column}", watch.table))
+            )
+        }
         Suggestion::Unwatchable { table, reason } => {
             format!(
                 "changes of `{table}` cannot be captured: {reason}; `--capture both` scans as well"
             )
         }
         Suggestion::Key { column, example } => {
-            format!("`--column-id \"{column}\"` would make `{example}` a product's id at Digible")
+            format!(
+                "`--column-id {}` would make `{example}` a product's id at Digible",
+                argument(&quoted(column))
+            )
         }
+    }
+}
+
+/// A flag's value in the quotes that every shell takes; in others where those would mean something to a shell.
+fn argument(value: &str) -> String {
+    match value.contains(['"', '$', '`', '\\']) && !value.contains('\'') {
+        true => format!("'{value}'"),
+        false => format!("\"{value}\""),
     }
 }
 
@@ -168,11 +179,7 @@ fn flag(condition: &shopmaster_catalog::Condition) -> String {
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         values.join(", ")
     };
-    let is_word = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let column = match is_word(&condition.column) {
-        true => condition.column.clone(),
-        false => format!("[{}]", condition.column.replace(']', "]]")),
-    };
+    let column = quoted(&condition.column);
     match &condition.test {
         Test::Is(list) => format!("{column} = {}", values(list)),
         Test::IsNot(list) => format!("{column} != {}", values(list)),

@@ -1,6 +1,9 @@
-//! Which of the catalog's checks count when the table is only scanned.
+//! The checks of a catalog that is only being chosen, and which of a catalog's checks count when the table is only
+//! scanned.
 
-use shopmaster_catalog::{Check, Verdict};
+use shopmaster_catalog::{CaptureStatus, Catalog, CatalogError, Check, Verdict};
+
+use super::first_products;
 
 /// Names of the checks that say nothing about walking the table.
 const ONLY_FOR_CAPTURE: [&str; 4] = [
@@ -11,6 +14,25 @@ const ONLY_FOR_CAPTURE: [&str; 4] = [
 ];
 /// The check of rights. Some rights are needed only for capture, and only the catalog knows which.
 const RIGHTS_CHECK: &str = "catalog.rights";
+
+/// The checks of a table that is only being chosen, and of its first products. `scan`: the table is to be scanned, even
+/// if it could be captured. Changes nothing.
+///
+/// # Errors
+///
+/// When the database cannot be asked.
+pub async fn inspect_table(catalog: &dyn Catalog, scan: bool) -> Result<Vec<Check>, CatalogError> {
+    // A database that does not answer fails the checks anyway.
+    let scans = scan || matches!(catalog.capture().await, Ok(CaptureStatus::ScanOnly { .. }));
+    let mut checks = catalog.inspect_table().await?;
+    if scans {
+        checks = for_walking(checks);
+    }
+    if checks.iter().all(|check| check.verdict != Verdict::Failed) {
+        checks.push(first_products::first_page(catalog).await);
+    }
+    Ok(checks)
+}
 
 /// The result of the preflight where no capture is installed.
 pub(super) fn for_walking(checks: Vec<Check>) -> Vec<Check> {

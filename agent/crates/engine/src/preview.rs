@@ -5,7 +5,7 @@ use shopmaster_catalog::{Catalog, Scanned};
 use shopmaster_digible::Item;
 use shopmaster_product::ProductId;
 
-use super::{engine::Engine, seen_set::SeenSet, stop_reason::StepError};
+use super::{engine::Engine, refused_rows::RefusedRows, seen_set::SeenSet, stop_reason::StepError};
 
 /// Rows read at once.
 const PAGE: usize = 2_000;
@@ -27,6 +27,10 @@ pub struct CatalogEffect {
     pub gone: u64,
     /// The first of them.
     pub gone_ids: Vec<ProductId>,
+    /// Products that would be refused, whether or not they were sent before.
+    pub refused: u64,
+    /// The first of them, and why each would be refused, for people.
+    pub refused_examples: Vec<String>,
 }
 
 impl Engine {
@@ -37,19 +41,23 @@ impl Engine {
     /// When the database or the journal cannot be read.
     pub async fn preview(&self, catalog: &dyn Catalog) -> Result<CatalogEffect, StepError> {
         let mut effect = CatalogEffect::default();
+        let mut refused = RefusedRows::default();
         let mut seen = SeenSet::default();
         let mut after: Option<ProductId> = None;
         loop {
             let page = catalog.scan_past_locks(after.as_ref(), PAGE).await?;
             let is_end = page.len() < PAGE;
             after = page.last().map(|row| row.id().clone());
-            self.compare(page, &mut effect, &mut seen).await?;
+            self.compare(page, &mut effect, &mut refused, &mut seen)
+                .await?;
             if is_end {
                 break;
             }
         }
         seen.seal();
         self.find_gone(&mut effect, &seen).await?;
+        effect.refused = refused.count;
+        effect.refused_examples = refused.examples;
         Ok(effect)
     }
 
@@ -57,6 +65,7 @@ impl Engine {
         &self,
         page: Vec<Scanned>,
         effect: &mut CatalogEffect,
+        refused: &mut RefusedRows,
         seen: &mut SeenSet,
     ) -> Result<(), StepError> {
         let ids: Vec<_> = page.iter().map(|row| row.id().clone()).collect();
@@ -64,7 +73,13 @@ impl Engine {
         let known = self.core.journal.known(ids).await?;
         for (row, known) in page.into_iter().zip(known) {
             let digest = match row {
-                Scanned::Row(row) => Item::new(&row).ok().map(|item| item.digest.0),
+                Scanned::Row(row) => match Item::new(&row) {
+                    Ok(item) => Some(item.digest.0),
+                    Err(problem) => {
+                        refused.add(&row.id, &problem);
+                        continue;
+                    }
+                },
                 // What it holds is unknown, but it is there.
                 Scanned::Locked(_) => known.published(),
             };
@@ -74,7 +89,7 @@ impl Engine {
                 }
                 (true, _) => effect.differing += 1,
                 (false, Some(_)) => effect.new += 1,
-                // It cannot be sent at all.
+                // Whether it can be sent is unknown.
                 (false, None) => {}
             }
         }

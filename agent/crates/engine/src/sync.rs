@@ -140,14 +140,15 @@ pub(super) fn next_try(core: &Core) -> Instant {
 /// take that for everything that changed.
 fn completed(handle: &RunHandle, change_source: &ChangeSource) -> Ending {
     match change_source {
-        ChangeSource::Captured(CaptureStatus::Drifted(lines))
+        ChangeSource::Captured(CaptureStatus::Drifted(drift))
             if handle.now().cause == Cause::Requested =>
         {
             (
                 Outcome::Failed,
                 format!(
-                    "Changes may be lost: {}; run `shopmasterctl capture install`, then `shopmasterctl verify`",
-                    lines.join("; ")
+                    "Changes may be lost: {}; {}",
+                    drift.text(),
+                    shopmaster_view::lower_first(drift.remedy())
                 ),
             )
         }

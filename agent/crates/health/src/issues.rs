@@ -188,11 +188,11 @@ fn capture(facts: &Facts) -> Option<Issue> {
             "Changes are not captured: capture is not installed in the shop's database".to_owned(),
             "Check `shopmasterctl capture plan`, then run `shopmasterctl capture install`",
         ),
-        CaptureStatus::Drifted(lines) => (
+        CaptureStatus::Drifted(drift) => (
             "CAPTURE_DRIFTED",
             Severity::Error,
-            format!("Changes may be lost: {}", lines.join("; ")),
-            "Run `shopmasterctl capture install`, then `shopmasterctl verify`",
+            format!("Changes may be lost: {}", drift.text()),
+            drift.remedy(),
         ),
     };
     Some(Issue {

@@ -697,7 +697,10 @@ fn capture_that_nobody_reads_is_told() {
             CaptureStatus::Outdated(String::new()),
             vec!["CAPTURE_UNUSED"],
         ),
-        (CaptureStatus::Drifted(vec![]), vec!["CAPTURE_UNUSED"]),
+        (
+            CaptureStatus::Drifted(shopmaster_catalog::Drift::default()),
+            vec!["CAPTURE_UNUSED"],
+        ),
         (view(false), vec![]),
         (view(true), vec!["CAPTURE_UNUSED"]),
     ] {

@@ -5,7 +5,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use shopmaster_catalog::CaptureStatus;
+use shopmaster_catalog::{CaptureStatus, Drift};
 use shopmaster_digible::{Session, SessionState};
 use shopmaster_health::{
     Area, CatalogFacts, ChangeLogFacts, Facts, RemoteChange, Trouble,
@@ -40,7 +40,7 @@ fn facts() -> Facts {
             state: SessionState::Active,
             expires_at: Some(at(3_600)),
         }),
-        capture: Some(CaptureStatus::Drifted(vec![PRIVATE.to_owned()])),
+        capture: Some(CaptureStatus::Drifted(Drift::new(vec![PRIVATE.to_owned()]))),
         verified: Verified {
             missed: 7,
             cause: PRIVATE.to_owned(),

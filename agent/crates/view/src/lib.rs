@@ -1,5 +1,6 @@
-//! Numbers, times and sentences for people: one spelling for the tray, the command line and every page.
+//! Numbers, times, names and sentences for people: one spelling for the tray, the command line and every page.
 
+pub mod names;
 mod number;
 mod sentence;
 mod time;

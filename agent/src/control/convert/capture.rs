@@ -26,7 +26,7 @@ pub(in crate::control) fn capture(status: Option<&CaptureStatus>, scans: bool) -
         mode: mode.into(),
         state: state.into(),
         drift: match status {
-            Some(CaptureStatus::Drifted(lines)) => lines.clone(),
+            Some(CaptureStatus::Drifted(drift)) => drift.lines.clone(),
             _ => Vec::new(),
         },
         reason: match status {

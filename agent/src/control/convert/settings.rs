@@ -91,12 +91,29 @@ pub(in crate::control) fn effect(
         new: effect.new,
         gone: effect.gone,
         gone_ids: effect.gone_ids.iter().map(ToString::to_string).collect(),
+        refused: effect.refused,
+        refused_examples: effect.refused_examples.clone(),
         text: effect_text(effect, is_another_table),
     }
 }
 
-/// `9 products stay as they are at Digible, 1 differs and is sent again, 2 are new; 203 products of the old table are not
-/// in the new one and stay at Digible`.
+/// A new, empty journal. `left_behind`: how many products the journal in use knows at Digible.
+pub(in crate::control) fn new_journal(left_behind: u64) -> v1::NewJournal {
+    let stay = match left_behind {
+        1 => "stays",
+        _ => "stay",
+    };
+    v1::NewJournal {
+        left_behind,
+        text: format!(
+            "Another Digible account or address starts a new, empty journal, and an upload is due; {} {stay} listed at the old account",
+            products(left_behind)
+        ),
+    }
+}
+
+/// `9 products stay as they are at Digible, 1 differs and is sent again, 2 are new; 1 product would be refused, such as
+/// ...; 203 products of the old table are not in the new one and stay at Digible`.
 fn effect_text(effect: &CatalogEffect, is_another_table: bool) -> String {
     let verb = |count: u64, one: &'static str, many: &'static str| match count {
         1 => one,
@@ -115,6 +132,11 @@ fn effect_text(effect: &CatalogEffect, is_another_table: bool) -> String {
             grouped(effect.new),
             verb(effect.new, "is", "are")
         );
+    }
+    if effect.refused > 0 {
+        let refused = products(effect.refused);
+        let examples = effect.refused_examples.join("; ");
+        text += &format!("; {refused} would be refused, such as {examples}");
     }
     if effect.gone > 0 {
         let gone = effect.gone;

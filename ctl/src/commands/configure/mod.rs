@@ -91,8 +91,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
         yes: args.yes,
         dry_run: args.dry_run,
     };
-    change(ctl, &mut client, given.changes, given.notes, how).await?;
-    Ok(Exit::Done)
+    change(ctl, &mut client, given.changes, given.notes, how).await
 }
 
 impl Args {
@@ -120,9 +119,9 @@ async fn by_dialogue(ctl: &Ctl, how: How) -> Result<Exit, Error> {
         platform: info.into_inner().platform,
     };
     let changes = prompt::aside(move || dialogue::hold(known)).await?;
-    change(ctl, &mut client, changes, Vec::new(), how).await?;
+    let exit = change(ctl, &mut client, changes, Vec::new(), how).await?;
     if how.dry_run {
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     if !prompt::aside(|| prompt::confirm("Test the connections now?", true)).await? {
         return Ok(Exit::Done);
@@ -151,14 +150,15 @@ async fn current(client: &mut Client) -> Result<GetConfigResponse, Error> {
     Ok(response.into_inner())
 }
 
-/// Sends the changes to the agent, and prints the result.
+/// Sends the changes to the agent, and prints the result. What would not work fails a dry run only: otherwise the change
+/// was made, as asked.
 async fn change(
     ctl: &Ctl,
     client: &mut Client,
     mut changes: Changes,
     notes: Vec<String>,
     how: How,
-) -> Result<(), Error> {
+) -> Result<Exit, Error> {
     // Elsewhere, a path is one of the agent's computer: the agent refuses a relative one.
     if !ctl.target.is_remote() {
         let absolute = changes.make_paths_absolute();
@@ -189,6 +189,10 @@ async fn change(
         false => human::config::configured(&done, &changes.secrets),
     };
     let missing = missing(&done);
+    let exit = match how.dry_run {
+        true => test::exit(&done.warnings),
+        false => Exit::Done,
+    };
     ctl.output
         .show(&ConfiguredJson::new(done, notes), || text)?;
     if let Some(missing) = missing.filter(|_| !how.dry_run) {
@@ -197,7 +201,7 @@ async fn change(
             ctl.target.ctl("configure")
         ));
     }
-    Ok(())
+    Ok(exit)
 }
 
 /// How a change is made.
@@ -241,12 +245,13 @@ async fn configure(
 async fn agrees(client: &mut Client, request: &ConfigureRequest) -> Result<bool, Error> {
     let request = ConfigureRequest {
         dry_run: true,
-        start_journal_over: true,
-        secrets: None,
         ..request.clone()
     };
     let told = answer(client.config.configure(request)).await?.into_inner();
-    let Some(effect) = told.effect.filter(|it| it.gone + it.differing > 0) else {
+    let Some(effect) = told
+        .effect
+        .filter(|it| it.gone + it.differing + it.refused > 0)
+    else {
         return Ok(false);
     };
     let question = format!("{}. Continue?", effect.text);

@@ -49,7 +49,15 @@ pub fn would_configure(answer: &ConfigureResponse) -> String {
         return "Nothing would change\n".to_owned();
     }
     let keys = answer.changed.join("`, `");
-    format!("Would change `{keys}`\n{}", effect(answer))
+    let new_journal = answer.new_journal.iter();
+    let new_journal: String = new_journal
+        .map(|it| format!("{}\n", plain(&it.text)))
+        .collect();
+    format!(
+        "Would change `{keys}`\n{new_journal}{}{}",
+        effect(answer),
+        check::list(&answer.warnings)
+    )
 }
 
 /// What the change means for the products that were sent before, and some of those that stay at Digible.

@@ -41,6 +41,17 @@ pub struct ConfiguredJson {
     warnings: Vec<CheckJson>,
     /// What the change means for the products that were sent before; null when it means nothing, or is not known.
     effect: Option<EffectJson>,
+    /// The new journal that the change would start; null when it is kept, and without `--dry-run`.
+    new_journal: Option<NewJournalJson>,
+}
+
+/// A new, empty journal.
+#[derive(Debug, Serialize)]
+struct NewJournalJson {
+    /// Products that the journal in use knows at Digible.
+    left_behind: u64,
+    /// One sentence for people.
+    text: String,
 }
 
 /// What another product table means for the products that were sent before.
@@ -56,6 +67,10 @@ struct EffectJson {
     gone: u64,
     /// Some of their ids.
     gone_ids: Vec<String>,
+    /// Products that would be refused.
+    refused: u64,
+    /// The first of them, and why each would be refused, for people.
+    refused_examples: Vec<String>,
     /// One sentence for people.
     text: String,
 }
@@ -180,6 +195,10 @@ impl ConfiguredJson {
             notes,
             warnings: list(answer.warnings),
             effect: answer.effect.map(EffectJson::from),
+            new_journal: answer.new_journal.map(|it| NewJournalJson {
+                left_behind: it.left_behind,
+                text: it.text,
+            }),
         }
     }
 }
@@ -206,6 +225,8 @@ impl From<CatalogEffect> for EffectJson {
             new: effect.new,
             gone: effect.gone,
             gone_ids: effect.gone_ids,
+            refused: effect.refused,
+            refused_examples: effect.refused_examples,
             text: effect.text,
         }
     }

@@ -6,7 +6,7 @@ use super::{PRODUCTS, Shop};
 
 async fn drift(shop: &Shop) -> String {
     match shop.catalog.capture().await.unwrap() {
-        CaptureStatus::Drifted(lines) => lines.join("; "),
+        CaptureStatus::Drifted(drift) => drift.text(),
         other => panic!("{other:?}"),
     }
 }
@@ -159,8 +159,15 @@ async fn a_key_that_is_not_unique_any_more_is_seen() {
     assert!(
         drift(&shop)
             .await
-            .starts_with("`ProductID` can no longer be the key: ")
+            .starts_with("`ProductID` cannot be the key: ")
     );
+    let CaptureStatus::Drifted(drift) = shop.catalog.capture().await.unwrap() else {
+        panic!("nobody saw it");
+    };
+    // Installing again fails until the key fits.
+    let refused = shop.catalog.install().await.unwrap_err();
+    assert_eq!(refused.code(), "KEY_UNFIT");
+    assert_eq!(drift.remedy(), refused.remedy());
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn settle_all(catalog: &SqliteCatalog) -> u64 {
 
 async fn drift(catalog: &SqliteCatalog) -> String {
     match catalog.capture().await.unwrap() {
-        CaptureStatus::Drifted(lines) => lines.join("; "),
+        CaptureStatus::Drifted(drift) => drift.text(),
         other => panic!("{other:?}"),
     }
 }

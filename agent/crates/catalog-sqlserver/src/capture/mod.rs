@@ -1,6 +1,8 @@
 //! Installing, removing and inspecting capture.
 
-use shopmaster_catalog::{CapturePlan, CaptureStatus, CatalogError, InstallOptions, Mapping};
+use shopmaster_catalog::{
+    CapturePlan, CaptureStatus, CatalogError, Drift, InstallOptions, Mapping,
+};
 
 use self::{found::Found, planned::Planned, rights::Rights, script::Script};
 use super::{
@@ -122,12 +124,13 @@ pub(crate) async fn status(
         return Ok(CaptureStatus::NotInstalled);
     }
     let mut lines = Vec::new();
-    if let Some(reason) = table.unfit() {
+    let mut first = table.unfit().map(|reason| {
         lines.push(format!(
-            "`{}` can no longer be the key: {reason}",
+            "`{}` cannot be the key: {reason}",
             table.key_label()
         ));
-    }
+        preflight::unfit_key(table, reason).remedy().into_owned()
+    });
     match Planned::new(mapping, table) {
         Ok(planned) => {
             if found.lacks_trigger(&planned) {
@@ -146,13 +149,14 @@ pub(crate) async fn status(
         // A watched table that was dropped, or that is another one now.
         Err(QueryError::Known(error @ CatalogError::UnfitWatch { .. })) => {
             lines.push(error.to_string());
+            first.get_or_insert_with(|| error.remedy().into_owned());
         }
         Err(fault) => return Err(fault),
     }
     if lines.is_empty() {
         return Ok(CaptureStatus::Installed);
     }
-    Ok(CaptureStatus::Drifted(lines))
+    Ok(CaptureStatus::Drifted(Drift { lines, first }))
 }
 
 /// Why a view is only scanned, and what remains of an earlier table's capture.

@@ -574,12 +574,16 @@ fn names(found: &Found, planned: &Planned) -> Finding {
 }
 
 fn unfit(table: &TableSchema, reason: String) -> QueryError {
+    unfit_key(table, reason).into()
+}
+
+/// The key cannot tell the products apart.
+pub(crate) fn unfit_key(table: &TableSchema, reason: String) -> CatalogError {
     CatalogError::UnfitKey {
         table: label(table),
         column: table.key_label(),
         reason,
     }
-    .into()
 }
 
 fn listed(names: &[&str]) -> String {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use shopmaster_catalog::template::fill;
+use shopmaster_view::names;
 
 use super::asked;
 use crate::{
@@ -11,7 +12,6 @@ use crate::{
     column::{Column, facts_text},
     error::QueryResult,
     lexer::Token,
-    names::parts,
     row::{flag, number, text},
     schema::{SYNONYM, TableSchema, label},
     session::Session,
@@ -138,7 +138,7 @@ impl Sources {
             }
             "V" | "IF" | "TF" | "FN" => Some(named.object_id),
             SYNONYM => {
-                let base = parts(&named.base).unwrap_or_default();
+                let base = names::parts(&named.base).unwrap_or_default();
                 let base: Vec<_> = base.iter().map(String::as_str).collect();
                 let is_far = match base.as_slice() {
                     [_, _, _, _] => true,
@@ -230,13 +230,7 @@ impl Named {
 impl BaseTable {
     /// The table, for people and for the configuration.
     pub(super) fn label(&self) -> String {
-        match [&self.schema, &self.name]
-            .into_iter()
-            .all(|name| is_plain(name))
-        {
-            true => format!("{}.{}", self.schema, self.name),
-            false => crate::object::qualified(&self.schema, &self.name),
-        }
+        names::dotted([&self.schema, &self.name])
     }
 
     /// The columns that a foreign key makes equal to this one.
@@ -250,11 +244,6 @@ impl BaseTable {
                 _ => None,
             })
     }
-}
-
-/// Whether a name needs no quotes in the configuration.
-fn is_plain(name: &str) -> bool {
-    name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// The names of tables that a query reads from.

@@ -1,6 +1,6 @@
 //! The plan is what is run, and what was run is watched.
 
-use shopmaster_catalog::{CaptureStatus, Catalog as _, CatalogError};
+use shopmaster_catalog::{CaptureStatus, Catalog as _, CatalogError, Drift};
 
 use super::{
     changes, objects,
@@ -29,7 +29,7 @@ pub(super) async fn is_installed(shop: &Shop) {
 
 async fn drift(shop: &Shop) -> String {
     match shop.catalog().capture().await.unwrap() {
-        CaptureStatus::Drifted(lines) => lines.join("; "),
+        CaptureStatus::Drifted(drift) => drift.text(),
         other => panic!("{other:?}"),
     }
 }
@@ -237,7 +237,7 @@ async fn the_capture_moves_with_the_configured_table() {
     let mut options = shop.options.clone();
     options.mapping.table = "dbo.Others".to_owned();
     let moved = crate::SqlServerCatalog::new(options);
-    let CaptureStatus::Drifted(lines) = moved.capture().await.unwrap() else {
+    let CaptureStatus::Drifted(Drift { lines, .. }) = moved.capture().await.unwrap() else {
         panic!("nobody saw it");
     };
     assert!(

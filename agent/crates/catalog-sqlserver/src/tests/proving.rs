@@ -67,7 +67,7 @@ async fn who_sees_no_triggers_is_asked_for_that_one_right() {
     assert_eq!(error.code(), "DATABASE_DENIED");
     let drifted = shop.catalog.capture().await.unwrap();
     assert!(
-        matches!(&drifted, CaptureStatus::Drifted(lines) if lines.len() == 1),
+        matches!(&drifted, CaptureStatus::Drifted(drift) if drift.lines.len() == 1),
         "{drifted:?}"
     );
     assert_eq!(shop.catalog.scan(None, 10).await.unwrap().len(), 3);

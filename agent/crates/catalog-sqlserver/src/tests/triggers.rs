@@ -1,6 +1,6 @@
 //! What the trigger writes down, and what the till notices of it.
 
-use shopmaster_catalog::{CaptureStatus, Catalog as _};
+use shopmaster_catalog::{CaptureStatus, Catalog as _, Drift};
 use tds_connect::Login;
 
 use super::{
@@ -248,7 +248,8 @@ async fn what_hangs_on_the_change_log_is_seen() {
         "ALTER TABLE shopmaster.ChangeLog ADD CONSTRAINT no_updates CHECK (ChangeType <> N'UPDATE')",
     )
     .await;
-    let CaptureStatus::Drifted(lines) = shop.catalog().capture().await.unwrap() else {
+    let CaptureStatus::Drifted(Drift { lines, .. }) = shop.catalog().capture().await.unwrap()
+    else {
         panic!("nobody saw it");
     };
     assert!(lines[0].contains("no_updates"), "{lines:?}");

@@ -96,7 +96,7 @@ async fn check(catalog: &SqlServerCatalog, name: &str) -> Option<Check> {
 
 async fn drift(catalog: &SqlServerCatalog) -> String {
     match catalog.capture().await.unwrap() {
-        CaptureStatus::Drifted(lines) => lines.join("; "),
+        CaptureStatus::Drifted(drift) => drift.text(),
         other => panic!("{other:?}"),
     }
 }

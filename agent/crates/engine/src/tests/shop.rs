@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shopmaster_catalog::{
     Adoption, Backlog, CapturePlan, CaptureStatus, Catalog, CatalogError, Change, ChangeIdentity,
-    ChangeKind, Check, InstallOptions, Lookup, Owner, Result, Scanned, Via,
+    ChangeKind, Check, Drift, InstallOptions, Lookup, Owner, Result, Scanned, Via,
 };
 use shopmaster_digible::Item;
 use shopmaster_product::{Price, Problem, ProductId, Row};
@@ -428,6 +428,10 @@ impl Catalog for FakeShop {
         Ok(Vec::new())
     }
 
+    async fn inspect_table(&self) -> Result<Vec<Check>> {
+        Ok(Vec::new())
+    }
+
     async fn inspect_price(&self) -> Result<Check> {
         Err(CatalogError::NotApplicable("it is not asked"))
     }
@@ -483,7 +487,9 @@ impl Catalog for FakeShop {
         }
         Ok(match (table.missing_capture, table.missing_trigger) {
             (true, _) => CaptureStatus::NotInstalled,
-            (false, true) => CaptureStatus::Drifted(vec!["a trigger is missing".to_owned()]),
+            (false, true) => {
+                CaptureStatus::Drifted(Drift::new(vec!["a trigger is missing".to_owned()]))
+            }
             (false, false) => CaptureStatus::Installed,
         })
     }
