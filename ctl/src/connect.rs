@@ -18,12 +18,17 @@ pub async fn connect(
     match address {
         AgentAddress::Local(endpoint) => Client::connect(endpoint).await.map_err(Error::NoAgent),
         AgentAddress::Ssh(at) => {
-            let stream = ssh::open(at, login).map_err(|source| Error::Ssh {
+            let (stream, words) = ssh::open(at, login).map_err(|source| Error::Ssh {
                 program: ssh::program().into(),
                 source,
             })?;
-            let client = Client::over(stream, &at.to_string()).await;
-            client.map_err(Error::NoAgent)
+            match Client::over(stream, &at.to_string()).await {
+                Ok(client) => Ok(client),
+                Err(error) => Err(Error::NoAgentThroughSsh {
+                    error,
+                    words: words.read().await,
+                }),
+            }
         }
         AgentAddress::Known(name) => {
             let access = agents.access(name).await?;

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
-use shopmaster_proto::{Address, ConnectError, Failure};
+use shopmaster_proto::{ConnectError, Failure};
 
 use crate::{
     agents::AgentsError,
@@ -17,6 +17,14 @@ pub enum Error {
     /// No agent accepts connections at the address, or it does not answer.
     #[error(transparent)]
     NoAgent(ConnectError),
+    /// As [`NoAgent`](Self::NoAgent), through `ssh`.
+    #[error("{error}{}", after_colon(words))]
+    NoAgentThroughSsh {
+        /// What happened.
+        error: ConnectError,
+        /// What `ssh` wrote last, where the user did not see it; else empty.
+        words: String,
+    },
     /// The connection broke, or a stream ended early.
     #[error("the connection to the agent was lost")]
     AgentLeft,
@@ -120,7 +128,11 @@ impl Error {
             Self::NoAgent(ConnectError::WrongKey { .. }) => "WRONG_KEY",
             Self::NoAgent(ConnectError::NotAnAgent { .. }) => "NOT_AN_AGENT",
             Self::NoAgent(ConnectError::Refused { failure, .. }) => &failure.code,
-            Self::NoAgent(_) => "NO_AGENT",
+            Self::NoAgentThroughSsh {
+                error: ConnectError::Silent { .. },
+                ..
+            } => "AGENT_SILENT",
+            Self::NoAgent(_) | Self::NoAgentThroughSsh { .. } => "NO_AGENT",
             Self::AgentLeft | Self::AgentLeftRun { .. } => "AGENT_LEFT",
             Self::Refused(failure) => &failure.code,
             Self::Incomplete(_) => "INCOMPLETE_ANSWER",
@@ -164,9 +176,15 @@ impl Error {
             Self::NoAgent(ConnectError::Unreachable { .. }) => Some(
                 "check that the agent runs and listens (`shopmasterctl remote enable` on its computer shows where), and that no firewall is in between".to_owned(),
             ),
-            Self::NoAgent(ConnectError::Left { address: Address::Stream(_) }) => Some(
-                "`ssh` says above what happened; `shopmasterctl` must be installed on the agent's computer, and the agent must run there as the user that you log in as".to_owned(),
-            ),
+            Self::NoAgentThroughSsh { words, .. } => {
+                let says = match words.is_empty() {
+                    true => "`ssh` says above what happened; ",
+                    false => "",
+                };
+                Some(format!(
+                    "{says}`shopmasterctl` must be installed on the agent's computer, and the agent must run there as the user that you log in as"
+                ))
+            }
             Self::NoAgent(_) => Some(target.start()),
             Self::AgentLeft | Self::AgentLeftRun { .. } => Some(format!(
                 "if the agent was not stopped on purpose, {}",
@@ -217,9 +235,11 @@ impl Error {
             ) => Exit::Failed,
             Self::Agents(error) if error.is_usage() => Exit::Usage,
             Self::Fleet(_) => Exit::Usage,
-            Self::Late(_) | Self::NoAgent(_) | Self::AgentLeft | Self::AgentLeftRun { .. } => {
-                Exit::NoAgent
-            }
+            Self::Late(_)
+            | Self::NoAgent(_)
+            | Self::NoAgentThroughSsh { .. }
+            | Self::AgentLeft
+            | Self::AgentLeftRun { .. } => Exit::NoAgent,
             Self::Usage { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
@@ -228,6 +248,13 @@ impl Error {
     /// True when the reader of standard output closed the pipe.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn after_colon(words: &str) -> String {
+    match words {
+        "" => String::new(),
+        words => format!(": {words}"),
     }
 }
 

@@ -9,17 +9,22 @@ use std::{
     process::Stdio,
     str::FromStr,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use shopmaster_proto::InstanceName;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    process::{Child, ChildStdin, ChildStdout, Command},
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    task::JoinHandle,
+    time::timeout,
 };
 
 /// The program to run instead of `ssh`.
 const PROGRAM_VARIABLE: &str = "SHOPMASTER_SSH";
 const SCHEME: &str = "ssh://";
+/// How long to wait for the end of an `ssh` whose connection was lost.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `ssh://[user@]host[:port][/instance]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,27 +59,66 @@ pub struct SshStream {
     _child: Child,
 }
 
+/// What `ssh` writes last to standard error, where the user does not see it.
+#[derive(Debug)]
+pub struct LastWords(Option<JoinHandle<String>>);
+
+impl LastWords {
+    /// The line, once `ssh` has ended; empty when there is none.
+    pub async fn read(self) -> String {
+        let Some(line) = self.0 else {
+            return String::new();
+        };
+        let line = timeout(LAST_WORDS_TIMEOUT, line).await;
+        line.map(Result::unwrap_or_default).unwrap_or_default()
+    }
+}
+
+async fn last_line(stderr: ChildStderr) -> String {
+    let mut lines = BufReader::new(stderr).lines();
+    let mut last = String::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if !line.trim().is_empty() {
+            line.trim().clone_into(&mut last);
+        }
+    }
+    last
+}
+
 /// The program to run: the user's own `ssh`.
 pub fn program() -> OsString {
     let named = env::var_os(PROGRAM_VARIABLE).filter(|program| !program.is_empty());
     named.unwrap_or_else(|| "ssh".into())
 }
 
-/// Starts `ssh`. What it writes to standard error, the user sees.
-pub fn open(address: &SshAddress, login: Login) -> io::Result<SshStream> {
+/// Starts `ssh`. What it writes to standard error, the user sees; of many at once, only the last line is kept.
+pub fn open(address: &SshAddress, login: Login) -> io::Result<(SshStream, LastWords)> {
+    let stderr = match login {
+        Login::MayAsk => Stdio::inherit(),
+        Login::Unattended => Stdio::piped(),
+    };
     let mut child = Command::new(program())
         .args(address.arguments(login))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stderr(stderr)
         .kill_on_drop(true)
         .spawn()?;
     match (child.stdin.take(), child.stdout.take()) {
-        (Some(stdin), Some(stdout)) => Ok(SshStream {
-            stdin,
-            stdout,
-            _child: child,
-        }),
+        (Some(stdin), Some(stdout)) => {
+            let words = LastWords(
+                child
+                    .stderr
+                    .take()
+                    .map(|stderr| tokio::spawn(last_line(stderr))),
+            );
+            let stream = SshStream {
+                stdin,
+                stdout,
+                _child: child,
+            };
+            Ok((stream, words))
+        }
         _ => Err(io::ErrorKind::BrokenPipe.into()),
     }
 }

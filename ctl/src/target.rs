@@ -63,9 +63,10 @@ pub struct Target {
         help_heading = "For every command"
     )]
     pub instance: InstanceName,
-    /// Another agent: unix:PATH, pipe:NAME, ssh://[USER@]HOST[:PORT][/INSTANCE], or the name of a known agent
+    /// Another agent than the one of an instance on this machine.
     #[arg(
         long,
+        help = "Another agent: unix:PATH, pipe:NAME, ssh://[USER@]HOST[:PORT][/INSTANCE], or the name of a known agent",
         value_name = "AGENT",
         global = true,
         conflicts_with = "instance",

@@ -251,6 +251,26 @@ async fn the_worst_shops_come_first_and_none_is_hidden() {
 }
 
 #[tokio::test]
+async fn what_ssh_says_stands_in_the_line_of_its_shop() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mut fleet = Fleet::new().with("a", "lagos", Some(Kind::Good));
+    fleet.list += "[[shop]]\nname = \"b\"\nagent = \"ssh://b.example.org\"\n";
+    let ssh = fleet.socket("ssh");
+    let text = "#!/bin/sh\necho Hello >&2; echo 'Permission denied (publickey).' >&2; exit 255\n";
+    fs::write(&ssh, text).unwrap();
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut status = fleet.ctl(&["status"]);
+    let output = status.env("SHOPMASTER_SSH", &ssh).output().await.unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let expected = "the connection to the agent at `ssh://b.example.org` was lost: Permission denied (publickey).";
+    assert!(stdout.contains(expected), "{stdout}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    assert_eq!(output.status.code(), Some(4));
+}
+
+#[tokio::test]
 async fn programs_get_a_line_for_each_shop_and_the_summary() {
     let fleet = Fleet::mixed();
     let (code, shops, summary) = fleet.json(&["status", "--timeout", "3s"]).await;
