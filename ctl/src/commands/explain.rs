@@ -2,7 +2,7 @@
 
 use shopmaster_proto::v1::ExplainRequest;
 
-use super::{Ctl, answer};
+use super::{Ctl, answer, selection::IdTypeFlag};
 use crate::{
     error::Error,
     exit::Exit,
@@ -17,12 +17,15 @@ use crate::{
 pub struct Args {
     /// Id of the product; put `--` before an id that starts with a dash
     product_id: String,
+    #[command(flatten)]
+    named: IdTypeFlag,
 }
 
 /// Asks the agent, and prints its answer.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let request = ExplainRequest {
+        product_id_type: args.named.id_type().into(),
         product_id: args.product_id,
     };
     let found = answer(client.products.explain(request)).await?.into_inner();
