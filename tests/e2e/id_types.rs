@@ -1,6 +1,7 @@
 //! Products whose ids read the same, one a number and one a text: told apart wherever a person acts on them.
 
 use serde_json::json;
+use shopmaster_proto::v1::Status;
 
 use crate::your_table::{example::Example, page::Step, shop::Kind};
 
@@ -22,8 +23,11 @@ async fn a_number_and_a_text_that_read_the_same_are_told_apart() {
     example
         .step(&words("configure --column-id Bar --yes"))
         .await;
-    let status = example.world.wait_status(|it| it.removed == 2).await;
-    assert_eq!(status.unwrap().published, 2);
+    let is_told = |it: &Status| {
+        (it.removed, it.published, it.pending, it.in_doubt) == (2, 2, 0, 0)
+            && it.current_run.is_none()
+    };
+    example.world.wait_status(is_told).await.unwrap();
 
     // The number 2 is gone, and the text is sold.
     let export = example.ctl(&["removed", "export"]).await.stdout;
@@ -68,15 +72,41 @@ async fn a_number_and_a_text_that_read_the_same_are_told_apart() {
 
     // And back: now the texts are gone as well, one of which reads like a number that is sold.
     example.step(&words("configure --column-id ID --yes")).await;
-    let status = example
-        .world
-        .wait_status(|it| it.removed == 2 && it.published == 2)
-        .await;
-    status.unwrap();
+    example.world.wait_status(is_told).await.unwrap();
     let list = example.ctl(&["removed"]).await.stdout;
     assert!(
         list.lines().any(|line| line.starts_with("\"2\" ")),
         "{list}"
     );
+    example.end().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_empty_is_refused_by_name() {
+    let mut example = Example::start(Kind::Sqlite).await;
+    let shop = "CREATE TABLE P (Code VARCHAR(20) NOT NULL PRIMARY KEY, Title VARCHAR(100), Price DECIMAL(10, 2));
+        INSERT INTO P VALUES ('a', 'Soap', 1), ('', 'Salt', 2), ('  ', 'Oil', 3)";
+    example.shop.run(shop).await.unwrap();
+    let flags = "configure --table P --column-id Code --column-name Title --column-price Price";
+    example.step(&words(flags)).await;
+    let is_told = |it: &Status| (it.parked, it.published) == (2, 1);
+    example.world.wait_status(is_told).await.unwrap();
+    assert_eq!(example.world.digible.count(), 1);
+    let listed = example.ctl(&["parked"]).await.stdout;
+    for part in [
+        "\"\" ",
+        "the key is empty",
+        "\"  \" ",
+        "the key has nothing but spaces",
+    ] {
+        assert!(listed.contains(part), "{part}: {listed}");
+    }
+    for id in ["", "  "] {
+        let explained = example.ctl(&["explain", id]).await.stdout;
+        assert!(
+            explained.contains("Refused: the key "),
+            "{id:?}: {explained}"
+        );
+    }
     example.end().await;
 }

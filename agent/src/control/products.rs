@@ -35,7 +35,8 @@ impl v1::products_server::Products for Service {
     ) -> Result<Response<v1::ExplainResponse>, Status> {
         let request = request.into_inner();
         let (id_type, asked) = (request.product_id_type(), request.product_id);
-        if asked.is_empty() {
+        // An empty key is one that a shop may have, if the caller says that it means one.
+        if asked.is_empty() && id_type != v1::ProductIdType::Text {
             return Err(failure::invalid(
                 "The request names no product",
                 "Set `product_id` to the product's id",

@@ -85,10 +85,12 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
     )
 }
 
-/// A product's id. A text that reads like a number is another product than the number, so it stands in quotes.
+/// A product's id. A text that reads like a number is another product than the number, so it stands in quotes, as does
+/// one that could not be seen.
 fn id(text: &str, id_type: ProductIdType) -> String {
-    match id_type == ProductIdType::Text && text.parse::<i64>().is_ok() {
-        true => format!("\"{text}\""),
+    let is_like_a_number = id_type == ProductIdType::Text && text.parse::<i64>().is_ok();
+    match is_like_a_number || text.trim().is_empty() {
+        true => format!("\"{}\"", plain(text)),
         false => plain(text),
     }
 }
@@ -187,10 +189,11 @@ refused       since yesterday 09:00, name too long (dismissed)
             product("1", ProductIdType::Text),
             // An agent that does not tell.
             product("2", ProductIdType::Unspecified),
+            product("", ProductIdType::Text),
         ];
         assert_eq!(
             removed(&products, &clock()),
-            "P 1  yesterday 09:00\n1    yesterday 09:00\n\"1\"  yesterday 09:00\n2    yesterday 09:00\n"
+            "P 1  yesterday 09:00\n1    yesterday 09:00\n\"1\"  yesterday 09:00\n2    yesterday 09:00\n\"\"   yesterday 09:00\n"
         );
     }
 }
