@@ -1,8 +1,8 @@
 //! The contract's enums as words: `up_to_date` for programs, `up to date` for people.
 
 use shopmaster_proto::v1::{
-    CaptureMode, CaptureState, CatalogReach, Icon, ProductState, RunCause, RunKind, RunOutcome,
-    RunState, SessionState, Severity, State, Verdict,
+    CaptureMode, CaptureState, CatalogReach, Icon, ProductIdType, ProductState, RunCause, RunKind,
+    RunOutcome, RunState, SessionState, Severity, State, Verdict,
 };
 
 /// An enum of the contract that has a word for each value.
@@ -48,6 +48,7 @@ words! {
     CaptureState: "CAPTURE_STATE_",
     CatalogReach: "CATALOG_REACH_",
     Icon: "ICON_",
+    ProductIdType: "PRODUCT_ID_TYPE_",
     ProductState: "PRODUCT_STATE_",
     RunCause: "RUN_CAUSE_",
     RunKind: "RUN_KIND_",
