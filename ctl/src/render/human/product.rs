@@ -178,6 +178,7 @@ refused       since yesterday 09:00, name too long (dismissed)
         let gone = ExplainResponse {
             removed: Some(RemovedProduct {
                 product_id: "P1".to_owned(),
+                product_id_type: ProductIdType::Text.into(),
                 since: local("2026-11-21T14:20:00"),
             }),
             ..answer
