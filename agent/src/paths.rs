@@ -55,9 +55,9 @@ impl Paths {
             log_dir: folders.log.clone(),
             lock: folders.run.join("agent.lock"),
             folders: [
-                folders.data.join("remote"),
                 folders.config,
-                folders.data,
+                folders.data.clone(),
+                folders.data.join("remote"),
                 folders.log,
                 folders.run,
             ],

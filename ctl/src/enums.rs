@@ -1,7 +1,7 @@
 //! The contract's enums as words: `up_to_date` for programs, `up to date` for people.
 
 use shopmaster_proto::v1::{
-    CaptureMode, CaptureState, CatalogReach, Icon, ProductState, RemoteCredential,
+    CaptureMode, CaptureState, CatalogReach, Icon, ProductIdType, ProductState, RemoteCredential,
     RemoteLogOutcome, Role, RunCause, RunKind, RunOutcome, RunState, SessionState, Severity, State,
     Verdict,
 };
@@ -49,6 +49,7 @@ words! {
     CaptureState: "CAPTURE_STATE_",
     CatalogReach: "CATALOG_REACH_",
     Icon: "ICON_",
+    ProductIdType: "PRODUCT_ID_TYPE_",
     ProductState: "PRODUCT_STATE_",
     RemoteCredential: "REMOTE_CREDENTIAL_",
     RemoteLogOutcome: "REMOTE_LOG_OUTCOME_",

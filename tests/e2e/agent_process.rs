@@ -398,18 +398,24 @@ async fn without_a_configuration_it_runs_and_says_what_is_missing() {
         from_start: false,
         confirmed: false,
     };
-    let explain = ExplainRequest { product_id: id() };
+    let explain = ExplainRequest {
+        product_id: id(),
+        ..ExplainRequest::default()
+    };
     let retry = RetryParkedRequest {
         product_ids: ids(),
         all: false,
+        ..RetryParkedRequest::default()
     };
     let discard = DiscardParkedRequest {
         product_ids: ids(),
         all: false,
+        ..DiscardParkedRequest::default()
     };
     let forget = ForgetRemovedRequest {
         product_ids: ids(),
         all: false,
+        ..ForgetRemovedRequest::default()
     };
     let failures = [
         (

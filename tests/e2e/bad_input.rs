@@ -398,7 +398,6 @@ async fn odd_names_and_ids_arrive_byte_for_byte() {
         "0012",
         "12",
         "1e3",
-        "",
         "null",
         "<b>",
         "a\u{301}",
@@ -421,7 +420,7 @@ async fn odd_names_and_ids_arrive_byte_for_byte() {
     let run = world.sync().await.unwrap();
     assert_eq!((run.sent, run.parked), (ids.len() as u64, 0), "{run:?}");
     assert_eq!(world.assert_equal().await.unwrap().equal, ids.len() + 2);
-    for id in ids.iter().filter(|id| !id.is_empty()) {
+    for id in &ids {
         let output = world.ctl(&["explain", "--json", "--", id]).await.unwrap();
         let explained = output.json().unwrap();
         assert_eq!(

@@ -216,6 +216,7 @@ async fn what_later_versions_bring_is_unimplemented_and_nothing_else_is() {
     products
         .explain(ExplainRequest {
             product_id: "P0000001".to_owned(),
+            ..ExplainRequest::default()
         })
         .await
         .unwrap();
@@ -697,10 +698,12 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
     let both = RetryParkedRequest {
         product_ids: vec![id()],
         all: true,
+        ..RetryParkedRequest::default()
     };
     let unknown = RetryParkedRequest {
         product_ids: vec![id()],
         all: false,
+        ..RetryParkedRequest::default()
     };
     for failure in [
         refusal(agent.pause(past).await),
@@ -726,6 +729,7 @@ async fn refusals_have_a_code_a_message_and_a_remedy() {
             products
                 .explain(ExplainRequest {
                     product_id: String::new(),
+                    ..ExplainRequest::default()
                 })
                 .await,
         ),

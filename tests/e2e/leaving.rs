@@ -247,6 +247,7 @@ async fn clients_that_leave_while_the_lists_are_changed() {
             let request = DiscardParkedRequest {
                 product_ids: vec!["P0000001".to_owned()],
                 all: false,
+                ..DiscardParkedRequest::default()
             };
             drop(client.products.discard_parked(request).await);
         },
@@ -262,6 +263,7 @@ async fn clients_that_leave_while_the_lists_are_changed() {
             let request = RetryParkedRequest {
                 product_ids: vec!["P0000002".to_owned()],
                 all: false,
+                ..RetryParkedRequest::default()
             };
             drop(client.products.retry_parked(request).await);
         },

@@ -24,6 +24,7 @@ mod dry_run;
 mod full_disk;
 mod help;
 #[cfg(unix)]
+mod id_types;
 mod journal_file;
 mod kill;
 mod leaving;

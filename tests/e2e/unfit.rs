@@ -127,6 +127,7 @@ async fn a_condition_that_leaves_nothing_is_asked_about() {
     );
     let asked = wait_issue(&example.world, "CATALOG_SHRANK").await;
     assert!(asked.remedy.contains("verify --yes"), "{asked:?}");
+    assert!(asked.remedy.contains("`State` is 9"), "{asked:?}");
     let status = example.world.wait_status(|_| true).await.unwrap();
     assert_eq!(status.removed, 0, "{status:?}");
     let test = example.world.ctl(&["test"]).await.unwrap();

@@ -34,7 +34,7 @@ async fn a_verify_that_finds_nothing_says_so_and_costs_no_request() -> Tested {
 
 #[tokio::test]
 async fn what_no_trigger_told_of_is_found_by_itself() -> Tested {
-    let world = uploaded(World::builder().products(300)).await?;
+    let world = uploaded(World::builder().products(300).automatic()).await?;
     world.shop.past_the_triggers(
         "UPDATE Products SET SellPrice = 9.99 WHERE ProductID = 'P0000001';
          DELETE FROM Products WHERE ProductID = 'P0000002'",

@@ -114,6 +114,7 @@ mod tests {
             }),
             digest: String::new(),
             discarded,
+            ..ParkedProduct::default()
         };
         let named = [product("P1", false), product("P2", true)];
         assert_eq!(

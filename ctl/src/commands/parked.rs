@@ -84,9 +84,11 @@ async fn all(ctl: &Ctl, include_discarded: bool) -> Result<(Vec<ParkedProduct>, 
 
 async fn retry(ctl: &Ctl, which: Selection) -> Result<(), Error> {
     let mut client = ctl.connect().await?;
+    let (product_ids, all, id_type) = which.into_parts();
     let request = RetryParkedRequest {
-        product_ids: which.ids,
-        all: which.all,
+        product_ids,
+        all,
+        product_id_type: id_type.into(),
     };
     let count = answer(client.products.retry_parked(request))
         .await?
@@ -99,9 +101,11 @@ async fn retry(ctl: &Ctl, which: Selection) -> Result<(), Error> {
 
 async fn discard(ctl: &Ctl, which: Selection) -> Result<(), Error> {
     let mut client = ctl.connect().await?;
+    let (product_ids, all, id_type) = which.into_parts();
     let request = DiscardParkedRequest {
-        product_ids: which.ids,
-        all: which.all,
+        product_ids,
+        all,
+        product_id_type: id_type.into(),
     };
     let count = answer(client.products.discard_parked(request))
         .await?

@@ -141,9 +141,11 @@ async fn all(ctl: &Ctl) -> Result<(Vec<RemovedProduct>, u64), Error> {
 
 async fn forget(ctl: &Ctl, which: Selection) -> Result<(), Error> {
     let mut client = ctl.connect().await?;
+    let (product_ids, all, id_type) = which.into_parts();
     let request = ForgetRemovedRequest {
-        product_ids: which.ids,
-        all: which.all,
+        product_ids,
+        all,
+        product_id_type: id_type.into(),
     };
     let count = answer(client.products.forget_removed(request))
         .await?

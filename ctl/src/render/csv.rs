@@ -2,16 +2,17 @@
 
 use shopmaster_proto::v1::RemovedProduct;
 
-use crate::time::rfc3339;
+use crate::{enums::Word as _, time::rfc3339};
 
-/// Products that are gone from the shop: their ids, and since when.
+/// Products that are gone from the shop: their ids, since when, and whether the id is a number or text.
 ///
 /// Source: RFC 4180.
 pub fn removed(products: &[RemovedProduct]) -> String {
-    let mut text = "product_id,since\r\n".to_owned();
+    let mut text = "product_id,since,product_id_type\r\n".to_owned();
     for product in products {
         let since = rfc3339(product.since).unwrap_or_default();
-        text += &format!("{},{since}\r\n", field(&product.product_id));
+        let id_type = product.product_id_type().word().unwrap_or_default();
+        text += &format!("{},{since},{id_type}\r\n", field(&product.product_id));
     }
     text
 }
@@ -27,6 +28,8 @@ fn field(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shopmaster_proto::v1::ProductIdType;
+
     use super::*;
 
     #[test]
@@ -34,6 +37,7 @@ mod tests {
         let product = |id: &str| RemovedProduct {
             product_id: id.to_owned(),
             since: None,
+            product_id_type: ProductIdType::Text.into(),
         };
         let products = [
             product("P1"),
@@ -43,7 +47,7 @@ mod tests {
         ];
         assert_eq!(
             removed(&products),
-            "product_id,since\r\nP1,\r\n\"a,b\",\r\n\"6\"\" pipe\",\r\n\" x\",\r\n"
+            "product_id,since,product_id_type\r\nP1,,text\r\n\"a,b\",,text\r\n\"6\"\" pipe\",,text\r\n\" x\",,text\r\n"
         );
     }
 }

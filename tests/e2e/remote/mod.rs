@@ -92,6 +92,7 @@ async fn what_is_written_down_outlives_the_agent() {
     office.world.restart().await.unwrap();
     let status = office.world.wait_status(|_| true).await.unwrap();
     assert_eq!(status.last_remote_change.unwrap().text, "paused sending");
+    office.listening().await;
     // The client is still known.
     client.agent.get_status(GetStatusRequest {}).await.unwrap();
 }

@@ -89,7 +89,7 @@ impl Office {
     }
 
     /// Waits until it listens.
-    async fn listening(&self) {
+    pub async fn listening(&self) {
         let mut client = self.world.client().unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {

@@ -42,8 +42,9 @@ impl Item {
     ///
     /// # Errors
     ///
-    /// The row's own problem when its name or price cannot be sent.
+    /// The row's own problem when its name or price cannot be sent, or when nothing in its id could name it to anybody.
     pub fn new(row: &Row) -> Result<Self, Problem> {
+        check_id(&row.id)?;
         let name = row.name.as_ref().map_err(Clone::clone)?;
         let price = row.price.as_ref().map_err(Clone::clone)?;
         let body = encode(&row.id, name, *price)?;
@@ -60,6 +61,16 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+}
+
+fn check_id(id: &ProductId) -> Result<(), Problem> {
+    match id {
+        ProductId::Text(text) if text.is_empty() => Err(Problem("the key is empty".to_owned())),
+        ProductId::Text(text) if text.trim().is_empty() => {
+            Err(Problem("the key has nothing but spaces".to_owned()))
+        }
+        ProductId::Text(_) | ProductId::Integer(_) => Ok(()),
     }
 }
 
@@ -92,6 +103,24 @@ impl fmt::Debug for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_names_nothing_is_refused() {
+        let problem = |id: &str| {
+            let row = Row {
+                id: ProductId::Text(id.to_owned()),
+                name: Ok("Soap".to_owned()),
+                price: Ok(Price::new(150, 2).unwrap()),
+            };
+            Item::new(&row).err().map(|problem| problem.0)
+        };
+        assert_eq!(problem("").as_deref(), Some("the key is empty"));
+        for spaces in [" ", "   ", "\t", "\u{a0}"] {
+            let told = problem(spaces);
+            assert_eq!(told.as_deref(), Some("the key has nothing but spaces"));
+        }
+        assert_eq!(problem(" 1 "), None);
+    }
 
     #[test]
     fn the_body_is_the_documented_one() {

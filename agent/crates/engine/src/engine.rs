@@ -63,7 +63,7 @@ impl Engine {
             state.set_pause(None).await?;
         }
         let counts = journal.counts().await?;
-        let kind = catalog.kind();
+        let (kind, conditions) = (catalog.kind(), catalog.conditions());
         let uploaded_at = journal.uploaded_at().await?;
         let compared_at = journal.compared_at().await?;
         let sent_at = journal.sent_at().await?;
@@ -79,6 +79,7 @@ impl Engine {
             facts.last_compared_at = compared_at;
             facts.last_sent_at = sent_at;
             facts.shrank = shrank;
+            facts.conditions = conditions;
             facts.verified = verified;
             facts.session = Some(session);
         });

@@ -71,7 +71,41 @@ impl Engine {
     ///
     /// When the database or the journal cannot be asked.
     pub async fn explain(&self, asked: &str) -> Result<Explained, StepError> {
+        self.explain_one_of(Self::meanings(asked)).await
+    }
+
+    /// Whether both a number and a text exist that read like this, in the shop or in the journal.
+    ///
+    /// # Errors
+    ///
+    /// As [`explain`](Self::explain).
+    pub async fn is_ambiguous(&self, asked: &str) -> Result<bool, StepError> {
         let meanings = Self::meanings(asked);
+        if meanings.len() < 2 {
+            return Ok(false);
+        }
+        let in_shop = self.core.catalog.read(&meanings).await?;
+        let in_shop = in_shop.into_iter().filter_map(|lookup| match lookup {
+            Lookup::Found(row) => Some(row.id),
+            Lookup::LeftOut(id) => Some(id),
+            Lookup::Gone | Lookup::Locked => None,
+        });
+        let known = self.core.journal.known(meanings.clone()).await?;
+        let known = meanings
+            .into_iter()
+            .zip(known)
+            .filter(|(_, known)| *known != Known::default());
+        let existing: Vec<_> = in_shop.chain(known.map(|(id, _)| id)).collect();
+        let is_number = |id: &ProductId| matches!(id, ProductId::Integer(_));
+        Ok(existing.iter().any(is_number) && !existing.iter().all(is_number))
+    }
+
+    /// As [`explain`](Self::explain), for the first of these ids that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`explain`](Self::explain).
+    pub async fn explain_one_of(&self, meanings: Vec<ProductId>) -> Result<Explained, StepError> {
         let lookups = self.core.catalog.read(&meanings).await?;
         let left_out = lookups.iter().find_map(|lookup| match lookup {
             Lookup::LeftOut(id) => Some(id.clone()),

@@ -225,6 +225,12 @@ fn capture_unused(facts: &Facts) -> Option<Issue> {
 
 fn catalog_shrank(facts: &Facts) -> Option<Issue> {
     let shrank = facts.shrank?;
+    let check = match &facts.conditions {
+        None => "Check the shop's table or view with its own program".to_owned(),
+        Some(conditions) => format!(
+            "Check the conditions of what is sold ({conditions}; set them with `shopmasterctl configure --only` and `--sold-when`), and the shop's table or view with its own program"
+        ),
+    };
     Some(new(
         facts,
         "CATALOG_SHRANK",
@@ -234,7 +240,7 @@ fn catalog_shrank(facts: &Facts) -> Option<Issue> {
             grouped(shrank.missing),
             products(shrank.known)
         ),
-        "Check the shop's table or view with its own program; if the products are really gone, run `shopmasterctl verify --yes`",
+        &format!("{check}; if the products are really gone, run `shopmasterctl verify --yes`"),
     ))
 }
 

@@ -54,6 +54,8 @@ pub struct Facts {
     pub scan: Option<ScanFacts>,
     /// So many products were missing at once that none of them is listed as gone; none when that is not so.
     pub shrank: Option<Shrank>,
+    /// Which rows are sold, for people; none when all of them are.
+    pub conditions: Option<String>,
     /// What the last verify found, as far as it needs a person's attention.
     pub verified: Verified,
     /// Whether all products have to be compared.
@@ -288,6 +290,7 @@ impl Facts {
             capture: None,
             scan: None,
             shrank: None,
+            conditions: None,
             verified: Verified::default(),
             comparison: Comparison::NotDue,
             changes: 0,

@@ -719,6 +719,18 @@ fn a_table_that_shrank_is_told_with_its_numbers() {
     let (state, _, headline, codes) = see(&facts);
     assert_eq!((state, codes), (State::Attention, vec!["CATALOG_SHRANK"]));
     assert!(
+        !issues::issues(&facts, Timestamp::now())[0]
+            .remedy
+            .contains("condition")
+    );
+    // Leaving rows out is the likelier reason.
+    facts.conditions = Some("`State` is 9".to_owned());
+    let remedy = &issues::issues(&facts, Timestamp::now())[0].remedy;
+    assert!(
+        remedy.starts_with("Check the conditions of what is sold (`State` is 9; "),
+        "{remedy}"
+    );
+    assert!(
         headline.starts_with("2,000 of 12,431 products are missing"),
         "{headline}"
     );

@@ -2,9 +2,9 @@
 
 use shopmaster_catalog::{Change, ChangeKind};
 use shopmaster_digible::Digest;
-use shopmaster_engine::{Explained, ProductState};
+use shopmaster_engine::{Engine, Explained, ProductState};
 use shopmaster_journal::{Parked, Removed};
-use shopmaster_product::Row;
+use shopmaster_product::{ProductId, Row};
 use shopmaster_proto::v1;
 
 use super::time::timestamp;
@@ -37,7 +37,26 @@ pub(in crate::control) fn explained(explained: &Explained) -> v1::ExplainRespons
         removed: explained.removed.as_ref().map(removed),
         retry_at: explained.retry_at.map(timestamp),
         compared_at: explained.compared_at.map(timestamp),
+        product_id_type: id_type(&explained.id).into(),
     }
+}
+
+/// Whether an id is a number or text.
+fn id_type(id: &ProductId) -> v1::ProductIdType {
+    match id {
+        ProductId::Integer(_) => v1::ProductIdType::Number,
+        ProductId::Text(_) => v1::ProductIdType::Text,
+    }
+}
+
+/// The ids that a text may stand for.
+pub(in crate::control) fn meanings(text: &str, id_type: v1::ProductIdType) -> Vec<ProductId> {
+    let mut meanings = Engine::meanings(text);
+    meanings.retain(|id| match id_type {
+        v1::ProductIdType::Unspecified => true,
+        id_type => id_type == self::id_type(id),
+    });
+    meanings
 }
 
 pub(in crate::control) fn parked(parked: &Parked) -> v1::ParkedProduct {
@@ -47,6 +66,7 @@ pub(in crate::control) fn parked(parked: &Parked) -> v1::ParkedProduct {
         since: Some(timestamp(parked.since)),
         digest: Digest(parked.digest).to_string(),
         discarded: parked.discarded,
+        product_id_type: id_type(&parked.id).into(),
     }
 }
 
@@ -54,6 +74,7 @@ pub(in crate::control) fn removed(removed: &Removed) -> v1::RemovedProduct {
     v1::RemovedProduct {
         product_id: removed.id.to_string(),
         since: Some(timestamp(removed.since)),
+        product_id_type: id_type(&removed.id).into(),
     }
 }
 

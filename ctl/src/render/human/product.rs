@@ -1,6 +1,6 @@
 //! Single products as text for people.
 
-use shopmaster_proto::v1::{ExplainResponse, ParkedProduct, RemovedProduct, ShopRow};
+use shopmaster_proto::v1::{ExplainResponse, ParkedProduct, ProductIdType, RemovedProduct};
 
 use super::{Clock, plain, table};
 use crate::enums::Word as _;
@@ -11,7 +11,7 @@ pub fn parked(products: &[ParkedProduct], clock: &Clock) -> String {
         .iter()
         .map(|product| {
             [
-                plain(&product.product_id),
+                id(&product.product_id, product.product_id_type()),
                 clock.at(product.since).unwrap_or_default(),
                 reason(product),
             ]
@@ -26,7 +26,7 @@ pub fn removed(products: &[RemovedProduct], clock: &Clock) -> String {
         .iter()
         .map(|product| {
             [
-                plain(&product.product_id),
+                id(&product.product_id, product.product_id_type()),
                 clock.at(product.since).unwrap_or_default(),
             ]
         })
@@ -36,7 +36,7 @@ pub fn removed(products: &[RemovedProduct], clock: &Clock) -> String {
 
 /// Everything known about one product.
 pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
-    let mut lines = vec![("shop", shop(answer.row.as_ref()))];
+    let mut lines = vec![("shop", shop(answer))];
     if let Some(row) = answer.row.as_ref().filter(|row| !row.problem.is_empty()) {
         lines.push(("problem", plain(&row.problem)));
     }
@@ -79,15 +79,25 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
     }
     format!(
         "{}: {}\n{}\n\n{}",
-        plain(&answer.product_id),
+        id(&answer.product_id, answer.product_id_type()),
         answer.state().plain_word(),
         plain(&answer.text),
         table::pairs(&lines)
     )
 }
 
-fn shop(row: Option<&ShopRow>) -> String {
-    let Some(row) = row else {
+/// A product's id. A text that reads like a number is another product than the number, so it stands in quotes, as does
+/// one that could not be seen.
+fn id(text: &str, id_type: ProductIdType) -> String {
+    let is_like_a_number = id_type == ProductIdType::Text && text.parse::<i64>().is_ok();
+    match is_like_a_number || text.trim().is_empty() {
+        true => format!("\"{}\"", plain(text)),
+        false => plain(text),
+    }
+}
+
+fn shop(answer: &ExplainResponse) -> String {
+    let Some(row) = &answer.row else {
         return "no row that is sent".to_owned();
     };
     let name = row.name.as_deref().map_or_else(
@@ -95,7 +105,10 @@ fn shop(row: Option<&ShopRow>) -> String {
         |name| format!("\"{}\"", plain(name)),
     );
     let price = row.price.as_deref().map_or("no price".to_owned(), plain);
-    format!("{} {name} {price}", plain(&row.product_id))
+    format!(
+        "{} {name} {price}",
+        id(&row.product_id, answer.product_id_type())
+    )
 }
 
 fn reason(product: &ParkedProduct) -> String {
@@ -108,7 +121,7 @@ fn reason(product: &ParkedProduct) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shopmaster_proto::v1::{PendingChange, ProductState};
+    use shopmaster_proto::v1::{PendingChange, ProductState, ShopRow};
 
     use super::{
         super::clock::tests::{clock, local},
@@ -119,6 +132,7 @@ mod tests {
     fn an_explanation_goes_from_the_row_to_the_last_acknowledgement() {
         let answer = ExplainResponse {
             product_id: "P1".to_owned(),
+            product_id_type: ProductIdType::Text.into(),
             state: ProductState::Parked.into(),
             text: "Digible refuses it".to_owned(),
             row: Some(ShopRow {
@@ -141,6 +155,7 @@ mod tests {
                 since: local("2026-11-20T09:00:00"),
                 digest: "ab12".to_owned(),
                 discarded: true,
+                product_id_type: ProductIdType::Text.into(),
             }),
             removed: None,
             retry_at: None,
@@ -163,6 +178,7 @@ refused       since yesterday 09:00, name too long (dismissed)
         let gone = ExplainResponse {
             removed: Some(RemovedProduct {
                 product_id: "P1".to_owned(),
+                product_id_type: ProductIdType::Text.into(),
                 since: local("2026-11-21T14:20:00"),
             }),
             ..answer
@@ -173,10 +189,22 @@ refused       since yesterday 09:00, name too long (dismissed)
 
     #[test]
     fn lists_are_a_line_each() {
-        let products = [RemovedProduct {
-            product_id: "P 1".to_owned(),
+        let product = |id: &str, id_type: ProductIdType| RemovedProduct {
+            product_id: id.to_owned(),
             since: local("2026-11-20T09:00:00"),
-        }];
-        assert_eq!(removed(&products, &clock()), "P 1  yesterday 09:00\n");
+            product_id_type: id_type.into(),
+        };
+        let products = [
+            product("P 1", ProductIdType::Text),
+            product("1", ProductIdType::Number),
+            product("1", ProductIdType::Text),
+            // An agent that does not tell.
+            product("2", ProductIdType::Unspecified),
+            product("", ProductIdType::Text),
+        ];
+        assert_eq!(
+            removed(&products, &clock()),
+            "P 1  yesterday 09:00\n1    yesterday 09:00\n\"1\"  yesterday 09:00\n2    yesterday 09:00\n\"\"   yesterday 09:00\n"
+        );
     }
 }

@@ -12,6 +12,8 @@ use crate::{enums::Word as _, time::rfc3339};
 pub struct ExplainJson {
     /// Its id in the row's own spelling, or as asked when there is no row.
     product_id: String,
+    /// `number` or `text`.
+    product_id_type: Option<String>,
     /// `unknown`, `equal`, `pending`, `in_doubt`, `parked`, `removed`, `never_sent` or `different`.
     state: Option<String>,
     /// The state and its reason, for people.
@@ -66,6 +68,8 @@ struct ChangeJson {
 pub struct ParkedJson {
     /// Its id as text.
     product_id: String,
+    /// `number` or `text`: the products 1 and "1" are two.
+    product_id_type: Option<String>,
     /// Why it was refused, for people.
     reason: String,
     /// Since when, as RFC 3339 in UTC.
@@ -81,6 +85,8 @@ pub struct ParkedJson {
 pub struct RemovedJson {
     /// Its id as text.
     product_id: String,
+    /// `number` or `text`: the products 1 and "1" are two.
+    product_id_type: Option<String>,
     /// Since when, as RFC 3339 in UTC.
     since: Option<String>,
 }
@@ -114,6 +120,7 @@ impl From<ExplainResponse> for ExplainJson {
     fn from(answer: ExplainResponse) -> Self {
         Self {
             state: answer.state().word(),
+            product_id_type: answer.product_id_type().word(),
             product_id: answer.product_id,
             text: answer.text,
             row: answer.row.map(RowJson::from),
@@ -153,6 +160,7 @@ impl From<PendingChange> for ChangeJson {
 impl From<ParkedProduct> for ParkedJson {
     fn from(product: ParkedProduct) -> Self {
         Self {
+            product_id_type: product.product_id_type().word(),
             product_id: product.product_id,
             reason: product.reason,
             since: rfc3339(product.since),
@@ -165,6 +173,7 @@ impl From<ParkedProduct> for ParkedJson {
 impl From<RemovedProduct> for RemovedJson {
     fn from(product: RemovedProduct) -> Self {
         Self {
+            product_id_type: product.product_id_type().word(),
             product_id: product.product_id,
             since: rfc3339(product.since),
         }
@@ -178,7 +187,7 @@ fn filled(text: String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use shopmaster_proto::v1::ProductState;
+    use shopmaster_proto::v1::{ProductIdType, ProductState};
 
     use super::*;
 
@@ -187,6 +196,7 @@ mod tests {
         let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
         let answer = ExplainResponse {
             product_id: "P1".to_owned(),
+            product_id_type: ProductIdType::Text.into(),
             state: ProductState::InDoubt.into(),
             text: "its answer is not recorded".to_owned(),
             row: Some(ShopRow {
@@ -209,10 +219,12 @@ mod tests {
                 since: time(3),
                 digest: "cd".to_owned(),
                 discarded: false,
+                product_id_type: ProductIdType::Text.into(),
             }),
             removed: Some(RemovedProduct {
                 product_id: "P1".to_owned(),
                 since: time(4),
+                product_id_type: ProductIdType::Text.into(),
             }),
             retry_at: None,
             compared_at: time(5),
@@ -221,6 +233,7 @@ mod tests {
             serde_json::to_value(ExplainJson::from(answer)).unwrap(),
             json!({
                 "product_id": "P1",
+                "product_id_type": "text",
                 "state": "in_doubt",
                 "text": "its answer is not recorded",
                 "row": {
@@ -236,12 +249,13 @@ mod tests {
                 "in_doubt": true,
                 "parked": {
                     "product_id": "P1",
+                    "product_id_type": "text",
                     "reason": "refused",
                     "since": "1970-01-01T00:00:03Z",
                     "digest": "cd",
                     "discarded": false,
                 },
-                "removed": {"product_id": "P1", "since": "1970-01-01T00:00:04Z"},
+                "removed": {"product_id": "P1", "product_id_type": "text", "since": "1970-01-01T00:00:04Z"},
                 "retry_at": null,
                 "compared_at": "1970-01-01T00:00:05Z",
             })

@@ -50,6 +50,7 @@ pub(super) async fn explain(world: &World, id: &str) -> Result<ProductState, Wor
     let mut client = world.client()?;
     let request = ExplainRequest {
         product_id: id.to_owned(),
+        ..ExplainRequest::default()
     };
     let got = answer("Explain", client.products.explain(request)).await?;
     let got = got.into_inner();
@@ -206,6 +207,7 @@ pub(super) async fn forget(world: &World, product_ids: Vec<String>) -> Result<()
     let request = ForgetRemovedRequest {
         product_ids,
         all: false,
+        ..ForgetRemovedRequest::default()
     };
     let forgotten = answer("ForgetRemoved", client.products.forget_removed(request)).await;
     forgotten.map(drop)
@@ -217,6 +219,7 @@ pub(super) async fn dismiss(world: &World) -> Result<(), WorldError> {
     let request = DiscardParkedRequest {
         product_ids: Vec::new(),
         all: true,
+        ..DiscardParkedRequest::default()
     };
     let dismissed = answer("DiscardParked", client.products.discard_parked(request)).await;
     dismissed.map(drop)
@@ -228,6 +231,7 @@ pub(super) async fn retry(world: &World) -> Result<(), WorldError> {
     let request = RetryParkedRequest {
         product_ids: Vec::new(),
         all: true,
+        ..RetryParkedRequest::default()
     };
     let tried = answer("RetryParked", client.products.retry_parked(request)).await;
     tried.map(drop)

@@ -76,6 +76,7 @@ impl World {
     pub async fn state_of(&self, id: &str) -> Result<ProductState, WorldError> {
         let request = ExplainRequest {
             product_id: id.to_owned(),
+            ..ExplainRequest::default()
         };
         let answer = self.client()?.products.explain(request).await;
         let answer = answer.map_err(|status| WorldError::Refused {
