@@ -60,7 +60,7 @@ pub enum Slot {
 }
 
 /// Every setting, in the order of the configuration file.
-pub const FIELDS: [Field; 40] = [
+pub const FIELDS: [Field; 42] = [
     Field {
         path: "catalog.kind",
         flag: "kind",
@@ -312,6 +312,20 @@ pub const FIELDS: [Field; 40] = [
         value: "ADDRESS:PORT",
         help: "Where the agent listens for remote clients; empty for nowhere. `shopmasterctl remote enable` sets it, too",
         slot: Slot::Text(|s| &mut remote(s).listen),
+    },
+    Field {
+        path: "remote.certificate",
+        flag: "remote-certificate",
+        value: "FILE",
+        help: "The certificate for remote clients (PEM); empty for one that the agent makes",
+        slot: Slot::File(|s| &mut remote(s).certificate),
+    },
+    Field {
+        path: "remote.key",
+        flag: "remote-key",
+        value: "FILE",
+        help: "The private key of that certificate (PEM), readable by its owner only",
+        slot: Slot::File(|s| &mut remote(s).key),
     },
     Field {
         path: "secrets.store",
@@ -687,7 +701,7 @@ mod tests {
                     "verify_limit": 0,
                     "removed": "",
                 },
-                "remote": {"listen": ""},
+                "remote": {"listen": "", "certificate": "", "key": ""},
                 "secrets": {"store": ""},
                 "log": {"level": ""},
                 "tray": {"notifications": false},
