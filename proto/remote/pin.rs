@@ -3,6 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use sha2::{Digest as _, Sha256};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use webpki::EndEntityCert;
 
 /// How a pin begins as text.
 const SCHEME: &str = "sha256:";
@@ -22,6 +24,16 @@ impl Pin {
     #[must_use]
     pub fn of_key(spki: &[u8]) -> Self {
         Self(Sha256::digest(spki).into())
+    }
+
+    /// The pin of a certificate's key.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a certificate of version 3.
+    pub fn of_certificate(certificate: &CertificateDer<'_>) -> Result<Self, webpki::Error> {
+        let certificate = EndEntityCert::try_from(certificate)?;
+        Ok(Self::of_key(&certificate.subject_public_key_info()))
     }
 
     /// The pin with these bytes; none when there are not 32.

@@ -9,13 +9,7 @@ use shopmaster_harness::world::World;
 use shopmaster_proto::v1::RunKind;
 use shopmaster_standins::digible::{Endpoint, Fault, HangEffect};
 
-use crate::support::{wait_issue, wait_up_to_date};
-
-/// An address that nothing listens at.
-fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
+use crate::support::{free, wait_issue, wait_up_to_date};
 
 /// What the agent serves at this address; none when it does not listen there.
 fn scrape(at: SocketAddr) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What several topics need.
 
 use std::{
+    net::{SocketAddr, TcpListener},
     process::{Output, Stdio},
     time::Duration,
 };
@@ -18,6 +19,12 @@ pub const SECONDS: Duration = Duration::from_secs(20);
 /// Whether this program runs the tests over TDS.
 pub fn is_over_tds() -> bool {
     ShopKind::of_this_program() == ShopKind::SqlServer
+}
+
+/// An address that nothing listens at.
+pub fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// The issue with this code.

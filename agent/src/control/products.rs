@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shopmaster_engine::Engine;
 use shopmaster_journal::Journal;
 use shopmaster_product::ProductId;
 use shopmaster_proto::v1;
@@ -24,6 +25,18 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(supervisor: Arc<Supervisor>) -> Self {
         Self { supervisor }
+    }
+
+    /// The engine, for a call that acts on what a list has of these products.
+    async fn engine(
+        &self,
+        list: Listed,
+        ids: &[String],
+        id_type: v1::ProductIdType,
+    ) -> Result<Arc<Engine>, Status> {
+        let engine = failure::engine(&self.supervisor).await?;
+        only_one_is_listed(engine.journal(), list, ids, id_type).await?;
+        Ok(engine)
     }
 }
 
@@ -90,14 +103,9 @@ impl v1::products_server::Products for Service {
         let request = request.into_inner();
         let id_type = request.product_id_type();
         let ids = chosen(&request.product_ids, request.all, id_type)?;
-        let engine = failure::engine(&self.supervisor).await?;
-        only_one_is_listed(
-            engine.journal(),
-            Listed::Parked,
-            &request.product_ids,
-            id_type,
-        )
-        .await?;
+        let engine = self
+            .engine(Listed::Parked, &request.product_ids, id_type)
+            .await?;
         let retried = engine.retry_parked(ids).await;
         let count = retried.map_err(|error| failure::journal(&error))?;
         found(&request.product_ids, count)?;
@@ -111,14 +119,9 @@ impl v1::products_server::Products for Service {
         let request = request.into_inner();
         let id_type = request.product_id_type();
         let ids = chosen(&request.product_ids, request.all, id_type)?;
-        let engine = failure::engine(&self.supervisor).await?;
-        only_one_is_listed(
-            engine.journal(),
-            Listed::Parked,
-            &request.product_ids,
-            id_type,
-        )
-        .await?;
+        let engine = self
+            .engine(Listed::Parked, &request.product_ids, id_type)
+            .await?;
         let discarded = engine.journal().discard_parked(ids).await;
         let count = discarded.map_err(|error| failure::journal(&error))?;
         engine.refresh().await;
@@ -152,14 +155,9 @@ impl v1::products_server::Products for Service {
         let request = request.into_inner();
         let id_type = request.product_id_type();
         let ids = chosen(&request.product_ids, request.all, id_type)?;
-        let engine = failure::engine(&self.supervisor).await?;
-        only_one_is_listed(
-            engine.journal(),
-            Listed::Removed,
-            &request.product_ids,
-            id_type,
-        )
-        .await?;
+        let engine = self
+            .engine(Listed::Removed, &request.product_ids, id_type)
+            .await?;
         let forgotten = engine.journal().forget_removed(ids).await;
         let count = forgotten.map_err(|error| failure::journal(&error))?;
         engine.refresh().await;

@@ -13,7 +13,6 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
     version::TLS13,
 };
-use webpki::EndEntityCert;
 
 use crate::remote::Pin;
 
@@ -59,9 +58,8 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let certificate = EndEntityCert::try_from(end_entity)
+        let found = Pin::of_certificate(end_entity)
             .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
-        let found = Pin::of_key(&certificate.subject_public_key_info());
         match found == self.pin {
             true => Ok(ServerCertVerified::assertion()),
             false => Err(Error::Other(OtherError(Arc::new(WrongKey(found))))),

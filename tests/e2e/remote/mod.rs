@@ -18,8 +18,8 @@ use shopmaster_proto::{
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 
-use crate::support::{issue, wait_issue};
-use office::{Office, free};
+use crate::support::{free, issue, wait_issue};
+use office::Office;
 
 #[tokio::test]
 async fn an_invited_client_does_what_its_role_allows_and_it_is_written_down() {

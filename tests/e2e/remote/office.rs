@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::Path,
     time::{Duration, Instant},
 };
@@ -13,6 +13,8 @@ use shopmaster_proto::{
     remote::{Pin, Secret},
     v1::GetListenerRequest,
 };
+
+use crate::support::free;
 
 /// An agent that listens on the network.
 pub struct Office {
@@ -120,12 +122,6 @@ fn collect(folder: &Path, texts: &mut Vec<String>) {
             texts.push(String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
         }
     }
-}
-
-/// An address that nothing listens at.
-pub fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// Waits until nothing listens there any more.

@@ -57,6 +57,18 @@ pub enum Refusal {
     Redeemed,
 }
 
+impl Refusal {
+    /// Stable, for programs.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unknown => "UNAUTHENTICATED",
+            Self::Expired => "ACCESS_EXPIRED",
+            Self::Redeemed => "INVITATION_REDEEMED",
+        }
+    }
+}
+
 /// Why the clients cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientsError {

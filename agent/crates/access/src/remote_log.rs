@@ -86,17 +86,8 @@ impl RemoteLog {
     /// The newest entries, at most so many, newest first. Lines that cannot be read are left out.
     #[must_use]
     pub fn newest(&self, limit: usize) -> Vec<Entry> {
-        let mut entries = self
-            .admitted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .newest(limit);
-        entries.extend(
-            self.refused
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .newest(limit),
-        );
+        let mut entries = self.file_of(Outcome::Began).newest(limit);
+        entries.extend(self.file_of(Outcome::Refused).newest(limit));
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
         entries.truncate(limit);
         entries
@@ -105,8 +96,7 @@ impl RemoteLog {
     /// The newest change that began; none when there is none.
     #[must_use]
     pub fn last_change(&self) -> Option<Entry> {
-        let admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = admitted.newest(100).into_iter();
+        let newest = self.file_of(Outcome::Began).newest(100).into_iter();
         newest.rev().find(|entry| entry.outcome == Outcome::Began)
     }
 

@@ -254,19 +254,11 @@ impl Catalog for SqliteCatalog {
     }
 
     fn identity(&self) -> String {
-        let options = &self.database.options;
-        // The path as configured: the target of a symbolic link may change.
-        let path = options.path.to_string_lossy().into_owned();
-        let parts = [path].into_iter().chain(options.mapping.identity());
-        format!("sqlite:{}", serde_json::Value::from_iter(parts))
+        self.in_the_database(self.database.options.mapping.identity())
     }
 
     fn captured(&self) -> String {
-        let options = &self.database.options;
-        // The path as configured: the target of a symbolic link may change.
-        let path = options.path.to_string_lossy().into_owned();
-        let parts = [path].into_iter().chain(options.mapping.captured());
-        format!("sqlite:{}", serde_json::Value::from_iter(parts))
+        self.in_the_database(self.database.options.mapping.captured())
     }
 
     async fn claim(&self) -> Result<()> {
@@ -533,6 +525,14 @@ impl Catalog for SqliteCatalog {
 }
 
 impl SqliteCatalog {
+    /// The database and these parts of the mapping, as one string.
+    fn in_the_database(&self, parts: Vec<String>) -> String {
+        // The path as configured: the target of a symbolic link may change.
+        let path = self.database.options.path.to_string_lossy().into_owned();
+        let parts = [path].into_iter().chain(parts);
+        format!("sqlite:{}", serde_json::Value::from_iter(parts))
+    }
+
     /// What the ChangeLog has changes of.
     fn kind_of_changes(&self) -> Kind {
         match self.database.options.watches() {

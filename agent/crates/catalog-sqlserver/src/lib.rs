@@ -101,6 +101,14 @@ impl SqlServerCatalog {
     fn is_watched(&self) -> bool {
         !self.pool.options.mapping.watches.is_empty()
     }
+
+    /// The database and these parts of the mapping, as one string.
+    fn in_the_database(&self, parts: Vec<String>) -> String {
+        let options = &self.pool.options;
+        let place = [one_spelling(&options.server), options.database.clone()];
+        let parts = place.into_iter().chain(parts);
+        format!("sqlserver:{}", serde_json::Value::from_iter(parts))
+    }
 }
 
 #[async_trait]
@@ -110,17 +118,11 @@ impl Catalog for SqlServerCatalog {
     }
 
     fn identity(&self) -> String {
-        let options = &self.pool.options;
-        let place = [one_spelling(&options.server), options.database.clone()];
-        let parts = place.into_iter().chain(options.mapping.identity());
-        format!("sqlserver:{}", serde_json::Value::from_iter(parts))
+        self.in_the_database(self.pool.options.mapping.identity())
     }
 
     fn captured(&self) -> String {
-        let options = &self.pool.options;
-        let place = [one_spelling(&options.server), options.database.clone()];
-        let parts = place.into_iter().chain(options.mapping.captured());
-        format!("sqlserver:{}", serde_json::Value::from_iter(parts))
+        self.in_the_database(self.pool.options.mapping.captured())
     }
 
     async fn claim(&self) -> Result<()> {

@@ -6,6 +6,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use shopmaster_proto::remote::Pin;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -14,7 +15,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{certificate::key_of, connection::Connection, counters::Counters, seats::Seats};
+use super::{connection::Connection, counters::Counters, seats::Seats};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -114,7 +115,7 @@ impl Acceptor {
             let (_, session) = stream.get_ref();
             let certificate = session.peer_certificates().and_then(|chain| chain.first());
             // The handshake has looked at it before.
-            let key = certificate.and_then(|certificate| key_of(certificate).ok());
+            let key = certificate.and_then(|certificate| Pin::of_certificate(certificate).ok());
             let connection = Connection::new(stream, address, key, seat);
             let _taken = ready.send(connection).await;
         });

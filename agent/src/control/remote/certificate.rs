@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use ::pem::{EncodeConfig, LineEnding, Pem};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair,
     KeyUsagePurpose, PublicKeyData as _,
@@ -208,18 +209,8 @@ fn is_exposed(_path: &Path) -> bool {
     false
 }
 
-/// The digest of a certificate's public key.
-///
-/// # Errors
-///
-/// When it is not a certificate of version 3.
-pub(super) fn key_of(certificate: &CertificateDer<'_>) -> Result<Pin, webpki::Error> {
-    let certificate = EndEntityCert::try_from(certificate)?;
-    Ok(Pin::of_key(&certificate.subject_public_key_info()))
-}
-
 fn pin(certificate: &CertificateDer<'_>, path: &Path) -> Result<Pin, CertificateError> {
-    key_of(certificate).map_err(|source| CertificateError::NotACertificate {
+    Pin::of_certificate(certificate).map_err(|source| CertificateError::NotACertificate {
         path: path.to_owned(),
         source,
     })
@@ -246,20 +237,8 @@ fn ends_before(
 }
 
 fn pem_of(certificate: &CertificateDer<'_>) -> String {
-    pem_text("CERTIFICATE", certificate)
-}
-
-/// PEM as RFC 7468 has it: lines of 64 characters.
-fn pem_text(label: &str, der: &[u8]) -> String {
-    use base64::{Engine as _, prelude::BASE64_STANDARD};
-
-    let encoded = BASE64_STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in encoded.as_bytes().chunks(64) {
-        text.extend(line.iter().map(|byte| char::from(*byte)));
-        text.push('\n');
-    }
-    text + &format!("-----END {label}-----\n")
+    let block = Pem::new("CERTIFICATE", certificate.as_ref());
+    ::pem::encode_config(&block, EncodeConfig::new().set_line_ending(LineEnding::LF))
 }
 
 /// Makes what is missing of the agent's own key and certificate.

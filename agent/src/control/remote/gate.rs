@@ -23,11 +23,12 @@ use jiff::Timestamp;
 use shopmaster_access::{Caller, Entry, Outcome, Refusal, Role};
 use shopmaster_health::RemoteChange;
 use shopmaster_proto::remote::Secret;
+use shopmaster_view::upper_first;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
-use super::{access::Access, connection::Peer, says::says, upper};
+use super::{access::Access, connection::Peer, says::says};
 use crate::control::{
     LARGEST_REQUEST,
     failure::failure,
@@ -347,15 +348,10 @@ async fn over(caller: Caller, closing: CancellationToken) -> Status {
 }
 
 fn unknown(refusal: Refusal) -> Status {
-    let word = match refusal {
-        Refusal::Unknown => "UNAUTHENTICATED",
-        Refusal::Expired => "ACCESS_EXPIRED",
-        Refusal::Redeemed => "INVITATION_REDEEMED",
-    };
     failure(
         Code::Unauthenticated,
-        word,
-        upper(&refusal.to_string()),
+        refusal.code(),
+        upper_first(&refusal.to_string()),
         "Ask for a new invitation, which `shopmasterctl remote invite` prints on the agent's computer, and redeem it with `shopmasterctl remote add`",
     )
 }

@@ -365,12 +365,3 @@ fn refused(error: &CertificateError) -> Trouble {
         ),
     }
 }
-
-/// A sentence with a capital letter.
-fn upper(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().chain(chars).collect())
-        .unwrap_or_default()
-}

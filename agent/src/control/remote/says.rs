@@ -127,3 +127,58 @@ fn role(role: v1::Role) -> &'static str {
         v1::Role::Unspecified => "nothing",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::control::rpcs::{Kind, RPCS};
+
+    #[test]
+    fn every_change_has_its_words_and_nothing_else_has() {
+        let changes = RPCS.iter().filter(|rpc| rpc.kind == Kind::Changes);
+        let changes: BTreeSet<_> = changes.map(|rpc| rpc.path).collect();
+        let said: BTreeSet<_> = SAYS.iter().map(|(path, _)| *path).collect();
+        assert_eq!(said, changes);
+        assert_eq!(SAYS.len(), said.len(), "one is there twice");
+    }
+
+    #[test]
+    fn the_request_says_what_is_asked_for_and_no_value_of_a_setting() {
+        let framed = |message: Vec<u8>| [vec![0; 5], message].concat();
+        let upload = v1::StartRunRequest {
+            kind: v1::RunKind::Upload.into(),
+            ..Default::default()
+        };
+        let path = "/shopmaster.v1.Runs/StartRun";
+        assert_eq!(
+            says(path, &framed(upload.encode_to_vec())),
+            "started an upload"
+        );
+        let settings = v1::Settings {
+            digible: Some(v1::DigibleSettings {
+                email: "secret".to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let configure = v1::ConfigureRequest {
+            settings: Some(settings),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec!["digible.email".to_owned()],
+            }),
+            ..Default::default()
+        };
+        let path = "/shopmaster.v1.Config/Configure";
+        assert_eq!(
+            says(path, &framed(configure.encode_to_vec())),
+            "configured digible.email"
+        );
+        // What is no message says nothing of its own.
+        assert_eq!(
+            says("/shopmaster.v1.Runs/StartRun", b"\xff"),
+            "asked for a run"
+        );
+    }
+}

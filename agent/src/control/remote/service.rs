@@ -1,26 +1,21 @@
 //! The gRPC service `Remote`.
 
-use std::{net::SocketAddr, str::FromStr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use shopmaster_access::{
-    Caller, Client, ClientName, Clients, ClientsError, Credential, Entry, Outcome, Refusal, Role,
+    Caller, Client, ClientName, Clients, ClientsError, Credential, Entry, Outcome, Role,
 };
 use shopmaster_base::{blocking, causes::with_causes};
 use shopmaster_proto::{
-    remote::{Invitation, TokenDigest},
+    remote::{Invitation, NetworkAddress, Pin, TokenDigest},
     v1,
 };
+use shopmaster_view::upper_first;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tonic::{Code, Request, Response, Status};
 
-use super::{
-    Remote,
-    access::Access,
-    addresses,
-    certificate::{SERVER_NAME, key_of},
-    upper,
-};
+use super::{Remote, access::Access, addresses, certificate::SERVER_NAME};
 use crate::control::{
     convert::time,
     failure::{failure, invalid},
@@ -140,7 +135,7 @@ impl v1::remote_server::Remote for Service {
             failure(
                 Code::FailedPrecondition,
                 "REMOTE_CERTIFICATE_INVALID",
-                upper(&with_causes(&error)),
+                upper_first(&with_causes(&error)),
                 "Correct the files, or unset `remote.certificate` and `remote.key`",
             )
         })?;
@@ -188,7 +183,7 @@ impl v1::remote_server::Remote for Service {
         let certificate = CertificateDer::from_pem_slice(request.certificate.as_bytes());
         let key = certificate
             .ok()
-            .and_then(|certificate| key_of(&certificate).ok());
+            .and_then(|certificate| Pin::of_certificate(&certificate).ok());
         let key = key.ok_or_else(|| {
             invalid(
                 "the certificate cannot be read",
@@ -232,15 +227,10 @@ impl v1::remote_server::Remote for Service {
             .change(move |clients| clients.redeem(&caller.name, token, now))
             .await?;
         let redeemed = redeemed.map_err(|refusal| {
-            let word = match refusal {
-                Refusal::Unknown => "UNAUTHENTICATED",
-                Refusal::Expired => "ACCESS_EXPIRED",
-                Refusal::Redeemed => "INVITATION_REDEEMED",
-            };
             failure(
                 Code::Unauthenticated,
-                word,
-                upper(&refusal.to_string()),
+                refusal.code(),
+                upper_first(&refusal.to_string()),
                 "Ask for a new invitation; if you did not redeem this one, somebody else did: have the client revoked",
             )
         })?;
@@ -290,17 +280,10 @@ impl v1::remote_server::Remote for Service {
     }
 }
 
+/// An address with its port, as the client will read it.
 fn check_address(text: &str) -> Result<(), Status> {
-    let is_valid = match SocketAddr::from_str(text) {
-        Ok(address) => address.port() != 0,
-        Err(_) => text.rsplit_once(':').is_some_and(|(host, port)| {
-            let is_host = |c: char| c.is_alphanumeric() || "-.".contains(c);
-            !host.is_empty()
-                && host.chars().all(is_host)
-                && port.parse::<u16>().is_ok_and(|port| port != 0)
-        }),
-    };
-    match is_valid {
+    let read = text.parse::<NetworkAddress>();
+    match read.is_ok_and(|address| address.to_string() == text) {
         true => Ok(()),
         false => Err(invalid(
             &format!("`{text}` is not an address"),
@@ -363,7 +346,7 @@ fn refused(error: &ClientsError) -> Status {
             "Nothing was changed; check that the disk is not full and that this user may write to the data folder",
         ),
     };
-    failure(code, word, upper(&with_causes(error)), remedy)
+    failure(code, word, upper_first(&with_causes(error)), remedy)
 }
 
 fn client(client: &Client) -> v1::RemoteClient {
@@ -408,5 +391,34 @@ fn logged(entry: Entry) -> v1::RemoteLogEntry {
         call: entry.call,
         text: entry.text,
         outcome: outcome.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_that_the_client_reads_and_has_its_port() {
+        for address in [
+            "shop-7.example.org:443",
+            "10.0.0.7:7443",
+            "[2001:db8::7]:7443",
+        ] {
+            assert!(check_address(address).is_ok(), "{address}");
+        }
+        for address in [
+            "",
+            "shop-7",
+            "shop-7:",
+            "shop-7:0",
+            "shop-7:70000",
+            ":7443",
+            "2001:db8::7",
+            "a b:1",
+            "https://a:1",
+        ] {
+            assert!(check_address(address).is_err(), "{address}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shopmaster_proto::remote::Pin;
 use tokio_rustls::rustls::{
     DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
@@ -12,7 +13,7 @@ use tokio_rustls::rustls::{
     version::TLS13,
 };
 
-use super::certificate::{Identity, key_of};
+use super::certificate::Identity;
 
 /// The only protocol that is spoken: HTTP/2, by its name in the handshake (RFC 9113 section 3.2).
 const PROTOCOL: &[u8] = b"h2";
@@ -66,7 +67,7 @@ impl ClientCertVerifier for AnyCertificate {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        match key_of(end_entity) {
+        match Pin::of_certificate(end_entity) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(_) => Err(Error::InvalidCertificate(
                 tokio_rustls::rustls::CertificateError::BadEncoding,
