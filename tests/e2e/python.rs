@@ -7,7 +7,7 @@ use std::{
 };
 
 use shopmaster_harness::world::World;
-use shopmaster_proto::v1::RunOutcome;
+use shopmaster_proto::v1::{Role, RunOutcome};
 use shopmaster_standins::needs::PYTHON;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -163,7 +163,7 @@ async fn the_examples_work_over_tls_with_a_token() {
     assert_eq!(certificate.code, 0, "{certificate:?}");
     let file = python.stubs.path().join("shop.pem");
     std::fs::write(&file, certificate.stdout).unwrap();
-    let token = office.token("viewer", "dashboard").await;
+    let token = office.token(Role::Viewer, "dashboard").await;
     python.address = office.at.to_string();
     python.environment = vec![
         (

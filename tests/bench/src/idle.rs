@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use shopmaster_harness::world::World;
+use shopmaster_harness::{measure, world::World};
 use tokio::time::sleep;
 
-use super::{BenchError, Figure, Unit, completed, process, use_default_pace};
+use super::{BenchError, Figure, Unit, completed, use_default_pace};
 
 /// How long to wait until the start no longer affects the measurement.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -20,15 +20,15 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     use_default_pace(&mut world).await?;
     sleep(SETTLE).await;
     let id = world.agent_id();
-    let (before, started) = (process::cpu_time(id), Instant::now());
+    let (before, started) = (measure::cpu_time(id), Instant::now());
     sleep(MEASURING).await;
-    let (after, elapsed) = (process::cpu_time(id), started.elapsed());
+    let (after, elapsed) = (measure::cpu_time(id), started.elapsed());
     let share = before.zip(after).map(|(before, after)| {
         let used = after.saturating_sub(before);
         used.as_secs_f64() / elapsed.as_secs_f64() * 100.0
     });
     Ok(vec![
         Figure::new("processor time, default settings", share, Unit::PercentCpu).at_most(0.1),
-        Figure::new("resident memory", process::memory_now(id), Unit::MiB).at_most(30.0),
+        Figure::new("resident memory", measure::memory_now(id), Unit::MiB).at_most(30.0),
     ])
 }

@@ -5,8 +5,8 @@ mod bare;
 mod change;
 mod figure;
 mod idle;
-mod process;
 mod reading;
+mod remote;
 mod sales;
 mod samples;
 mod scan;
@@ -21,10 +21,13 @@ mod verify;
 mod view;
 mod watched;
 
-use std::io;
+use std::{io, process::Command};
 
 use shopmaster_harness::world::{World, WorldError};
-use shopmaster_proto::v1::{Run, RunKind, RunOutcome, RunState};
+use shopmaster_proto::{
+    ConnectError,
+    v1::{Run, RunKind, RunOutcome, RunState},
+};
 use shopmaster_standins::{digible::DigibleSim, shop::ShopError};
 
 use sales::Load;
@@ -51,6 +54,8 @@ pub enum Bench {
     Status,
     /// The agent with nothing to do
     Idle,
+    /// A call over the network, and `shopmasterctl fleet status` over 500 agents
+    Remote,
     /// From a committed change to its arrival at Digible
     Change,
     /// A minute of sales at a till on SQLite, with an agent that syncs all the time and without
@@ -113,17 +118,24 @@ pub enum BenchError {
     /// `shopmasterctl` ended with an error.
     #[error("`shopmasterctl` failed: {0}")]
     CtlFailed(String),
+    /// The agent cannot be reached over the network.
+    #[error("cannot connect to the agent over the network")]
+    Connect(#[source] ConnectError),
+    /// The agent refused a call.
+    #[error("the agent refused a call")]
+    Refused(#[from] tonic::Status),
 }
 
 impl Bench {
     /// All benches, in the order of the table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Sync,
         Self::Upload,
         Self::Scan,
         Self::Verify,
         Self::Status,
         Self::Idle,
+        Self::Remote,
         Self::Change,
         Self::Sales,
         Self::SalesVerify,
@@ -147,6 +159,7 @@ impl Bench {
             Self::VerifySqlserver => "verify-sqlserver",
             Self::Status => "status",
             Self::Idle => "idle",
+            Self::Remote => "remote",
             Self::Change => "change",
             Self::Sales => "sales",
             Self::SalesVerify => "sales-verify",
@@ -173,6 +186,7 @@ impl Bench {
             Self::VerifySqlserver => verify::on_a_server(engine()?).await,
             Self::Status => status::measure().await,
             Self::Idle => idle::measure().await,
+            Self::Remote => remote::measure().await,
             Self::Change => change::measure().await,
             Self::Sales => sales::sqlite::measure(Load::Syncs).await,
             Self::SalesVerify => sales::sqlite::measure(Load::Verifies).await,
@@ -209,6 +223,16 @@ async fn run(world: &World, kind: RunKind) -> Result<Run, BenchError> {
     let run = world.start_run(kind).await?;
     let ended = |run: &Run| run.state() == RunState::Finished;
     completed(world.watch_run(&run.id, ended).await?)
+}
+
+/// Runs `shopmasterctl` to its good end.
+fn ctl(mut command: Command) -> Result<(), BenchError> {
+    let output = command.output().map_err(BenchError::Ctl)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(BenchError::CtlFailed(said))
 }
 
 /// Number of requests with products that have arrived.

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use shopmaster_harness::world::World;
+use shopmaster_harness::{measure, world::World};
 use shopmaster_proto::v1::RunKind;
 use shopmaster_standins::digible::{BATCH_LIMIT, Remember, Settings, SimOptions};
 
 use super::{
-    BenchError, Figure, MAX_IN_FLIGHT, Unit, process, run,
+    BenchError, Figure, MAX_IN_FLIGHT, Unit, run,
     server::{Database, Server},
 };
 
@@ -69,6 +69,6 @@ async fn upload(database: &Database, latency: Duration) -> Result<Upload, BenchE
     }
     Ok(Upload {
         seconds,
-        peak: process::peak_memory(world.agent_id()),
+        peak: measure::peak_memory(world.agent_id()),
     })
 }

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use shopmaster_harness::world::World;
+use shopmaster_harness::{measure, world::World};
 use shopmaster_proto::v1::{RunKind, Status};
 use shopmaster_standins::digible::{Remember, SimOptions};
 
-use super::{BenchError, Figure, Unit, process, run, samples::Samples};
+use super::{BenchError, Figure, Unit, run, samples::Samples};
 
 const PRODUCTS: usize = 1_000_000;
 const ROUNDS: usize = 5;
@@ -27,7 +27,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     world
         .wait_status(|status: &Status| status.published > 0)
         .await?;
-    let before = process::memory_now(world.agent_id());
+    let before = measure::memory_now(world.agent_id());
     let mut times = Samples::default();
     for _ in 0..ROUNDS {
         let started = Instant::now();
@@ -37,7 +37,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
             return Err(BenchError::Missing(walk.unchanged as usize));
         }
     }
-    let peak = process::peak_memory(world.agent_id());
+    let peak = measure::peak_memory(world.agent_id());
     Ok(vec![
         Figure::new(
             "1,000,000 unchanged products, median",

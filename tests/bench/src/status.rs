@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use shopmaster_harness::world::World;
 
-use super::{BenchError, Figure, Unit, completed, samples::Samples};
+use super::{BenchError, Figure, Unit, completed, ctl, samples::Samples};
 
 const ROUNDS: usize = 50;
 
@@ -17,12 +17,8 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         let mut command = world.ctl_command();
         command.args(["status", "--json"]);
         let started = Instant::now();
-        let output = command.output().map_err(BenchError::Ctl)?;
+        ctl(command)?;
         let time = started.elapsed();
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(BenchError::CtlFailed(said));
-        }
         // The first one reads the program from the disk.
         if round > 0 {
             times.add(time);

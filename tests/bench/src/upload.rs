@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use shopmaster_harness::world::World;
+use shopmaster_harness::{measure, world::World};
 use shopmaster_proto::v1::RunKind;
 use shopmaster_standins::digible::{Remember, SimOptions};
 
 use super::{
     BenchError, Figure, MAX_IN_FLIGHT, Unit,
     bare::{Bare, Call},
-    process, run,
+    run,
 };
 
 const PRODUCTS: usize = 1_000_000;
@@ -24,7 +24,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         .start()
         .await?;
     world.install_capture().await?;
-    let before = process::memory_now(world.agent_id());
+    let before = measure::memory_now(world.agent_id());
     let started = Instant::now();
     run(&world, RunKind::Upload).await?;
     let seconds = started.elapsed().as_secs_f64();
@@ -32,7 +32,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
     if arrived != PRODUCTS {
         return Err(BenchError::Missing(arrived));
     }
-    let peak = process::peak_memory(world.agent_id());
+    let peak = measure::peak_memory(world.agent_id());
     let bare = Bare::log_in(&world.digible).await?;
     let calls = Call::batches(&world.shop)?;
     let least = bare.all_at_once(calls, MAX_IN_FLIGHT).await?.as_secs_f64();

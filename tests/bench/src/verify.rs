@@ -2,12 +2,15 @@
 
 use std::time::Instant;
 
-use shopmaster_harness::world::{World, WorldBuilder};
+use shopmaster_harness::{
+    measure,
+    world::{World, WorldBuilder},
+};
 use shopmaster_proto::v1::{RunKind, Status};
 use shopmaster_standins::digible::{Remember, SimOptions};
 
 use super::{
-    BenchError, Figure, Unit, process, run, sent,
+    BenchError, Figure, Unit, run, sent,
     server::{Database, Server},
 };
 
@@ -37,7 +40,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>, BenchError> {
         ),
         Figure::new(
             "the agent's peak memory",
-            process::peak_memory(world.agent_id()),
+            measure::peak_memory(world.agent_id()),
             Unit::MiB,
         )
         .at_most(64.0),
@@ -77,7 +80,7 @@ async fn equal(world: &mut World) -> Result<Vec<Figure>, BenchError> {
     world
         .wait_status(|status: &Status| status.published > 0)
         .await?;
-    let (before, requests) = (process::memory_now(world.agent_id()), sent(&world.digible));
+    let (before, requests) = (measure::memory_now(world.agent_id()), sent(&world.digible));
     let started = Instant::now();
     let verified = run(world, RunKind::Verify).await?;
     let seconds = started.elapsed().as_secs_f64();
@@ -97,7 +100,7 @@ async fn equal(world: &mut World) -> Result<Vec<Figure>, BenchError> {
         ),
         Figure::new(
             "the agent's peak memory",
-            process::peak_memory(world.agent_id()),
+            measure::peak_memory(world.agent_id()),
             Unit::MiB,
         )
         .at_most(64.0),

@@ -1,24 +1,67 @@
-//! What a hostile network does: all of it is refused, and the agent goes on.
+//! What a hostile network does: all of it is refused and counted, the agent goes on, and its memory comes back.
 
 use std::net::SocketAddr;
 
-use shopmaster_proto::v1::{ConfigureRequest, GetStatusRequest, Settings};
+use shopmaster_proto::v1::{ConfigureRequest, GetStatusRequest, Role, Settings};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tonic::Code;
 
 use super::{
     office::Office,
-    raw::{CONTINUATION, END_HEADERS, HEADERS, RST_STREAM, Raw, frame, headers, plain_ended},
+    raw::{
+        CONTINUATION, END_HEADERS, HEADERS, NO_WINDOW, PREFACE, RST_STREAM, Raw, SETTINGS, call,
+        frame, headers, plain_ended,
+    },
 };
 
-/// The agent answers on this computer and on the network, and counts what it refused.
-async fn is_well(office: &Office) {
-    let token = office.token("viewer", "judge").await;
-    let mut client = office.connect(&token).await.unwrap();
-    client.agent.get_status(GetStatusRequest {}).await.unwrap();
-    let run = office.world.sync().await.unwrap();
-    assert_eq!(run.failed, 0, "{run:?}");
+/// How much more memory the agent may have afterwards, in MiB: less than what any of the floods sends.
+const MOST_GROWTH: f64 = 12.0;
+
+/// An agent that is attacked.
+struct Besieged {
+    office: Office,
+    /// Refused before.
+    refused: u64,
+    /// Its memory before, in MiB.
+    memory: Option<f64>,
+}
+
+impl Besieged {
+    async fn open() -> Self {
+        let mut besieged = Self {
+            office: Office::open().await,
+            refused: 0,
+            memory: None,
+        };
+        // What is used for the first time takes memory for good.
+        besieged.is_well("before").await;
+        besieged.refused = besieged.office.connections(0).await.refused;
+        besieged.memory = besieged.office.memory();
+        besieged
+    }
+
+    /// The agent answers on this computer and on the network.
+    async fn is_well(&self, name: &str) {
+        let token = self.office.token(Role::Viewer, name).await;
+        let mut client = self.office.connect(&token).await.unwrap();
+        client.agent.get_status(GetStatusRequest {}).await.unwrap();
+        let run = self.office.world.sync().await.unwrap();
+        assert_eq!(run.failed, 0, "{run:?}");
+    }
+
+    /// The agent is as it was before, but for having counted what it refused. Returns how much that was.
+    async fn recovers(self) -> u64 {
+        self.is_well("after").await;
+        let refused = self.office.connections(0).await.refused - self.refused;
+        if let Some((before, after)) = self.memory.zip(self.office.memory()) {
+            assert!(
+                after < before + MOST_GROWTH,
+                "{before} MiB became {after} MiB"
+            );
+        }
+        refused
+    }
 }
 
 async fn plain(at: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -30,36 +73,38 @@ async fn plain(at: SocketAddr, bytes: &[u8]) -> TcpStream {
 
 #[tokio::test]
 async fn what_is_no_tls_ends_at_once() {
-    let office = Office::open().await;
+    let besieged = Besieged::open().await;
     for bytes in [
         &b"\0\xff\x13\x37 garbage"[..],
         b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
         // An alert of TLS, no more.
-        assert!(plain_ended(plain(office.at, bytes).await).await < 16);
+        assert!(plain_ended(plain(besieged.office.at, bytes).await).await < 16);
     }
-    is_well(&office).await;
+    assert_eq!(besieged.recovers().await, 3);
 }
 
 #[tokio::test]
 async fn other_versions_and_protocols_are_refused_in_the_handshake() {
-    let office = Office::open().await;
-    assert!(Raw::connect(office.at, &[b"h2"], &[&TLS12]).await.is_err());
+    let besieged = Besieged::open().await;
+    let at = besieged.office.at;
+    assert!(Raw::connect(at, &[b"h2"], &[&TLS12]).await.is_err());
     for protocols in [&[&b"http/1.1"[..]][..], &[b"spdy/3"]] {
-        assert!(Raw::connect(office.at, protocols, &[&TLS13]).await.is_err());
+        assert!(Raw::connect(at, protocols, &[&TLS13]).await.is_err());
     }
-    is_well(&office).await;
+    assert_eq!(besieged.recovers().await, 3);
 }
 
 #[tokio::test]
 async fn whoever_is_silent_loses_the_connection() {
-    let office = Office::open().await;
+    let besieged = Besieged::open().await;
+    let at = besieged.office.at;
     // Before the handshake, in it, behind it, and behind the beginning of HTTP/2.
-    let nothing = plain(office.at, b"").await;
-    let half = plain(office.at, b"\x16\x03\x01\x02\0\x01\0").await;
-    let behind = Raw::silent(office.at).await;
-    let begun = Raw::begin(office.at).await;
+    let nothing = plain(at, b"").await;
+    let half = plain(at, b"\x16\x03\x01\x02\0\x01\0").await;
+    let behind = Raw::silent(at).await;
+    let begun = Raw::begin(at).await;
     let ends = tokio::join!(
         plain_ended(nothing),
         plain_ended(half),
@@ -67,13 +112,13 @@ async fn whoever_is_silent_loses_the_connection() {
         begun.ended()
     );
     assert_eq!((ends.0, ends.1), (0, 0));
-    is_well(&office).await;
+    assert_eq!(besieged.recovers().await, 4);
 }
 
 #[tokio::test]
 async fn floods_of_frames_end_the_connection() {
-    let office = Office::open().await;
-    let mut resets = Raw::begin(office.at).await;
+    let besieged = Besieged::open().await;
+    let mut resets = Raw::begin(besieged.office.at).await;
     let mut bytes = Vec::new();
     for stream in (1..8_001).step_by(2) {
         bytes.extend(frame(HEADERS, END_HEADERS, stream, &headers("/x")));
@@ -82,7 +127,7 @@ async fn floods_of_frames_end_the_connection() {
     let _sent = resets.send(&bytes).await;
     resets.ended().await;
 
-    let mut endless = Raw::begin(office.at).await;
+    let mut endless = Raw::begin(besieged.office.at).await;
     let mut bytes = frame(HEADERS, 0, 1, &headers("/x"));
     // One header after the other, and never the last: 64 MiB, if somebody takes them.
     let one = [&[0x00, 1, b'a', 0x7f, 0x81, 0x07][..], &[b'b'; 256]].concat();
@@ -91,27 +136,68 @@ async fn floods_of_frames_end_the_connection() {
     }
     assert!(endless.send(&bytes).await.is_err());
     endless.ended().await;
-    is_well(&office).await;
+    besieged.recovers().await;
 }
 
 #[tokio::test]
-async fn more_connections_than_there_are_seats_are_refused() {
-    let office = Office::open().await;
+async fn ten_thousand_connections_take_the_seats_that_there_are() {
+    let besieged = Besieged::open().await;
+    // A process may not have so many open at once everywhere.
+    for _ in 0..20 {
+        let mut held = Vec::new();
+        for _ in 0..500 {
+            held.push(plain(besieged.office.at, b"").await);
+        }
+        let listener = besieged.office.world.listener().await.unwrap();
+        assert!(listener.connections <= 64, "{listener:?}");
+    }
+    let refused = besieged.recovers().await;
+    assert!((9_000..=10_000).contains(&refused), "{refused}");
+}
+
+#[tokio::test]
+async fn whoever_keeps_a_seat_loses_it_after_the_deadline() {
+    let besieged = Besieged::open().await;
     let mut held = Vec::new();
     for _ in 0..300 {
-        held.push(plain(office.at, b"").await);
+        held.push(plain(besieged.office.at, b"").await);
     }
     // Those that hold a seat lose it after the deadline for the handshake, and the others at once.
     for stream in held {
         plain_ended(stream).await;
     }
-    is_well(&office).await;
+    assert_eq!(besieged.recovers().await, 300);
+}
+
+#[tokio::test]
+async fn slow_readers_keep_nothing_but_their_own_connection() {
+    const WATCH: &str = "/shopmaster.v1.Agent/WatchStatus";
+    let besieged = Besieged::open().await;
+    let office = &besieged.office;
+    let token = office.token(Role::Viewer, "slow").await;
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut raw = Raw::silent(office.at).await;
+        let mut bytes = PREFACE.to_vec();
+        // It takes no answer of any call, and later reads nothing at all.
+        bytes.extend(frame(SETTINGS, 0, 0, NO_WINDOW));
+        for stream in (1..2_001).step_by(2) {
+            bytes.extend(call(stream, WATCH, &token));
+        }
+        let _sent = raw.send(&bytes).await;
+        slow.push(raw);
+    }
+    besieged.is_well("meanwhile").await;
+    // They answer no ping.
+    besieged.office.connections(0).await;
+    besieged.recovers().await;
+    drop(slow);
 }
 
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused() {
-    let office = Office::open().await;
-    let mut client = office.client("admin").await;
+    let besieged = Besieged::open().await;
+    let mut client = besieged.office.client(Role::Admin).await;
     let settings = Settings {
         digible: Some(shopmaster_proto::v1::DigibleSettings {
             email: "x".repeat(2 << 20),
@@ -125,5 +211,6 @@ async fn a_message_that_is_too_large_is_refused() {
     };
     let refused = client.config.configure(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
-    is_well(&office).await;
+    drop(client);
+    assert_eq!(besieged.recovers().await, 1);
 }

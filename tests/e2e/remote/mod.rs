@@ -1,8 +1,10 @@
 //! Remote management: the listener, its clients, and what they may do.
 
 mod abuse;
+mod credentials;
 pub mod office;
 mod raw;
+mod shops;
 
 use std::{fs, net::TcpListener};
 
@@ -11,7 +13,7 @@ use shopmaster_proto::{
     Failure,
     remote::{Secret, SecretKind},
     v1::{
-        ConfigureRequest, GetStatusRequest, PauseRequest, RunKind, StartRunRequest,
+        ConfigureRequest, GetStatusRequest, PauseRequest, Role, RunKind, StartRunRequest,
         WatchStatusRequest,
     },
 };
@@ -87,7 +89,7 @@ async fn an_invited_client_does_what_its_role_allows_and_it_is_written_down() {
 #[tokio::test]
 async fn what_is_written_down_outlives_the_agent() {
     let mut office = Office::open().await;
-    let mut client = office.client("operator").await;
+    let mut client = office.client(Role::Operator).await;
     client.agent.pause(PauseRequest::default()).await.unwrap();
     office.world.restart().await.unwrap();
     let status = office.world.wait_status(|_| true).await.unwrap();
@@ -100,7 +102,7 @@ async fn what_is_written_down_outlives_the_agent() {
 #[tokio::test]
 async fn a_withdrawn_access_ends_at_once() {
     let office = Office::open().await;
-    let mut client = office.client("viewer").await;
+    let mut client = office.client(Role::Viewer).await;
     let watch = client.agent.watch_status(WatchStatusRequest {}).await;
     let mut watch = watch.unwrap().into_inner();
     watch.next().await.unwrap().unwrap();
@@ -129,16 +131,16 @@ async fn each_role_may_do_what_the_one_before_it_may_and_more() {
     };
     for (role, expected) in [
         (
-            "viewer",
+            Role::Viewer,
             [
                 None,
                 Some(Code::PermissionDenied),
                 Some(Code::PermissionDenied),
             ],
         ),
-        ("operator", [None, None, Some(Code::PermissionDenied)]),
+        (Role::Operator, [None, None, Some(Code::PermissionDenied)]),
         // It is looked at, and asks for nothing.
-        ("admin", [None, None, Some(Code::InvalidArgument)]),
+        (Role::Admin, [None, None, Some(Code::InvalidArgument)]),
     ] {
         let mut client = office.client(role).await;
         let status = client.agent.get_status(GetStatusRequest {}).await;
@@ -146,7 +148,7 @@ async fn each_role_may_do_what_the_one_before_it_may_and_more() {
         let configure = client.config.configure(ConfigureRequest::default()).await;
         let found =
             [status.err(), run.err(), configure.err()].map(|error| error.map(|it| it.code()));
-        assert_eq!(found, expected, "{role}");
+        assert_eq!(found, expected, "{role:?}");
     }
 }
 
@@ -239,7 +241,9 @@ async fn no_secret_is_in_any_log() {
     let invitation = office.invite("admin", "support-7").await;
     let added = office.ctl(&["remote", "add", "shop-7", &invitation]).await;
     assert_eq!(added.code, 0, "{added:?}");
-    let token = office.token("operator", "tool").await;
+    let invited = ["remote", "invite", "--role", "operator", "--name", "tool"];
+    let made = office.ctl(&[&invited[..], &["--token"]].concat()).await;
+    let token = made.stdout.trim().parse().unwrap();
     office.connect(&token).await.unwrap();
     let forged = Secret::generate(SecretKind::Token).unwrap();
     drop(office.connect(&forged).await);

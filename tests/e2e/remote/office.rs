@@ -7,11 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shopmaster_harness::world::{CtlOutput, World};
+use shopmaster_harness::{
+    measure,
+    world::{CtlOutput, World},
+};
 use shopmaster_proto::{
-    Client, ConnectError, NetworkAgent,
-    remote::{Pin, Secret},
-    v1::GetListenerRequest,
+    Client, ConnectError,
+    remote::Secret,
+    v1::{GetListenerResponse, Role},
 };
 
 use crate::support::free;
@@ -34,7 +37,7 @@ impl Office {
         world.install_capture().await.unwrap();
         world.upload().await.unwrap();
         let office = Self { world, at };
-        office.token("viewer", "first").await;
+        office.token(Role::Viewer, "first").await;
         office.listening().await;
         office
     }
@@ -52,27 +55,20 @@ impl Office {
     }
 
     /// The token of a new client.
-    pub async fn token(&self, role: &str, name: &str) -> Secret {
-        let arguments = [
-            "remote", "invite", "--role", role, "--name", name, "--token",
-        ];
-        let created = self.ctl(&arguments).await;
-        assert_eq!(created.code, 0, "{created:?}");
-        created.stdout.trim().parse().unwrap()
+    pub async fn token(&self, role: Role, name: &str) -> Secret {
+        self.world.token(role, name).await.unwrap()
     }
 
     /// A new client that is named as its role.
-    pub async fn client(&self, role: &str) -> Client {
-        let token = self.token(role, role).await;
+    pub async fn client(&self, role: Role) -> Client {
+        let name = role.as_str_name().trim_start_matches("ROLE_");
+        let token = self.token(role, &name.to_lowercase()).await;
         self.connect(&token).await.unwrap()
     }
 
     /// Connects with a secret.
     pub async fn connect(&self, secret: &Secret) -> Result<Client, ConnectError> {
-        let agent = NetworkAgent {
-            addresses: vec![self.at.to_string().parse().unwrap()],
-            pin: self.pin().await,
-        };
+        let agent = self.world.network_agent().await.unwrap();
         Client::connect_network(&agent, secret).await
     }
 
@@ -84,24 +80,21 @@ impl Office {
         }
     }
 
-    async fn pin(&self) -> Pin {
-        let mut client = self.world.client().unwrap();
-        let listener = client.remote.get_listener(GetListenerRequest {}).await;
-        Pin::from_bytes(&listener.unwrap().into_inner().key_sha256).unwrap()
-    }
-
     /// Waits until it listens.
     pub async fn listening(&self) {
-        let mut client = self.world.client().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let listener = client.remote.get_listener(GetListenerRequest {}).await;
-            if !listener.unwrap().into_inner().listening.is_empty() {
-                return;
-            }
-            assert!(Instant::now() < deadline, "it does not listen");
-            tokio::task::yield_now().await;
-        }
+        self.world.network_agent().await.unwrap();
+    }
+
+    /// Waits until so many connections are left.
+    pub async fn connections(&self, count: u32) -> GetListenerResponse {
+        let left = |listener: &GetListenerResponse| listener.connections == count;
+        let what = format!("{count} connections");
+        self.world.wait_listener(what, left).await.unwrap()
+    }
+
+    /// The agent's memory, in MiB; none where it cannot be measured.
+    pub fn memory(&self) -> Option<f64> {
+        measure::memory_now(self.world.agent_id())
     }
 
     /// The texts of all files of the agent, but for those that are secret themselves.

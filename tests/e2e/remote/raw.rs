@@ -2,6 +2,9 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use hyper_util::rt::TokioIo;
+use shopmaster_proto::remote::Secret;
+use shopmaster_standins::agent::Identity;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -15,13 +18,16 @@ use tokio_rustls::{
         client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, ServerName, UnixTime},
+        version::TLS13,
     },
 };
+use tonic::transport::{Channel, Uri};
+use tower::service_fn;
 
 /// Far longer than any deadline of the agent for a connection without a call.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// The beginning of every connection of HTTP/2 (RFC 9113 section 3.4), and the client's settings: none.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// The beginning of every connection of HTTP/2 (RFC 9113 section 3.4), before the client's settings.
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A frame (RFC 9113 section 4.1).
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -33,10 +39,15 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
 pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
 pub const CONTINUATION: u8 = 9;
+pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
+/// A setting (RFC 9113 section 6.5.2): SETTINGS_INITIAL_WINDOW_SIZE is zero, so the other end may send no answers.
+pub const NO_WINDOW: &[u8] = &[0, 4, 0, 0, 0, 0];
 
 /// The headers of a call (RFC 7541): POST, https, a path, an authority.
 pub fn headers(path: &str) -> Vec<u8> {
@@ -44,6 +55,66 @@ pub fn headers(path: &str) -> Vec<u8> {
     block.extend(path.as_bytes());
     block.extend([0x01, 1, b'a']);
     block
+}
+
+/// A whole call with a token and an empty message.
+pub fn call(stream: u32, path: &str, token: &Secret) -> Vec<u8> {
+    let bearer = format!("Bearer {}", token.expose());
+    let mut block = headers(path);
+    // Names of the static table: content-type and authorization.
+    for (name, value) in [(16, "application/grpc"), (8, &bearer)] {
+        block.extend([0x0f, name, u8::try_from(value.len()).unwrap()]);
+        block.extend(value.as_bytes());
+    }
+    let mut bytes = frame(HEADERS, END_HEADERS, stream, &block);
+    bytes.extend(frame(DATA, END_STREAM, stream, &[0; 5]));
+    bytes
+}
+
+/// A channel of a client with this certificate; it trusts every agent.
+pub async fn channel(
+    at: SocketAddr,
+    identity: Option<Arc<Identity>>,
+) -> Result<Channel, tonic::transport::Error> {
+    let connector = service_fn(move |_: Uri| {
+        let identity = identity.clone();
+        async move {
+            let stream = tls(at, &[b"h2"], &[&TLS13], identity.as_deref()).await?;
+            Ok::<_, io::Error>(TokioIo::new(stream))
+        }
+    });
+    let endpoint = tonic::transport::Endpoint::from_static("http://agent");
+    endpoint.connect_with_connector(connector).await
+}
+
+async fn tls(
+    at: SocketAddr,
+    protocols: &[&[u8]],
+    versions: &[&'static SupportedProtocolVersion],
+    identity: Option<&Identity>,
+) -> io::Result<TlsStream<TcpStream>> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anything));
+    let mut config = match identity {
+        Some(identity) => {
+            let certificate = identity.certificate()?.der().clone();
+            config.with_client_auth_cert(vec![certificate], identity.private_key())
+        }
+        None => Ok(config.with_no_client_auth()),
+    }
+    .map_err(io::Error::other)?;
+    config.alpn_protocols = protocols.iter().map(|it| it.to_vec()).collect();
+    let stream = TcpStream::connect(at).await?;
+    let name = ServerName::try_from("shopmaster").unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let mut stream = connector.connect(name, stream).await?;
+    // In TLS 1.3 a client learns of a refused handshake only when it reads.
+    stream.flush().await?;
+    Ok(stream)
 }
 
 /// A connection behind its handshake.
@@ -56,20 +127,7 @@ impl Raw {
         protocols: &[&[u8]],
         versions: &[&'static SupportedProtocolVersion],
     ) -> io::Result<Self> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anything))
-            .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|it| it.to_vec()).collect();
-        let stream = TcpStream::connect(at).await?;
-        let name = ServerName::try_from("shopmaster").unwrap();
-        let connector = TlsConnector::from(Arc::new(config));
-        let mut stream = connector.connect(name, stream).await?;
-        // In TLS 1.3 a client learns of a refused handshake only when it reads.
-        stream.flush().await?;
+        let stream = tls(at, protocols, versions, None).await?;
         Ok(Self(stream))
     }
 
@@ -77,13 +135,13 @@ impl Raw {
     pub async fn begin(at: SocketAddr) -> Self {
         let mut raw = Self::silent(at).await;
         raw.send(PREFACE).await.unwrap();
+        raw.send(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
         raw
     }
 
     /// Connects as a client of the agent does, and says nothing.
     pub async fn silent(at: SocketAddr) -> Self {
-        let versions = [&tokio_rustls::rustls::version::TLS13];
-        Self::connect(at, &[b"h2"], &versions).await.unwrap()
+        Self::connect(at, &[b"h2"], &[&TLS13]).await.unwrap()
     }
 
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -1,7 +1,9 @@
 //! The two programs, built by cargo once per test process, so that no test runs an outdated one.
 
 use std::{
-    env, io,
+    env,
+    ffi::OsString,
+    io,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::OnceLock,
@@ -107,6 +109,17 @@ impl Programs {
             ctl: find(CTL)?,
         })
     }
+}
+
+/// A command whose files are all below `home`, without the caller's `SHOPMASTER_*` variables.
+pub(crate) fn command(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    let ours = |name: &OsString| name.to_string_lossy().starts_with("SHOPMASTER_");
+    for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
+    }
+    command.env("SHOPMASTER_HOME", home);
+    command
 }
 
 #[cfg(test)]

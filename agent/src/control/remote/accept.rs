@@ -116,7 +116,7 @@ impl Acceptor {
             let certificate = session.peer_certificates().and_then(|chain| chain.first());
             // The handshake has looked at it before.
             let key = certificate.and_then(|certificate| Pin::of_certificate(certificate).ok());
-            let connection = Connection::new(stream, address, key, seat);
+            let connection = Connection::new(stream, address, key, counters, seat);
             let _taken = ready.send(connection).await;
         });
     }

@@ -1,13 +1,14 @@
 //! Who may use the agent over the network, and what they did: shared by the gate and the service.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use shopmaster_access::{Caller, Clients, Entry, RemoteLog, Throttle};
+use shopmaster_access::{Caller, Clients, Entry, Refusal, RemoteLog, Throttle};
 use shopmaster_base::blocking;
 use shopmaster_engine::status_store::StatusStore;
 use shopmaster_health::RemoteChange;
 use shopmaster_metrics::Metrics;
+use tokio::time::sleep;
 
 use super::counters::Counters;
 
@@ -20,6 +21,23 @@ pub(super) struct Access {
     pub(super) counters: Arc<Counters>,
     pub(super) status_store: Arc<StatusStore>,
     pub(super) metrics: Arc<Metrics>,
+}
+
+/// Waits until the client may no longer use the agent, and returns why.
+pub(super) async fn end(caller: Caller) -> Refusal {
+    let expiry = async {
+        let left = caller
+            .expires_at
+            .map(|end| end.duration_since(Timestamp::now()));
+        match left {
+            Some(left) => sleep(Duration::try_from(left).unwrap_or_default()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = caller.revoked.cancelled() => Refusal::Unknown,
+        () = expiry => Refusal::Expired,
+    }
 }
 
 impl Access {

@@ -1,17 +1,18 @@
-//! One connection: who is at its other end, and how long it may go on without saying so.
+//! One connection: who is at its other end, how long it may go on without saying so, and that it ends with its access.
 
 use std::{
     io,
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
 };
 
+use shopmaster_access::Caller;
 use shopmaster_proto::remote::Pin as Key;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -21,22 +22,32 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::seats::Seat;
+use super::{access, counters::Counters, seats::Seat};
 
 /// How long a new connection may take until its first byte behind the handshake.
 const FIRST_BYTE: Duration = Duration::from_secs(5);
 /// How long it may take until its first call is admitted.
 const FIRST_CALL: Duration = Duration::from_secs(30);
+/// How long a connection goes on when its client's access has ended, so that calls in progress can say so.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// A connection behind its handshake. Until a call is admitted on it, it has a deadline; its seat is free again once it is
-/// dropped.
-#[derive(Debug)]
+/// A connection behind its handshake. Until a call is admitted on it, it has a deadline; from then on, it ends with the access
+/// of the client who called first. Its seat is free again once it is dropped.
 pub(super) struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
-    deadline: Pin<Box<Sleep>>,
     has_spoken: bool,
+    end: End,
+    counters: Arc<Counters>,
     _seat: Seat,
+}
+
+/// What ends a connection.
+enum End {
+    /// Nobody was admitted in time.
+    Late(Pin<Box<Sleep>>),
+    /// The client's access is over.
+    Over(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 /// Who is at the other end, as far as the connection shows.
@@ -46,8 +57,16 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     /// The key of the certificate that it showed; none without one.
     pub(super) key: Option<Key>,
-    /// Whether a call was admitted on this connection.
-    admitted: Arc<AtomicBool>,
+    calls: Arc<Calls>,
+}
+
+/// What was called on a connection.
+#[derive(Debug, Default)]
+struct Calls {
+    /// Whether there was any call.
+    any: AtomicBool,
+    /// Whose call was the first that was admitted.
+    admitted: OnceLock<Caller>,
 }
 
 impl Connection {
@@ -55,6 +74,7 @@ impl Connection {
         stream: TlsStream<TcpStream>,
         address: SocketAddr,
         key: Option<Key>,
+        counters: Arc<Counters>,
         seat: Seat,
     ) -> Self {
         Self {
@@ -62,20 +82,29 @@ impl Connection {
             peer: Peer {
                 address,
                 key,
-                admitted: Arc::default(),
+                calls: Arc::default(),
             },
-            deadline: Box::pin(sleep(FIRST_BYTE)),
             has_spoken: false,
+            end: End::Late(Box::pin(sleep(FIRST_BYTE))),
+            counters,
             _seat: seat,
         }
     }
 
-    /// Fails once the deadline has passed without an admitted call.
+    /// Fails once the deadline has passed without an admitted call, or the client's access is over.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if self.peer.admitted.load(Ordering::Relaxed) {
-            return Ok(());
+        if let (End::Late(_), Some(caller)) = (&self.end, self.peer.calls.admitted.get()) {
+            let over = access::end(caller.clone());
+            self.end = End::Over(Box::pin(async {
+                over.await;
+                sleep(LAST_WORDS).await;
+            }));
         }
-        match self.deadline.as_mut().poll(context) {
+        let ended = match &mut self.end {
+            End::Late(deadline) => deadline.as_mut().poll(context),
+            End::Over(over) => over.as_mut().poll(context),
+        };
+        match ended {
             Poll::Pending => Ok(()),
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
         }
@@ -83,9 +112,23 @@ impl Connection {
 }
 
 impl Peer {
-    /// Notes that a call was admitted: from now on, the connection may be silent.
-    pub(super) fn admit(&self) {
-        self.admitted.store(true, Ordering::Relaxed);
+    /// Notes that there was a call: whether it is refused is its own matter.
+    pub(super) fn called(&self) {
+        self.calls.any.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that a call of this client was admitted: from now on, the connection may be silent.
+    pub(super) fn admit(&self, caller: &Caller) {
+        self.calls.admitted.get_or_init(|| caller.clone());
+    }
+}
+
+impl Drop for Connection {
+    /// A connection on which nobody called was silent, or spoke something else than HTTP/2.
+    fn drop(&mut self) {
+        if !self.peer.calls.any.load(Ordering::Relaxed) {
+            self.counters.refuse();
+        }
     }
 }
 
@@ -109,7 +152,9 @@ impl AsyncRead for Connection {
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if !this.has_spoken && buffer.filled().len() > before {
             this.has_spoken = true;
-            this.deadline = Box::pin(sleep(FIRST_CALL));
+            if let End::Late(deadline) = &mut this.end {
+                *deadline = Box::pin(sleep(FIRST_CALL));
+            }
             this.check(context)?;
         }
         read

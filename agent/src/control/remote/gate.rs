@@ -11,7 +11,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use http::{
@@ -28,7 +28,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
-use super::{access::Access, connection::Peer, says::says};
+use super::{
+    access::{self, Access},
+    connection::Peer,
+    says::says,
+};
 use crate::control::{
     LARGEST_REQUEST,
     failure::failure,
@@ -71,13 +75,14 @@ impl Gate {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
         S::Future: Send,
     {
+        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
+            return Status::internal("the connection says nothing of its other end").into_http();
+        };
+        peer.called();
         if request.uri().path() == METRICS {
-            return self
-                .metrics(request)
-                .await
-                .unwrap_or_else(Status::into_http);
+            return self.metrics(&peer, request).await;
         }
-        match self.admitted(request).await {
+        match self.admitted(peer, request).await {
             Ok(admitted) => self.call(admitted, inner).await,
             Err(status) => status.into_http(),
         }
@@ -85,62 +90,40 @@ impl Gate {
 
     /// The metrics, for a scraper with a viewer's token. It reads a page and calls no rpc, so it is told in HTTP's own words
     /// what is wrong.
-    async fn metrics(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
-        let (head, _) = request.into_parts();
-        let Some(peer) = head.extensions.get::<Peer>() else {
-            return Err(Status::internal(
-                "the connection says nothing of its other end",
-            ));
-        };
-        let answer = |status: StatusCode, kind: &'static str, text: String| {
-            let mut answer = Response::new(Body::new(Full::from(text).map_err(|e| match e {})));
-            *answer.status_mut() = status;
-            let headers = answer.headers_mut();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            answer
-        };
-        if head.method != Method::GET {
+    async fn metrics(&self, peer: &Peer, request: Request<Body>) -> Response<Body> {
+        if request.method() != Method::GET {
             self.access.counters.refuse();
-            let text = "only GET is answered here\n".to_owned();
-            return Ok(answer(StatusCode::METHOD_NOT_ALLOWED, PLAIN, text));
+            return page(
+                StatusCode::METHOD_NOT_ALLOWED,
+                PLAIN,
+                "only GET is answered here\n".to_owned(),
+            );
         }
-        let caller = match self.identify(peer, &head.headers).await {
+        let caller = match self.identify(peer, request.headers()).await {
             Ok(caller) if caller.role >= Role::Viewer => caller,
             Ok(_) => {
-                return Ok(answer(
-                    StatusCode::FORBIDDEN,
-                    PLAIN,
-                    "this takes a viewer\n".to_owned(),
-                ));
+                self.access.counters.refuse();
+                let text = "this takes a viewer\n".to_owned();
+                return page(StatusCode::FORBIDDEN, PLAIN, text);
             }
             Err(status) => {
                 let code = match status.code() {
                     Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
                     _ => StatusCode::UNAUTHORIZED,
                 };
-                return Ok(answer(code, PLAIN, format!("{}\n", status.message())));
+                return page(code, PLAIN, format!("{}\n", status.message()));
             }
         };
-        peer.admit();
+        peer.admit(&caller);
         self.access.saw(&caller).await;
-        Ok(answer(
-            StatusCode::OK,
-            shopmaster_metrics::CONTENT_TYPE,
-            self.access.metrics.text(),
-        ))
+        let text = self.access.metrics.text();
+        page(StatusCode::OK, shopmaster_metrics::CONTENT_TYPE, text)
     }
 
     /// The call, if it may go on.
-    async fn admitted(&self, mut request: Request<Body>) -> Result<Admitted, Status> {
+    async fn admitted(&self, peer: Peer, mut request: Request<Body>) -> Result<Admitted, Status> {
         let access = &self.access;
-        let path = request.uri().path().to_owned();
-        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
-            return Err(Status::internal(
-                "the connection says nothing of its other end",
-            ));
-        };
-        let Some(rpc) = rpcs::find(&path) else {
+        let Some(rpc) = rpcs::find(request.uri().path()) else {
             access.counters.refuse();
             return Err(Status::unimplemented("there is no such call"));
         };
@@ -152,7 +135,7 @@ impl Gate {
                 .await;
             return Err(forbidden(&caller, rpc));
         }
-        peer.admit();
+        peer.admit(&caller);
         access.saw(&caller).await;
         request.extensions_mut().insert(caller.clone());
         let admitted = Admitted {
@@ -298,6 +281,15 @@ impl Gate {
     }
 }
 
+fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+    let mut page = Response::new(Body::new(Full::from(text).map_err(|e| match e {})));
+    *page.status_mut() = status;
+    let headers = page.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    page
+}
+
 /// A call that may go on.
 struct Admitted {
     rpc: &'static Rpc,
@@ -331,18 +323,8 @@ fn token(headers: &HeaderMap) -> Token {
 
 /// Waits until the client may no longer use the agent, or the listener closes.
 async fn over(caller: Caller, closing: CancellationToken) -> Status {
-    let expiry = async {
-        let left = caller
-            .expires_at
-            .map(|end| end.duration_since(Timestamp::now()));
-        match left {
-            Some(left) => tokio::time::sleep(Duration::try_from(left).unwrap_or_default()).await,
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
-        () = caller.revoked.cancelled() => unknown(Refusal::Unknown),
-        () = expiry => unknown(Refusal::Expired),
+        refusal = access::end(caller) => unknown(refusal),
         () = closing.cancelled() => Status::unavailable("the agent no longer listens on the network"),
     }
 }

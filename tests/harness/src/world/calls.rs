@@ -177,7 +177,7 @@ impl World {
     }
 }
 
-fn refused<E>(call: &'static str) -> impl FnOnce(E) -> WorldError
+pub(super) fn refused<E>(call: &'static str) -> impl FnOnce(E) -> WorldError
 where
     Failure: From<E>,
 {

@@ -23,6 +23,7 @@ mod conservation;
 mod error;
 mod kind;
 mod process;
+mod remote;
 
 use std::{
     fs,
@@ -43,7 +44,7 @@ pub use error::WorldError;
 pub use kind::ShopKind;
 pub use process::CtlOutput;
 
-use super::programs::Programs;
+use super::programs::{self, Programs};
 use process::AgentProcess;
 
 /// How long a test waits for anything; much longer than it should take, so that only a defect reaches it.
@@ -127,7 +128,7 @@ impl World {
     /// A command that runs this world's `shopmaster-agent`.
     #[must_use]
     pub fn agent_command(&self) -> Command {
-        let mut command = process::command(&self.programs.agent, self.home());
+        let mut command = programs::command(&self.programs.agent, self.home());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -135,7 +136,7 @@ impl World {
     /// A command that runs this world's `shopmasterctl`.
     #[must_use]
     pub fn ctl_command(&self) -> Command {
-        process::command(&self.programs.ctl, self.home())
+        programs::command(&self.programs.ctl, self.home())
     }
 
     /// Runs `shopmasterctl` to its end.
@@ -153,11 +154,7 @@ impl World {
         let output = within(&what, command.output())
             .await?
             .map_err(failed_process("shopmasterctl"))?;
-        Ok(CtlOutput {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        Ok(output.into())
     }
 
     /// Starts the agent and waits until it answers.

@@ -1,11 +1,10 @@
 //! Child processes: an agent that never outlives its test, and `shopmasterctl`'s answers.
 
 use std::{
-    ffi::OsString,
     fs::File,
     io,
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 
@@ -45,6 +44,16 @@ impl CtlOutput {
             stderr: self.stderr.clone(),
             source,
         })
+    }
+}
+
+impl From<Output> for CtlOutput {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 }
 
@@ -89,17 +98,6 @@ impl Drop for AgentProcess {
         let _ended = self.0.kill();
         let _ended = self.0.wait();
     }
-}
-
-/// A command in the world's own environment, without the caller's `SHOPMASTER_*` variables.
-pub(super) fn command(program: &Path, home: &Path) -> Command {
-    let mut command = Command::new(program);
-    let ours = |name: &OsString| name.to_string_lossy().starts_with("SHOPMASTER_");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
-        command.env_remove(name);
-    }
-    command.env("SHOPMASTER_HOME", home);
-    command
 }
 
 #[cfg(all(test, target_os = "linux"))]

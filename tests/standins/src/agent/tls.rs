@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
+use rcgen::{Certificate, CertificateParams, KeyPair, PublicKeyData as _};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -38,6 +38,23 @@ impl Identity {
     pub fn public_key(&self) -> Vec<u8> {
         self.0.subject_public_key_info()
     }
+
+    /// A new certificate of this key.
+    pub fn certificate(&self) -> io::Result<Certificate> {
+        let params = CertificateParams::new(["agent.test".to_owned()]);
+        let made = params.and_then(|params| params.self_signed(&self.0));
+        made.map_err(io::Error::other)
+    }
+
+    /// The private key.
+    pub fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.0.serialize_der()).into()
+    }
+
+    /// The private key, as PEM.
+    pub fn private_key_pem(&self) -> String {
+        self.0.serialize_pem()
+    }
 }
 
 impl Tls {
@@ -71,16 +88,12 @@ impl Tls {
     }
 
     pub(super) fn acceptor(&self) -> io::Result<TlsAcceptor> {
-        let params = CertificateParams::new(["agent.test".to_owned()]);
-        let certificate = params
-            .and_then(|params| params.self_signed(&self.identity.0))
-            .map_err(io::Error::other)?;
+        let certificate = self.identity.certificate()?;
         let signer = self.signs_with.as_ref().unwrap_or(&self.identity);
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signer.0.serialize_der()));
         let provider = Arc::new(aws_lc_rs::default_provider());
         let key = provider
             .key_provider
-            .load_private_key(key)
+            .load_private_key(signer.private_key())
             .map_err(io::Error::other)?;
         let certified =
             tokio_rustls::rustls::sign::CertifiedKey::new(vec![certificate.der().clone()], key);

@@ -3,18 +3,21 @@
 use std::{fs, time::Duration};
 
 /// The peak of the resident memory in MiB (`VmHWM`).
-pub(super) fn peak_memory(id: Option<u32>) -> Option<f64> {
+#[must_use]
+pub fn peak_memory(id: Option<u32>) -> Option<f64> {
     memory(id?, "VmHWM:")
 }
 
 /// The resident memory now, in MiB (`VmRSS`).
-pub(super) fn memory_now(id: Option<u32>) -> Option<f64> {
+#[must_use]
+pub fn memory_now(id: Option<u32>) -> Option<f64> {
     memory(id?, "VmRSS:")
 }
 
 /// The processor time of its threads so far. From `schedstat`, which is in nanoseconds: `stat` counts hundredths of a
 /// second, which is too coarse for an idle process.
-pub(super) fn cpu_time(id: Option<u32>) -> Option<Duration> {
+#[must_use]
+pub fn cpu_time(id: Option<u32>) -> Option<Duration> {
     let threads = fs::read_dir(format!("/proc/{}/task", id?)).ok()?;
     let times = threads.flatten().map(|thread| -> Option<u64> {
         let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
