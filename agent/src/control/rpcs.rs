@@ -172,6 +172,17 @@ pub(super) const RPCS: [Rpc; 39] = [
     ),
 ];
 
+impl Rpc {
+    /// Whether a remote client of this role may call it. An invitation is good for its redemption alone, and nothing else
+    /// is.
+    pub(super) fn admits(&self, role: Role) -> bool {
+        match self.role {
+            Role::Invited => role == Role::Invited,
+            least => role >= least,
+        }
+    }
+}
+
 const fn rpc(path: &'static str, kind: Kind, role: Role) -> Rpc {
     Rpc { path, kind, role }
 }

@@ -18,6 +18,7 @@ use tonic::{
     body::Body,
     codegen::{Service as _, http::Request},
 };
+use tower::ServiceExt as _;
 
 use super::{office::Office, raw};
 use crate::support::wait_issue;
@@ -104,7 +105,8 @@ async fn a_viewers_token_reads_the_metrics_and_nobody_else_does() {
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
-        let answer = channel.call(request.body(Body::empty()).unwrap()).await;
+        let ready = channel.ready().await.unwrap();
+        let answer = ready.call(request.body(Body::empty()).unwrap()).await;
         let (head, body) = answer.unwrap().into_parts();
         let text = body.collect().await.unwrap().to_bytes().to_vec();
         (head.status.as_u16(), String::from_utf8(text).unwrap())

@@ -11,6 +11,6 @@ mod throttle;
 
 pub use client::{Client, ClientName, ClientNameError, Credential};
 pub use clients::{Caller, Clients, ClientsError, Refusal};
-pub use remote_log::{Entry, Outcome, RemoteLog};
+pub use remote_log::{Entry, Outcome, RemoteLog, plain};
 pub use role::Role;
 pub use throttle::{Throttle, Throttled, network};

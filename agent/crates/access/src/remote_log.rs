@@ -17,6 +17,8 @@ use super::Role;
 const LARGEST_FILE: u64 = 512 << 10;
 /// The longest text that is kept, in characters: part of it comes from the caller.
 const LONGEST_TEXT: usize = 300;
+/// Refusals that are written in each minute.
+const MOST_REFUSALS: u32 = 10;
 
 /// The log, in a folder of its own: JSON lines, in one pair of files for what was admitted and one for what was refused, so
 /// that a flood of refusals does not push out what was changed.
@@ -24,6 +26,16 @@ const LONGEST_TEXT: usize = 300;
 pub struct RemoteLog {
     admitted: Mutex<Rotated>,
     refused: Mutex<Rotated>,
+    refusals: Mutex<Refusals>,
+}
+
+/// The refusals of this minute.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// Minutes since 1970.
+    minute: i64,
+    written: u32,
+    left_out: u64,
 }
 
 /// Something that a client changed or tried.
@@ -70,6 +82,7 @@ impl RemoteLog {
         Self {
             admitted: Mutex::new(Rotated::new(folder, "remote")),
             refused: Mutex::new(Rotated::new(folder, "remote-refused")),
+            refusals: Mutex::default(),
         }
     }
 
@@ -81,6 +94,26 @@ impl RemoteLog {
     pub fn add(&self, mut entry: Entry) -> io::Result<()> {
         entry.text = plain(&entry.text);
         self.file_of(entry.outcome).add(&entry)
+    }
+
+    /// Whether a refusal at `at` is to be written: only so many are in a minute, so that a flood neither fills the log nor keeps
+    /// the disk busy. Returns how many have been left out since the last one.
+    #[must_use]
+    pub fn room(&self, at: Timestamp) -> Option<u64> {
+        let mut refusals = self
+            .refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let minute = at.as_second().div_euclid(60);
+        if refusals.minute != minute {
+            (refusals.minute, refusals.written) = (minute, 0);
+        }
+        if refusals.written >= MOST_REFUSALS {
+            refusals.left_out += 1;
+            return None;
+        }
+        refusals.written += 1;
+        Some(std::mem::take(&mut refusals.left_out))
     }
 
     /// The newest entries, at most so many, newest first. Lines that cannot be read are left out.
@@ -176,9 +209,13 @@ fn ends_with_line(file: &mut File) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// A text of one line and a bounded length.
-fn plain(text: &str) -> String {
-    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+/// A text of one line and a bounded length, as it is written and shown.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    // Marks that turn the direction of writing make a line look like another one (UAX #9).
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: char| if c.is_control() || turns(c) { ' ' } else { c };
+    let plain = text.chars().map(shown);
     plain.take(LONGEST_TEXT).collect()
 }
 
@@ -196,6 +233,18 @@ mod tests {
             text: "started an upload".to_owned(),
             outcome,
         }
+    }
+
+    #[test]
+    fn of_many_refusals_some_are_written_in_each_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = RemoteLog::new(folder.path());
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let written = (0..500).filter(|_| log.room(at(600)).is_some());
+        assert_eq!(written.count(), 10);
+        assert_eq!(log.room(at(659)), None);
+        assert_eq!(log.room(at(660)), Some(491));
+        assert_eq!(log.room(at(661)), Some(0));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Accepts connections on the network: each has a seat, and a deadline until its handshake is done.
+//! Accepts connections on the network: each has a permit, and a deadline for its handshake.
 //!
 //! tonic's own TLS offers version 1.2 as well, has one certificate for life, and does not limit how many handshakes go on at
 //! once, so the connections are accepted here, and tonic gets those whose handshake is done.
@@ -10,12 +10,13 @@ use shopmaster_proto::remote::Pin;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
-use super::{connection::Connection, counters::Counters, seats::Seats};
+use super::{connection::Connection, counters::Counters, limit::ConnectionLimit};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -28,8 +29,8 @@ const AHEAD: usize = 16;
 pub(super) struct Acceptor {
     /// The settings of TLS, replaced when the certificate is.
     pub(super) tls: Arc<ArcSwap<ServerConfig>>,
-    /// The connections that there are.
-    pub(super) seats: Seats,
+    /// How many connections there may be.
+    pub(super) limit: ConnectionLimit,
     /// What was refused.
     pub(super) counters: Arc<Counters>,
     /// Canceled when no connection is accepted any more.
@@ -37,26 +38,21 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts connections until the end, and returns those whose handshake is done.
-    pub(super) fn start(self, listener: TcpListener) -> mpsc::Receiver<Connection> {
+    /// Accepts connections until the end, in a task of its own, and hands over those whose handshake is done. When the task has
+    /// ended, the address is free.
+    pub(super) fn start(self, listener: TcpListener) -> (JoinHandle<()>, mpsc::Receiver<Connection>) {
         let (ready, connections) = mpsc::channel(AHEAD);
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let end = self.end.clone();
-            let handshakes = TaskTracker::new();
             tokio::select! {
-                () = self.accept(listener, &handshakes, ready) => {}
+                () = self.accept(listener, ready) => {}
                 () = end.cancelled() => {}
             }
         });
-        connections
+        (task, connections)
     }
 
-    async fn accept(
-        &self,
-        listener: TcpListener,
-        handshakes: &TaskTracker,
-        ready: mpsc::Sender<Connection>,
-    ) {
+    async fn accept(&self, listener: TcpListener, ready: mpsc::Sender<Connection>) {
         let mut is_failing = false;
         loop {
             let (stream, address) = match listener.accept().await {
@@ -71,7 +67,7 @@ impl Acceptor {
                 }
             };
             is_failing = false;
-            self.begin(stream, address, handshakes, &ready);
+            self.begin(stream, address, &ready);
         }
     }
 
@@ -80,24 +76,24 @@ impl Acceptor {
         &self,
         stream: TcpStream,
         address: SocketAddr,
-        handshakes: &TaskTracker,
         ready: &mpsc::Sender<Connection>,
     ) {
-        let Some(seat) = self.seats.take(address.ip()) else {
-            self.counters.refuse();
-            tracing::debug!(%address, "refused a remote connection: there are too many");
-            return;
-        };
+        let permit = self.limit.take(address.ip());
         // Otherwise each call would wait for an acknowledgement that the other end delays.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%address, %error, "cannot turn off the delay of small packets");
         }
         let acceptor = TlsAcceptor::from(self.tls.load_full());
         let (counters, ready, end) = (Arc::clone(&self.counters), ready.clone(), self.end.clone());
-        handshakes.spawn(async move {
+        tokio::spawn(async move {
             let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
             let stream = tokio::select! {
                 () = end.cancelled() => return,
+                () = permit.evicted().cancelled() => {
+                    counters.refuse();
+                    tracing::debug!(%address, "a remote connection had to give way: there are too many");
+                    return;
+                }
                 done = handshake => match done {
                     Ok(Ok(stream)) => stream,
                     Ok(Err(error)) => {
@@ -116,7 +112,7 @@ impl Acceptor {
             let certificate = session.peer_certificates().and_then(|chain| chain.first());
             // The handshake has looked at it before.
             let key = certificate.and_then(|certificate| Pin::of_certificate(certificate).ok());
-            let connection = Connection::new(stream, address, key, counters, seat);
+            let connection = Connection::new(stream, address, key, permit, counters, end);
             let _taken = ready.send(connection).await;
         });
     }

@@ -3,14 +3,16 @@
 use std::{io, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use shopmaster_access::{Caller, Clients, Entry, Refusal, RemoteLog, Throttle};
+use shopmaster_access::{Caller, Clients, Entry, Outcome, Refusal, RemoteLog, Throttle};
 use shopmaster_base::blocking;
 use shopmaster_engine::status_store::StatusStore;
 use shopmaster_health::RemoteChange;
 use shopmaster_metrics::Metrics;
-use tokio::time::sleep;
+use tokio::{sync::Mutex, time::sleep};
+use tonic::{Code, Status};
 
-use super::counters::Counters;
+use super::{connection::Peer, counters::Counters};
+use crate::control::failure::failure;
 
 /// Who may use the agent over the network, and what they did.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(super) struct Access {
     pub(super) clients: Arc<Clients>,
     pub(super) throttle: Throttle,
     pub(super) log: Arc<RemoteLog>,
+    /// Held while the log is written, so that however many calls there are, one thread waits for the disk.
+    pub(super) writing: Mutex<()>,
     pub(super) counters: Arc<Counters>,
     pub(super) status_store: Arc<StatusStore>,
     pub(super) metrics: Arc<Metrics>,
@@ -40,6 +44,27 @@ pub(super) async fn end(caller: Caller) -> Refusal {
     }
 }
 
+/// What is written to the log of a call.
+pub(super) fn entry(
+    peer: &Peer,
+    caller: Option<&Caller>,
+    call: &str,
+    text: &str,
+    outcome: Outcome,
+) -> Entry {
+    Entry {
+        at: Timestamp::now(),
+        client: caller
+            .map(|caller| caller.name.to_string())
+            .unwrap_or_default(),
+        role: caller.map(|caller| caller.role),
+        address: peer.address.to_string(),
+        call: call.to_owned(),
+        text: text.to_owned(),
+        outcome,
+    }
+}
+
 impl Access {
     /// Shows the last change that the log has.
     pub(super) async fn show_last_change(&self) {
@@ -48,27 +73,58 @@ impl Access {
         let Some(entry) = last else {
             return;
         };
-        self.status_store.update(|facts| {
-            facts.last_remote_change.get_or_insert(RemoteChange {
-                client: entry.client,
-                text: entry.text,
-                at: entry.at,
-            });
+        self.show(RemoteChange {
+            client: entry.client,
+            text: entry.text,
+            at: entry.at,
         });
     }
 
-    /// Adds an entry to the log.
-    pub(super) async fn write(&self, entry: Entry) -> io::Result<()> {
-        let log = Arc::clone(&self.log);
-        let written = blocking::run(move || log.add(entry)).await;
-        written.unwrap_or_else(|| Err(io::Error::other("the agent is stopping")))
+    /// Writes to the log that a change begins.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written: then nothing may be changed.
+    pub(super) async fn begin(&self, entry: Entry) -> Result<(), Status> {
+        tracing::info!(client = %entry.client, address = %entry.address, "a remote client {}", entry.text);
+        let written = self.write(entry).await;
+        written.map_err(|error| {
+            tracing::error!(%error, "the log of remote changes cannot be written");
+            failure(
+                Code::Unavailable,
+                "REMOTE_LOG_UNAVAILABLE",
+                "Nothing was changed, because the log of remote changes cannot be written".to_owned(),
+                "Check the disk of the agent's computer, or make the change there",
+            )
+        })
     }
 
-    /// Adds an entry of something that is over; that it cannot be written changes nothing about it.
-    pub(super) async fn note(&self, entry: Entry) {
+    /// Shows a change in the status.
+    pub(super) fn show(&self, change: RemoteChange) {
+        self.status_store
+            .update(|facts| facts.last_remote_change = Some(change));
+    }
+
+    /// Adds an entry of something that is over; that it cannot be written changes nothing about it. Of many refusals, some
+    /// are left out.
+    pub(super) async fn note(&self, mut entry: Entry) {
+        if entry.outcome == Outcome::Refused {
+            match self.log.room(entry.at) {
+                Some(0) => {}
+                Some(left_out) => entry.text += &format!("; {left_out} others were not written"),
+                None => return,
+            }
+        }
         if let Err(error) = self.write(entry).await {
             tracing::warn!(%error, "the log of remote changes cannot be written");
         }
+    }
+
+    async fn write(&self, entry: Entry) -> io::Result<()> {
+        let _writing = self.writing.lock().await;
+        let log = Arc::clone(&self.log);
+        let written = blocking::run(move || log.add(entry)).await;
+        written.unwrap_or_else(|| Err(io::Error::other("the agent is stopping")))
     }
 
     /// Notes that a client called.

@@ -24,12 +24,15 @@ use tonic::{service::Routes, transport::Server};
 mod accept;
 mod access;
 mod addresses;
+mod authenticate;
+mod body;
 mod certificate;
 mod connection;
 mod counters;
+mod describe;
 mod gate;
-mod says;
-mod seats;
+mod limit;
+mod metrics;
 mod service;
 mod tls;
 
@@ -41,7 +44,7 @@ use accept::Acceptor;
 use access::Access;
 use certificate::{CertificateError, Identity, Source};
 use gate::Gate;
-use seats::Seats;
+use limit::ConnectionLimit;
 
 /// How often the files of the certificate are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
@@ -69,7 +72,7 @@ pub(super) struct Remote {
     supervisor: Arc<Supervisor>,
     /// None, and why, when the file of the clients cannot be read: then nobody is let in.
     access: Result<Arc<Access>, String>,
-    seats: Seats,
+    limit: ConnectionLimit,
     state: Mutex<ListenerState>,
     /// Who may use the agent has changed.
     changed: Notify,
@@ -91,6 +94,9 @@ struct Open {
     tls: Arc<ArcSwap<ServerConfig>>,
     /// Canceled to close it.
     closing: CancellationToken,
+    /// Accepts connections; when it has ended, the address is free.
+    accepting: JoinHandle<()>,
+    /// Serves them.
     task: JoinHandle<()>,
 }
 
@@ -111,6 +117,7 @@ impl Remote {
                 clients: Arc::new(clients),
                 throttle: Throttle::default(),
                 log: Arc::new(RemoteLog::new(&folder)),
+                writing: tokio::sync::Mutex::default(),
                 counters: Arc::default(),
                 status_store,
                 metrics: Arc::clone(&supervisor.metrics),
@@ -124,7 +131,7 @@ impl Remote {
         Arc::new(Self {
             supervisor,
             access,
-            seats: Seats::default(),
+            limit: ConnectionLimit::default(),
             state: Mutex::default(),
             changed: Notify::new(),
         })
@@ -274,11 +281,12 @@ impl Remote {
         let closing = CancellationToken::new();
         let acceptor = Acceptor {
             tls: Arc::clone(&tls),
-            seats: self.seats.clone(),
+            limit: self.limit.clone(),
             counters: Arc::clone(&access.counters),
             end: closing.clone(),
         };
-        let connections = ReceiverStream::new(acceptor.start(listener));
+        let (accepting, connections) = acceptor.start(listener);
+        let connections = ReceiverStream::new(connections);
         let connections = connections.map(Ok::<_, std::convert::Infallible>);
         let server = Server::builder()
             .max_concurrent_streams(MOST_STREAMS)
@@ -308,6 +316,7 @@ impl Remote {
             wanted,
             tls,
             closing,
+            accepting,
             task,
         })
     }
@@ -318,6 +327,8 @@ impl Remote {
         };
         self.locked().address = None;
         closed.closing.cancel();
+        // A panic is told by the hook.
+        let _ended = closed.accepting.await;
         if timeout(CLOSING_GRACE, &mut closed.task).await.is_err() {
             closed.task.abort();
         }

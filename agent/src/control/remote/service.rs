@@ -15,7 +15,9 @@ use shopmaster_view::upper_first;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tonic::{Code, Request, Response, Status};
 
-use super::{Remote, access::Access, addresses, certificate::SERVER_NAME};
+use super::{
+    Remote, access::Access, addresses, authenticate, certificate::SERVER_NAME, connection::Peer,
+};
 use crate::control::{
     convert::time,
     failure::{failure, invalid},
@@ -110,7 +112,7 @@ impl v1::remote_server::Remote for Service {
                 .unwrap_or_default(),
             certificate: state.identity.map(|it| it.pem).unwrap_or_default(),
             server_name: SERVER_NAME.to_owned(),
-            connections: u32::try_from(self.0.seats.count()).unwrap_or(u32::MAX),
+            connections: u32::try_from(self.0.limit.count()).unwrap_or(u32::MAX),
             refused,
             has_clients: self
                 .0
@@ -205,16 +207,15 @@ impl v1::remote_server::Remote for Service {
     ) -> Result<Response<v1::RedeemResponse>, Status> {
         // Only the gate of the network knows who holds an invitation.
         let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller
-            .filter(|caller| caller.role == Role::Invited)
-            .ok_or_else(|| {
-                failure(
-                    Code::FailedPrecondition,
-                    "NO_INVITATION",
-                    "Only a client with an invitation can redeem it".to_owned(),
-                    "Run `shopmasterctl remote add` with an invitation",
-                )
-            })?;
+        let peer = request.extensions().get::<Peer>().cloned();
+        let Some((caller, peer)) = caller.zip(peer) else {
+            return Err(failure(
+                Code::FailedPrecondition,
+                "NO_INVITATION",
+                "Only a client with an invitation can redeem it".to_owned(),
+                "Run `shopmasterctl remote add` with an invitation",
+            ));
+        };
         let digest = TokenDigest::from_bytes(&request.into_inner().token_sha256);
         let token = digest.ok_or_else(|| {
             invalid(
@@ -222,18 +223,15 @@ impl v1::remote_server::Remote for Service {
                 "Send the SHA-256 of the token's text",
             )
         })?;
+        let access = self.access()?;
         let now = Timestamp::now();
         let redeemed = self
             .change(move |clients| clients.redeem(&caller.name, token, now))
             .await?;
-        let redeemed = redeemed.map_err(|refusal| {
-            failure(
-                Code::Unauthenticated,
-                refusal.code(),
-                upper_first(&refusal.to_string()),
-                "Ask for a new invitation; if you did not redeem this one, somebody else did: have the client revoked",
-            )
-        })?;
+        let redeemed = match redeemed {
+            Ok(redeemed) => redeemed,
+            Err(refusal) => return Err(authenticate::fails(access, &peer, refusal).await),
+        };
         Ok(Response::new(v1::RedeemResponse {
             client: Some(client(&redeemed)),
             instance: self.0.supervisor.instance.to_string(),

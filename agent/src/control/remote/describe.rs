@@ -3,14 +3,16 @@
 //! The gate asks here before it lets a change through, so no handler can forget to say it.
 
 use prost::Message as _;
+use shopmaster_access::plain;
 use shopmaster_proto::v1;
 
-/// What the request of a change at `path` asks for: `started an upload`. `body` is the request as it is on the wire.
-pub(super) fn says(path: &str, body: &[u8]) -> String {
+/// What the request of a change at `path` asks for: `started an upload`, as one line of a bounded length, although part of it
+/// comes from the caller. `body` is the request as it is on the wire.
+pub(super) fn describe(path: &str, body: &[u8]) -> String {
     let message = message(body).unwrap_or_default();
-    let found = SAYS.iter().find(|(known, _)| *known == path);
+    let found = DESCRIPTIONS.iter().find(|(known, _)| *known == path);
     match found {
-        Some((_, says)) => says(message),
+        Some((_, describe)) => plain(&describe(message)),
         None => format!("called `{path}`"),
     }
 }
@@ -21,10 +23,10 @@ fn message(body: &[u8]) -> Option<&[u8]> {
     body.get(5..)
 }
 
-type Says = fn(&[u8]) -> String;
+type Describe = fn(&[u8]) -> String;
 
-/// Every rpc that changes something, and what to say of it.
-const SAYS: [(&str, Says); 17] = [
+/// Every rpc that changes something, and its words. What redeems an invitation is described where that is done.
+const DESCRIPTIONS: [(&str, Describe); 16] = [
     ("/shopmaster.v1.Agent/Pause", |_| {
         "paused sending".to_owned()
     }),
@@ -58,9 +60,6 @@ const SAYS: [(&str, Says); 17] = [
     ("/shopmaster.v1.Remote/Invite", invite),
     ("/shopmaster.v1.Remote/CreateToken", create_token),
     ("/shopmaster.v1.Remote/AddCertificate", add_certificate),
-    ("/shopmaster.v1.Remote/Redeem", |_| {
-        "redeemed the invitation".to_owned()
-    }),
     ("/shopmaster.v1.Remote/RevokeClient", revoke),
 ];
 
@@ -132,16 +131,19 @@ fn role(role: v1::Role) -> &'static str {
 mod tests {
     use std::collections::BTreeSet;
 
+    use shopmaster_access::Role;
+
     use super::*;
-    use crate::control::rpcs::{Kind, RPCS};
+    use crate::control::rpcs::{Kind, RPCS, Rpc};
 
     #[test]
     fn every_change_has_its_words_and_nothing_else_has() {
-        let changes = RPCS.iter().filter(|rpc| rpc.kind == Kind::Changes);
+        let is_described = |rpc: &&Rpc| rpc.kind == Kind::Changes && rpc.role != Role::Invited;
+        let changes = RPCS.iter().filter(is_described);
         let changes: BTreeSet<_> = changes.map(|rpc| rpc.path).collect();
-        let said: BTreeSet<_> = SAYS.iter().map(|(path, _)| *path).collect();
+        let said: BTreeSet<_> = DESCRIPTIONS.iter().map(|(path, _)| *path).collect();
         assert_eq!(said, changes);
-        assert_eq!(SAYS.len(), said.len(), "one is there twice");
+        assert_eq!(DESCRIPTIONS.len(), said.len(), "one is there twice");
     }
 
     #[test]
@@ -153,7 +155,7 @@ mod tests {
         };
         let path = "/shopmaster.v1.Runs/StartRun";
         assert_eq!(
-            says(path, &framed(upload.encode_to_vec())),
+            describe(path, &framed(upload.encode_to_vec())),
             "started an upload"
         );
         let settings = v1::Settings {
@@ -172,12 +174,21 @@ mod tests {
         };
         let path = "/shopmaster.v1.Config/Configure";
         assert_eq!(
-            says(path, &framed(configure.encode_to_vec())),
+            describe(path, &framed(configure.encode_to_vec())),
             "configured digible.email"
         );
-        // What is no message says nothing of its own.
+        // What is no message says nothing of its own, and what a caller writes is one short line.
+        let cancel = v1::CancelRunRequest {
+            id: "1\n2026-11-30 ERROR forged\u{202e}".to_owned() + &"x".repeat(1 << 20),
+        };
+        let text = describe(
+            "/shopmaster.v1.Runs/CancelRun",
+            &framed(cancel.encode_to_vec()),
+        );
+        assert!(text.starts_with("canceled `1 2026-11-30 ERROR forged "), "{text}");
+        assert_eq!(text.chars().count(), 300);
         assert_eq!(
-            says("/shopmaster.v1.Runs/StartRun", b"\xff"),
+            describe("/shopmaster.v1.Runs/StartRun", b"\xff"),
             "asked for a run"
         );
     }
