@@ -10,8 +10,8 @@ use tonic::Code;
 use super::{
     office::Office,
     raw::{
-        CONTINUATION, END_HEADERS, HEADERS, NO_WINDOW, PREFACE, RST_STREAM, Raw, SETTINGS, call,
-        frame, headers, plain_ended,
+        CONTINUATION, END_HEADERS, ENHANCE_YOUR_CALM, HEADERS, NO_WINDOW, PREFACE, RST_STREAM, Raw,
+        SETTINGS, call, frame, goaway, headers, plain_ended,
     },
 };
 
@@ -80,7 +80,8 @@ async fn what_is_no_tls_ends_at_once() {
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
         // An alert of TLS, no more.
-        assert!(plain_ended(plain(besieged.office.at, bytes).await).await < 16);
+        let answer = plain_ended(plain(besieged.office.at, bytes).await).await;
+        assert!(answer.len() < 16, "{answer:?}");
     }
     assert_eq!(besieged.recovers().await, 3);
 }
@@ -111,7 +112,7 @@ async fn whoever_is_silent_loses_the_connection() {
         behind.ended(),
         begun.ended()
     );
-    assert_eq!((ends.0, ends.1), (0, 0));
+    assert!(ends.0.is_empty() && ends.1.is_empty());
     assert_eq!(besieged.recovers().await, 4);
 }
 
@@ -125,7 +126,7 @@ async fn floods_of_frames_end_the_connection() {
         bytes.extend(frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
     }
     let _sent = resets.send(&bytes).await;
-    resets.ended().await;
+    assert_eq!(goaway(&resets.ended().await), Some(ENHANCE_YOUR_CALM));
 
     let mut endless = Raw::begin(besieged.office.at).await;
     let mut bytes = frame(HEADERS, 0, 1, &headers("/x"));
@@ -136,11 +137,12 @@ async fn floods_of_frames_end_the_connection() {
     }
     assert!(endless.send(&bytes).await.is_err());
     endless.ended().await;
-    besieged.recovers().await;
+    // Each connection, or what was called on it.
+    assert!(besieged.recovers().await >= 2);
 }
 
 #[tokio::test]
-async fn ten_thousand_connections_take_the_seats_that_there_are() {
+async fn of_ten_thousand_connections_the_newest_few_stay() {
     let besieged = Besieged::open().await;
     // A process may not have so many open at once everywhere.
     for _ in 0..20 {
@@ -149,20 +151,20 @@ async fn ten_thousand_connections_take_the_seats_that_there_are() {
             held.push(plain(besieged.office.at, b"").await);
         }
         let listener = besieged.office.world.listener().await.unwrap();
-        assert!(listener.connections <= 64, "{listener:?}");
+        assert!(listener.connections <= 32, "{listener:?}");
     }
     let refused = besieged.recovers().await;
     assert!((9_000..=10_000).contains(&refused), "{refused}");
 }
 
 #[tokio::test]
-async fn whoever_keeps_a_seat_loses_it_after_the_deadline() {
+async fn whoever_is_over_the_limit_gives_way_and_the_others_have_a_deadline() {
     let besieged = Besieged::open().await;
     let mut held = Vec::new();
     for _ in 0..300 {
         held.push(plain(besieged.office.at, b"").await);
     }
-    // Those that hold a seat lose it after the deadline for the handshake, and the others at once.
+    // The oldest give way at once, and the others lose the connection after the deadline for the handshake.
     for stream in held {
         plain_ended(stream).await;
     }

@@ -3,12 +3,14 @@
 use std::{fs, time::Duration};
 
 use http_body_util::BodyExt as _;
+use prost::Message as _;
 use shopmaster_proto::{
     Failure,
-    remote::Pin,
+    remote::{Invitation, Pin},
     v1::{
-        CreateTokenRequest, GetListenerResponse, GetStatusRequest, PauseRequest, Role,
-        WatchStatusRequest, agent_client::AgentClient,
+        ConfigureRequest, CreateTokenRequest, GetListenerResponse, GetStatusRequest, PauseRequest,
+        RedeemRequest, RemoteClient, RemoteCredential, Role, WatchStatusRequest,
+        agent_client::AgentClient,
     },
 };
 use shopmaster_standins::agent::Identity;
@@ -59,6 +61,124 @@ async fn the_connection_of_a_revoked_client_ends() {
     let revoked = office.ctl(&["remote", "revoke", "viewer", "--yes"]).await;
     assert_eq!(revoked.code, 0, "{revoked:?}");
     office.connections(0).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_kept_open_ends_with_the_access() {
+    const PATH: &str = "/shopmaster.v1.Remote/CreateToken";
+    let office = Office::open().await;
+    let token = office.token(Role::Admin, "leaver").await;
+    let mut raw = raw::Raw::begin(office.at).await;
+    // It is admitted, and its request is still to come.
+    raw.send(&raw::call_begins(1, PATH, &token)).await.unwrap();
+    let called = |client: &RemoteClient| client.name == "leaver" && client.last_seen_at.is_some();
+    office.clients(|clients| clients.iter().any(called)).await;
+    let revoked = office.ctl(&["remote", "revoke", "leaver", "--yes"]).await;
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    let request = CreateTokenRequest {
+        name: "back".to_owned(),
+        role: Role::Admin.into(),
+        ..CreateTokenRequest::default()
+    };
+    let _sent = raw.send(&raw::request(1, &request.encode_to_vec())).await;
+    raw.ended().await;
+    let clients = office.clients(|_| true).await;
+    let names: Vec<_> = clients.iter().map(|client| &*client.name).collect();
+    assert_eq!(names, ["first"]);
+    let log = office.ctl(&["remote", "log", "--json"]).await;
+    assert!(!log.stdout.contains("back"), "{log:?}");
+}
+
+#[tokio::test]
+async fn only_an_invitation_redeems_and_a_used_one_changes_nothing() {
+    let office = Office::open().await;
+    let mut viewer = office.client(Role::Viewer).await;
+    let redeem = |byte| RedeemRequest {
+        token_sha256: vec![byte; 32],
+    };
+    let refused = viewer.remote.redeem(redeem(1)).await.unwrap_err();
+    assert_eq!(Failure::from(refused).code, "ROLE_TOO_LOW");
+
+    let invitation: Invitation = office
+        .invite("operator", "support-7")
+        .await
+        .parse()
+        .unwrap();
+    let mut invited = office.connect(&invitation.secret).await.unwrap();
+    invited.remote.redeem(redeem(2)).await.unwrap();
+    // Its answer may have been lost.
+    invited.remote.redeem(redeem(2)).await.unwrap();
+    let before = office.world.listener().await.unwrap().refused;
+    for _ in 0..3 {
+        let replayed = invited.remote.redeem(redeem(3)).await.unwrap_err();
+        assert_eq!(Failure::from(replayed).code, "INVITATION_REDEEMED");
+    }
+    assert_eq!(office.world.listener().await.unwrap().refused, before + 3);
+    let log = office.ctl(&["remote", "log", "--json"]).await.json();
+    let log = log.unwrap();
+    let entries = log["entries"].as_array().unwrap();
+    let count = |outcome: &str| entries.iter().filter(|it| it["outcome"] == outcome).count();
+    assert_eq!(
+        (count("began"), count("failed"), count("refused")),
+        (1, 0, 4),
+        "{log}"
+    );
+    let status = office.world.wait_status(|_| true).await.unwrap();
+    let change = status.last_remote_change.unwrap();
+    assert_eq!(
+        (&*change.client, &*change.text),
+        ("support-7", "redeemed the invitation")
+    );
+}
+
+#[tokio::test]
+async fn an_old_invitation_is_not_the_next_one_of_its_name() {
+    const PATH: &str = "/shopmaster.v1.Remote/Redeem";
+    let office = Office::open().await;
+    let leaked: Invitation = office.invite("viewer", "support-7").await.parse().unwrap();
+    let mut raw = raw::Raw::begin(office.at).await;
+    raw.send(&raw::call_begins(1, PATH, &leaked.secret))
+        .await
+        .unwrap();
+    office.connections(1).await;
+    // The same name again, for somebody who may do more.
+    office.invite("admin", "support-7").await;
+    let stolen = RedeemRequest {
+        token_sha256: vec![1; 32],
+    };
+    let _sent = raw.send(&raw::request(1, &stolen.encode_to_vec())).await;
+    raw.ended().await;
+    let clients = office.clients(|_| true).await;
+    let support = clients.iter().find(|client| client.name == "support-7");
+    let credential = support.unwrap().credential();
+    assert_eq!(credential, RemoteCredential::Invitation, "{clients:?}");
+}
+
+#[tokio::test]
+async fn the_listener_takes_its_connections_along() {
+    let office = Office::open().await;
+    let mut client = office.client(Role::Viewer).await;
+    let watch = client.agent.watch_status(WatchStatusRequest {}).await;
+    let mut watch = watch.unwrap().into_inner();
+    watch.next().await.unwrap().unwrap();
+    office.connections(1).await;
+    let disabled = office.ctl(&["remote", "disable"]).await;
+    assert_eq!(disabled.code, 0, "{disabled:?}");
+    while let Some(Ok(_)) = watch.next().await {}
+    office.connections(0).await;
+}
+
+#[tokio::test]
+async fn what_was_refused_is_not_shown_as_made() {
+    let office = Office::open().await;
+    let mut client = office.client(Role::Admin).await;
+    client.agent.pause(PauseRequest::default()).await.unwrap();
+    let refused = client.config.configure(ConfigureRequest::default()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+    let status = office.world.wait_status(|_| true).await.unwrap();
+    assert_eq!(status.last_remote_change.unwrap().text, "paused sending");
+    let log = office.ctl(&["remote", "log", "--json"]).await.json();
+    assert_eq!(log.unwrap()["entries"][0]["outcome"], "failed");
 }
 
 #[tokio::test]

@@ -163,6 +163,8 @@ async fn a_client_that_is_not_known_is_told_so_and_slowed_down() {
     }
     assert_eq!(words[..4], ["UNAUTHENTICATED"; 4]);
     assert_eq!(words[5], "TOO_MANY_FAILURES");
+    // Whoever is known gets in all the same, from the same network.
+    office.client(Role::Viewer).await;
     // On this computer nothing has changed.
     assert_eq!(office.ctl(&["status"]).await.code, 0);
     let log = office
@@ -171,7 +173,7 @@ async fn a_client_that_is_not_known_is_told_so_and_slowed_down() {
         .json()
         .unwrap();
     let refused = log["entries"].as_array().unwrap();
-    assert!(!refused.is_empty() && refused.len() <= 3, "{log}");
+    assert!(!refused.is_empty() && refused.len() <= 4, "{log}");
 }
 
 #[tokio::test]

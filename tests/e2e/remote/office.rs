@@ -14,7 +14,7 @@ use shopmaster_harness::{
 use shopmaster_proto::{
     Client, ConnectError,
     remote::Secret,
-    v1::{GetListenerResponse, Role},
+    v1::{GetListenerResponse, ListClientsRequest, RemoteClient, Role},
 };
 
 use crate::support::free;
@@ -90,6 +90,21 @@ impl Office {
         let left = |listener: &GetListenerResponse| listener.connections == count;
         let what = format!("{count} connections");
         self.world.wait_listener(what, left).await.unwrap()
+    }
+
+    /// Waits until `condition` is true for the clients.
+    pub async fn clients(&self, condition: impl Fn(&[RemoteClient]) -> bool) -> Vec<RemoteClient> {
+        let mut here = self.world.client().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let clients = here.remote.list_clients(ListClientsRequest {}).await;
+            let clients = clients.unwrap().into_inner().clients;
+            if condition(&clients) {
+                return clients;
+            }
+            assert!(Instant::now() < deadline, "{clients:?}");
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The agent's memory, in MiB; none where it cannot be measured.

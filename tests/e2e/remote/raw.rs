@@ -44,6 +44,9 @@ pub const HEADERS: u8 = 1;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
 pub const CONTINUATION: u8 = 9;
+const GOAWAY: u8 = 7;
+/// The code of GOAWAY for whoever floods (RFC 9113 section 7).
+pub const ENHANCE_YOUR_CALM: u32 = 11;
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 /// A setting (RFC 9113 section 6.5.2): SETTINGS_INITIAL_WINDOW_SIZE is zero, so the other end may send no answers.
@@ -59,6 +62,20 @@ pub fn headers(path: &str) -> Vec<u8> {
 
 /// A whole call with a token and an empty message.
 pub fn call(stream: u32, path: &str, token: &Secret) -> Vec<u8> {
+    let mut bytes = call_begins(stream, path, token);
+    bytes.extend(request(stream, &[]));
+    bytes
+}
+
+/// The request of a call: a message in its frame, and the end of the stream.
+pub fn request(stream: u32, message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let payload = [&[0][..], &length, message].concat();
+    frame(DATA, END_STREAM, stream, &payload)
+}
+
+/// The headers of a call with a token.
+pub fn call_begins(stream: u32, path: &str, token: &Secret) -> Vec<u8> {
     let bearer = format!("Bearer {}", token.expose());
     let mut block = headers(path);
     // Names of the static table: content-type and authorization.
@@ -66,9 +83,7 @@ pub fn call(stream: u32, path: &str, token: &Secret) -> Vec<u8> {
         block.extend([0x0f, name, u8::try_from(value.len()).unwrap()]);
         block.extend(value.as_bytes());
     }
-    let mut bytes = frame(HEADERS, END_HEADERS, stream, &block);
-    bytes.extend(frame(DATA, END_STREAM, stream, &[0; 5]));
-    bytes
+    frame(HEADERS, END_HEADERS, stream, &block)
 }
 
 /// A channel of a client with this certificate; it trusts every agent.
@@ -149,25 +164,33 @@ impl Raw {
         self.0.flush().await
     }
 
-    /// Waits until the agent ends the connection. Gives how many bytes it sent before.
-    pub async fn ended(mut self) -> usize {
+    /// Waits until the agent ends the connection. Gives what it sent before.
+    pub async fn ended(mut self) -> Vec<u8> {
         read_to_end(&mut self.0).await
     }
 }
 
-/// Waits until a plain connection ends.
-pub async fn plain_ended(mut stream: TcpStream) -> usize {
+/// Waits until a plain connection ends. Gives what was read before.
+pub async fn plain_ended(mut stream: TcpStream) -> Vec<u8> {
     read_to_end(&mut stream).await
 }
 
-async fn read_to_end(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> usize {
-    let mut buffer = vec![0; 4_096];
-    let mut read = 0;
-    let end = async {
-        while let Ok(more @ 1..) = stream.read(&mut buffer).await {
-            read += more;
+/// The code of the frame GOAWAY (RFC 9113 section 6.8) in these frames; none when there is none.
+pub fn goaway(mut frames: &[u8]) -> Option<u32> {
+    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = frames {
+        let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
+        if *kind == GOAWAY {
+            return Some(u32::from_be_bytes(rest.get(4..8)?.try_into().unwrap()));
         }
-    };
+        frames = rest.get(length..)?;
+    }
+    None
+}
+
+async fn read_to_end(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
+    let mut read = Vec::new();
+    // How it ends is the agent's matter.
+    let end = async { drop(stream.read_to_end(&mut read).await) };
     timeout(PATIENCE, end)
         .await
         .expect("the agent ends the connection");

@@ -100,10 +100,7 @@ impl RemoteLog {
     /// the disk busy. Returns how many have been left out since the last one.
     #[must_use]
     pub fn room(&self, at: Timestamp) -> Option<u64> {
-        let mut refusals = self
-            .refusals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = at.as_second().div_euclid(60);
         if refusals.minute != minute {
             (refusals.minute, refusals.written) = (minute, 0);

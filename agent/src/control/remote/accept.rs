@@ -40,7 +40,10 @@ pub(super) struct Acceptor {
 impl Acceptor {
     /// Accepts connections until the end, in a task of its own, and hands over those whose handshake is done. When the task has
     /// ended, the address is free.
-    pub(super) fn start(self, listener: TcpListener) -> (JoinHandle<()>, mpsc::Receiver<Connection>) {
+    pub(super) fn start(
+        self,
+        listener: TcpListener,
+    ) -> (JoinHandle<()>, mpsc::Receiver<Connection>) {
         let (ready, connections) = mpsc::channel(AHEAD);
         let task = tokio::spawn(async move {
             let end = self.end.clone();
@@ -72,12 +75,7 @@ impl Acceptor {
     }
 
     /// Begins a handshake in a task of its own.
-    fn begin(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-        ready: &mpsc::Sender<Connection>,
-    ) {
+    fn begin(&self, stream: TcpStream, address: SocketAddr, ready: &mpsc::Sender<Connection>) {
         let permit = self.limit.take(address.ip());
         // Otherwise each call would wait for an acknowledgement that the other end delays.
         if let Err(error) = stream.set_nodelay(true) {

@@ -93,7 +93,8 @@ impl Access {
             failure(
                 Code::Unavailable,
                 "REMOTE_LOG_UNAVAILABLE",
-                "Nothing was changed, because the log of remote changes cannot be written".to_owned(),
+                "Nothing was changed, because the log of remote changes cannot be written"
+                    .to_owned(),
                 "Check the disk of the agent's computer, or make the change there",
             )
         })

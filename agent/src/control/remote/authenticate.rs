@@ -44,7 +44,8 @@ pub(super) async fn identify(
             return Err(failure(
                 Code::Unauthenticated,
                 "UNAUTHENTICATED",
-                "This agent answers only clients that it knows, and the call has no token".to_owned(),
+                "This agent answers only clients that it knows, and the call has no token"
+                    .to_owned(),
                 "Ask for an invitation, which `shopmasterctl remote invite` prints on the agent's computer, and redeem it with `shopmasterctl remote add`",
             ));
         }

@@ -185,7 +185,10 @@ mod tests {
             "/shopmaster.v1.Runs/CancelRun",
             &framed(cancel.encode_to_vec()),
         );
-        assert!(text.starts_with("canceled `1 2026-11-30 ERROR forged "), "{text}");
+        assert!(
+            text.starts_with("canceled `1 2026-11-30 ERROR forged "),
+            "{text}"
+        );
         assert_eq!(text.chars().count(), 300);
         assert_eq!(
             describe("/shopmaster.v1.Runs/StartRun", b"\xff"),

@@ -101,11 +101,7 @@ impl Gate {
     }
 
     /// The call, if it may go on.
-    async fn admitted(
-        &self,
-        peer: Peer,
-        mut request: Request<Body>,
-    ) -> Result<Admitted, Status> {
+    async fn admitted(&self, peer: Peer, mut request: Request<Body>) -> Result<Admitted, Status> {
         let access = &self.access;
         let Some(rpc) = rpcs::find(request.uri().path()) else {
             access.counters.refuse();
