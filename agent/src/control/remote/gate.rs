@@ -100,7 +100,7 @@ impl Gate {
             );
         }
         let caller = match self.identify(peer, request.headers()).await {
-            Ok(caller) if caller.role >= Role::Viewer => caller,
+            Ok(caller) if caller.role() >= Role::Viewer => caller,
             Ok(_) => {
                 self.access.counters.refuse();
                 let text = "this takes a viewer\n".to_owned();
@@ -130,7 +130,7 @@ impl Gate {
         let caller = self.identify(&peer, request.headers()).await?;
         // What comes behind needs no secret.
         request.headers_mut().remove(AUTHORIZATION);
-        if caller.role < rpc.role {
+        if caller.role() < rpc.role {
             self.refuse(&peer, Some(&caller), rpc, "its role does not allow it")
                 .await;
             return Err(forbidden(&caller, rpc));
@@ -339,7 +339,7 @@ fn unknown(refusal: Refusal) -> Status {
 }
 
 fn forbidden(caller: &Caller, rpc: &Rpc) -> Status {
-    let message = match caller.role {
+    let message = match caller.role() {
         Role::Invited => "An invitation can only be redeemed".to_owned(),
         role => format!(
             "The client `{}` has the role {}, and this takes the role {}",
@@ -362,7 +362,7 @@ fn entry(peer: &Peer, caller: Option<&Caller>, call: &str, text: &str, outcome: 
         client: caller
             .map(|caller| caller.name.to_string())
             .unwrap_or_default(),
-        role: caller.map(|caller| caller.role),
+        role: caller.map(Caller::role),
         address: peer.address.to_string(),
         call: call.to_owned(),
         text: text.to_owned(),

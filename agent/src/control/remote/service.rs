@@ -204,17 +204,15 @@ impl v1::remote_server::Remote for Service {
         request: Request<v1::RedeemRequest>,
     ) -> Result<Response<v1::RedeemResponse>, Status> {
         // Only the gate of the network knows who holds an invitation.
-        let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller
-            .filter(|caller| caller.role == Role::Invited)
-            .ok_or_else(|| {
-                failure(
-                    Code::FailedPrecondition,
-                    "NO_INVITATION",
-                    "Only a client with an invitation can redeem it".to_owned(),
-                    "Run `shopmasterctl remote add` with an invitation",
-                )
-            })?;
+        let caller = request.extensions().get::<Caller>();
+        let invited = caller.and_then(Caller::invited).ok_or_else(|| {
+            failure(
+                Code::FailedPrecondition,
+                "NO_INVITATION",
+                "Only a client with an invitation can redeem it".to_owned(),
+                "Run `shopmasterctl remote add` with an invitation",
+            )
+        })?;
         let digest = TokenDigest::from_bytes(&request.into_inner().token_sha256);
         let token = digest.ok_or_else(|| {
             invalid(
@@ -224,16 +222,8 @@ impl v1::remote_server::Remote for Service {
         })?;
         let now = Timestamp::now();
         let redeemed = self
-            .change(move |clients| clients.redeem(&caller.name, token, now))
+            .change(move |clients| clients.redeem(invited, token, now))
             .await?;
-        let redeemed = redeemed.map_err(|refusal| {
-            failure(
-                Code::Unauthenticated,
-                refusal.code(),
-                upper_first(&refusal.to_string()),
-                "Ask for a new invitation; if you did not redeem this one, somebody else did: have the client revoked",
-            )
-        })?;
         Ok(Response::new(v1::RedeemResponse {
             client: Some(client(&redeemed)),
             instance: self.0.supervisor.instance.to_string(),
@@ -339,8 +329,16 @@ fn refused(error: &ClientsError) -> Status {
             "TOO_MANY_CLIENTS",
             "Withdraw what is no longer used with `shopmasterctl remote revoke`",
         ),
+        ClientsError::Refused(refusal) => (
+            Code::Unauthenticated,
+            refusal.code(),
+            "Ask for a new invitation; if you did not redeem this one, somebody else did: have the client revoked",
+        ),
         ClientsError::Secret(_) => (Code::Internal, "NO_RANDOMNESS", ""),
-        ClientsError::Read { .. } | ClientsError::Damaged { .. } | ClientsError::Write { .. } => (
+        ClientsError::Read { .. }
+        | ClientsError::Damaged { .. }
+        | ClientsError::Newer { .. }
+        | ClientsError::Write { .. } => (
             Code::Internal,
             "REMOTE_CLIENTS_NOT_WRITTEN",
             "Nothing was changed; check that the disk is not full and that this user may write to the data folder",
