@@ -45,10 +45,9 @@ pub enum Credential {
         /// The token's digest.
         #[serde(with = "digest")]
         token: TokenDigest,
-        /// The digest of the invitation that it came from: whoever repeats the redeeming is told from whoever steals
-        /// the invitation. None for a token that was made without one.
-        #[serde(with = "optional_digest", default)]
-        invitation: Option<TokenDigest>,
+        /// The invitation that it came from; none for a token that was made without one.
+        #[serde(default)]
+        redeemed: Option<Redeemed>,
     },
     /// With a TLS certificate.
     Certificate {
@@ -56,6 +55,16 @@ pub enum Credential {
         #[serde(with = "key")]
         key: Pin,
     },
+}
+
+/// An invitation that was redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redeemed {
+    /// The digest of its secret.
+    #[serde(with = "digest")]
+    pub secret: TokenDigest,
+    /// When it was redeemed.
+    pub at: Timestamp,
 }
 
 /// A client's name: letters, digits, `-`, `_` and `.`, at most 64 characters.
@@ -71,16 +80,37 @@ pub struct ClientName(String);
 pub struct ClientNameError(String);
 
 impl Client {
+    /// When its access, or its open invitation, ends; none for no end.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        let invitation = match &self.credential {
+            Credential::Invitation { redeem_by, .. } => Some(*redeem_by),
+            Credential::Token { .. } | Credential::Certificate { .. } => None,
+        };
+        earlier(self.expires_at, invitation)
+    }
+
     /// Whether its access, or its open invitation, has ended at `now`.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        let is_late = |end: &Timestamp| *end <= now;
-        let invitation = match &self.credential {
-            Credential::Invitation { redeem_by, .. } => Some(redeem_by),
-            Credential::Token { .. } | Credential::Certificate { .. } => None,
-        };
-        self.expires_at.as_ref().is_some_and(is_late) || invitation.is_some_and(is_late)
+        self.ends_at().is_some_and(|end| end <= now)
     }
+}
+
+impl Credential {
+    /// The digest of the secret of the invitation that it is, or came from; none without one.
+    pub(super) fn invitation(&self) -> Option<&TokenDigest> {
+        match self {
+            Self::Invitation { secret, .. } => Some(secret),
+            Self::Token { redeemed, .. } => redeemed.as_ref().map(|it| &it.secret),
+            Self::Certificate { .. } => None,
+        }
+    }
+}
+
+/// The earlier of two ends; none when there is none.
+pub(super) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }
 
 impl fmt::Display for ClientName {
@@ -129,29 +159,6 @@ mod digest {
         let text = String::deserialize(from)?;
         let bytes = BASE64_STANDARD.decode(text).map_err(D::Error::custom)?;
         TokenDigest::from_bytes(&bytes).ok_or_else(|| D::Error::custom("a digest has 32 bytes"))
-    }
-}
-
-/// A digest that may be absent.
-mod optional_digest {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use shopmaster_proto::remote::TokenDigest;
-
-    #[derive(Serialize, Deserialize)]
-    struct Wrapped(#[serde(with = "super::digest")] TokenDigest);
-
-    pub(super) fn serialize<S: Serializer>(
-        digest: &Option<TokenDigest>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        digest.map(Wrapped).serialize(to)
-    }
-
-    pub(super) fn deserialize<'d, D: Deserializer<'d>>(
-        from: D,
-    ) -> Result<Option<TokenDigest>, D::Error> {
-        let wrapped = Option::<Wrapped>::deserialize(from)?;
-        Ok(wrapped.map(|Wrapped(digest)| digest))
     }
 }
 

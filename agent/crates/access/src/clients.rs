@@ -2,71 +2,42 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use shopmaster_base::atomic_file::write_atomically;
 use shopmaster_proto::remote::{Pin, Secret, SecretError, SecretKind, TokenDigest};
 use tokio_util::sync::CancellationToken;
 
-use super::{Client, ClientName, Credential, Role};
+use super::{
+    Caller, Client, ClientName, Credential, Invited, Proof, Redeemable, Redeemed, Refusal, Role,
+    client::earlier, clients_file,
+};
 
 /// How long an invitation can be redeemed.
 const REDEEM_WITHIN: Duration = Duration::from_secs(24 * 3_600);
+/// How long redeeming can be repeated with the same token, in case that the answer was lost.
+const REPEAT_WITHIN: Duration = Duration::from_secs(3_600);
 /// How exact the time of a client's last call is.
 const SEEN_STEP: Duration = Duration::from_secs(3_600);
 /// The most clients that an agent has.
 const MOST_CLIENTS: usize = 1_000;
 
 /// The clients, kept in a file that only this user can read. It contains digests of secrets only.
+///
+/// Who a caller is, is found without waiting for the disk. Changes do wait for it, so they belong on a thread that may
+/// block.
 #[derive(Debug)]
 pub struct Clients {
     path: PathBuf,
-    known: Mutex<BTreeMap<ClientName, Known>>,
-}
-
-/// Who calls.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// The client's name.
-    pub name: ClientName,
-    /// What it may do.
-    pub role: Role,
-    /// Canceled when its access is withdrawn.
-    pub revoked: CancellationToken,
-    /// When its access ends; none for no end.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// Why a caller is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// No client has this credential: it was revoked, replaced, or never given.
-    #[error("the token or certificate is not valid here: it was revoked, or never was")]
-    Unknown,
-    /// The client's access has ended.
-    #[error("the access has expired")]
-    Expired,
-    /// The invitation was redeemed before, with another token.
-    #[error("the invitation was already redeemed")]
-    Redeemed,
-}
-
-impl Refusal {
-    /// Stable, for programs.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Unknown => "UNAUTHENTICATED",
-            Self::Expired => "ACCESS_EXPIRED",
-            Self::Redeemed => "INVITATION_REDEEMED",
-        }
-    }
+    /// Replaced as a whole once the file is written.
+    known: ArcSwap<Known>,
+    /// Held by whoever changes the clients or writes the file.
+    writing: Mutex<()>,
 }
 
 /// Why the clients cannot be read or changed.
@@ -90,6 +61,16 @@ pub enum ClientsError {
         #[source]
         source: serde_json::Error,
     },
+    /// The file has another version of its format.
+    #[error(
+        "`{path}` has version {version}, and this shopMaster cannot read it: a newer one wrote it; install that one again"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
     /// The file cannot be written.
     #[error("cannot write `{path}`")]
     Write {
@@ -111,26 +92,25 @@ pub enum ClientsError {
     /// Another client has this certificate's key.
     #[error("the key of this certificate already belongs to the client `{0}`")]
     KeyTaken(ClientName),
+    /// The invitation cannot be redeemed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// No secret can be made.
     #[error(transparent)]
     Secret(#[from] SecretError),
 }
 
-/// The file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Document {
-    /// The form of the file.
-    version: u32,
-    clients: Vec<Client>,
-}
+type Known = BTreeMap<ClientName, Entry>;
 
-const VERSION: u32 = 1;
-
-#[derive(Debug)]
-struct Known {
+/// A client, and what is only known while the agent runs.
+#[derive(Debug, Clone)]
+struct Entry {
+    /// As it was last changed; when it was last seen is in `seen`.
     client: Client,
     /// Canceled when the access is withdrawn.
     revoked: CancellationToken,
+    /// When it last called; shared by all copies of the entry, so that a change loses no call.
+    seen: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Clients {
@@ -140,52 +120,32 @@ impl Clients {
     ///
     /// When the file cannot be read, or is not valid: nobody is let in then.
     pub fn open(path: &Path) -> Result<Self, ClientsError> {
-        let text = match fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::new(path, []));
-            }
-            Err(source) => {
-                return Err(ClientsError::Read {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        };
-        let document: Document =
-            serde_json::from_slice(&text).map_err(|source| ClientsError::Damaged {
-                path: path.to_owned(),
-                source,
-            })?;
-        Ok(Self::new(path, document.clients))
-    }
-
-    fn new(path: &Path, clients: impl IntoIterator<Item = Client>) -> Self {
-        let known = clients.into_iter().map(|client| {
-            let revoked = CancellationToken::new();
-            (client.name.clone(), Known { client, revoked })
-        });
-        Self {
+        let clients = clients_file::read(path)?.into_iter();
+        let known: Known = clients
+            .map(|client| (client.name.clone(), Entry::new(client)))
+            .collect();
+        Ok(Self {
             path: path.to_owned(),
-            known: Mutex::new(known.collect()),
-        }
+            known: ArcSwap::from_pointee(known),
+            writing: Mutex::default(),
+        })
     }
 
     /// All clients in the order of their names, expired ones, too.
     #[must_use]
     pub fn list(&self) -> Vec<Client> {
-        let known = self.locked();
-        known.values().map(|known| known.client.clone()).collect()
+        as_written(&self.known.load())
     }
 
     /// Whether anybody could be let in at `now`.
     #[must_use]
     pub fn admits_anybody(&self, now: Timestamp) -> bool {
-        let known = self.locked();
-        known.values().any(|known| !known.client.has_expired(now))
+        let known = self.known.load();
+        known.values().any(|entry| !entry.client.has_expired(now))
     }
 
-    /// The client whose token, or open invitation, has this digest.
+    /// The client whose token has this digest, or the one that was invited with this secret. An invitation that was redeemed
+    /// is accepted for another hour, to repeat that in case that the answer was lost.
     ///
     /// # Errors
     ///
@@ -196,7 +156,7 @@ impl Clients {
             SecretKind::Token => self.find(now, |credential| {
                 matches!(credential, Credential::Token { token, .. } if *token == digest)
             }),
-            SecretKind::Invitation => self.invited(&digest, now),
+            SecretKind::Invitation => self.invited(digest, now),
         }
     }
 
@@ -213,44 +173,40 @@ impl Clients {
     }
 
     fn find(&self, now: Timestamp, has: impl Fn(&Credential) -> bool) -> Result<Caller, Refusal> {
-        let known = self.locked();
+        let known = self.known.load();
         let mut all = known.values();
-        let found = all.find(|known| has(&known.client.credential));
+        let found = all.find(|entry| has(&entry.client.credential));
         let found = found.ok_or(Refusal::Unknown)?;
         if found.client.has_expired(now) {
             return Err(Refusal::Expired);
         }
-        Ok(found.caller(found.client.role))
+        let proof = Proof::Credential(found.client.role);
+        Ok(found.caller(proof, found.client.expires_at))
     }
 
-    /// Whoever holds an invitation may redeem it, also again in case that the answer was lost.
-    fn invited(&self, digest: &TokenDigest, now: Timestamp) -> Result<Caller, Refusal> {
-        let known = self.locked();
-        let mut all = known.values();
-        let found = all.find(|known| match &known.client.credential {
-            Credential::Invitation { secret, .. } => secret == digest,
-            Credential::Token { invitation, .. } => invitation.as_ref() == Some(digest),
-            Credential::Certificate { .. } => false,
-        });
-        let found = found.ok_or(Refusal::Unknown)?;
-        if found.client.has_expired(now) {
-            return Err(Refusal::Expired);
-        }
-        Ok(found.caller(Role::Invited))
+    fn invited(&self, digest: TokenDigest, now: Timestamp) -> Result<Caller, Refusal> {
+        let known = self.known.load();
+        let found = invited_with(&known, digest, now)?;
+        let proof = Proof::Invitation(Invited(digest));
+        let end = match &found.client.credential {
+            Credential::Token { redeemed, .. } => redeemed.map(repeat_by),
+            Credential::Invitation { .. } | Credential::Certificate { .. } => None,
+        };
+        Ok(found.caller(proof, earlier(found.client.ends_at(), end)))
     }
 
     /// Notes that a client called at `now`. Returns whether the file should be [saved](Self::save), about once in an hour.
     #[must_use]
     pub fn saw(&self, name: &ClientName, now: Timestamp) -> bool {
-        let mut known = self.locked();
-        let Some(known) = known.get_mut(name) else {
+        let known = self.known.load();
+        let Some(entry) = known.get(name) else {
             return false;
         };
-        let last = known.client.last_seen_at;
+        let mut seen = entry.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent =
-            last.is_some_and(|last| now.duration_since(last).unsigned_abs() < SEEN_STEP);
+            seen.is_some_and(|last| now.duration_since(last).unsigned_abs() < SEEN_STEP);
         if !is_recent {
-            known.client.last_seen_at = Some(now);
+            *seen = Some(now);
         }
         !is_recent
     }
@@ -261,7 +217,7 @@ impl Clients {
     ///
     /// When it cannot be written.
     pub fn save(&self) -> Result<(), ClientsError> {
-        self.write(&self.locked())
+        self.change(|_| Ok(()))
     }
 
     /// Invites a client, whose access lasts for `lifetime`. Returns the invitation's secret, and until when it can be
@@ -302,7 +258,7 @@ impl Clients {
         let secret = Secret::generate(SecretKind::Token)?;
         let credential = Credential::Token {
             token: secret.digest(),
-            invitation: None,
+            redeemed: None,
         };
         self.add(name, role, credential, lifetime, now)?;
         Ok(secret)
@@ -324,46 +280,48 @@ impl Clients {
         self.add(name, role, Credential::Certificate { key }, lifetime, now)
     }
 
-    /// Redeems the invitation with this secret: from now on the client authenticates with the token of this digest.
+    /// What [`redeem`](Self::redeem) would do, without doing it.
     ///
     /// # Errors
     ///
-    /// When the invitation is unknown, has expired, or was redeemed with another token; or when the file cannot be written.
-    pub fn redeem(
+    /// When it would be refused.
+    pub fn check_redeem(
         &self,
-        name: &ClientName,
+        invited: Invited,
         token: TokenDigest,
         now: Timestamp,
-    ) -> Result<Result<Client, Refusal>, ClientsError> {
-        let mut known = self.locked();
-        let Some(found) = known.get_mut(name) else {
-            return Ok(Err(Refusal::Unknown));
-        };
-        let secret = match &found.client.credential {
-            Credential::Invitation { redeem_by, .. } if *redeem_by <= now => {
-                return Ok(Err(Refusal::Expired));
-            }
-            Credential::Invitation { secret, .. } => *secret,
-            Credential::Token { token: own, .. } if *own == token => {
-                return Ok(Ok(found.client.clone()));
-            }
-            Credential::Token { .. } => return Ok(Err(Refusal::Redeemed)),
-            Credential::Certificate { .. } => return Ok(Err(Refusal::Unknown)),
-        };
-        let before = found.client.clone();
-        found.client.credential = Credential::Token {
-            token,
-            invitation: Some(secret),
-        };
-        found.client.last_seen_at = Some(now);
-        let client = found.client.clone();
-        if let Err(error) = self.write(&known) {
-            if let Some(found) = known.get_mut(name) {
-                found.client = before;
-            }
-            return Err(error);
+    ) -> Result<Redeemable, Refusal> {
+        let known = self.known.load();
+        redeemable(&known, invited, token, now).map(|(_, redeemable)| redeemable)
+    }
+
+    /// Redeems an invitation: from now on the client authenticates with the token of this digest. Redeeming it again with the
+    /// same token changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the invitation was replaced or withdrawn, has expired, or was redeemed with another token; or when the file
+    /// cannot be written.
+    pub fn redeem(
+        &self,
+        invited: Invited,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Client, ClientsError> {
+        let known = self.known.load();
+        if let (entry, Redeemable::Repetition) = redeemable(&known, invited, token, now)? {
+            return Ok(entry.as_written());
         }
-        Ok(Ok(client))
+        self.change(|known| {
+            let (entry, _) = redeemable(known, invited, token, now)?;
+            let mut entry = entry.clone();
+            let secret = invited.0;
+            let redeemed = Some(Redeemed { secret, at: now });
+            entry.client.credential = Credential::Token { token, redeemed };
+            let client = entry.as_written();
+            known.insert(client.name.clone(), entry);
+            Ok(client)
+        })
     }
 
     /// Withdraws a client's access, or its invitation. What it calls now ends.
@@ -372,13 +330,10 @@ impl Clients {
     ///
     /// When there is no such client, or the file cannot be written: then it keeps its access.
     pub fn revoke(&self, name: &ClientName) -> Result<(), ClientsError> {
-        let mut known = self.locked();
-        let removed = known.remove(name);
-        let removed = removed.ok_or_else(|| ClientsError::NotFound(name.clone()))?;
-        if let Err(error) = self.write(&known) {
-            known.insert(name.clone(), removed);
-            return Err(error);
-        }
+        let removed = self.change(|known| {
+            let removed = known.remove(name);
+            removed.ok_or_else(|| ClientsError::NotFound(name.clone()))
+        })?;
         removed.revoked.cancel();
         Ok(())
     }
@@ -391,80 +346,136 @@ impl Clients {
         lifetime: Option<Duration>,
         now: Timestamp,
     ) -> Result<Client, ClientsError> {
-        let mut known = self.locked();
-        let old = known.get(&name);
-        let is_free = old.is_none_or(|old| {
-            old.client.has_expired(now)
-                || matches!(old.client.credential, Credential::Invitation { .. })
-        });
-        if !is_free {
-            return Err(ClientsError::Taken(name));
-        }
-        if old.is_none() && known.len() >= MOST_CLIENTS {
-            return Err(ClientsError::TooMany);
-        }
-        if let Credential::Certificate { key } = &credential {
-            let mut others = known.values().filter(|other| other.client.name != name);
-            let other = others.find(|other| {
-                matches!(&other.client.credential, Credential::Certificate { key: own } if own == key)
-            });
-            if let Some(other) = other {
-                return Err(ClientsError::KeyTaken(other.client.name.clone()));
-            }
-        }
         let client = Client {
-            name: name.clone(),
+            name,
             role,
             credential,
             created_at: now,
             expires_at: lifetime.map(|lifetime| later(now, lifetime)),
             last_seen_at: None,
         };
-        let added = Known {
-            client: client.clone(),
-            revoked: CancellationToken::new(),
-        };
-        let replaced = known.insert(name.clone(), added);
-        if let Err(error) = self.write(&known) {
-            match replaced {
-                Some(replaced) => known.insert(name, replaced),
-                None => known.remove(&name),
-            };
-            return Err(error);
-        }
+        let replaced = self.change(|known| {
+            check_free(known, &client, now)?;
+            Ok(known.insert(client.name.clone(), Entry::new(client.clone())))
+        })?;
         if let Some(replaced) = replaced {
             replaced.revoked.cancel();
         }
         Ok(client)
     }
 
-    fn write(&self, known: &BTreeMap<ClientName, Known>) -> Result<(), ClientsError> {
-        let failed = |source| ClientsError::Write {
-            path: self.path.clone(),
-            source,
-        };
-        let document = Document {
-            version: VERSION,
-            clients: known.values().map(|known| known.client.clone()).collect(),
-        };
-        let text = serde_json::to_vec_pretty(&document).map_err(|error| failed(error.into()))?;
-        write_atomically(&self.path, &text).map_err(failed)
-    }
-
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<ClientName, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes a copy of the clients, writes the file, and only then takes the copy into use. When the change or the file
+    /// fails, all is as it was.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Known) -> Result<T, ClientsError>,
+    ) -> Result<T, ClientsError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = Known::clone(&self.known.load());
+        let result = change(&mut known)?;
+        clients_file::write(&self.path, as_written(&known))?;
+        self.known.store(Arc::new(known));
+        Ok(result)
     }
 }
 
-impl Known {
-    fn caller(&self, role: Role) -> Caller {
-        Caller {
-            name: self.client.name.clone(),
-            role,
-            revoked: self.revoked.clone(),
-            expires_at: self.client.expires_at,
+impl Entry {
+    fn new(client: Client) -> Self {
+        Self {
+            revoked: CancellationToken::new(),
+            seen: Arc::new(Mutex::new(client.last_seen_at)),
+            client,
         }
     }
+
+    fn caller(&self, proof: Proof, expires_at: Option<Timestamp>) -> Caller {
+        Caller {
+            name: self.client.name.clone(),
+            proof,
+            revoked: self.revoked.clone(),
+            expires_at,
+        }
+    }
+
+    /// The client with the time of its last call.
+    fn as_written(&self) -> Client {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        Client {
+            last_seen_at: *seen,
+            ..self.client.clone()
+        }
+    }
+}
+
+fn as_written(known: &Known) -> Vec<Client> {
+    known.values().map(Entry::as_written).collect()
+}
+
+/// The client that was invited with the secret of this digest, if the invitation still is of use.
+fn invited_with(known: &Known, digest: TokenDigest, now: Timestamp) -> Result<&Entry, Refusal> {
+    let mut all = known.values();
+    let found = all.find(|entry| entry.client.credential.invitation() == Some(&digest));
+    let found = found.ok_or(Refusal::Unknown)?;
+    if found.client.has_expired(now) {
+        return Err(Refusal::Expired);
+    }
+    match &found.client.credential {
+        Credential::Token {
+            redeemed: Some(redeemed),
+            ..
+        } if repeat_by(*redeemed) <= now => Err(Refusal::Redeemed),
+        _ => Ok(found),
+    }
+}
+
+/// Whose invitation it is, and what redeeming it does.
+fn redeemable(
+    known: &Known,
+    invited: Invited,
+    token: TokenDigest,
+    now: Timestamp,
+) -> Result<(&Entry, Redeemable), Refusal> {
+    let entry = invited_with(known, invited.0, now)?;
+    let redeemable = match &entry.client.credential {
+        Credential::Invitation { .. } => Redeemable::First,
+        Credential::Token { token: own, .. } if *own == token => Redeemable::Repetition,
+        Credential::Token { .. } => return Err(Refusal::Redeemed),
+        Credential::Certificate { .. } => return Err(Refusal::Unknown),
+    };
+    Ok((entry, redeemable))
+}
+
+/// Fails when the client cannot be added.
+fn check_free(known: &Known, client: &Client, now: Timestamp) -> Result<(), ClientsError> {
+    let old = known.get(&client.name);
+    let is_free = old.is_none_or(|old| {
+        old.client.has_expired(now)
+            || matches!(old.client.credential, Credential::Invitation { .. })
+    });
+    if !is_free {
+        return Err(ClientsError::Taken(client.name.clone()));
+    }
+    if old.is_none() && known.len() >= MOST_CLIENTS {
+        return Err(ClientsError::TooMany);
+    }
+    let Credential::Certificate { key } = &client.credential else {
+        return Ok(());
+    };
+    let mut others = known
+        .values()
+        .filter(|other| other.client.name != client.name);
+    let other = others.find(
+        |other| matches!(&other.client.credential, Credential::Certificate { key: own } if own == key),
+    );
+    match other {
+        Some(other) => Err(ClientsError::KeyTaken(other.client.name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Until when redeeming can be repeated.
+fn repeat_by(redeemed: Redeemed) -> Timestamp {
+    later(redeemed.at, REPEAT_WITHIN)
 }
 
 /// A time after `now`, or the last one that there is.
@@ -474,6 +485,8 @@ fn later(now: Timestamp, by: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, thread};
+
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3_600);
@@ -516,6 +529,19 @@ mod tests {
         fn again(&self) -> Clients {
             Clients::open(&self.path).unwrap()
         }
+
+        /// What the holder of an invitation proves to hold.
+        fn invited(&self, secret: &Secret) -> Invited {
+            let caller = self.clients.by_secret(secret, self.now).unwrap();
+            caller.invited().unwrap()
+        }
+    }
+
+    fn refusal(error: ClientsError) -> Refusal {
+        match error {
+            ClientsError::Refused(refusal) => refusal,
+            other => panic!("{other}"),
+        }
     }
 
     #[test]
@@ -529,7 +555,7 @@ mod tests {
             .unwrap();
         for clients in [&fixture.clients, &fixture.again()] {
             let caller = clients.by_secret(&secret, now).unwrap();
-            assert_eq!((caller.name, caller.role), (a.clone(), role));
+            assert_eq!((&caller.name, caller.role()), (&a, role));
             let refused = clients.by_secret(&secret, fixture.later(HOUR)).unwrap_err();
             assert_eq!(refused, Refusal::Expired);
             assert_eq!(
@@ -546,20 +572,68 @@ mod tests {
         let fixture = fixture();
         let (clients, now) = (&fixture.clients, fixture.now);
         let (secret, _) = clients.invite(name("a"), Role::Admin, None, now).unwrap();
-        let caller = clients.by_secret(&secret, now).unwrap();
-        assert_eq!(caller.role, Role::Invited);
+        let invited = fixture.invited(&secret);
         let own = token();
+        let check = clients.check_redeem(invited, own.digest(), now);
+        assert_eq!(check, Ok(Redeemable::First));
         for clients in [clients, &fixture.again()] {
-            let client = clients
-                .redeem(&name("a"), own.digest(), now)
-                .unwrap()
-                .unwrap();
+            let client = clients.redeem(invited, own.digest(), now).unwrap();
             assert_eq!(client.role, Role::Admin);
-            assert_eq!(clients.by_secret(&own, now).unwrap().role, Role::Admin);
+            assert_eq!(clients.by_secret(&own, now).unwrap().role(), Role::Admin);
             // The answer may have been lost.
-            assert_eq!(clients.by_secret(&secret, now).unwrap().role, Role::Invited);
-            let stolen = clients.redeem(&name("a"), token().digest(), now).unwrap();
-            assert_eq!(stolen.unwrap_err(), Refusal::Redeemed);
+            let again = clients.by_secret(&secret, now).unwrap();
+            assert_eq!(again.role(), Role::Invited);
+            assert_eq!(again.expires_at, Some(fixture.later(REPEAT_WITHIN)));
+            let check = clients.check_redeem(invited, own.digest(), now);
+            assert_eq!(check, Ok(Redeemable::Repetition));
+            let stolen = token().digest();
+            let check = clients.check_redeem(invited, stolen, now);
+            assert_eq!(check, Err(Refusal::Redeemed));
+            let error = clients.redeem(invited, stolen, now).unwrap_err();
+            assert_eq!(refusal(error), Refusal::Redeemed);
+        }
+    }
+
+    #[test]
+    fn a_redeemed_invitation_is_soon_of_no_use() {
+        let fixture = fixture();
+        let (clients, now) = (&fixture.clients, fixture.now);
+        let (secret, _) = clients.invite(name("a"), Role::Admin, None, now).unwrap();
+        let (invited, own) = (fixture.invited(&secret), token());
+        clients.redeem(invited, own.digest(), now).unwrap();
+        let late = fixture.later(REPEAT_WITHIN);
+        for clients in [clients, &fixture.again()] {
+            // Whoever comes late is told that somebody was first.
+            let refused = clients.by_secret(&secret, late).unwrap_err();
+            assert_eq!(refused, Refusal::Redeemed);
+            // Nor does a call that is open since then redeem it.
+            let error = clients.redeem(invited, own.digest(), late).unwrap_err();
+            assert_eq!(refusal(error), Refusal::Redeemed);
+            assert!(clients.by_secret(&own, late).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_old_invitation_does_not_redeem_the_next_one_of_its_name() {
+        let fixture = fixture();
+        let (clients, now) = (&fixture.clients, fixture.now);
+        let invite = || {
+            let (secret, _) = clients.invite(name("a"), Role::Admin, None, now).unwrap();
+            fixture.invited(&secret)
+        };
+        let replaced = invite();
+        let withdrawn = invite();
+        clients.revoke(&name("a")).unwrap();
+        let valid = invite();
+        for old in [replaced, withdrawn] {
+            let error = clients.redeem(old, token().digest(), now).unwrap_err();
+            assert_eq!(refusal(error), Refusal::Unknown);
+        }
+        let own = token().digest();
+        clients.redeem(valid, own, now).unwrap();
+        for old in [replaced, withdrawn] {
+            let error = clients.redeem(old, own, now).unwrap_err();
+            assert_eq!(refusal(error), Refusal::Unknown);
         }
     }
 
@@ -568,14 +642,14 @@ mod tests {
         let fixture = fixture();
         let (clients, now) = (&fixture.clients, fixture.now);
         let (first, redeem_by) = clients.invite(name("a"), Role::Viewer, None, now).unwrap();
+        let caller = clients.by_secret(&first, now).unwrap();
+        assert_eq!(caller.expires_at, Some(redeem_by));
         assert_eq!(
             clients.by_secret(&first, redeem_by).unwrap_err(),
             Refusal::Expired
         );
-        let late = clients
-            .redeem(&name("a"), token().digest(), redeem_by)
-            .unwrap();
-        assert_eq!(late.unwrap_err(), Refusal::Expired);
+        let late = clients.redeem(fixture.invited(&first), token().digest(), redeem_by);
+        assert_eq!(refusal(late.unwrap_err()), Refusal::Expired);
         let (second, _) = clients.invite(name("a"), Role::Viewer, None, now).unwrap();
         assert_eq!(
             clients.by_secret(&first, now).unwrap_err(),
@@ -639,11 +713,12 @@ mod tests {
             .create_token(name("a"), Role::Viewer, None, now)
             .unwrap();
         let (invitation, _) = clients.invite(name("b"), Role::Viewer, None, now).unwrap();
+        let invited = fixture.invited(&invitation);
         // A folder in the file's place.
         fs::remove_file(&fixture.path).unwrap();
         fs::create_dir_all(fixture.path.join("in the way")).unwrap();
         assert!(clients.revoke(&name("a")).is_err());
-        assert!(clients.redeem(&name("b"), token().digest(), now).is_err());
+        assert!(clients.redeem(invited, token().digest(), now).is_err());
         assert!(clients.invite(name("c"), Role::Viewer, None, now).is_err());
         assert!(
             !clients
@@ -654,6 +729,30 @@ mod tests {
         );
         assert!(clients.by_secret(&invitation, now).is_ok());
         assert_eq!(clients.list().len(), 2);
+    }
+
+    /// A slow disk must not hold up those who call, nor the threads that serve everybody.
+    #[test]
+    fn nobody_waits_for_the_file_to_learn_who_calls() {
+        let fixture = fixture();
+        let (clients, now) = (&fixture.clients, fixture.now);
+        let secret = clients
+            .create_token(name("a"), Role::Viewer, None, now)
+            .unwrap();
+        let written = clients.writing.lock().unwrap();
+        thread::scope(|scope| {
+            let changing =
+                scope.spawn(|| clients.add_key(name("b"), Role::Viewer, key("k"), None, now));
+            assert!(clients.by_secret(&secret, now).is_ok());
+            assert!(clients.by_key(&key("k"), now).is_err());
+            assert!(clients.saw(&name("a"), now) && clients.admits_anybody(now));
+            assert_eq!(clients.list().len(), 1);
+            drop(written);
+            changing.join().unwrap().unwrap();
+        });
+        // What was seen meanwhile is not lost with the change.
+        assert!(clients.by_key(&key("k"), now).is_ok());
+        assert_eq!(fixture.again().list()[0].last_seen_at, Some(now));
     }
 
     #[test]
@@ -678,5 +777,30 @@ mod tests {
         fs::write(&fixture.path, "{").unwrap();
         let error = Clients::open(&fixture.path).unwrap_err();
         assert!(matches!(error, ClientsError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_a_newer_version_is_named_and_left_as_it_is() {
+        let fixture = fixture();
+        let text = r#"{"version": 2, "clients": {"a": {}}}"#;
+        fs::write(&fixture.path, text).unwrap();
+        let error = Clients::open(&fixture.path).unwrap_err();
+        assert!(
+            matches!(error, ClientsError::Newer { version: 2, .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains("newer"), "{error}");
+        assert_eq!(fs::read_to_string(&fixture.path).unwrap(), text);
+    }
+
+    #[test]
+    fn a_file_without_the_time_of_redeeming_is_read() {
+        let fixture = fixture();
+        let text = r#"{"version": 1, "clients": [{"name": "a", "role": "viewer", "credential": {"kind": "token",
+            "token": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "invitation": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+            "created_at": "1970-01-01T00:00:00Z", "expires_at": null, "last_seen_at": null}]}"#;
+        fs::write(&fixture.path, text).unwrap();
+        assert_eq!(fixture.again().list().len(), 1);
     }
 }

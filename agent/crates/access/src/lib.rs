@@ -3,14 +3,17 @@
 //!
 //! Nothing here knows gRPC or TLS: the control plane asks who a caller is, and decides.
 
+mod caller;
 mod client;
 mod clients;
+mod clients_file;
 mod remote_log;
 mod role;
 mod throttle;
 
-pub use client::{Client, ClientName, ClientNameError, Credential};
-pub use clients::{Caller, Clients, ClientsError, Refusal};
+pub use caller::{Caller, Invited, Proof, Redeemable, Refusal};
+pub use client::{Client, ClientName, ClientNameError, Credential, Redeemed};
+pub use clients::{Clients, ClientsError};
 pub use remote_log::{Entry, Outcome, RemoteLog, plain};
 pub use role::Role;
 pub use throttle::{Throttle, Throttled, network};

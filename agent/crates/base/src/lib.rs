@@ -6,6 +6,7 @@
 pub mod atomic_file;
 pub mod blocking;
 pub mod causes;
+pub mod exclusive_file;
 pub mod file_id;
 pub mod lock_file;
 

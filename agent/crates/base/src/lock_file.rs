@@ -42,14 +42,32 @@ impl LockFile {
                 Err(TryLockError::WouldBlock) => return Err(LockFileError::Held(file)),
                 Err(TryLockError::Error(error)) => return Err(LockFileError::Lock(error)),
             }
-            let path = path.to_owned();
-            let taken = Self { path, file };
-            // The file may have been deleted between opening and locking: then another process may have a file
-            // of that name.
-            if taken.is_in_place() {
+            if let Some(taken) = Self::of_locked(path, file) {
                 return Ok(taken);
             }
         }
+    }
+
+    /// Takes the lock at `path`, and waits for it without limit. The file is made where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be created or opened, or the operating system refuses the lock.
+    pub fn wait(path: &Path) -> io::Result<Self> {
+        loop {
+            let file = open(path)?;
+            file.lock()?;
+            if let Some(taken) = Self::of_locked(path, file) {
+                return Ok(taken);
+            }
+        }
+    }
+
+    /// None when the file was deleted between opening and locking: then another process may have a file of that name.
+    fn of_locked(path: &Path, file: File) -> Option<Self> {
+        let path = path.to_owned();
+        let taken = Self { path, file };
+        taken.is_in_place().then_some(taken)
     }
 
     /// Whether the name still leads to the locked file.

@@ -1,9 +1,9 @@
 //! The secrets file, for sessions without a credential store.
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use shopmaster_base::atomic_file::write_atomically;
+use shopmaster_base::exclusive_file::{self, ExclusiveFile};
 
 use super::SecretError;
 
@@ -20,34 +20,41 @@ impl FileStore {
     }
 
     pub(super) fn get(&self, name: &str) -> Result<Option<SecretString>, SecretError> {
-        Ok(self.read()?.remove(name).map(SecretString::from))
+        let bytes = exclusive_file::read(&self.path).map_err(|source| self.failed(source))?;
+        Ok(self.parse(bytes)?.remove(name).map(SecretString::from))
     }
 
     pub(super) fn set(&self, name: &str, secret: &SecretString) -> Result<(), SecretError> {
-        let mut secrets = self.read()?;
-        secrets.insert(name.to_owned(), secret.expose_secret().to_owned());
-        self.write(&secrets)
+        self.change(|secrets| {
+            secrets.insert(name.to_owned(), secret.expose_secret().to_owned());
+        })
     }
 
     pub(super) fn remove(&self, name: &str) -> Result<(), SecretError> {
-        let mut secrets = self.read()?;
-        if secrets.remove(name).is_none() {
+        // Where there is nothing to remove, no file is made.
+        if self.get(name)?.is_none() {
             return Ok(());
         }
-        self.write(&secrets)
+        self.change(|secrets| {
+            secrets.remove(name);
+        })
     }
 
-    fn read(&self) -> Result<Secrets, SecretError> {
-        match fs::read(&self.path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| self.damaged(source)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Secrets::new()),
-            Err(source) => Err(self.failed(source)),
-        }
+    /// Changes the secrets while no other process does.
+    fn change(&self, change: impl FnOnce(&mut Secrets)) -> Result<(), SecretError> {
+        let failed = |source| self.failed(source);
+        let file = ExclusiveFile::lock(&self.path).map_err(failed)?;
+        let mut secrets = self.parse(file.read().map_err(failed)?)?;
+        change(&mut secrets);
+        let bytes = serde_json::to_vec_pretty(&secrets).map_err(|source| self.damaged(source))?;
+        file.write(&bytes).map_err(failed)
     }
 
-    fn write(&self, secrets: &Secrets) -> Result<(), SecretError> {
-        let bytes = serde_json::to_vec_pretty(secrets).map_err(|source| self.damaged(source))?;
-        write_atomically(&self.path, &bytes).map_err(|source| self.failed(source))
+    fn parse(&self, bytes: Option<Vec<u8>>) -> Result<Secrets, SecretError> {
+        let Some(bytes) = bytes else {
+            return Ok(Secrets::new());
+        };
+        serde_json::from_slice(&bytes).map_err(|source| self.damaged(source))
     }
 
     fn damaged(&self, source: serde_json::Error) -> SecretError {
@@ -67,6 +74,8 @@ impl FileStore {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, thread};
+
     use super::*;
 
     fn shown(store: &FileStore, name: &str) -> Option<String> {
@@ -87,6 +96,28 @@ mod tests {
         store.remove("a").unwrap();
         assert_eq!(shown(&store, "a"), None);
         assert_eq!(shown(&store, "b").as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn programs_that_store_at_once_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/secrets.json");
+        let names: Vec<_> = (0..40).map(|n| format!("agent-token/{n}")).collect();
+        thread::scope(|scope| {
+            for names in names.chunks(5) {
+                // One each, as separate programs have them.
+                let store = FileStore::new(path.clone());
+                scope.spawn(move || {
+                    for name in names {
+                        store.set(name, &name.as_str().into()).unwrap();
+                    }
+                });
+            }
+        });
+        let store = FileStore::new(path);
+        for name in &names {
+            assert_eq!(shown(&store, name).as_ref(), Some(name));
+        }
     }
 
     #[cfg(unix)]

@@ -57,7 +57,7 @@ pub(super) fn entry(
         client: caller
             .map(|caller| caller.name.to_string())
             .unwrap_or_default(),
-        role: caller.map(|caller| caller.role),
+        role: caller.map(Caller::role),
         address: peer.address.to_string(),
         call: call.to_owned(),
         text: text.to_owned(),
@@ -80,15 +80,27 @@ impl Access {
         });
     }
 
-    /// Writes to the log that a change begins.
+    /// Writes to the log that a change begins. Returns what to [show](Self::show) once it is made.
     ///
     /// # Errors
     ///
     /// When it cannot be written: then nothing may be changed.
-    pub(super) async fn begin(&self, entry: Entry) -> Result<(), Status> {
-        tracing::info!(client = %entry.client, address = %entry.address, "a remote client {}", entry.text);
+    pub(super) async fn begin(
+        &self,
+        peer: &Peer,
+        caller: &Caller,
+        call: &str,
+        text: &str,
+    ) -> Result<RemoteChange, Status> {
+        let entry = entry(peer, Some(caller), call, text, Outcome::Began);
+        tracing::info!(client = %entry.client, address = %entry.address, "a remote client {text}");
+        let change = RemoteChange {
+            client: entry.client.clone(),
+            text: text.to_owned(),
+            at: entry.at,
+        };
         let written = self.write(entry).await;
-        written.map_err(|error| {
+        written.map(|()| change).map_err(|error| {
             tracing::error!(%error, "the log of remote changes cannot be written");
             failure(
                 Code::Unavailable,

@@ -254,7 +254,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 
 #[cfg(test)]
 mod tests {
-    use shopmaster_access::Role;
+    use shopmaster_access::{Proof, Role};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
         time::Instant,
@@ -286,7 +286,7 @@ mod tests {
     fn caller() -> Caller {
         Caller {
             name: "support-7".parse().unwrap(),
-            role: Role::Viewer,
+            proof: Proof::Credential(Role::Viewer),
             revoked: CancellationToken::new(),
             expires_at: None,
         }

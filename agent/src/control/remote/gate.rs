@@ -110,7 +110,7 @@ impl Gate {
         let caller = identify(access, &peer, request.headers()).await?;
         // What comes behind needs no secret.
         request.headers_mut().remove(AUTHORIZATION);
-        if !rpc.admits(caller.role) {
+        if !rpc.admits(caller.role()) {
             access.counters.refuse();
             let why = "its role does not allow it";
             let refused = entry(&peer, Some(&caller), rpc.path, why, Outcome::Refused);
@@ -179,14 +179,8 @@ impl Gate {
             return Ok(None);
         }
         let text = describe(rpc.path, request);
-        let begun = entry(peer, Some(caller), rpc.path, &text, Outcome::Began);
-        let at = begun.at;
-        self.access.begin(begun).await?;
-        Ok(Some(RemoteChange {
-            client: caller.name.to_string(),
-            text,
-            at,
-        }))
+        let begun = self.access.begin(peer, caller, rpc.path, &text).await?;
+        Ok(Some(begun))
     }
 
     /// Shows a change that was made, and writes to the log when it was not.
@@ -228,7 +222,7 @@ pub(super) fn crowded() -> Status {
 }
 
 fn forbidden(caller: &Caller, rpc: &Rpc) -> Status {
-    let message = match (caller.role, rpc.role) {
+    let message = match (caller.role(), rpc.role) {
         (Role::Invited, _) => "An invitation can only be redeemed".to_owned(),
         (_, Role::Invited) => "Only an invitation can be redeemed".to_owned(),
         (role, least) => format!(

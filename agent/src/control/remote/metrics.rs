@@ -28,7 +28,7 @@ pub(super) async fn page(access: &Access, peer: &Peer, request: &Parts) -> Respo
         }
         Err(status) => return refusal(StatusCode::UNAUTHORIZED, status.message()),
     };
-    if caller.role < Role::Viewer {
+    if caller.role() < Role::Viewer {
         access.counters.refuse();
         return refusal(StatusCode::FORBIDDEN, "this takes a viewer");
     }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use shopmaster_access::{
-    Caller, Client, ClientName, Clients, ClientsError, Credential, Entry, Outcome, Role,
+    Caller, Client, ClientName, Clients, ClientsError, Credential, Entry, Outcome, Redeemable, Role,
 };
 use shopmaster_base::{blocking, causes::with_causes};
 use shopmaster_proto::{
@@ -25,6 +25,9 @@ use crate::control::{
 
 /// Entries that are listed unless another number is asked for.
 const USUAL_ENTRIES: u32 = 100;
+/// How the log names what redeems an invitation.
+const REDEEM: &str = "/shopmaster.v1.Remote/Redeem";
+const REDEEMED: &str = "redeemed the invitation";
 /// The most entries that are listed.
 const MOST_ENTRIES: u32 = 1_000;
 
@@ -208,14 +211,8 @@ impl v1::remote_server::Remote for Service {
         // Only the gate of the network knows who holds an invitation.
         let caller = request.extensions().get::<Caller>().cloned();
         let peer = request.extensions().get::<Peer>().cloned();
-        let Some((caller, peer)) = caller.zip(peer) else {
-            return Err(failure(
-                Code::FailedPrecondition,
-                "NO_INVITATION",
-                "Only a client with an invitation can redeem it".to_owned(),
-                "Run `shopmasterctl remote add` with an invitation",
-            ));
-        };
+        let (caller, peer) = caller.zip(peer).ok_or_else(no_invitation)?;
+        let invited = caller.invited().ok_or_else(no_invitation)?;
         let digest = TokenDigest::from_bytes(&request.into_inner().token_sha256);
         let token = digest.ok_or_else(|| {
             invalid(
@@ -225,13 +222,17 @@ impl v1::remote_server::Remote for Service {
         })?;
         let access = self.access()?;
         let now = Timestamp::now();
-        let redeemed = self
-            .change(move |clients| clients.redeem(&caller.name, token, now))
-            .await?;
-        let redeemed = match redeemed {
-            Ok(redeemed) => redeemed,
+        let change = match access.clients.check_redeem(invited, token, now) {
+            Ok(Redeemable::First) => Some(access.begin(&peer, &caller, REDEEM, REDEEMED).await?),
+            Ok(Redeemable::Repetition) => None,
             Err(refusal) => return Err(authenticate::fails(access, &peer, refusal).await),
         };
+        let redeemed = self
+            .change(move |clients| clients.redeem(invited, token, now))
+            .await?;
+        if let Some(change) = change {
+            access.show(change);
+        }
         Ok(Response::new(v1::RedeemResponse {
             client: Some(client(&redeemed)),
             instance: self.0.supervisor.instance.to_string(),
@@ -276,6 +277,15 @@ impl v1::remote_server::Remote for Service {
                 .collect(),
         }))
     }
+}
+
+fn no_invitation() -> Status {
+    failure(
+        Code::FailedPrecondition,
+        "NO_INVITATION",
+        "Only a client with an invitation can redeem it".to_owned(),
+        "Run `shopmasterctl remote add` with an invitation",
+    )
 }
 
 /// An address with its port, as the client will read it.
@@ -337,8 +347,16 @@ fn refused(error: &ClientsError) -> Status {
             "TOO_MANY_CLIENTS",
             "Withdraw what is no longer used with `shopmasterctl remote revoke`",
         ),
+        ClientsError::Refused(refusal) => (
+            Code::Unauthenticated,
+            refusal.code(),
+            "Ask for a new invitation; if you did not redeem this one, somebody else did: have the client revoked",
+        ),
         ClientsError::Secret(_) => (Code::Internal, "NO_RANDOMNESS", ""),
-        ClientsError::Read { .. } | ClientsError::Damaged { .. } | ClientsError::Write { .. } => (
+        ClientsError::Read { .. }
+        | ClientsError::Damaged { .. }
+        | ClientsError::Newer { .. }
+        | ClientsError::Write { .. } => (
             Code::Internal,
             "REMOTE_CLIENTS_NOT_WRITTEN",
             "Nothing was changed; check that the disk is not full and that this user may write to the data folder",
