@@ -7,7 +7,7 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
-use shopmaster_harness::world::World;
+use shopmaster_harness::world::{PASSWORD, World};
 use shopmaster_proto::{
     Client, Endpoint, Folders, InstanceName,
     v1::{
@@ -150,7 +150,7 @@ async fn its_files_are_its_users_alone() {
     let client = &mut world.client().unwrap();
     client
         .config
-        .configure(with_password("secret"))
+        .configure(with_password(PASSWORD))
         .await
         .unwrap();
     world.upload().await.unwrap();
@@ -524,7 +524,7 @@ async fn without_a_password_it_says_that_one_is_missing() {
     assert!(refused.stderr.contains("\"UNCONFIGURED\""), "{refused:?}");
     assert!(refused.stderr.contains("digible.password"), "{refused:?}");
     let client = &mut world.client().unwrap();
-    let request = with_password("secret");
+    let request = with_password(PASSWORD);
     client.config.configure(request).await.unwrap();
     world.install_capture().await.unwrap();
     assert_eq!(world.upload().await.unwrap().sent, 3);

@@ -1,6 +1,6 @@
 //! What Digible answers, or does not, and what becomes of the products.
 
-use shopmaster_harness::world::World;
+use shopmaster_harness::world::{PASSWORD, World};
 use shopmaster_proto::v1::{ProductState, RunKind, RunOutcome, RunState, State};
 use shopmaster_standins::digible::{
     CutAt, DigibleSim, Endpoint, Fault, FaultKind, HangEffect, RetryAfter, SimOptions,
@@ -110,7 +110,7 @@ async fn a_redirect_takes_neither_token_nor_products_elsewhere() -> Tested {
         assert_eq!(now.state(), State::Broken);
         let issue = issue(&now, "DIGIBLE_MISCONFIGURED").ok_or("no issue")?;
         assert!(issue.text.contains(&other.base_url()), "{}", issue.text);
-        assert!(!issue.text.contains("secret"), "{}", issue.text);
+        assert!(!issue.text.contains(PASSWORD), "{}", issue.text);
         assert_eq!(now.in_doubt, 0, "{now:?}");
     }
     assert_eq!(other.counts().requests, 0);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use rusqlite::Connection;
-use shopmaster_harness::world::World;
+use shopmaster_harness::world::{PASSWORD, World};
 use shopmaster_proto::{
     Failure,
     v1::{
@@ -132,7 +132,7 @@ fn with_password_in_a_file() -> ConfigureRequest {
             paths: paths.to_vec(),
         }),
         secrets: Some(Secrets {
-            digible_password: Some("secret".to_owned()),
+            digible_password: Some(PASSWORD.to_owned()),
             sql_password: None,
         }),
         ..ConfigureRequest::default()

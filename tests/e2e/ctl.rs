@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, process::Stdio};
 
 use serde_json::Value;
-use shopmaster_harness::world::{CtlOutput, World};
+use shopmaster_harness::world::{CtlOutput, PASSWORD, World};
 use shopmaster_standins::digible::{Endpoint, Fault, HangEffect};
 use tokio::{io::AsyncReadExt as _, time::timeout};
 
@@ -371,7 +371,7 @@ async fn it_is_configured_by_flags_and_a_password_on_standard_input() {
         "false",
         "--digible-password-stdin",
     ];
-    let output = ctl_with(&world, &arguments, "secret\n", &[]).await;
+    let output = ctl_with(&world, &arguments, &format!("{PASSWORD}\n"), &[]).await;
     assert!(output.status.success(), "{output:?}");
     for arguments in [
         &["capture", "install"][..],
@@ -414,7 +414,7 @@ async fn it_is_configured_by_lines_on_standard_input_and_the_environment() {
     );
     assert!(!world.config_file().exists(), "something was kept");
 
-    let password = [("SHOPMASTER_DIGIBLE_PASSWORD", "secret")];
+    let password = [("SHOPMASTER_DIGIBLE_PASSWORD", PASSWORD)];
     let output = ctl_with(
         &world,
         &["configure", "--stdin", "--json"],

@@ -1,6 +1,6 @@
 //! `shopmasterctl` at a terminal: questions and answers.
 
-use shopmaster_harness::world::World;
+use shopmaster_harness::world::{PASSWORD, World};
 use shopmaster_proto::v1::ProductState;
 
 use crate::{
@@ -39,7 +39,7 @@ async fn a_shop_is_configured_by_questions() {
         ("Column of the product's price [SellPrice]: ", ""),
         ("as many as the column has: ", ""),
         ("Email of the Digible account: ", "shop@example.com"),
-        ("Password of the Digible account: ", "secret"),
+        ("Password of the Digible account: ", PASSWORD),
         ("Test the connections now? [Y/n]: ", ""),
     ] {
         terminal.answer(question, answer).await;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use shopmaster_harness::world::World;
+use shopmaster_harness::world::{PASSWORD, World};
 use shopmaster_proto::v1::{ConfigureRequest, RunOutcome, Secrets, SessionState, State};
 use shopmaster_standins::digible::{Endpoint, SimOptions, TokenSeen};
 
 use crate::help::{Tested, captured, id, issue, ready, status, uploaded};
 
 /// Empty, it makes the agent take no password from the environment.
-const PASSWORD: &str = "SHOPMASTER_DIGIBLE_PASSWORD";
+const VARIABLE: &str = "SHOPMASTER_DIGIBLE_PASSWORD";
 
 #[tokio::test]
 async fn many_refused_tokens_make_one_login() -> Tested {
@@ -124,7 +124,7 @@ async fn a_wrong_password_is_tried_once_and_told() -> Tested {
         .automatic()
         .set("sync.probe", "100ms")
         .set("sync.interval", "1s")
-        .env(PASSWORD, "");
+        .env(VARIABLE, "");
     let world = builder.start().await?;
     set_password(&world, "wrong").await?;
     // Nothing was changed in the shop, nor could it be noticed yet.
@@ -166,7 +166,7 @@ async fn a_wrong_password_is_tried_once_and_told() -> Tested {
     let counts = world.digible.counts();
     assert_eq!((counts.logins, counts.requests), (1, 1));
 
-    set_password(&world, "secret").await?;
+    set_password(&world, PASSWORD).await?;
     let run = world.upload().await?;
     assert_eq!(run.outcome(), RunOutcome::Completed, "{}", run.message);
     let well = world

@@ -234,7 +234,7 @@ async fn a_viewers_token_reads_the_metrics_and_nobody_else_does() {
     let bearer = format!("Bearer {}", token.expose());
     let (code, text) = read("GET", Some(&bearer)).await;
     assert_eq!(code, 200);
-    assert!(text.contains("\nshopmaster_pending_products 0\n"), "{text}");
+    assert!(text.contains("\nshopmaster_pending_products 0"), "{text}");
     assert!(text.ends_with("# EOF\n"), "{text}");
     assert_eq!(read("POST", Some(&bearer)).await.0, 405);
     assert_eq!(read("GET", None).await.0, 401);

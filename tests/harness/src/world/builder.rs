@@ -13,8 +13,10 @@ use shopmaster_standins::{
 use super::{Config, ShopKind, World, WorldError};
 use crate::programs::Programs;
 
+/// The password of the Digible account of a test.
+pub const PASSWORD: &str = "correct-horse-4711";
 /// The environment variable with the password of the Digible account.
-const PASSWORD: &str = "SHOPMASTER_DIGIBLE_PASSWORD";
+const PASSWORD_VARIABLE: &str = "SHOPMASTER_DIGIBLE_PASSWORD";
 /// The environment variable with the password of the SQL login.
 const SQL_PASSWORD: &str = "SHOPMASTER_SQL_PASSWORD";
 
@@ -39,7 +41,7 @@ impl World {
     pub fn builder() -> WorldBuilder {
         WorldBuilder {
             products: 100,
-            digible: SimOptions::default(),
+            digible: account(),
             edits: Config::default(),
             environment: Vec::new(),
             configured: true,
@@ -47,6 +49,13 @@ impl World {
             kind: ShopKind::of_this_program(),
         }
     }
+}
+
+/// The stand-in with an account whose password is no word, so that it can be looked for.
+fn account() -> SimOptions {
+    let mut options = SimOptions::default();
+    PASSWORD.clone_into(&mut options.settings.password);
+    options
 }
 
 impl WorldBuilder {
@@ -132,7 +141,7 @@ impl WorldBuilder {
         if self.configured {
             environment.insert(
                 0,
-                (PASSWORD.to_owned(), self.digible.settings.password.clone()),
+                (PASSWORD_VARIABLE.to_owned(), self.digible.settings.password.clone()),
             );
         }
         let sql_server = match self.kind {

@@ -22,6 +22,7 @@ mod config;
 mod conservation;
 mod error;
 mod kind;
+mod leaks;
 mod process;
 mod remote;
 
@@ -37,7 +38,7 @@ use shopmaster_standins::{digible::DigibleSim, shop::Shop, tds::SqlServerSim};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-pub use builder::WorldBuilder;
+pub use builder::{PASSWORD, WorldBuilder};
 pub use config::Config;
 pub use conservation::Conservation;
 pub use error::WorldError;
@@ -286,6 +287,8 @@ impl Drop for World {
                 "the stand-in for SQL Server does not know:\n{}",
                 unknown.join("\n")
             );
+            let leaks = self.leaks();
+            assert!(leaks.is_empty(), "a secret is shown:\n{}", leaks.join("\n"));
             return;
         }
         for text in unknown {
