@@ -10,6 +10,7 @@ use shopmaster_proto::remote::Pin;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
@@ -37,10 +38,14 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts connections until the end, and returns those whose handshake is done.
-    pub(super) fn start(self, listener: TcpListener) -> mpsc::Receiver<Connection> {
+    /// Accepts connections until the end, and returns those whose handshake is done, and the task, which ends once the
+    /// listener is closed.
+    pub(super) fn start(
+        self,
+        listener: TcpListener,
+    ) -> (mpsc::Receiver<Connection>, JoinHandle<()>) {
         let (ready, connections) = mpsc::channel(AHEAD);
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let end = self.end.clone();
             let handshakes = TaskTracker::new();
             tokio::select! {
@@ -48,7 +53,7 @@ impl Acceptor {
                 () = end.cancelled() => {}
             }
         });
-        connections
+        (connections, task)
     }
 
     async fn accept(
