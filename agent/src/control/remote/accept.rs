@@ -38,12 +38,12 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts connections until the end, in a task of its own, and hands over those whose handshake is done. When the task has
-    /// ended, the address is free.
+    /// Accepts connections until the end, and returns those whose handshake is done, and the task, which ends once the
+    /// listener is closed.
     pub(super) fn start(
         self,
         listener: TcpListener,
-    ) -> (JoinHandle<()>, mpsc::Receiver<Connection>) {
+    ) -> (mpsc::Receiver<Connection>, JoinHandle<()>) {
         let (ready, connections) = mpsc::channel(AHEAD);
         let task = tokio::spawn(async move {
             let end = self.end.clone();
@@ -52,7 +52,7 @@ impl Acceptor {
                 () = end.cancelled() => {}
             }
         });
-        (task, connections)
+        (connections, task)
     }
 
     async fn accept(&self, listener: TcpListener, ready: mpsc::Sender<Connection>) {

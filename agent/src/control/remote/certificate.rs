@@ -3,11 +3,12 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use ::pem::{EncodeConfig, LineEnding, Pem};
+use jiff::Timestamp;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair,
     KeyUsagePurpose, PublicKeyData as _,
@@ -17,13 +18,16 @@ use shopmaster_proto::remote::Pin;
 use tokio_rustls::rustls::{
     crypto::CryptoProvider,
     pki_types::{
-        CertificateDer, PrivateKeyDer, UnixTime,
+        CertificateDer, PrivateKeyDer,
         pem::{self, PemObject as _},
     },
     sign::CertifiedKey,
 };
-use webpki::{EndEntityCert, KeyUsage};
 
+use super::{
+    key_file::{FileVersion, read_private},
+    validity::Validity,
+};
 use crate::paths::create_private;
 
 /// The name in a certificate that the agent makes, for clients that cannot pin a key.
@@ -32,6 +36,9 @@ pub(super) const SERVER_NAME: &str = "shopmaster";
 const VALID_FOR: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// So long before its end, the agent makes the next one over the same key.
 const RENEW_BEFORE: Duration = Duration::from_secs(90 * 86_400);
+
+/// Held while the agent's own key and certificate are made, so that two callers do not make one each.
+static MAKING: Mutex<()> = Mutex::new(());
 
 /// Where certificate and key are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +63,14 @@ pub(super) struct Identity {
     pub(super) pin: Pin,
     /// The first certificate, as PEM.
     pub(super) pem: String,
+    /// From when until when the first certificate is valid; none when its dates cannot be read.
+    pub(super) validity: Option<Validity>,
+    /// How the files were just before they were read.
+    pub(super) version: Version,
 }
+
+/// What changes when the certificate's or the key's file does.
+pub(super) type Version = [Option<FileVersion>; 2];
 
 /// Why there is no certificate to serve.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +78,9 @@ pub(super) enum CertificateError {
     /// Other users can read the key.
     #[error("other users can read the key file `{0}`")]
     Exposed(PathBuf),
+    /// The key belongs to another user, who can read it, or give it to others.
+    #[error("the key file `{0}` belongs to another user")]
+    ForeignKey(PathBuf),
     /// A file cannot be read.
     #[error("cannot read `{path}`")]
     Read {
@@ -85,9 +102,6 @@ pub(super) enum CertificateError {
         #[source]
         source: webpki::Error,
     },
-    /// The certificate has expired, or is not valid yet.
-    #[error("the certificate `{0}` is not valid today")]
-    Expired(PathBuf),
     /// The key does not belong to the certificate, or is of a kind that cannot be used.
     #[error("`{key}` is not the key of `{certificate}`, or of a kind that cannot be used")]
     WrongKey {
@@ -96,6 +110,9 @@ pub(super) enum CertificateError {
         #[source]
         source: tokio_rustls::rustls::Error,
     },
+    /// TLS does not take the certificate.
+    #[error("the certificate cannot be used for TLS")]
+    Tls(#[source] tokio_rustls::rustls::Error),
     /// The agent is stopping.
     #[error("the agent is stopping")]
     Stopping,
@@ -119,48 +136,51 @@ impl Source {
         }
     }
 
-    /// What changes when one of the files does.
-    pub(super) fn version(&self) -> [Option<SystemTime>; 2] {
+    /// How the files are now.
+    pub(super) fn version(&self) -> Version {
         let (certificate, key) = self.files();
-        [certificate, key].map(|path| fs::metadata(path).and_then(|file| file.modified()).ok())
+        [FileVersion::of(&certificate), FileVersion::of(&key)]
+    }
+
+    /// Whether the agent should make its next certificate.
+    pub(super) fn is_due(&self, identity: &Identity) -> bool {
+        match self {
+            Self::Own(_) => is_due(identity.validity),
+            Self::Given { .. } => false,
+        }
     }
 
     /// Reads certificate and key; makes the agent's own where they are missing, and another certificate over the same key
-    /// before the old one ends.
+    /// before the old one ends. A certificate that was given is read whatever its dates are, because clients of shopMaster
+    /// know the agent by its key.
     pub(super) fn load(&self, provider: &CryptoProvider) -> Result<Identity, CertificateError> {
         let (certificate, key) = self.files();
         if let Self::Own(folder) = self {
             prepare(folder, &certificate, &key)?;
         }
-        read(&certificate, &key, provider)
+        // Before they are read: if they are replaced meanwhile, the next look finds another version.
+        let version = self.version();
+        let chain = chain(&certificate)?;
+        // `chain` has at least one.
+        let leaf = &chain[0];
+        let (pin, pem) = (pin(leaf, &certificate)?, pem_of(leaf));
+        let validity = Validity::of(leaf);
+        let private = private_key(&key)?;
+        let certified = CertifiedKey::from_der(chain, private, provider).map_err(|source| {
+            CertificateError::WrongKey {
+                certificate,
+                key,
+                source,
+            }
+        })?;
+        Ok(Identity {
+            certified: Arc::new(certified),
+            pin,
+            pem,
+            validity,
+            version,
+        })
     }
-}
-
-fn read(
-    certificate: &Path,
-    key: &Path,
-    provider: &CryptoProvider,
-) -> Result<Identity, CertificateError> {
-    let chain = chain(certificate)?;
-    // `chain` has at least one.
-    let leaf = &chain[0];
-    if ends_before(leaf, UnixTime::now(), certificate)? {
-        return Err(CertificateError::Expired(certificate.to_owned()));
-    }
-    let (pin, pem) = (pin(leaf, certificate)?, pem_of(leaf));
-    let private = private_key(key)?;
-    let certified = CertifiedKey::from_der(chain, private, provider).map_err(|source| {
-        CertificateError::WrongKey {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            source,
-        }
-    })?;
-    Ok(Identity {
-        certified: Arc::new(certified),
-        pin,
-        pem,
-    })
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
@@ -178,10 +198,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> 
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
-    if is_exposed(path) {
-        return Err(CertificateError::Exposed(path.to_owned()));
-    }
-    let text = read_file(path)?;
+    let text = read_private(path)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|source| CertificateError::NotPem {
         path: path.to_owned(),
         source,
@@ -195,45 +212,11 @@ fn read_file(path: &Path) -> Result<Vec<u8>, CertificateError> {
     })
 }
 
-/// Whether users besides the owner may read or write the file.
-#[cfg(unix)]
-fn is_exposed(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
-}
-
-/// On Windows the folder's access list decides, which a user's profile has tight by itself.
-#[cfg(not(unix))]
-fn is_exposed(_path: &Path) -> bool {
-    false
-}
-
 fn pin(certificate: &CertificateDer<'_>, path: &Path) -> Result<Pin, CertificateError> {
     Pin::of_certificate(certificate).map_err(|source| CertificateError::NotACertificate {
         path: path.to_owned(),
         source,
     })
-}
-
-/// Whether the certificate is not valid at `time`. The check of its dates comes before that of its authority, of which
-/// there is none here.
-fn ends_before(
-    certificate: &CertificateDer<'_>,
-    time: UnixTime,
-    path: &Path,
-) -> Result<bool, CertificateError> {
-    let parsed = EndEntityCert::try_from(certificate).map_err(|source| {
-        CertificateError::NotACertificate {
-            path: path.to_owned(),
-            source,
-        }
-    })?;
-    let checked = parsed.verify_for_usage(&[], &[], &[], time, KeyUsage::server_auth(), None, None);
-    Ok(matches!(
-        checked.err(),
-        Some(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. })
-    ))
 }
 
 fn pem_of(certificate: &CertificateDer<'_>) -> String {
@@ -243,6 +226,7 @@ fn pem_of(certificate: &CertificateDer<'_>) -> String {
 
 /// Makes what is missing of the agent's own key and certificate.
 fn prepare(folder: &Path, certificate: &Path, key: &Path) -> Result<(), CertificateError> {
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     create_private(folder).map_err(|source| CertificateError::Write {
         path: folder.to_owned(),
         source,
@@ -252,8 +236,8 @@ fn prepare(folder: &Path, certificate: &Path, key: &Path) -> Result<(), Certific
         write(key, &pair.serialize_pem())?;
         tracing::info!("made the key of the remote listener");
     }
-    if !certificate.exists() || is_due(certificate)? {
-        let text = read_file(key)?;
+    if !certificate.exists() || is_due(Validity::of(&chain(certificate)?[0])) {
+        let text = read_private(key)?;
         let text = String::from_utf8_lossy(&text);
         let pair = KeyPair::from_pem(&text).map_err(CertificateError::Make)?;
         write(certificate, &make(&pair)?)?;
@@ -264,10 +248,8 @@ fn prepare(folder: &Path, certificate: &Path, key: &Path) -> Result<(), Certific
 }
 
 /// Whether the agent's own certificate ends soon.
-fn is_due(path: &Path) -> Result<bool, CertificateError> {
-    let soon = UnixTime::now().as_secs() + RENEW_BEFORE.as_secs();
-    let soon = UnixTime::since_unix_epoch(Duration::from_secs(soon));
-    ends_before(&chain(path)?[0], soon, path)
+fn is_due(validity: Option<Validity>) -> bool {
+    validity.is_none_or(|dates| dates.is_due(RENEW_BEFORE, Timestamp::now()))
 }
 
 fn make(pair: &KeyPair) -> Result<String, CertificateError> {
@@ -334,26 +316,60 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_ends_is_noticed() {
+    fn one_that_ends_is_replaced_by_the_agent_and_served_where_it_was_given() {
         let folder = tempfile::tempdir().unwrap();
         let source = Source::Own(folder.path().to_owned());
-        load(&source).unwrap();
+        let first = load(&source).unwrap();
+        assert!(!source.is_due(&first));
         let (path, key) = source.files();
-        assert!(!is_due(&path).unwrap());
         let pair = KeyPair::from_pem(&fs::read_to_string(&key).unwrap()).unwrap();
         let mut params = CertificateParams::new([SERVER_NAME.to_owned()]).unwrap();
-        let now = SystemTime::now();
-        params.not_after = (now + RENEW_BEFORE / 2).into();
-        fs::write(&path, params.clone().self_signed(&pair).unwrap().pem()).unwrap();
-        assert!(is_due(&path).unwrap());
-        assert!(load(&given(folder.path())).is_ok());
-        let pin = load(&source).unwrap().pin;
-        assert!(!is_due(&path).unwrap());
-        params.not_after = (now - Duration::from_secs(60)).into();
-        fs::write(&path, params.self_signed(&pair).unwrap().pem()).unwrap();
-        let ended = load(&given(folder.path())).unwrap_err();
-        assert!(matches!(ended, CertificateError::Expired(_)), "{ended}");
-        assert_eq!(load(&source).unwrap().pin, pin);
+        let (now, minute) = (SystemTime::now(), Duration::from_secs(60));
+        for (from, until) in [
+            (now - minute, now + RENEW_BEFORE / 2),
+            (now - 2 * minute, now - minute),
+            (now + minute, now + 2 * minute),
+        ] {
+            (params.not_before, params.not_after) = (from.into(), until.into());
+            let text = params.clone().self_signed(&pair).unwrap().pem();
+            fs::write(&path, &text).unwrap();
+            let (given, found) = (given(folder.path()), load(&given(folder.path())).unwrap());
+            assert!(source.is_due(&found) && !given.is_due(&found));
+            assert_eq!(found.pin, first.pin);
+            let renewed = load(&source).unwrap();
+            assert!(!source.is_due(&renewed));
+            assert_eq!(renewed.pin, first.pin);
+            assert_ne!(renewed.pem, found.pem);
+        }
+    }
+
+    /// The listener and an invitation may ask at the same time.
+    #[test]
+    fn all_who_ask_first_get_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::Own(folder.path().to_owned());
+        let pins: Vec<_> = std::thread::scope(|scope| {
+            let loads: Vec<_> = (0..8).map(|_| scope.spawn(|| load(&source))).collect();
+            loads
+                .into_iter()
+                .map(|it| it.join().unwrap().unwrap().pin)
+                .collect()
+        });
+        let last = load(&source).unwrap().pin;
+        assert_eq!(pins, [last; 8]);
+    }
+
+    #[test]
+    fn what_is_replaced_while_it_is_read_is_found_by_the_next_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::Own(folder.path().to_owned());
+        let first = load(&source).unwrap();
+        assert_eq!(first.version, source.version());
+        let given = given(folder.path());
+        assert_eq!(load(&given).unwrap().version, given.version());
+        fs::remove_file(folder.path().join("certificate.pem")).unwrap();
+        load(&source).unwrap();
+        assert_ne!(first.version, given.version());
     }
 
     #[test]

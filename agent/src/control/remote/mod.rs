@@ -2,20 +2,26 @@
 //!
 //! [`Remote::run`] keeps the listener as the configuration wants it: it opens and closes it, and gives it another certificate,
 //! without a restart. It does not open it while nobody could be let in, with a key that others can read, or with a
-//! certificate that is not valid; then an issue says so, and everything on this computer goes on.
+//! certificate that cannot be used; then an issue says so, and everything on this computer goes on.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use shopmaster_access::{Clients, RemoteLog, Throttle};
 use shopmaster_base::{blocking, causes::with_causes};
-use shopmaster_health::{Area, Severity, Trouble};
-use tokio::{net::TcpListener, sync::Notify, task::JoinHandle, time::timeout};
+use shopmaster_health::Area;
+use tokio::{
+    net::TcpListener,
+    sync::Notify,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
@@ -31,10 +37,13 @@ mod connection;
 mod counters;
 mod describe;
 mod gate;
+mod key_file;
 mod limit;
 mod metrics;
+mod problem;
 mod service;
 mod tls;
+mod validity;
 
 pub(super) use service::Service;
 
@@ -45,9 +54,12 @@ use access::Access;
 use certificate::{CertificateError, Identity, Source};
 use gate::Gate;
 use limit::ConnectionLimit;
+use problem::{LOOK_INTERVAL, Problem};
+use validity::DateProblem;
 
-/// How often the files of the certificate are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(60);
+/// How long an address that is no longer configured stays open while its successor cannot be opened: long enough to correct
+/// a mistake from afar, and no longer.
+const MOVE_WITHIN: Duration = Duration::from_secs(120);
 /// How long calls in progress may take when the listener closes.
 const CLOSING_GRACE: Duration = Duration::from_secs(5);
 /// The largest headers of a call, in bytes.
@@ -87,21 +99,35 @@ struct ListenerState {
     identity: Option<Identity>,
 }
 
-/// A listener that is open.
-struct Open {
+/// Where a listener is.
+#[derive(Debug, Clone, Copy)]
+struct At {
     /// As it was asked for: the port may be zero there.
     wanted: SocketAddr,
+    /// Where it listens.
+    address: SocketAddr,
+}
+
+/// A listener that is open.
+struct Open {
+    at: At,
+    /// Since when another address is wanted that cannot be opened; none while this one is wanted.
+    unwanted_since: Option<Instant>,
     tls: Arc<ArcSwap<ServerConfig>>,
     /// Canceled to close it.
     closing: CancellationToken,
-    /// Accepts connections; when it has ended, the address is free.
+    /// Ends once no connection is accepted any more, so that the address is free.
     accepting: JoinHandle<()>,
-    /// Serves them.
-    task: JoinHandle<()>,
+    /// Ends once the last call has ended.
+    serving: JoinHandle<()>,
 }
 
-/// Which files the certificate came from, and how they were then.
-type Loaded = (Source, [Option<SystemTime>; 2]);
+/// The certificate that was loaded last, and where it came from.
+struct Loaded {
+    source: Source,
+    identity: Identity,
+    tls: Arc<ServerConfig>,
+}
 
 impl Remote {
     /// Remote management as it is before the listener opens.
@@ -143,22 +169,23 @@ impl Remote {
         let (mut open, mut loaded) = (None, None);
         loop {
             let config = self.supervisor.config().0.remote;
-            let trouble = self
+            let problem = self
                 .adjust(&config, &mut open, &mut loaded, &routes, &detached)
                 .await
                 .err();
-            self.show(trouble);
+            let pause = problem.as_ref().map_or(LOOK_INTERVAL, Problem::retry_in);
+            self.show(problem);
             tokio::select! {
                 () = self.supervisor.ending.cancelled() => break,
                 changed = reloaded.changed() => if changed.is_err() { break },
                 () = self.changed.notified() => {}
-                () = tokio::time::sleep(LOOK_INTERVAL), if config.listen.is_some() => {}
+                () = tokio::time::sleep(pause), if config.listen.is_some() => {}
             }
         }
         self.close(&mut open).await;
     }
 
-    /// Opens, closes or changes the listener. Gives what keeps it from being as it should.
+    /// Opens, closes or changes the listener.
     async fn adjust(
         &self,
         config: &RemoteConfig,
@@ -166,82 +193,113 @@ impl Remote {
         loaded: &mut Option<Loaded>,
         routes: &Routes,
         detached: &Detached,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Problem> {
         let Some(wanted) = config.listen else {
             self.close(open).await;
             return Ok(());
         };
-        let access = match &self.access {
-            Ok(access) => Arc::clone(access),
-            Err(why) => {
-                return Err(warning(
-                    "REMOTE_CLIENTS_UNREADABLE",
-                    format!("Nobody can use this agent over the network: {why}"),
-                    "Restore the file from a copy, or delete it, restart the agent and invite the clients again",
-                ));
-            }
-        };
+        let access = self.access.as_ref();
+        let access = access.map_err(|why| Problem::ClientsUnreadable(why.clone()))?;
         if !access.clients.admits_anybody(Timestamp::now()) {
             self.close(open).await;
-            return Err(Trouble::new(
-                "REMOTE_NO_CLIENTS",
-                "Remote management is on, and nobody may use it yet, so the agent does not listen".to_owned(),
-                "Run `shopmasterctl remote invite`, or turn it off with `shopmasterctl remote disable`",
-            )
-            .waiting());
+            return Err(Problem::NoClients);
         }
-        let certified = self.load(config, open, loaded).await;
-        let tls = match (certified, open.as_ref()) {
-            (Ok(Some(tls)), Some(open)) => {
-                open.tls.store(tls);
-                Arc::clone(&open.tls)
+        if open.as_ref().is_some_and(Open::has_failed) {
+            self.close(open).await;
+        }
+        let (tls, refused) = match (self.load(config, loaded).await, open.as_ref()) {
+            (Ok(tls), _) => (tls, None),
+            // The address may still have to change.
+            (Err(error), Some(open)) => (open.tls.load_full(), Some(error)),
+            (Err(error), None) => {
+                let serving = None;
+                return Err(Problem::Certificate { error, serving });
             }
-            (Ok(Some(tls)), None) => Arc::new(ArcSwap::from(tls)),
-            (Ok(None), Some(open)) => Arc::clone(&open.tls),
-            // What was served until now stays.
-            (Err(trouble), _) => return Err(trouble),
-            (Ok(None), None) => return Ok(()),
         };
-        if open
-            .as_ref()
-            .is_some_and(|open| open.wanted == wanted && !open.task.is_finished())
-        {
-            return Ok(());
+        match open {
+            Some(open) if open.at.wanted == wanted => {
+                open.unwanted_since = None;
+                open.tls.store(tls);
+            }
+            _ => {
+                let (at, listener) = self.bind(wanted, open).await?;
+                let new = self.serve(listener, at, tls, access, routes, detached);
+                tracing::info!(address = %at.address, "listening on the network");
+                self.locked().address = Some(at.address);
+                if let Some(old) = open.replace(new) {
+                    old.end().await;
+                }
+            }
         }
-        self.close(open).await;
-        *open = Some(self.listen(wanted, tls, access, routes, detached).await?);
-        Ok(())
+        if let Some(error) = refused {
+            let serving = open.as_ref().map(|open| open.at.address);
+            return Err(Problem::Certificate { error, serving });
+        }
+        let dates = loaded.as_ref().and_then(Loaded::date_problem);
+        dates.map_or(Ok(()), |dates| Err(Problem::Dates(dates)))
     }
 
-    /// Reads the certificate, if its files have changed or nothing is open. None when nothing has changed.
+    /// Binds the address before the old listener closes, so that remote clients are not locked out by an address that cannot
+    /// be used.
+    async fn bind(
+        &self,
+        wanted: SocketAddr,
+        open: &mut Option<Open>,
+    ) -> Result<(At, TcpListener), Problem> {
+        let is_in_the_way = |open: &Open| overlap(open.at.address, wanted);
+        let bound = match TcpListener::bind(wanted).await {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && open.as_ref().is_some_and(is_in_the_way) =>
+            {
+                self.close(open).await;
+                TcpListener::bind(wanted).await
+            }
+            bound => bound,
+        };
+        let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let error = match bound {
+            Ok((address, listener)) => return Ok((At { wanted, address }, listener)),
+            Err(error) => error,
+        };
+        if open.as_mut().is_some_and(Open::was_unwanted_for_long) {
+            self.close(open).await;
+        }
+        Err(Problem::Address {
+            wanted,
+            error,
+            serving: open.as_ref().map(|open| open.at.address),
+        })
+    }
+
+    /// The settings of TLS with the configured certificate, which is read if its files have changed.
     async fn load(
         &self,
         config: &RemoteConfig,
-        open: &Option<Open>,
         loaded: &mut Option<Loaded>,
-    ) -> Result<Option<Arc<ServerConfig>>, Trouble> {
+    ) -> Result<Arc<ServerConfig>, CertificateError> {
         let source = self.source(config);
-        let now = (source.clone(), source.version());
-        if open.is_some() && loaded.as_ref() == Some(&now) {
-            return Ok(None);
+        let asked = source.clone();
+        let version = blocking::run(move || asked.version()).await;
+        let version = version.ok_or(CertificateError::Stopping)?;
+        let current = loaded.as_ref().filter(|loaded| {
+            loaded.source == source
+                && loaded.identity.version == version
+                && !source.is_due(&loaded.identity)
+        });
+        if let Some(current) = current {
+            return Ok(Arc::clone(&current.tls));
         }
-        let identity = self
-            .identity(source.clone())
-            .await
-            .map_err(|error| refused(&error))?;
-        let provider = tls::provider();
-        let config = tls::config(provider, &identity).map_err(|error| {
-            warning(
-                "REMOTE_CERTIFICATE_INVALID",
-                format!("The agent does not listen on the network: {error}"),
-                "Use another certificate",
-            )
-        })?;
+        let identity = self.identity(source.clone()).await?;
+        let tls = tls::config(tls::provider(), &identity).map_err(CertificateError::Tls)?;
         tracing::info!(key = %identity.pin, "the remote listener has a certificate");
-        self.locked().identity = Some(identity);
-        // Making the agent's own certificate has changed its files.
-        *loaded = Some((source.clone(), source.version()));
-        Ok(Some(config))
+        self.locked().identity = Some(identity.clone());
+        *loaded = Some(Loaded {
+            source,
+            identity,
+            tls: Arc::clone(&tls),
+        });
+        Ok(tls)
     }
 
     fn source(&self, config: &RemoteConfig) -> Source {
@@ -259,25 +317,17 @@ impl Remote {
         loaded.unwrap_or(Err(CertificateError::Stopping))
     }
 
-    async fn listen(
+    /// Serves the connections of a listener.
+    fn serve(
         &self,
-        wanted: SocketAddr,
-        tls: Arc<ArcSwap<ServerConfig>>,
-        access: Arc<Access>,
+        listener: TcpListener,
+        at: At,
+        tls: Arc<ServerConfig>,
+        access: &Arc<Access>,
         routes: &Routes,
         detached: &Detached,
-    ) -> Result<Open, Trouble> {
-        let failed = |error: &std::io::Error| {
-            warning(
-                "REMOTE_NOT_LISTENING",
-                format!("The agent cannot listen at `{wanted}`: {error}"),
-                "Choose another address or port with `shopmasterctl remote enable --listen`, or end the program that uses it",
-            )
-        };
-        let listener = TcpListener::bind(wanted)
-            .await
-            .map_err(|error| failed(&error))?;
-        let address = listener.local_addr().map_err(|error| failed(&error))?;
+    ) -> Open {
+        let tls = Arc::new(ArcSwap::from(tls));
         let closing = CancellationToken::new();
         let acceptor = Acceptor {
             tls: Arc::clone(&tls),
@@ -285,9 +335,8 @@ impl Remote {
             counters: Arc::clone(&access.counters),
             end: closing.clone(),
         };
-        let (accepting, connections) = acceptor.start(listener);
-        let connections = ReceiverStream::new(connections);
-        let connections = connections.map(Ok::<_, std::convert::Infallible>);
+        let (connections, accepting) = acceptor.start(listener);
+        let connections = ReceiverStream::new(connections).map(Ok::<_, std::convert::Infallible>);
         let server = Server::builder()
             .max_concurrent_streams(MOST_STREAMS)
             .concurrency_limit_per_connection(MOST_CALLS)
@@ -302,42 +351,36 @@ impl Remote {
             .max_connection_age(MAX_AGE)
             .max_connection_age_grace(MAX_AGE_GRACE)
             .layer(detached.clone())
-            .layer(Gate::new(access, closing.clone()))
+            .layer(Gate::new(Arc::clone(access), closing.clone()))
             .add_routes(routes.clone())
             .serve_with_incoming_shutdown(connections, closing.clone().cancelled_owned());
-        let task = tokio::spawn(async move {
+        let serving = tokio::spawn(async move {
             if let Err(error) = server.await {
                 tracing::error!(error = with_causes(&error), "the remote listener failed");
             }
         });
-        tracing::info!(%address, "listening on the network");
-        self.locked().address = Some(address);
-        Ok(Open {
-            wanted,
+        Open {
+            at,
+            unwanted_since: None,
             tls,
             closing,
             accepting,
-            task,
-        })
+            serving,
+        }
     }
 
     async fn close(&self, open: &mut Option<Open>) {
-        let Some(mut closed) = open.take() else {
+        let Some(closed) = open.take() else {
             return;
         };
         self.locked().address = None;
-        closed.closing.cancel();
-        // A panic is told by the hook.
-        let _ended = closed.accepting.await;
-        if timeout(CLOSING_GRACE, &mut closed.task).await.is_err() {
-            closed.task.abort();
-        }
+        closed.end().await;
         tracing::info!("no longer listening on the network");
     }
 
-    fn show(&self, trouble: Option<Trouble>) {
-        self.supervisor.status_store.update(|facts| match trouble {
-            Some(trouble) => facts.fails(Area::Remote, trouble),
+    fn show(&self, problem: Option<Problem>) {
+        self.supervisor.status_store.update(|facts| match problem {
+            Some(problem) => facts.fails(Area::Remote, problem.trouble()),
             None => facts.works(Area::Remote),
         });
     }
@@ -347,32 +390,42 @@ impl Remote {
     }
 }
 
-/// Something that keeps the listener from being as it should. Syncing does not depend on it.
-fn warning(code: &'static str, text: String, remedy: &str) -> Trouble {
-    Trouble {
-        severity: Severity::Warning,
-        ..Trouble::new(code, text, remedy).lasting()
+/// Whether two sockets cannot listen at these addresses at the same time.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip(), other.ip());
+    one.port() == other.port() && (a == b || a.is_unspecified() || b.is_unspecified())
+}
+
+impl Open {
+    /// Whether it is no longer served.
+    fn has_failed(&self) -> bool {
+        self.serving.is_finished() || self.accepting.is_finished()
+    }
+
+    /// Whether another address has been wanted, which cannot be opened, for as long as this one may stay open.
+    fn was_unwanted_for_long(&mut self) -> bool {
+        let since = *self.unwanted_since.get_or_insert_with(Instant::now);
+        since.elapsed() >= MOVE_WITHIN
+    }
+
+    /// Closes it, and gives calls in progress a while to end. When this returns, the address is free.
+    async fn end(mut self) {
+        self.closing.cancel();
+        if let Err(error) = self.accepting.await {
+            tracing::error!(%error, "accepting remote connections failed");
+        }
+        if timeout(CLOSING_GRACE, &mut self.serving).await.is_err() {
+            self.serving.abort();
+        }
     }
 }
 
-fn refused(error: &CertificateError) -> Trouble {
-    let text = format!(
-        "The agent does not listen on the network: {}",
-        with_causes(error)
-    );
-    match error {
-        CertificateError::Exposed(path) => warning(
-            "REMOTE_KEY_EXPOSED",
-            text,
-            &format!(
-                "Run `chmod 600 {}`; if others may have read the key, use another one",
-                path.display()
-            ),
-        ),
-        _ => warning(
-            "REMOTE_CERTIFICATE_INVALID",
-            text,
-            "Correct the files, or unset `remote.certificate` and `remote.key`: the agent makes its own certificate then",
-        ),
+impl Loaded {
+    /// What is wrong with the dates of a certificate that was given. The agent's own is replaced in time.
+    fn date_problem(&self) -> Option<DateProblem> {
+        match self.source {
+            Source::Own(_) => None,
+            Source::Given { .. } => self.identity.validity?.problem(Timestamp::now()),
+        }
     }
 }

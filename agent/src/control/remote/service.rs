@@ -86,7 +86,7 @@ impl Service {
                 "Name the address with `--address`, or set a port with `shopmasterctl remote enable --listen`",
             ));
         }
-        Ok(addresses::of(at))
+        found(addresses::of(at))
     }
 }
 
@@ -300,6 +300,17 @@ fn check_address(text: &str) -> Result<(), Status> {
     }
 }
 
+/// The addresses for an invitation, which needs at least one.
+fn found(addresses: Vec<NetworkAddress>) -> Result<Vec<String>, Status> {
+    if addresses.is_empty() {
+        return Err(invalid(
+            "no address is known at which clients reach this computer",
+            "Name one with `--address HOST:PORT`",
+        ));
+    }
+    Ok(addresses.iter().map(ToString::to_string).collect())
+}
+
 fn client_name(text: &str) -> Result<ClientName, Status> {
     text.parse()
         .map_err(|error| invalid(&format!("{error}"), "Choose a name such as `support-7`"))
@@ -412,7 +423,17 @@ fn logged(entry: Entry) -> v1::RemoteLogEntry {
 
 #[cfg(test)]
 mod tests {
+    use shopmaster_proto::Failure;
+
     use super::*;
+
+    #[test]
+    fn an_invitation_without_an_address_is_refused_with_what_to_do() {
+        let error = Failure::from(found(Vec::new()).unwrap_err());
+        assert!(error.remedy.contains("--address"), "{error:?}");
+        let address = "till-7:7443";
+        assert_eq!(found(vec![address.parse().unwrap()]).unwrap(), [address]);
+    }
 
     #[test]
     fn an_address_is_one_that_the_client_reads_and_has_its_port() {

@@ -141,7 +141,10 @@ impl WorldBuilder {
         if self.configured {
             environment.insert(
                 0,
-                (PASSWORD_VARIABLE.to_owned(), self.digible.settings.password.clone()),
+                (
+                    PASSWORD_VARIABLE.to_owned(),
+                    self.digible.settings.password.clone(),
+                ),
             );
         }
         let sql_server = match self.kind {
