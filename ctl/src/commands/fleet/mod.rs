@@ -181,8 +181,10 @@ fn sum_up(ctl: &Ctl, task: &Task, mut reports: Vec<Report>) -> Result<Exit, Erro
     }
     let all: Vec<&Report> = reports.iter().collect();
     ctl.output.show(&FleetSummaryJson::from(tally), || {
-        let table = human::fleet::table(&all, None, None);
-        format!("{table}\n{}\n", tally.summary(task.good()))
+        let mut text = human::fleet::table(&all, None, None);
+        text.gap();
+        text.line(tally.summary(task.good()));
+        text
     })?;
     Ok(tally.exit())
 }

@@ -125,8 +125,9 @@ async fn draw(
 fn redraw(terminal: &Term, board: &Board, drawn: usize) -> std::io::Result<usize> {
     let (height, width) = terminal.size();
     let rows = usize::from(height).saturating_sub(FREE_LINES).max(1);
-    let table = human::fleet::table(&board.sorted(), Some(usize::from(width)), Some(rows));
-    let text = format!("{table}\n{}", board.tally().summary(GOOD));
+    let mut text = human::fleet::table(&board.sorted(), Some(usize::from(width)), Some(rows));
+    text.gap();
+    text.line(board.tally().summary(GOOD));
     terminal.clear_last_lines(drawn)?;
     for line in text.lines() {
         terminal.write_line(line)?;

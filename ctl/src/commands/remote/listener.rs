@@ -14,7 +14,7 @@ use crate::{
     exit::Exit,
     prompt,
     render::{
-        human,
+        human::{self, Text},
         json::{CertificateJson, ListenerJson},
     },
     settings::{Changes, FIELDS},
@@ -119,7 +119,7 @@ pub async fn certificate(ctl: &Ctl) -> Result<(), Error> {
         "tools that use this certificate expect the server's name `{}`",
         now.server_name
     ));
-    let text = now.certificate.clone();
+    let text = Text::of_lines(&now.certificate);
     ctl.output.show(&CertificateJson::from(now), || text)
 }
 
