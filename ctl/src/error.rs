@@ -1,8 +1,8 @@
 //! Why a command failed, with a stable code, a remedy and an exit code.
 
-use std::{error::Error as _, io, path::PathBuf, time::Duration};
+use std::{error::Error as _, io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use shopmaster_proto::{ConnectError, Failure};
+use shopmaster_proto::{ConnectError, Failure, v1::Issue};
 
 use crate::{
     agents::AgentsError,
@@ -47,6 +47,14 @@ pub enum Error {
     Detached {
         /// The run.
         id: String,
+    },
+    /// The agent does not listen on the network where it is set to.
+    #[error("{}", not_listening(*address, issue.as_deref()))]
+    NotListening {
+        /// Where it should.
+        address: SocketAddr,
+        /// Why not, as the agent's status says it.
+        issue: Option<Box<Issue>>,
     },
     /// The user answered no.
     #[error("{0}")]
@@ -137,6 +145,9 @@ impl Error {
             Self::Refused(failure) => &failure.code,
             Self::Incomplete(_) => "INCOMPLETE_ANSWER",
             Self::Detached { .. } => "DETACHED",
+            Self::NotListening { issue, .. } => issue
+                .as_ref()
+                .map_or("REMOTE_NOT_LISTENING", |issue| &issue.code),
             Self::Declined(_) => "DECLINED",
             Self::Usage { .. } => "USAGE",
             Self::Target(_) => "BAD_ADDRESS",
@@ -199,6 +210,10 @@ impl Error {
                 "install an OpenSSH client, or name the program in `SHOPMASTER_SSH`".to_owned(),
             ),
             Self::Refused(failure) => Some(failure.remedy.clone()),
+            Self::NotListening { issue, .. } => Some(issue.as_ref().map_or_else(
+                || format!("run {} to see where it listens", target.ctl("remote enable")),
+                |issue| issue.remedy.clone(),
+            )),
             Self::Detached { id } => Some(format!(
                 "run {} to cancel it",
                 target.ctl(&format!("runs cancel {id}"))
@@ -256,6 +271,13 @@ fn after_colon(words: &str) -> String {
         "" => String::new(),
         words => format!(": {words}"),
     }
+}
+
+fn not_listening(address: SocketAddr, issue: Option<&Issue>) -> String {
+    issue.map_or_else(
+        || format!("the agent does not listen at `{address}` yet"),
+        |issue| issue.text.clone(),
+    )
 }
 
 /// How to end an agent that does not answer, and how to start it again.

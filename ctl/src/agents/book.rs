@@ -85,6 +85,11 @@ impl Book {
         Self::change_at(&ClientFolders::find()?.config.join(FILE), change)
     }
 
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The agents, by name.
     pub fn agents(&self) -> impl Iterator<Item = &KnownAgent> {
         self.agents.values()

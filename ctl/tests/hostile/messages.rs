@@ -13,6 +13,8 @@ use shopmaster_proto::DESCRIPTORS;
 
 /// How deep messages are nested at most.
 const DEEPEST: usize = 6;
+/// Where the agent listens.
+const ADDRESS: &str = "127.0.0.1:7443";
 
 /// Makes messages in which each text is the same, and so is each number.
 pub struct Messages {
@@ -55,17 +57,21 @@ impl Messages {
     fn message(&self, name: &str, depth: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         for field in &self.messages[name].field {
-            self.field(field, depth, &mut bytes);
+            let is_address = name.ends_with(".GetListenerResponse")
+                && ["listen", "listening"].contains(&field.name());
+            // Without a valid one, the answer is refused, and nothing else of it is shown.
+            let text = if is_address { ADDRESS } else { self.text };
+            self.field(field, text, depth, &mut bytes);
         }
         bytes
     }
 
-    fn field(&self, field: &FieldDescriptorProto, depth: usize, bytes: &mut Vec<u8>) {
+    fn field(&self, field: &FieldDescriptorProto, text: &str, depth: usize, bytes: &mut Vec<u8>) {
         let tag = u32::try_from(field.number()).unwrap();
         let content = match field.r#type() {
             // A page after this one would have another after it.
             Type::String if field.name() == "next_page_token" => return,
-            Type::String => self.text.as_bytes().to_vec(),
+            Type::String => text.as_bytes().to_vec(),
             // A digest.
             Type::Bytes => vec![7; 32],
             Type::Message if depth == DEEPEST => return,
