@@ -18,12 +18,12 @@ pub enum Error {
     #[error(transparent)]
     NoAgent(ConnectError),
     /// As [`NoAgent`](Self::NoAgent), through `ssh`.
-    #[error("{error}{}", after_colon(words))]
+    #[error("{error}{}", after_colon(stderr))]
     NoAgentThroughSsh {
         /// What happened.
         error: ConnectError,
-        /// What `ssh` wrote last, where the user did not see it; else empty.
-        words: String,
+        /// The last line of the standard error of `ssh`, where the user did not see it; else empty.
+        stderr: String,
     },
     /// The connection broke, or a stream ended early.
     #[error("the connection to the agent was lost")]
@@ -121,6 +121,9 @@ pub enum Error {
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
+    /// Shops were changed, and what they answered cannot be written to standard output.
+    #[error("the shops were asked, but their answers cannot be written to standard output")]
+    AnswersUnwritten(#[source] io::Error),
     /// The answer cannot be encoded as JSON.
     #[error("cannot write the answer as JSON")]
     Encode(#[source] serde_json::Error),
@@ -154,7 +157,10 @@ impl Error {
             Self::Agents(error) => error.code(),
             Self::Ssh { .. } | Self::Program { .. } => "NO_PROGRAM",
             Self::ReadFile { .. } | Self::Input(_) => "INPUT",
-            Self::WriteFile { .. } | Self::Output(_) | Self::Encode(_) => "OUTPUT",
+            Self::WriteFile { .. }
+            | Self::Output(_)
+            | Self::AnswersUnwritten(_)
+            | Self::Encode(_) => "OUTPUT",
         }
     }
 
@@ -187,8 +193,8 @@ impl Error {
             Self::NoAgent(ConnectError::Unreachable { .. }) => Some(
                 "check that the agent runs and listens (`shopmasterctl remote enable` on its computer shows where), and that no firewall is in between".to_owned(),
             ),
-            Self::NoAgentThroughSsh { words, .. } => {
-                let says = match words.is_empty() {
+            Self::NoAgentThroughSsh { stderr, .. } => {
+                let says = match stderr.is_empty() {
                     true => "`ssh` says above what happened; ",
                     false => "",
                 };
@@ -228,6 +234,9 @@ impl Error {
             Self::ReadFile { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
                 Some("save the file as UTF-8".to_owned())
             }
+            Self::AnswersUnwritten(_) => Some(
+                "run `shopmasterctl fleet status` to see how the shops are".to_owned(),
+            ),
             Self::Declined(_)
             | Self::Target(_)
             | Self::ReadFile { .. }
@@ -266,10 +275,10 @@ impl Error {
     }
 }
 
-fn after_colon(words: &str) -> String {
-    match words {
+fn after_colon(text: &str) -> String {
+    match text {
         "" => String::new(),
-        words => format!(": {words}"),
+        text => format!(": {text}"),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Ctl, answer};
 use crate::{
-    agents::Book,
+    agents::KnownAgents,
     error::Error,
     exit::Exit,
     prompt,
@@ -105,7 +105,7 @@ fn cut_off(ctl: &Ctl, wanted: SocketAddr, before: GetListenerResponse) -> Result
     ctl.output.show(&ListenerJson::from(now), || {
         format!("The agent is set to listen at {wanted}. This connection ended, because it used the old address")
     })?;
-    let file = Book::open()?.path().display().to_string();
+    let file = KnownAgents::open()?.path().display().to_string();
     ctl.output.hint(&format!(
         "write the agent's new address into `{file}`, then run {}; if the agent does not answer there, run `shopmasterctl remote enable` on its computer",
         ctl.target.ctl("status")
