@@ -1,24 +1,42 @@
 //! Connects to an agent, wherever it is.
 
-use shopmaster_proto::Client;
+use shopmaster_proto::{Client, Endpoint};
 
 use crate::{
-    agents::{AgentsError, Directory},
+    agents::{Access, AgentsError, Directory},
     error::Error,
-    ssh::{self, Login},
+    ssh::{self, Login, SshAddress},
     target::AgentAddress,
 };
 
-/// Connects to the agent at `address`, and makes sure that it answers.
-pub async fn connect(
-    address: &AgentAddress,
-    login: Login,
-    agents: &Directory,
-) -> Result<Client, Error> {
-    match address {
-        AgentAddress::Local(endpoint) => Client::connect(endpoint).await.map_err(Error::NoAgent),
-        AgentAddress::Ssh(at) => {
-            let (stream, words) = ssh::open(at, login).map_err(|source| Error::Ssh {
+/// All that is needed to connect to an agent.
+#[derive(Debug)]
+pub enum Route {
+    /// A socket or pipe on this computer.
+    Local(Endpoint),
+    /// The user's own `ssh`.
+    Ssh(SshAddress),
+    /// The network, with a token.
+    Network(Box<Access>),
+}
+
+impl Route {
+    /// The route to the agent at `address`. Reads the token of a known agent.
+    pub async fn to(address: &AgentAddress, agents: &Directory) -> Result<Self, AgentsError> {
+        Ok(match address {
+            AgentAddress::Local(endpoint) => Self::Local(endpoint.clone()),
+            AgentAddress::Ssh(at) => Self::Ssh(at.clone()),
+            AgentAddress::Known(name) => Self::Network(Box::new(agents.access(name).await?)),
+        })
+    }
+}
+
+/// Connects to an agent, and makes sure that it answers.
+pub async fn connect(route: &Route, login: Login) -> Result<Client, Error> {
+    match route {
+        Route::Local(endpoint) => Client::connect(endpoint).await.map_err(Error::NoAgent),
+        Route::Ssh(at) => {
+            let (stream, stderr) = ssh::open(at, login).map_err(|source| Error::Ssh {
                 program: ssh::program().into(),
                 source,
             })?;
@@ -26,12 +44,11 @@ pub async fn connect(
                 Ok(client) => Ok(client),
                 Err(error) => Err(Error::NoAgentThroughSsh {
                     error,
-                    words: words.read().await,
+                    stderr: stderr.last_line().await,
                 }),
             }
         }
-        AgentAddress::Known(name) => {
-            let access = agents.access(name).await?;
+        Route::Network(access) => {
             let client = Client::connect_network(&access.agent, &access.token).await;
             client.map_err(Error::NoAgent)
         }

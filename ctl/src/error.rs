@@ -1,8 +1,8 @@
 //! Why a command failed, with a stable code, a remedy and an exit code.
 
-use std::{error::Error as _, io, path::PathBuf, time::Duration};
+use std::{error::Error as _, io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use shopmaster_proto::{ConnectError, Failure};
+use shopmaster_proto::{ConnectError, Failure, v1::Issue};
 
 use crate::{
     agents::AgentsError,
@@ -18,12 +18,12 @@ pub enum Error {
     #[error(transparent)]
     NoAgent(ConnectError),
     /// As [`NoAgent`](Self::NoAgent), through `ssh`.
-    #[error("{error}{}", after_colon(words))]
+    #[error("{error}{}", after_colon(stderr))]
     NoAgentThroughSsh {
         /// What happened.
         error: ConnectError,
-        /// What `ssh` wrote last, where the user did not see it; else empty.
-        words: String,
+        /// The last line of the standard error of `ssh`, where the user did not see it; else empty.
+        stderr: String,
     },
     /// The connection broke, or a stream ended early.
     #[error("the connection to the agent was lost")]
@@ -47,6 +47,14 @@ pub enum Error {
     Detached {
         /// The run.
         id: String,
+    },
+    /// The agent does not listen on the network where it is set to.
+    #[error("{}", not_listening(*address, issue.as_deref()))]
+    NotListening {
+        /// Where it should.
+        address: SocketAddr,
+        /// Why not, as the agent's status says it.
+        issue: Option<Box<Issue>>,
     },
     /// The user answered no.
     #[error("{0}")]
@@ -113,6 +121,9 @@ pub enum Error {
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
+    /// Shops were changed, and what they answered cannot be written to standard output.
+    #[error("the shops were asked, but their answers cannot be written to standard output")]
+    AnswersUnwritten(#[source] io::Error),
     /// The answer cannot be encoded as JSON.
     #[error("cannot write the answer as JSON")]
     Encode(#[source] serde_json::Error),
@@ -137,13 +148,19 @@ impl Error {
             Self::Refused(failure) => &failure.code,
             Self::Incomplete(_) => "INCOMPLETE_ANSWER",
             Self::Detached { .. } => "DETACHED",
+            Self::NotListening { issue, .. } => issue
+                .as_ref()
+                .map_or("REMOTE_NOT_LISTENING", |issue| &issue.code),
             Self::Declined(_) => "DECLINED",
             Self::Usage { .. } => "USAGE",
             Self::Target(_) => "BAD_ADDRESS",
             Self::Agents(error) => error.code(),
             Self::Ssh { .. } | Self::Program { .. } => "NO_PROGRAM",
             Self::ReadFile { .. } | Self::Input(_) => "INPUT",
-            Self::WriteFile { .. } | Self::Output(_) | Self::Encode(_) => "OUTPUT",
+            Self::WriteFile { .. }
+            | Self::Output(_)
+            | Self::AnswersUnwritten(_)
+            | Self::Encode(_) => "OUTPUT",
         }
     }
 
@@ -176,8 +193,8 @@ impl Error {
             Self::NoAgent(ConnectError::Unreachable { .. }) => Some(
                 "check that the agent runs and listens (`shopmasterctl remote enable` on its computer shows where), and that no firewall is in between".to_owned(),
             ),
-            Self::NoAgentThroughSsh { words, .. } => {
-                let says = match words.is_empty() {
+            Self::NoAgentThroughSsh { stderr, .. } => {
+                let says = match stderr.is_empty() {
                     true => "`ssh` says above what happened; ",
                     false => "",
                 };
@@ -199,6 +216,10 @@ impl Error {
                 "install an OpenSSH client, or name the program in `SHOPMASTER_SSH`".to_owned(),
             ),
             Self::Refused(failure) => Some(failure.remedy.clone()),
+            Self::NotListening { issue, .. } => Some(issue.as_ref().map_or_else(
+                || format!("run {} to see where it listens", target.ctl("remote enable")),
+                |issue| issue.remedy.clone(),
+            )),
             Self::Detached { id } => Some(format!(
                 "run {} to cancel it",
                 target.ctl(&format!("runs cancel {id}"))
@@ -213,6 +234,9 @@ impl Error {
             Self::ReadFile { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
                 Some("save the file as UTF-8".to_owned())
             }
+            Self::AnswersUnwritten(_) => Some(
+                "run `shopmasterctl fleet status` to see how the shops are".to_owned(),
+            ),
             Self::Declined(_)
             | Self::Target(_)
             | Self::ReadFile { .. }
@@ -251,11 +275,18 @@ impl Error {
     }
 }
 
-fn after_colon(words: &str) -> String {
-    match words {
+fn after_colon(text: &str) -> String {
+    match text {
         "" => String::new(),
-        words => format!(": {words}"),
+        text => format!(": {text}"),
     }
+}
+
+fn not_listening(address: SocketAddr, issue: Option<&Issue>) -> String {
+    issue.map_or_else(
+        || format!("the agent does not listen at `{address}` yet"),
+        |issue| issue.text.clone(),
+    )
 }
 
 /// How to end an agent that does not answer, and how to start it again.

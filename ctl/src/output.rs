@@ -1,11 +1,15 @@
-//! Data on standard output, everything else on standard error.
+//! Data on standard output, everything else on standard error, and nothing that a terminal would obey: text for people is
+//! a [`Text`], and JSON is escaped.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
 use serde::Serialize;
 
-use crate::{error::Error, render::json};
+use crate::{
+    error::Error,
+    render::{human::Text, json, printable::escaped},
+};
 
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
@@ -20,55 +24,78 @@ pub struct Output {
 
 impl Output {
     /// Prints data: as one line of JSON, or as the text that `human` makes.
-    pub fn show(
+    pub fn show<T: Into<Text>>(
         &self,
         value: &impl Serialize,
-        human: impl FnOnce() -> String,
+        human: impl FnOnce() -> T,
     ) -> Result<(), Error> {
         if self.json {
-            let line = serde_json::to_string(value).map_err(Error::Encode)?;
-            return self.text(&line);
+            return to_stdout(&json::line(value)?);
         }
-        self.text(&human())
+        self.text(&human().into())
     }
 
-    /// Prints text as it is, and ends its last line. Prints nothing for an empty text.
-    pub fn text(&self, text: &str) -> Result<(), Error> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let end = if text.ends_with('\n') { "" } else { "\n" };
-        let mut out = io::stdout().lock();
-        write!(out, "{text}{end}")
-            .and_then(|()| out.flush())
-            .map_err(Error::Output)
+    /// Prints text for people as data, whether or not JSON was asked for.
+    pub fn text(&self, text: &Text) -> Result<(), Error> {
+        to_stdout(text)
     }
 
-    /// Prints something for people besides the data; not with `--json` or `--quiet`.
-    pub fn note(&self, text: &str) {
+    /// Prints what another program of shopMaster printed.
+    pub fn relay(&self, printed: &str) -> Result<(), Error> {
+        match self.json {
+            // One line of JSON.
+            true => to_stdout(&escaped(printed)),
+            false => to_stdout(&Text::of_lines(printed)),
+        }
+    }
+
+    /// Prints what another program of shopMaster printed to standard error.
+    pub fn relay_errors(&self, printed: &str) {
+        match self.json {
+            true => to_stderr(&escaped(printed)),
+            false => to_stderr(&Text::of_lines(printed)),
+        }
+    }
+
+    /// Prints a file byte for byte into a pipe or a file. On a terminal, it is shown like all other text.
+    pub fn file(&self, file: &str) -> Result<(), Error> {
+        match io::stdout().is_terminal() {
+            true => to_stdout(&Text::of_lines(file)),
+            false => to_stdout(file),
+        }
+    }
+
+    /// Prints a line for people besides the data; not with `--json` or `--quiet`.
+    pub fn note(&self, line: &str) {
+        self.notes(&Text::of(line));
+    }
+
+    /// Prints lines for people besides the data; not with `--json` or `--quiet`.
+    pub fn notes(&self, text: &Text) {
         if !self.json && !self.quiet {
             to_stderr(text);
         }
     }
 
     /// Prints what the user can do next; not with `--json` or `--quiet`.
-    pub fn hint(&self, text: &str) {
-        self.note(&format!("hint: {text}"));
+    pub fn hint(&self, line: &str) {
+        self.note(&format!("hint: {line}"));
     }
 
     /// Prints what went wrong, as JSON or as text.
     pub fn error(&self, code: &str, message: &str, remedy: Option<String>) {
         if self.json {
             let line = json::ErrorLine::new(code, message, remedy);
-            if let Ok(line) = serde_json::to_string(&line) {
+            if let Ok(line) = json::line(&line) {
                 to_stderr(&line);
             }
             return;
         }
-        to_stderr(&format!("error: {message}"));
+        let mut text = Text::of(format!("error: {message}"));
         if let Some(remedy) = remedy {
-            to_stderr(&format!("hint: {remedy}"));
+            text.line(format!("hint: {remedy}"));
         }
+        to_stderr(&text);
     }
 
     /// Whether a progress bar can be seen: standard error is a terminal, without `--json` and `--quiet`.
@@ -77,7 +104,14 @@ impl Output {
     }
 }
 
+fn to_stdout(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
+}
+
 /// If standard error is closed, there is nowhere to report that.
-fn to_stderr(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+fn to_stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }

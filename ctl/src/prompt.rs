@@ -1,11 +1,14 @@
 //! Questions to the user at the terminal.
 //!
 //! They are asked on a thread of their own, so that the connection to the agent stays alive while the user looks
-//! for a password.
+//! for a password. A terminal obeys nothing in a question: what it quotes may be an agent's.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    render::{human::Text, printable::plain},
+};
 
 /// True when standard input and standard error are a terminal, so that a user can answer.
 pub fn is_interactive() -> bool {
@@ -24,7 +27,7 @@ pub async fn aside<T: Send + 'static>(
 /// Asks for a line, which may be empty.
 pub fn line(question: &str) -> Result<String, Error> {
     let mut terminal = io::stderr().lock();
-    write!(terminal, "{question}: ")
+    write!(terminal, "{}: ", plain(question))
         .and_then(|()| terminal.flush())
         .map_err(Error::Input)?;
     let mut answer = String::new();
@@ -37,7 +40,7 @@ pub fn line(question: &str) -> Result<String, Error> {
 
 /// Asks for a password without showing it.
 pub fn password(question: &str) -> Result<String, Error> {
-    rpassword::prompt_password(format!("{question}: ")).map_err(Error::Input)
+    rpassword::prompt_password(format!("{}: ", plain(question))).map_err(Error::Input)
 }
 
 /// Asks yes or no; an empty answer is `default`.
@@ -52,5 +55,5 @@ pub fn confirm(question: &str, default: bool) -> Result<bool, Error> {
 
 /// Prints a line in a dialogue, on standard error.
 pub fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = write!(io::stderr().lock(), "{}", Text::of(text));
 }

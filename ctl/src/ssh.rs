@@ -24,7 +24,7 @@ use tokio::{
 const PROGRAM_VARIABLE: &str = "SHOPMASTER_SSH";
 const SCHEME: &str = "ssh://";
 /// How long to wait for the end of an `ssh` whose connection was lost.
-const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
+const STDERR_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `ssh://[user@]host[:port][/instance]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,17 +59,17 @@ pub struct SshStream {
     _child: Child,
 }
 
-/// What `ssh` writes last to standard error, where the user does not see it.
+/// The standard error of `ssh`, where the user does not see it.
 #[derive(Debug)]
-pub struct LastWords(Option<JoinHandle<String>>);
+pub struct SshStderr(Option<JoinHandle<String>>);
 
-impl LastWords {
-    /// The line, once `ssh` has ended; empty when there is none.
-    pub async fn read(self) -> String {
+impl SshStderr {
+    /// Its last line, once `ssh` has ended; empty when there is none.
+    pub async fn last_line(self) -> String {
         let Some(line) = self.0 else {
             return String::new();
         };
-        let line = timeout(LAST_WORDS_TIMEOUT, line).await;
+        let line = timeout(STDERR_TIMEOUT, line).await;
         line.map(Result::unwrap_or_default).unwrap_or_default()
     }
 }
@@ -92,7 +92,7 @@ pub fn program() -> OsString {
 }
 
 /// Starts `ssh`. What it writes to standard error, the user sees; of many at once, only the last line is kept.
-pub fn open(address: &SshAddress, login: Login) -> io::Result<(SshStream, LastWords)> {
+pub fn open(address: &SshAddress, login: Login) -> io::Result<(SshStream, SshStderr)> {
     let stderr = match login {
         Login::MayAsk => Stdio::inherit(),
         Login::Unattended => Stdio::piped(),
@@ -106,7 +106,7 @@ pub fn open(address: &SshAddress, login: Login) -> io::Result<(SshStream, LastWo
         .spawn()?;
     match (child.stdin.take(), child.stdout.take()) {
         (Some(stdin), Some(stdout)) => {
-            let words = LastWords(
+            let stderr = SshStderr(
                 child
                     .stderr
                     .take()
@@ -117,7 +117,7 @@ pub fn open(address: &SshAddress, login: Login) -> io::Result<(SshStream, LastWo
                 stdout,
                 _child: child,
             };
-            Ok((stream, words))
+            Ok((stream, stderr))
         }
         _ => Err(io::ErrorKind::BrokenPipe.into()),
     }

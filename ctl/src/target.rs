@@ -94,6 +94,11 @@ impl Target {
         Ok(AgentAddress::Local(endpoint))
     }
 
+    /// Whether one agent was named, and not the one that a command is for by itself.
+    pub fn is_named(&self) -> bool {
+        self.agent.is_some() || self.instance != InstanceName::default()
+    }
+
     /// Whether the agent may run on another computer: then its files are not here.
     pub fn is_remote(&self) -> bool {
         self.agent.as_ref().is_some_and(AgentAddress::is_remote)

@@ -6,6 +6,7 @@ use std::{
     fs,
     path::PathBuf,
     process::{Output, Stdio},
+    time::Duration,
 };
 
 use prost::Message as _;
@@ -22,7 +23,12 @@ use shopmaster_standins::agent::{AgentSim, Answer, Call};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStderr, ChildStdout, Command},
+    sync::mpsc,
+    time::timeout,
 };
+
+/// Longer than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a stand-in behaves.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,6 +36,8 @@ enum Kind {
     Good,
     Sending,
     Attention,
+    /// Its runs do not end.
+    Endless,
     /// Answers that it is there, and nothing else.
     Silent,
     Refuses,
@@ -105,6 +113,10 @@ fn script(kind: Kind, call: &Call) -> Answer {
             run: Some(run(RunState::Running, RunOutcome::Unspecified)),
             joined: kind == Kind::Sending,
         }),
+        "WatchRun" if kind == Kind::Endless => {
+            let run = Some(run(RunState::Running, RunOutcome::Unspecified));
+            Answer::Open(vec![WatchRunResponse { run }.encode_to_vec()])
+        }
         "WatchRun" => {
             let outcome = match kind {
                 Kind::Attention => RunOutcome::Failed,
@@ -373,6 +385,66 @@ async fn an_interruption_shows_what_is_known_so_far() {
     assert_eq!(child.wait().await.unwrap().code(), Some(1));
 }
 
+/// So many shops, and a channel that gets the rpc of each call.
+fn noting(kind: Kind, count: usize) -> (Fleet, mpsc::UnboundedReceiver<String>) {
+    let mut fleet = Fleet::new();
+    let (sender, calls) = mpsc::unbounded_channel();
+    for number in 0..count {
+        let name = format!("s{number}");
+        fleet = fleet.with(&name, "lagos", None);
+        let sender = sender.clone();
+        let noted = move |call: &Call| {
+            let rpc = call.path.rsplit('/').next().unwrap();
+            // Nobody may wait for it any more.
+            let _ = sender.send(rpc.to_owned());
+            script(kind, call)
+        };
+        let agent = AgentSim::at_socket(&fleet.socket(&name), noted).unwrap();
+        fleet.agents.push(agent);
+    }
+    (fleet, calls)
+}
+
+#[tokio::test]
+async fn all_runs_start_although_none_of_them_ends() {
+    let (fleet, mut calls) = noting(Kind::Endless, 3);
+    let mut child = fleet
+        .ctl(&["sync", "--wait", "--jobs", "1"])
+        .spawn()
+        .unwrap();
+    let mut started = 0;
+    while started < 3 {
+        let call = timeout(PATIENCE, calls.recv()).await;
+        let call = call.expect("not all shops were asked").unwrap();
+        started += usize::from(call == "StartRun");
+    }
+    interrupt(&child).await;
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
+}
+
+#[tokio::test]
+async fn all_shops_are_changed_although_nobody_reads_the_answers() {
+    let (fleet, mut calls) = noting(Kind::Good, 3);
+    let mut pause = fleet.ctl(&["pause", "--jobs", "1", "--json"]);
+    let mut child = pause.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().await.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("\"OUTPUT\""), "{stderr}");
+    let mut paused = 0;
+    while let Ok(call) = calls.try_recv() {
+        paused += usize::from(call == "Pause");
+    }
+    assert_eq!(paused, 3);
+
+    // Whoever only looks may stop looking.
+    let mut child = fleet.ctl(&["status", "--json"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
+}
+
 #[tokio::test]
 async fn a_shop_that_goes_away_is_watched_again_when_it_is_back() {
     let mut fleet = Fleet::new().with("a", "lagos", Some(Kind::Good));
@@ -416,6 +488,9 @@ async fn a_list_that_is_wrong_is_a_usage_error() {
         .run(&["status", "--fleet", "/nowhere/fleet.toml"])
         .await;
     assert_eq!(elsewhere.0, Some(2));
-    let target = fleet.run(&["status", "--agent", "a"]).await;
-    assert_eq!(target.0, Some(2));
+    for named in [["--agent", "a"], ["--instance", "a"]] {
+        let target = fleet.run(&[&["status"], &named[..]].concat()).await;
+        assert_eq!(target.0, Some(2));
+        assert!(target.2.contains(named[0]), "{}", target.2);
+    }
 }

@@ -301,6 +301,7 @@ async fn what_makes_no_sense_is_a_usage_error() {
         &["remote", "add", "a:b", &line],
         &["--agent", "lagos-2", "remote", "add", "lagos-1", &line],
         &["--agent", "lagos-2", "remote", "agents"],
+        &["--instance", "till-2", "remote", "agents"],
         &["remote", "forget", "lagos-1"],
         &["remote", "invite", "--name", "a"],
         &["remote", "invite", "--name", "a", "--role", "owner"],

@@ -2,15 +2,19 @@
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Stdio};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Stdio, time::Duration};
 
 use prost::Message as _;
 use shopmaster_proto::v1::{GetInfoResponse, GetStatusResponse, Status};
 use shopmaster_standins::agent::{AgentSim, Answer, Call};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, Command},
+    time::timeout,
 };
+
+/// Longer than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A home for `SHOPMASTER_HOME` with an agent in it.
 struct Home {
@@ -111,6 +115,25 @@ async fn an_ssh_that_fails_is_no_agent() {
     assert_eq!((code, stdout.as_str()), (Some(3), ""));
     let expected = "Permission denied (publickey).\nerror: the connection to the agent at `ssh://shop-7` was lost\nhint: `ssh` says above";
     assert!(stderr.starts_with(expected), "{stderr}");
+}
+
+#[tokio::test]
+async fn ssh_ends_with_the_command_that_started_it() {
+    let home = Home::new();
+    // It keeps standard error open as long as it lives.
+    let ssh = home.ssh("echo started >&2; exec sleep 3600");
+    let mut status = home.ctl(&["--agent", "ssh://shop-7", "logs"]);
+    let mut child = status.env("SHOPMASTER_SSH", &ssh).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = stderr.next_line().await.unwrap();
+    assert_eq!(first.as_deref(), Some("started"));
+    let id = child.id().unwrap().to_string();
+    // Only the command itself: at a terminal, Ctrl-C reaches both.
+    let sent = Command::new("kill").args(["-INT", &id]).status().await;
+    assert!(sent.unwrap().success());
+    let rest = timeout(PATIENCE, stderr.next_line()).await;
+    assert_eq!(rest.expect("`ssh` still runs").unwrap(), None);
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]

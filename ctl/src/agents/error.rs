@@ -1,6 +1,6 @@
 //! Why the list of agents, or a token, cannot be used.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 use shopmaster_proto::{FoldersError, remote::AgentName};
 use shopmaster_secrets::SecretError;
@@ -51,7 +51,7 @@ pub enum AgentsError {
         name: AgentName,
         /// Why.
         #[source]
-        source: SecretError,
+        source: Arc<SecretError>,
     },
     /// The thread for the credential store cannot be started.
     #[error("the operating system refuses a thread for the credential store")]
@@ -96,7 +96,7 @@ impl AgentsError {
                 "check that this user may read and write the file and its folder".to_owned()
             }
             Self::Damaged { .. } => "fix the file, or move it away".to_owned(),
-            Self::Token { source, .. } => match source {
+            Self::Token { source, .. } => match **source {
                 SecretError::Locked(_) => "unlock the credential store, or set `SHOPMASTER_SECRETS__STORE=file` to keep tokens in a file".to_owned(),
                 SecretError::Timeout => "answer the credential store's prompt, and try again".to_owned(),
                 SecretError::Damaged { .. } => "move the file away, and add the agents again".to_owned(),

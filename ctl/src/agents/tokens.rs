@@ -1,6 +1,6 @@
 //! The tokens of known agents: in the operating system's credential store, or in a file where there is none.
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shopmaster_proto::{
@@ -9,7 +9,7 @@ use shopmaster_proto::{
 };
 use shopmaster_secrets::{Owner, SecretError, SecretName, SecretStore, StoreChoice};
 
-use super::{AgentsError, book::create_folder};
+use super::{AgentsError, known_agents::create_folder};
 
 /// The file's name.
 const FILE: &str = "agent-tokens.json";
@@ -31,7 +31,7 @@ impl Tokens {
         Self::with(choice, ClientFolders::find()?)
     }
 
-    fn with(choice: StoreChoice, folders: ClientFolders) -> Result<Self, AgentsError> {
+    pub(crate) fn with(choice: StoreChoice, folders: ClientFolders) -> Result<Self, AgentsError> {
         let ClientFolders { data, home, .. } = folders;
         let store = SecretStore::new(choice, &Owner::Client { home }, data.join(FILE), [])
             .map_err(AgentsError::Thread)?;
@@ -139,7 +139,7 @@ fn choice(variable: Option<String>) -> Result<StoreChoice, AgentsError> {
 fn failed(agent: &AgentName, source: SecretError) -> AgentsError {
     AgentsError::Token {
         name: agent.clone(),
-        source,
+        source: Arc::new(source),
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::{
     env,
-    io::{self, Write as _},
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -80,9 +79,10 @@ pub async fn run(ctl: &Ctl, args: &Args) -> Result<Exit, Error> {
     // Through pipes, because on Windows the agent is not a console program.
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|source| Error::Program { path, source })?;
-    ctl.output.text(&String::from_utf8_lossy(&output.stdout))?;
-    // If standard error is closed, there is nowhere to report that.
-    let _ = io::stderr().write_all(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    ctl.output.relay(&printed)?;
+    ctl.output
+        .relay_errors(&String::from_utf8_lossy(&output.stderr));
     Ok(match output.status.code() {
         Some(0) => Exit::Done,
         Some(2) => Exit::Usage,

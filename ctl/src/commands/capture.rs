@@ -75,9 +75,7 @@ async fn plan(ctl: &Ctl) -> Result<(), Error> {
         .into_inner();
     // Standard output has exactly what a database administrator runs by hand.
     let checks = human::check::list(&plan.checks);
-    if !checks.is_empty() {
-        ctl.output.note(checks.trim_end());
-    }
+    ctl.output.notes(&checks);
     let text = human::capture::plan(&plan);
     ctl.output.show(&PlanJson::from(plan), || text)
 }

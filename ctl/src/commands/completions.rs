@@ -17,6 +17,6 @@ pub struct Args {
 pub fn run(ctl: &Ctl, mut command: Command, args: &Args) -> Result<Exit, Error> {
     let mut script = Vec::new();
     generate(args.shell, &mut command, "shopmasterctl", &mut script);
-    ctl.output.text(&String::from_utf8_lossy(&script))?;
+    ctl.output.file(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }

@@ -46,7 +46,7 @@ pub async fn start(ctl: &Ctl, request: StartRunRequest, waiting: &Waiting) -> Re
         return Ok(Exit::Done);
     }
     let run = watch(ctl, &mut client, run.id).await?;
-    tell(ctl, run)
+    show_ended(ctl, run)
 }
 
 /// Watches until the run has ended. Ctrl-C stops watching; the run continues in the agent.
@@ -57,29 +57,36 @@ async fn watch(ctl: &Ctl, client: &mut Client, id: String) -> Result<Run, Error>
         // First: Ctrl-C also ends `ssh`, and so the connection.
         biased;
         _ = &mut leave => Err(Error::Detached { id: id.clone() }),
-        run = to_the_end(client, &id, &progress) => run,
+        run = to_the_end(client, id.clone(), |run| progress.show(run)) => run,
     };
     progress.clear();
-    watched.map_err(|error| match error {
-        Error::AgentLeft => Error::AgentLeftRun { id },
-        other => other,
-    })
+    watched
 }
 
-async fn to_the_end(client: &mut Client, id: &str, progress: &Progress) -> Result<Run, Error> {
-    let request = WatchRunRequest { id: id.to_owned() };
-    let mut stream = answer(client.runs.watch_run(request)).await?.into_inner();
-    while let Some(message) = answer(stream.message()).await? {
+/// Waits for the end of a run. `show` gets each state before it.
+pub async fn to_the_end(
+    client: &mut Client,
+    id: String,
+    mut show: impl FnMut(&Run),
+) -> Result<Run, Error> {
+    let left = |error| match error {
+        Error::AgentLeft => Error::AgentLeftRun { id: id.clone() },
+        other => other,
+    };
+    let request = WatchRunRequest { id: id.clone() };
+    let stream = answer(client.runs.watch_run(request)).await;
+    let mut stream = stream.map_err(left)?.into_inner();
+    while let Some(message) = answer(stream.message()).await.map_err(left)? {
         let run = message.run.ok_or(Error::Incomplete("run"))?;
         if run.state() == RunState::Finished {
             return Ok(run);
         }
-        progress.show(&run);
+        show(&run);
     }
-    Err(Error::AgentLeft)
+    Err(left(Error::AgentLeft))
 }
 
-fn tell(ctl: &Ctl, run: Run) -> Result<Exit, Error> {
+fn show_ended(ctl: &Ctl, run: Run) -> Result<Exit, Error> {
     let text = human::run::summary(&run);
     let (kind, outcome, refused, failed) = (run.kind(), run.outcome(), run.parked, run.failed);
     ctl.output.show(&RunJson::from(run), || text)?;

@@ -6,7 +6,11 @@ use shopmaster_proto::v1::{TailLogsRequest, TailLogsResponse};
 use tokio::signal::ctrl_c;
 
 use super::{Ctl, answer};
-use crate::{error::Error, exit::Exit, render::json::LogLineJson};
+use crate::{
+    error::Error,
+    exit::Exit,
+    render::{human::Text, json::LogLineJson},
+};
 
 /// How much of the log to print.
 #[derive(Debug, clap::Args)]
@@ -56,5 +60,6 @@ fn print(ctl: &Ctl, message: TailLogsResponse) -> Result<(), Error> {
         line: message.line,
         lagged: message.lagged,
     };
-    ctl.output.show(&json, || line + "\n")
+    ctl.output
+        .show(&json, || Text::of(line.replace('\t', "    ")))
 }

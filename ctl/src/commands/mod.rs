@@ -6,7 +6,7 @@ mod completions;
 mod configure;
 mod explain;
 mod fleet;
-mod follow;
+pub mod follow;
 mod logs;
 mod parked;
 mod pause;
@@ -28,7 +28,12 @@ use clap::Subcommand;
 use shopmaster_proto::{Client, Failure};
 
 use crate::{
-    agents::Directory, connect::connect, error::Error, exit::Exit, output::Output, ssh::Login,
+    agents::Directory,
+    connect::{Route, connect},
+    error::Error,
+    exit::Exit,
+    output::Output,
+    ssh::Login,
     target::Target,
 };
 
@@ -120,12 +125,8 @@ impl Ctl {
 
     /// Connects to the agent.
     pub async fn connect(&self) -> Result<Client, Error> {
-        connect(
-            &self.target.address()?,
-            Login::MayAsk,
-            &Directory::default(),
-        )
-        .await
+        let route = Route::to(&self.target.address()?, &Directory::default()).await?;
+        connect(&route, Login::MayAsk).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     render::{
         csv,
         human::{self, Clock},
-        json::{CountJson, RemovedJson, RemovedListJson},
+        json::{self, CountJson, RemovedJson, RemovedListJson},
     },
 };
 
@@ -88,11 +88,11 @@ async fn export(ctl: &Ctl, export: Export) -> Result<(), Error> {
         Format::Json => {
             let products = removed.into_iter().map(RemovedJson::from).collect();
             let list = RemovedListJson { products, total };
-            serde_json::to_string(&list).map_err(Error::Encode)? + "\n"
+            json::line(&list)?
         }
     };
     let Some(file) = export.file else {
-        return ctl.output.text(&text);
+        return ctl.output.file(&text);
     };
     fs::write(&file, text).map_err(|source| Error::WriteFile {
         path: file.clone(),

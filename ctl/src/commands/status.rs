@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     fleet::report::needs_attention,
     render::{
-        human::{self, Clock},
+        human::{self, Clock, Text},
         json::{StatusJson, WatchedStatusJson},
     },
 };
@@ -90,20 +90,20 @@ fn news(
     status: &Status,
     last: Option<&Status>,
     clock: &Clock,
-) -> String {
+) -> Text {
     let Some(last) = last else {
         return human::status::status(status, clock);
     };
-    let mut text = String::new();
+    let mut text = Text::default();
     if status.headline != last.headline || change.lagged {
-        text += &human::status::change(status, clock);
+        text.add(&human::status::change(status, clock));
     }
     let codes = |status: &Status| -> Vec<String> {
         let issues = status.issues.iter();
         issues.map(|issue| issue.code.clone()).collect()
     };
     if codes(status) != codes(last) {
-        text += &human::status::issues(&status.issues, clock);
+        text.add(&human::status::issues(&status.issues, clock));
     }
     text
 }

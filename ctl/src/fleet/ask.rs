@@ -1,28 +1,18 @@
-//! Asks all shops at once, within limits.
+//! Asks all shops at once.
 
-use std::{future::Future, num::NonZeroUsize, pin::pin, time::Duration};
+use std::{future::Future, pin::pin};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{Report, Shop, report::Answer};
 
-/// How many shops are asked at once, and how long each may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Shops at once.
-    pub jobs: NonZeroUsize,
-    /// From the beginning of the connection to the answer.
-    pub timeout: Duration,
-}
-
-/// Asks each shop with `ask`, and hands each report to `tell` as soon as it is there. Ends when all are there, or when
+/// Asks each shop with `ask`, and hands each report to `show` as soon as it is there. Ends when all are there, or when
 /// `leave` is: then the shops that have not answered are reported as unknown. Returns all reports.
 pub async fn all<F, E>(
     shops: Vec<Shop>,
-    jobs: NonZeroUsize,
     ask: impl Fn(Shop) -> F,
     leave: impl Future,
-    mut tell: impl FnMut(&Report) -> Result<(), E>,
+    mut show: impl FnMut(&Report) -> Result<(), E>,
 ) -> Result<Vec<Report>, E>
 where
     F: Future<Output = Report>,
@@ -30,7 +20,7 @@ where
     let mut reports = Vec::with_capacity(shops.len());
     let mut unanswered = shops.clone();
     {
-        let mut answers = pin!(stream::iter(shops).map(ask).buffer_unordered(jobs.get()));
+        let mut answers: FuturesUnordered<_> = shops.into_iter().map(ask).collect();
         let mut leave = pin!(leave);
         loop {
             let next = tokio::select! {
@@ -43,7 +33,7 @@ where
                 break;
             };
             unanswered.retain(|shop| shop.name != report.shop.name);
-            tell(&report)?;
+            show(&report)?;
             reports.push(report);
         }
     }
@@ -56,9 +46,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, convert::Infallible, future::pending};
+    use std::{convert::Infallible, future::pending, time::Duration};
 
-    use tokio::time::{Instant, sleep};
+    use tokio::time::sleep;
 
     use super::{
         super::{Standing, list::tests::shop},
@@ -71,10 +61,6 @@ mod tests {
             .collect()
     }
 
-    fn jobs(jobs: usize) -> NonZeroUsize {
-        NonZeroUsize::new(jobs).unwrap()
-    }
-
     fn good(shop: Shop) -> Report {
         Report {
             standing: Standing::Good,
@@ -83,56 +69,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_than_so_many_are_asked_at_once() {
-        let (now, most) = (Cell::new(0), Cell::new(0));
-        let ask = |shop: Shop| {
-            let (now, most) = (&now, &most);
-            async move {
-                now.set(now.get() + 1);
-                most.set(most.get().max(now.get()));
-                sleep(Duration::from_secs(1)).await;
-                now.set(now.get() - 1);
-                good(shop)
-            }
-        };
-        let start = Instant::now();
-        let tell = |_: &Report| Ok::<_, Infallible>(());
-        let reports = all(shops(100), jobs(10), ask, pending::<()>(), tell).await;
-        assert_eq!(reports.unwrap().len(), 100);
-        assert_eq!(most.get(), 10);
-        assert_eq!(start.elapsed(), Duration::from_secs(10));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn each_is_told_when_it_answers() {
+    async fn each_is_shown_when_it_answers() {
         // The first one takes longest.
         let ask = |shop: Shop| async move {
             let number: u64 = shop.name[1..].parse().unwrap();
             sleep(Duration::from_secs(10 - number)).await;
             good(shop)
         };
-        let mut told = Vec::new();
-        let tell = |report: &Report| {
-            told.push(report.shop.name.clone());
+        let mut shown = Vec::new();
+        let show = |report: &Report| {
+            shown.push(report.shop.name.clone());
             Ok::<_, Infallible>(())
         };
-        all(shops(3), jobs(64), ask, pending::<()>(), tell)
-            .await
-            .unwrap();
-        assert_eq!(told, ["s002", "s001", "s000"]);
+        all(shops(3), ask, pending::<()>(), show).await.unwrap();
+        assert_eq!(shown, ["s002", "s001", "s000"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_interruption_keeps_what_is_known() {
         let ask = |shop: Shop| async move {
-            if shop.name != "s001" {
+            if shop.name == "s000" || shop.name == "s002" {
                 pending::<()>().await;
             }
             good(shop)
         };
         let leave = sleep(Duration::from_secs(5));
-        let tell = |_: &Report| Ok::<_, Infallible>(());
-        let reports = all(shops(3), jobs(2), ask, leave, tell).await.unwrap();
+        let show = |_: &Report| Ok::<_, Infallible>(());
+        let reports = all(shops(3), ask, leave, show).await.unwrap();
         let standings: Vec<_> = reports.iter().map(|it| it.standing).collect();
         assert_eq!(
             standings,
@@ -141,10 +104,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_cannot_be_told_ends_it() {
+    async fn an_output_that_ends_ends_it() {
         let ask = |shop: Shop| async move { good(shop) };
-        let tell = |_: &Report| Err("closed");
-        let ended = all(shops(3), jobs(2), ask, pending::<()>(), tell).await;
+        let show = |_: &Report| Err("closed");
+        let ended = all(shops(3), ask, pending::<()>(), show).await;
         assert_eq!(ended.unwrap_err(), "closed");
     }
 }

@@ -2,16 +2,14 @@
 
 use shopmaster_proto::{
     Client,
-    v1::{
-        GetStatusRequest, PauseRequest, ResumeRequest, Run, RunState, StartRunRequest,
-        TestConnectionRequest, WatchRunRequest,
-    },
+    v1::{GetStatusRequest, PauseRequest, ResumeRequest, StartRunRequest, TestConnectionRequest},
 };
-use tokio::time::timeout;
 
-use super::{Report, Shop, ask::Limits, report::Answer};
+use super::{Connector, Report, Shop, report::Answer};
 use crate::{
-    agents::Directory, commands::answer, connect::connect, error::Error, ssh::Login, target::Target,
+    commands::{answer, follow::to_the_end},
+    error::Error,
+    target::Target,
 };
 
 /// What is asked of each shop.
@@ -47,9 +45,17 @@ impl Task {
         }
     }
 
-    /// Asks one shop. The time limit ends with the answer; with `wait`, when the run has started.
-    pub async fn ask(&self, shop: Shop, limits: Limits, agents: &Directory) -> Report {
-        match self.answer(&shop, limits, agents).await {
+    /// Whether it changes something in the shops.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Status | Self::Test => false,
+            Self::Pause(_) | Self::Resume | Self::Run { .. } => true,
+        }
+    }
+
+    /// Asks one shop. The limits of the connector end with the answer; with `wait`, when the run has started.
+    pub async fn ask(&self, shop: Shop, connector: &Connector) -> Report {
+        match self.answer(&shop, connector).await {
             Ok(answer) => Report::of(shop, answer),
             Err(error) => {
                 let remedy = error.remedy(&Target::of(shop.agent.clone()));
@@ -58,22 +64,13 @@ impl Task {
         }
     }
 
-    async fn answer(
-        &self,
-        shop: &Shop,
-        limits: Limits,
-        agents: &Directory,
-    ) -> Result<Answer, Error> {
-        let asked = async {
-            let mut client = connect(&shop.agent, Login::Unattended, agents).await?;
-            let answer = self.first(&mut client).await?;
-            Ok::<_, Error>((client, answer))
-        };
-        let late = |_| Error::Late(limits.timeout);
-        let (mut client, answer) = timeout(limits.timeout, asked).await.map_err(late)??;
+    async fn answer(&self, shop: &Shop, connector: &Connector) -> Result<Answer, Error> {
+        let first = connector.ask(&shop.agent, async |client| self.first(client).await);
+        let (mut client, answer) = first.await?;
         match (self, answer) {
             (Self::Run { wait: true, .. }, Answer::Run { run, joined }) => {
-                let run = Box::new(to_the_end(&mut client, *run).await?);
+                let run = to_the_end(&mut client, run.id, |_| {}).await?;
+                let run = Box::new(run);
                 Ok(Answer::Run { run, joined })
             }
             (_, answer) => Ok(answer),
@@ -119,22 +116,4 @@ async fn checks(client: &mut Client) -> Result<Answer, Error> {
         checks.push(message.check.ok_or(Error::Incomplete("check"))?);
     }
     Ok(Answer::Checks(checks))
-}
-
-async fn to_the_end(client: &mut Client, run: Run) -> Result<Run, Error> {
-    let id = run.id;
-    let left = |error| match error {
-        Error::AgentLeft => Error::AgentLeftRun { id: id.clone() },
-        other => other,
-    };
-    let request = WatchRunRequest { id: id.clone() };
-    let stream = answer(client.runs.watch_run(request)).await;
-    let mut stream = stream.map_err(left)?.into_inner();
-    while let Some(message) = answer(stream.message()).await.map_err(left)? {
-        let run = message.run.ok_or(Error::Incomplete("run"))?;
-        if run.state() == RunState::Finished {
-            return Ok(run);
-        }
-    }
-    Err(Error::AgentLeftRun { id: id.clone() })
 }

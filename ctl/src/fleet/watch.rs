@@ -3,32 +3,27 @@
 use std::time::Duration;
 
 use shopmaster_proto::v1::{Status, WatchStatusRequest};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, time::sleep};
 
-use super::{Report, Shop, Tally, ask::Limits, report::Answer, tally};
-use crate::{
-    agents::Directory, commands::answer, connect::connect, error::Error, ssh::Login, target::Target,
-};
+use super::{Connector, Report, Shop, Tally, report::Answer, tally};
+use crate::{commands::answer, error::Error, target::Target};
 
 /// The first wait before a shop that went away is tried again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest one.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// News of a shop: its place in the list, and its report.
-pub type News = (usize, Report);
+/// The index of a shop in the list, and its latest report.
+pub type Update = (usize, Report);
 
-/// What is known of all shops.
+/// The latest reports of all shops.
 #[derive(Debug)]
-pub struct Board {
+pub struct Reports {
     /// In the order of the list.
     reports: Vec<Report>,
 }
 
-impl Board {
+impl Reports {
     /// Nothing is known yet.
     pub fn new(shops: &[Shop]) -> Self {
         let unknown = |shop: &Shop| Report {
@@ -40,20 +35,20 @@ impl Board {
         }
     }
 
-    /// Takes news in, and returns whether they change what is shown.
-    pub fn take(&mut self, (place, report): News) -> bool {
-        let Some(known) = self.reports.get_mut(place) else {
+    /// Replaces the report of a shop, and returns whether that changes what is shown.
+    pub fn update(&mut self, (index, report): Update) -> bool {
+        let Some(known) = self.reports.get_mut(index) else {
             return false;
         };
         let shown = |report: &Report| (report.standing, report.text.clone());
-        let is_new = shown(known) != shown(&report);
+        let is_changed = shown(known) != shown(&report);
         *known = report;
-        is_new
+        is_changed
     }
 
     /// The report of a shop.
-    pub fn report(&self, place: usize) -> Option<&Report> {
-        self.reports.get(place)
+    pub fn report(&self, index: usize) -> Option<&Report> {
+        self.reports.get(index)
     }
 
     /// The reports, worst first.
@@ -69,26 +64,20 @@ impl Board {
     }
 }
 
-/// Follows the status of a shop for ever, and connects again when it goes away. `connecting` limits how many shops connect
-/// at once.
+/// Follows the status of a shop for ever, and connects again when it goes away.
 pub async fn follow(
-    place: usize,
+    index: usize,
     shop: Shop,
-    limits: Limits,
-    agents: &Directory,
-    connecting: &Semaphore,
-    news: mpsc::UnboundedSender<News>,
+    connector: &Connector,
+    updates: mpsc::UnboundedSender<Update>,
 ) {
     let mut failures = 0;
     loop {
-        let tell = |status: Box<Status>| {
-            let report = Report::of(shop.clone(), Answer::Status(status));
-            news.send((place, report)).is_ok()
-        };
         let mut has_answered = false;
-        let ended = once(&shop, limits, agents, connecting, |status| {
+        let ended = once(&shop, connector, |status| {
             has_answered = true;
-            tell(status)
+            let report = Report::of(shop.clone(), Answer::Status(status));
+            updates.send((index, report)).is_ok()
         })
         .await;
         if has_answered {
@@ -96,7 +85,7 @@ pub async fn follow(
         }
         let remedy = ended.remedy(&Target::of(shop.agent.clone()));
         let report = Report::failed(shop.clone(), &ended, remedy);
-        if news.send((place, report)).is_err() {
+        if updates.send((index, report)).is_err() {
             return;
         }
         sleep(wait(failures, fastrand::f64())).await;
@@ -104,27 +93,17 @@ pub async fn follow(
     }
 }
 
-/// Follows the status until the connection ends, and returns why it did.
+/// Follows the status until the connection ends or `show` returns false, and returns why.
 async fn once(
     shop: &Shop,
-    limits: Limits,
-    agents: &Directory,
-    connecting: &Semaphore,
-    mut tell: impl FnMut(Box<Status>) -> bool,
+    connector: &Connector,
+    mut show: impl FnMut(Box<Status>) -> bool,
 ) -> Error {
-    let opened = async {
-        // It is never closed.
-        let _permit = connecting.acquire().await;
-        let asked = async {
-            let mut client = connect(&shop.agent, Login::Unattended, agents).await?;
-            let request = WatchStatusRequest {};
-            answer(client.agent.watch_status(request)).await
-        };
-        let late = |_| Error::Late(limits.timeout);
-        timeout(limits.timeout, asked).await.map_err(late)?
-    };
+    let opened = connector.ask(&shop.agent, async |client| {
+        answer(client.agent.watch_status(WatchStatusRequest {})).await
+    });
     let mut stream = match opened.await {
-        Ok(stream) => stream.into_inner(),
+        Ok((_, stream)) => stream.into_inner(),
         Err(error) => return error,
     };
     loop {
@@ -136,7 +115,7 @@ async fn once(
         let Some(status) = status else {
             return Error::Incomplete("status");
         };
-        if !tell(Box::new(status)) {
+        if !show(Box::new(status)) {
             return Error::AgentLeft;
         }
     }
@@ -165,20 +144,20 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_shown_differently_is_news() {
+    fn only_what_is_shown_differently_is_a_change() {
         let shops = [shop("a"), shop("b")];
-        let mut board = Board::new(&shops);
-        assert_eq!(board.tally().unknown, 2);
+        let mut latest = Reports::new(&shops);
+        assert_eq!(latest.tally().unknown, 2);
         let good = || report("b", Standing::Good, "All 3 products up to date");
-        assert!(board.take((1, good())));
-        assert!(!board.take((1, good())));
-        assert!(board.take((1, report("b", Standing::Good, "All 4 products up to date"))));
-        assert!(board.take((
+        assert!(latest.update((1, good())));
+        assert!(!latest.update((1, good())));
+        assert!(latest.update((1, report("b", Standing::Good, "All 4 products up to date"))));
+        assert!(latest.update((
             1,
             report("b", Standing::NoAnswer, "All 4 products up to date")
         )));
-        assert!(!board.take((2, good())));
-        let names: Vec<_> = board
+        assert!(!latest.update((2, good())));
+        let names: Vec<_> = latest
             .sorted()
             .iter()
             .map(|it| it.shop.name.clone())

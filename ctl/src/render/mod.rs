@@ -3,4 +3,5 @@
 pub mod csv;
 pub mod human;
 pub mod json;
+pub mod printable;
 pub mod progress;

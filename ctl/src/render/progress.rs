@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shopmaster_proto::v1::{Run, RunState};
 
-use super::human::{plain, run::kind};
+use super::{human::run::kind, printable::plain};
 
 const COUNTING: &str = "{prefix}  {human_pos}  {wide_msg}";
 const KNOWN: &str = "{prefix}  [{bar:30}]  {human_pos}/{human_len}  {wide_msg}";

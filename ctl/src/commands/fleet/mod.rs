@@ -2,7 +2,7 @@
 
 mod watch;
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{convert::Infallible, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Subcommand, ValueHint};
 use jiff::SignedDuration;
@@ -11,15 +11,9 @@ use tokio::signal::ctrl_c;
 
 use super::{Ctl, pause};
 use crate::{
-    agents::Directory,
     error::Error,
     exit::Exit,
-    fleet::{
-        Report, Tally,
-        ask::{self, Limits},
-        list, tally,
-        task::Task,
-    },
+    fleet::{Connector, Report, Tally, ask, list, tally, task::Task},
     render::{
         human,
         json::{FleetSummaryJson, ShopJson},
@@ -111,11 +105,11 @@ struct Verify {
 
 /// Asks all shops.
 pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
-    if ctl.target.agent.is_some() {
+    if ctl.target.is_named() {
         return Err(Error::Usage {
-            message: "`fleet` asks the agents of a list, and cannot be used with `--agent`"
+            message: "`fleet` asks the agents of a list, and cannot be used with `--agent` or `--instance`"
                 .to_owned(),
-            remedy: "omit `--agent`, or name a list of shops with `--fleet FILE`".to_owned(),
+            remedy: "omit it, or name a list of shops with `--fleet FILE`".to_owned(),
         });
     }
     let Args { which, action } = args;
@@ -125,12 +119,9 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
         _ => TIMEOUT,
     };
     let given = which.timeout.and_then(|given| given.try_into().ok());
-    let limits = Limits {
-        jobs: which.jobs,
-        timeout: given.unwrap_or(timeout),
-    };
+    let connector = &Connector::new(which.jobs, given.unwrap_or(timeout));
     let task = match action {
-        Action::Watch => return watch::run(ctl, shops, limits).await,
+        Action::Watch => return watch::run(ctl, shops, connector).await,
         Action::Status => Task::Status,
         Action::Pause(args) => Task::Pause(PauseRequest { end: args.end() }),
         Action::Resume => Task::Resume,
@@ -139,14 +130,29 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
         Action::Upload(args) => start(RunKind::Upload, args.from_start, args.yes, &args.waiting),
         Action::Verify(args) => start(RunKind::Verify, false, args.yes, &args.waiting),
     };
-    let agents = Directory::default();
-    let (task, agents) = (&task, &agents);
-    let ask = |shop| async move { task.ask(shop, limits, agents).await };
-    let reports = ask::all(shops, limits.jobs, ask, ctrl_c(), |report| {
-        tell(ctl, report)
+    let task = &task;
+    let ask = |shop| async move { task.ask(shop, connector).await };
+    if !task.is_change() {
+        let reports = ask::all(shops, ask, ctrl_c(), |report| show(ctl, report)).await?;
+        return sum_up(ctl, task, reports);
+    }
+    // All shops are asked, whether or not somebody still reads what they answer.
+    let mut unwritten = None;
+    let show = |report: &Report| {
+        if let Err(error) = show(ctl, report) {
+            unwritten.get_or_insert(error);
+        }
+        Ok::<_, Infallible>(())
+    };
+    let Ok(reports) = ask::all(shops, ask, ctrl_c(), show).await;
+    let exit = match unwritten {
+        Some(error) => Err(error),
+        None => sum_up(ctl, task, reports),
+    };
+    exit.map_err(|error| match error {
+        Error::Output(source) => Error::AnswersUnwritten(source),
+        other => other,
     })
-    .await?;
-    sum_up(ctl, task, reports)
 }
 
 fn start(kind: RunKind, from_start: bool, confirmed: bool, waiting: &Waiting) -> Task {
@@ -161,7 +167,7 @@ fn start(kind: RunKind, from_start: bool, confirmed: bool, waiting: &Waiting) ->
 }
 
 /// Shows an answer as soon as it is there.
-fn tell(ctl: &Ctl, report: &Report) -> Result<(), Error> {
+fn show(ctl: &Ctl, report: &Report) -> Result<(), Error> {
     if ctl.output.json {
         return ctl.output.show(&ShopJson::from(report), String::new);
     }
@@ -174,15 +180,17 @@ fn sum_up(ctl: &Ctl, task: &Task, mut reports: Vec<Report>) -> Result<Exit, Erro
     tally::sort(&mut reports);
     let tally = Tally::of(reports.iter().map(|report| report.standing));
     if ctl.output.json {
-        // Who was not asked to the end has no line yet.
+        // Those that did not answer have no line yet.
         for report in reports.iter().filter(|it| it.is_unanswered()) {
             ctl.output.show(&ShopJson::from(report), String::new)?;
         }
     }
     let all: Vec<&Report> = reports.iter().collect();
     ctl.output.show(&FleetSummaryJson::from(tally), || {
-        let table = human::fleet::table(&all, None, None);
-        format!("{table}\n{}\n", tally.summary(task.good()))
+        let mut text = human::fleet::table(&all, None, None);
+        text.gap();
+        text.line(tally.summary(task.good()));
+        text
     })?;
     Ok(tally.exit())
 }

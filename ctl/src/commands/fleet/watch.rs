@@ -6,19 +6,17 @@ use console::Term;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     signal::ctrl_c,
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
     time::{Instant, sleep_until},
 };
 
 use super::Ctl;
 use crate::{
-    agents::Directory,
     error::Error,
     exit::Exit,
     fleet::{
-        Shop,
-        ask::Limits,
-        watch::{Board, News, follow},
+        Connector, Shop,
+        watch::{Reports, Update, follow},
     },
     render::{
         human::{self, Clock},
@@ -35,28 +33,23 @@ const FREE_LINES: usize = 5;
 const GOOD: &str = "up to date";
 
 /// Follows all shops until Ctrl-C.
-pub async fn run(ctl: &Ctl, shops: Vec<Shop>, limits: Limits) -> Result<Exit, Error> {
-    let (news, arriving) = mpsc::unbounded_channel();
-    let agents = Directory::default();
-    let connecting = Semaphore::new(limits.jobs.get());
+pub async fn run(ctl: &Ctl, shops: Vec<Shop>, connector: &Connector) -> Result<Exit, Error> {
+    let (updates, arriving) = mpsc::unbounded_channel();
     let followers: FuturesUnordered<_> = shops
         .iter()
         .enumerate()
-        .map(|(place, shop)| {
-            let (shop, news) = (shop.clone(), news.clone());
-            follow(place, shop, limits, &agents, &connecting, news)
-        })
+        .map(|(index, shop)| follow(index, shop.clone(), connector, updates.clone()))
         .collect();
-    drop(news);
-    let board = Board::new(&shops);
+    drop(updates);
+    let latest = Reports::new(&shops);
     let terminal = Term::stdout();
     let is_drawn = terminal.is_term() && !ctl.output.json;
     let mut following = pin!(followers.for_each(|()| async {}));
     let mut leave = pin!(ctrl_c());
     let mut shown = pin!(async {
         match is_drawn {
-            true => draw(&terminal, board, arriving).await,
-            false => list(ctl, board, arriving).await,
+            true => draw(&terminal, latest, arriving).await,
+            false => list(ctl, latest, arriving).await,
         }
     });
     tokio::select! {
@@ -71,15 +64,15 @@ pub async fn run(ctl: &Ctl, shops: Vec<Shop>, limits: Limits) -> Result<Exit, Er
 /// Prints a line for each change.
 async fn list(
     ctl: &Ctl,
-    mut board: Board,
-    mut arriving: mpsc::UnboundedReceiver<News>,
+    mut latest: Reports,
+    mut arriving: mpsc::UnboundedReceiver<Update>,
 ) -> Result<(), Error> {
-    while let Some(news) = arriving.recv().await {
-        let place = news.0;
-        if !board.take(news) {
+    while let Some(update) = arriving.recv().await {
+        let index = update.0;
+        if !latest.update(update) {
             continue;
         }
-        if let Some(report) = board.report(place) {
+        if let Some(report) = latest.report(index) {
             ctl.output.show(&ShopJson::from(report), || {
                 human::fleet::change(report, &Clock::local())
             })?;
@@ -91,28 +84,28 @@ async fn list(
 /// Draws the table in place.
 async fn draw(
     terminal: &Term,
-    mut board: Board,
-    mut arriving: mpsc::UnboundedReceiver<News>,
+    mut latest: Reports,
+    mut arriving: mpsc::UnboundedReceiver<Update>,
 ) -> Result<(), Error> {
     let mut drawn = 0;
     loop {
         let next = Instant::now() + DRAW_INTERVAL;
-        drawn = redraw(terminal, &board, drawn).map_err(Error::Output)?;
-        let mut is_new = false;
-        while !is_new {
-            let Some(news) = arriving.recv().await else {
+        drawn = redraw(terminal, &latest, drawn).map_err(Error::Output)?;
+        let mut is_changed = false;
+        while !is_changed {
+            let Some(update) = arriving.recv().await else {
                 return Ok(());
             };
-            is_new = board.take(news);
+            is_changed = latest.update(update);
         }
         // Many shops may change at once: what else arrives until the next drawing is part of it.
         let mut due = pin!(sleep_until(next));
         loop {
             tokio::select! {
                 () = &mut due => break,
-                news = arriving.recv() => match news {
-                    Some(news) => {
-                        board.take(news);
+                update = arriving.recv() => match update {
+                    Some(update) => {
+                        latest.update(update);
                     }
                     None => break,
                 },
@@ -122,11 +115,12 @@ async fn draw(
 }
 
 /// Replaces the lines that were drawn, and returns how many there are now.
-fn redraw(terminal: &Term, board: &Board, drawn: usize) -> std::io::Result<usize> {
+fn redraw(terminal: &Term, latest: &Reports, drawn: usize) -> std::io::Result<usize> {
     let (height, width) = terminal.size();
     let rows = usize::from(height).saturating_sub(FREE_LINES).max(1);
-    let table = human::fleet::table(&board.sorted(), Some(usize::from(width)), Some(rows));
-    let text = format!("{table}\n{}", board.tally().summary(GOOD));
+    let mut text = human::fleet::table(&latest.sorted(), Some(usize::from(width)), Some(rows));
+    text.gap();
+    text.line(latest.tally().summary(GOOD));
     terminal.clear_last_lines(drawn)?;
     for line in text.lines() {
         terminal.write_line(line)?;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::{Ctl, answer, is_about_this_client};
 use crate::{
-    agents::{Book, KnownAgent, Role, Tokens},
+    agents::{KnownAgent, KnownAgents, Role, Tokens},
     error::Error,
     prompt,
     render::{human, json::KnownAgentJson},
@@ -37,7 +37,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<(), Error> {
     let Args { name, invitation } = args;
     let invitation = parse(&line(invitation).await?)?;
     let network = network(&invitation)?;
-    Book::open()?.check_free(&name, network.pin)?;
+    KnownAgents::open()?.check_free(&name, network.pin)?;
     let tokens = Tokens::open()?;
     let token = tokens.invited(&name, &invitation.secret).await?;
     let connected = Client::connect_network(&network, &invitation.secret).await;
@@ -60,7 +60,7 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<(), Error> {
         instance: redeemed.instance,
     };
     tokens.set(&name, &token).await?;
-    Book::change(|book| book.add(agent.clone()))?;
+    KnownAgents::change(|known| known.add(agent.clone()))?;
     tokens.settle(&name).await?;
     ctl.output
         .hint(&format!("run `shopmasterctl --agent {name} status`"));

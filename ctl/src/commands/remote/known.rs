@@ -4,7 +4,7 @@ use shopmaster_proto::remote::AgentName;
 
 use super::{Ctl, is_about_this_client};
 use crate::{
-    agents::{Book, Tokens},
+    agents::{KnownAgents, Tokens},
     error::Error,
     render::{
         human,
@@ -22,8 +22,8 @@ pub struct Forget {
 /// Lists the known agents.
 pub fn list(ctl: &Ctl) -> Result<(), Error> {
     is_about_this_client(ctl, "agents")?;
-    let book = Book::open()?;
-    let agents: Vec<_> = book.agents().cloned().collect();
+    let known = KnownAgents::open()?;
+    let agents: Vec<_> = known.agents().cloned().collect();
     if agents.is_empty() {
         ctl.output.note("No agent is known here");
         ctl.output
@@ -37,9 +37,9 @@ pub fn list(ctl: &Ctl) -> Result<(), Error> {
 pub async fn forget(ctl: &Ctl, args: Forget) -> Result<(), Error> {
     is_about_this_client(ctl, "forget")?;
     // The token first: without it, the entry is of no use, and the command can be repeated.
-    Book::open()?.find(&args.name)?;
+    KnownAgents::open()?.find(&args.name)?;
     Tokens::open()?.remove(&args.name).await?;
-    let agent = Book::change(|book| book.remove(&args.name))?;
+    let agent = KnownAgents::change(|known| known.remove(&args.name))?;
     ctl.output.hint(&format!(
         "the agent still has the client `{}`; run `shopmasterctl remote revoke {}` on its computer to remove it there, too",
         agent.client, agent.client

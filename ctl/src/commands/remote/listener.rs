@@ -1,29 +1,35 @@
 //! `remote enable`, `disable` and `certificate`: the network listener.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use shopmaster_proto::{
     Client,
-    v1::{GetListenerRequest, GetListenerResponse},
+    remote::DEFAULT_PORT,
+    v1::{GetListenerRequest, GetListenerResponse, GetStatusRequest, Issue, Severity},
 };
 use tokio::time::{Instant, sleep};
 
 use super::{Ctl, answer};
 use crate::{
+    agents::KnownAgents,
     error::Error,
     exit::Exit,
     prompt,
     render::{
-        human,
+        human::{self, Text},
         json::{CertificateJson, ListenerJson},
     },
     settings::{Changes, FIELDS},
+    target::AgentAddress,
 };
 
 /// The setting.
 const SETTING: &str = "remote.listen";
 /// Where to listen if nothing else was said.
-const DEFAULT: &str = "0.0.0.0:7443";
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT);
 /// How long the agent may take to make its key and to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often to ask whether it listens.
@@ -45,43 +51,66 @@ pub struct Disable {
     yes: bool,
 }
 
-/// Sets where the agent listens, and shows it. Fails when it does not listen, unless nobody may use it yet.
+/// Sets where the agent listens, and shows it. Fails with the agent's own issue when it does not listen there, unless nobody
+/// may use it yet.
 pub async fn enable(ctl: &Ctl, args: Enable) -> Result<Exit, Error> {
     let mut client = ctl.connect().await?;
     let before = get(&mut client).await?;
-    let wanted = match args.listen {
-        Some(address) => address.to_string(),
-        None if before.listen.is_empty() => DEFAULT.to_owned(),
-        None => before.listen.clone(),
+    let wanted = match (args.listen, before.listen.as_str()) {
+        (Some(address), _) => address,
+        (None, "") => DEFAULT,
+        (None, set) => set
+            .parse()
+            .map_err(|_| Error::Incomplete("valid address of the listener"))?,
     };
-    if wanted != before.listen {
-        set(&mut client, &wanted).await?;
+    let mut change = Change::to(wanted);
+    if wanted.to_string() != before.listen {
+        change.replaced_issue = issue(&mut client).await?;
+        change.replaced_address = before.listening.parse().ok();
+        change.may_cut_off = matches!(ctl.target.agent, Some(AgentAddress::Known(_)));
+        set(&mut client, &wanted.to_string()).await?;
     }
-    let now = listening(&mut client).await?;
-    let (is_open, has_clients) = (!now.listening.is_empty(), now.has_clients);
+    match change.outcome(&mut client).await? {
+        Outcome::Listens(now) => {
+            show(ctl, now)?;
+            let invite = ctl.target.ctl("remote invite --role operator --name NAME");
+            ctl.output.hint(&format!(
+                "run {invite} to let a client in; the firewall must let the port through"
+            ));
+        }
+        Outcome::WaitsForClient(now) => {
+            show(ctl, now)?;
+            let invite = ctl.target.ctl("remote invite --role operator --name NAME");
+            ctl.output.hint(&format!(
+                "the agent listens as soon as somebody may use it: run {invite}"
+            ));
+        }
+        Outcome::CutOff => cut_off(ctl, wanted, before)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn show(ctl: &Ctl, now: GetListenerResponse) -> Result<(), Error> {
     let text = human::remote::listener(&now);
-    ctl.output.show(&ListenerJson::from(now), || text)?;
-    let invite = ctl.target.ctl("remote invite --role operator --name NAME");
-    let (hint, exit) = match (is_open, has_clients) {
-        (true, _) => {
-            let hint =
-                format!("run {invite} to let a client in; the firewall must let the port through");
-            (hint, Exit::Done)
-        }
-        (false, false) => {
-            let hint = format!("the agent listens as soon as somebody may use it: run {invite}");
-            (hint, Exit::Done)
-        }
-        (false, true) => {
-            let status = ctl.target.ctl("status");
-            (
-                format!("the agent does not listen; {status} says why"),
-                Exit::Failed,
-            )
-        }
+    ctl.output.show(&ListenerJson::from(now), || text)
+}
+
+/// The agent has left the address under which this client knows it.
+fn cut_off(ctl: &Ctl, wanted: SocketAddr, before: GetListenerResponse) -> Result<(), Error> {
+    let now = GetListenerResponse {
+        listen: wanted.to_string(),
+        listening: String::new(),
+        ..before
     };
-    ctl.output.hint(&hint);
-    Ok(exit)
+    ctl.output.show(&ListenerJson::from(now), || {
+        format!("The agent is set to listen at {wanted}. This connection ended, because it used the old address")
+    })?;
+    let file = KnownAgents::open()?.path().display().to_string();
+    ctl.output.hint(&format!(
+        "write the agent's new address into `{file}`, then run {}; if the agent does not answer there, run `shopmasterctl remote enable` on its computer",
+        ctl.target.ctl("status")
+    ));
+    Ok(())
 }
 
 /// Stops listening.
@@ -119,7 +148,7 @@ pub async fn certificate(ctl: &Ctl) -> Result<(), Error> {
         "tools that use this certificate expect the server's name `{}`",
         now.server_name
     ));
-    let text = now.certificate.clone();
+    let text = Text::of_lines(&now.certificate);
     ctl.output.show(&CertificateJson::from(now), || text)
 }
 
@@ -128,15 +157,97 @@ async fn get(client: &mut Client) -> Result<GetListenerResponse, Error> {
     Ok(now.into_inner())
 }
 
-/// Waits until the agent listens, but not for long.
-async fn listening(client: &mut Client) -> Result<GetListenerResponse, Error> {
-    let deadline = Instant::now() + START_TIMEOUT;
-    loop {
-        let now = get(client).await?;
-        if !now.listening.is_empty() || !now.has_clients || Instant::now() >= deadline {
-            return Ok(now);
+/// Why the listener is not as it should be, as the agent's status says it.
+async fn issue(client: &mut Client) -> Result<Option<Issue>, Error> {
+    let now = answer(client.agent.get_status(GetStatusRequest {})).await?;
+    let issues = now.into_inner().status.unwrap_or_default().issues;
+    let is_about_it =
+        |issue: &Issue| issue.code.starts_with("REMOTE_") && issue.severity() != Severity::Info;
+    Ok(issues.into_iter().find(is_about_it))
+}
+
+/// Where the agent should listen, and what was before.
+struct Change {
+    /// Port zero: any.
+    wanted: SocketAddr,
+    /// Where it listened before the change: it takes a moment until it leaves.
+    replaced_address: Option<SocketAddr>,
+    /// The issue before the change: it may be about the old address.
+    replaced_issue: Option<Issue>,
+    /// Whether the change may end this connection.
+    may_cut_off: bool,
+}
+
+/// What came of it.
+enum Outcome {
+    /// The agent listens where it should.
+    Listens(GetListenerResponse),
+    /// It will, once somebody may use it.
+    WaitsForClient(GetListenerResponse),
+    /// It does not answer any more where this client knows it.
+    CutOff,
+}
+
+impl Change {
+    /// Nothing has changed yet.
+    fn to(wanted: SocketAddr) -> Self {
+        Self {
+            wanted,
+            replaced_address: None,
+            replaced_issue: None,
+            may_cut_off: false,
         }
-        sleep(ASK_INTERVAL).await;
+    }
+
+    /// Waits until the agent listens where it should or says why not, but not for long.
+    async fn outcome(&self, client: &mut Client) -> Result<Outcome, Error> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            let is_late = Instant::now() >= deadline;
+            match self.look(client).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) if is_late => return Err(self.failed(None)),
+                // The agent may answer again under another of the addresses that this client knows.
+                Err(Error::AgentLeft) if self.may_cut_off && is_late => return Ok(Outcome::CutOff),
+                Err(Error::AgentLeft) if self.may_cut_off => {}
+                Err(error) => return Err(error),
+                Ok(None) => {}
+            }
+            sleep(ASK_INTERVAL).await;
+        }
+    }
+
+    async fn look(&self, client: &mut Client) -> Result<Option<Outcome>, Error> {
+        let now = get(client).await?;
+        if self.is_done(&now) {
+            return Ok(Some(Outcome::Listens(now)));
+        }
+        if !now.has_clients {
+            return Ok(Some(Outcome::WaitsForClient(now)));
+        }
+        match issue(client).await? {
+            Some(issue) if Some(&issue) != self.replaced_issue.as_ref() => {
+                Err(self.failed(Some(issue)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn is_done(&self, now: &GetListenerResponse) -> bool {
+        let Ok(listening) = now.listening.parse::<SocketAddr>() else {
+            return false;
+        };
+        match self.wanted.port() {
+            0 => listening.ip() == self.wanted.ip() && Some(listening) != self.replaced_address,
+            _ => listening == self.wanted,
+        }
+    }
+
+    fn failed(&self, issue: Option<Issue>) -> Error {
+        Error::NotListening {
+            address: self.wanted,
+            issue: issue.map(Box::new),
+        }
     }
 }
 

@@ -61,13 +61,13 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<Exit, Error> {
 
 /// Fails when an agent was named: the command is about this client's own list.
 fn is_about_this_client(ctl: &Ctl, command: &str) -> Result<(), Error> {
-    if ctl.target.agent.is_none() {
+    if !ctl.target.is_named() {
         return Ok(());
     }
     Err(Error::Usage {
         message: format!(
-            "`remote {command}` changes which agents this client knows, and cannot be used with `--agent`"
+            "`remote {command}` is about the agents that this client knows, and cannot be used with `--agent` or `--instance`"
         ),
-        remedy: "omit `--agent`".to_owned(),
+        remedy: "omit it".to_owned(),
     })
 }

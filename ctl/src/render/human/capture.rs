@@ -6,7 +6,7 @@ use shopmaster_proto::v1::{
 };
 use shopmaster_view::grouped;
 
-use super::{Clock, check, plain, table};
+use super::{Clock, Text, check, table};
 use crate::enums::Word as _;
 
 /// Between the two scripts of a plan; a comment in every dialect of SQL.
@@ -22,49 +22,42 @@ pub fn now(capture: &Capture) -> String {
     );
     match capture.reason.as_str() {
         "" => text,
-        reason => format!("{text}: {}", plain(reason)),
+        reason => format!("{text}: {reason}"),
     }
 }
 
 /// The exact statements that installing and removing run.
-pub fn plan(plan: &PlanCaptureResponse) -> String {
-    let end = |text: &str| if text.ends_with('\n') { "" } else { "\n" };
-    format!(
-        "{install}{}{SEPARATOR}\n{remove}{}",
-        end(&plan.install),
-        end(&plan.remove),
-        install = plan.install,
-        remove = plan.remove,
-    )
+pub fn plan(plan: &PlanCaptureResponse) -> Text {
+    let mut text = Text::of_lines(&plan.install);
+    text.line(SEPARATOR);
+    text.with(&Text::of_lines(&plan.remove))
 }
 
 /// The checks, and the result of installing.
-pub fn installed(answer: &InstallCaptureResponse) -> String {
+pub fn installed(answer: &InstallCaptureResponse) -> Text {
     let done = if answer.changed {
         "Capture installed"
     } else {
         "Capture was already installed; nothing changed"
     };
     let capture = answer.capture.clone().unwrap_or_default();
-    format!(
-        "{}{done} ({})\n",
-        check::list(&answer.checks),
-        now(&capture)
-    )
+    let mut text = check::list(&answer.checks);
+    text.line(format!("{done} ({})", now(&capture)));
+    text
 }
 
 /// The result of removing.
-pub fn removed(answer: &RemoveCaptureResponse) -> String {
+pub fn removed(answer: &RemoveCaptureResponse) -> Text {
     let done = if answer.changed {
         "Capture removed"
     } else {
         "Capture was not installed; nothing changed"
     };
-    format!("{done}\n")
+    Text::of(done)
 }
 
 /// The state of capture, as the database reports it now.
-pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
+pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> Text {
     let capture = answer.capture.clone().unwrap_or_default();
     let mut lines = vec![
         ("capture", now(&capture)),
@@ -78,7 +71,7 @@ pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
         capture
             .drift
             .iter()
-            .map(|difference| ("drift", plain(difference))),
+            .map(|difference| ("drift", difference.clone())),
     );
     if capture.state() == CaptureState::Outdated {
         let hint = "`shopmasterctl capture install` installs the current version and keeps waiting changes";
@@ -88,13 +81,15 @@ pub fn current(answer: &GetCaptureResponse, clock: &Clock) -> String {
 }
 
 /// What was, or would be, taken over from the old program. A step may have several lines, such as a trigger's source.
-pub fn adoption(answer: &AdoptResponse) -> String {
-    let steps = answer.steps.iter().map(|step| {
-        let lines = step.lines().map(|line| plain(&line.replace('\t', "    ")));
-        let lines: Vec<_> = lines.collect();
-        format!("{}\n", lines.join("\n    ").trim_end())
-    });
-    steps.collect()
+pub fn adoption(answer: &AdoptResponse) -> Text {
+    let mut text = Text::default();
+    for step in &answer.steps {
+        for (number, line) in step.trim_end().lines().enumerate() {
+            let indent = if number == 0 { "" } else { "    " };
+            text.line(format!("{indent}{}", line.replace('\t', "    ")));
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -114,7 +109,7 @@ mod tests {
             checks: Vec::new(),
         };
         assert_eq!(
-            plan(&answer),
+            &*plan(&answer),
             format!("CREATE TABLE x (a);\n{SEPARATOR}\nDROP TABLE x;\n")
         );
     }

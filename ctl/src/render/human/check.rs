@@ -2,15 +2,15 @@
 
 use shopmaster_proto::v1::{Check, Verdict};
 
-use super::plain;
+use super::Text;
 
 /// Checks, in the order in which they were made.
-pub fn list(checks: &[Check]) -> String {
+pub fn list(checks: &[Check]) -> Text {
     checks.iter().map(one).collect()
 }
 
 /// One check: its verdict, its name, what was found, and the remedy.
-pub fn one(check: &Check) -> String {
+pub fn one(check: &Check) -> Text {
     let verdict = match check.verdict() {
         Verdict::Ok => "ok",
         Verdict::Warning => "warn",
@@ -18,13 +18,13 @@ pub fn one(check: &Check) -> String {
         Verdict::Skipped => "skip",
         Verdict::Unspecified => "?",
     };
-    let line = format!("{verdict:4}  {:18}  {}", check.name, plain(&check.text));
-    let mut text = format!("{}\n", line.trim_end());
+    let line = format!("{verdict:4}  {:18}  {}", check.name, check.text);
+    let mut text = Text::of(line.trim_end());
     for sample in &check.samples {
-        text += &format!("      {}\n", plain(sample));
+        text.line(format!("      {sample}"));
     }
     if !check.remedy.is_empty() {
-        text += &format!("hint: {}\n", plain(&check.remedy));
+        text.line(format!("hint: {}", check.remedy));
     }
     text
 }

@@ -2,11 +2,11 @@
 
 use shopmaster_proto::v1::{ConfigureResponse, GetConfigResponse, Secrets, SecretsSet};
 
-use super::{check, plain, table};
+use super::{Text, check, table};
 use crate::settings::FIELDS;
 
 /// All values, which secrets are set, and where both are kept.
-pub fn configuration(answer: &GetConfigResponse) -> String {
+pub fn configuration(answer: &GetConfigResponse) -> Text {
     let settings = answer.settings.clone().unwrap_or_default();
     let secrets = answer.secrets.clone().unwrap_or_default();
     let mut lines: Vec<(&str, String)> = FIELDS
@@ -29,69 +29,65 @@ pub fn configuration(answer: &GetConfigResponse) -> String {
 }
 
 /// The result of a change, and the warnings about it.
-pub fn configured(answer: &ConfigureResponse, sent: &Secrets) -> String {
-    let mut text = String::new();
+pub fn configured(answer: &ConfigureResponse, sent: &Secrets) -> Text {
+    let mut text = Text::default();
     if !answer.changed.is_empty() {
-        text += &format!("Changed `{}`\n", answer.changed.join("`, `"));
+        text.line(format!("Changed `{}`", answer.changed.join("`, `")));
     }
     let store = answer.secrets.clone().unwrap_or_default();
-    text += &secret("Digible password", sent.digible_password.as_deref(), &store);
-    text += &secret("SQL password", sent.sql_password.as_deref(), &store);
+    text.extend(secret(
+        "Digible password",
+        sent.digible_password.as_deref(),
+        &store,
+    ));
+    text.extend(secret("SQL password", sent.sql_password.as_deref(), &store));
     if text.is_empty() {
-        return NOTHING_CHANGED.to_owned();
+        return Text::of("Nothing changed");
     }
-    text + &effect(answer) + &check::list(&answer.warnings)
+    text.with(&effect(answer))
+        .with(&check::list(&answer.warnings))
 }
 
 /// What a change would mean.
-pub fn would_configure(answer: &ConfigureResponse) -> String {
+pub fn would_configure(answer: &ConfigureResponse) -> Text {
     if answer.changed.is_empty() {
-        return "Nothing would change\n".to_owned();
+        return Text::of("Nothing would change");
     }
-    let keys = answer.changed.join("`, `");
-    let new_journal = answer.new_journal.iter();
-    let new_journal: String = new_journal
-        .map(|it| format!("{}\n", plain(&it.text)))
-        .collect();
-    format!(
-        "Would change `{keys}`\n{new_journal}{}{}",
-        effect(answer),
-        check::list(&answer.warnings)
-    )
+    let mut text = Text::of(format!("Would change `{}`", answer.changed.join("`, `")));
+    text.extend(answer.new_journal.iter().map(|it| Text::of(&it.text)));
+    text.with(&effect(answer))
+        .with(&check::list(&answer.warnings))
 }
 
 /// What the change means for the products that were sent before, and some of those that stay at Digible.
-fn effect(answer: &ConfigureResponse) -> String {
+fn effect(answer: &ConfigureResponse) -> Text {
     let Some(effect) = &answer.effect else {
-        return String::new();
+        return Text::default();
     };
-    let mut text = format!("{}\n", plain(&effect.text));
+    let mut text = Text::of(&effect.text);
     if !effect.gone_ids.is_empty() {
         let more = if effect.gone > effect.gone_ids.len() as u64 {
             ", …"
         } else {
             ""
         };
-        text += &format!(
-            "Staying at Digible: {}{more}\n",
-            plain(&effect.gone_ids.join(", "))
-        );
+        text.line(format!(
+            "Staying at Digible: {}{more}",
+            effect.gone_ids.join(", ")
+        ));
     }
     text
 }
 
-/// The result when nothing differs.
-pub const NOTHING_CHANGED: &str = "Nothing changed\n";
-
-fn secret(name: &str, sent: Option<&str>, kept: &SecretsSet) -> String {
-    match sent {
-        None => String::new(),
-        Some("") => format!("Removed the {name}\n"),
-        Some(_) if kept.store == "file" => {
-            format!("Stored the {name} in a file that only this user can read\n")
+fn secret(name: &str, sent: Option<&str>, kept: &SecretsSet) -> Option<Text> {
+    let line = match sent? {
+        "" => format!("Removed the {name}"),
+        _ if kept.store == "file" => {
+            format!("Stored the {name} in a file that only this user can read")
         }
-        Some(_) => format!("Stored the {name} in the operating system's credential store\n"),
-    }
+        _ => format!("Stored the {name} in the operating system's credential store"),
+    };
+    Some(Text::of(line))
 }
 
 #[cfg(test)]
@@ -160,7 +156,7 @@ mod tests {
         );
         assert_eq!(
             configured(&ConfigureResponse::default(), &Secrets::default()),
-            NOTHING_CHANGED
+            "Nothing changed\n"
         );
     }
 }

@@ -2,8 +2,11 @@
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
-use super::{Clock, plain};
-use crate::fleet::{Report, Standing};
+use super::{Clock, Text};
+use crate::{
+    fleet::{Report, Standing},
+    render::printable::plain,
+};
 
 /// The headings of the table.
 const HEAD: [&str; 4] = ["SHOP", "GROUP", "", "ANSWER"];
@@ -12,7 +15,7 @@ const GAP: &str = "  ";
 
 /// One line for a shop, as soon as it answers.
 pub fn line(report: &Report) -> String {
-    format!("{}: {}", plain(&report.shop.name), answer(report))
+    format!("{}: {}", report.shop.name, answer(report))
 }
 
 /// One line for a change, while watching.
@@ -21,7 +24,7 @@ pub fn change(report: &Report, clock: &Clock) -> String {
 }
 
 /// The table, with lines that are at most `width` columns wide; and at most `rows` shops, if given.
-pub fn table(reports: &[&Report], width: Option<usize>, rows: Option<usize>) -> String {
+pub fn table(reports: &[&Report], width: Option<usize>, rows: Option<usize>) -> Text {
     let shown = rows.unwrap_or(reports.len()).min(reports.len());
     let mut head = HEAD.map(str::to_owned);
     if reports.iter().all(|report| report.shop.group.is_none()) {
@@ -29,19 +32,20 @@ pub fn table(reports: &[&Report], width: Option<usize>, rows: Option<usize>) -> 
     }
     let mut cells = vec![head];
     cells.extend(reports.iter().take(shown).map(|report| row(report)));
-    let mut text: String = lines(&cells)
+    let mut text: Text = lines(&cells)
         .iter()
         .map(|line| match width {
-            Some(width) => truncate_str(line, width, "…").into_owned() + "\n",
-            None => format!("{line}\n"),
+            Some(width) => Text::of(truncate_str(line, width, "…")),
+            None => Text::of(line),
         })
         .collect();
     if shown < reports.len() {
-        text += &format!("and {} more\n", reports.len() - shown);
+        text.line(format!("and {} more", reports.len() - shown));
     }
     text
 }
 
+/// Printable already: the columns are as wide as what is shown.
 fn row(report: &Report) -> [String; 4] {
     [
         plain(&report.shop.name),
@@ -72,9 +76,9 @@ fn lines(cells: &[[String; 4]]) -> Vec<String> {
 }
 
 fn answer(report: &Report) -> String {
-    let text = plain(&report.text);
+    let text = &report.text;
     match word(report.standing) {
-        "" | "ok" => text,
+        "" | "ok" => text.clone(),
         word => format!("{word}: {text}"),
     }
 }

@@ -10,23 +10,7 @@ pub mod remote;
 pub mod run;
 pub mod status;
 mod table;
+mod text;
 
 pub use clock::Clock;
-
-/// Text from a shop's database or from Digible, with control characters replaced: a terminal would obey them.
-pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_terminal_obeys_no_product_name() {
-        assert_eq!(plain("Soap\x1b[2J\n"), "Soap\u{fffd}[2J\u{fffd}");
-        assert_eq!(plain("Käse 奶酪"), "Käse 奶酪");
-    }
-}
+pub use text::Text;

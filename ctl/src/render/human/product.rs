@@ -2,11 +2,11 @@
 
 use shopmaster_proto::v1::{ExplainResponse, ParkedProduct, ProductIdType, RemovedProduct};
 
-use super::{Clock, plain, table};
+use super::{Clock, Text, table};
 use crate::enums::Word as _;
 
 /// Refused products, one per line.
-pub fn parked(products: &[ParkedProduct], clock: &Clock) -> String {
+pub fn parked(products: &[ParkedProduct], clock: &Clock) -> Text {
     let rows: Vec<[String; 3]> = products
         .iter()
         .map(|product| {
@@ -21,7 +21,7 @@ pub fn parked(products: &[ParkedProduct], clock: &Clock) -> String {
 }
 
 /// Products gone from the shop, one per line.
-pub fn removed(products: &[RemovedProduct], clock: &Clock) -> String {
+pub fn removed(products: &[RemovedProduct], clock: &Clock) -> Text {
     let rows: Vec<[String; 2]> = products
         .iter()
         .map(|product| {
@@ -35,14 +35,14 @@ pub fn removed(products: &[RemovedProduct], clock: &Clock) -> String {
 }
 
 /// Everything known about one product.
-pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
+pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> Text {
     let mut lines = vec![("shop", shop(answer))];
     if let Some(row) = answer.row.as_ref().filter(|row| !row.problem.is_empty()) {
-        lines.push(("problem", plain(&row.problem)));
+        lines.push(("problem", row.problem.clone()));
     }
     lines.extend(answer.changes.iter().map(|change| {
         let at = clock.at(change.changed_at).unwrap_or_default();
-        ("change", format!("{} {at}", plain(&change.r#type)))
+        ("change", format!("{} {at}", change.r#type))
     }));
     // What Digible acknowledged is not recorded beyond the time when a product was listed as gone.
     let acknowledged = match (clock.at(answer.acknowledged_at), &answer.removed) {
@@ -77,13 +77,14 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
     if let Some(at) = clock.at(answer.retry_at) {
         lines.push(("next attempt", at));
     }
-    format!(
-        "{}: {}\n{}\n\n{}",
+    let mut text = Text::of(format!(
+        "{}: {}",
         id(&answer.product_id, answer.product_id_type()),
-        answer.state().plain_word(),
-        plain(&answer.text),
-        table::pairs(&lines)
-    )
+        answer.state().plain_word()
+    ));
+    text.line(&answer.text);
+    text.gap();
+    text.with(&table::pairs(&lines))
 }
 
 /// A product's id. A text that reads like a number is another product than the number, so it stands in quotes, as does
@@ -91,8 +92,8 @@ pub fn explanation(answer: &ExplainResponse, clock: &Clock) -> String {
 fn id(text: &str, id_type: ProductIdType) -> String {
     let is_like_a_number = id_type == ProductIdType::Text && text.parse::<i64>().is_ok();
     match is_like_a_number || text.trim().is_empty() {
-        true => format!("\"{}\"", plain(text)),
-        false => plain(text),
+        true => format!("\"{text}\""),
+        false => text.to_owned(),
     }
 }
 
@@ -100,11 +101,11 @@ fn shop(answer: &ExplainResponse) -> String {
     let Some(row) = &answer.row else {
         return "no row that is sent".to_owned();
     };
-    let name = row.name.as_deref().map_or_else(
-        || "no name".to_owned(),
-        |name| format!("\"{}\"", plain(name)),
-    );
-    let price = row.price.as_deref().map_or("no price".to_owned(), plain);
+    let name = row
+        .name
+        .as_deref()
+        .map_or_else(|| "no name".to_owned(), |name| format!("\"{name}\""));
+    let price = row.price.as_deref().unwrap_or("no price");
     format!(
         "{} {name} {price}",
         id(&row.product_id, answer.product_id_type())
@@ -112,11 +113,11 @@ fn shop(answer: &ExplainResponse) -> String {
 }
 
 fn reason(product: &ParkedProduct) -> String {
-    let reason = plain(&product.reason);
-    if product.discarded {
-        return format!("{reason} (dismissed)");
+    let reason = &product.reason;
+    match product.discarded {
+        true => format!("{reason} (dismissed)"),
+        false => reason.clone(),
     }
-    reason
 }
 
 #[cfg(test)]

@@ -8,17 +8,17 @@ use shopmaster_proto::{
     },
 };
 
-use super::{Clock, plain, table};
+use super::{Clock, Text, table};
 use crate::{
     agents::{KnownAgent, Role},
     enums::Word as _,
 };
 
 /// Where the agent listens, and its key.
-pub fn listener(now: &GetListenerResponse) -> String {
+pub fn listener(now: &GetListenerResponse) -> Text {
     let or = |text: &str, absent: &str| match text.is_empty() {
         true => absent.to_owned(),
-        false => plain(text),
+        false => text.to_owned(),
     };
     let key = Pin::from_bytes(&now.key_sha256).map(|pin| pin.to_string());
     table::pairs(&[
@@ -39,9 +39,9 @@ pub fn invited(name: &str, role: Role, made: &InviteResponse, clock: &Clock) -> 
     format!(
         "`{}` is invited as {}. The line below works once, until {until}, and is a secret until then. It leads to {}. \
          The other side runs `shopmasterctl remote add NAME INVITATION`",
-        plain(name),
+        name,
         role.as_str(),
-        plain(&made.addresses.join(", ")),
+        made.addresses.join(", "),
     )
 }
 
@@ -55,14 +55,14 @@ pub fn added(agent: &KnownAgent, store: &str) -> String {
         "Added `{}`: {} there is `{}`, the token is {place}",
         agent.name,
         agent.role.as_str(),
-        plain(&agent.client)
+        agent.client
     )
 }
 
 /// One line for each known agent.
-pub fn agents(agents: &[KnownAgent]) -> String {
+pub fn agents(agents: &[KnownAgent]) -> Text {
     if agents.is_empty() {
-        return String::new();
+        return Text::default();
     }
     let head = ["NAME", "ROLE", "CLIENT", "ADDRESSES"].map(str::to_owned);
     let rows = agents.iter().map(|agent| {
@@ -70,7 +70,7 @@ pub fn agents(agents: &[KnownAgent]) -> String {
         [
             agent.name.to_string(),
             agent.role.as_str().to_owned(),
-            plain(&agent.client),
+            agent.client.clone(),
             addresses.join(", "),
         ]
     });
@@ -78,9 +78,9 @@ pub fn agents(agents: &[KnownAgent]) -> String {
 }
 
 /// One line for each client.
-pub fn clients(clients: &[RemoteClient], clock: &Clock) -> String {
+pub fn clients(clients: &[RemoteClient], clock: &Clock) -> Text {
     if clients.is_empty() {
-        return String::new();
+        return Text::default();
     }
     let head = ["NAME", "ROLE", "ACCESS", "LAST SEEN", "ENDS"].map(str::to_owned);
     let rows = clients.iter().map(|client| {
@@ -90,7 +90,7 @@ pub fn clients(clients: &[RemoteClient], clock: &Clock) -> String {
             (credential, _) => credential.plain_word(),
         };
         [
-            plain(&client.name),
+            client.name.clone(),
             client.role().plain_word(),
             access,
             seen.unwrap_or_else(|| "never".to_owned()),
@@ -101,13 +101,13 @@ pub fn clients(clients: &[RemoteClient], clock: &Clock) -> String {
 }
 
 /// One line for each entry.
-pub fn log(entries: &[RemoteLogEntry], clock: &Clock) -> String {
+pub fn log(entries: &[RemoteLogEntry], clock: &Clock) -> Text {
     let rows: Vec<_> = entries
         .iter()
         .map(|entry| {
             let client = match entry.client.is_empty() {
                 true => "unknown".to_owned(),
-                false => plain(&entry.client),
+                false => entry.client.clone(),
             };
             let outcome = match entry.outcome() {
                 RemoteLogOutcome::Began => String::new(),
@@ -116,8 +116,8 @@ pub fn log(entries: &[RemoteLogEntry], clock: &Clock) -> String {
             [
                 clock.at(entry.at).unwrap_or_default(),
                 client,
-                plain(&entry.address),
-                plain(&entry.text),
+                entry.address.clone(),
+                entry.text.clone(),
                 outcome,
             ]
         })
@@ -147,7 +147,7 @@ mod tests {
             ..GetListenerResponse::default()
         };
         assert_eq!(
-            listener(&now),
+            &*listener(&now),
             format!(
                 "setting      0.0.0.0:7443\nlistening    0.0.0.0:7443\nkey          {pin}\nserver name  agent.test\nconnections  2\nrefused      3\n"
             )

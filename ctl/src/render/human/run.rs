@@ -3,7 +3,7 @@
 use shopmaster_proto::v1::{Run, RunKind, RunOutcome};
 use shopmaster_view::grouped;
 
-use super::{Clock, plain, table};
+use super::{Clock, Text, table};
 use crate::enums::Word as _;
 
 /// `Sync`, `Upload`, `Verify`.
@@ -44,38 +44,33 @@ pub fn counts(run: &Run) -> String {
 }
 
 /// How a run ended: one line, then why it failed, then each refused product.
-pub fn summary(run: &Run) -> String {
+pub fn summary(run: &Run) -> Text {
     let outcome = run.outcome();
-    let mut text = format!("{} {}: {}\n", kind(run), outcome.plain_word(), counts(run));
+    let line = format!("{} {}: {}", kind(run), outcome.plain_word(), counts(run));
+    let mut text = Text::of(line);
     // A verify has a sentence of its own.
     let says = outcome != RunOutcome::Completed || run.kind() == RunKind::Verify;
     if says && !run.message.is_empty() {
-        text += &format!("{}\n", plain(&run.message));
+        text.line(&run.message);
     }
-    text + &refused(run)
+    text.with(&refused(run))
 }
 
-fn refused(run: &Run) -> String {
+fn refused(run: &Run) -> Text {
     let named = run.refused.len() as u64;
-    let mut text: String = run
+    let mut text: Text = run
         .refused
         .iter()
-        .map(|product| {
-            format!(
-                "  {}: {}\n",
-                plain(&product.product_id),
-                plain(&product.reason)
-            )
-        })
+        .map(|product| Text::of(format!("  {}: {}", product.product_id, product.reason)))
         .collect();
     if run.parked > named && named > 0 {
-        text += &format!("  and {} more\n", grouped(run.parked - named));
+        text.line(format!("  and {} more", grouped(run.parked - named)));
     }
     text
 }
 
 /// Runs, one per line.
-pub fn list(runs: &[Run], clock: &Clock) -> String {
+pub fn list(runs: &[Run], clock: &Clock) -> Text {
     let rows: Vec<[String; 4]> = runs
         .iter()
         .map(|run| {
@@ -84,7 +79,7 @@ pub fn list(runs: &[Run], clock: &Clock) -> String {
                 clock.at(run.started_at).unwrap_or_default(),
                 now(run),
                 match run.outcome() {
-                    RunOutcome::Unspecified => plain(&run.message),
+                    RunOutcome::Unspecified => run.message.clone(),
                     _ => counts(run),
                 },
             ]
@@ -94,7 +89,7 @@ pub fn list(runs: &[Run], clock: &Clock) -> String {
 }
 
 /// Everything about one run.
-pub fn details(run: &Run, clock: &Clock) -> String {
+pub fn details(run: &Run, clock: &Clock) -> Text {
     let mut lines = vec![
         ("id", run.id.clone()),
         ("kind", run.kind().plain_word()),
@@ -114,11 +109,13 @@ pub fn details(run: &Run, clock: &Clock) -> String {
         ("requests", grouped(run.requests)),
     ]);
     if !run.message.is_empty() {
-        lines.push(("message", plain(&run.message)));
+        lines.push(("message", run.message.clone()));
     }
     let mut text = table::pairs(&lines);
     if !run.refused.is_empty() {
-        text += &format!("\nRefused:\n{}", refused(run));
+        text.gap();
+        text.line("Refused:");
+        text.add(&refused(run));
     }
     text
 }

@@ -3,27 +3,28 @@
 use shopmaster_proto::v1::{CaptureState, Issue, RemoteChange, Run, Severity, Status};
 use shopmaster_view::{grouped, products};
 
-use super::{Clock, capture, plain, run, table};
+use super::{Clock, Text, capture, run, table};
 use crate::enums::Word as _;
 
 /// The headline, the numbers, and the issues.
-pub fn status(status: &Status, clock: &Clock) -> String {
-    let mut text = format!("{}\n\n{}", status.headline, facts(status, clock));
-    text += &issues(&status.issues, clock);
-    text
+pub fn status(status: &Status, clock: &Clock) -> Text {
+    let mut text = Text::of(&status.headline);
+    text.gap();
+    text.add(&facts(status, clock));
+    text.with(&issues(&status.issues, clock))
 }
 
 /// One line for a change while watching.
-pub fn change(status: &Status, clock: &Clock) -> String {
-    format!("{}  {}\n", clock.time_of_day(), status.headline)
+pub fn change(status: &Status, clock: &Clock) -> Text {
+    Text::of(format!("{}  {}", clock.time_of_day(), status.headline))
 }
 
 /// The issues, each with its remedy.
-pub fn issues(issues: &[Issue], clock: &Clock) -> String {
+pub fn issues(issues: &[Issue], clock: &Clock) -> Text {
     issues.iter().map(|one| issue(one, clock)).collect()
 }
 
-fn facts(status: &Status, clock: &Clock) -> String {
+fn facts(status: &Status, clock: &Clock) -> Text {
     let mut lines = Vec::new();
     if let Some(run) = &status.current_run {
         lines.push(("running", running(run)));
@@ -147,11 +148,10 @@ fn next_sync(status: &Status, clock: &Clock) -> String {
 /// `support-7 started an upload, today 10:02`.
 fn remote_change(change: &RemoteChange, clock: &Clock) -> String {
     let text = format!("{} {}", change.client, change.text);
-    let text = match clock.at(change.at) {
+    match clock.at(change.at) {
         Some(at) => format!("{text}, {at}"),
         None => text,
-    };
-    plain(&text)
+    }
 }
 
 fn session(status: &Status, clock: &Clock) -> String {
@@ -167,7 +167,7 @@ fn capturing(status: &Status) -> String {
     let now = status.capture.clone().unwrap_or_default();
     let text = capture::now(&now);
     if now.state() == CaptureState::Drifted && !now.drift.is_empty() {
-        return format!("{text}: {}", plain(&now.drift.join("; ")));
+        return format!("{text}: {}", now.drift.join("; "));
     }
     text
 }
@@ -189,7 +189,7 @@ fn secrets(status: &Status) -> String {
     }
 }
 
-fn issue(issue: &Issue, clock: &Clock) -> String {
+fn issue(issue: &Issue, clock: &Clock) -> Text {
     let severity = match issue.severity() {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -199,13 +199,14 @@ fn issue(issue: &Issue, clock: &Clock) -> String {
         .at(issue.since)
         .map(|since| format!(" (since {since})"))
         .unwrap_or_default();
-    let mut text = format!(
-        "\n{severity}: {}{since} [{}]\n",
-        plain(&issue.text),
-        issue.code
-    );
+    let mut text = Text::default();
+    text.gap();
+    text.line(format!(
+        "{severity}: {}{since} [{}]",
+        issue.text, issue.code
+    ));
     if !issue.remedy.is_empty() {
-        text += &format!("hint: {}\n", plain(&issue.remedy));
+        text.line(format!("hint: {}", issue.remedy));
     }
     text
 }

@@ -1,28 +1,26 @@
 //! Text in aligned columns.
 
+use super::Text;
+use crate::render::printable::plain;
+
 /// One line for each label and its value, with the values aligned.
-pub fn pairs<L: AsRef<str>>(pairs: &[(L, String)]) -> String {
-    let widest = pairs
+pub fn pairs<L: AsRef<str>>(pairs: &[(L, String)]) -> Text {
+    let rows: Vec<_> = pairs
         .iter()
-        .map(|(label, _)| width(label.as_ref()))
-        .max()
-        .unwrap_or_default();
-    pairs
-        .iter()
-        .map(|(label, value)| {
-            let padding = " ".repeat(widest - width(label.as_ref()));
-            format!("{}{padding}  {value}", label.as_ref())
-                .trim_end()
-                .to_owned()
-                + "\n"
-        })
-        .collect()
+        .map(|(label, value)| [label.as_ref().to_owned(), value.clone()])
+        .collect();
+    columns(&rows)
 }
 
 /// One line for each row, with the columns aligned.
-pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> Text {
+    // As wide as they are shown.
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| plain(cell)))
+        .collect();
     let mut widths = [0; N];
-    for row in rows {
+    for row in &rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
             *widest = width(cell).max(*widest);
         }
@@ -34,7 +32,7 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
                 .zip(widths)
                 .map(|(cell, widest)| format!("{cell}{}", " ".repeat(widest - width(cell))))
                 .collect();
-            cells.join("  ").trim_end().to_owned() + "\n"
+            Text::of(cells.join("  ").trim_end())
         })
         .collect()
 }

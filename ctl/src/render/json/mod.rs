@@ -11,6 +11,9 @@ mod status;
 
 use serde::Serialize;
 
+use super::printable::escaped;
+use crate::error::Error;
+
 pub use config::{
     AdoptionJson, CaptureChangeJson, CaptureNowJson, ChecksJson, ConfigJson, ConfiguredJson,
     PlanJson,
@@ -25,6 +28,12 @@ pub use remote::{
 };
 pub use run::{RunJson, RunsJson, StartedRunJson};
 pub use status::{StatusJson, WatchedStatusJson};
+
+/// A value as one line of JSON, with its end. A terminal obeys nothing in it.
+pub fn line(value: &impl Serialize) -> Result<String, Error> {
+    let line = serde_json::to_string(value).map_err(Error::Encode)?;
+    Ok(escaped(&line) + "\n")
+}
 
 /// One line of the agent's log.
 #[derive(Debug, Serialize)]

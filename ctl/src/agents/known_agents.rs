@@ -26,7 +26,7 @@ const SIMILAR: f64 = 0.8;
 
 /// The known agents.
 #[derive(Debug)]
-pub struct Book {
+pub struct KnownAgents {
     path: PathBuf,
     agents: BTreeMap<AgentName, KnownAgent>,
 }
@@ -71,7 +71,7 @@ struct Document {
     agents: Vec<KnownAgent>,
 }
 
-impl Book {
+impl KnownAgents {
     /// The agents that this user's client knows; none when there is no file.
     pub fn open() -> Result<Self, AgentsError> {
         Self::read(&ClientFolders::find()?.config.join(FILE))
@@ -83,6 +83,11 @@ impl Book {
         change: impl FnOnce(&mut Self) -> Result<T, AgentsError>,
     ) -> Result<T, AgentsError> {
         Self::change_at(&ClientFolders::find()?.config.join(FILE), change)
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The agents, by name.
@@ -140,7 +145,7 @@ impl Book {
         best.map(|(_, known)| known.clone()).collect()
     }
 
-    fn read(path: &Path) -> Result<Self, AgentsError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, AgentsError> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -163,14 +168,14 @@ impl Book {
         Ok(Self { path, agents })
     }
 
-    fn change_at<T>(
+    pub(crate) fn change_at<T>(
         path: &Path,
         change: impl FnOnce(&mut Self) -> Result<T, AgentsError>,
     ) -> Result<T, AgentsError> {
         let _lock = lock(path).map_err(|source| failed(path, source))?;
-        let mut book = Self::read(path)?;
-        let result = change(&mut book)?;
-        book.write()?;
+        let mut known = Self::read(path)?;
+        let result = change(&mut known)?;
+        known.write()?;
         Ok(result)
     }
 
@@ -325,17 +330,17 @@ pub mod tests {
     #[test]
     fn what_is_added_is_read_back() {
         let (_folder, path) = file();
-        assert_eq!(Book::read(&path).unwrap().agents().count(), 0);
+        assert_eq!(KnownAgents::read(&path).unwrap().agents().count(), 0);
         for name in ["shop-7", "abuja"] {
-            Book::change_at(&path, |book| book.add(agent(name, b"k"))).unwrap();
+            KnownAgents::change_at(&path, |known| known.add(agent(name, b"k"))).unwrap();
         }
-        let book = Book::read(&path).unwrap();
-        let names: Vec<_> = book.agents().map(|it| it.name.as_str()).collect();
+        let known = KnownAgents::read(&path).unwrap();
+        let names: Vec<_> = known.agents().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["abuja", "shop-7"]);
         let name = "shop-7".parse().unwrap();
-        assert_eq!(book.find(&name).unwrap(), &agent("shop-7", b"k"));
-        Book::change_at(&path, |book| book.remove(&name)).unwrap();
-        assert!(Book::read(&path).unwrap().find(&name).is_err());
+        assert_eq!(known.find(&name).unwrap(), &agent("shop-7", b"k"));
+        KnownAgents::change_at(&path, |known| known.remove(&name)).unwrap();
+        assert!(KnownAgents::read(&path).unwrap().find(&name).is_err());
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("key = \"sha256:"), "{text}");
     }
@@ -346,7 +351,7 @@ pub mod tests {
         use std::os::unix::fs::PermissionsExt as _;
 
         let (_folder, path) = file();
-        Book::change_at(&path, |book| book.add(agent("shop-7", b"k"))).unwrap();
+        KnownAgents::change_at(&path, |known| known.add(agent("shop-7", b"k"))).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
@@ -355,11 +360,17 @@ pub mod tests {
     #[test]
     fn a_name_is_one_agent() {
         let (_folder, path) = file();
-        let add = |key: &[u8]| Book::change_at(&path, |book| book.add(agent("shop-7", key)));
+        let add =
+            |key: &[u8]| KnownAgents::change_at(&path, |known| known.add(agent("shop-7", key)));
         add(b"k").unwrap();
         add(b"k").unwrap();
         assert!(matches!(add(b"other"), Err(AgentsError::Taken(_))));
-        let key = Book::read(&path).unwrap().agents().next().unwrap().key;
+        let key = KnownAgents::read(&path)
+            .unwrap()
+            .agents()
+            .next()
+            .unwrap()
+            .key;
         assert_eq!(key, Pin::of_key(b"k"));
     }
 
@@ -367,10 +378,10 @@ pub mod tests {
     fn an_unknown_name_lists_those_like_it() {
         let (_folder, path) = file();
         for name in ["lagos-1", "lagos-2", "abuja"] {
-            Book::change_at(&path, |book| book.add(agent(name, b"k"))).unwrap();
+            KnownAgents::change_at(&path, |known| known.add(agent(name, b"k"))).unwrap();
         }
-        let book = Book::read(&path).unwrap();
-        let error = book.find(&"Lagos1".parse().unwrap()).unwrap_err();
+        let known = KnownAgents::read(&path).unwrap();
+        let error = known.find(&"Lagos1".parse().unwrap()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no agent `Lagos1` is known here; did you mean `lagos-1` or `lagos-2`?"
@@ -381,14 +392,14 @@ pub mod tests {
                 .unwrap()
                 .contains("`shopmasterctl remote add Lagos1 INVITATION`")
         );
-        let error = book.find(&"zaria".parse().unwrap()).unwrap_err();
+        let error = known.find(&"zaria".parse().unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "no agent `zaria` is known here");
     }
 
     #[test]
     fn a_file_that_is_not_valid_is_named_and_left_as_it_is() {
         let (_folder, path) = file();
-        Book::change_at(&path, |book| book.add(agent("shop-7", b"k"))).unwrap();
+        KnownAgents::change_at(&path, |known| known.add(agent("shop-7", b"k"))).unwrap();
         let good = fs::read_to_string(&path).unwrap();
         let twice = good.replace("# ", "#") + &good;
         for text in [
@@ -399,7 +410,8 @@ pub mod tests {
             twice,
         ] {
             fs::write(&path, &text).unwrap();
-            let error = Book::change_at(&path, |book| book.add(agent("abuja", b"k"))).unwrap_err();
+            let error =
+                KnownAgents::change_at(&path, |known| known.add(agent("abuja", b"k"))).unwrap_err();
             assert!(matches!(error, AgentsError::Damaged { .. }), "{error}");
             assert!(!error.to_string().contains('\n'), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
