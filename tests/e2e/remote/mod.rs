@@ -2,6 +2,7 @@
 
 mod abuse;
 mod credentials;
+mod listener;
 pub mod office;
 mod raw;
 mod shops;

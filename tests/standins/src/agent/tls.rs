@@ -1,6 +1,6 @@
 //! TLS as an agent has it, and as other servers have it.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::SystemTime};
 
 use rcgen::{Certificate, CertificateParams, KeyPair, PublicKeyData as _};
 use tokio_rustls::{
@@ -44,6 +44,18 @@ impl Identity {
         let params = CertificateParams::new(["agent.test".to_owned()]);
         let made = params.and_then(|params| params.self_signed(&self.0));
         made.map_err(io::Error::other)
+    }
+
+    /// A new certificate of this key, which is valid between these times.
+    pub fn certificate_between(
+        &self,
+        from: SystemTime,
+        until: SystemTime,
+    ) -> io::Result<Certificate> {
+        let mut params =
+            CertificateParams::new(["agent.test".to_owned()]).map_err(io::Error::other)?;
+        (params.not_before, params.not_after) = (from.into(), until.into());
+        params.self_signed(&self.0).map_err(io::Error::other)
     }
 
     /// The private key.
