@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 use super::{
     convert::{capture, settings, time},
     failure,
-    streams::{Answers, Sink, stream},
+    streams::{Answers, Disconnected, Sink, stream},
 };
 use crate::{
     config::Config,
@@ -324,10 +324,10 @@ struct Checks {
 
 impl Checks {
     /// Fails when the client has disconnected.
-    async fn send(&self, check: &Check) -> Result<(), ()> {
+    async fn send(&self, check: &Check) -> Result<(), Disconnected> {
         let check = Some(capture::check(check, &self.config));
         let answer = Ok(v1::TestConnectionResponse { check });
-        self.sink.send(answer).await.map_err(|_| ())
+        self.sink.send(answer).await
     }
 }
 

@@ -178,7 +178,7 @@ async fn slow_readers_keep_nothing_but_their_own_connection() {
     let office = &besieged.office;
     let token = office.token(Role::Viewer, "slow").await;
     let mut slow = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..20 {
         let mut raw = Raw::silent(office.at).await;
         let mut bytes = PREFACE.to_vec();
         // It takes no answer of any call, and later reads nothing at all.

@@ -9,6 +9,7 @@ pub mod causes;
 pub mod exclusive_file;
 pub mod file_id;
 pub mod lock_file;
+pub mod memory;
 
 /// The target of all spans. The log leaves it out; a build that exports spans takes it and nothing else.
 pub const SPAN_TARGET: &str = "span";

@@ -10,11 +10,18 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use shopmaster_access::network;
+use shopmaster_base::{blocking, memory};
+use tokio::{runtime::Handle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
+/// From so many connections on, the memory that they used is given back when the last one has ended.
+const MANY: usize = 4;
+/// How long their tasks may take to end.
+const RELEASE_AFTER: Duration = Duration::from_secs(1);
 /// The most connections of known clients at once.
 const MOST_ADMITTED: usize = 256;
 /// The most of those from one network.
@@ -46,6 +53,8 @@ struct Connections {
     unknown: BTreeMap<u64, Unknown>,
     /// How many of known clients there are, by network.
     admitted: HashMap<IpAddr, usize>,
+    /// How many there were at once since there was none.
+    most: usize,
 }
 
 #[derive(Debug)]
@@ -69,6 +78,7 @@ impl ConnectionLimit {
             evicted: evicted.clone(),
         };
         connections.unknown.insert(id, unknown);
+        connections.most = connections.most.max(connections.count());
         Permit {
             id,
             network,
@@ -80,8 +90,7 @@ impl ConnectionLimit {
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        let connections = self.locked();
-        connections.unknown.len() + connections.admitted.values().sum::<usize>()
+        self.locked().count()
     }
 
     fn locked(&self) -> MutexGuard<'_, Connections> {
@@ -118,7 +127,30 @@ impl Permit {
     }
 }
 
+/// Gives back what the connections used, once their tasks have ended, too.
+fn release_memory() {
+    // There is no runtime any more when the agent has ended.
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(async {
+            sleep(RELEASE_AFTER).await;
+            blocking::run(memory::release).await
+        });
+    }
+}
+
 impl Connections {
+    fn count(&self) -> usize {
+        self.unknown.len() + self.admitted.values().sum::<usize>()
+    }
+
+    fn end_admitted(&mut self, network: IpAddr) {
+        let left = self.admitted.get(&network);
+        match left.map(|count| count.saturating_sub(1)) {
+            Some(left) if left > 0 => self.admitted.insert(network, left),
+            _ => self.admitted.remove(&network),
+        };
+    }
+
     fn make_room(&mut self, network: IpAddr) {
         let mut by_network: HashMap<IpAddr, usize> = HashMap::new();
         for unknown in self.unknown.values() {
@@ -145,15 +177,14 @@ impl Connections {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut connections = self.limit.locked();
-        if !self.is_admitted.load(Ordering::Acquire) {
+        if self.is_admitted.load(Ordering::Acquire) {
+            connections.end_admitted(self.network);
+        } else {
             connections.unknown.remove(&self.id);
-            return;
         }
-        let left = connections.admitted.get(&self.network);
-        match left.map(|count| count.saturating_sub(1)) {
-            Some(left) if left > 0 => connections.admitted.insert(self.network, left),
-            _ => connections.admitted.remove(&self.network),
-        };
+        if connections.count() == 0 && std::mem::take(&mut connections.most) >= MANY {
+            release_memory();
+        }
     }
 }
 
