@@ -1,6 +1,6 @@
 //! Tokens that end, certificates of clients and of the agent, and what a token may read.
 
-use std::{fs, time::Duration};
+use std::{fs, future::poll_fn, time::Duration};
 
 use http_body_util::BodyExt as _;
 use shopmaster_proto::{
@@ -104,6 +104,9 @@ async fn a_viewers_token_reads_the_metrics_and_nobody_else_does() {
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
+        poll_fn(|context| channel.poll_ready(context))
+            .await
+            .unwrap();
         let answer = channel.call(request.body(Body::empty()).unwrap()).await;
         let (head, body) = answer.unwrap().into_parts();
         let text = body.collect().await.unwrap().to_bytes().to_vec();
@@ -112,7 +115,10 @@ async fn a_viewers_token_reads_the_metrics_and_nobody_else_does() {
     let bearer = format!("Bearer {}", token.expose());
     let (code, text) = read("GET", Some(&bearer)).await;
     assert_eq!(code, 200);
-    assert!(text.contains("\nshopmaster_pending_products 0\n"), "{text}");
+    assert!(
+        text.contains("\nshopmaster_pending_products 0.0\n"),
+        "{text}"
+    );
     assert!(text.ends_with("# EOF\n"), "{text}");
     assert_eq!(read("POST", Some(&bearer)).await.0, 405);
     assert_eq!(read("GET", None).await.0, 401);
@@ -147,7 +153,7 @@ async fn another_certificate_is_served_without_a_restart() {
     let configured = office.ctl(&[&["configure"], &given[..]].concat()).await;
     assert_eq!(configured.code, 0, "{configured:?}");
     shows(&first).await;
-    // Another one in the same files: they are looked at each minute, and with each change of the configuration.
+    // Another one in the same files: the agent checks them every minute, and after each change of the configuration.
     write(&second);
     let configured = office.ctl(&["configure", "--log-level", "info"]).await;
     assert_eq!(configured.code, 0, "{configured:?}");
