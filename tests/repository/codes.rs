@@ -3,13 +3,14 @@
 use super::text;
 
 /// Where the codes are made.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "agent/crates/catalog/src/error.rs",
     "agent/crates/tds-connect/src/error.rs",
     "agent/crates/engine/src/core.rs",
     "agent/crates/engine/src/stop_reason.rs",
     "agent/crates/health/src/headline.rs",
     "agent/crates/health/src/issues.rs",
+    "agent/src/control/remote/problem.rs",
     "agent/src/metrics_port/mod.rs",
     "agent/src/supervisor/build.rs",
     "agent/src/supervisor/mod.rs",

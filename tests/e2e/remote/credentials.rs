@@ -269,7 +269,7 @@ async fn another_certificate_is_served_without_a_restart() {
     let configured = office.ctl(&[&["configure"], &given[..]].concat()).await;
     assert_eq!(configured.code, 0, "{configured:?}");
     shows(&first).await;
-    // Another one in the same files: they are looked at each minute, and with each change of the configuration.
+    // Another one in the same files: the agent checks them every minute, and after each change of the configuration.
     write(&second);
     let configured = office.ctl(&["configure", "--log-level", "info"]).await;
     assert_eq!(configured.code, 0, "{configured:?}");

@@ -20,7 +20,7 @@ pub(super) struct FileVersion {
 }
 
 impl FileVersion {
-    /// The version of the file at `path`; none when there is no file, or it cannot be looked at.
+    /// The version of the file at `path`; none when there is no file, or its folder cannot be searched.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let found = fs::metadata(path).ok()?;
         Some(Self {
@@ -89,10 +89,6 @@ mod tests {
 
     use super::*;
 
-    fn mode(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-
     #[test]
     fn a_key_is_its_users_or_roots_alone() {
         let path = Path::new("key.pem");
@@ -113,12 +109,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.pem");
         assert_eq!(FileVersion::of(&path), None);
+        let set_mode = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        };
         fs::write(&path, "key").unwrap();
-        mode(&path, 0o600);
+        set_mode(0o600);
         let private = FileVersion::of(&path);
         assert!(private.is_some());
         assert_eq!(private, FileVersion::of(&path));
-        mode(&path, 0o644);
+        set_mode(0o644);
         let public = FileVersion::of(&path);
         assert_ne!(private, public);
         assert!(read_private(&path).is_err());

@@ -70,7 +70,7 @@ const WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 /// Calls of one connection at once.
 const MOST_CALLS: usize = 32;
-/// Calls that a client gave up before they were looked at; beyond that, its connection ends.
+/// Calls that a client canceled before the agent took them; beyond that, its connection ends.
 const MOST_RESETS: usize = 20;
 /// How often a connection is checked, and how long its other end may take to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -212,8 +212,10 @@ impl Remote {
             // The address may still have to change.
             (Err(error), Some(open)) => (open.tls.load_full(), Some(error)),
             (Err(error), None) => {
-                let serving = None;
-                return Err(Problem::Certificate { error, serving });
+                return Err(Problem::Certificate {
+                    error: Box::new(error),
+                    serving: None,
+                });
             }
         };
         match open {
@@ -232,11 +234,15 @@ impl Remote {
             }
         }
         if let Some(error) = refused {
-            let serving = open.as_ref().map(|open| open.at.address);
-            return Err(Problem::Certificate { error, serving });
+            return Err(Problem::Certificate {
+                error: Box::new(error),
+                serving: open.as_ref().map(|open| open.at.address),
+            });
         }
-        let dates = loaded.as_ref().and_then(Loaded::date_problem);
-        dates.map_or(Ok(()), |dates| Err(Problem::Dates(dates)))
+        match loaded.as_ref().and_then(Loaded::date_problem) {
+            Some(problem) => Err(Problem::Dates(problem)),
+            None => Ok(()),
+        }
     }
 
     /// Binds the address before the old listener closes, so that remote clients are not locked out by an address that cannot

@@ -8,7 +8,7 @@ use shopmaster_health::{Severity, Trouble};
 
 use super::{certificate::CertificateError, validity::DateProblem};
 
-/// How often the configuration and the files of the certificate are compared with what is served.
+/// How often the agent checks whether the certificate's files have changed.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 /// How soon an address that could not be opened is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ pub(super) enum Problem {
     ClientsUnreadable(String),
     /// There is no certificate to serve.
     Certificate {
-        error: CertificateError,
+        error: Box<CertificateError>,
         /// Where the agent listens with the certificate that it had; none when it does not listen.
         serving: Option<SocketAddr>,
     },
@@ -139,5 +139,62 @@ fn warning(code: &'static str, text: String, remedy: &str) -> Trouble {
     Trouble {
         severity: Severity::Warning,
         ..Trouble::new(code, text, remedy).lasting()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_text_says_whether_the_agent_listens() {
+        let refused = |serving| Problem::Certificate {
+            error: Box::new(CertificateError::Exposed("key.pem".into())),
+            serving,
+        };
+        let at: SocketAddr = "10.0.0.7:7443".parse().unwrap();
+        assert_eq!(
+            refused(None).trouble().text,
+            "The agent does not listen on the network: other users can read the key file `key.pem`"
+        );
+        assert_eq!(
+            refused(Some(at)).trouble().text,
+            "The agent goes on listening at `10.0.0.7:7443` with the certificate that it had: other users can read the key file `key.pem`"
+        );
+        let moving = Problem::Address {
+            wanted: "10.0.0.8:7443".parse().unwrap(),
+            error: io::ErrorKind::AddrInUse.into(),
+            serving: Some(at),
+        };
+        assert!(
+            moving
+                .trouble()
+                .text
+                .ends_with("it listens at `10.0.0.7:7443`")
+        );
+        assert!(moving.retry_in() < refused(None).retry_in());
+    }
+
+    #[test]
+    fn the_dates_of_a_certificate_are_days() {
+        let now: Timestamp = "2026-05-20T12:00:00Z".parse().unwrap();
+        let later = now + Duration::from_secs(9 * 86_400);
+        for (problem, says) in [
+            (
+                DateProblem::EndsSoon(later),
+                "ends on 2026-05-29, in 9 days. ",
+            ),
+            (DateProblem::Ended(now), "ended on 2026-05-20. "),
+            (
+                DateProblem::NotBefore(later),
+                "is not valid before 2026-05-29. ",
+            ),
+        ] {
+            let trouble = dates(problem, now, &TimeZone::UTC);
+            assert!(trouble.text.contains(says), "{}", trouble.text);
+            assert_eq!(trouble.severity, Severity::Warning);
+        }
     }
 }
