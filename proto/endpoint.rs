@@ -30,7 +30,7 @@ pub enum EndpointError {
     Scheme(String),
     /// It is an address on the network, which alone does not say how to recognize the agent.
     #[error(
-        "`{0}` does not say which key the agent has; run `shopmasterctl remote add NAME INVITATION`, and use `--agent NAME`"
+        "`{0}` does not say which key the agent has; run `shopmasterctl remote add NAME` with an invitation, and use `--agent NAME`"
     )]
     Remote(String),
     /// The pipe is, or may be, on another computer, where the listening program cannot be checked.

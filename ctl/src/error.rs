@@ -184,7 +184,7 @@ impl Error {
                 target.start()
             )),
             Self::NoAgent(ConnectError::WrongKey { .. }) => Some(
-                "ask whoever runs the agent for its key (`shopmasterctl remote enable` shows it): if the key is new, run `shopmasterctl remote forget` and add the agent again with a new invitation; if it is not, another computer stands in for the agent".to_owned(),
+                "ask whoever runs the agent for its key (`shopmasterctl remote enable` shows it): if the key is new, run `shopmasterctl remote forget` and add the agent again with a new invitation; if it is not, another computer pretends to be the agent".to_owned(),
             ),
             Self::NoAgent(ConnectError::NotAnAgent { .. }) => Some(
                 "check the address and the port, and that the agent's computer listens there: `shopmasterctl remote enable` on it shows where".to_owned(),
@@ -235,7 +235,7 @@ impl Error {
                 Some("save the file as UTF-8".to_owned())
             }
             Self::AnswersUnwritten(_) => Some(
-                "run `shopmasterctl fleet status` to see how the shops are".to_owned(),
+                "run `shopmasterctl fleet status` to see the state of each shop".to_owned(),
             ),
             Self::Declined(_)
             | Self::Target(_)

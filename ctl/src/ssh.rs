@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use shopmaster_proto::InstanceName;
+use shopmaster_proto::{InstanceName, remote::host_and_port};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
@@ -181,33 +181,14 @@ fn parse(text: &str) -> Option<SshAddress> {
     let rest = text.strip_prefix(SCHEME)?;
     let (authority, instance) = rest.split_once('/').unwrap_or((rest, ""));
     let (user, place) = match authority.split_once('@') {
-        Some((user, place)) => (Some(plain(user)?), place),
+        Some((user, place)) => (Some(user_name(user)?), place),
         None => (None, authority),
     };
-    let (host, port) = match place.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            let port = match rest {
-                "" => None,
-                rest => Some(rest.strip_prefix(':')?),
-            };
-            (host.to_owned(), port)
-        }
-        None => match place.split_once(':') {
-            Some((host, port)) => (plain(host)?, Some(port)),
-            None => (plain(place)?, None),
-        },
-    };
+    let (host, port) = host_and_port(place)?;
+    let host = host.to_owned();
     let instance = match instance {
         "" => InstanceName::default(),
         name => name.parse().ok()?,
-    };
-    let digits = |port: &str| port.bytes().all(|it| it.is_ascii_digit());
-    let port = match port {
-        None => None,
-        Some(port) if digits(port) => Some(port.parse().ok().filter(|it| *it != 0)?),
-        Some(_) => return None,
     };
     Some(SshAddress {
         user,
@@ -217,8 +198,8 @@ fn parse(text: &str) -> Option<SshAddress> {
     })
 }
 
-/// A name that is no option, and that no shell and no configuration of `ssh` interprets.
-fn plain(name: &str) -> Option<String> {
+/// A name that is no option, and that no shell and no configuration of `ssh` interprets. The same holds for a host.
+fn user_name(name: &str) -> Option<String> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (starts_well && name.chars().all(is_allowed)).then(|| name.to_owned())

@@ -231,7 +231,7 @@ mod tests {
         for (text, expected) in [
             ("shop-7:7443", "use `unix:PATH`"),
             ("http://shop", "use `unix:PATH`"),
-            ("https://shop:7443", "remote add NAME INVITATION"),
+            ("https://shop:7443", "remote add NAME"),
             ("ssh://-x", "ssh://[USER@]HOST"),
             ("", "cannot be an agent's name"),
             ("-x", "cannot be an agent's name"),

@@ -208,19 +208,58 @@ async fn an_invitation_that_another_client_redeemed_is_refused() {
 async fn an_invitation_may_come_over_standard_input() {
     use tokio::io::AsyncWriteExt as _;
 
+    for named in [&["-"][..], &[]] {
+        let (shop, _arrivals) = Shop::start(First::IsAnswered).await;
+        let mut add = shop.ctl(&[&["remote", "add", "lagos-1"], named].concat());
+        let mut add = add.stdin(Stdio::piped()).spawn().unwrap();
+        let mut input = add.stdin.take().unwrap();
+        let line = format!("{}\r\n", shop.invitation);
+        input.write_all(line.as_bytes()).await.unwrap();
+        drop(input);
+        let output = add.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let expected = "Added `lagos-1`: there, this client is `support-7` with the role operator;";
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
+/// util-linux's `script` makes the terminal.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_invitation_is_asked_for_and_not_shown() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     let (shop, _arrivals) = Shop::start(First::IsAnswered).await;
-    let mut add = shop.ctl(&["remote", "add", "lagos-1", "-"]);
-    let mut add = add.stdin(Stdio::piped()).spawn().unwrap();
-    let mut input = add.stdin.take().unwrap();
-    let line = format!("{}\r\n", shop.invitation);
-    input.write_all(line.as_bytes()).await.unwrap();
-    let output = add.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        text.starts_with("Added `lagos-1`: operator there is"),
-        "{text}"
+    let ctl = shop.ctl(&["remote", "add", "lagos-1"]);
+    let line = format!(
+        "{} remote add lagos-1",
+        ctl.as_std().get_program().to_string_lossy()
     );
+    let mut script = Command::new("script");
+    script
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .envs(
+            ctl.as_std()
+                .get_envs()
+                .filter_map(|(key, value)| Some((key, value?))),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut script = script.spawn().unwrap();
+    let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    while !shown.ends_with(b"Invitation: ") {
+        let byte = screen.read_u8().await;
+        shown.push(byte.expect("it ended without a question"));
+    }
+    let typed = format!("{}\n", shop.invitation);
+    keyboard.write_all(typed.as_bytes()).await.unwrap();
+    screen.read_to_end(&mut shown).await.unwrap();
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("Added `lagos-1`"), "{shown}");
+    assert!(!shown.contains("shopmaster-invitation"), "{shown}");
 }
 
 #[tokio::test]

@@ -49,38 +49,45 @@ impl FromStr for NetworkAddress {
 }
 
 fn parse(text: &str) -> Option<NetworkAddress> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']')?;
-            host.parse::<Ipv6Addr>().ok()?;
-            match rest {
-                "" => (host, None),
-                rest => (host, Some(rest.strip_prefix(':')?)),
-            }
-        }
-        None => match text.split_once(':') {
-            Some((host, port)) => (named(host)?, Some(port)),
-            None => (named(text)?, None),
-        },
-    };
-    let port = match port {
-        None => DEFAULT_PORT,
-        Some(port) if port.bytes().all(|digit| digit.is_ascii_digit()) => {
-            port.parse().ok().filter(|port| *port != 0)?
-        }
-        Some(_) => return None,
-    };
-    let host = host.to_owned();
+    let (host, port) = host_and_port(text)?;
+    let (host, port) = (host.to_owned(), port.unwrap_or(DEFAULT_PORT));
     Some(NetworkAddress { host, port })
 }
 
+/// Splits `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT` into the host, without brackets, and the port. None when the text
+/// is something else: a host consists of letters, digits, `-`, `_` and `.`, starts with a letter or digit, and a port is
+/// not zero.
+#[must_use]
+pub fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let (host, rest) = match text.strip_prefix('[') {
+        Some(bracketed) => {
+            let (host, rest) = bracketed.split_once(']')?;
+            host.parse::<Ipv6Addr>().ok()?;
+            (host, rest)
+        }
+        None => {
+            let end = text.find(':').unwrap_or(text.len());
+            let (host, rest) = text.split_at(end);
+            is_name(host).then_some((host, rest))?
+        }
+    };
+    if rest.is_empty() {
+        return Some((host, None));
+    }
+    let digits = rest.strip_prefix(':')?;
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let port = digits.parse().ok().filter(|port| *port != 0)?;
+    Some((host, Some(port)))
+}
+
 /// A name or an IPv4 address.
-fn named(host: &str) -> Option<&str> {
+fn is_name(host: &str) -> bool {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let is_name = host.starts_with(|c: char| c.is_ascii_alphanumeric())
+    host.starts_with(|c: char| c.is_ascii_alphanumeric())
         && host.len() <= 253
-        && host.chars().all(is_allowed);
-    is_name.then_some(host)
+        && host.chars().all(is_allowed)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod invitation;
 mod pin;
 mod token;
 
-pub use address::{NetworkAddress, NetworkAddressError};
+pub use address::{NetworkAddress, NetworkAddressError, host_and_port};
 pub use agent_name::{AgentName, AgentNameError};
 pub use invitation::{Invitation, InvitationError};
 pub use pin::{Pin, PinError};

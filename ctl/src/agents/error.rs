@@ -84,7 +84,7 @@ impl AgentsError {
         Some(match self {
             Self::Folders(_) | Self::NoRandomness(_) => return None,
             Self::Unknown { name, .. } => format!(
-                "run `shopmasterctl remote add {name} INVITATION` to add it, or `shopmasterctl remote agents` to list the known ones"
+                "run `shopmasterctl remote add {name}` to add it with an invitation, or `shopmasterctl remote agents` to list the known ones"
             ),
             Self::Taken(name) => format!(
                 "use another name, or run `shopmasterctl remote forget {name}` first"

@@ -390,7 +390,7 @@ pub mod tests {
             error
                 .remedy()
                 .unwrap()
-                .contains("`shopmasterctl remote add Lagos1 INVITATION`")
+                .contains("`shopmasterctl remote add Lagos1`")
         );
         let error = known.find(&"zaria".parse().unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "no agent `zaria` is known here");

@@ -76,7 +76,7 @@ async fn changes(ctl: &Ctl) -> Result<Exit, Error> {
                 .show(&WatchedStatusJson::from(change), String::new)?;
         } else {
             ctl.output
-                .text(&news(&change, &status, last.as_ref(), &Clock::local()))?;
+                .text(&update(&change, &status, last.as_ref(), &Clock::local()))?;
         }
         last = Some(status);
     }
@@ -85,7 +85,7 @@ async fn changes(ctl: &Ctl) -> Result<Exit, Error> {
 
 /// What to print for a change: first the whole status, then a line when the headline changes, and the issues when
 /// they do.
-fn news(
+fn update(
     change: &WatchStatusResponse,
     status: &Status,
     last: Option<&Status>,
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn watching_tells_only_what_is_new() {
+    fn watching_shows_only_what_changed() {
         let clock = human::clock::tests::clock();
         let first = status(State::UpToDate, &[]);
         let worse = status(State::UpToDate, &[Severity::Warning]);
@@ -156,18 +156,18 @@ mod tests {
             lagged: true,
             ..WatchStatusResponse::default()
         };
-        assert!(news(&none, &first, None, &clock).contains("\nwaiting "));
-        assert_eq!(news(&none, &first, Some(&first), &clock), "");
+        assert!(update(&none, &first, None, &clock).contains("\nwaiting "));
+        assert_eq!(update(&none, &first, Some(&first), &clock), "");
         assert_eq!(
-            news(&lagged, &first, Some(&first), &clock),
+            update(&lagged, &first, Some(&first), &clock),
             "14:30:00  Up to date\n"
         );
         assert_eq!(
-            news(&none, &sending, Some(&first), &clock),
+            update(&none, &sending, Some(&first), &clock),
             "14:30:00  Sending 1 of 2\n"
         );
         assert_eq!(
-            news(&none, &worse, Some(&first), &clock),
+            update(&none, &worse, Some(&first), &clock),
             "\nwarning: something [SOME_ISSUE]\n"
         );
     }

@@ -1,6 +1,7 @@
 //! What a shop answered, and how it stands.
 
 use shopmaster_proto::v1::{Check, Run, RunOutcome, RunState, Severity, State, Status, Verdict};
+use shopmaster_view::noun;
 
 use super::Shop;
 use crate::{error::Error, exit::Exit};
@@ -71,7 +72,10 @@ impl Report {
             Answer::Run { run, joined } => (of_run(run), run_text(run, *joined)),
             Answer::Checks(checks) => of_checks(checks),
             Answer::Error { code, .. } => (Standing::Failed, code.clone()),
-            Answer::Nothing => (Standing::Unknown, "not asked to the end".to_owned()),
+            Answer::Nothing => (
+                Standing::Unknown,
+                "interrupted before it answered".to_owned(),
+            ),
         };
         Self {
             shop,
@@ -163,7 +167,10 @@ fn of_checks(checks: &[Check]) -> (Standing, String) {
             Standing::Attention,
             format!("warning: {}: {}", first.name, first.text),
         ),
-        None => (Standing::Good, format!("{} checks passed", checks.len())),
+        None => {
+            let passed = format!("{} passed", noun(checks.len() as u64, "check"));
+            (Standing::Good, passed)
+        }
     }
 }
 
@@ -253,7 +260,7 @@ mod tests {
         );
         assert_eq!(
             of_checks(std::slice::from_ref(&ok)),
-            (Standing::Good, "1 checks passed".to_owned())
+            (Standing::Good, "1 check passed".to_owned())
         );
         assert_eq!(
             of_checks(&[ok.clone(), warning.clone()]),

@@ -16,7 +16,7 @@ pub struct Tally {
     pub failed: u64,
     /// Needs attention.
     pub attention: u64,
-    /// Was not asked to the end.
+    /// Has not answered yet.
     pub unknown: u64,
     /// Waits, sends or is paused.
     pub unfinished: u64,

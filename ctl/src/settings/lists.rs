@@ -125,7 +125,7 @@ pub fn names_text(names: &[String]) -> String {
 fn condition(text: &str) -> Result<Condition, String> {
     let what = || {
         format!(
-            "`{text}` is no condition: write `COLUMN = VALUE`, `COLUMN != VALUE`, `COLUMN is null` or `COLUMN is not null`"
+            "`{text}` is not a condition: write `COLUMN = VALUE`, `COLUMN != VALUE`, `COLUMN is null` or `COLUMN is not null`"
         )
     };
     if text.starts_with(['[', '"']) && quoted_at_start(text).is_none() {
@@ -178,7 +178,7 @@ const NULL: &str = "NULL is not a value that a column can be compared with";
 fn watch(text: &str) -> Result<Watch, String> {
     let what = || {
         format!(
-            "`{text}` names no watched table: write `TABLE.KEY = COLUMN`, and names with other signs than letters, digits and `_` in brackets"
+            "`{text}` does not name a watched table: write `TABLE.KEY = COLUMN`, and put names with characters other than letters, digits and `_` in brackets"
         )
     };
     let at = last_outside_quotes(text, '=').ok_or_else(what)?;

@@ -45,7 +45,7 @@ pub fn hold(known: Known) -> Result<Changes, Error> {
 trait Person {
     fn line(&mut self, question: &str) -> Result<String, Error>;
     fn password(&mut self, question: &str) -> Result<String, Error>;
-    fn tell(&mut self, text: &str);
+    fn say(&mut self, text: &str);
 }
 
 struct Terminal;
@@ -66,7 +66,7 @@ impl Person for Terminal {
         prompt::password(question)
     }
 
-    fn tell(&mut self, text: &str) {
+    fn say(&mut self, text: &str) {
         prompt::say(text);
     }
 }
@@ -80,7 +80,7 @@ impl<P: Person> Dialogue<P> {
             self.ask_all(&SQL_SERVER)?;
             self.ask_login()?;
         }
-        self.person.tell(
+        self.person.say(
             "A product's key is its id at Digible. Choose it before the first upload: with another key, every product is sent again, and the old ones stay at Digible",
         );
         self.ask_all(&COLUMNS)?;
@@ -203,7 +203,7 @@ mod tests {
             self.line(question)
         }
 
-        fn tell(&mut self, _text: &str) {}
+        fn say(&mut self, _text: &str) {}
     }
 
     fn known(platform: &str) -> Known {

@@ -1,6 +1,9 @@
 //! `remote add`: makes this program a client of an agent, with an invitation.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _, Read as _},
+    time::Duration,
+};
 
 use shopmaster_proto::{
     Client, NetworkAgent,
@@ -19,14 +22,19 @@ use crate::{
 
 /// How long the agent may take to redeem an invitation.
 const REDEEM_TIMEOUT: Duration = Duration::from_secs(30);
+/// No more is read from standard input, in bytes: an invitation is shorter.
+const LONGEST: u64 = 8 * 1_024;
 
 /// Which agent to add.
 #[derive(clap::Args)]
 pub struct Args {
     /// Name for the agent, of your choice
     name: AgentName,
-    /// The invitation that `remote invite` printed; `-` reads it from standard input. Without it, on a terminal, it is asked for
-    #[arg(value_name = "INVITATION")]
+    /// The invitation that `remote invite` printed.
+    #[arg(
+        help = "`-` to read the invitation from standard input; without it, it is asked for on a terminal, and read elsewhere. Given itself, others may see it: the shell remembers it, and the list of processes shows it",
+        value_name = "INVITATION"
+    )]
     invitation: Option<String>,
 }
 
@@ -69,21 +77,26 @@ pub async fn run(ctl: &Ctl, args: Args) -> Result<(), Error> {
 }
 
 async fn line(given: Option<String>) -> Result<String, Error> {
-    match given {
-        Some(line) if line == "-" => {
+    let line = match given {
+        Some(line) if line != "-" => line,
+        // As for a password: until it is redeemed, it is a secret.
+        None if io::stdin().is_terminal() => {
+            prompt::aside(|| prompt::password("Invitation")).await?
+        }
+        _ => {
             let mut line = String::new();
-            io::stdin().read_line(&mut line).map_err(Error::Input)?;
-            Ok(line)
+            let mut input = io::stdin().lock().take(LONGEST);
+            input.read_line(&mut line).map_err(Error::Input)?;
+            line
         }
-        Some(line) => Ok(line),
-        None if prompt::is_interactive() => {
-            // As for a password: until it is redeemed, it is a secret.
-            prompt::aside(|| prompt::password("Invitation")).await
-        }
-        None => Err(Error::Usage {
+    };
+    match line.trim() {
+        "" => Err(Error::Usage {
             message: "no invitation was given".to_owned(),
-            remedy: "write it after the name, or `-` to read it from standard input".to_owned(),
+            remedy: "enter the line that `shopmasterctl remote invite` printed, or pass it on standard input"
+                .to_owned(),
         }),
+        _ => Ok(line),
     }
 }
 

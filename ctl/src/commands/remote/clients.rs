@@ -45,7 +45,7 @@ pub async fn list(ctl: &Ctl) -> Result<(), Error> {
     let clients = answer(client.remote.list_clients(ListClientsRequest {})).await?;
     let clients = clients.into_inner().clients;
     if clients.is_empty() {
-        ctl.output.note("No client may reach this agent");
+        ctl.output.note("No client has access to this agent");
     }
     let text = human::remote::clients(&clients, &Clock::local());
     ctl.output.show(&RemoteClientsJson::from(clients), || text)
@@ -63,7 +63,7 @@ pub async fn revoke(ctl: &Ctl, args: Revoke) -> Result<(), Error> {
     }
     let request = RevokeClientRequest { name: name.clone() };
     answer(client.remote.revoke_client(request)).await?;
-    let text = format!("`{name}` has no access any more");
+    let text = format!("`{name}` no longer has access");
     let json = RevokedJson {
         name,
         revoked: true,
@@ -79,7 +79,7 @@ pub async fn log(ctl: &Ctl, args: Log) -> Result<(), Error> {
     let entries = log.into_inner().entries;
     if entries.is_empty() {
         ctl.output
-            .note("No remote client changed or tried anything");
+            .note("No remote client has changed anything, and none was refused");
     }
     let text = human::remote::log(&entries, &Clock::local());
     ctl.output.show(&RemoteLogJson::from(entries), || text)

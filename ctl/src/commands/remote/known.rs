@@ -27,7 +27,7 @@ pub fn list(ctl: &Ctl) -> Result<(), Error> {
     if agents.is_empty() {
         ctl.output.note("No agent is known here");
         ctl.output
-            .hint("run `shopmasterctl remote add NAME INVITATION` to add one");
+            .hint("run `shopmasterctl remote add NAME` to add one with an invitation");
     }
     let text = human::remote::agents(&agents);
     ctl.output.show(&KnownAgentsJson::from(agents), || text)
@@ -44,6 +44,6 @@ pub async fn forget(ctl: &Ctl, args: Forget) -> Result<(), Error> {
         "the agent still has the client `{}`; run `shopmasterctl remote revoke {}` on its computer to remove it there, too",
         agent.client, agent.client
     ));
-    let text = format!("`{}` is forgotten", args.name);
+    let text = format!("Forgot `{}`", args.name);
     ctl.output.show(&KnownAgentJson::from(agent), || text)
 }

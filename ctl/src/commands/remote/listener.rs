@@ -130,7 +130,7 @@ pub async fn disable(ctl: &Ctl, args: Disable) -> Result<(), Error> {
         now => now?,
     };
     ctl.output.show(&ListenerJson::from(now), || {
-        "The agent does not listen on the network any more".to_owned()
+        "The agent no longer listens on the network".to_owned()
     })
 }
 

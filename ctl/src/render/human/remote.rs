@@ -38,7 +38,7 @@ pub fn invited(name: &str, role: Role, made: &InviteResponse, clock: &Clock) -> 
         .unwrap_or_else(|| "it is withdrawn".to_owned());
     format!(
         "`{}` is invited as {}. The line below works once, until {until}, and is a secret until then. It leads to {}. \
-         The other side runs `shopmasterctl remote add NAME INVITATION`",
+         The other side runs `shopmasterctl remote add NAME` and enters it",
         name,
         role.as_str(),
         made.addresses.join(", "),
@@ -52,10 +52,10 @@ pub fn added(agent: &KnownAgent, store: &str) -> String {
         _ => "in a file that only this user can read",
     };
     format!(
-        "Added `{}`: {} there is `{}`, the token is {place}",
+        "Added `{}`: there, this client is `{}` with the role {}; its token is {place}",
         agent.name,
-        agent.role.as_str(),
-        agent.client
+        agent.client,
+        agent.role.as_str()
     )
 }
 
