@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{remote::office::Office, support::SECONDS};
+use crate::{remote::agent::RemoteAgent, support::SECONDS};
 
 /// A folder with the examples' stubs, and the interpreter that runs them.
 struct Python {
@@ -157,14 +157,14 @@ async fn the_examples_work_over_the_socket() {
 #[tokio::test]
 #[ignore = "needs Python with what the examples require: set `SHOPMASTER_TEST_PYTHON` to what `.ci/python` prints"]
 async fn the_examples_work_over_tls_with_a_token() {
-    let office = Office::open().await;
-    let mut python = Python::new(&office.world).await;
-    let certificate = office.ctl(&["remote", "certificate"]).await;
+    let agent = RemoteAgent::open().await;
+    let mut python = Python::new(&agent.world).await;
+    let certificate = agent.ctl(&["remote", "certificate"]).await;
     assert_eq!(certificate.code, 0, "{certificate:?}");
     let file = python.stubs.path().join("shop.pem");
     std::fs::write(&file, certificate.stdout).unwrap();
-    let token = office.token(Role::Viewer, "dashboard").await;
-    python.address = office.at.to_string();
+    let token = agent.token(Role::Viewer, "dashboard").await;
+    python.address = agent.at.to_string();
     python.environment = vec![
         (
             "SHOPMASTER_CERTIFICATE",

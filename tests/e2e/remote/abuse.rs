@@ -8,7 +8,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tonic::Code;
 
 use super::{
-    office::Office,
+    agent::RemoteAgent,
     raw::{
         CONTINUATION, END_HEADERS, ENHANCE_YOUR_CALM, HEADERS, NO_WINDOW, PREFACE, RST_STREAM, Raw,
         SETTINGS, call, frame, goaway, headers, plain_ended,
@@ -19,42 +19,42 @@ use super::{
 const MOST_GROWTH: f64 = 12.0;
 
 /// An agent that is attacked.
-struct Besieged {
-    office: Office,
+struct Attacked {
+    agent: RemoteAgent,
     /// Refused before.
     refused: u64,
     /// Its memory before, in MiB.
     memory: Option<f64>,
 }
 
-impl Besieged {
+impl Attacked {
     async fn open() -> Self {
-        let mut besieged = Self {
-            office: Office::open().await,
+        let mut attacked = Self {
+            agent: RemoteAgent::open().await,
             refused: 0,
             memory: None,
         };
         // What is used for the first time takes memory for good.
-        besieged.is_well("before").await;
-        besieged.refused = besieged.office.connections(0).await.refused;
-        besieged.memory = besieged.office.memory();
-        besieged
+        attacked.is_well("before").await;
+        attacked.refused = attacked.agent.connections(0).await.refused;
+        attacked.memory = attacked.agent.memory();
+        attacked
     }
 
     /// The agent answers on this computer and on the network.
     async fn is_well(&self, name: &str) {
-        let token = self.office.token(Role::Viewer, name).await;
-        let mut client = self.office.connect(&token).await.unwrap();
+        let token = self.agent.token(Role::Viewer, name).await;
+        let mut client = self.agent.connect(&token).await.unwrap();
         client.agent.get_status(GetStatusRequest {}).await.unwrap();
-        let run = self.office.world.sync().await.unwrap();
+        let run = self.agent.world.sync().await.unwrap();
         assert_eq!(run.failed, 0, "{run:?}");
     }
 
     /// The agent is as it was before, but for having counted what it refused. Returns how much that was.
     async fn recovers(self) -> u64 {
         self.is_well("after").await;
-        let refused = self.office.connections(0).await.refused - self.refused;
-        if let Some((before, after)) = self.memory.zip(self.office.memory()) {
+        let refused = self.agent.connections(0).await.refused - self.refused;
+        if let Some((before, after)) = self.memory.zip(self.agent.memory()) {
             assert!(
                 after < before + MOST_GROWTH,
                 "{before} MiB became {after} MiB"
@@ -73,34 +73,34 @@ async fn plain(at: SocketAddr, bytes: &[u8]) -> TcpStream {
 
 #[tokio::test]
 async fn what_is_no_tls_ends_at_once() {
-    let besieged = Besieged::open().await;
+    let attacked = Attacked::open().await;
     for bytes in [
         &b"\0\xff\x13\x37 garbage"[..],
         b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
         // An alert of TLS, no more.
-        let answer = plain_ended(plain(besieged.office.at, bytes).await).await;
+        let answer = plain_ended(plain(attacked.agent.at, bytes).await).await;
         assert!(answer.len() < 16, "{answer:?}");
     }
-    assert_eq!(besieged.recovers().await, 3);
+    assert_eq!(attacked.recovers().await, 3);
 }
 
 #[tokio::test]
 async fn other_versions_and_protocols_are_refused_in_the_handshake() {
-    let besieged = Besieged::open().await;
-    let at = besieged.office.at;
+    let attacked = Attacked::open().await;
+    let at = attacked.agent.at;
     assert!(Raw::connect(at, &[b"h2"], &[&TLS12]).await.is_err());
     for protocols in [&[&b"http/1.1"[..]][..], &[b"spdy/3"]] {
         assert!(Raw::connect(at, protocols, &[&TLS13]).await.is_err());
     }
-    assert_eq!(besieged.recovers().await, 3);
+    assert_eq!(attacked.recovers().await, 3);
 }
 
 #[tokio::test]
 async fn whoever_is_silent_loses_the_connection() {
-    let besieged = Besieged::open().await;
-    let at = besieged.office.at;
+    let attacked = Attacked::open().await;
+    let at = attacked.agent.at;
     // Before the handshake, in it, behind it, and behind the beginning of HTTP/2.
     let nothing = plain(at, b"").await;
     let half = plain(at, b"\x16\x03\x01\x02\0\x01\0").await;
@@ -113,13 +113,13 @@ async fn whoever_is_silent_loses_the_connection() {
         begun.ended()
     );
     assert!(ends.0.is_empty() && ends.1.is_empty());
-    assert_eq!(besieged.recovers().await, 4);
+    assert_eq!(attacked.recovers().await, 4);
 }
 
 #[tokio::test]
 async fn floods_of_frames_end_the_connection() {
-    let besieged = Besieged::open().await;
-    let mut resets = Raw::begin(besieged.office.at).await;
+    let attacked = Attacked::open().await;
+    let mut resets = Raw::begin(attacked.agent.at).await;
     let mut bytes = Vec::new();
     for stream in (1..8_001).step_by(2) {
         bytes.extend(frame(HEADERS, END_HEADERS, stream, &headers("/x")));
@@ -128,7 +128,7 @@ async fn floods_of_frames_end_the_connection() {
     let _sent = resets.send(&bytes).await;
     assert_eq!(goaway(&resets.ended().await), Some(ENHANCE_YOUR_CALM));
 
-    let mut endless = Raw::begin(besieged.office.at).await;
+    let mut endless = Raw::begin(attacked.agent.at).await;
     let mut bytes = frame(HEADERS, 0, 1, &headers("/x"));
     // One header after the other, and never the last: 64 MiB, if somebody takes them.
     let one = [&[0x00, 1, b'a', 0x7f, 0x81, 0x07][..], &[b'b'; 256]].concat();
@@ -138,48 +138,48 @@ async fn floods_of_frames_end_the_connection() {
     assert!(endless.send(&bytes).await.is_err());
     endless.ended().await;
     // Each connection, or what was called on it.
-    assert!(besieged.recovers().await >= 2);
+    assert!(attacked.recovers().await >= 2);
 }
 
 #[tokio::test]
 async fn of_ten_thousand_connections_the_newest_few_stay() {
-    let besieged = Besieged::open().await;
+    let attacked = Attacked::open().await;
     // A process may not have so many open at once everywhere.
     for _ in 0..20 {
         let mut held = Vec::new();
         for _ in 0..500 {
-            held.push(plain(besieged.office.at, b"").await);
+            held.push(plain(attacked.agent.at, b"").await);
         }
-        let listener = besieged.office.world.listener().await.unwrap();
+        let listener = attacked.agent.world.listener().await.unwrap();
         assert!(listener.connections <= 32, "{listener:?}");
     }
-    let refused = besieged.recovers().await;
+    let refused = attacked.recovers().await;
     assert!((9_000..=10_000).contains(&refused), "{refused}");
 }
 
 #[tokio::test]
 async fn whoever_is_over_the_limit_gives_way_and_the_others_have_a_deadline() {
-    let besieged = Besieged::open().await;
+    let attacked = Attacked::open().await;
     let mut held = Vec::new();
     for _ in 0..300 {
-        held.push(plain(besieged.office.at, b"").await);
+        held.push(plain(attacked.agent.at, b"").await);
     }
     // The oldest give way at once, and the others lose the connection after the deadline for the handshake.
     for stream in held {
         plain_ended(stream).await;
     }
-    assert_eq!(besieged.recovers().await, 300);
+    assert_eq!(attacked.recovers().await, 300);
 }
 
 #[tokio::test]
 async fn slow_readers_keep_nothing_but_their_own_connection() {
     const WATCH: &str = "/shopmaster.v1.Agent/WatchStatus";
-    let besieged = Besieged::open().await;
-    let office = &besieged.office;
-    let token = office.token(Role::Viewer, "slow").await;
+    let attacked = Attacked::open().await;
+    let agent = &attacked.agent;
+    let token = agent.token(Role::Viewer, "slow").await;
     let mut slow = Vec::new();
     for _ in 0..20 {
-        let mut raw = Raw::silent(office.at).await;
+        let mut raw = Raw::silent(agent.at).await;
         let mut bytes = PREFACE.to_vec();
         // It takes no answer of any call, and later reads nothing at all.
         bytes.extend(frame(SETTINGS, 0, 0, NO_WINDOW));
@@ -189,17 +189,17 @@ async fn slow_readers_keep_nothing_but_their_own_connection() {
         let _sent = raw.send(&bytes).await;
         slow.push(raw);
     }
-    besieged.is_well("meanwhile").await;
+    attacked.is_well("meanwhile").await;
     // They answer no ping.
-    besieged.office.connections(0).await;
-    besieged.recovers().await;
+    attacked.agent.connections(0).await;
+    attacked.recovers().await;
     drop(slow);
 }
 
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused() {
-    let besieged = Besieged::open().await;
-    let mut client = besieged.office.client(Role::Admin).await;
+    let attacked = Attacked::open().await;
+    let mut client = attacked.agent.client(Role::Admin).await;
     let settings = Settings {
         digible: Some(shopmaster_proto::v1::DigibleSettings {
             email: "x".repeat(2 << 20),
@@ -214,5 +214,5 @@ async fn a_message_that_is_too_large_is_refused() {
     let refused = client.config.configure(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
     drop(client);
-    assert_eq!(besieged.recovers().await, 1);
+    assert_eq!(attacked.recovers().await, 1);
 }

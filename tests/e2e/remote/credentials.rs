@@ -22,21 +22,21 @@ use tonic::{
 };
 use tower::ServiceExt as _;
 
-use super::{office::Office, raw};
+use super::{agent::RemoteAgent, raw};
 use crate::support::wait_issue;
 
 #[tokio::test]
 async fn a_token_that_expires_ends_its_streams_and_is_refused() {
-    let office = Office::open().await;
+    let agent = RemoteAgent::open().await;
     let request = CreateTokenRequest {
         name: "short".to_owned(),
         role: Role::Viewer.into(),
         lifetime: Some(Duration::from_secs(2).try_into().unwrap()),
     };
-    let mut here = office.world.client().unwrap();
+    let mut here = agent.world.client().unwrap();
     let token = here.remote.create_token(request).await.unwrap();
     let token = token.into_inner().token.parse().unwrap();
-    let mut client = office.connect(&token).await.unwrap();
+    let mut client = agent.connect(&token).await.unwrap();
     let watch = client.agent.watch_status(WatchStatusRequest {}).await;
     let mut watch = watch.unwrap().into_inner();
     let end = loop {
@@ -46,34 +46,34 @@ async fn a_token_that_expires_ends_its_streams_and_is_refused() {
     };
     assert_eq!(end.code(), Code::Unauthenticated, "{end:?}");
     assert_eq!(Failure::from(end).code, "ACCESS_EXPIRED");
-    let again = office.connect(&token).await.unwrap_err();
-    assert_eq!(office.word(again), "ACCESS_EXPIRED");
+    let again = agent.connect(&token).await.unwrap_err();
+    assert_eq!(agent.word(again), "ACCESS_EXPIRED");
     // Its connection ends soon after.
-    office.connections(0).await;
+    agent.connections(0).await;
 }
 
 #[tokio::test]
 async fn the_connection_of_a_revoked_client_ends() {
-    let office = Office::open().await;
-    let mut client = office.client(Role::Viewer).await;
+    let agent = RemoteAgent::open().await;
+    let mut client = agent.client(Role::Viewer).await;
     client.agent.get_status(GetStatusRequest {}).await.unwrap();
-    office.connections(1).await;
-    let revoked = office.ctl(&["remote", "revoke", "viewer", "--yes"]).await;
+    agent.connections(1).await;
+    let revoked = agent.ctl(&["remote", "revoke", "viewer", "--yes"]).await;
     assert_eq!(revoked.code, 0, "{revoked:?}");
-    office.connections(0).await;
+    agent.connections(0).await;
 }
 
 #[tokio::test]
 async fn a_call_that_is_kept_open_ends_with_the_access() {
     const PATH: &str = "/shopmaster.v1.Remote/CreateToken";
-    let office = Office::open().await;
-    let token = office.token(Role::Admin, "leaver").await;
-    let mut raw = raw::Raw::begin(office.at).await;
+    let agent = RemoteAgent::open().await;
+    let token = agent.token(Role::Admin, "leaver").await;
+    let mut raw = raw::Raw::begin(agent.at).await;
     // It is admitted, and its request is still to come.
     raw.send(&raw::call_begins(1, PATH, &token)).await.unwrap();
     let called = |client: &RemoteClient| client.name == "leaver" && client.last_seen_at.is_some();
-    office.clients(|clients| clients.iter().any(called)).await;
-    let revoked = office.ctl(&["remote", "revoke", "leaver", "--yes"]).await;
+    agent.clients(|clients| clients.iter().any(called)).await;
+    let revoked = agent.ctl(&["remote", "revoke", "leaver", "--yes"]).await;
     assert_eq!(revoked.code, 0, "{revoked:?}");
     let request = CreateTokenRequest {
         name: "back".to_owned(),
@@ -82,39 +82,35 @@ async fn a_call_that_is_kept_open_ends_with_the_access() {
     };
     let _sent = raw.send(&raw::request(1, &request.encode_to_vec())).await;
     raw.ended().await;
-    let clients = office.clients(|_| true).await;
+    let clients = agent.clients(|_| true).await;
     let names: Vec<_> = clients.iter().map(|client| &*client.name).collect();
     assert_eq!(names, ["first"]);
-    let log = office.ctl(&["remote", "log", "--json"]).await;
+    let log = agent.ctl(&["remote", "log", "--json"]).await;
     assert!(!log.stdout.contains("back"), "{log:?}");
 }
 
 #[tokio::test]
 async fn only_an_invitation_redeems_and_a_used_one_changes_nothing() {
-    let office = Office::open().await;
-    let mut viewer = office.client(Role::Viewer).await;
+    let agent = RemoteAgent::open().await;
+    let mut viewer = agent.client(Role::Viewer).await;
     let redeem = |byte| RedeemRequest {
         token_sha256: vec![byte; 32],
     };
     let refused = viewer.remote.redeem(redeem(1)).await.unwrap_err();
     assert_eq!(Failure::from(refused).code, "ROLE_TOO_LOW");
 
-    let invitation: Invitation = office
-        .invite("operator", "support-7")
-        .await
-        .parse()
-        .unwrap();
-    let mut invited = office.connect(&invitation.secret).await.unwrap();
+    let invitation: Invitation = agent.invite("operator", "support-7").await.parse().unwrap();
+    let mut invited = agent.connect(&invitation.secret).await.unwrap();
     invited.remote.redeem(redeem(2)).await.unwrap();
     // Its answer may have been lost.
     invited.remote.redeem(redeem(2)).await.unwrap();
-    let before = office.world.listener().await.unwrap().refused;
+    let before = agent.world.listener().await.unwrap().refused;
     for _ in 0..3 {
         let replayed = invited.remote.redeem(redeem(3)).await.unwrap_err();
         assert_eq!(Failure::from(replayed).code, "INVITATION_REDEEMED");
     }
-    assert_eq!(office.world.listener().await.unwrap().refused, before + 3);
-    let log = office.ctl(&["remote", "log", "--json"]).await.json();
+    assert_eq!(agent.world.listener().await.unwrap().refused, before + 3);
+    let log = agent.ctl(&["remote", "log", "--json"]).await.json();
     let log = log.unwrap();
     let entries = log["entries"].as_array().unwrap();
     let count = |outcome: &str| entries.iter().filter(|it| it["outcome"] == outcome).count();
@@ -123,7 +119,7 @@ async fn only_an_invitation_redeems_and_a_used_one_changes_nothing() {
         (1, 0, 4),
         "{log}"
     );
-    let status = office.world.wait_status(|_| true).await.unwrap();
+    let status = agent.world.wait_status(|_| true).await.unwrap();
     let change = status.last_remote_change.unwrap();
     assert_eq!(
         (&*change.client, &*change.text),
@@ -134,21 +130,21 @@ async fn only_an_invitation_redeems_and_a_used_one_changes_nothing() {
 #[tokio::test]
 async fn an_old_invitation_is_not_the_next_one_of_its_name() {
     const PATH: &str = "/shopmaster.v1.Remote/Redeem";
-    let office = Office::open().await;
-    let leaked: Invitation = office.invite("viewer", "support-7").await.parse().unwrap();
-    let mut raw = raw::Raw::begin(office.at).await;
+    let agent = RemoteAgent::open().await;
+    let leaked: Invitation = agent.invite("viewer", "support-7").await.parse().unwrap();
+    let mut raw = raw::Raw::begin(agent.at).await;
     raw.send(&raw::call_begins(1, PATH, &leaked.secret))
         .await
         .unwrap();
-    office.connections(1).await;
+    agent.connections(1).await;
     // The same name again, for somebody who may do more.
-    office.invite("admin", "support-7").await;
+    agent.invite("admin", "support-7").await;
     let stolen = RedeemRequest {
         token_sha256: vec![1; 32],
     };
     let _sent = raw.send(&raw::request(1, &stolen.encode_to_vec())).await;
     raw.ended().await;
-    let clients = office.clients(|_| true).await;
+    let clients = agent.clients(|_| true).await;
     let support = clients.iter().find(|client| client.name == "support-7");
     let credential = support.unwrap().credential();
     assert_eq!(credential, RemoteCredential::Invitation, "{clients:?}");
@@ -156,58 +152,58 @@ async fn an_old_invitation_is_not_the_next_one_of_its_name() {
 
 #[tokio::test]
 async fn the_listener_takes_its_connections_along() {
-    let office = Office::open().await;
-    let mut client = office.client(Role::Viewer).await;
+    let agent = RemoteAgent::open().await;
+    let mut client = agent.client(Role::Viewer).await;
     let watch = client.agent.watch_status(WatchStatusRequest {}).await;
     let mut watch = watch.unwrap().into_inner();
     watch.next().await.unwrap().unwrap();
-    office.connections(1).await;
-    let disabled = office.ctl(&["remote", "disable"]).await;
+    agent.connections(1).await;
+    let disabled = agent.ctl(&["remote", "disable"]).await;
     assert_eq!(disabled.code, 0, "{disabled:?}");
     while let Some(Ok(_)) = watch.next().await {}
-    office.connections(0).await;
+    agent.connections(0).await;
 }
 
 #[tokio::test]
 async fn what_was_refused_is_not_shown_as_made() {
-    let office = Office::open().await;
-    let mut client = office.client(Role::Admin).await;
+    let agent = RemoteAgent::open().await;
+    let mut client = agent.client(Role::Admin).await;
     client.agent.pause(PauseRequest::default()).await.unwrap();
     let refused = client.config.configure(ConfigureRequest::default()).await;
     assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
-    let status = office.world.wait_status(|_| true).await.unwrap();
+    let status = agent.world.wait_status(|_| true).await.unwrap();
     assert_eq!(status.last_remote_change.unwrap().text, "paused sending");
-    let log = office.ctl(&["remote", "log", "--json"]).await.json();
+    let log = agent.ctl(&["remote", "log", "--json"]).await.json();
     assert_eq!(log.unwrap()["entries"][0]["outcome"], "failed");
 }
 
 #[tokio::test]
 async fn a_client_with_a_certificate_needs_no_token_and_another_key_is_nobody() {
-    let office = Office::open().await;
+    let agent = RemoteAgent::open().await;
     let (known, stranger) = (Identity::generate().unwrap(), Identity::generate().unwrap());
-    let file = office.world.home().join("client.pem");
+    let file = agent.world.home().join("client.pem");
     fs::write(&file, known.certificate().unwrap().pem()).unwrap();
     let invited = ["remote", "invite", "--role", "viewer", "--name", "tool"];
     let file = ["--certificate", file.to_str().unwrap()];
-    let added = office.ctl(&[&invited[..], &file].concat()).await;
+    let added = agent.ctl(&[&invited[..], &file].concat()).await;
     assert_eq!(added.code, 0, "{added:?}");
 
     // Another certificate of the same key.
-    let channel = raw::channel(office.at, Some(known)).await.unwrap();
+    let channel = raw::channel(agent.at, Some(known)).await.unwrap();
     let mut agent = AgentClient::new(channel);
     agent.get_status(GetStatusRequest {}).await.unwrap();
     let pause = agent.pause(PauseRequest::default()).await.unwrap_err();
     assert_eq!(Failure::from(pause).code, "ROLE_TOO_LOW");
 
     for identity in [Some(stranger), None] {
-        let channel = raw::channel(office.at, identity).await.unwrap();
+        let channel = raw::channel(agent.at, identity).await.unwrap();
         let refused = AgentClient::new(channel)
             .get_status(GetStatusRequest {})
             .await
             .unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
     }
-    let revoked = office.ctl(&["remote", "revoke", "tool", "--yes"]).await;
+    let revoked = agent.ctl(&["remote", "revoke", "tool", "--yes"]).await;
     assert_eq!(revoked.code, 0, "{revoked:?}");
     let refused = agent.get_status(GetStatusRequest {}).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
@@ -215,9 +211,9 @@ async fn a_client_with_a_certificate_needs_no_token_and_another_key_is_nobody() 
 
 #[tokio::test]
 async fn a_viewers_token_reads_the_metrics_and_nobody_else_does() {
-    let office = Office::open().await;
-    let token = office.token(Role::Viewer, "prometheus").await;
-    let mut channel = raw::channel(office.at, None).await.unwrap();
+    let agent = RemoteAgent::open().await;
+    let token = agent.token(Role::Viewer, "prometheus").await;
+    let mut channel = raw::channel(agent.at, None).await.unwrap();
     let mut read = async |method: &str, authorization: Option<&str>| {
         let mut request = Request::builder()
             .method(method)
@@ -243,11 +239,11 @@ async fn a_viewers_token_reads_the_metrics_and_nobody_else_does() {
 
 #[tokio::test]
 async fn another_certificate_is_served_without_a_restart() {
-    let office = Office::open().await;
-    let mut client = office.client(Role::Viewer).await;
-    let own = office.world.listener().await.unwrap();
+    let agent = RemoteAgent::open().await;
+    let mut client = agent.client(Role::Viewer).await;
+    let own = agent.world.listener().await.unwrap();
     let (first, second) = (Identity::generate().unwrap(), Identity::generate().unwrap());
-    let home = office.world.home();
+    let home = agent.world.home();
     let files = [home.join("tls.crt"), home.join("tls.key")];
     let write = |identity: &Identity| {
         fs::write(&files[0], identity.certificate().unwrap().pem()).unwrap();
@@ -261,39 +257,39 @@ async fn another_certificate_is_served_without_a_restart() {
     };
     let shows = async |identity: &Identity| {
         let pin = Pin::of_key(&identity.public_key());
-        shown(&office, pin.as_bytes()).await;
+        shown(&agent, pin.as_bytes()).await;
     };
     write(&first);
     let [certificate, key] = files.each_ref().map(|file| file.to_str().unwrap());
     let given = ["--remote-certificate", certificate, "--remote-key", key];
-    let configured = office.ctl(&[&["configure"], &given[..]].concat()).await;
+    let configured = agent.ctl(&[&["configure"], &given[..]].concat()).await;
     assert_eq!(configured.code, 0, "{configured:?}");
     shows(&first).await;
     // Another one in the same files: the agent checks them every minute, and after each change of the configuration.
     write(&second);
-    let configured = office.ctl(&["configure", "--log-level", "info"]).await;
+    let configured = agent.ctl(&["configure", "--log-level", "info"]).await;
     assert_eq!(configured.code, 0, "{configured:?}");
     shows(&second).await;
-    let token = office.token(Role::Viewer, "new").await;
-    office.connect(&token).await.unwrap();
+    let token = agent.token(Role::Viewer, "new").await;
+    agent.connect(&token).await.unwrap();
     // Who was connected stays.
     client.agent.get_status(GetStatusRequest {}).await.unwrap();
 
     // What is damaged is not served: the last good one stays.
     fs::write(&files[1], "damaged").unwrap();
-    let configured = office.ctl(&["configure", "--log-level", "debug"]).await;
+    let configured = agent.ctl(&["configure", "--log-level", "debug"]).await;
     assert_eq!(configured.code, 0, "{configured:?}");
-    wait_issue(&office.world, "REMOTE_CERTIFICATE_INVALID").await;
-    office.connect(&token).await.unwrap();
+    wait_issue(&agent.world, "REMOTE_CERTIFICATE_INVALID").await;
+    agent.connect(&token).await.unwrap();
     let back = ["configure", "--remote-certificate", "", "--remote-key", ""];
-    let configured = office.ctl(&back).await;
+    let configured = agent.ctl(&back).await;
     assert_eq!(configured.code, 0, "{configured:?}");
-    shown(&office, &own.key_sha256).await;
+    shown(&agent, &own.key_sha256).await;
 }
 
 /// Waits until the certificate of this key is served.
-async fn shown(office: &Office, key: &[u8]) {
+async fn shown(agent: &RemoteAgent, key: &[u8]) {
     let is_shown = |listener: &GetListenerResponse| listener.key_sha256 == key;
-    let waited = office.world.wait_listener("the certificate", is_shown);
+    let waited = agent.world.wait_listener("the certificate", is_shown);
     waited.await.unwrap();
 }

@@ -11,7 +11,7 @@ use std::{
 use shopmaster_proto::v1::Role;
 use shopmaster_standins::agent::Identity;
 
-use super::office::{Office, wait_closed};
+use super::agent::{RemoteAgent, wait_closed};
 use crate::support::{free, issue, wait_issue};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -23,8 +23,8 @@ struct Files {
 }
 
 impl Files {
-    fn new(office: &Office, identity: &Identity) -> Self {
-        let home = office.world.home();
+    fn new(agent: &RemoteAgent, identity: &Identity) -> Self {
+        let home = agent.world.home();
         let (certificate, key) = (home.join("tls.crt"), home.join("tls.key"));
         fs::write(&certificate, identity.certificate().unwrap().pem()).unwrap();
         fs::write(&key, identity.private_key_pem()).unwrap();
@@ -42,35 +42,35 @@ impl Files {
     }
 }
 
-async fn configure(office: &Office, arguments: &[&str]) {
-    let configured = office.ctl(&[&["configure"], arguments].concat()).await;
+async fn configure(agent: &RemoteAgent, arguments: &[&str]) {
+    let configured = agent.ctl(&[&["configure"], arguments].concat()).await;
     assert_eq!(configured.code, 0, "{configured:?}");
 }
 
 /// Has the agent look at its certificate now, instead of within a minute.
-async fn look(office: &Office) {
+async fn look(agent: &RemoteAgent) {
     for level in ["debug", "info"] {
-        configure(office, &["--log-level", level]).await;
+        configure(agent, &["--log-level", level]).await;
     }
 }
 
-async fn move_to(office: &Office, at: SocketAddr) {
+async fn move_to(agent: &RemoteAgent, at: SocketAddr) {
     let listen = at.to_string();
     // Whether it gets there is another matter.
-    let enabled = office.ctl(&["remote", "enable", "--listen", &listen]).await;
+    let enabled = agent.ctl(&["remote", "enable", "--listen", &listen]).await;
     assert!(matches!(enabled.code, 0 | 1), "{enabled:?}");
 }
 
-async fn listens_at(office: &Office, at: SocketAddr) {
+async fn listens_at(agent: &RemoteAgent, at: SocketAddr) {
     let at = at.to_string();
-    let waited = office
+    let waited = agent
         .world
         .wait_listener(&at, |listener| listener.listening == at);
     waited.await.unwrap();
 }
 
-async fn wait_no_issue(office: &Office, code: &str) {
-    let waited = office
+async fn wait_no_issue(agent: &RemoteAgent, code: &str) {
+    let waited = agent
         .world
         .wait_status(|status| issue(status, code).is_none());
     waited.await.unwrap();
@@ -78,14 +78,14 @@ async fn wait_no_issue(office: &Office, code: &str) {
 
 #[tokio::test]
 async fn a_given_certificate_is_served_whatever_its_dates_are_and_an_issue_names_them() {
-    let mut office = Office::open().await;
+    let mut agent = RemoteAgent::open().await;
     let identity = Identity::generate().unwrap();
-    let files = Files::new(&office, &identity);
+    let files = Files::new(&agent, &identity);
     let [certificate, key] =
         [&files.certificate, &files.key].map(|file| file.to_str().unwrap().to_owned());
     let given = ["--remote-certificate", &certificate, "--remote-key", &key];
-    configure(&office, &given).await;
-    let token = office.token(Role::Viewer, "tool").await;
+    configure(&agent, &given).await;
+    let token = agent.token(Role::Viewer, "tool").await;
     let now = SystemTime::now();
     for (from, until, says) in [
         (now - DAY, now + 10 * DAY, "ends on"),
@@ -94,87 +94,87 @@ async fn a_given_certificate_is_served_whatever_its_dates_are_and_an_issue_names
     ] {
         let dated = identity.certificate_between(from, until).unwrap();
         fs::write(&files.certificate, dated.pem()).unwrap();
-        look(&office).await;
-        let shown = office.world.wait_status(|status| {
+        look(&agent).await;
+        let shown = agent.world.wait_status(|status| {
             issue(status, "REMOTE_CERTIFICATE_EXPIRES").is_some_and(|it| it.text.contains(says))
         });
         shown.await.unwrap();
-        office.connect(&token).await.unwrap();
+        agent.connect(&token).await.unwrap();
     }
     // Nor does a restart close it.
-    office.world.restart().await.unwrap();
-    wait_issue(&office.world, "REMOTE_CERTIFICATE_EXPIRES").await;
-    office.connect(&token).await.unwrap();
+    agent.world.restart().await.unwrap();
+    wait_issue(&agent.world, "REMOTE_CERTIFICATE_EXPIRES").await;
+    agent.connect(&token).await.unwrap();
     fs::write(&files.certificate, identity.certificate().unwrap().pem()).unwrap();
-    look(&office).await;
-    wait_no_issue(&office, "REMOTE_CERTIFICATE_EXPIRES").await;
+    look(&agent).await;
+    wait_no_issue(&agent, "REMOTE_CERTIFICATE_EXPIRES").await;
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn a_key_that_is_opened_up_to_others_while_the_agent_runs_is_noticed() {
-    let office = Office::open().await;
+    let agent = RemoteAgent::open().await;
     let identity = Identity::generate().unwrap();
-    let files = Files::new(&office, &identity);
+    let files = Files::new(&agent, &identity);
     let [certificate, key] = [&files.certificate, &files.key].map(|file| file.to_str().unwrap());
     configure(
-        &office,
+        &agent,
         &["--remote-certificate", certificate, "--remote-key", key],
     )
     .await;
-    let token = office.token(Role::Viewer, "tool").await;
+    let token = agent.token(Role::Viewer, "tool").await;
     // Nothing is written, so no time of a change tells.
     files.mode(0o644);
-    look(&office).await;
-    let shown = wait_issue(&office.world, "REMOTE_KEY_EXPOSED").await;
+    look(&agent).await;
+    let shown = wait_issue(&agent.world, "REMOTE_KEY_EXPOSED").await;
     assert!(
         shown.text.contains("goes on listening") && !shown.text.contains("does not listen"),
         "{shown:?}"
     );
-    office.connect(&token).await.unwrap();
+    agent.connect(&token).await.unwrap();
     files.mode(0o600);
-    look(&office).await;
-    wait_no_issue(&office, "REMOTE_KEY_EXPOSED").await;
+    look(&agent).await;
+    wait_no_issue(&agent, "REMOTE_KEY_EXPOSED").await;
 }
 
 #[tokio::test]
 async fn a_certificate_that_cannot_be_used_does_not_keep_the_old_address_open() {
-    let office = Office::open().await;
-    let key = office.world.folders().data.join("remote/key.pem");
+    let agent = RemoteAgent::open().await;
+    let key = agent.world.folders().data.join("remote/key.pem");
     fs::write(&key, "damaged").unwrap();
     let next = free();
-    move_to(&office, next).await;
-    listens_at(&office, next).await;
-    wait_closed(office.at).await;
-    let shown = wait_issue(&office.world, "REMOTE_CERTIFICATE_INVALID").await;
+    move_to(&agent, next).await;
+    listens_at(&agent, next).await;
+    wait_closed(agent.at).await;
+    let shown = wait_issue(&agent.world, "REMOTE_CERTIFICATE_INVALID").await;
     assert!(shown.text.contains(&next.to_string()), "{shown:?}");
 }
 
 #[tokio::test]
 async fn an_address_that_cannot_be_opened_locks_nobody_out_at_once_and_is_soon_tried_again() {
-    let office = Office::open().await;
+    let agent = RemoteAgent::open().await;
     let next = free();
     let taken = TcpListener::bind(next).unwrap();
-    move_to(&office, next).await;
-    let shown = wait_issue(&office.world, "REMOTE_NOT_LISTENING").await;
-    for at in [next, office.at] {
+    move_to(&agent, next).await;
+    let shown = wait_issue(&agent.world, "REMOTE_NOT_LISTENING").await;
+    for at in [next, agent.at] {
         assert!(shown.text.contains(&at.to_string()), "{shown:?}");
     }
-    assert!(TcpStream::connect(office.at).is_ok());
+    assert!(TcpStream::connect(agent.at).is_ok());
     drop(taken);
-    listens_at(&office, next).await;
-    wait_closed(office.at).await;
-    wait_no_issue(&office, "REMOTE_NOT_LISTENING").await;
+    listens_at(&agent, next).await;
+    wait_closed(agent.at).await;
+    wait_no_issue(&agent, "REMOTE_NOT_LISTENING").await;
 }
 
 #[tokio::test]
 async fn the_listener_moves_to_another_address_of_its_port() {
-    let office = Office::open().await;
-    let everywhere = SocketAddr::new([0, 0, 0, 0].into(), office.at.port());
-    for at in [everywhere, office.at] {
-        move_to(&office, at).await;
-        listens_at(&office, at).await;
-        assert!(TcpStream::connect(office.at).is_ok());
+    let agent = RemoteAgent::open().await;
+    let everywhere = SocketAddr::new([0, 0, 0, 0].into(), agent.at.port());
+    for at in [everywhere, agent.at] {
+        move_to(&agent, at).await;
+        listens_at(&agent, at).await;
+        assert!(TcpStream::connect(agent.at).is_ok());
     }
-    wait_no_issue(&office, "REMOTE_NOT_LISTENING").await;
+    wait_no_issue(&agent, "REMOTE_NOT_LISTENING").await;
 }

@@ -1,9 +1,9 @@
 //! Remote management: the listener, its clients, and what they may do.
 
 mod abuse;
+pub mod agent;
 mod credentials;
 mod listener;
-pub mod office;
 mod raw;
 mod shops;
 
@@ -22,21 +22,21 @@ use tokio_stream::StreamExt as _;
 use tonic::Code;
 
 use crate::support::{free, issue, wait_issue};
-use office::Office;
+use agent::RemoteAgent;
 
 #[tokio::test]
 async fn an_invited_client_does_what_its_role_allows_and_it_is_written_down() {
-    let office = Office::open().await;
-    let invitation = office.invite("operator", "support-7").await;
-    let world = &office.world;
-    let added = office.ctl(&["remote", "add", "shop-7", &invitation]).await;
+    let agent = RemoteAgent::open().await;
+    let invitation = agent.invite("operator", "support-7").await;
+    let world = &agent.world;
+    let added = agent.ctl(&["remote", "add", "shop-7", &invitation]).await;
     assert_eq!(added.code, 0, "{added:?}");
 
-    let status = office.ctl(&["--agent", "shop-7", "status", "--json"]).await;
+    let status = agent.ctl(&["--agent", "shop-7", "status", "--json"]).await;
     assert_eq!(status.json().unwrap()["state"], "up_to_date", "{status:?}");
-    let upload = office.ctl(&["--agent", "shop-7", "upload", "--json"]).await;
+    let upload = agent.ctl(&["--agent", "shop-7", "upload", "--json"]).await;
     assert_eq!(upload.code, 0, "{upload:?}");
-    let refused = office
+    let refused = agent
         .ctl(&[
             "--agent",
             "shop-7",
@@ -59,7 +59,7 @@ async fn an_invited_client_does_what_its_role_allows_and_it_is_written_down() {
         (&*change.client, &*change.text),
         ("support-7", "started an upload")
     );
-    let log = office
+    let log = agent
         .ctl(&["remote", "log", "--json"])
         .await
         .json()
@@ -81,7 +81,7 @@ async fn an_invited_client_does_what_its_role_allows_and_it_is_written_down() {
     assert_eq!(entries[0]["call"], "/shopmaster.v1.Config/Configure");
 
     // It works once.
-    let stolen = office
+    let stolen = agent
         .ctl(&["remote", "add", "other", &invitation, "--json"])
         .await;
     assert!(stolen.stderr.contains("INVITATION_REDEEMED"), "{stolen:?}");
@@ -89,25 +89,25 @@ async fn an_invited_client_does_what_its_role_allows_and_it_is_written_down() {
 
 #[tokio::test]
 async fn what_is_written_down_outlives_the_agent() {
-    let mut office = Office::open().await;
-    let mut client = office.client(Role::Operator).await;
+    let mut agent = RemoteAgent::open().await;
+    let mut client = agent.client(Role::Operator).await;
     client.agent.pause(PauseRequest::default()).await.unwrap();
-    office.world.restart().await.unwrap();
-    let status = office.world.wait_status(|_| true).await.unwrap();
+    agent.world.restart().await.unwrap();
+    let status = agent.world.wait_status(|_| true).await.unwrap();
     assert_eq!(status.last_remote_change.unwrap().text, "paused sending");
-    office.listening().await;
+    agent.listening().await;
     // The client is still known.
     client.agent.get_status(GetStatusRequest {}).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_withdrawn_access_ends_at_once() {
-    let office = Office::open().await;
-    let mut client = office.client(Role::Viewer).await;
+    let agent = RemoteAgent::open().await;
+    let mut client = agent.client(Role::Viewer).await;
     let watch = client.agent.watch_status(WatchStatusRequest {}).await;
     let mut watch = watch.unwrap().into_inner();
     watch.next().await.unwrap().unwrap();
-    let revoked = office.ctl(&["remote", "revoke", "viewer", "--yes"]).await;
+    let revoked = agent.ctl(&["remote", "revoke", "viewer", "--yes"]).await;
     assert_eq!(revoked.code, 0, "{revoked:?}");
     let end = loop {
         if let Err(status) = watch.next().await.unwrap() {
@@ -125,7 +125,7 @@ async fn a_withdrawn_access_ends_at_once() {
 
 #[tokio::test]
 async fn each_role_may_do_what_the_one_before_it_may_and_more() {
-    let office = Office::open().await;
+    let agent = RemoteAgent::open().await;
     let start = StartRunRequest {
         kind: RunKind::Sync.into(),
         ..Default::default()
@@ -143,7 +143,7 @@ async fn each_role_may_do_what_the_one_before_it_may_and_more() {
         // It is looked at, and asks for nothing.
         (Role::Admin, [None, None, Some(Code::InvalidArgument)]),
     ] {
-        let mut client = office.client(role).await;
+        let mut client = agent.client(role).await;
         let status = client.agent.get_status(GetStatusRequest {}).await;
         let run = client.runs.start_run(start).await;
         let configure = client.config.configure(ConfigureRequest::default()).await;
@@ -155,20 +155,20 @@ async fn each_role_may_do_what_the_one_before_it_may_and_more() {
 
 #[tokio::test]
 async fn a_client_that_is_not_known_is_told_so_and_slowed_down() {
-    let office = Office::open().await;
+    let agent = RemoteAgent::open().await;
     let forged = Secret::generate(SecretKind::Token).unwrap();
     let mut words = Vec::new();
     for _ in 0..6 {
-        let error = office.connect(&forged).await.unwrap_err();
-        words.push(office.word(error));
+        let error = agent.connect(&forged).await.unwrap_err();
+        words.push(agent.word(error));
     }
     assert_eq!(words[..4], ["UNAUTHENTICATED"; 4]);
     assert_eq!(words[5], "TOO_MANY_FAILURES");
     // Whoever is known gets in all the same, from the same network.
-    office.client(Role::Viewer).await;
+    agent.client(Role::Viewer).await;
     // On this computer nothing has changed.
-    assert_eq!(office.ctl(&["status"]).await.code, 0);
-    let log = office
+    assert_eq!(agent.ctl(&["status"]).await.code, 0);
+    let log = agent
         .ctl(&["remote", "log", "--json"])
         .await
         .json()
@@ -235,33 +235,33 @@ async fn it_is_switched_on_and_off_without_a_restart() {
         .unwrap();
     assert!(std::net::TcpStream::connect(at).is_ok());
     assert_eq!(world.ctl(&["remote", "disable"]).await.unwrap().code, 0);
-    office::wait_closed(at).await;
+    agent::wait_closed(at).await;
 }
 
 #[tokio::test]
 async fn no_secret_is_in_any_log() {
-    let mut office = Office::open().await;
-    let invitation = office.invite("admin", "support-7").await;
-    let added = office.ctl(&["remote", "add", "shop-7", &invitation]).await;
+    let mut agent = RemoteAgent::open().await;
+    let invitation = agent.invite("admin", "support-7").await;
+    let added = agent.ctl(&["remote", "add", "shop-7", &invitation]).await;
     assert_eq!(added.code, 0, "{added:?}");
     let invited = ["remote", "invite", "--role", "operator", "--name", "tool"];
-    let made = office.ctl(&[&invited[..], &["--token"]].concat()).await;
+    let made = agent.ctl(&[&invited[..], &["--token"]].concat()).await;
     let token = made.stdout.trim().parse().unwrap();
-    office.connect(&token).await.unwrap();
+    agent.connect(&token).await.unwrap();
     let forged = Secret::generate(SecretKind::Token).unwrap();
-    drop(office.connect(&forged).await);
+    drop(agent.connect(&forged).await);
     let shown = [
-        office.ctl(&["remote", "list"]).await,
-        office.ctl(&["remote", "log"]).await,
+        agent.ctl(&["remote", "list"]).await,
+        agent.ctl(&["remote", "log"]).await,
     ];
-    office.world.stop().await.unwrap();
-    let mut texts = vec![office.world.stderr()];
+    agent.world.stop().await.unwrap();
+    let mut texts = vec![agent.world.stderr()];
     texts.extend(
         shown
             .into_iter()
             .flat_map(|output| [output.stdout, output.stderr]),
     );
-    texts.extend(office.files());
+    texts.extend(agent.files());
     for text in texts {
         for secret in ["smt_", "smi_", "shopmaster-invitation-"] {
             assert!(!text.contains(secret), "{text}");

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use shopmaster_harness::{fleet::Fleet, world::CtlOutput};
 
-use super::office::Office;
+use super::agent::RemoteAgent;
 
 /// The lines of `--json`, and the summary, which is the last one.
 fn lines(output: &CtlOutput) -> (Vec<Value>, Value) {
@@ -18,9 +18,9 @@ fn lines(output: &CtlOutput) -> (Vec<Value>, Value) {
 #[tokio::test]
 async fn three_real_agents_are_one_fleet_and_one_that_leaves_is_not_hidden() {
     let mut shops = [
-        Office::open().await,
-        Office::open().await,
-        Office::open().await,
+        RemoteAgent::open().await,
+        RemoteAgent::open().await,
+        RemoteAgent::open().await,
     ];
     // The client's own computer is that of the first shop.
     let mut list = String::new();

@@ -27,7 +27,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use super::{MOST_CALLS, access, counters::Counters, limit::Permit};
+use super::{access, counters::Counters, limit::Permit, open::MOST_CALLS};
 
 /// How long a new connection may take until its first byte behind the handshake.
 const FIRST_BYTE: Duration = Duration::from_secs(5);

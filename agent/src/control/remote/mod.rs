@@ -8,24 +8,15 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use shopmaster_access::{Clients, RemoteLog, Throttle};
 use shopmaster_base::{blocking, causes::with_causes};
 use shopmaster_health::Area;
-use tokio::{
-    net::TcpListener,
-    sync::Notify,
-    task::JoinHandle,
-    time::{Instant, timeout},
-};
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_rustls::rustls::ServerConfig;
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use tokio_util::sync::CancellationToken;
-use tonic::{service::Routes, transport::Server};
+use tonic::service::Routes;
 
 mod accept;
 mod access;
@@ -40,6 +31,7 @@ mod gate;
 mod key_file;
 mod limit;
 mod metrics;
+mod open;
 mod problem;
 mod service;
 mod tls;
@@ -47,37 +39,14 @@ mod validity;
 
 pub(super) use service::Service;
 
-use super::{MOST_STREAMS, detached::Detached};
+use super::detached::Detached;
 use crate::{config::RemoteConfig, supervisor::Supervisor};
-use accept::Acceptor;
 use access::Access;
 use certificate::{CertificateError, Identity, Source};
-use gate::Gate;
 use limit::ConnectionLimit;
+use open::{At, Open, Services, overlap};
 use problem::{LOOK_INTERVAL, Problem};
 use validity::DateProblem;
-
-/// How long an address that is no longer configured stays open while its successor cannot be opened: long enough to correct
-/// a mistake from afar, and no longer.
-const MOVE_WITHIN: Duration = Duration::from_secs(120);
-/// How long calls in progress may take when the listener closes.
-const CLOSING_GRACE: Duration = Duration::from_secs(5);
-/// The largest headers of a call, in bytes.
-const LARGEST_HEADERS: u32 = 16 << 10;
-/// The window of each stream, in bytes: so much is kept for a client that does not read.
-const WINDOW: u32 = 64 << 10;
-/// The window of a connection, in bytes.
-const CONNECTION_WINDOW: u32 = 256 << 10;
-/// Calls of one connection at once.
-const MOST_CALLS: usize = 32;
-/// Calls that a client canceled before the agent took them; beyond that, its connection ends.
-const MOST_RESETS: usize = 20;
-/// How often a connection is checked, and how long its other end may take to answer.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection lasts, and how long its calls may go on then.
-const MAX_AGE: Duration = Duration::from_secs(24 * 3_600);
-const MAX_AGE_GRACE: Duration = Duration::from_secs(60);
 
 /// Remote management of one agent.
 pub(super) struct Remote {
@@ -97,29 +66,6 @@ struct ListenerState {
     address: Option<SocketAddr>,
     /// Its certificate; none before the first.
     identity: Option<Identity>,
-}
-
-/// Where a listener is.
-#[derive(Debug, Clone, Copy)]
-struct At {
-    /// As it was asked for: the port may be zero there.
-    wanted: SocketAddr,
-    /// Where it listens.
-    address: SocketAddr,
-}
-
-/// A listener that is open.
-struct Open {
-    at: At,
-    /// Since when another address is wanted that cannot be opened; none while this one is wanted.
-    unwanted_since: Option<Instant>,
-    tls: Arc<ArcSwap<ServerConfig>>,
-    /// Canceled to close it.
-    closing: CancellationToken,
-    /// Ends once no connection is accepted any more, so that the address is free.
-    accepting: JoinHandle<()>,
-    /// Ends once the last call has ended.
-    serving: JoinHandle<()>,
 }
 
 /// The certificate that was loaded last, and where it came from.
@@ -165,12 +111,13 @@ impl Remote {
 
     /// Keeps the listener as the configuration wants it, until the agent stops.
     pub(super) async fn run(self: Arc<Self>, routes: Routes, detached: Detached) {
+        let services = Services { routes, detached };
         let mut reloaded = self.supervisor.reloaded.subscribe();
         let (mut open, mut loaded) = (None, None);
         loop {
             let config = self.supervisor.config().0.remote;
             let problem = self
-                .adjust(&config, &mut open, &mut loaded, &routes, &detached)
+                .adjust(&config, &mut open, &mut loaded, &services)
                 .await
                 .err();
             let pause = problem.as_ref().map_or(LOOK_INTERVAL, Problem::retry_in);
@@ -191,8 +138,7 @@ impl Remote {
         config: &RemoteConfig,
         open: &mut Option<Open>,
         loaded: &mut Option<Loaded>,
-        routes: &Routes,
-        detached: &Detached,
+        services: &Services,
     ) -> Result<(), Problem> {
         let Some(wanted) = config.listen else {
             self.close(open).await;
@@ -225,7 +171,8 @@ impl Remote {
             }
             _ => {
                 let (at, listener) = self.bind(wanted, open).await?;
-                let new = self.serve(listener, at, tls, access, routes, detached);
+                let limit = self.limit.clone();
+                let new = Open::serve(listener, at, tls, limit, access, services);
                 tracing::info!(address = %at.address, "listening on the network");
                 self.locked().address = Some(at.address);
                 if let Some(old) = open.replace(new) {
@@ -323,58 +270,6 @@ impl Remote {
         loaded.unwrap_or(Err(CertificateError::Stopping))
     }
 
-    /// Serves the connections of a listener.
-    fn serve(
-        &self,
-        listener: TcpListener,
-        at: At,
-        tls: Arc<ServerConfig>,
-        access: &Arc<Access>,
-        routes: &Routes,
-        detached: &Detached,
-    ) -> Open {
-        let tls = Arc::new(ArcSwap::from(tls));
-        let closing = CancellationToken::new();
-        let acceptor = Acceptor {
-            tls: Arc::clone(&tls),
-            limit: self.limit.clone(),
-            counters: Arc::clone(&access.counters),
-            end: closing.clone(),
-        };
-        let (connections, accepting) = acceptor.start(listener);
-        let connections = ReceiverStream::new(connections).map(Ok::<_, std::convert::Infallible>);
-        let server = Server::builder()
-            .max_concurrent_streams(MOST_STREAMS)
-            .concurrency_limit_per_connection(MOST_CALLS)
-            .load_shed(true)
-            .http2_max_header_list_size(LARGEST_HEADERS)
-            .max_frame_size(16 << 10)
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_max_pending_accept_reset_streams(Some(MOST_RESETS))
-            .http2_keepalive_interval(Some(KEEP_ALIVE))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
-            .max_connection_age(MAX_AGE)
-            .max_connection_age_grace(MAX_AGE_GRACE)
-            .layer(detached.clone())
-            .layer(Gate::new(Arc::clone(access), closing.clone()))
-            .add_routes(routes.clone())
-            .serve_with_incoming_shutdown(connections, closing.clone().cancelled_owned());
-        let serving = tokio::spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(error = with_causes(&error), "the remote listener failed");
-            }
-        });
-        Open {
-            at,
-            unwanted_since: None,
-            tls,
-            closing,
-            accepting,
-            serving,
-        }
-    }
-
     async fn close(&self, open: &mut Option<Open>) {
         let Some(closed) = open.take() else {
             return;
@@ -393,36 +288,6 @@ impl Remote {
 
     fn locked(&self) -> MutexGuard<'_, ListenerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether two sockets cannot listen at these addresses at the same time.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let (a, b) = (one.ip(), other.ip());
-    one.port() == other.port() && (a == b || a.is_unspecified() || b.is_unspecified())
-}
-
-impl Open {
-    /// Whether it is no longer served.
-    fn has_failed(&self) -> bool {
-        self.serving.is_finished() || self.accepting.is_finished()
-    }
-
-    /// Whether another address has been wanted, which cannot be opened, for as long as this one may stay open.
-    fn was_unwanted_for_long(&mut self) -> bool {
-        let since = *self.unwanted_since.get_or_insert_with(Instant::now);
-        since.elapsed() >= MOVE_WITHIN
-    }
-
-    /// Closes it, and gives calls in progress a while to end. When this returns, the address is free.
-    async fn end(mut self) {
-        self.closing.cancel();
-        if let Err(error) = self.accepting.await {
-            tracing::error!(%error, "accepting remote connections failed");
-        }
-        if timeout(CLOSING_GRACE, &mut self.serving).await.is_err() {
-            self.serving.abort();
-        }
     }
 }
 

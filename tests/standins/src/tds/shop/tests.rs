@@ -146,8 +146,8 @@ fn a_claim_ends_with_its_session() {
     assert_eq!(claim(1, "till"), held);
     assert_eq!(claim(2, "till"), own_holds);
     // What was refused keeps nothing.
-    assert_eq!(claim(3, "office"), another_holds);
-    assert_eq!(claim(4, "office"), another_holds);
+    assert_eq!(claim(3, "agent"), another_holds);
+    assert_eq!(claim(4, "agent"), another_holds);
     assert_eq!(claim(1, "till"), held);
     model.end(1);
     assert_eq!(claim(2, "till"), held);

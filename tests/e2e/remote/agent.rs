@@ -20,13 +20,13 @@ use shopmaster_proto::{
 use crate::support::free;
 
 /// An agent that listens on the network.
-pub struct Office {
+pub struct RemoteAgent {
     pub world: World,
     /// Where it listens.
     pub at: SocketAddr,
 }
 
-impl Office {
+impl RemoteAgent {
     /// An agent whose products are up to date, and that has a client, without whom it would not listen.
     pub async fn open() -> Self {
         let at = free();
@@ -36,10 +36,10 @@ impl Office {
         let world = world.start().await.unwrap();
         world.install_capture().await.unwrap();
         world.upload().await.unwrap();
-        let office = Self { world, at };
-        office.token(Role::Viewer, "first").await;
-        office.listening().await;
-        office
+        let agent = Self { world, at };
+        agent.token(Role::Viewer, "first").await;
+        agent.listening().await;
+        agent
     }
 
     pub async fn ctl(&self, arguments: &[&str]) -> CtlOutput {
