@@ -31,7 +31,9 @@ async fn three_real_agents_are_one_fleet_and_one_that_leaves_is_not_hidden() {
         assert_eq!(added.code, 0, "{added:?}");
         list += &format!("[[shop]]\nname = \"{name}\"\ngroup = \"lagos\"\n");
     }
-    fs::write(shops[0].world.folders().config.join("fleet.toml"), list).unwrap();
+    // Beside the folders of the instances.
+    let fleet = shops[0].world.folders().config.with_file_name("fleet.toml");
+    fs::write(fleet, list).unwrap();
 
     for (what, word) in [
         (&["status"][..], "3 up to date"),
