@@ -73,7 +73,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(1);
 
-    /// A store whose file nobody ever writes to: it does not answer, like one that waits for a person. Five agents are known.
+    /// Five known agents, and a store whose file is a pipe that nobody writes to: it does not answer, like one that waits for
+    /// a person.
     fn locked(home: &Path) -> Directory {
         let folders = ClientFolders::below(home.to_owned());
         std::fs::create_dir_all(&folders.data).unwrap();

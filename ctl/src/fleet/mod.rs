@@ -1,7 +1,7 @@
 //! Many shops at once: the list of them, what each answers, and what that says about all of them.
 //!
-//! [`list`] reads `fleet.toml`, [`task`] is what is asked of each shop, [`ask`] asks them all through the [`connector`], [`report`] and [`tally`] judge
-//! the answers, and [`watch`] follows the status of all.
+//! [`list`] reads `fleet.toml`, [`task`] is what is asked of each shop, [`ask`] asks them all through the [`connector`],
+//! [`report`] and [`tally`] judge the answers, and [`watch`] follows the status of all.
 
 pub mod ask;
 pub mod connector;

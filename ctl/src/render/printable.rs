@@ -29,11 +29,12 @@ pub fn plain_lines(text: &str) -> String {
     replaced(&text.replace("\r\n", "\n"), &['\n', '\t'])
 }
 
-/// JSON whose value is the same: what a terminal would obey is escaped. It can only stand within strings.
+/// Lines of JSON whose values are the same: what a terminal would obey is escaped, except the ends of lines. Those do not
+/// stand within strings, and everything else stands nowhere else.
 pub fn escaped(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     for c in json.chars() {
-        match is_obeyed(c) {
+        match is_obeyed(c) && c != '\n' {
             // None of them needs more than four digits.
             true => line += &format!("\\u{:04x}", u32::from(c)),
             false => line.push(c),
@@ -70,5 +71,6 @@ mod tests {
         let line = escaped(&serde_json::to_string(&value).unwrap());
         assert!(!line.chars().any(is_obeyed), "{line:?}");
         assert_eq!(serde_json::from_str::<String>(&line).unwrap(), value);
+        assert_eq!(escaped("{}\n[]\n"), "{}\n[]\n");
     }
 }
