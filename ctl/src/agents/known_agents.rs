@@ -233,7 +233,7 @@ impl Role {
 }
 
 /// Creates a folder and its parents, private to this user where they are new.
-fn create_folder(path: &Path) -> io::Result<()> {
+pub fn create_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -241,8 +241,8 @@ fn create_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Waits for the lock that guards a file, and creates its folder. It ends when the value is dropped.
-pub fn lock(path: &Path) -> io::Result<File> {
+/// Waits for the lock that guards the file. It ends when the value is dropped.
+fn lock(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         create_folder(folder)?;
     }

@@ -1,6 +1,6 @@
 //! The tokens of known agents: in the operating system's credential store, or in a file where there is none.
 
-use std::{env, fs::File, io, path::PathBuf, sync::Arc};
+use std::{env, path::PathBuf, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shopmaster_proto::{
@@ -9,7 +9,7 @@ use shopmaster_proto::{
 };
 use shopmaster_secrets::{Owner, SecretError, SecretName, SecretStore, StoreChoice};
 
-use super::{AgentsError, known_agents::lock};
+use super::{AgentsError, known_agents::create_folder};
 
 /// The file's name.
 const FILE: &str = "agent-tokens.json";
@@ -20,8 +20,8 @@ const STORE_VARIABLE: &str = "SHOPMASTER_SECRETS__STORE";
 #[derive(Debug, Clone)]
 pub struct Tokens {
     store: SecretStore,
-    /// The file of the store where there is no credential store.
-    file: PathBuf,
+    /// The folder of the file.
+    folder: PathBuf,
 }
 
 impl Tokens {
@@ -33,10 +33,10 @@ impl Tokens {
 
     pub(crate) fn with(choice: StoreChoice, folders: ClientFolders) -> Result<Self, AgentsError> {
         let ClientFolders { data, home, .. } = folders;
-        let file = data.join(FILE);
-        let store = SecretStore::new(choice, &Owner::Client { home }, file.clone(), [])
+        let store = SecretStore::new(choice, &Owner::Client { home }, data.join(FILE), [])
             .map_err(AgentsError::Thread)?;
-        Ok(Self { store, file })
+        let folder = data;
+        Ok(Self { store, folder })
     }
 
     /// The token for an agent; none when none is stored.
@@ -100,26 +100,17 @@ impl Tokens {
         name: SecretName,
         text: SecretString,
     ) -> Result<(), AgentsError> {
-        let _lock = self.lock().await?;
+        create_folder(&self.folder).map_err(|source| AgentsError::File {
+            path: self.folder.clone(),
+            source,
+        })?;
         let stored = self.store.set(name, text).await;
         stored.map_err(|source| failed(agent, source))
     }
 
     async fn remove_as(&self, agent: &AgentName, name: SecretName) -> Result<(), AgentsError> {
-        let _lock = self.lock().await?;
         let removed = self.store.remove(name).await;
         removed.map_err(|source| failed(agent, source))
-    }
-
-    /// Keeps two programs from undoing each other's changes of the file.
-    async fn lock(&self) -> Result<File, AgentsError> {
-        let file = self.file.clone();
-        let locked = tokio::task::spawn_blocking(move || lock(&file)).await;
-        let locked = locked.map_err(io::Error::other).flatten();
-        locked.map_err(|source| AgentsError::File {
-            path: self.file.clone(),
-            source,
-        })
     }
 
     /// Where they are: `os` or `file`.
@@ -173,26 +164,6 @@ mod tests {
         tokens.remove(&names[0]).await.unwrap();
         assert!(digest(&names[0]).await.is_none());
         assert!(digest(&names[1]).await.is_some());
-    }
-
-    #[tokio::test]
-    async fn programs_that_store_tokens_at_once_lose_none() {
-        let home = tempfile::tempdir().unwrap();
-        let open = || {
-            let folders = ClientFolders::below(home.path().to_owned());
-            Tokens::with(StoreChoice::File, folders).unwrap()
-        };
-        let names: Vec<AgentName> = (0..20)
-            .map(|number| format!("shop-{number}").parse().unwrap())
-            .collect();
-        let stored = names.iter().map(|name| async {
-            let token = Secret::generate(SecretKind::Token).unwrap();
-            open().set(name, &token).await.unwrap();
-        });
-        futures_util::future::join_all(stored).await;
-        for name in &names {
-            assert!(open().get(name).await.unwrap().is_some(), "{name}");
-        }
     }
 
     #[tokio::test]
