@@ -2,13 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use shopmaster_base::atomic_file::write_atomically;
+use shopmaster_base::exclusive_file::ExclusiveFile;
 use shopmaster_proto::{
     ClientFolders, NetworkAgent,
     remote::{AgentName, NetworkAddress, Pin},
@@ -172,14 +171,14 @@ impl KnownAgents {
         path: &Path,
         change: impl FnOnce(&mut Self) -> Result<T, AgentsError>,
     ) -> Result<T, AgentsError> {
-        let _lock = lock(path).map_err(|source| failed(path, source))?;
+        let file = ExclusiveFile::lock(path).map_err(|source| failed(path, source))?;
         let mut known = Self::read(path)?;
         let result = change(&mut known)?;
-        known.write()?;
+        known.write(&file)?;
         Ok(result)
     }
 
-    fn write(&self) -> Result<(), AgentsError> {
+    fn write(&self, file: &ExclusiveFile) -> Result<(), AgentsError> {
         let document = Document {
             agents: self.agents.values().cloned().collect(),
         };
@@ -188,7 +187,8 @@ impl KnownAgents {
         let text = format!(
             "# The agents that `shopmasterctl --agent NAME` reaches. Their tokens are kept elsewhere.\n\n{text}"
         );
-        write_atomically(&self.path, text.as_bytes()).map_err(|source| failed(&self.path, source))
+        let written = file.write(text.as_bytes());
+        written.map_err(|source| failed(&self.path, source))
     }
 }
 
@@ -230,27 +230,6 @@ impl Role {
             Self::Admin => "admin",
         }
     }
-}
-
-/// Creates a folder and its parents, private to this user where they are new.
-pub fn create_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-/// Waits for the lock that guards the file. It ends when the value is dropped.
-fn lock(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        create_folder(folder)?;
-    }
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    let file = options.open(path.with_extension("lock"))?;
-    file.lock()?;
-    Ok(file)
 }
 
 fn failed(path: &Path, source: io::Error) -> AgentsError {

@@ -1,6 +1,6 @@
 //! The tokens of known agents: in the operating system's credential store, or in a file where there is none.
 
-use std::{env, path::PathBuf, sync::Arc};
+use std::{env, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shopmaster_proto::{
@@ -9,7 +9,7 @@ use shopmaster_proto::{
 };
 use shopmaster_secrets::{Owner, SecretError, SecretName, SecretStore, StoreChoice};
 
-use super::{AgentsError, known_agents::create_folder};
+use super::AgentsError;
 
 /// The file's name.
 const FILE: &str = "agent-tokens.json";
@@ -20,8 +20,6 @@ const STORE_VARIABLE: &str = "SHOPMASTER_SECRETS__STORE";
 #[derive(Debug, Clone)]
 pub struct Tokens {
     store: SecretStore,
-    /// The folder of the file.
-    folder: PathBuf,
 }
 
 impl Tokens {
@@ -35,8 +33,7 @@ impl Tokens {
         let ClientFolders { data, home, .. } = folders;
         let store = SecretStore::new(choice, &Owner::Client { home }, data.join(FILE), [])
             .map_err(AgentsError::Thread)?;
-        let folder = data;
-        Ok(Self { store, folder })
+        Ok(Self { store })
     }
 
     /// The token for an agent; none when none is stored.
@@ -100,10 +97,6 @@ impl Tokens {
         name: SecretName,
         text: SecretString,
     ) -> Result<(), AgentsError> {
-        create_folder(&self.folder).map_err(|source| AgentsError::File {
-            path: self.folder.clone(),
-            source,
-        })?;
         let stored = self.store.set(name, text).await;
         stored.map_err(|source| failed(agent, source))
     }

@@ -1,6 +1,6 @@
 //! The listener while it is open: its limits, and how it ends.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use shopmaster_base::causes::with_causes;
