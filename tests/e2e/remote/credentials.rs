@@ -190,9 +190,9 @@ async fn a_client_with_a_certificate_needs_no_token_and_another_key_is_nobody() 
 
     // Another certificate of the same key.
     let channel = raw::channel(agent.at, Some(known)).await.unwrap();
-    let mut agent = AgentClient::new(channel);
-    agent.get_status(GetStatusRequest {}).await.unwrap();
-    let pause = agent.pause(PauseRequest::default()).await.unwrap_err();
+    let mut tool = AgentClient::new(channel);
+    tool.get_status(GetStatusRequest {}).await.unwrap();
+    let pause = tool.pause(PauseRequest::default()).await.unwrap_err();
     assert_eq!(Failure::from(pause).code, "ROLE_TOO_LOW");
 
     for identity in [Some(stranger), None] {
@@ -205,7 +205,7 @@ async fn a_client_with_a_certificate_needs_no_token_and_another_key_is_nobody() 
     }
     let revoked = agent.ctl(&["remote", "revoke", "tool", "--yes"]).await;
     assert_eq!(revoked.code, 0, "{revoked:?}");
-    let refused = agent.get_status(GetStatusRequest {}).await.unwrap_err();
+    let refused = tool.get_status(GetStatusRequest {}).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
 }
 
