@@ -7,7 +7,7 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
-use shopmaster_harness::world::{PASSWORD, World};
+use shopmaster_harness::world::World;
 use shopmaster_proto::{
     Client, Endpoint, Folders, InstanceName,
     v1::{
@@ -15,7 +15,7 @@ use shopmaster_proto::{
         Secrets, ShutdownRequest, TailLogsRequest, WatchRunRequest, WatchStatusRequest,
     },
 };
-use shopmaster_standins::digible::{Endpoint as Call, Fault, HangEffect};
+use shopmaster_standins::digible::{Endpoint as Call, Fault, HangEffect, PASSWORD};
 use tokio::{process::Child, time::timeout};
 
 use crate::support::{SECONDS, ctl_with, refusal, runs, wait_up_to_date};

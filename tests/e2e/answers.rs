@@ -1,9 +1,9 @@
 //! What Digible answers, or does not, and what becomes of the products.
 
-use shopmaster_harness::world::{PASSWORD, World};
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{ProductState, RunKind, RunOutcome, RunState, State};
 use shopmaster_standins::digible::{
-    CutAt, DigibleSim, Endpoint, Fault, FaultKind, HangEffect, RetryAfter, SimOptions,
+    CutAt, DigibleSim, Endpoint, Fault, FaultKind, HangEffect, PASSWORD, RetryAfter, SimOptions,
 };
 
 use crate::help::{Tested, cancel, captured, id, issue, price, ready, status, uploaded};

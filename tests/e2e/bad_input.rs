@@ -3,7 +3,7 @@
 use std::fs;
 
 use rusqlite::Connection;
-use shopmaster_harness::world::{PASSWORD, World};
+use shopmaster_harness::world::World;
 use shopmaster_proto::{
     Failure,
     v1::{
@@ -11,7 +11,7 @@ use shopmaster_proto::{
         SyncSettings, TestConnectionRequest, Verdict,
     },
 };
-use shopmaster_standins::digible::{Endpoint, Fault};
+use shopmaster_standins::digible::{Endpoint, Fault, PASSWORD};
 use tokio_stream::StreamExt as _;
 
 use crate::support::{codes, confirm, is_over_tds, wait_issue, wait_up_to_date};

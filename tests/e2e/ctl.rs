@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, process::Stdio};
 
 use serde_json::Value;
-use shopmaster_harness::world::{CtlOutput, PASSWORD, World};
-use shopmaster_standins::digible::{Endpoint, Fault, HangEffect};
+use shopmaster_harness::world::{CtlOutput, World};
+use shopmaster_standins::digible::{Endpoint, Fault, HangEffect, PASSWORD};
 use tokio::{io::AsyncReadExt as _, time::timeout};
 
 use crate::support::{SECONDS, ctl_with, is_over_tds, wait_up_to_date};

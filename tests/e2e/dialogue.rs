@@ -1,7 +1,8 @@
 //! `shopmasterctl` at a terminal: questions and answers.
 
-use shopmaster_harness::world::{PASSWORD, World};
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::ProductState;
+use shopmaster_standins::digible::PASSWORD;
 
 use crate::{
     support::{codes, wait_up_to_date},

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use shopmaster_harness::world::{PASSWORD, World};
+use shopmaster_harness::world::World;
 use shopmaster_proto::v1::{ConfigureRequest, RunOutcome, Secrets, SessionState, State};
-use shopmaster_standins::digible::{Endpoint, SimOptions, TokenSeen};
+use shopmaster_standins::digible::{Endpoint, PASSWORD, SimOptions, TokenSeen};
 
 use crate::help::{Tested, captured, id, issue, ready, status, uploaded};
 

@@ -13,10 +13,8 @@ use shopmaster_standins::{
 use super::{Config, ShopKind, World, WorldError};
 use crate::programs::Programs;
 
-/// The password of the Digible account of a test.
-pub const PASSWORD: &str = "correct-horse-4711";
 /// The environment variable with the password of the Digible account.
-const PASSWORD_VARIABLE: &str = "SHOPMASTER_DIGIBLE_PASSWORD";
+const PASSWORD: &str = "SHOPMASTER_DIGIBLE_PASSWORD";
 /// The environment variable with the password of the SQL login.
 const SQL_PASSWORD: &str = "SHOPMASTER_SQL_PASSWORD";
 
@@ -41,7 +39,7 @@ impl World {
     pub fn builder() -> WorldBuilder {
         WorldBuilder {
             products: 100,
-            digible: account(),
+            digible: SimOptions::default(),
             edits: Config::default(),
             environment: Vec::new(),
             configured: true,
@@ -49,13 +47,6 @@ impl World {
             kind: ShopKind::of_this_program(),
         }
     }
-}
-
-/// The stand-in with an account whose password is no word, so that it can be looked for.
-fn account() -> SimOptions {
-    let mut options = SimOptions::default();
-    PASSWORD.clone_into(&mut options.settings.password);
-    options
 }
 
 impl WorldBuilder {
@@ -142,7 +133,7 @@ impl WorldBuilder {
             environment.insert(
                 0,
                 (
-                    PASSWORD_VARIABLE.to_owned(),
+                    PASSWORD.to_owned(),
                     self.digible.settings.password.clone(),
                 ),
             );

@@ -38,7 +38,7 @@ use shopmaster_standins::{digible::DigibleSim, shop::Shop, tds::SqlServerSim};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-pub use builder::{PASSWORD, WorldBuilder};
+pub use builder::WorldBuilder;
 pub use config::Config;
 pub use conservation::Conservation;
 pub use error::WorldError;

@@ -43,7 +43,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub use fault::{CutAt, Fault, FaultKind, HangEffect, RetryAfter, Told};
 pub use part::Naming;
 pub use record::{Applied, Counts, Listing, RequestRecord};
-pub use settings::{Remember, Settings, SimOptions};
+pub use settings::{PASSWORD, Remember, Settings, SimOptions};
 pub use token::TokenSeen;
 pub use wire::{BATCH_LIMIT, Endpoint, Product, ProductId};
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration;
 
+/// The password of the account, unless another is set: no word, so that it can be looked for in what an agent writes.
+pub const PASSWORD: &str = "correct-horse-4711";
+
 /// How to start.
 #[derive(Debug, Clone, Default)]
 pub struct SimOptions {
@@ -86,7 +89,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             email: "shop@example.com".to_owned(),
-            password: "secret".to_owned(),
+            password: PASSWORD.to_owned(),
             latency: Duration::ZERO,
             token_lifetime: Duration::from_secs(3_600),
             token_tells_end: true,

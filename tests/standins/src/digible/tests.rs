@@ -49,7 +49,7 @@ impl Client {
 
     async fn logged_in(sim: &DigibleSim) -> Self {
         let mut client = Self::of(sim).await;
-        let got = client.login("shop@example.com", "secret").await.unwrap();
+        let got = client.login("shop@example.com", PASSWORD).await.unwrap();
         assert_eq!(got.status, 200);
         client.token = got.json()["data"]["token"].as_str().map(str::to_owned);
         client
@@ -252,7 +252,7 @@ async fn the_whole_clock_can_be_wrong() {
     sim.configure(|settings| settings.clock_offset = AHEAD.cast_signed());
     let before = SystemTime::now();
     let mut client = Client::of(&sim).await;
-    let got = client.login("shop@example.com", "secret").await.unwrap();
+    let got = client.login("shop@example.com", PASSWORD).await.unwrap();
     let ahead = date(&got, DATE).duration_since(before).unwrap().as_secs();
     assert!((AHEAD - 1..AHEAD + 600).contains(&ahead), "{ahead}");
 
@@ -267,7 +267,7 @@ async fn the_whole_clock_can_be_wrong() {
         3_600
     );
     sim.configure(|settings| settings.token_tells_end = false);
-    let got = client.login("shop@example.com", "secret").await.unwrap();
+    let got = client.login("shop@example.com", PASSWORD).await.unwrap();
     assert_eq!(claims(&got).get("exp"), None);
 }
 
@@ -349,7 +349,7 @@ async fn a_redirect_names_its_target() {
     let sim = sim().await;
     let mut client = Client::of(&sim).await;
     sim.inject(Fault::redirect("http://127.0.0.1:9/elsewhere"));
-    let got = client.login("shop@example.com", "secret").await.unwrap();
+    let got = client.login("shop@example.com", PASSWORD).await.unwrap();
     assert_eq!(got.status, 307);
     assert_eq!(got.headers[LOCATION], "http://127.0.0.1:9/elsewhere");
 }
