@@ -112,6 +112,15 @@ impl RemoteAgent {
         measure::memory_now(self.world.agent_id())
     }
 
+    /// Waits until the agent's memory is below so many MiB.
+    pub async fn memory_below(&self, most: f64) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while let Some(memory) = self.memory().filter(|memory| *memory >= most) {
+            assert!(Instant::now() < deadline, "{memory} MiB instead of {most}");
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The texts of all files of the agent, but for those that are secret themselves.
     pub fn files(&self) -> Vec<String> {
         let mut texts = Vec::new();
