@@ -141,8 +141,8 @@ impl Access {
     }
 
     /// Notes that a client called.
-    pub(super) async fn saw(&self, caller: &Caller) {
-        if !self.clients.saw(&caller.name, Timestamp::now()) {
+    pub(super) async fn record_call(&self, caller: &Caller) {
+        if !self.clients.record_call(&caller.name, Timestamp::now()) {
             return;
         }
         let clients = Arc::clone(&self.clients);

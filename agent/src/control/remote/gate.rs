@@ -121,7 +121,7 @@ impl Gate {
             access.counters.refuse();
             return Err(crowded());
         }
-        access.saw(&caller).await;
+        access.record_call(&caller).await;
         request.extensions_mut().insert(caller.clone());
         Ok(Admitted {
             rpc,

@@ -36,7 +36,7 @@ pub(super) async fn page(access: &Access, peer: &Peer, request: &Parts) -> Respo
         access.counters.refuse();
         return refusal(StatusCode::TOO_MANY_REQUESTS, crowded().message());
     }
-    access.saw(&caller).await;
+    access.record_call(&caller).await;
     let text = access.metrics.text();
     answer(StatusCode::OK, shopmaster_metrics::CONTENT_TYPE, text)
 }

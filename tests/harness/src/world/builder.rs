@@ -132,10 +132,7 @@ impl WorldBuilder {
         if self.configured {
             environment.insert(
                 0,
-                (
-                    PASSWORD.to_owned(),
-                    self.digible.settings.password.clone(),
-                ),
+                (PASSWORD.to_owned(), self.digible.settings.password.clone()),
             );
         }
         let sql_server = match self.kind {
