@@ -2,6 +2,7 @@
 
 mod abuse;
 pub mod agent;
+mod commands;
 mod credentials;
 mod listener;
 mod raw;
