@@ -77,9 +77,11 @@ pub(super) type Version = [Option<FileVersion>; 2];
 pub(super) enum CertificateError {
     /// Other users can read the key.
     #[error("other users can read the key file `{0}`")]
+    #[cfg_attr(not(unix), allow(dead_code))]
     Exposed(PathBuf),
     /// The key belongs to another user, who can read it, or give it to others.
     #[error("the key file `{0}` belongs to another user")]
+    #[cfg_attr(not(unix), allow(dead_code))]
     ForeignKey(PathBuf),
     /// A file cannot be read.
     #[error("cannot read `{path}`")]
