@@ -59,6 +59,14 @@ pub enum Error {
     /// The user answered no.
     #[error("{0}")]
     Declined(&'static str),
+    /// The environment of the agent has another value, which wins.
+    #[error("the agent takes `{setting}` from its environment, so it cannot be changed here")]
+    Overridden {
+        /// The setting.
+        setting: &'static str,
+        /// The variable that sets it.
+        variable: &'static str,
+    },
     /// A usage error.
     #[error("{message}")]
     Usage {
@@ -152,6 +160,7 @@ impl Error {
                 .as_ref()
                 .map_or("REMOTE_NOT_LISTENING", |issue| &issue.code),
             Self::Declined(_) => "DECLINED",
+            Self::Overridden { .. } => "OVERRIDDEN",
             Self::Usage { .. } => "USAGE",
             Self::Target(_) => "BAD_ADDRESS",
             Self::Agents(error) => error.code(),
@@ -227,6 +236,9 @@ impl Error {
             Self::Program { .. } => {
                 Some("install `shopmaster-agent` in the folder of `shopmasterctl`".to_owned())
             }
+            Self::Overridden { variable, .. } => Some(format!(
+                "change or unset `{variable}` where the agent is started, then restart the agent"
+            )),
             Self::Usage { remedy, .. } => Some(remedy.clone()),
             Self::Incomplete(_) => Some(
                 "install the same version of `shopmasterctl` and `shopmaster-agent`".to_owned(),

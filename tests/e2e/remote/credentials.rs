@@ -8,9 +8,9 @@ use shopmaster_proto::{
     Failure,
     remote::{Invitation, Pin},
     v1::{
-        ConfigureRequest, CreateTokenRequest, GetListenerResponse, GetStatusRequest, PauseRequest,
-        RedeemRequest, RemoteClient, RemoteCredential, Role, WatchStatusRequest,
-        agent_client::AgentClient,
+        CancelRunRequest, ConfigureRequest, CreateTokenRequest, GetListenerResponse,
+        GetStatusRequest, PauseRequest, RedeemRequest, RemoteClient, RemoteCredential, Role,
+        WatchStatusRequest, agent_client::AgentClient,
     },
 };
 use shopmaster_standins::agent::Identity;
@@ -87,6 +87,62 @@ async fn a_call_that_is_kept_open_ends_with_the_access() {
     assert_eq!(names, ["first"]);
     let log = agent.ctl(&["remote", "log", "--json"]).await;
     assert!(!log.stdout.contains("back"), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_more_than_one_message_changes_nothing() {
+    const PATH: &str = "/shopmaster.v1.Remote/CreateToken";
+    let agent = RemoteAgent::open().await;
+    let token = agent.token(Role::Admin, "owner").await;
+    let request = CreateTokenRequest {
+        name: "hidden".to_owned(),
+        role: Role::Admin.into(),
+        ..CreateTokenRequest::default()
+    };
+    let mut raw = raw::Raw::begin(agent.at).await;
+    let mut bytes = raw::call_begins(1, PATH, &token);
+    let message = raw::framed(&request.encode_to_vec());
+    bytes.extend(raw::end(1, &[message, raw::framed(&[])].concat()));
+    raw.send(&bytes).await.unwrap();
+    let refused = agent.world.listener().await.unwrap().refused;
+    let counted = |listener: &GetListenerResponse| listener.refused > refused;
+    let waited = agent.world.wait_listener("a refusal", counted);
+    waited.await.unwrap();
+    let clients = agent.clients(|_| true).await;
+    let names: Vec<_> = clients.iter().map(|client| &*client.name).collect();
+    assert_eq!(names, ["first", "owner"]);
+}
+
+#[tokio::test]
+async fn one_client_keeps_nobody_else_out() {
+    let agent = RemoteAgent::open().await;
+    let token = agent.token(Role::Viewer, "greedy").await;
+    let mut held = Vec::new();
+    let refused = loop {
+        match agent.connect(&token).await {
+            Ok(client) => held.push(client),
+            Err(error) => break agent.word(error),
+        }
+    };
+    assert_eq!((held.len(), &*refused), (16, "TOO_MANY_AT_ONCE"));
+    let mut owner = agent.client(Role::Admin).await;
+    owner.agent.get_status(GetStatusRequest {}).await.unwrap();
+    // Nor does it push out of the log what an admin did.
+    owner.agent.pause(PauseRequest::default()).await.unwrap();
+    let mut operator = agent.client(Role::Operator).await;
+    let request = CancelRunRequest {
+        id: "x".repeat(500),
+    };
+    let refused = loop {
+        let refused = operator.runs.cancel_run(request.clone()).await;
+        let code = Failure::from(refused.unwrap_err()).code;
+        if code != "RUN_NOT_FOUND" {
+            break code;
+        }
+    };
+    assert_eq!(refused, "TOO_MANY_AT_ONCE");
+    let log = agent.ctl(&["remote", "log", "--json"]).await;
+    assert!(log.stdout.contains("paused sending"), "{log:?}");
 }
 
 #[tokio::test]

@@ -178,3 +178,22 @@ async fn the_listener_moves_to_another_address_of_its_port() {
     }
     wait_no_issue(&agent, "REMOTE_NOT_LISTENING").await;
 }
+
+#[tokio::test]
+async fn what_the_environment_sets_is_not_said_to_have_changed() {
+    let at = free();
+    let world = shopmaster_harness::world::World::builder()
+        .env("SHOPMASTER_REMOTE__LISTEN", &at.to_string());
+    let world = world.start().await.unwrap();
+    for command in [
+        &["remote", "disable"][..],
+        &["remote", "enable", "--listen", "127.0.0.1:1"],
+    ] {
+        let refused = world.ctl(command).await.unwrap();
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(
+            refused.stderr.contains("SHOPMASTER_REMOTE__LISTEN"),
+            "{refused:?}"
+        );
+    }
+}

@@ -73,7 +73,7 @@ async fn an_invited_client_does_what_its_role_allows_and_it_is_written_down() {
     assert_eq!(
         texts,
         [
-            "its role does not allow it",
+            "called `/shopmaster.v1.Config/Configure`, which its role does not allow",
             "started an upload",
             "redeemed the invitation"
         ]

@@ -69,9 +69,18 @@ pub fn call(stream: u32, path: &str, token: &Secret) -> Vec<u8> {
 
 /// The request of a call: a message in its frame, and the end of the stream.
 pub fn request(stream: u32, message: &[u8]) -> Vec<u8> {
+    end(stream, &framed(message))
+}
+
+/// A message in its frame.
+pub fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
-    let payload = [&[0][..], &length, message].concat();
-    frame(DATA, END_STREAM, stream, &payload)
+    [&[0][..], &length, message].concat()
+}
+
+/// The last data of a stream.
+pub fn end(stream: u32, data: &[u8]) -> Vec<u8> {
+    frame(DATA, END_STREAM, stream, data)
 }
 
 /// The headers of a call with a token.

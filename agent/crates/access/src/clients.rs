@@ -95,6 +95,9 @@ pub enum ClientsError {
     /// The invitation cannot be redeemed.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Another client has this token, so it would be two.
+    #[error("another client has this token")]
+    TokenTaken,
     /// No secret can be made.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -316,6 +319,12 @@ impl Clients {
             let (entry, _) = redeemable(known, invited, token, now)?;
             let mut entry = entry.clone();
             let secret = invited.0;
+            let has_token = |other: &Entry| {
+                matches!(&other.client.credential, Credential::Token { token: own, .. } if *own == token)
+            };
+            if known.values().any(has_token) {
+                return Err(ClientsError::TokenTaken);
+            }
             let redeemed = Some(Redeemed { secret, at: now });
             entry.client.credential = Credential::Token { token, redeemed };
             let client = entry.as_written();

@@ -16,15 +16,18 @@ use super::Role;
 /// A file is renamed beyond this size, in bytes; the one that was renamed before it is deleted.
 const LARGEST_FILE: u64 = 512 << 10;
 /// The longest text that is kept, in characters: part of it comes from the caller.
-const LONGEST_TEXT: usize = 300;
+const LONGEST_TEXT: usize = 1_000;
 /// Refusals that are written in each minute.
 const MOST_REFUSALS: u32 = 10;
 
-/// The log, in a folder of its own: JSON lines, in one pair of files for what was admitted and one for what was refused, so
-/// that a flood of refusals does not push out what was changed.
+/// The log, in a folder of its own: JSON lines, in pairs of files for what admins did, what others did, and
+/// what was refused, so that none pushes out what is more important.
 #[derive(Debug)]
 pub struct RemoteLog {
-    admitted: Mutex<Rotated>,
+    /// What admins did.
+    admins: Mutex<Rotated>,
+    /// What the others did: they may call often, and must not push out what an admin did.
+    others: Mutex<Rotated>,
     refused: Mutex<Rotated>,
     refusals: Mutex<Refusals>,
 }
@@ -80,7 +83,8 @@ impl RemoteLog {
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         Self {
-            admitted: Mutex::new(Rotated::new(folder, "remote")),
+            admins: Mutex::new(Rotated::new(folder, "remote-admins")),
+            others: Mutex::new(Rotated::new(folder, "remote")),
             refused: Mutex::new(Rotated::new(folder, "remote-refused")),
             refusals: Mutex::default(),
         }
@@ -93,7 +97,7 @@ impl RemoteLog {
     /// When the file cannot be written.
     pub fn add(&self, mut entry: Entry) -> io::Result<()> {
         entry.text = plain(&entry.text);
-        self.file_of(entry.outcome).add(&entry)
+        Self::locked(self.file_of(&entry)).add(&entry)
     }
 
     /// Whether a refusal at `at` is to be written: only so many are in a minute, so that a flood neither fills the log nor keeps
@@ -116,26 +120,52 @@ impl RemoteLog {
     /// The newest entries, at most so many, newest first. Lines that cannot be read are left out.
     #[must_use]
     pub fn newest(&self, limit: usize) -> Vec<Entry> {
-        let mut entries = self.file_of(Outcome::Began).newest(limit);
-        entries.extend(self.file_of(Outcome::Refused).newest(limit));
+        let files = [&self.admins, &self.others, &self.refused];
+        let mut entries: Vec<_> = files
+            .into_iter()
+            .flat_map(|file| Self::locked(file).newest(limit))
+            .collect();
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
         entries.truncate(limit);
         entries
     }
 
-    /// The newest change that began; none when there is none.
+    /// The newest change that was made, as far as is known; none when there is none.
     #[must_use]
     pub fn last_change(&self) -> Option<Entry> {
-        let newest = self.file_of(Outcome::Began).newest(100).into_iter();
-        newest.rev().find(|entry| entry.outcome == Outcome::Began)
+        let files = [&self.admins, &self.others];
+        let last = files.into_iter().filter_map(|file| {
+            let entries = Self::locked(file).newest(100);
+            let mut newest = entries.iter().enumerate().rev();
+            let made = newest.find(|(index, entry)| {
+                let later = entries.iter().skip(index + 1);
+                entry.outcome == Outcome::Began && !later.clone().any(|it| it.is_failure_of(entry))
+            });
+            made.map(|(_, entry)| entry.clone())
+        });
+        last.max_by_key(|entry| entry.at)
     }
 
-    fn file_of(&self, outcome: Outcome) -> MutexGuard<'_, Rotated> {
-        let file = match outcome {
-            Outcome::Began | Outcome::Failed => &self.admitted,
-            Outcome::Refused => &self.refused,
-        };
+    fn file_of(&self, entry: &Entry) -> &Mutex<Rotated> {
+        match (entry.outcome, entry.role) {
+            (Outcome::Refused, _) => &self.refused,
+            (Outcome::Began | Outcome::Failed, Some(Role::Admin)) => &self.admins,
+            (Outcome::Began | Outcome::Failed, _) => &self.others,
+        }
+    }
+
+    fn locked(file: &Mutex<Rotated>) -> MutexGuard<'_, Rotated> {
         file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Whether this says that what `began` had begun ended with an error.
+    fn is_failure_of(&self, began: &Self) -> bool {
+        self.outcome == Outcome::Failed
+            && (&self.client, &self.call, &self.address)
+                == (&began.client, &began.call, &began.address)
+            && self.text.starts_with(&began.text)
     }
 }
 
@@ -210,7 +240,7 @@ fn ends_with_line(file: &mut File) -> io::Result<bool> {
 #[must_use]
 pub fn plain(text: &str) -> String {
     // Marks that turn the direction of writing make a line look like another one (UAX #9).
-    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |c| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let shown = |c: char| if c.is_control() || turns(c) { ' ' } else { c };
     let plain = text.chars().map(shown);
     plain.take(LONGEST_TEXT).collect()
@@ -230,6 +260,46 @@ mod tests {
             text: "started an upload".to_owned(),
             outcome,
         }
+    }
+
+    #[test]
+    fn what_others_do_pushes_nothing_out_that_an_admin_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = RemoteLog::new(folder.path());
+        let admins = Entry {
+            role: Some(Role::Admin),
+            text: "created a token".to_owned(),
+            ..entry(1, Outcome::Began)
+        };
+        log.add(admins.clone()).unwrap();
+        let long = "x".repeat(1_000);
+        for at in 2..1_500 {
+            let others = Entry {
+                text: long.clone(),
+                ..entry(at, Outcome::Began)
+            };
+            log.add(others).unwrap();
+        }
+        assert!(log.newest(10_000).contains(&admins));
+    }
+
+    #[test]
+    fn the_last_change_is_one_that_was_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = RemoteLog::new(folder.path());
+        let made = entry(1, Outcome::Began);
+        let tried = Entry {
+            text: "canceled `1`".to_owned(),
+            ..entry(2, Outcome::Began)
+        };
+        let failed = Entry {
+            text: "canceled `1`: there is no run".to_owned(),
+            ..entry(3, Outcome::Failed)
+        };
+        for entry in [&made, &tried, &failed] {
+            log.add(entry.clone()).unwrap();
+        }
+        assert_eq!(log.last_change(), Some(made));
     }
 
     #[test]
@@ -261,7 +331,6 @@ mod tests {
         };
         assert_eq!(times(10), [3, 2, 1]);
         assert_eq!(times(2), [3, 2]);
-        assert_eq!(again.last_change(), Some(entry(1, Outcome::Began)));
     }
 
     #[test]

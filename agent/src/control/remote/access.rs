@@ -11,7 +11,7 @@ use shopmaster_metrics::Metrics;
 use tokio::{sync::Mutex, time::sleep};
 use tonic::{Code, Status};
 
-use super::{connection::Peer, counters::Counters};
+use super::{connection::Peer, counters::Counters, share::Shares};
 use crate::control::failure::failure;
 
 /// Who may use the agent over the network, and what they did.
@@ -19,6 +19,7 @@ use crate::control::failure::failure;
 pub(super) struct Access {
     pub(super) clients: Arc<Clients>,
     pub(super) throttle: Throttle,
+    pub(super) shares: Shares,
     pub(super) log: Arc<RemoteLog>,
     /// Held while the log is written, so that however many calls there are, one thread waits for the disk.
     pub(super) writing: Mutex<()>,

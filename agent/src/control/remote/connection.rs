@@ -27,12 +27,15 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use super::{access, counters::Counters, limit::Permit, open::MOST_CALLS};
+use super::{access, counters::Counters, limit::Permit, open::MOST_CALLS, share::Shares};
+use crate::control::LARGEST_REQUEST;
 
 /// How long a new connection may take until its first byte behind the handshake.
 const FIRST_BYTE: Duration = Duration::from_secs(5);
 /// How long it may take until its first call is admitted.
 const FIRST_CALL: Duration = Duration::from_secs(30);
+/// How many bytes may arrive before a call is admitted: the frames that no limit of HTTP/2 counts, such as pings, cost work.
+const MOST_BEFORE: usize = 2 * LARGEST_REQUEST;
 /// How long a connection goes on when its client's access, or the listener, has ended, so that calls in progress can say so.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -41,6 +44,8 @@ pub(super) struct Connection<S = TlsStream<TcpStream>> {
     stream: S,
     peer: Peer,
     stage: Stage,
+    /// What was read before a call was admitted, in bytes.
+    read: usize,
     /// Ready when the connection has to end.
     end: Pin<Box<dyn Future<Output = ()> + Send>>,
     counters: Arc<Counters>,
@@ -77,8 +82,8 @@ struct Calls {
     permit: Permit,
     /// Whether there was any call.
     any: AtomicBool,
-    /// Whose call was the first that was admitted.
-    admitted: OnceLock<Caller>,
+    /// Whose call was the first that was admitted, and that client's permit for a connection.
+    admitted: OnceLock<(Caller, OwnedSemaphorePermit)>,
     /// One permit for each call that is being served, also after its client has reset it.
     running: Arc<Semaphore>,
 }
@@ -105,6 +110,7 @@ impl<S> Connection<S> {
         Self {
             stream,
             stage: Stage::Silent,
+            read: 0,
             end: Box::pin(peer.late(FIRST_BYTE, closing.clone())),
             peer,
             counters,
@@ -115,10 +121,13 @@ impl<S> Connection<S> {
     /// Fails when the connection has to end.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         if matches!(self.stage, Stage::Silent | Stage::Spoken)
-            && let Some(caller) = self.peer.calls.admitted.get()
+            && let Some((caller, _)) = self.peer.calls.admitted.get()
         {
             self.stage = Stage::Admitted;
             self.end = Box::pin(over(caller.clone(), self.closing.clone()));
+        }
+        if self.stage == Stage::Spoken && self.read > MOST_BEFORE {
+            self.stage = Stage::Over;
         }
         if self.stage != Stage::Over && self.end.as_mut().poll(context).is_ready() {
             self.stage = Stage::Over;
@@ -152,11 +161,19 @@ impl Peer {
 
     /// Notes that a call of this client was admitted: from now on, the connection may be silent. False when there are too
     /// many connections.
-    pub(super) fn admit(&self, caller: &Caller) -> bool {
+    pub(super) fn admit(&self, caller: &Caller, shares: &Shares) -> bool {
+        if self.calls.admitted.get().is_some() {
+            return true;
+        }
+        let connections = Arc::clone(&shares.of(&caller.name).connections);
+        let Ok(own) = connections.try_acquire_owned() else {
+            return false;
+        };
         if !self.calls.permit.admit() {
             return false;
         }
-        self.calls.admitted.get_or_init(|| caller.clone());
+        // Another call may have been the first one after all.
+        let _first = self.calls.admitted.set((caller.clone(), own));
         true
     }
 
@@ -204,7 +221,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         this.check(context)?;
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
-        if this.stage == Stage::Silent && buffer.filled().len() > before {
+        let more = buffer.filled().len() - before;
+        this.read = this.read.saturating_add(more);
+        if this.stage == Stage::Silent && more > 0 {
             this.stage = Stage::Spoken;
             this.end = Box::pin(this.peer.late(FIRST_CALL, this.closing.clone()));
             this.check(context)?;
@@ -318,10 +337,49 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn whoever_floods_before_a_call_is_admitted_loses_the_connection() {
+        let mut flood = ends(&ConnectionLimit::default());
+        let sent = async {
+            let mut sent = 0;
+            while flood.client.write_all(&[0; 1_024]).await.is_ok() {
+                sent += 1_024;
+            }
+            sent
+        };
+        let received = async {
+            let lasted = lasts(&mut flood.server).await;
+            drop(flood.server);
+            lasted
+        };
+        let (sent, lasted) = tokio::join!(sent, received);
+        assert!(sent < MOST_BEFORE + 4_096, "{sent}");
+        assert!(lasted < FIRST_CALL);
+    }
+
+    #[tokio::test]
+    async fn one_client_has_so_many_connections_and_another_its_own() {
+        let (limit, shares) = (ConnectionLimit::default(), Shares::default());
+        let one = caller();
+        let all: Vec<_> = (0..20).map(|_| ends(&limit)).collect();
+        let admitted = |it: &&Ends| it.server.connect_info().admit(&one, &shares);
+        assert_eq!(all.iter().filter(admitted).count(), 16);
+        let other = Caller {
+            name: "other".parse().unwrap(),
+            ..one
+        };
+        assert!(ends(&limit).server.connect_info().admit(&other, &shares));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_admitted_one_ends_with_the_access_or_the_listener() {
         let caller = caller();
         let mut admitted = ends(&ConnectionLimit::default());
-        assert!(admitted.server.connect_info().admit(&caller));
+        assert!(
+            admitted
+                .server
+                .connect_info()
+                .admit(&caller, &Shares::default())
+        );
         let revoked = caller.revoked.clone();
         let hour = Duration::from_secs(3_600);
         let revoke = async {
@@ -336,7 +394,12 @@ mod tests {
             revoked: CancellationToken::new(),
             ..caller
         };
-        assert!(admitted.server.connect_info().admit(&other));
+        assert!(
+            admitted
+                .server
+                .connect_info()
+                .admit(&other, &Shares::default())
+        );
         admitted.closing.cancel();
         assert_eq!(lasts(&mut admitted.server).await, GRACE);
     }
@@ -347,7 +410,12 @@ mod tests {
         let mut first = ends(&limit);
         let _others: Vec<_> = (0..100).map(|_| ends(&limit)).collect();
         assert_eq!(lasts(&mut first.server).await, Duration::ZERO);
-        assert!(!first.server.connect_info().admit(&caller()));
+        assert!(
+            !first
+                .server
+                .connect_info()
+                .admit(&caller(), &Shares::default())
+        );
     }
 
     #[tokio::test]

@@ -2,60 +2,61 @@
 //!
 //! The gate asks here before it lets a change through, so no handler can forget to say it.
 
-use prost::Message as _;
+use std::collections::BTreeSet;
+
+use prost::{DecodeError, Message as _};
 use shopmaster_access::plain;
 use shopmaster_proto::v1;
 
+use super::body::message;
+
 /// What the request of a change at `path` asks for: `started an upload`, as one line of a bounded length, although part of it
-/// comes from the caller. `body` is the request as it is on the wire.
-pub(super) fn describe(path: &str, body: &[u8]) -> String {
-    let message = message(body).unwrap_or_default();
+/// comes from the caller. `request` is as it is on the wire.
+///
+/// # Errors
+///
+/// When the request cannot be read: then nobody knows what it would change.
+pub(super) fn describe(path: &str, request: &[u8]) -> Result<String, DecodeError> {
     let found = DESCRIPTIONS.iter().find(|(known, _)| *known == path);
     match found {
-        Some((_, describe)) => plain(&describe(message)),
-        None => format!("called `{path}`"),
+        Some((_, describe)) => describe(message(request)).map(|text| plain(&text)),
+        None => Ok(format!("called `{path}`")),
     }
 }
 
-/// The message in a request: behind one byte for compression, which is off, and four for the length.
-/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
-fn message(body: &[u8]) -> Option<&[u8]> {
-    body.get(5..)
-}
-
-type Describe = fn(&[u8]) -> String;
+type Describe = fn(&[u8]) -> Result<String, DecodeError>;
 
 /// Every rpc that changes something, and its words. What redeems an invitation is described where that is done.
 const DESCRIPTIONS: [(&str, Describe); 16] = [
     ("/shopmaster.v1.Agent/Pause", |_| {
-        "paused sending".to_owned()
+        Ok("paused sending".to_owned())
     }),
     ("/shopmaster.v1.Agent/Resume", |_| {
-        "resumed sending".to_owned()
+        Ok("resumed sending".to_owned())
     }),
     ("/shopmaster.v1.Agent/Shutdown", |_| {
-        "stopped the agent".to_owned()
+        Ok("stopped the agent".to_owned())
     }),
     ("/shopmaster.v1.Runs/StartRun", start_run),
     ("/shopmaster.v1.Runs/CancelRun", cancel_run),
     ("/shopmaster.v1.Config/Configure", configure),
     ("/shopmaster.v1.Config/InstallCapture", |_| {
-        "installed change capture".to_owned()
+        Ok("installed change capture".to_owned())
     }),
     ("/shopmaster.v1.Config/RemoveCapture", |_| {
-        "removed change capture".to_owned()
+        Ok("removed change capture".to_owned())
     }),
     ("/shopmaster.v1.Config/Adopt", |_| {
-        "took over the old program's capture".to_owned()
+        Ok("took over the old program's capture".to_owned())
     }),
     ("/shopmaster.v1.Products/RetryParked", |_| {
-        "retried refused products".to_owned()
+        Ok("retried refused products".to_owned())
     }),
     ("/shopmaster.v1.Products/DiscardParked", |_| {
-        "dismissed refused products".to_owned()
+        Ok("dismissed refused products".to_owned())
     }),
     ("/shopmaster.v1.Products/ForgetRemoved", |_| {
-        "forgot products that are gone from the shop".to_owned()
+        Ok("forgot products that are gone from the shop".to_owned())
     }),
     ("/shopmaster.v1.Remote/Invite", invite),
     ("/shopmaster.v1.Remote/CreateToken", create_token),
@@ -63,59 +64,71 @@ const DESCRIPTIONS: [(&str, Describe); 16] = [
     ("/shopmaster.v1.Remote/RevokeClient", revoke),
 ];
 
-fn start_run(message: &[u8]) -> String {
-    let request = v1::StartRunRequest::decode(message).unwrap_or_default();
-    match request.kind() {
+fn start_run(message: &[u8]) -> Result<String, DecodeError> {
+    let request = v1::StartRunRequest::decode(message)?;
+    let text = match request.kind() {
         v1::RunKind::Sync => "started a sync",
         v1::RunKind::Upload => "started an upload",
         v1::RunKind::Verify => "started a verify",
         v1::RunKind::Unspecified => "asked for a run",
-    }
-    .to_owned()
+    };
+    Ok(text.to_owned())
 }
 
-fn cancel_run(message: &[u8]) -> String {
-    let request = v1::CancelRunRequest::decode(message).unwrap_or_default();
-    format!("canceled `{}`", request.id)
+fn cancel_run(message: &[u8]) -> Result<String, DecodeError> {
+    let request = v1::CancelRunRequest::decode(message)?;
+    Ok(format!("canceled `{}`", request.id))
 }
 
-/// The keys, never the values: an address may have a password in it.
-fn configure(message: &[u8]) -> String {
-    let request = v1::ConfigureRequest::decode(message).unwrap_or_default();
+/// The keys, each once, and never the values: an address may have a password in it.
+fn configure(message: &[u8]) -> Result<String, DecodeError> {
+    let request = v1::ConfigureRequest::decode(message)?;
+    let secrets = request.secrets.unwrap_or_default();
+    let passwords = [
+        (secrets.digible_password.is_some(), "the Digible password"),
+        (secrets.sql_password.is_some(), "the SQL password"),
+    ];
+    let passwords = passwords.into_iter().filter(|(is_given, _)| *is_given);
+    let mut changed: Vec<_> = passwords.map(|(_, name)| name.to_owned()).collect();
     let keys = request.update_mask.unwrap_or_default().paths;
-    match (request.dry_run, keys.is_empty()) {
+    changed.extend(BTreeSet::from_iter(keys));
+    Ok(match (request.dry_run, changed.is_empty()) {
         (true, _) => "tried a configuration without changing it".to_owned(),
-        (false, true) => "changed passwords".to_owned(),
-        (false, false) => format!("configured {}", keys.join(", ")),
-    }
+        (false, true) => "configured nothing".to_owned(),
+        (false, false) => format!("configured {}", changed.join(", ")),
+    })
 }
 
-fn invite(message: &[u8]) -> String {
-    let request = v1::InviteRequest::decode(message).unwrap_or_default();
-    format!("invited `{}` as {}", request.name, role(request.role()))
+fn invite(message: &[u8]) -> Result<String, DecodeError> {
+    let request = v1::InviteRequest::decode(message)?;
+    Ok(format!(
+        "invited `{}` as {}",
+        request.name,
+        role(request.role())
+    ))
 }
 
-fn create_token(message: &[u8]) -> String {
-    let request = v1::CreateTokenRequest::decode(message).unwrap_or_default();
-    format!(
+fn create_token(message: &[u8]) -> Result<String, DecodeError> {
+    let request = v1::CreateTokenRequest::decode(message)?;
+    Ok(format!(
         "created a token for `{}` as {}",
         request.name,
         role(request.role())
-    )
+    ))
 }
 
-fn add_certificate(message: &[u8]) -> String {
-    let request = v1::AddCertificateRequest::decode(message).unwrap_or_default();
-    format!(
+fn add_certificate(message: &[u8]) -> Result<String, DecodeError> {
+    let request = v1::AddCertificateRequest::decode(message)?;
+    Ok(format!(
         "added `{}` as {} by its certificate",
         request.name,
         role(request.role())
-    )
+    ))
 }
 
-fn revoke(message: &[u8]) -> String {
-    let request = v1::RevokeClientRequest::decode(message).unwrap_or_default();
-    format!("withdrew the access of `{}`", request.name)
+fn revoke(message: &[u8]) -> Result<String, DecodeError> {
+    let request = v1::RevokeClientRequest::decode(message)?;
+    Ok(format!("withdrew the access of `{}`", request.name))
 }
 
 fn role(role: v1::Role) -> &'static str {
@@ -149,13 +162,14 @@ mod tests {
     #[test]
     fn the_request_says_what_is_asked_for_and_no_value_of_a_setting() {
         let framed = |message: Vec<u8>| [vec![0; 5], message].concat();
+        let says = |path: &str, request: &[u8]| describe(path, request).unwrap();
         let upload = v1::StartRunRequest {
             kind: v1::RunKind::Upload.into(),
             ..Default::default()
         };
         let path = "/shopmaster.v1.Runs/StartRun";
         assert_eq!(
-            describe(path, &framed(upload.encode_to_vec())),
+            says(path, &framed(upload.encode_to_vec())),
             "started an upload"
         );
         let settings = v1::Settings {
@@ -168,20 +182,24 @@ mod tests {
         let configure = v1::ConfigureRequest {
             settings: Some(settings),
             update_mask: Some(prost_types::FieldMask {
-                paths: vec!["digible.email".to_owned()],
+                paths: vec!["digible.email".to_owned(); 100],
+            }),
+            secrets: Some(v1::Secrets {
+                digible_password: Some("secret".to_owned()),
+                ..Default::default()
             }),
             ..Default::default()
         };
         let path = "/shopmaster.v1.Config/Configure";
         assert_eq!(
-            describe(path, &framed(configure.encode_to_vec())),
-            "configured digible.email"
+            says(path, &framed(configure.encode_to_vec())),
+            "configured the Digible password, digible.email"
         );
-        // What is no message says nothing of its own, and what a caller writes is one short line.
+        // What a caller writes is one short line.
         let cancel = v1::CancelRunRequest {
             id: "1\n2026-11-30 ERROR forged\u{202e}".to_owned() + &"x".repeat(1 << 20),
         };
-        let text = describe(
+        let text = says(
             "/shopmaster.v1.Runs/CancelRun",
             &framed(cancel.encode_to_vec()),
         );
@@ -189,10 +207,8 @@ mod tests {
             text.starts_with("canceled `1 2026-11-30 ERROR forged "),
             "{text}"
         );
-        assert_eq!(text.chars().count(), 300);
-        assert_eq!(
-            describe("/shopmaster.v1.Runs/StartRun", b"\xff"),
-            "asked for a run"
-        );
+        assert_eq!(text.chars().count(), 1_000);
+        // Nobody knows what it would do.
+        assert!(describe(path, &framed(b"\xff".to_vec())).is_err());
     }
 }

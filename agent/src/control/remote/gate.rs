@@ -11,13 +11,16 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response, header::AUTHORIZATION};
 use http_body_util::{BodyExt as _, Full};
+use jiff::Timestamp;
 use prost::bytes::Bytes;
 use shopmaster_access::{Caller, Outcome, Role};
 use shopmaster_health::RemoteChange;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
@@ -25,22 +28,25 @@ use tower::{Layer, Service};
 use super::{
     access::{self, Access, entry},
     authenticate::{identify, unknown},
-    body::Requests,
+    body,
     connection::Peer,
     describe::describe,
     metrics,
+    share::Share,
 };
 use crate::control::{
     failure::failure,
     rpcs::{self, Kind, Rpc},
-    until::until,
+    until::{holding, until},
 };
+
+/// How long a call waits while its client has as many as it may.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The layer around all services.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     access: Arc<Access>,
-    requests: Requests,
     /// Canceled when the listener closes: then every call ends.
     closing: CancellationToken,
 }
@@ -66,11 +72,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 
 impl Gate {
     pub(super) fn new(access: Arc<Access>, closing: CancellationToken) -> Self {
-        Self {
-            access,
-            requests: Requests::new(),
-            closing,
-        }
+        Self { access, closing }
     }
 
     async fn serve<S>(&self, request: Request<Body>, inner: S) -> Response<Body>
@@ -112,14 +114,14 @@ impl Gate {
         request.headers_mut().remove(AUTHORIZATION);
         if !rpc.admits(caller.role()) {
             access.counters.refuse();
-            let why = "its role does not allow it";
-            let refused = entry(&peer, Some(&caller), rpc.path, why, Outcome::Refused);
+            let why = format!("called `{}`, which its role does not allow", rpc.path);
+            let refused = entry(&peer, Some(&caller), rpc.path, &why, Outcome::Refused);
             access.note(refused).await;
             return Err(forbidden(&caller, rpc));
         }
-        if !peer.admit(&caller) {
+        if !peer.admit(&caller, &access.shares) {
             access.counters.refuse();
-            return Err(crowded());
+            return Err(too_many("connections"));
         }
         access.record_call(&caller).await;
         request.extensions_mut().insert(caller.clone());
@@ -143,27 +145,40 @@ impl Gate {
             request,
         } = admitted;
         let mut end: End = Box::pin(over(caller.clone(), self.closing.clone()));
+        let share = self.access.shares.of(&caller.name);
+        // Held until the client has read the answer, or has gone.
+        let held = match rpc.kind {
+            Kind::Streams | Kind::Foreign => Arc::clone(&share.streams).try_acquire_owned().ok(),
+            Kind::Reads | Kind::Changes => {
+                let next = Arc::clone(&share.calls).acquire_owned();
+                timeout(PATIENCE, next).await.ok().and_then(Result::ok)
+            }
+        };
+        let Some(held) = held else {
+            self.access.counters.refuse();
+            return Err(too_many("calls"));
+        };
         if rpc.kind == Kind::Foreign {
             // A call of reflection is a stream of requests.
             let Ok(answer) = inner.call(request).await;
-            return Ok(answer.map(|body| until(end, body)));
+            return Ok(answer.map(|body| until(end, holding(held, body))));
         }
         let (head, body) = request.into_parts();
         // Whoever keeps a request open finds that it has ended with the access.
         let request = tokio::select! {
             biased;
             status = &mut end => Err(status),
-            read = self.requests.read(body) => read,
+            read = body::read(body, &share.large_requests) => read,
         };
         let request = request.inspect_err(|_| self.access.counters.refuse())?;
-        let change = self.written(rpc, &caller, &peer, &request).await?;
+        let change = self.written(rpc, &caller, &peer, &request, &share).await?;
         let body = Body::new(Full::new(request).map_err(|never| match never {}));
         let Ok(answer) = inner.call(Request::from_parts(head, body)).await;
         if let Some(change) = change {
             let status = Status::from_header_map(answer.headers());
             self.is_over(change, rpc, &caller, &peer, status).await;
         }
-        Ok(answer.map(|body| until(end, body)))
+        Ok(answer.map(|body| until(end, holding(held, body))))
     }
 
     /// Writes a change to the log before it begins.
@@ -173,12 +188,19 @@ impl Gate {
         caller: &Caller,
         peer: &Peer,
         request: &Bytes,
+        share: &Share,
     ) -> Result<Option<RemoteChange>, Status> {
         // What redeems an invitation is written by its service, which knows whether it changes anything.
         if rpc.kind != Kind::Changes || rpc.role == Role::Invited {
             return Ok(None);
         }
-        let text = describe(rpc.path, request);
+        if !share.may_change(Timestamp::now()) {
+            self.access.counters.refuse();
+            return Err(too_many("changes in this minute"));
+        }
+        let text = describe(rpc.path, request).map_err(|error| {
+            Status::invalid_argument(format!("the request cannot be read: {error}"))
+        })?;
         let begun = self.access.begin(peer, caller, rpc.path, &text).await?;
         Ok(Some(begun))
     }
@@ -211,13 +233,13 @@ async fn over(caller: Caller, closing: CancellationToken) -> Status {
     }
 }
 
-/// The answer when known clients have too many connections.
-pub(super) fn crowded() -> Status {
+/// The answer to a client, or to all of a network, that has too much at once.
+pub(super) fn too_many(what: &str) -> Status {
     failure(
         Code::ResourceExhausted,
-        "TOO_MANY_CONNECTIONS",
-        "This agent has too many connections, in all or from this network".to_owned(),
-        "Close some, then try again",
+        "TOO_MANY_AT_ONCE",
+        format!("This client, or its network, has too many {what}"),
+        "Wait, or end some, then try again",
     )
 }
 

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 /// From so many connections on, the memory that they used is given back when the last one has ended.
 const MANY: usize = 4;
-/// How long their tasks may take to end.
-const RELEASE_AFTER: Duration = Duration::from_secs(1);
+/// How long their tasks may take to end, most of them and all.
+const RELEASE_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 /// The most connections of known clients at once.
 const MOST_ADMITTED: usize = 256;
 /// The most of those from one network.
@@ -132,8 +132,10 @@ fn release_memory() {
     // There is no runtime any more when the agent has ended.
     if let Ok(runtime) = Handle::try_current() {
         runtime.spawn(async {
-            sleep(RELEASE_AFTER).await;
-            blocking::run(memory::release).await
+            for wait in RELEASE_AFTER {
+                sleep(wait).await;
+                blocking::run(memory::release).await;
+            }
         });
     }
 }

@@ -34,6 +34,7 @@ mod metrics;
 mod open;
 mod problem;
 mod service;
+mod share;
 mod tls;
 mod validity;
 
@@ -46,6 +47,7 @@ use certificate::{CertificateError, Identity, Source};
 use limit::ConnectionLimit;
 use open::{At, Open, Services, overlap};
 use problem::{LOOK_INTERVAL, Problem};
+use share::Shares;
 use validity::DateProblem;
 
 /// Remote management of one agent.
@@ -88,6 +90,7 @@ impl Remote {
             Some(Ok(clients)) => Ok(Arc::new(Access {
                 clients: Arc::new(clients),
                 throttle: Throttle::default(),
+                shares: Shares::default(),
                 log: Arc::new(RemoteLog::new(&folder)),
                 writing: tokio::sync::Mutex::default(),
                 counters: Arc::default(),

@@ -16,7 +16,11 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    Remote, access::Access, addresses, authenticate, certificate::SERVER_NAME, connection::Peer,
+    Remote,
+    access::{Access, entry},
+    addresses, authenticate,
+    certificate::SERVER_NAME,
+    connection::Peer,
 };
 use crate::control::{
     convert::time,
@@ -229,7 +233,14 @@ impl v1::remote_server::Remote for Service {
         };
         let redeemed = self
             .change(move |clients| clients.redeem(invited, token, now))
-            .await?;
+            .await;
+        if let Err(status) = &redeemed {
+            // Somebody else was faster.
+            let text = format!("{REDEEMED}: {}", status.message());
+            let failed = entry(&peer, Some(&caller), REDEEM, &text, Outcome::Failed);
+            access.note(failed).await;
+        }
+        let redeemed = redeemed?;
         if let Some(change) = change {
             access.show(change);
         }
@@ -357,6 +368,11 @@ fn refused(error: &ClientsError) -> Status {
             Code::ResourceExhausted,
             "TOO_MANY_CLIENTS",
             "Withdraw what is no longer used with `shopmasterctl remote revoke`",
+        ),
+        ClientsError::TokenTaken => (
+            Code::InvalidArgument,
+            "INVALID_ARGUMENT",
+            "Make a new token for each client",
         ),
         ClientsError::Refused(refusal) => (
             Code::Unauthenticated,

@@ -8,7 +8,10 @@ use std::{
 use shopmaster_proto::{
     Client,
     remote::DEFAULT_PORT,
-    v1::{GetListenerRequest, GetListenerResponse, GetStatusRequest, Issue, Severity},
+    v1::{
+        GetConfigRequest, GetListenerRequest, GetListenerResponse, GetStatusRequest, Issue,
+        Severity,
+    },
 };
 use tokio::time::{Instant, sleep};
 
@@ -252,6 +255,14 @@ impl Change {
 }
 
 async fn set(client: &mut Client, listen: &str) -> Result<(), Error> {
+    let config = answer(client.config.get_config(GetConfigRequest {})).await?;
+    let overridden = config.into_inner().overridden;
+    if overridden.iter().any(|path| path == SETTING) {
+        return Err(Error::Overridden {
+            setting: SETTING,
+            variable: "SHOPMASTER_REMOTE__LISTEN",
+        });
+    }
     let mut changes = Changes::default();
     if let Some(field) = FIELDS.iter().find(|field| field.path == SETTING) {
         let set = changes.set(field, listen);

@@ -316,3 +316,19 @@ fn a_file_without_the_time_of_redeeming_is_read() {
     fs::write(&fixture.path, text).unwrap();
     assert_eq!(fixture.again().list().len(), 1);
 }
+
+#[test]
+fn a_token_belongs_to_one_client() {
+    let fixture = fixture();
+    let (clients, now) = (&fixture.clients, fixture.now);
+    let invite = |client| {
+        let invited = clients.invite(name(client), Role::Viewer, None, now);
+        fixture.invited(&invited.unwrap().0)
+    };
+    let (first, second, own) = (invite("a"), invite("b"), token().digest());
+    clients.redeem(first, own, now).unwrap();
+    let error = clients.redeem(second, own, now).unwrap_err();
+    assert!(matches!(error, ClientsError::TokenTaken), "{error}");
+    // With another one it still works.
+    clients.redeem(second, token().digest(), now).unwrap();
+}
