@@ -141,7 +141,8 @@ async fn one_client_keeps_nobody_else_out() {
         }
     };
     assert_eq!(refused, "TOO_MANY_AT_ONCE");
-    let log = agent.ctl(&["remote", "log", "--json"]).await;
+    let log = ["remote", "log", "--limit", "1000", "--json"];
+    let log = agent.ctl(&log).await;
     assert!(log.stdout.contains("paused sending"), "{log:?}");
 }
 
