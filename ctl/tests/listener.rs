@@ -15,8 +15,8 @@ use serde_json::Value;
 use shopmaster_proto::{
     remote::{Invitation, Pin, Secret, SecretKind},
     v1::{
-        ConfigureResponse, GetInfoResponse, GetListenerResponse, GetStatusResponse, Issue,
-        RedeemResponse, RemoteClient, Role, Severity, Status,
+        ConfigureResponse, GetConfigResponse, GetInfoResponse, GetListenerResponse,
+        GetStatusResponse, Issue, RedeemResponse, RemoteClient, Role, Severity, Status,
     },
 };
 use shopmaster_standins::agent::{AgentSim, Answer, Call, Identity, Tls};
@@ -67,6 +67,7 @@ fn script(then: Then, asked: &Asked, call: &Call) -> Answer {
             }),
             ..RedeemResponse::default()
         }),
+        "GetConfig" => message(&GetConfigResponse::default()),
         "Configure" => {
             asked.0.store(1, Ordering::Relaxed);
             message(&ConfigureResponse::default())
