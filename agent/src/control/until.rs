@@ -8,7 +8,6 @@ use std::{
 
 use http::HeaderMap;
 use http_body::Frame;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Status, body::Body};
 
 /// What is still sent of an answer after its end: the message and the trailers of a call that has just been answered.
@@ -20,39 +19,6 @@ pub(super) fn until(end: impl Future<Output = Status> + Send + 'static, answer: 
         answer,
         end: End::Awaited(Box::pin(end)),
     })
-}
-
-/// The same answer, which holds `held` until its client has read it, or has gone.
-pub(super) fn holding(held: OwnedSemaphorePermit, answer: Body) -> Body {
-    Body::new(Holding {
-        answer,
-        _held: held,
-    })
-}
-
-struct Holding {
-    answer: Body,
-    _held: OwnedSemaphorePermit,
-}
-
-impl http_body::Body for Holding {
-    type Data = <Body as http_body::Body>::Data;
-    type Error = Status;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
-        Pin::new(&mut self.get_mut().answer).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.answer.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.answer.size_hint()
-    }
 }
 
 struct Until {

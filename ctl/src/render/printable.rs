@@ -1,15 +1,10 @@
 //! What a terminal would obey, and what is shown in its place. The texts of an agent, of a shop's database and of Digible
 //! may hold anything.
 
+use shopmaster_view::is_obeyed;
+
 /// Shown in place of a character that a terminal would obey.
 const REPLACEMENT: char = '\u{fffd}';
-
-/// Whether a terminal does something else with a character than show it: controls, which move the cursor, clear the screen
-/// and more (C0, DEL and C1), other ends of lines, and the marks that change the direction of the text around them.
-fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
 
 fn replaced(text: &str, kept: &[char]) -> String {
     let shown = |c| match is_obeyed(c) && !kept.contains(&c) {

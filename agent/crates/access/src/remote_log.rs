@@ -10,8 +10,9 @@ use std::{
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shopmaster_view::is_obeyed;
 
-use super::Role;
+use super::{PerMinute, Role};
 
 /// A file is renamed beyond this size, in bytes; the one that was renamed before it is deleted.
 const LARGEST_FILE: u64 = 512 << 10;
@@ -32,12 +33,10 @@ pub struct RemoteLog {
     refusals: Mutex<Refusals>,
 }
 
-/// The refusals of this minute.
 #[derive(Debug, Default)]
 struct Refusals {
-    /// Minutes since 1970.
-    minute: i64,
-    written: u32,
+    counted: PerMinute,
+    /// Not written since the last one that was.
     left_out: u64,
 }
 
@@ -105,15 +104,10 @@ impl RemoteLog {
     #[must_use]
     pub fn room(&self, at: Timestamp) -> Option<u64> {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let minute = at.as_second().div_euclid(60);
-        if refusals.minute != minute {
-            (refusals.minute, refusals.written) = (minute, 0);
-        }
-        if refusals.written >= MOST_REFUSALS {
+        if refusals.counted.count(at) > MOST_REFUSALS {
             refusals.left_out += 1;
             return None;
         }
-        refusals.written += 1;
         Some(std::mem::take(&mut refusals.left_out))
     }
 
@@ -239,9 +233,7 @@ fn ends_with_line(file: &mut File) -> io::Result<bool> {
 /// A text of one line and a bounded length, as it is written and shown.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    // Marks that turn the direction of writing make a line look like another one (UAX #9).
-    let turns = |c| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown = |c: char| if c.is_control() || turns(c) { ' ' } else { c };
+    let shown = |c| if is_obeyed(c) { ' ' } else { c };
     let plain = text.chars().map(shown);
     plain.take(LONGEST_TEXT).collect()
 }

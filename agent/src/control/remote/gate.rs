@@ -37,7 +37,7 @@ use super::{
 use crate::control::{
     failure::failure,
     rpcs::{self, Kind, Rpc},
-    until::{holding, until},
+    until::until,
 };
 
 /// How long a call waits while its client has as many as it may.
@@ -144,9 +144,8 @@ impl Gate {
             peer,
             request,
         } = admitted;
-        let mut end: End = Box::pin(over(caller.clone(), self.closing.clone()));
+        let end = over(caller.clone(), self.closing.clone());
         let share = self.access.shares.of(&caller.name);
-        // Held until the client has read the answer, or has gone.
         let held = match rpc.kind {
             Kind::Streams | Kind::Foreign => Arc::clone(&share.streams).try_acquire_owned().ok(),
             Kind::Reads | Kind::Changes => {
@@ -158,10 +157,15 @@ impl Gate {
             self.access.counters.refuse();
             return Err(too_many("calls"));
         };
+        // The answer has it until the client has read it, or has gone.
+        let mut end: End = Box::pin(async move {
+            let _held = held;
+            end.await
+        });
         if rpc.kind == Kind::Foreign {
             // A call of reflection is a stream of requests.
             let Ok(answer) = inner.call(request).await;
-            return Ok(answer.map(|body| until(end, holding(held, body))));
+            return Ok(answer.map(|body| until(end, body)));
         }
         let (head, body) = request.into_parts();
         // Whoever keeps a request open finds that it has ended with the access.
@@ -178,7 +182,7 @@ impl Gate {
             let status = Status::from_header_map(answer.headers());
             self.is_over(change, rpc, &caller, &peer, status).await;
         }
-        Ok(answer.map(|body| until(end, holding(held, body))))
+        Ok(answer.map(|body| until(end, body)))
     }
 
     /// Writes a change to the log before it begins.

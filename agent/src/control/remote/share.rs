@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use shopmaster_access::ClientName;
+use shopmaster_access::{ClientName, PerMinute};
 use tokio::sync::Semaphore;
 
 /// Connections.
@@ -31,15 +31,7 @@ pub(super) struct Share {
     pub(super) calls: Arc<Semaphore>,
     pub(super) streams: Arc<Semaphore>,
     pub(super) large_requests: Arc<Semaphore>,
-    changes: Mutex<Changes>,
-}
-
-/// The changes of this minute.
-#[derive(Debug, Default)]
-struct Changes {
-    /// Minutes since 1970.
-    minute: i64,
-    count: u32,
+    changes: Mutex<PerMinute>,
 }
 
 impl Shares {
@@ -55,12 +47,7 @@ impl Share {
     /// Whether the client may change something at `now`.
     pub(super) fn may_change(&self, now: Timestamp) -> bool {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        let minute = now.as_second().div_euclid(60);
-        if changes.minute != minute {
-            *changes = Changes { minute, count: 0 };
-        }
-        changes.count = changes.count.saturating_add(1);
-        changes.count <= MOST_CHANGES
+        changes.count(now) <= MOST_CHANGES
     }
 }
 
